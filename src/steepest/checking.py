@@ -1,0 +1,307 @@
+"""The check: is a gradient that of its cost? One verdict a parameter, with the error bar it rests on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest import operations as op
+from steepest.differences import CostFunction, Difference, automatic_difference
+from steepest.engines import evaluate
+from steepest.errors import GradientError
+from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
+from steepest.gradient import gradient as back_propagate
+from steepest.values import bind, fit_shape, nearest, number_array
+
+Array = NDArray[Any]
+Given = Mapping[str, Expression | ArrayLike] | Callable[[dict[str, Any]], Mapping[str, ArrayLike]]
+
+CORRECT, FACTOR, WRONG, KINK, INCONCLUSIVE = "correct", "wrong by a factor", "wrong", "kink", "inconclusive"
+_SEVERITY = (CORRECT, INCONCLUSIVE, KINK, FACTOR, WRONG)
+_AGREE = 1e-7  # relative; far below the smallest fault looked for, far above the round-off of a gradient
+_RESOLVED = 1e-4  # an error bar wider than this share of the derivative decides nothing
+_MOST_ELEMENTS = 256  # of one array parameter
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check found of one parameter.
+
+    Attributes:
+        name: the parameter.
+        verdict: correct, wrong by a factor, wrong, kink or inconclusive.
+        given: the partial derivative under test, at the element that decided.
+        expected: the derivative by differences there.
+        error: the error bar of ``expected``.
+        factor: given/expected, for the verdict "wrong by a factor".
+        detail: one sentence: why, and where.
+    """
+
+    name: str
+    verdict: str
+    given: float
+    expected: float
+    error: float
+    factor: float | None = None
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is correct."""
+        return self.verdict == CORRECT
+
+
+@dataclass(frozen=True)
+class Report:
+    """One verdict a parameter; ``ok`` if all are correct."""
+
+    rows: tuple[Verdict, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every partial derivative is correct."""
+        return all(row.ok for row in self.rows)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> Verdict:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"the check has no row {name!r}")
+
+    def __str__(self) -> str:
+        width = max([len(row.name) for row in self.rows], default=0)
+        lines = []
+        for row in self.rows:
+            verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
+            figures = f"gradient {row.given: .10g}  difference {row.expected: .10g} ± {row.error:.1e}"
+            lines.append(f"{row.name:<{width}}  {verdict:<12} {figures}" + (f"  {row.detail}" if row.detail else ""))
+        return "\n".join(lines)
+
+
+def check(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    gradient: Given | None = None,
+    method: str = "backprop",
+    wrt: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Report:
+    """Compare a gradient with finite differences and say, parameter by parameter, whether it is right.
+
+    The difference is central with an automatic step; where round-off hides the derivative, or the two
+    disagree, the complex-step difference decides. What ``stop_gradient`` holds constant is held constant.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        gradient: the partial derivatives under test: a dict of expressions or arrays by name, or a function
+            from a dict of values to one. steepest's own, by ``method``, if left out.
+        method: ``"backprop"`` or ``"layerwise"``.
+        wrt: the parameters to check; all if left out.
+        seed: of the points at which a wrong partial is probed for a constant factor.
+
+    Returns:
+        A Report with a verdict for each parameter:
+
+        - *correct*: equal within the error bar, which is below 1e-4 of the derivative;
+        - *wrong by a factor*: given/expected is the same number at several points;
+        - *wrong*: anything else that lies outside the error bar, NaN included;
+        - *kink*: the slopes to the two sides differ here; the detail names the node;
+        - *inconclusive*: the error bar is too wide to tell, or the cost is not finite; the detail says which.
+
+    Raises:
+        GradientError: a partial derivative is missing.
+
+    >>> from steepest.expression import params
+    >>> w = params("w")
+    >>> check(w**3, {"w": 2.0}).ok, check(w**3, {"w": 2.0}, gradient={"w": 6 * w**2})["w"].factor
+    (True, 2.0)
+
+    Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998.
+    """
+    own = gradient is None
+    if gradient is None:
+        gradient = back_propagate(cost, method=method)
+    names = tuple(wrt) if wrt is not None else cost.parameters
+    for name in names:
+        if name not in cost.parameters:
+            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, cost.parameters)}")
+    point = bind([cost], values).arrays
+    checker = _Checker(cost, point, gradient, seed)
+    return Report(tuple(checker.verdict(name) for name in names)) if names or not own else Report(())
+
+
+def _frozen(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:
+    """The cost with what ``stop_gradient`` holds constant as data of its present value."""
+    held = [node for node in walk([cost]) if node.operation is op.stop_gradient]
+    if not held:
+        return cost, dict(values)
+    stand_ins = {
+        node: leaf(DATA if node.per_sample else PARAMETER, f"(held constant {k})", node.shape)
+        for k, node in enumerate(held)
+    }
+    worth = evaluate({stand_in.name: node for node, stand_in in stand_ins.items()}, values)
+    return substitute(cost, stand_ins), {**values, **worth}
+
+
+class _Checker:
+    def __init__(self, cost: Expression, point: dict[str, Any], gradient: Given, seed: int) -> None:
+        self.cost, self.point, self.gradient, self.seed = cost, point, gradient, seed
+        frozen, values = _frozen(cost, point)
+        self.function = CostFunction(frozen, values)
+        self.given = self._gradient_at(point)
+        self.kinks = _kinks_at(cost, point)
+
+    def _gradient_at(self, point: dict[str, Any]) -> dict[str, Array]:
+        found = self.gradient(point) if callable(self.gradient) else self.gradient
+        graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
+        arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
+        values: dict[str, Any] = {**arrays, **evaluate(graphs, point)}
+        missing = [name for name in self.cost.parameters if name not in values]
+        if missing:
+            raise GradientError(f"the gradient has no partial derivative by {missing[0]!r}{nearest(missing[0], values)}")
+        shapes = {name: self.point[name].shape for name in self.cost.parameters}
+        return {n: fit_shape(n, number_array(n, values[n], "float64"), shape) for n, shape in shapes.items()}
+
+    def verdict(self, name: str) -> Verdict:
+        indices = list(np.ndindex(self.point[name].shape))
+        if len(indices) > _MOST_ELEMENTS:
+            rng = np.random.default_rng(self.seed)
+            indices = [indices[k] for k in sorted(rng.choice(len(indices), _MOST_ELEMENTS, replace=False))]
+        found = [self._element(name, index) for index in indices]
+        worst = max(found, key=lambda v: _SEVERITY.index(v.verdict))
+        if worst.verdict == WRONG and np.isfinite(worst.given):
+            factor = self._factor(name, indices)
+            if factor is not None:
+                tidy = round(factor, 9)
+                return Verdict(name, FACTOR, worst.given, worst.expected, worst.error, tidy, worst.detail)
+        return worst
+
+    def _element(self, name: str, index: tuple[int, ...]) -> Verdict:
+        given = float(self.given[name][index])
+        place = f"element {list(index)}" if index else ""
+        found = automatic_difference(self.function, name, index)
+
+        def verdict(kind: str, detail: str = "", by: Difference = found) -> Verdict:
+            return Verdict(name, kind, given, by.value, by.error, None, "; ".join(x for x in (place, detail) if x))
+
+        kink = self._kink(name, index)
+        if kink:
+            return verdict(KINK, kink)
+        by_complex = self._complex(name, index)
+        if not np.isfinite(found.value) and not np.isfinite(by_complex.value):
+            return verdict(INCONCLUSIVE, "the cost is not finite at this point or beside it; choose another point")
+        if not np.isfinite(given):
+            return verdict(WRONG, "the partial derivative is not a finite number")
+        if _decides(found, given):
+            if _agree(given, found):
+                return verdict(CORRECT)
+            if not _agree(given, by_complex):
+                return verdict(WRONG)
+            if abs(found.value - by_complex.value) <= 1e-3 * abs(by_complex.value):
+                return verdict(CORRECT, by=by_complex)
+            return verdict(INCONCLUSIVE, "the two kinds of difference contradict each other; choose another point")
+        if np.isfinite(by_complex.value) and (by_complex.value != 0 or given == 0):
+            return verdict(CORRECT if _agree(given, by_complex) else WRONG, by=by_complex)
+        return verdict(INCONCLUSIVE, "round-off in the cost hides the derivative; choose a point where it is larger")
+
+    def _complex(self, name: str, index: tuple[int, ...]) -> Difference:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            slope = self.function.complex_slope(name, index)
+        return Difference(slope, 1e-12 * abs(slope), 0.0)
+
+    def _kink(self, name: str, index: tuple[int, ...]) -> str:
+        if not self.kinks:
+            return ""
+        moved = dict(self.point)
+        moved[name] = moved[name].copy()
+        moved[name][index] += 1e-6 * max(1.0, abs(float(moved[name][index])))
+        beside = evaluate(dict(enumerate(k.distance for k in self.kinks)), moved)
+        touched = [k for n, k in enumerate(self.kinks) if np.any((np.asarray(beside[n]) != k.here) & k.on_it)]
+        if not touched:
+            return ""
+        right = automatic_difference(self.function, name, index, "forward")
+        left = automatic_difference(self.function, name, index, "backward")
+        size = max(abs(right.value), abs(left.value))
+        blur = right.error + left.error
+        known = blur <= 1e-3 * max(size, abs(self.function.along(name, index)(0.0)))
+        if known and abs(right.value - left.value) <= 5 * blur + 1e-6 * size:
+            return ""
+        return f"the slope jumps at {touched[0].where}"
+
+    def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
+        """given/expected, if it is one number at several points and for every element."""
+        fixed = not callable(self.gradient) and not isinstance(self.gradient[name], Expression)
+        rng = np.random.default_rng(self.seed)
+        ratios: list[float] = []
+        for k in range(1 if fixed else 4):
+            point = dict(self.point)
+            if k:
+                for other in self.cost.parameters:
+                    size = 0.1 * np.maximum(1.0, np.abs(point[other]))
+                    point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
+            frozen, values = _frozen(self.cost, point)
+            function = CostFunction(frozen, values)
+            given = self._gradient_at(point)[name]
+            for index in indices[:16]:
+                slope = function.complex_slope(name, index)
+                expected = Difference(slope, 1e-12 * abs(slope), 0.0)
+                if not np.isfinite(expected.value) or expected.value == 0:
+                    continue
+                ratios.append(float(given[index]) / expected.value)
+        if len(ratios) < 3 or not np.all(np.isfinite(ratios)):
+            return None
+        centre = float(np.median(ratios))
+        same = max(abs(ratio - centre) for ratio in ratios) <= 1e-6 * abs(centre)
+        return centre if same and centre != 0 else None
+
+
+def _decides(found: Difference, given: float) -> bool:
+    size = max(abs(found.value), abs(given))
+    return bool(np.isfinite(found.value)) and (found.error <= _RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0))
+
+
+def _agree(given: float, found: Difference) -> bool:
+    size = max(abs(given), abs(found.value))
+    return bool(abs(given - found.value) <= 5 * found.error + _AGREE * size)
+
+
+@dataclass(frozen=True)
+class _Kink:
+    """A node whose non-differentiable place the point sits on, in some samples."""
+
+    distance: Expression
+    here: Any
+    on_it: Any
+    where: str
+
+
+def _kinks_at(cost: Expression, point: Mapping[str, Any]) -> list[_Kink]:
+    candidates: list[tuple[Expression, Expression]] = []
+    on_params: set[Expression] = set()
+    for node in walk([cost]):
+        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
+            on_params.add(node)
+            for kink in node.operation.kinks:
+                candidates.append((node, kink(*node.args)))
+    distances = evaluate(dict(enumerate(distance for _, distance in candidates)), point)
+    found = []
+    for k, (node, distance) in enumerate(candidates):
+        here = np.asarray(distances[k])
+        on_it = np.abs(here) <= 1e-12
+        if np.any(on_it):
+            text = str(node)
+            name = text if len(text) <= 60 else f"{text[:59]}…"
+            rows = np.argwhere(on_it.reshape(len(on_it), -1).any(axis=1)).ravel() if node.per_sample else []
+            sample = f" for sample {int(rows[0]) + 1}" if len(rows) else ""
+            found.append(_Kink(distance, here, on_it, f"{name}, where {distance} = 0{sample}"))
+    return found

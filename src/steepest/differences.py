@@ -1,0 +1,279 @@
+"""Finite differences: forward, central and complex-step, with an error bar where the step is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.engines import evaluate
+from steepest.engines.reference import compile_expressions
+from steepest.errors import GradientError
+from steepest.expression import Expression
+from steepest.gradient import gradient
+from steepest.stability import stabilise
+from steepest.values import Bound, bind, nearest
+
+Array = NDArray[Any]
+Function = Callable[[float], float]
+SCHEMES = ("forward", "central", "complex")
+_COMPLEX_STEP = 1e-30
+
+
+class Difference(NamedTuple):
+    """A derivative by differences, its error bar, and the step it was taken with."""
+
+    value: float
+    error: float
+    step: float
+
+
+class Differences(dict[str, Any]):
+    """Derivatives by name, each a number or array of the parameter's shape.
+
+    Attributes:
+        errors: an error bar for each value; known where the step was chosen automatically, or complex.
+        steps: the step used for each value.
+    """
+
+    errors: dict[str, Any]
+    steps: dict[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = {}
+        self.steps = {}
+
+
+class CostFunction:
+    """A cost as a function of one parameter's element at a time, the others held.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        dtype: the precision of the evaluations; complex numbers are used for the complex step.
+    """
+
+    def __init__(self, cost: Expression, values: Mapping[str, ArrayLike], dtype: str = "float64") -> None:
+        if cost.per_sample or cost.shape:
+            raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
+        self.bound: Bound = bind([cost], values, dtype)
+        self._stable = stabilise([cost])[cost]
+        self._dtype = dtype
+        self._real = compile_expressions([self._stable], dtype)
+        self._complex: Any = None
+        self._arrays = self.bound.arrays
+
+    def along(self, name: str, index: tuple[int, ...]) -> Function:
+        """The cost as a function of the change of one element."""
+        arrays, rows = dict(self._arrays), self.bound.rows
+        base = arrays[name]
+
+        def cost(change: float) -> float:
+            moved = base.copy()
+            moved[index] += change
+            arrays[name] = moved
+            return float(self._real(arrays, rows)[0])
+
+        return cost
+
+    def exact_change(self, name: str, index: tuple[int, ...], change: float) -> float:
+        """The change that arrives when ``change`` is added in floating point."""
+        base = self._arrays[name][index]
+        return float((base + base.dtype.type(change)) - base)
+
+    def complex_slope(self, name: str, index: tuple[int, ...]) -> float:
+        """Im C(w + ih)/h, free of cancellation, so that h may be as small as 1e-30."""
+        if self._complex is None:
+            self._complex = compile_expressions([self._stable], "complex128")
+        arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
+        arrays[name][index] += _COMPLEX_STEP * 1j
+        return float(np.imag(self._complex(arrays, self.bound.rows)[0]) / _COMPLEX_STEP)
+
+    def elements(self, name: str) -> Iterator[tuple[int, ...]]:
+        """The indices of a parameter's elements."""
+        yield from np.ndindex(self._arrays[name].shape)
+
+
+def finite_difference(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    wrt: Iterable[str] | None = None,
+    step: float | str = "auto",
+    scheme: str | None = None,
+    dtype: str = "float64",
+) -> Differences:
+    """The partial derivatives of a cost by finite differences.
+
+    forward: (C(w + ε) − C(w))/ε; central: (C(w + ε) − C(w − ε))/(2ε); complex: Im C(w + iε)/ε.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        wrt: the names to differentiate by; all parameters if left out.
+        step: ε, or ``"auto"``: for each element the step that balances truncation against round-off.
+        scheme: ``"forward"``, ``"central"`` (the default with ``step="auto"``) or ``"complex"``;
+            ``"forward"`` is the default with a given step.
+        dtype: ``"float64"`` or ``"float32"``.
+
+    Returns:
+        name to number or array of the parameter's shape; ``.errors`` holds the error bars and ``.steps`` the steps.
+
+    Raises:
+        GradientError: no such scheme or name, or a step that is not a positive number.
+
+    >>> from steepest.expression import params
+    >>> w = params("w")
+    >>> round(float(finite_difference(w**2, {"w": 3}, step=1e-3)["w"]), 6)
+    6.001
+
+    Source: Nocedal and Wright 2006, section 8.1; Ridders 1982 for the automatic step;
+    Squire and Trapp 1998 for the complex step.
+    """
+    scheme = scheme or ("central" if step == "auto" else "forward")
+    if scheme not in SCHEMES:
+        raise GradientError(f"there is no scheme {scheme!r}; choose {', '.join(SCHEMES)}")
+    automatic = step == "auto"
+    if not automatic and (isinstance(step, str) or not np.isfinite(step) or step <= 0):
+        raise GradientError(f"a step is a positive number or 'auto', not {step!r}")
+    function = CostFunction(cost, values, dtype)
+    found = Differences()
+    for name in cost.parameters if wrt is None else tuple(wrt):
+        if name not in function.bound.params:
+            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, function.bound.params)}")
+        shape = function.bound.params[name].shape
+        parts = [np.empty(shape) for _ in range(3)]
+        for index in function.elements(name):
+            if scheme == "complex":
+                slope = function.complex_slope(name, index)
+                row = Difference(slope, 64 * np.finfo(np.float64).eps * abs(slope), _COMPLEX_STEP)
+            elif automatic:
+                row = automatic_difference(function, name, index, scheme)
+            else:
+                row = _fixed(function, name, index, float(step), scheme)
+            for part, number in zip(parts, row, strict=True):
+                part[index] = number
+        found[name], found.errors[name], found.steps[name] = (part[()] for part in parts)
+    return found
+
+
+def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: float, scheme: str) -> Difference:
+    cost = function.along(name, index)
+    if scheme == "forward":
+        return Difference((cost(step) - cost(0.0)) / step, np.nan, step)
+    return Difference((cost(step) - cost(-step)) / (2 * step), np.nan, step)
+
+
+def noise(cost: Function, scale: float, eps: float) -> float:
+    """The size of the round-off in a cost near a point, from differences of values at nearly equal points.
+
+    Source: Moré and Wild 2011, Estimating derivatives of noisy simulations, algorithm ECnoise.
+    """
+    change = scale * np.sqrt(eps) * 0.01
+    values = np.array([cost(k * change) for k in range(-4, 5)])
+    if not np.all(np.isfinite(values)):
+        return np.nan
+    estimates = []
+    differences, factor = values, 1.0
+    for order in range(1, len(values)):
+        differences = np.diff(differences)
+        factor *= order / (2 * (2 * order - 1))
+        if order >= 3:
+            estimates.append(np.sqrt(factor * np.mean(differences**2)))
+    return float(max(np.median(estimates), eps * np.max(np.abs(values))))
+
+
+def automatic_difference(
+    function: CostFunction, name: str, index: tuple[int, ...], scheme: str = "central"
+) -> Difference:
+    """A difference extrapolated to ε → 0 from shrinking steps, where truncation and round-off balance.
+
+    Each step is half the one before; every pair is extrapolated once more (Ridders). Of all entries of the
+    tableau that one is kept whose estimated truncation, the distance to its neighbours, plus round-off is least.
+    ``scheme`` is ``"central"``, or ``"forward"`` or ``"backward"`` for the slope to one side.
+    """
+    cost = function.along(name, index)
+    base = function.bound.params[name]
+    eps = float(np.finfo(base.dtype).eps)
+    scale = max(abs(float(base[index])), 1.0)
+    round_off = noise(cost, scale, eps)
+    if not np.isfinite(round_off):
+        round_off = eps * abs(cost(0.0))
+    best = Difference(np.nan, np.inf, np.nan)
+    power = 2 if scheme == "central" else 1
+    previous: list[tuple[float, float]] = []
+    step, halvings = (scale * 0.25, 26) if eps < 1e-10 else (scale * 0.5, 10)
+    for _ in range(halvings):
+        up = function.exact_change(name, index, step) if scheme != "backward" else 0.0
+        down = -function.exact_change(name, index, -step) if scheme != "forward" else 0.0
+        rise = cost(step if scheme != "backward" else 0.0) - cost(-step if scheme != "forward" else 0.0)
+        row = [(rise / (up + down), 2 * round_off / (up + down))]
+        for order, (older, older_noise) in enumerate(previous[:6], start=1):
+            factor = 2.0 ** (power * order)
+            newer, newer_noise = row[-1]
+            extrapolated = newer + (newer - older) / (factor - 1)
+            spread = (factor * newer_noise + older_noise) / (factor - 1)
+            truncation = max(abs(extrapolated - newer), abs(extrapolated - older))
+            if truncation + spread < best.error:
+                best = Difference(extrapolated, truncation + spread, step)
+            row.append((extrapolated, spread))
+        previous = row
+        step /= 2
+    return best
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One row of the experiment: a step, the difference taken with it, and how far that is from the derivative."""
+
+    step: float
+    difference: float
+    error: float
+
+
+def shrinking_steps(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    wrt: str | None = None,
+    scheme: str = "forward",
+    steps: Iterable[float] | None = None,
+    dtype: str = "float64",
+) -> list[StepRow]:
+    """The derivative as a limit: differences for an ε that shrinks until round-off takes over.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        wrt: a parameter of shape (); the only one if left out.
+        scheme: ``"forward"``, ``"central"`` or ``"complex"``.
+        steps: the ε; 1, 1/10, … 1e-16 if left out.
+        dtype: the precision in which the cost is evaluated.
+
+    Returns:
+        A row for each ε; the error is |difference − derivative| with the derivative by back-propagation.
+
+    Raises:
+        GradientError: there are several parameters and none was named.
+
+    >>> from steepest.expression import params
+    >>> rows = shrinking_steps(params("w") ** 2, {"w": 3})
+    >>> min(rows, key=lambda row: row.error).step
+    1e-08
+
+    Source: the definition of the derivative; row A1 of the notes.
+    """
+    names = cost.parameters
+    if wrt is None and len(names) != 1:
+        raise GradientError(f"name the parameter to move: wrt= one of {', '.join(names)}")
+    name = names[0] if wrt is None else wrt
+    exact = evaluate(gradient(cost, wrt=[name])[name], values)
+    if np.ndim(exact):
+        raise GradientError(f"{name!r} has the shape {np.shape(exact)}; the experiment moves one number")
+    rows = []
+    for step in steps if steps is not None else [10.0**-k for k in range(17)]:
+        found = float(finite_difference(cost, values, [name], step, scheme, dtype)[name])
+        rows.append(StepRow(float(step), found, abs(found - float(exact))))
+    return rows

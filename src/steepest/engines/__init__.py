@@ -1,0 +1,90 @@
+"""Engines: each turns programs of primitives into something that runs. The reference engine is their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.engines.reference import compile_expressions
+from steepest.errors import DescentError
+from steepest.expression import Expression
+from steepest.stability import stabilise
+from steepest.values import bind
+
+Array = NDArray[Any]
+
+
+class Runnable(Protocol):
+    """A compiled program: arrays by name and the number of rows in, one array an output out."""
+
+    def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]: ...
+
+
+Compiler = Callable[[Sequence[Expression], str], Runnable]
+
+ENGINES: dict[str, Compiler] = {"reference": compile_expressions}
+"""Every engine by its name."""
+
+DTYPES = ("float64", "float32")
+
+
+def choose(engine: str, dtype: str) -> tuple[str, Compiler]:
+    """The name and compiler of an engine; ``"auto"`` takes the fastest one that fits.
+
+    Raises:
+        DescentError: there is no such engine or precision.
+    """
+    name = "reference" if engine == "auto" else engine
+    if name not in ENGINES:
+        raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
+    if dtype not in DTYPES:
+        raise DescentError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
+    return name, ENGINES[name]
+
+
+@overload
+def evaluate(expression: Expression, values: Mapping[str, ArrayLike], dtype: str = ...) -> Any: ...
+@overload
+def evaluate(
+    expression: Mapping[Any, Expression], values: Mapping[str, ArrayLike], dtype: str = ...
+) -> dict[Any, Any]: ...
+def evaluate(
+    expression: Expression | Mapping[Any, Expression], values: Mapping[str, ArrayLike], dtype: str = "float64"
+) -> Any:
+    """The value of an expression, computed by the reference engine in its stable form.
+
+    Args:
+        expression: an expression, or a dict of them (a gradient), computed together.
+        values: name to number or array; data columns ``(n,)`` or ``(n, d)``, parameters in their shapes.
+            A data column may also be given as one sample's value; with all of them so, so is the result.
+        dtype: ``"float64"`` or ``"float32"``.
+
+    Returns:
+        A number or array of ``dtype``: ``(n, …)`` for a per-sample expression, else its feature shape.
+        A dict gives a dict.
+
+    Raises:
+        ValuesError: a name has no value, or one of a wrong shape.
+
+    >>> from steepest.expression import data, params
+    >>> x, w = data("x"), params("w")
+    >>> evaluate(x * w, {"x": [1, 2], "w": 3})
+    array([3., 6.])
+
+    Source: definition.
+    """
+    many = dict(expression) if isinstance(expression, Mapping) else {None: expression}
+    roots = list(many.values())
+    bound = bind(roots, values, dtype)
+    stable = stabilise(roots)
+    found = compile_expressions([stable[root] for root in roots], dtype)(bound.arrays, bound.rows)
+    results = {}
+    for (key, root), value in zip(many.items(), found, strict=True):
+        array = np.asarray(value)
+        if root.per_sample:
+            array = array[0] if bound.single else array
+        results[key] = array[()]
+    return results if isinstance(expression, Mapping) else results[None]

@@ -1,0 +1,281 @@
+"""The reference engine: NumPy over all samples at once, the meaning of every primitive.
+
+Per-sample values are arrays whose first axis is the sample. Complex numbers serve the complex-step
+difference: there every primitive is the analytic continuation of its real self near the real axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.expression import CONSTANT, DATA, PARAMETER, Expression
+from steepest.program import Program, lower
+
+Array = NDArray[Any]
+Kernel = Callable[..., Any]
+_MANY_ROWS = 4096  # from here on intermediate arrays are let go as soon as they are used up
+
+
+def _sigmoid(x: Array) -> Array:
+    decay = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)).astype(x.dtype, copy=False)
+
+
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(x, x.dtype.type(0))
+
+
+def _compare(ufunc: Kernel) -> Kernel:
+    def kernel(x: Array, y: Array) -> Array:
+        answer = ufunc(x.real, y.real)
+        return np.asarray(answer).astype(np.result_type(x, y))
+
+    return kernel
+
+
+ELEMENTWISE: dict[str, Kernel] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "negate": np.negative,
+    "power": np.power,
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "abs": np.abs,
+    "sign": np.sign,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "where": lambda c, x, y: np.where(c != 0, x, y),
+    "less": _compare(np.less),
+    "less_equal": _compare(np.less_equal),
+    "greater": _compare(np.greater),
+    "greater_equal": _compare(np.greater_equal),
+    "equal": _compare(np.equal),
+    "not_equal": _compare(np.not_equal),
+}
+"""Primitives that act on each element alone."""
+
+
+_NOT_A_NUMBER = complex("nan+nanj")
+
+
+def _real_domain(kernel: Kernel, low: float) -> Kernel:
+    """NaN below the real domain, where the complex function would carry on."""
+
+    def guarded(x: Array) -> Array:
+        return np.where(x.real < low, _NOT_A_NUMBER, kernel(x))
+
+    return guarded
+
+
+def _complex_power(x: Array, y: Array) -> Array:
+    # The sign of x comes from the parity of a whole exponent, not from the logarithm's branch.
+    negative = x.real < 0
+    base = np.where(negative, -x, x)
+    zero = base == 0
+    magnitude = np.where(zero, np.power(base.real, y.real), np.exp(y * np.log(np.where(zero, 1, base))))
+    whole = (y.imag == 0) & (y.real == np.round(y.real))
+    signed = np.where(negative & (np.mod(y.real, 2) == 1), -magnitude, magnitude)
+    return np.where(negative & ~whole, _NOT_A_NUMBER, signed)
+
+
+def _complex_sigmoid(x: Array) -> Array:
+    decay = np.exp(np.where(x.real >= 0, -x, x))
+    return np.where(x.real >= 0, 1 / (1 + decay), decay / (1 + decay))
+
+
+def _complex_softplus(x: Array) -> Array:
+    return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(np.where(x.real >= 0, -x, x)))
+
+
+def _complex_tanh(x: Array) -> Array:
+    decay = np.exp(-2 * np.where(x.real >= 0, x, -x))
+    return np.where(np.abs(x.real) < 1, np.tanh(x), np.where(x.real >= 0, 1, -1) * (1 - decay) / (1 + decay))
+
+
+COMPLEX: dict[str, Kernel] = {
+    "power": _complex_power,
+    "log": _real_domain(np.log, 0.0),
+    "log1p": _real_domain(np.log1p, -1.0),
+    "sqrt": _real_domain(np.sqrt, 0.0),
+    "tanh": _complex_tanh,
+    "sigmoid": _complex_sigmoid,
+    "softplus": _complex_softplus,
+    "abs": lambda x: np.where(x.real < 0, -x, x),
+    "sign": lambda x: np.sign(x.real).astype(x.dtype),
+    "maximum": lambda x, y: np.where((x.real >= y.real) | np.isnan(x), x, y),
+    "minimum": lambda x, y: np.where((x.real <= y.real) | np.isnan(x), x, y),
+    "where": lambda c, x, y: np.where(c.real != 0, x, y),
+}
+"""The elementwise primitives whose NumPy function is not the one wanted near the real axis."""
+
+
+def _structural(node: Expression) -> Kernel | None:
+    """The kernel of a primitive that mixes elements, made for the shapes at hand."""
+    name = node.operation.name
+    axes = tuple(range(-len(node.args[0].shape), 0)) if node.args else ()
+    if name == "sum":
+        return lambda x: x.sum(axis=axes)
+    if name == "largest":
+        return lambda x: _largest(x, axes)
+    if name == "total":
+        return lambda x: x.sum(axis=0)
+    if name == "transpose":
+        return lambda x: np.swapaxes(x, -1, -2)
+    if name == "outer":
+        return lambda x, y: x[..., :, None] * y[..., None, :]
+    if name == "total_outer":
+        return lambda x, y: x.T @ y
+    if name == "expand":
+        shape, fill = node.shape, (None,) * len(node.shape)
+        return lambda x: np.broadcast_to(x[(..., *fill)], np.shape(x) + shape)
+    if name in ("matmul", "dot"):
+        return _product(node.args[0], node.args[1])
+    return None
+
+
+def _largest(x: Array, axes: tuple[int, ...]) -> Array:
+    if not np.iscomplexobj(x):
+        found: Array = x.max(axis=axes)
+        return found
+    flat = x.reshape(x.shape[: x.ndim - len(axes)] + (-1,))
+    place = np.argmax(flat.real, axis=-1)
+    return np.take_along_axis(flat, place[..., None], axis=-1)[..., 0]
+
+
+def _product(a: Expression, b: Expression) -> Kernel:
+    """``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
+    rank_a, rank_b = len(a.shape), len(b.shape)
+    if rank_a == 1 and rank_b == 1:
+        if a.per_sample and b.per_sample:
+            return lambda x, y: np.einsum("nd,nd->n", x, y)
+        return (lambda x, y: y @ x) if b.per_sample else np.matmul
+    if rank_a == 1:
+        return (lambda x, y: np.einsum("nd,ndh->nh", x, y)) if a.per_sample and b.per_sample else np.matmul
+    if rank_b == 1 and b.per_sample:
+        return (lambda x, y: np.einsum("ndh,nh->nd", x, y)) if a.per_sample else (lambda x, y: y @ x.T)
+    return np.matmul
+
+
+def _column(x: Array, rank: int) -> Array:
+    """A number a sample, shaped so that it meets the features of the sample."""
+    return x[(..., *(None,) * rank)]
+
+
+class Compiled:
+    """A program ready to be run on values.
+
+    Args:
+        program: what to compute.
+        dtype: the precision of every value in it.
+    """
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.program = program
+        self.dtype = np.dtype(dtype)
+        place = {node: k for k, node in enumerate(program.nodes)}
+        self._outputs = [place[node] for node in program.outputs]
+        self._registers: list[Any] = [None] * len(place)
+        self._inputs: list[tuple[int, str]] = []
+        self._counts: list[int] = []
+        self._steps: list[Callable[[list[Any]], None]] = []
+        last_use: dict[int, int] = {}
+        for k, node in enumerate(program.nodes):
+            if node.operation is CONSTANT:
+                self._registers[k] = self.dtype.type(node.value)
+            elif node.operation in (DATA, PARAMETER):
+                self._inputs.append((k, node.name))
+            elif not node.args:
+                self._counts.append(k)
+            else:
+                sources = [place[arg] for arg in node.args]
+                for source in sources:
+                    last_use[source] = len(self._steps)
+                self._steps.append(_instruction(self._kernel(node), sources, k))
+        self._dead: list[list[int]] = [[] for _ in self._steps]
+        kept = set(self._outputs)
+        for source, step in last_use.items():
+            if source not in kept and program.nodes[source].args:
+                self._dead[step].append(source)
+
+    def _kernel(self, node: Expression) -> Kernel:
+        structural = _structural(node)
+        if structural is not None:
+            return structural
+        name = node.operation.name
+        kernel = ELEMENTWISE[name]
+        if self.dtype.kind == "c":
+            kernel = COMPLEX.get(name, kernel)
+        rank = len(node.shape)
+        lifted = [bool(rank and arg.per_sample and not arg.shape) for arg in node.args]
+        if not any(lifted):
+            return kernel
+        return lambda *xs: kernel(*(_column(x, rank) if up else x for x, up in zip(xs, lifted, strict=True)))
+
+    def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]:
+        """Compute the outputs.
+
+        Args:
+            values: an array for every data column ``(rows, …)`` and parameter, of this engine's dtype.
+            rows: the number of samples n.
+        """
+        registers = self._registers.copy()
+        for k, name in self._inputs:
+            registers[k] = values[name]
+        for k in self._counts:
+            registers[k] = self.dtype.type(rows)
+        with np.errstate(all="ignore"):
+            if rows < _MANY_ROWS:
+                for step in self._steps:
+                    step(registers)
+            else:
+                for step, dead in zip(self._steps, self._dead, strict=True):
+                    step(registers)
+                    for k in dead:
+                        registers[k] = None
+        return [registers[k] for k in self._outputs]
+
+
+def _instruction(kernel: Kernel, sources: Sequence[int], target: int) -> Callable[[list[Any]], None]:
+    if len(sources) == 1:
+        (i,) = sources
+
+        def unary(registers: list[Any]) -> None:
+            registers[target] = kernel(registers[i])
+
+        return unary
+    if len(sources) == 2:
+        i, j = sources
+
+        def binary(registers: list[Any]) -> None:
+            registers[target] = kernel(registers[i], registers[j])
+
+        return binary
+
+    def general(registers: list[Any]) -> None:
+        registers[target] = kernel(*[registers[k] for k in sources])
+
+    return general
+
+
+def compile_expressions(expressions: Sequence[Expression], dtype: str = "float64") -> Compiled:
+    """Lower expressions to primitives and make them ready to run.
+
+    Args:
+        expressions: what to compute, already rewritten for stability where that is wanted.
+        dtype: ``"float64"``, ``"float32"`` or ``"complex128"``.
+    """
+    return Compiled(lower(expressions), dtype)

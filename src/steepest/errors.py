@@ -1,0 +1,43 @@
+"""What steepest raises: one sentence that names the thing, the place and the remedy."""
+
+from __future__ import annotations
+
+
+class SteepestError(Exception):
+    """Base of every error that steepest raises on purpose."""
+
+
+class ShapeError(SteepestError):
+    """An operation was given arguments whose shapes do not fit together."""
+
+
+class FormulaError(SteepestError):
+    """A text is not a formula, or is one beyond the limits."""
+
+
+class ValuesError(SteepestError):
+    """The values given for an expression are missing, of another shape, or not numbers."""
+
+
+class GradientError(SteepestError):
+    """A gradient was asked for that the expression does not have."""
+
+
+class DerivationError(SteepestError):
+    """A derivation was asked for that cannot be written line by line."""
+
+
+class TableError(SteepestError):
+    """A table cannot be read, or a needed column holds something that is not a number."""
+
+
+class ModelError(SteepestError):
+    """A model cannot do what was asked of it."""
+
+
+class DescentError(SteepestError):
+    """A descent cannot start."""
+
+
+class StorageError(SteepestError):
+    """A file is not a saved model, or is damaged."""

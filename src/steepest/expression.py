@@ -1,0 +1,504 @@
+"""The expression graph: frozen, interned nodes with shapes, their operators and their walks.
+
+Equal expressions are one object, so ``is`` and ``==`` mean the same and a walk meets a shared
+part once. Every node is younger than its arguments (``serial``), so an order by age is a
+topological order. Nothing here recurses: depth is bounded by memory, not by Python's stack.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
+
+from steepest.errors import ShapeError
+from steepest.notation import FormulaText, Template, write
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Shape = tuple[int, ...]
+Number: TypeAlias = "SupportsFloat | SupportsIndex"
+Operand: TypeAlias = "Expression | SupportsFloat | SupportsIndex"
+Adjoint = Callable[..., "Expression"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operation:
+    """One row of the table of operations: everything that steepest knows of an operation.
+
+    A row states its derivative in one of two ways. ``partials`` are the partial derivatives of an
+    operation that acts on each element alone, functions of the arguments and then the result.
+    ``adjoints`` are for operations that mix elements: functions of the result's adjoint, the
+    arguments and the result. A row without ``expansion`` is a primitive, which engines implement.
+    """
+
+    name: str
+    arity: int
+    meaning: str
+    partials: tuple[Adjoint, ...] = ()
+    adjoints: tuple[Adjoint, ...] = ()
+    shape: Callable[[Operation, tuple[Expression, ...], tuple[Any, ...]], Shape] | None = None
+    text: Template = field(default=Template(""))
+    latex: Template = field(default=Template(""))
+    maths: Template | None = None
+    rule: str = ""
+    domain: tuple[tuple[float, float], ...] = ()
+    edges: str = ""
+    kinks: tuple[Callable[..., Expression], ...] = ()
+    expansion: Callable[..., Expression] | None = None
+    linear: bool = False
+    bilinear: bool = False
+    over_samples: bool = False
+    activation: bool = False
+    attributes: int = 0
+    aliases: tuple[str, ...] = ()
+    weight: int = 1
+    source: str = "definition"
+
+    @property
+    def is_primitive(self) -> bool:
+        """Whether engines implement this operation themselves."""
+        return self.expansion is None
+
+    def __call__(self, *operands: Operand, attributes: tuple[Any, ...] = ()) -> Expression:
+        """Apply the operation: ``sin(x)``, ``maximum(x, 0)``.
+
+        Raises:
+            ShapeError: the shapes of the operands do not fit together.
+            TypeError: an operand is not an expression or a number, or there are too many or too few.
+        """
+        if len(operands) != self.arity:
+            raise TypeError(f"{self.name} takes {_count(self.arity, 'argument')}, not {len(operands)}")
+        args = tuple(_operand(self.name, operand) for operand in operands)
+        return make(self, args, attributes)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operation_named, (self.name,)
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Every operation by its name; ``operations.py`` fills it."""
+
+
+def operation_named(name: str) -> Operation:
+    """The row of the table of operations with this name."""
+    return OPERATIONS[name]
+
+
+class Expression:
+    """A node of the expression graph: a number, a data column, a parameter, or an operation on others.
+
+    Made by :func:`data`, :func:`params`, operators and the functions of the table; never changed.
+
+    Attributes:
+        operation: the row of the table of operations.
+        args: the expressions it is applied to.
+        attributes: what a node carries besides (a number's value, a name).
+        shape: the feature shape of one sample's value: ``()``, ``(d,)`` or ``(d, h)``.
+        per_sample: whether there is one value a sample (data) or one for all (parameters, costs).
+
+    >>> x, w = data("x"), params("w")
+    >>> (x * w) is (x * w)
+    True
+    """
+
+    __slots__ = ("__weakref__", "args", "attributes", "operation", "per_sample", "serial", "shape")
+
+    operation: Operation
+    args: tuple[Expression, ...]
+    attributes: tuple[Any, ...]
+    shape: Shape
+    per_sample: bool
+    serial: int
+
+    # NumPy then leaves ``array * expression`` to this class instead of building an array of objects.
+    __array_ufunc__ = None
+
+    def __init__(self) -> None:
+        raise TypeError("expressions are made by st.data, st.params, st.parse and operations on them")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("an expression never changes; build another")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("an expression never changes; build another")
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a number, a data column or a parameter."""
+        return not self.args and self.operation in (CONSTANT, DATA, PARAMETER)
+
+    @property
+    def name(self) -> str:
+        """The name of a data column or parameter; an empty text for anything else."""
+        return str(self.attributes[0]) if self.operation in (DATA, PARAMETER) else ""
+
+    @property
+    def value(self) -> float:
+        """The value of a number; NaN for anything else."""
+        return float(self.attributes[0]) if self.operation is CONSTANT else math.nan
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The names of the data columns in it, in the order in which they are met reading it."""
+        return tuple(leaf.name for leaf in leaves([self]) if leaf.operation is DATA)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters in it, in the order in which they are met reading it."""
+        return tuple(leaf.name for leaf in leaves([self]) if leaf.operation is PARAMETER)
+
+    def __str__(self) -> str:
+        return write_formula(self)
+
+    def __repr__(self) -> str:
+        text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(walk([self]))} nodes"
+        return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
+
+    def __add__(self, other: Operand) -> Expression:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: Operand) -> Expression:
+        return _binary("add", other, self)
+
+    def __sub__(self, other: Operand) -> Expression:
+        return _binary("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> Expression:
+        return _binary("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> Expression:
+        return _binary("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> Expression:
+        return _binary("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> Expression:
+        return _binary("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expression:
+        return _binary("divide", other, self)
+
+    def __pow__(self, other: Operand) -> Expression:
+        return _binary("power", self, other)
+
+    def __rpow__(self, other: Operand) -> Expression:
+        return _binary("power", other, self)
+
+    def __matmul__(self, other: Operand) -> Expression:
+        return _binary("matmul", self, other)
+
+    def __rmatmul__(self, other: Operand) -> Expression:
+        return _binary("matmul", other, self)
+
+    def __lt__(self, other: Operand) -> Expression:
+        return _binary("less", self, other)
+
+    def __le__(self, other: Operand) -> Expression:
+        return _binary("less_equal", self, other)
+
+    def __gt__(self, other: Operand) -> Expression:
+        return _binary("greater", self, other)
+
+    def __ge__(self, other: Operand) -> Expression:
+        return _binary("greater_equal", self, other)
+
+    def __neg__(self) -> Expression:
+        return constant(-self.value) if self.operation is CONSTANT else OPERATIONS["negate"](self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return OPERATIONS["abs"](self)
+
+    @property
+    def T(self) -> Expression:
+        """The transpose of a matrix."""
+        return OPERATIONS["transpose"](self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "an expression is neither true nor false until it is evaluated; "
+            "for a choice within a formula write where(condition, a, b)"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError("an expression cannot be taken apart; use sum, dot or @ on its features")
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Expression:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Flat, in topological order: a nested pickle would recurse on deep graphs.
+        order = walk([self])
+        place = {node: k for k, node in enumerate(order)}
+        rows = [
+            (n.operation.name, tuple(place[a] for a in n.args), n.attributes, n.shape, n.per_sample)
+            for n in order
+        ]
+        return _unflatten, (rows,)
+
+
+def _unflatten(rows: list[tuple[str, tuple[int, ...], tuple[Any, ...], Shape, bool]]) -> Expression:
+    made: list[Expression] = []
+    for name, args, attributes, shape, per_sample in rows:
+        made.append(_intern(OPERATIONS[name], tuple(made[k] for k in args), attributes, shape, per_sample))
+    return made[-1]
+
+
+_interned: weakref.WeakValueDictionary[tuple[Any, ...], Expression] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+_serials = itertools.count()
+
+
+def _intern(
+    operation: Operation,
+    args: tuple[Expression, ...],
+    attributes: tuple[Any, ...],
+    shape: Shape,
+    per_sample: bool,
+) -> Expression:
+    # float.hex tells −0 from 0, which compare equal.
+    marks = tuple(a.hex() if isinstance(a, float) else a for a in attributes)
+    key = (operation.name, marks, shape, per_sample, *(arg.serial for arg in args))
+    with _lock:
+        found = _interned.get(key)
+        if found is not None:
+            return found
+        node = object.__new__(Expression)
+        put = object.__setattr__
+        put(node, "operation", operation)
+        put(node, "args", args)
+        put(node, "attributes", attributes)
+        put(node, "shape", shape)
+        put(node, "per_sample", per_sample)
+        put(node, "serial", next(_serials))
+        _interned[key] = node
+        return node
+
+
+def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...] = ()) -> Expression:
+    """The node of an operation on expressions; its shape follows from theirs."""
+    if operation.shape is not None:
+        shape = operation.shape(operation, args, attributes)
+    else:
+        shape = elementwise_shape(operation, args, attributes)
+    per_sample = not operation.over_samples and any(arg.per_sample for arg in args)
+    return _intern(operation, args, attributes, shape, per_sample)
+
+
+def remake(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    """The same operation on other arguments."""
+    return node if args == node.args else make(node.operation, args, node.attributes)
+
+
+def elementwise_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    """Equal feature shapes, or ``()`` beside any other: a scalar acts on every element."""
+    shape: Shape = ()
+    for arg in args:
+        if arg.shape != shape and arg.shape:
+            if shape:
+                raise ShapeError(
+                    f"{operation.name} acts element by element and cannot join the feature shapes {shape} and "
+                    f"{arg.shape}; make them equal, or reduce one by sum, dot or @"
+                )
+            shape = arg.shape
+    return shape
+
+
+def _count(k: int, thing: str) -> str:
+    return f"{k} {thing}" if k == 1 else f"{k} {thing}s"
+
+
+def _operand(operation: str, operand: object) -> Expression:
+    if isinstance(operand, Expression):
+        return operand
+    if type(operand) is float or type(operand) is int:
+        return constant(operand)
+    if getattr(operand, "ndim", 0):
+        raise TypeError(
+            f"{operation} got an array; name it with st.data or st.params and give its numbers at evaluation"
+        )
+    if isinstance(operand, str | bytes) or not isinstance(operand, SupportsFloat | SupportsIndex):
+        raise TypeError(f"{operation} takes expressions and numbers, not {type(operand).__name__}")
+    return constant(operand)
+
+
+def _binary(name: str, left: Operand, right: Operand) -> Expression:
+    return OPERATIONS[name](left, right)
+
+
+# -- leaves ----------------------------------------------------------------------------------------------------
+
+CONSTANT = Operation("constant", 0, "a number", text=Template("{attributes}"))
+DATA = Operation("data", 0, "a column, one value a sample", text=Template("{attributes}"))
+PARAMETER = Operation("parameter", 0, "a value that the descent moves", text=Template("{attributes}"))
+for _row in (CONSTANT, DATA, PARAMETER):
+    OPERATIONS[_row.name] = _row
+
+
+def constant(value: Number) -> Expression:
+    """A number as an expression.
+
+    >>> constant(2) is constant(2.0)
+    True
+    """
+    if isinstance(value, complex):
+        raise TypeError("a number in an expression is real")
+    return _intern(CONSTANT, (), (float(value),), (), False)
+
+
+def data(*names: str, shape: int | Sequence[int] = ()) -> Any:
+    """Name data columns: one value, or one array of ``shape``, a sample.
+
+    Args:
+        names: the columns. One name gives one expression, several give a tuple.
+        shape: the feature shape of each: ``()``, ``d`` or ``(d, h)``.
+
+    >>> x, y = data("x", "y")
+    >>> data("X", shape=64).shape
+    (64,)
+    """
+    return _leaves(DATA, names, shape, per_sample=True)
+
+
+def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
+    """Name parameters, the values that a descent moves: numbers, or arrays of ``shape``.
+
+    Args:
+        names: the parameters. One name gives one expression, several give a tuple.
+        shape: the shape of each: ``()``, ``d`` or ``(d, h)``.
+
+    >>> w1, w2, b = params("w1", "w2", "b")
+    >>> params("W", shape=(64, 32)).shape
+    (64, 32)
+    """
+    return _leaves(PARAMETER, names, shape, per_sample=False)
+
+
+def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
+    """One data column or parameter."""
+    if not isinstance(name, str) or not name or "`" in name or not name.isprintable():
+        raise ValueError(f"a name is a printable text without backticks, not {name!r}")
+    return _intern(operation, (), (name,), shape, operation is DATA)
+
+
+def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int], per_sample: bool) -> Any:
+    given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if len(given) > 2 or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in given):
+        raise ShapeError(f"a feature shape is (), d or (d, h) with whole numbers from 1, not {shape!r}")
+    if not names:
+        raise TypeError(f"st.{'data' if operation is DATA else 'params'} needs at least one name")
+    made = tuple(leaf(operation, name, given) for name in names)
+    return made[0] if len(made) == 1 else made
+
+
+# -- walks -----------------------------------------------------------------------------------------------------
+
+
+def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
+    """Every node that the roots are made of, each once, arguments before what uses them.
+
+    Nodes for which ``stop`` is true are met, but not what lies below them.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if stop is not None and stop(node):
+            continue
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return sorted(seen, key=_age)
+
+
+def _age(node: Expression) -> int:
+    return node.serial
+
+
+def leaves(roots: Iterable[Expression]) -> list[Expression]:
+    """The data columns and parameters, in the order in which a reader meets them."""
+    seen: set[Expression] = set()
+    found: list[Expression] = []
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.operation in (DATA, PARAMETER):
+            found.append(node)
+        stack.extend(reversed(node.args))
+    return found
+
+
+def transform(
+    roots: Sequence[Expression],
+    visit: Callable[[Expression, tuple[Expression, ...]], Expression],
+    stop: Callable[[Expression], bool] | None = None,
+) -> dict[Expression, Expression]:
+    """Rebuild a graph from its leaves up: ``visit(node, new_args)`` gives what stands for each node."""
+    new: dict[Expression, Expression] = {}
+    for node in walk(roots, stop):
+        below = node.args if stop is None or not stop(node) else ()
+        new[node] = visit(node, tuple(new[arg] for arg in below))
+    return new
+
+
+def substitute(root: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
+    """The expression with some of its nodes replaced by others."""
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return replacements[node] if node in replacements else remake(node, args)
+
+    return transform([root], visit, stop=replacements.__contains__)[root]
+
+
+def tree_size(root: Expression) -> float:
+    """How many nodes the expression has when every shared part is written out each time (∞ above 1e308)."""
+    size: dict[Expression, float] = {}
+    for node in walk([root]):
+        size[node] = 1.0 + sum(size[arg] for arg in node.args)
+    return size[root]
+
+
+# -- formula text ----------------------------------------------------------------------------------------------
+
+_WRITTEN_OUT = 4000  # a text with more nodes than this names its shared parts, lest it grow exponentially
+
+
+def write_formula(root: Expression) -> str:
+    """The expression as formula text; :func:`steepest.parse` gives the same graph back.
+
+    A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
+    """
+    if tree_size(root) <= _WRITTEN_OUT:
+        return write(root, FormulaText())
+    uses: dict[Expression, int] = {}
+    order = walk([root])
+    for node in order:
+        for arg in node.args:
+            uses[arg] = uses.get(arg, 0) + 1
+    names: dict[Expression, str] = {}
+    medium = FormulaText(names)
+    lines: list[str] = []
+    for node in order:
+        if node.args and uses.get(node, 0) > 1:
+            definition = write(node, medium)
+            names[node] = f"__{len(names) + 1}"
+            lines.append(f"{names[node]} = {definition}")
+    return "; ".join([*lines, write(root, medium)])

@@ -1,0 +1,72 @@
+"""From expressions to straight-line programs of primitives, which is all that an engine sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from steepest import operations as op
+from steepest.expression import CONSTANT, Expression, constant, make, transform, walk
+
+
+@dataclass(frozen=True)
+class Program:
+    """Primitive nodes in an order in which they can be computed, and which of them are wanted.
+
+    Attributes:
+        nodes: leaves and primitives, arguments before what uses them, each once.
+        outputs: for each expression compiled, the node that holds its value.
+    """
+
+    nodes: tuple[Expression, ...]
+    outputs: tuple[Expression, ...]
+
+    @property
+    def cost(self) -> int:
+        """How many primitive operations one evaluation takes (a power counts as log, product and exp)."""
+        return sum(node.operation.weight for node in self.nodes if node.args)
+
+
+def lower(expressions: Sequence[Expression]) -> Program:
+    """Expand every operation into primitives, leave out what is not used, compute shared parts once.
+
+    Args:
+        expressions: what is to be computed.
+
+    Returns:
+        The program; its outputs stand in the order of ``expressions``.
+
+    >>> from steepest.expression import params
+    >>> x = params("x")
+    >>> [node.operation.name for node in lower([op.relu(x) ** 2]).nodes]
+    ['parameter', 'constant', 'maximum', 'multiply']
+    """
+    new = transform(expressions, _primitive)
+    outputs = tuple(new[expression] for expression in expressions)
+    return Program(tuple(walk(outputs)), outputs)
+
+
+def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    row = node.operation
+    if row.expansion is not None:
+        return row.expansion(*args)
+    if args and all(arg.operation is CONSTANT for arg in args) and row.name in _FOLDED:
+        return constant(_FOLDED[row.name](*(arg.value for arg in args)))
+    if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
+        return _SMALL_POWERS[args[1].value](args[0])
+    return node if args == node.args else make(row, args, node.attributes)
+
+
+# Correctly rounded by IEEE 754, so that a folded number is the one an engine in float64 would compute.
+_FOLDED = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "negate": lambda x: -x,
+}
+_SMALL_POWERS = {
+    1.0: lambda x: x,
+    2.0: lambda x: x * x,
+    3.0: lambda x: x * x * x,
+    -1.0: lambda x: 1 / x,
+}

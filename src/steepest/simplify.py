@@ -1,0 +1,216 @@
+"""Named rewrite rules that shorten an expression without changing its value.
+
+A rule is a function from a node to what may stand for it, or None. ``0·x = 0`` and ``x^0 = 1`` are
+meant algebraically: they hold wherever x is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from steepest import operations as op
+from steepest.expression import CONSTANT, Expression, constant, remake, transform
+
+Rewrite = Callable[[Expression], Expression | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rewrite with the name under which a derivation shows it."""
+
+    name: str
+    rewrite: Rewrite
+
+
+def _number(node: Expression) -> float | None:
+    return node.value if node.operation is CONSTANT else None
+
+
+def fold_numbers(node: Expression) -> Expression | None:
+    """Arithmetic on numbers: 2 − 1 → 1. Fractions and roots stay as they are written unless exact."""
+    numbers = [_number(arg) for arg in node.args]
+    if not numbers or None in numbers or node.operation not in _ARITHMETIC:
+        return None
+    value = _ARITHMETIC[node.operation](*numbers)
+    return None if value is None else constant(value)
+
+
+def _exact_quotient(x: float, y: float) -> float | None:
+    return x / y if y != 0 and x % y == 0 else None
+
+
+def _exact_power(x: float, y: float) -> float | None:
+    whole = x == int(x) and y == int(y) and 0 <= y <= 16 if abs(x) < 1e3 and abs(y) < 1e3 else False
+    return x**y if whole else None
+
+
+_ARITHMETIC: dict[op.Operation, Callable[..., float | None]] = {
+    op.add: lambda x, y: x + y,
+    op.subtract: lambda x, y: x - y,
+    op.multiply: lambda x, y: x * y,
+    op.divide: _exact_quotient,
+    op.power: _exact_power,
+}
+
+
+def drop_zero_term(node: Expression) -> Expression | None:
+    """x + 0 → x, x − 0 → x, 0 − x → −x."""
+    if node.operation not in (op.add, op.subtract):
+        return None
+    left, right = node.args
+    if _number(right) == 0 and left.shape == node.shape:
+        return left
+    if _number(left) == 0 and right.shape == node.shape:
+        return right if node.operation is op.add else -right
+    return None
+
+
+def drop_unit_factor(node: Expression) -> Expression | None:
+    """1·x → x, x·1 → x, x/1 → x, (−1)·x → −x."""
+    if node.operation not in (op.multiply, op.divide):
+        return None
+    left, right = node.args
+    if _number(right) == 1:
+        return left
+    if node.operation is op.multiply and _number(left) == 1:
+        return right
+    if _number(right) == -1:
+        return -left
+    return -right if node.operation is op.multiply and _number(left) == -1 else None
+
+
+def zero_product(node: Expression) -> Expression | None:
+    """0·x → 0, 0/x → 0."""
+    if node.shape or node.operation not in (op.multiply, op.divide):
+        return None
+    zero_left = _number(node.args[0]) == 0
+    zero_right = node.operation is op.multiply and _number(node.args[1]) == 0
+    return constant(0) if zero_left or zero_right else None
+
+
+def trivial_power(node: Expression) -> Expression | None:
+    """x^1 → x, x^0 → 1."""
+    if node.operation is not op.power:
+        return None
+    base, exponent = node.args
+    if _number(exponent) == 1:
+        return base
+    return constant(1) if _number(exponent) == 0 and not node.shape else None
+
+
+def double_negation(node: Expression) -> Expression | None:
+    """−(−x) → x."""
+    inner = node.args[0] if node.operation is op.negate else None
+    return inner.args[0] if inner is not None and inner.operation is op.negate else None
+
+
+def _without_sign(node: Expression) -> Expression | None:
+    """x of −x, a number's opposite if it is negative."""
+    if node.operation is op.negate:
+        return node.args[0]
+    value = _number(node)
+    return constant(-value) if value is not None and value < 0 else None
+
+
+def sign_of_term(node: Expression) -> Expression | None:
+    """x + (−y) → x − y, x − (−y) → x + y, −x + y → y − x."""
+    if node.operation not in (op.add, op.subtract):
+        return None
+    left, right = node.args
+    plain = _without_sign(right)
+    if plain is not None:
+        return left - plain if node.operation is op.add else left + plain
+    if node.operation is op.add and left.operation is op.negate:
+        return right - left.args[0]
+    return None
+
+
+def sign_of_product(node: Expression) -> Expression | None:
+    """(−x)·y → −(x·y), x·(−y) → −(x·y), (−x)/y → −(x/y)."""
+    if node.operation not in (op.multiply, op.divide):
+        return None
+    for k in (0, 1):
+        if node.args[k].operation is op.negate:
+            pair = list(node.args)
+            pair[k] = pair[k].args[0]
+            return -node.operation(*pair)
+    return None
+
+
+def number_first(node: Expression) -> Expression | None:
+    """x·2 → 2·x, x·(2·y) → 2·(x·y), 2·(3·x) → 6·x, (−1)·… out of −(2·x)."""
+    if node.operation is op.negate and node.args[0].operation is op.multiply:
+        value = _number(node.args[0].args[0])
+        return None if value is None else constant(-value) * node.args[0].args[1]
+    if node.operation is not op.multiply:
+        return None
+    left, right = node.args
+    if _number(left) is None and _number(right) is not None:
+        return right * left
+    factor = _number(right.args[0]) if right.operation is op.multiply else None
+    if factor is None:
+        return None
+    own = _number(left)
+    return constant(own * factor) * right.args[1] if own is not None else constant(factor) * (left * right.args[1])
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("arithmetic on numbers", fold_numbers),
+    Rule("zero product", zero_product),
+    Rule("zero term", drop_zero_term),
+    Rule("factor 1", drop_unit_factor),
+    Rule("power 1 or 0", trivial_power),
+    Rule("double negation", double_negation),
+    Rule("sign of a term", sign_of_term),
+    Rule("sign of a product", sign_of_product),
+    Rule("number in front", number_first),
+)
+"""Every simplification, in the order in which they are tried."""
+
+
+def rewritten(node: Expression) -> tuple[Expression, tuple[str, ...]]:
+    """Apply rules at this node until none fits; what it became and the names of the rules used."""
+    used: list[str] = []
+    changed = True
+    while changed:
+        changed = False
+        for rule in RULES:
+            better = rule.rewrite(node)
+            if better is not None and better is not node:
+                node, changed = better, True
+                used.append(rule.name)
+                break
+    return node, tuple(used)
+
+
+def simplify(root: Expression, keep: Iterable[Expression] = ()) -> Expression:
+    """Shorten an expression by the named rules, from its leaves up.
+
+    Args:
+        root: the expression.
+        keep: nodes that are left as they are, with all below them.
+
+    Returns:
+        An expression of the same value.
+
+    >>> from steepest.expression import params
+    >>> x = params("x")
+    >>> print(simplify(1 * x ** (3 - 1) * 2 + 0))
+    2*x^2
+
+    Source: definition.
+    """
+    kept = set(keep)
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return node if node in kept else rewritten(rebuilt(node, args))[0]
+
+    return transform([root], visit, stop=kept.__contains__ if kept else None)[root]
+
+
+def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    """The node on simplified arguments, which may have lost their dependence on the samples."""
+    if node.operation.over_samples and args and not args[0].per_sample:
+        return args[0] if node.operation is op.mean else op.count() * args[0]
+    return remake(node, args)

@@ -1,0 +1,590 @@
+"""Anything tabular in, named float columns out, or an error that names row and column.
+
+A table is opened first (its names and its number of rows are then known) and its columns are converted
+when they are selected, so that a column that no formula names may hold anything. polars reads files and
+narwhals reads DataFrames; both are imported when first needed.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+import numbers
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import TableError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["BUILT_IN", "BuiltIn", "Columns", "Table", "open_table"]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+T = TypeVar("T")
+
+#: What a cell of a text table may hold instead of a number, in lower case.
+WORDS = {"": math.nan, "na": math.nan, "n/a": math.nan, "nan": math.nan, "null": math.nan, "none": math.nan}
+WORDS |= {"true": 1.0, "false": 0.0}
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A table that comes with steepest, with the formula that is usually fitted to it.
+
+    Args:
+        name: What `open_table` knows it by.
+        columns: Each column's name and its values.
+        formula: The usual formula.
+        start: The usual parameters to start from.
+        about: What it shows, in a line.
+
+    Examples:
+        >>> BUILT_IN["twice"].formula, dict(BUILT_IN["twice"].start)
+        ('y ~ x*w', {'w': 0.0})
+    """
+
+    name: str
+    columns: Mapping[str, tuple[float, ...]]
+    formula: str
+    start: Mapping[str, float]
+    about: str
+
+
+_NEURON = ("z ~ sigmoid(x*w1 + y*w2 + b)", {"w1": 0.3, "w2": 0.6, "b": 0.1})
+_NETWORK = (
+    "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)",
+    {"w1": 0.5, "w2": 0.3, "w3": -0.4, "w4": 0.8, "b1": 0.1, "b2": -0.2, "w5": 0.7, "w6": -0.6, "b3": 0.05},
+)
+
+
+def _gate(name: str, z: tuple[float, ...], fit: tuple[str, dict[str, float]], about: str) -> BuiltIn:
+    return BuiltIn(name, {"x": (0.0, 0.0, 1.0, 1.0), "y": (0.0, 1.0, 0.0, 1.0), "z": z}, *fit, about)
+
+
+_TABLES = (
+    _gate("and", (0.0, 0.0, 0.0, 1.0), _NEURON, "1 where x and y both are; a neuron learns it"),
+    _gate("or", (0.0, 1.0, 1.0, 1.0), _NEURON, "1 where x or y is; a neuron learns it"),
+    _gate("nand", (1.0, 1.0, 1.0, 0.0), _NEURON, "0 where x and y both are 1; a neuron learns it"),
+    _gate("xor", (0.0, 1.0, 1.0, 0.0), _NETWORK, "1 where x and y differ; it takes three neurons"),
+    BuiltIn(
+        "twice",
+        {"x": (0.0, 1.0, 2.0, 3.0, 4.0), "y": (0.0, 2.0, 4.0, 6.0, 8.0)},
+        "y ~ x*w",
+        {"w": 0.0},
+        "y is twice x; the smallest descent, along one parameter",
+    ),
+)
+#: The built-in tables by name; `open_table` takes the name.
+BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({table.name: table for table in _TABLES})
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns selected from a table, as numbers.
+
+    Args:
+        arrays: Each column by name, float64 and C-contiguous, (n,), or (n, d) and beyond for blocks. They are
+            read-only, because they may share memory with the table they came from.
+        rows: n, the number of rows in the arrays.
+        dropped: How many rows `na="drop"` took out.
+        kept: (n,) indices, from 0, of the table's rows that the arrays hold.
+    """
+
+    arrays: dict[str, FloatArray]
+    rows: int
+    dropped: int
+    kept: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that is open: its columns' names are known, their numbers are read by `select`.
+
+    Args:
+        names: The columns' names, in order.
+        source: What messages call the table: its path, "standard input", "the dict given".
+        rows: n, the number of rows.
+        read: Gives a column as float64, (n,) or (n, d), with NaN for what is missing.
+
+    Examples:
+        >>> open_table("nand")
+        Table(names=('x', 'y', 'z'), source='the built-in table nand', rows=4)
+    """
+
+    names: tuple[str, ...]
+    source: str
+    rows: int
+    read: Callable[[str], FloatArray] = field(repr=False)
+
+    def select(self, names: Iterable[str], na: str = "error") -> Columns:
+        """Give the named columns as numbers.
+
+        Args:
+            names: The columns that are needed; no other is looked at.
+            na: "error" stops at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
+                each row that misses one in a needed column.
+
+        Returns:
+            The columns, each (n,) or (n, d) float64.
+
+        Raises:
+            TableError: A column is absent, holds something that is not a finite number, or misses a value.
+                Messages count data rows from 1, without the header.
+
+        Examples:
+            >>> columns = open_table({"x": [1, None, 3], "y": [2, 4, 6]}).select(["x", "y"], na="drop")
+            >>> columns.arrays["y"], columns.dropped, columns.kept
+            (array([2., 6.]), 1, array([0, 2]))
+        """
+        if na not in ("error", "drop"):
+            raise TableError(f'na={na!r} says nothing about missing values; use na="error" or na="drop"')
+        needed = dict.fromkeys([names] if isinstance(names, str) else names)
+        for name in needed:
+            if name not in self.names:
+                what = f"there is no column {name!r}{_nearest(str(name), self.names)}"
+                raise TableError(f"{self.source}: {what}; its columns are {_listed(self.names)}")
+        arrays = {name: np.ascontiguousarray(self.read(name)) for name in needed}
+        missing = np.zeros(self.rows, dtype=bool)
+        for name, array in arrays.items():
+            if len(array) != self.rows:
+                what = f"column {name!r} has {len(array)} rows and the table has {self.rows}"
+                raise TableError(
+                    f"{self.source}: {what}; it is damaged or changed meanwhile, so open a sound one"
+                )
+            missing |= _missing(name, array, self.source, na)
+        kept = np.flatnonzero(~missing)
+        if len(kept) < self.rows:
+            arrays = {name: array[kept] for name, array in arrays.items()}
+        if not len(kept):
+            what = f'na="drop" leaves no row, for each misses a value in one of {_listed(needed)}'
+            raise TableError(f"{self.source}: {what}; fill values in or choose other columns")
+        for name, array in arrays.items():
+            arrays[name] = array.view()
+            arrays[name].flags.writeable = False
+        return Columns(arrays, len(kept), self.rows - len(kept), kept)
+
+
+def open_table(source: object) -> Table:
+    """Open anything tabular.
+
+    Args:
+        source: One of
+            a `Table`, given back as it is;
+            the name of a built-in table: and, or, nand, xor, twice (`./nand` is the file of that name);
+            a path to `.csv`, `.tsv`, `.txt` or no suffix (a header, then a line a row, UTF-8, commas or else
+            semicolons or tabs between fields) or to `.parquet`;
+            "-", which is CSV from standard input;
+            a file object, of bytes or text, with CSV or Parquet in it;
+            a mapping from names to n numbers each, (n,), or (n, d) for a block of columns;
+            a DataFrame of pandas, polars, pyarrow or another library that narwhals knows.
+
+    Returns:
+        The table, its columns not converted yet.
+
+    Raises:
+        TableError: There is no such table, or it has no rows, names or shape that make it one.
+
+    Examples:
+        >>> table = open_table(io.StringIO("x,name\\n1,one\\n2,two\\n"))
+        >>> table.names, table.rows, table.select(["x"]).arrays
+        (('x', 'name'), 2, {'x': array([1., 2.])})
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, str) and source in BUILT_IN:
+        return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}")
+    if isinstance(source, str) and source == "-":
+        return _stream_table(getattr(sys.stdin, "buffer", sys.stdin), "standard input")
+    if isinstance(source, (str, os.PathLike)):
+        return _path_table(source)
+    if isinstance(source, Mapping):
+        return _mapping_table(source, f"the {type(source).__name__} given")
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        return _stream_table(source, name if isinstance(name, str) else "the file object given")
+    return _frame_table(source)
+
+
+# --- what messages say ---
+
+
+def _shown(value: object) -> str:
+    text = repr(str(value)) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
+
+
+def _line(error: BaseException) -> str:
+    """What a library says went wrong, on one line and short."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _listed(names: Iterable[str], most: int = 20) -> str:
+    shown = [_shown(name) for name in names]
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    folded = {known.strip().casefold(): known for known in names}
+    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+
+
+def _place(name: str, index: tuple[int, ...]) -> str:
+    inside = f", entry {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
+    return f"data row {index[0] + 1} of column {name!r}{inside}"
+
+
+def _not_a_number(source: str, name: str, index: tuple[int, ...], value: object) -> TableError:
+    what, remedy = _shown(value), "make it a number or leave the column out of the formula"
+    what = f"the text {what}" if isinstance(value, str) else f"{what} ({type(value).__name__})"
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
+        remedy = f"write a decimal point, {value.strip().replace(',', '.')}"
+    return TableError(f"{source}: {_place(name, index)} holds {what}, which is not a number; {remedy}")
+
+
+def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.bool_]:
+    """Which rows, (n,), miss a value; an infinite value, or a missing one under na="error", raises."""
+    if np.isfinite(array).all():
+        return np.zeros(len(array), dtype=bool)
+    infinite = np.argwhere(np.isinf(array))
+    if len(infinite):
+        index = tuple(infinite[0].tolist())
+        remedy = 'write a finite number there, or leave it empty and use na="drop"'
+        raise TableError(f"{source}: {_place(name, index)} is infinite ({array[index]}); {remedy}")
+    gone = np.isnan(array)
+    rows = np.asarray(gone.any(axis=tuple(range(1, gone.ndim))))
+    if na == "error":
+        place = _place(name, tuple(np.argwhere(gone)[0].tolist()))
+        more = f" ({rows.sum()} such rows in all)" if rows.sum() > 1 else ""
+        remedy = 'fill it in, or leave such rows out with na="drop"'
+        raise TableError(f"{source}: {place} has no value{more}; {remedy}")
+    return rows
+
+
+# --- arrays ---
+
+
+def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
+    lengths: dict[str, int] = {}
+    for name, values in columns.items():
+        if not isinstance(name, str):
+            raise TableError(f"{source}: the column name {_shown(name)} is not a text; write it as one")
+        try:
+            lengths[name] = len(values)
+        except TypeError:  # a number, an iterator, an array without dimensions
+            raise _not_a_column(source, name, values) from None
+    if not lengths:
+        raise TableError(f"{source}: there are no columns; give at least one, such as {{'x': [0, 1]}}")
+    first, rows = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != rows:
+            what = f"column {first!r} has {rows} rows and {name!r} has {length}"
+            raise TableError(f"{source}: {what}; make them equal")
+    _need_rows(rows, source)
+    return Table(tuple(lengths), source, rows, lambda name: _numbers(columns[name], name, source))
+
+
+def _not_a_column(source: str, name: str, values: Any) -> TableError:
+    what = f"column {name!r} is of type {type(values).__name__}"
+    return TableError(f"{source}: {what}; give a list or an array with a number a row")
+
+
+def _numbers(values: Any, name: str, source: str) -> FloatArray:
+    """A column of a mapping, or of a DataFrame when it isn't of a numeric type, as float64."""
+    if isinstance(values, (str, bytes)):
+        raise _not_a_column(source, name, values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TableError(f"{source}: column {name!r} {_why_not_an_array(values, error)}") from None
+    if array.ndim == 0:
+        raise _not_a_column(source, name, values)
+    if array.dtype.kind in "biuf":
+        with np.errstate(over="ignore"):  # a longer float may become infinite, which is reported with its row
+            floats = array.astype(np.float64, copy=False)
+        if isinstance(values, np.ma.MaskedArray):
+            floats = np.where(np.ma.getmaskarray(values), np.nan, floats)
+        return floats
+    # NumPy turns [1, "a"] into two texts; as objects each element is still what was given
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.array(values, dtype=object)
+    floats = np.empty(array.shape, dtype=np.float64)
+    for index in np.ndindex(array.shape):
+        number = _number(array[index])
+        if number is None:
+            raise _not_a_number(source, name, index, array[index])
+        floats[index] = number
+    return floats
+
+
+def _why_not_an_array(values: Any, error: Exception) -> str:
+    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in values]
+    for place, size in enumerate(sizes):
+        if size != sizes[0]:
+            return f"has {sizes[0]} numbers in data row 1 and {size} in data row {place + 1}; make them equal"
+    return f"is not an array of numbers ({_line(error)}); make it one"
+
+
+def _number(value: Any) -> float | None:
+    """An object as a number: NaN if it stands for a missing value, None if it is no number."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, without importing it
+        return math.nan
+    is_number = isinstance(value, (numbers.Real, Decimal, np.bool_))
+    if not is_number:
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except ValueError:  # a signalling NaN of decimal
+        return math.nan
+
+
+# --- DataFrames and Parquet ---
+
+
+def _frame_table(source: Any) -> Table:
+    import narwhals as nw
+
+    label = f"the {type(source).__name__} given"
+    try:
+        frame = nw.from_native(source, eager_only=True)
+    except TypeError:
+        remedy = "collect() it first" if hasattr(source, "collect") else "give a dict, a DataFrame or a path"
+        raise TableError(f"{label}: this is not a table that can be read; {remedy}") from None
+    except nw.exceptions.DuplicateError as error:
+        raise TableError(f"{label}: columns share a name; rename one ({_line(error)})") from None
+    native = {str(name): name for name in frame.columns}
+    _need_rows(len(frame), label)
+
+    def read(name: str) -> FloatArray:
+        return _series_numbers(frame.get_column(native[name]), name, label)
+
+    return Table(tuple(native), label, len(frame), read)
+
+
+def _series_numbers(series: Any, name: str, source: str) -> FloatArray:
+    import narwhals as nw
+
+    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    # a column of texts, dates, lists or objects: the first that is no number is named
+    return _numbers(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
+
+
+def _parquet_table(place: Path | io.BytesIO, source: str) -> Table:
+    import narwhals as nw
+    import polars as pl
+
+    def scan(act: Callable[[pl.LazyFrame], T]) -> T:
+        if isinstance(place, io.BytesIO):
+            place.seek(0)
+        try:
+            return act(pl.scan_parquet(place, glob=False))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            remedy = "check that it is complete and write or fetch it again"
+            raise TableError(f"{source}: it is not a sound Parquet file ({_line(error)}); {remedy}") from None
+
+    def read(name: str) -> FloatArray:
+        # by place: polars takes "*" and "^x$" for patterns
+        series = scan(lambda frame: frame.select(pl.nth(names.index(name))).collect()).to_series()
+        return _series_numbers(nw.from_native(series, series_only=True), name, source)
+
+    names = tuple(scan(lambda frame: frame.collect_schema().names()))
+    rows = int(scan(lambda frame: frame.select(pl.len()).collect().item()))
+    _need_rows(rows, source)
+    return Table(names, source, rows, read)
+
+
+# --- text ---
+
+
+def _path_table(source: str | os.PathLike[str]) -> Table:
+    path, label = Path(os.fsdecode(source)), os.fsdecode(source)
+    label = label if label.isprintable() and 0 < len(label) <= 200 else _shown(label)
+    readable = f"{', '.join(TEXT_SUFFIXES)} or {PARQUET_SUFFIX}"
+    suffix = path.suffix.lower()
+    try:
+        if not path.exists() or not os.fspath(source):
+            remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
+            remedy = "give the text of a table as io.StringIO(text)" if "\n" in str(path) else remedy
+            raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
+        if path.is_dir():
+            raise TableError(f"{label}: this is a directory; name a {readable} file in it")
+        if suffix == PARQUET_SUFFIX:
+            return _parquet_table(path, label)
+        if suffix and suffix not in TEXT_SUFFIXES:
+            raise TableError(f"{label}: files ending in {suffix} are not read; save it as {readable}")
+        return _bytes_table(path.read_bytes(), label, tabs=suffix == ".tsv")
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror or error})"
+        raise TableError(f"{label}: {what}; check the path and the rights to it") from None
+
+
+def _stream_table(stream: Any, source: str) -> Table:
+    try:
+        data = stream.read()
+        if isinstance(data, str):
+            data = data.encode("utf-8")
+    except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
+        what = f"it cannot be read ({_line(error)})"
+        raise TableError(f"{source}: {what}; open it for reading, as UTF-8") from None
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TableError(f"{source}: reading it gave {type(data).__name__}; give a file of bytes or text")
+    return _bytes_table(bytes(data), source)
+
+
+def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
+    if data.startswith(PARQUET_MAGIC) and data.endswith(PARQUET_MAGIC):
+        return _parquet_table(io.BytesIO(data), source)
+    data = _plain_lines(data, source)
+    names, separator, body = _header(data, source, tabs)
+    columns = _rectangle(body, separator, len(names)) or _rows(body, separator, len(names), source)
+    by_name = dict(zip(names, columns, strict=True))
+    _need_rows(len(columns[0]), source)
+    return Table(names, source, len(columns[0]), lambda name: _text_numbers(by_name[name], name, source))
+
+
+def _need_rows(rows: int, source: str) -> None:
+    if not rows:
+        raise TableError(f"{source}: there are column names but no rows; add a row a sample below them")
+
+
+def _plain_lines(data: bytes, source: str) -> bytes:
+    """The bytes without byte-order mark, carriage returns and empty lines around, if they are UTF-8 text."""
+    save = "save it as CSV in UTF-8"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TableError(f"{source}: this is UTF-16 text, which is not read; {save}")
+    zero = data.find(b"\0")
+    if zero >= 0:
+        raise TableError(f"{source}: this is not text (byte {zero + 1} is zero); {save}")
+    try:
+        if not data.isascii():
+            data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        at = f"byte {error.start + 1}, 0x{data[error.start]:02x} in line {line}"
+        raise TableError(f"{source}: this is not UTF-8 text ({at}); {save}") from None
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\n")
+    if not data or data.isspace():
+        raise TableError(f"{source}: it is empty; give a line of column names and then a line a row")
+    return data
+
+
+def _csv_rows(data: bytes, separator: str) -> tuple[Iterator[list[str]], io.BytesIO]:
+    lines = io.BytesIO(data)
+    texts = (line.decode("utf-8") for line in lines)
+    return csv.reader(texts, delimiter=separator, skipinitialspace=True, strict=True), lines
+
+
+def _header(data: bytes, source: str, tabs: bool) -> tuple[tuple[str, ...], str, bytes]:
+    """The names, the separator, and the bytes after the header."""
+    outside = re.sub(rb'"[^"]*"', b"", data.partition(b"\n")[0]).decode("utf-8", "replace")
+    separator = "," if "," in outside else max(",;\t", key=outside.count)
+    separator = "\t" if tabs else separator
+    rows, lines = _csv_rows(data, separator)
+    try:
+        names = tuple(name.strip() for name in next(rows))
+    except csv.Error as error:
+        what = f"the header is not valid CSV ({error})"
+        raise TableError(f"{source}: {what}; check its quotation marks") from None
+    if all(_is_number(name) for name in names):
+        what = f"the first line holds numbers ({_listed(names, 5)})"
+        raise TableError(f"{source}: {what}; put a line of column names above it")
+    if "" in names:
+        what = f"column {names.index('') + 1} has no name in the header"
+        raise TableError(f"{source}: {what}; name it or delete the column")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise TableError(f"{source}: the header has the name {name!r} {times} times; rename all but one")
+    return names, separator, data[lines.tell() :]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
+    """The columns as texts, read by polars; None if not every line has just `width` fields.
+
+    polars fills short rows, forgives an empty field too many, and reads stray quotation marks in
+    its own way, so it gets only what is a plain rectangle with whole fields quoted.
+    """
+    import polars as pl
+
+    mark = separator.encode()
+    quoted = rb'(?<![^\n%b])"(?:[^"]++|"")*+"(?![^\n%b])' % (mark, mark)
+    outside = re.sub(quoted, b"", body) if b'"' in body else body
+    ends = outside.translate(None, bytes(set(range(256)) - set(b'\n"' + mark))) + b"\n"
+    rows = ends.count(b"\n")
+    if not body or len(ends) != width * rows or ends != (mark * (width - 1) + b"\n") * rows:
+        return None
+    schema = {str(column): pl.String for column in range(width)}
+    try:
+        frame = pl.read_csv(body, has_header=False, schema=schema, separator=separator)
+    except pl.exceptions.PolarsError:
+        return None
+    return frame.get_columns() if len(frame) == rows else None
+
+
+def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Series]:
+    """The columns as texts, read row by row: slower, but it knows which row is at fault."""
+    import polars as pl
+
+    rows: list[list[str]] = []
+    try:
+        for row in _csv_rows(body, separator)[0]:
+            if width > 1 and len(row) <= 1 and not "".join(row).strip():
+                continue  # an empty line; in a table of one column it is a missing value
+            if len(row or [""]) != width:
+                fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+                what = f"data row {len(rows) + 1} has {fields} and the header has {width}"
+                remedy = f"make them equal (a text with {separator!r} in it needs quotation marks around it)"
+                raise TableError(f"{source}: {what}; {remedy}")
+            rows.append(row or [""])
+    except csv.Error as error:
+        place = f"data row {len(rows) + 1} is not valid CSV ({error})"
+        raise TableError(f"{source}: {place}; check the quotation marks there") from None
+    return [pl.Series(values, dtype=pl.String) for values in zip(*rows, strict=True)] or [pl.Series()] * width
+
+
+def _text_numbers(text: pl.Series, name: str, source: str) -> FloatArray:
+    """A column of texts as float64, NaN for missing values; blanks, true and false are understood."""
+    import polars as pl
+
+    values = text.cast(pl.Float64, strict=False)
+    odd = values.is_null().arg_true()
+    if not len(odd):
+        return values.to_numpy()
+    bare = text.gather(odd).fill_null("").str.strip_chars()
+    known = bare.str.to_lowercase().replace_strict(WORDS, default=None, return_dtype=pl.Float64)
+    mended = known.zip_with(known.is_not_null(), bare.cast(pl.Float64, strict=False))
+    wrong = mended.is_null().arg_true()
+    if len(wrong):
+        row = int(odd[int(wrong[0])])
+        raise _not_a_number(source, name, (row,), text[row])
+    numbers = values.fill_null(0.0).to_numpy(writable=True)
+    numbers[odd.to_numpy()] = mended.to_numpy()
+    return numbers

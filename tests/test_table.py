@@ -1,0 +1,841 @@
+"""Tables in, float columns out, against numbers written by hand, the csv module and pandas."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steepest import table as table_module
+from steepest.errors import TableError
+from steepest.table import BUILT_IN, Columns, Table, open_table
+
+IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
+
+
+def read(text: str | bytes, *names: str, na: str = "error") -> dict[str, list[Any]]:
+    """The columns named of a CSV text, as lists."""
+    data = text.encode() if isinstance(text, str) else text
+    columns = open_table(io.BytesIO(data)).select(names, na)
+    return {name: array.tolist() for name, array in columns.arrays.items()}
+
+
+def message(source: Any, *names: str, na: str = "error") -> str:
+    """What the error says when the columns named are read from the source; every such error is one line."""
+    with pytest.raises(TableError) as caught:
+        open_table(source).select(names, na)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+def complaint(text: str | bytes, *names: str, na: str = "error") -> str:
+    return message(io.BytesIO(text.encode() if isinstance(text, str) else text), *names, na=na)
+
+
+# --- built-in tables and what a table is ---
+
+
+@pytest.mark.parametrize(
+    ("name", "z"),
+    [("and", [0, 0, 0, 1]), ("or", [0, 1, 1, 1]), ("nand", [1, 1, 1, 0]), ("xor", [0, 1, 1, 0])],
+)
+def test_gates_are_their_truth_tables(name: str, z: list[int]) -> None:
+    table = open_table(name)
+    assert (table.names, table.rows, table.source) == (("x", "y", "z"), 4, f"the built-in table {name}")
+    arrays = table.select(["x", "y", "z"]).arrays
+    assert arrays["x"].tolist() == [0, 0, 1, 1]
+    assert arrays["y"].tolist() == [0, 1, 0, 1]
+    assert arrays["z"].tolist() == z
+
+
+def test_twice_is_y_equal_2x() -> None:
+    arrays = open_table("twice").select(["x", "y"]).arrays
+    assert arrays["x"].tolist() == [0, 1, 2, 3, 4]
+    assert arrays["y"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_built_in_tables_carry_a_formula_and_a_start() -> None:
+    assert list(BUILT_IN) == ["and", "or", "nand", "xor", "twice"]
+    for name in ("and", "or", "nand"):
+        assert BUILT_IN[name].formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
+        assert BUILT_IN[name].start == {"w1": 0.3, "w2": 0.6, "b": 0.1}
+    xor, twice = BUILT_IN["xor"], BUILT_IN["twice"]
+    assert xor.formula == "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)"
+    assert list(xor.start) == ["w1", "w2", "w3", "w4", "b1", "b2", "w5", "w6", "b3"]
+    assert list(xor.start.values()) == [0.5, 0.3, -0.4, 0.8, 0.1, -0.2, 0.7, -0.6, 0.05]
+    assert (twice.formula, twice.start) == ("y ~ x*w", {"w": 0.0})
+    assert all(item.name == name and item.about for name, item in BUILT_IN.items())
+
+
+def test_built_in_name_wins_over_a_file_and_a_path_reaches_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nand").write_text("x\n7\n")
+    assert open_table("nand").rows == 4
+    assert open_table("./nand").select(["x"]).arrays["x"].tolist() == [7.0]
+
+
+def test_an_open_table_is_given_back() -> None:
+    table = open_table("nand")
+    assert open_table(table) is table
+
+
+def test_columns_are_read_only_contiguous_float64() -> None:
+    mine = np.arange(6.0).reshape(2, 3)
+    columns = open_table({"a": mine[:, 1], "b": np.array([1, 2], dtype=np.int8), "c": mine}).select(
+        ["a", "b", "c"]
+    )
+    for array in columns.arrays.values():
+        assert array.dtype == np.float64
+        assert array.flags.c_contiguous
+        assert not array.flags.writeable
+    mine[0, 0] = 9.0  # the caller's own array stays writable
+    assert np.shares_memory(columns.arrays["c"], mine)
+
+
+def test_columns_say_what_was_kept() -> None:
+    columns = open_table("nand").select(["z"])
+    assert isinstance(columns, Columns)
+    assert (columns.rows, columns.dropped, columns.kept.tolist()) == (4, 0, [0, 1, 2, 3])
+    assert list(columns.arrays) == ["z"]
+
+
+def test_one_name_may_be_given_as_a_text_and_twice() -> None:
+    assert list(open_table({"speed": [1]}).select("speed").arrays) == ["speed"]
+    assert list(open_table({"x": [1], "y": [2]}).select(["y", "x", "y"]).arrays) == ["y", "x"]
+
+
+@pytest.mark.parametrize(
+    ("use", "loaded"),
+    [
+        ("", "[]"),
+        ("open_table('nand').select(['x'])", "[]"),
+        ("open_table({'x': [1, None]}).select(['x'], 'drop')", "[]"),
+        ("import io; open_table(io.StringIO('x\\n1'))", "['polars']"),
+    ],
+)
+def test_heavy_imports_wait_until_needed(use: str, loaded: str) -> None:
+    heavy = "{'polars', 'narwhals', 'pandas', 'pyarrow'}"
+    code = (
+        f"import sys\nfrom steepest.table import open_table\n{use}\nprint(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
+
+
+# --- CSV that is right ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x,y\n1,2\n3,4\n",
+        "x,y\n1,2\n3,4",
+        "x,y\r\n1,2\r\n3,4\r\n",
+        "x,y\r1,2\r3,4\r",
+        "\ufeffx,y\n1,2\n3,4\n",
+        " x , y \n 1 ,\t2\n3  ,  4.0\n",
+        "x;y\n1;2\n3;4\n",
+        "x\ty\n1\t2\n3\t4\n",
+        '"x","y"\n"1","2"\n"3","4"\n',
+        '"x", "y"\n1, "2"\n3, "4"\n',
+        "x,y\n1,2\n\n3,4\n\n\n",
+        "\n\nx,y\n1,2\n   \n3,4\n",
+        "x,y\n+1,2.\n3e0,.4E+1\n",
+    ],
+)
+def test_csv_spellings_of_one_table(text: str) -> None:
+    assert read(text, "x", "y") == {"x": [1.0, 3.0], "y": [2.0, 4.0]}
+
+
+def test_quoted_fields_may_hold_separators_newlines_and_quotation_marks() -> None:
+    text = 'name,x\n"one, or ""1""",1\n"two\nlines",2\nthree,3\n'
+    table = open_table(io.StringIO(text))
+    assert (table.names, table.rows) == (("name", "x"), 3)
+    assert table.select(["x"]).arrays["x"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_quoted_header_may_hold_the_separator_and_a_newline() -> None:
+    assert read('"a,b";"c\nd";e\n1;2;3\n', "a,b", "c\nd", "e") == {"a,b": [1.0], "c\nd": [2.0], "e": [3.0]}
+
+
+def test_true_and_false_are_1_and_0() -> None:
+    assert read("x\ntrue\nFalse\n TRUE\n0\n", "x") == {"x": [1.0, 0.0, 1.0, 0.0]}
+
+
+def test_comment_signs_are_not_special() -> None:
+    assert read("#x,y\n1,2\n", "#x") == {"#x": [1.0]}
+
+
+def test_a_text_column_that_is_not_needed_is_no_problem() -> None:
+    assert read("x,name,y\n1,one,\n2,two,5\n", "x") == {"x": [1.0, 2.0]}
+
+
+def test_text_late_in_a_long_column_is_found() -> None:
+    text = "x\n" + "1\n" * 50_000 + "oops\n"
+    assert "data row 50001 of column 'x' holds the text 'oops'" in complaint(text, "x")
+
+
+def test_numbers_are_those_of_python_float_to_the_last_bit() -> None:
+    draw = random.Random(1)
+    texts = [repr(draw.uniform(-1, 1) * 10.0 ** draw.randint(-300, 300)) for _ in range(2000)]
+    texts += [
+        "9007199254740993",
+        "0.1",
+        "1e-400",
+        "5e-324",
+        "2.2250738585072011e-308",
+        "123456789012345678901234",
+    ]
+    assert read("x\n" + "\n".join(texts), "x") == {"x": [float(text) for text in texts]}
+
+
+def test_a_large_csv_gives_back_the_numbers_that_pandas_wrote() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(20_000, 5)), columns=list("abcde"))
+    frame["f"] = rng.integers(0, 9, 20_000)
+    columns = open_table(io.StringIO(frame.to_csv(index=False))).select(frame.columns)
+    for name, array in columns.arrays.items():
+        np.testing.assert_array_equal(array, frame[name].to_numpy())
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_whatever_the_csv_module_writes_is_read(quoting: Any, separator: str) -> None:
+    texts = ["plain", "a,b", "c;d", "e\tf", "two\nlines", 'say "hi"', '"', "", '""', "\n", " spaced "]
+    draw = random.Random(2)
+    rows = [[draw.choice(texts), draw.randint(-9, 9), draw.choice(texts), draw.random()] for _ in range(500)]
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=quoting, delimiter=separator)
+    writer.writerows([["s", "n", "t", "v"], *rows])
+    columns = open_table(io.StringIO(out.getvalue())).select(["n", "v"])
+    assert columns.arrays["n"].tolist() == [row[1] for row in rows]
+    assert columns.arrays["v"].tolist() == [row[3] for row in rows]
+
+
+def test_a_comma_in_the_header_is_the_separator_whatever_else_is_there() -> None:
+    assert open_table(io.StringIO("x,y;z;w\n1,2\n")).names == ("x", "y;z;w")
+
+
+def test_names_that_polars_takes_for_patterns_are_names() -> None:
+    assert read("*,^x$,x\n1,2,3\n", "^x$", "*") == {"^x$": [2.0], "*": [1.0]}
+
+
+# --- CSV that is wrong ---
+
+
+def test_text_in_a_needed_column_is_shown_with_its_place() -> None:
+    said = complaint("x,y\n1,2\n3,abc\n4,def\n", "x", "y")
+    assert "data row 2 of column 'y' holds the text 'abc'" in said
+    assert "leave the column out" in said
+
+
+def test_a_decimal_comma_is_text_and_the_remedy_is_a_point() -> None:
+    said = complaint("x;y\n1,5;2\n", "x")
+    assert "data row 1 of column 'x' holds the text '1,5'" in said
+    assert "write a decimal point, 1.5" in said
+
+
+@pytest.mark.parametrize("text", ["1_000", "0x10", "1 2", "?", "-", "1e", "٣", "1.2.3", "yes", "12%"])
+def test_what_is_no_number_is_text(text: str) -> None:
+    assert f"data row 2 of column 'x' holds the text {text!r}" in complaint(f"x,y\n1,1\n{text},1\n", "x")
+
+
+def test_long_texts_are_cut_and_control_characters_are_escaped() -> None:
+    said = complaint("x\n\x1b[31m" + "long" * 100 + "\n", "x")
+    assert "\x1b" not in said
+    assert len(said) < 250
+
+
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", " ", '""', " NA "]
+
+
+@pytest.mark.parametrize("word", MISSING)
+def test_missing_values_are_named_by_row_and_column(word: str) -> None:
+    said = complaint(f"x,y\n1,2\n{word},3\n4,5\n", "x")
+    assert "data row 2 of column 'x' has no value; fill it in" in said
+    assert 'na="drop"' in said
+
+
+@pytest.mark.parametrize("word", MISSING)
+def test_drop_leaves_out_rows_with_missing_values(word: str) -> None:
+    columns = open_table(io.StringIO(f"x,y\n1,2\n{word},3\n4,5\n6,{word}\n")).select(["y", "x"], na="drop")
+    assert columns.arrays["x"].tolist() == [1.0, 4.0]
+    assert columns.arrays["y"].tolist() == [2.0, 5.0]
+    assert (columns.rows, columns.dropped, columns.kept.tolist()) == (2, 2, [0, 2])
+
+
+def test_missing_values_are_counted() -> None:
+    assert "data row 2 of column 'x' has no value (3 such rows in all)" in complaint(
+        "x\n1\nNA\nNA\n2\nNA\n", "x"
+    )
+
+
+def test_a_blank_line_in_a_table_of_one_column_is_a_missing_value() -> None:
+    assert "data row 2 of column 'x' has no value" in complaint("x\n1\n\n3\n", "x")
+
+
+def test_drop_looks_at_needed_columns_only() -> None:
+    assert read("x,y\n1,\n2,3\n", "x", na="drop") == {"x": [1.0, 2.0]}
+
+
+def test_drop_does_not_drop_infinities_or_text() -> None:
+    assert "data row 2 of column 'x' is infinite" in complaint("x\nNA\ninf\n1\n", "x", na="drop")
+    assert "data row 2 of column 'x' holds the text 'a'" in complaint("x\nNA\na\n1\n", "x", na="drop")
+
+
+def test_dropping_every_row_is_an_error() -> None:
+    said = complaint("x,y\n1,\n,2\n", "x", "y", na="drop")
+    assert "leaves no row" in said
+    assert "'x', 'y'" in said
+
+
+@pytest.mark.parametrize("na", ["skip", "", None, True])
+def test_any_other_na_is_an_error(na: Any) -> None:
+    said = message("nand", "x", na=na)
+    assert repr(na) in said
+    assert 'na="drop"' in said
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "Infinity", " INF ", "1e999", "-1e999"])
+def test_infinities_are_named_by_row_and_column(word: str) -> None:
+    assert "data row 2 of column 'y' is infinite" in complaint(f"x,y\n1,2\n1,{word}\n", "y")
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "fields"),
+    [
+        ("1,2,3\n4,5\n", 2, "2 fields"),
+        ("1,2,3\n4\n", 2, "1 field "),
+        ("1,2,3\n4,5,6,7\n", 2, "4 fields"),
+        ("1,2,3,\n", 1, "4 fields"),
+        (
+            "1,2,3\n4,5\n6,7,8,9\n",
+            2,
+            "2 fields",
+        ),  # one too few and one too many: the separators' sum is right
+        ("1,,\n,,,\n", 2, "4 fields"),
+        ("1,2,3\n\n4,5,6\n7,8\n", 3, "2 fields"),
+        ('"1,2",3\n', 1, "2 fields"),
+        ('1,2,"a,b"\n1,2,"c",3\n', 2, "4 fields"),
+    ],
+)
+def test_ragged_rows_are_named_with_their_fields(rows: str, row: int, fields: str) -> None:
+    said = complaint("x,y,z\n" + rows, "x")
+    assert f"data row {row} has {fields}".rstrip() in said
+    assert "the header has 3" in said
+
+
+def test_rows_that_end_in_empty_fields_are_not_ragged() -> None:
+    assert read("x,y,z\n1,,\n2,,\n3,,\n", "x") == {"x": [1.0, 2.0, 3.0]}
+    assert read('x,y,z\n1,,"a,b"\n2,,\n', "x") == {"x": [1.0, 2.0]}
+
+
+def test_a_huge_header_over_many_empty_lines_costs_no_memory() -> None:
+    names = ",".join(f"c{i}" for i in range(300_000))
+    assert "data row 1 has 1 field and the header has 300000" in complaint(names + "\n1" * 300_000, "c0")
+
+
+def test_duplicate_names_are_an_error() -> None:
+    said = complaint("x,y, x\n1,2,3\n", "x")
+    assert "the name 'x' 2 times" in said
+    assert "rename" in said
+
+
+def test_an_empty_name_is_an_error() -> None:
+    assert "column 1 has no name in the header" in complaint(",x\n0,1\n", "x")
+    assert "column 3 has no name in the header" in complaint('x,y," "\n0,1,2\n', "x")
+
+
+def test_a_header_of_numbers_is_taken_for_a_missing_header() -> None:
+    said = complaint("0,0,1\n0,1,1\n", "x")
+    assert "the first line holds numbers ('0', '0', '1')" in said
+    assert "put a line of column names above it" in said
+
+
+def test_an_absent_column_is_named_with_the_nearest_and_all() -> None:
+    said = complaint("height,weight,age\n1,2,3\n", "wieght")
+    assert "no column 'wieght' (did you mean 'weight'?)" in said
+    assert "'height', 'weight', 'age'" in said
+    assert "did you mean 'X'" in complaint("X,y\n1,2\n", "x")
+    assert "did you mean" not in complaint("height,weight\n1,2\n", "q")
+
+
+def test_a_long_list_of_columns_is_cut() -> None:
+    names = [f"c{i}" for i in range(500)]
+    assert "and 480 more" in complaint(",".join(names) + "\n" + ",".join("1" * 500), "zzz")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\r\n\r\n", "\ufeff", "  \n \t\n"])
+def test_an_empty_file_is_an_error(text: str) -> None:
+    assert "it is empty" in complaint(text, "x")
+
+
+@pytest.mark.parametrize("text", ["x,y\n", "x,y", "x\n\n\n", "x,y\n  \n"])
+def test_a_header_without_rows_is_an_error(text: str) -> None:
+    assert "no rows" in complaint(text, "x")
+
+
+def test_another_encoding_is_named_by_byte_and_line() -> None:
+    said = complaint("name,x\nJosé,1\n".encode("latin-1"), "x")
+    assert "not UTF-8 text (byte 11, 0xe9 in line 2)" in said  # 7 bytes in line 1, J o s before it
+    for encoding in ("utf-16", "utf-16-le", "utf-32"):
+        assert "save it as CSV in UTF-8" in complaint("x,y\n1,2\n".encode(encoding), "x")
+
+
+def test_utf_8_names_and_texts_are_read() -> None:
+    assert read("größe,城\n1,京\n", "größe") == {"größe": [1.0]}
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x14\x00", b"\x1f\x8b\x08", b"x\0y\n1\n"]
+)
+def test_binary_junk_is_an_error(junk: bytes) -> None:
+    assert "save it as CSV in UTF-8" in complaint(junk, "x")
+
+
+@pytest.mark.parametrize("rows", ['1,"2\n3,4\n', '1,"2" 3\n', '1,"' + "2" * 200_000 + '"\n3\n'])
+def test_faulty_quotation_marks_are_named_by_row(rows: str) -> None:
+    assert "data row 1 is not valid CSV" in complaint("x,y\n" + rows, "x")
+
+
+def test_a_faulty_header_is_an_error() -> None:
+    assert "the header is not valid CSV" in complaint('x,"y\n1,2\n', "x")
+
+
+def test_a_stray_quotation_mark_inside_a_field_is_part_of_it() -> None:
+    assert read('size,x\n5" pipe,1\n6" pipe,2\n', "x") == {"x": [1.0, 2.0]}
+
+
+# --- files and streams ---
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("t.csv", "x,y\n1,2\n"), ("t.CSV", "x;y\n1;2\n"), ("t.txt", "x\ty\n1\t2\n"), ("t.tsv", "x\ty\n1\t2\n")],
+)
+def test_paths_are_read_by_suffix(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    for source in (tmp_path / name, str(tmp_path / name)):
+        table = open_table(source)
+        assert table.source == str(tmp_path / name)
+        assert table.select(["y"]).arrays["y"].tolist() == [2.0]
+
+
+def test_tsv_is_separated_by_tabs_even_with_a_comma_in_the_header(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("x,1\ty\n1\t2\n")
+    assert open_table(tmp_path / "t.tsv").names == ("x,1", "y")
+
+
+def test_messages_begin_with_the_path(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x\nabc\n")
+    assert message(tmp_path / "t.csv", "x").startswith(f"{tmp_path / 't.csv'}: data row 1 of column 'x'")
+
+
+def test_a_file_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message("nope.csv").startswith("nope.csv: there is no such file")
+    assert message(tmp_path / "nope.parquet").startswith(f"{tmp_path}")
+    assert "did you mean 'nand'" in message("nan")
+    assert "no such file" in message("")
+    assert "no such file" in message("a\0b.csv")
+    assert "io.StringIO" in message("x,y\n1,2\n")
+    assert len(message("x" * 5000)) < 300
+
+
+def test_a_directory_is_an_error(tmp_path: Path) -> None:
+    assert "this is a directory" in message(tmp_path)
+
+
+def test_another_suffix_is_an_error_that_names_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    said = message(tmp_path / "t.xlsx")
+    assert ".xlsx" in said
+    assert ".csv, .tsv, .txt or .parquet" in said
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.csv").write_text("x\n1\n")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "it cannot be read (Permission denied)" in message(tmp_path / "t.csv")
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x\n1\nabc\n")))
+    assert message("-", "x").startswith("standard input: data row 2 of column 'x'")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x\n1\n"))
+    assert open_table("-").select(["x"]).arrays["x"].tolist() == [1.0]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert message("-", "x").startswith("standard input: it cannot be read")
+
+
+def test_file_objects_of_bytes_and_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x\n1\n")
+    for mode in ("r", "rb"):
+        with (tmp_path / "t.csv").open(mode) as file:
+            table = open_table(file)
+        assert table.source == str(tmp_path / "t.csv")
+        assert table.select(["x"]).arrays["x"].tolist() == [1.0]
+
+
+def test_file_objects_that_cannot_be_read(tmp_path: Path) -> None:
+    closed = io.StringIO("x\n1\n")
+    closed.close()
+    assert "it cannot be read" in message(closed)
+    with (tmp_path / "t.csv").open("w") as file:
+        assert "it cannot be read" in message(file)
+    (tmp_path / "t.csv").write_bytes(b"x\n\xe9\n")
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        assert "it cannot be read" in message(file)
+    assert "it cannot be read" in message(io.StringIO("x\n\ud800\n"))
+    assert "reading it gave list" in message(SimpleNamespace(read=lambda: [1]))
+
+
+# --- Parquet ---
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Path:
+    path = tmp_path / "t.parquet"
+    columns = {"x": [1.5, None, 3.0], "*": [1, 2, 3], "b": [True, False, True], "s": ["a", "b", "c"]}
+    pl.DataFrame(columns).write_parquet(path)
+    return path
+
+
+def test_parquet_is_read(parquet: Path) -> None:
+    table = open_table(parquet)
+    assert (table.names, table.rows) == (("x", "*", "b", "s"), 3)
+    columns = table.select(["*", "b", "x"], na="drop")
+    assert columns.arrays["*"].tolist() == [1.0, 3.0]
+    assert columns.arrays["b"].tolist() == [1.0, 1.0]
+    assert columns.arrays["x"].tolist() == [1.5, 3.0]
+    assert open_table(io.BytesIO(parquet.read_bytes())).select("*").arrays["*"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_parquet_errors_name_row_and_column(parquet: Path) -> None:
+    assert "t.parquet: data row 2 of column 'x' has no value" in message(parquet, "x")
+    assert "data row 1 of column 's' holds the text 'a'" in message(parquet, "s")
+    assert "no column 'y'" in message(parquet, "y")
+
+
+def test_a_path_with_pattern_signs_is_a_path(parquet: Path) -> None:
+    odd = parquet.rename(parquet.with_name("t[1]*.parquet"))
+    assert open_table(odd).rows == 3
+
+
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.9, 0.999])
+def test_a_truncated_parquet_file_is_an_error(parquet: Path, part: float) -> None:
+    data = parquet.read_bytes()
+    parquet.write_bytes(data[: int(len(data) * part)])
+    assert "not a sound Parquet file" in message(parquet, "*")
+
+
+def test_a_damaged_parquet_file_is_an_error(parquet: Path) -> None:
+    data = parquet.read_bytes()
+    parquet.write_bytes(data[:4] + b"\xff" * (len(data) - 12) + data[-8:])
+    assert "not a sound Parquet file" in message(parquet, "*")
+    assert "not a sound Parquet file" in message(io.BytesIO(b"PAR1 and nothing PAR1"), "*")
+
+
+def test_a_panic_inside_polars_is_an_error(parquet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*args: Any, **options: Any) -> None:
+        raise pl.exceptions.PanicException("range end index 9")
+
+    monkeypatch.setattr(pl, "scan_parquet", panic)
+    assert "not a sound Parquet file (range end index 9)" in message(parquet, "*")
+
+
+def test_parquet_without_rows_is_an_error(tmp_path: Path) -> None:
+    pl.DataFrame({"x": []}, schema={"x": pl.Float64}).write_parquet(tmp_path / "t.parquet")
+    assert "no rows" in message(tmp_path / "t.parquet", "x")
+
+
+# --- mappings ---
+
+
+def test_a_mapping_of_lists_arrays_and_blocks() -> None:
+    given_here = {
+        "list": [1, 2.5],
+        "tuple": (True, False),
+        "int": np.array([3, 4], dtype=np.uint8),
+        "block": [[1, 2, 3], [4, 5, 6]],
+        "deep": np.ones((2, 3, 4)),
+        "series": pd.Series([5, 6]),
+        "polars": pl.Series([7, 8]),
+        "exact": [Decimal("1.5"), Fraction(1, 4)],
+    }
+    arrays = open_table(given_here).select(given_here).arrays
+    assert arrays["list"].tolist() == [1.0, 2.5]
+    assert arrays["tuple"].tolist() == [1.0, 0.0]
+    assert arrays["int"].tolist() == [3.0, 4.0]
+    assert arrays["block"].tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert arrays["deep"].shape == (2, 3, 4)
+    assert arrays["series"].tolist() == [5.0, 6.0]
+    assert arrays["polars"].tolist() == [7.0, 8.0]
+    assert arrays["exact"].tolist() == [1.5, 0.25]
+
+
+def test_whole_numbers_beyond_2_to_53_become_the_nearest_float() -> None:
+    assert open_table({"x": [2**53 + 1, 2**62]}).select("x").arrays["x"].tolist() == [2.0**53, 2.0**62]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, None, 3],
+        [1.0, float("nan"), 3.0],
+        np.array([1, np.nan, 3], dtype=np.float32),
+        np.ma.masked_array([1, 2, 3], mask=[False, True, False]),
+        pd.array([1, None, 3]),
+        [1, pd.NA, 3],
+        [1, pd.NaT, 3],
+        pl.Series([1, None, 3]),
+        [Decimal(1), Decimal("sNaN"), Decimal(3)],
+    ],
+)
+def test_missing_values_in_a_mapping(values: Any) -> None:
+    table = open_table({"x": values, "y": [1, 2, 3]})
+    assert "the dict given: data row 2 of column 'x' has no value" in message(table, "x", "y")
+    assert table.select(["x", "y"], na="drop").arrays["x"].tolist() == [1.0, 3.0]
+
+
+def test_a_missing_value_in_a_block_drops_its_row() -> None:
+    table = open_table({"X": [[1, 2], [3, np.nan], [5, 6]]})
+    assert "data row 2 of column 'X', entry 1 has no value" in message(table, "X")
+    assert table.select("X", na="drop").arrays["X"].tolist() == [[1.0, 2.0], [5.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    "values", [[1, np.inf], [1.0, 10**400], [1, -(10**400)], np.longdouble(["1", "1e400"])]
+)
+def test_infinities_in_a_mapping(values: Any) -> None:
+    assert "data row 2 of column 'x' is infinite" in message({"x": values}, "x")
+
+
+def test_the_first_infinity_is_named_with_its_sign() -> None:
+    assert "data row 1 of column 'x' is infinite (-inf)" in message({"x": [-(10**400), 1, 10**400]}, "x")
+    assert "data row 2 of column 'x' is infinite (inf)" in message({"x": [1, 10**400, -(10**400)]}, "x")
+
+
+def test_different_lengths_name_both_columns() -> None:
+    assert "column 'x' has 3 rows and 'y' has 2" in message({"x": [1, 2, 3], "y": [1, 2]}, "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["a", "b"], "data row 1 of column 'x' holds the text 'a'"),
+        ([1, "b"], "data row 2 of column 'x' holds the text 'b'"),
+        (np.array(["1", "2"]), "data row 1 of column 'x' holds the text '1'"),
+        (np.array([1, "b"], dtype=object), "data row 2 of column 'x' holds the text 'b'"),
+        ([1, 2j], "data row 1 of column 'x' holds (1+0j) (complex128)"),
+        (np.array(["2020-01-02"], dtype="M8[D]"), "data row 1 of column 'x' holds 2020-01-02 (datetime64)"),
+        ([datetime.date(2020, 1, 2)], "data row 1 of column 'x' holds 2020-01-02 (date)"),
+        ([1, {}], "data row 2 of column 'x' holds {} (dict)"),
+        ([[1, 2], [3]], "column 'x' has 2 numbers in data row 1 and 1 in data row 2"),
+        (5, "column 'x' is of type int"),
+        (np.float64(5), "column 'x' is of type float64"),
+        (np.array(5.0), "column 'x' is of type ndarray"),
+        ("abc", "column 'x' is of type str"),
+        ({1, 2}, "column 'x' is of type set"),
+        (iter([1]), "column 'x' is of type list_iterator"),
+    ],
+)
+def test_what_is_no_column_of_numbers(values: Any, said: str) -> None:
+    assert said in message({"x": values}, "x")
+
+
+def test_mappings_without_columns_rows_or_names() -> None:
+    assert "there are no columns" in message({})
+    assert "no rows" in message({"x": []}, "x")
+    assert "the column name 1 is not a text" in message({1: [2]}, "x")
+
+
+def test_a_column_that_changed_after_opening_is_an_error() -> None:
+    values = [1.0, 2.0]
+    table = open_table({"x": values})
+    values.append(3.0)
+    assert "column 'x' has 3 rows and the table has 2" in message(table, "x")
+
+
+# --- DataFrames ---
+
+MAKERS: list[Callable[[dict[str, list[Any]]], Any]] = [pd.DataFrame, pl.DataFrame, pa.table]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_data_frames_are_read(make: Callable[..., Any]) -> None:
+    frame = make({"i": [1, 2, 3], "f": [0.5, None, 2.5], "b": [True, None, False], "s": ["a", "b", "c"]})
+    table = open_table(frame)
+    assert (table.names, table.rows) == (("i", "f", "b", "s"), 3)
+    assert table.select("i").arrays["i"].tolist() == [1.0, 2.0, 3.0]
+    assert table.select(["f", "b"], na="drop").arrays["f"].tolist() == [0.5, 2.5]
+    assert table.select(["f", "b"], na="drop").arrays["b"].tolist() == [1.0, 0.0]
+    kind = type(frame).__name__
+    assert message(table, "f").startswith(f"the {kind} given: data row 2 of column 'f' has no value")
+    assert "data row 1 of column 's' holds the text 'a'" in message(table, "s")
+    assert "no column 'y'" in message(table, "y")
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_data_frame_values_that_are_no_numbers(make: Callable[..., Any]) -> None:
+    frame = make({"d": [None, datetime.datetime(2020, 1, 2)], "n": [None, None], "l": [[1], [2]]})
+    assert "data row 2 of column 'd' holds 2020-01-02 00:00:00" in message(frame, "d")
+    assert "data row 1 of column 'n' has no value" in message(frame, "n")
+    assert "data row 1 of column 'l' holds [1] (list)" in message(frame, "l")
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_decimals_are_numbers_and_infinities_are_not(make: Callable[..., Any]) -> None:
+    frame = make({"d": [Decimal("1.5"), Decimal("2.25")], "f": [1.0, float("-inf")]})
+    assert open_table(frame).select("d").arrays["d"].tolist() == [1.5, 2.25]
+    assert "data row 2 of column 'f' is infinite (-inf)" in message(frame, "f")
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float32", "boolean", "int64[pyarrow]"])
+def test_pandas_nullable_types(dtype: str) -> None:
+    frame = pd.DataFrame({"x": pd.array([1, None, 0], dtype=dtype)})
+    assert open_table(frame).select("x", na="drop").arrays["x"].tolist() == [1.0, 0.0]
+    assert "data row 2 of column 'x' has no value" in message(frame, "x")
+
+
+def test_complex_and_mixed_pandas_columns() -> None:
+    frame = pd.DataFrame({"c": [1j, 2], "o": pd.Series([1, "two"], dtype=object)})
+    assert "data row 1 of column 'c' holds 1j (complex)" in message(frame, "c")
+    assert "data row 2 of column 'o' holds the text 'two'" in message(frame, "o")
+
+
+def test_narwhals_frames_are_read() -> None:
+    assert open_table(nw.from_native(pl.DataFrame({"x": [1, 2]}))).select("x").arrays["x"].tolist() == [
+        1.0,
+        2.0,
+    ]
+
+
+def test_data_frames_with_duplicate_names_or_no_rows() -> None:
+    assert "columns share a name" in message(pd.DataFrame([[1, 2]], columns=["x", "x"]), "x")
+    assert "no rows" in message(pd.DataFrame({"x": []}), "x")
+    assert "no rows" in message(pd.DataFrame(), "x")
+
+
+@pytest.mark.parametrize("source", [np.zeros((2, 2)), [1, 2], 3, None, pl.Series([1]), b"x\n1\n"])
+def test_what_is_no_table(source: Any) -> None:
+    said = message(source)
+    assert said.startswith(f"the {type(source).__name__} given: this is not a table")
+    assert "give a dict" in said
+
+
+def test_a_lazy_frame_is_to_be_collected() -> None:
+    assert "collect() it first" in message(pl.LazyFrame({"x": [1]}))
+
+
+# --- anything at all ---
+
+SCRAPS = st.sampled_from(
+    [b"x", b"y", b",", b";", b"\t", b"\n", b"\r\n", b'"', b'""', b" ", b"1", b"2.5", b"NA", b"\xe9"]
+)
+
+
+def try_everything(data: bytes) -> Table | None:
+    try:
+        table = open_table(io.BytesIO(data))
+    except TableError:
+        return None
+    for na in ("error", "drop"):
+        for name in table.names[:3]:
+            try:
+                columns = table.select([name], na)
+            except TableError:
+                continue
+            assert columns.rows + columns.dropped == table.rows
+            assert np.isfinite(columns.arrays[name]).all()
+    return table
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=200))
+def test_random_bytes_give_a_table_or_a_table_error(data: bytes) -> None:
+    try_everything(data)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(SCRAPS, max_size=40).map(b"".join))
+def test_scraps_of_csv_are_read_as_the_csv_module_reads_them(data: bytes) -> None:
+    table = try_everything(b"x,y\n" + data)
+    if table is None:
+        return
+    text = data.decode().replace("\r\n", "\n")
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    kept = [row for row in rows if len(row) > 1]
+    assert table.rows == len(kept)
+    assert {len(row) for row in kept} == {2}
+
+
+def test_the_slow_path_gives_what_the_fast_path_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "x,y,s\n1, NA,a\n2.5,3,\ntrue,1e5,c\n"
+    fast = open_table(io.StringIO(text)).select(["x", "y"], "drop")
+    monkeypatch.setattr(table_module, "_rectangle", lambda *_: None)
+    slow = open_table(io.StringIO(text)).select(["x", "y"], "drop")
+    for columns in (fast, slow):
+        assert columns.arrays["x"].tolist() == [2.5, 1.0]
+        assert columns.arrays["y"].tolist() == [3.0, 100000.0]
+        assert columns.kept.tolist() == [1, 2]
+
+
+def test_the_slow_path_takes_empty_lines_as_the_fast_path_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_module, "_rectangle", lambda *_: None)
+    assert read("x\n1\n\n3\n", "x", na="drop") == {"x": [1.0, 3.0]}
+    assert "data row 2 of column 'x' has no value" in complaint("x\n1\n\n3\n", "x")
+    assert "data row 2 of column 'y' has no value" in complaint("x,y\n1,2\n\n3,\n", "y")
+
+
+# --- the example ---
+
+
+def test_iris_is_fishers_table() -> None:
+    with IRIS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    measures = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    species = ["setosa", "versicolor", "virginica"]
+    assert list(rows[0]) == [*measures, "species", *species]
+    assert [row["species"] for row in rows] == [name for name in species for _ in range(50)]
+    assert all(row[name] == str(int(row["species"] == name)) for row in rows for name in species)
+    # rows 1, 35, 38 and 150 as Fisher printed them; other copies differ in 35 and 38
+    for place, line in ((1, "5.1 3.5 1.4 0.2"), (35, "4.9 3.1 1.5 0.2"), (38, "4.9 3.6 1.4 0.1")):
+        assert [rows[place - 1][name] for name in measures] == line.split()
+    assert [rows[149][name] for name in measures] == ["5.9", "3.0", "5.1", "1.8"]
+
+    columns = open_table(IRIS).select([*measures, *species])
+    means = {
+        "setosa": [5.006, 3.428, 1.462, 0.246],
+        "versicolor": [5.936, 2.770, 4.260, 1.326],
+        "virginica": [6.588, 2.974, 5.552, 2.026],
+    }
+    for name, mean in means.items():
+        members = columns.arrays[name] == 1
+        assert members.sum() == 50
+        np.testing.assert_allclose([columns.arrays[m][members].mean() for m in measures], mean, atol=1e-12)
