@@ -1,8 +1,8 @@
-"""The expression graph: frozen, interned nodes with shapes, their operators and their walks.
+"""The expression graph: frozen, interned nodes with shapes, and their operators.
 
 Equal expressions are one object, so ``is`` and ``==`` mean the same and a walk meets a shared
 part once. Every node is younger than its arguments (``serial``), so an order by age is a
-topological order. Nothing here recurses: depth is bounded by memory, not by Python's stack.
+topological order; ``walks.py`` has the walks.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from steepest.errors import ShapeError
-from steepest.notation import FormulaText, Template, write
+from steepest.notation import Template, write_formula
+from steepest.walks import leaves as leaves
+from steepest.walks import transform as transform
+from steepest.walks import tree_size as tree_size
+from steepest.walks import walk as walk
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -34,7 +38,9 @@ class Operation:
     A row states its derivative in one of two ways. ``partials`` are the partial derivatives of an
     operation that acts on each element alone, functions of the arguments and then the result.
     ``adjoints`` are for operations that mix elements: functions of the result's adjoint, the
-    arguments and the result. A row without ``expansion`` is a primitive, which engines implement.
+    arguments and the result. ``differential`` is how a textbook writes the derivative where that is not the
+    sum of partial times inner derivative: a function of the arguments and then of their derivatives.
+    A row without ``expansion`` is a primitive, which engines implement.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Operation:
     latex: Template = field(default=Template(""))
     maths: Template | None = None
     rule: str = ""
+    differential: Callable[..., Expression] | None = None
     domain: tuple[tuple[float, float], ...] = ()
     edges: str = ""
     kinks: tuple[Callable[..., Expression], ...] = ()
@@ -73,9 +80,10 @@ class Operation:
             TypeError: an operand is not an expression or a number, or there are too many or too few.
         """
         if len(operands) != self.arity:
-            raise TypeError(f"{self.name} takes {_count(self.arity, 'argument')}, not {len(operands)}")
-        args = tuple(_operand(self.name, operand) for operand in operands)
-        return make(self, args, attributes)
+            plural = "" if self.arity == 1 else "s"
+            raise TypeError(f"{self.name} takes {self.arity} argument{plural}, not {len(operands)}")
+        args = [a if type(a) is Expression else _operand(self.name, a) for a in operands]
+        return make(self, tuple(args), attributes)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -271,8 +279,8 @@ def _intern(
     per_sample: bool,
 ) -> Expression:
     # float.hex tells −0 from 0, which compare equal.
-    marks = tuple(a.hex() if isinstance(a, float) else a for a in attributes)
-    key = (operation.name, marks, shape, per_sample, *(arg.serial for arg in args))
+    marks = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
+    key = (operation.name, marks, shape, per_sample, *[arg.serial for arg in args])
     with _lock:
         found = _interned.get(key)
         if found is not None:
@@ -291,11 +299,11 @@ def _intern(
 
 def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...] = ()) -> Expression:
     """The node of an operation on expressions; its shape follows from theirs."""
-    if operation.shape is not None:
-        shape = operation.shape(operation, args, attributes)
-    else:
-        shape = elementwise_shape(operation, args, attributes)
-    per_sample = not operation.over_samples and any(arg.per_sample for arg in args)
+    shape = (operation.shape or elementwise_shape)(operation, args, attributes)
+    per_sample = False
+    if not operation.over_samples:
+        for arg in args:
+            per_sample = per_sample or arg.per_sample
     return _intern(operation, args, attributes, shape, per_sample)
 
 
@@ -304,22 +312,18 @@ def remake(node: Expression, args: tuple[Expression, ...]) -> Expression:
     return node if args == node.args else make(node.operation, args, node.attributes)
 
 
-def elementwise_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def elementwise_shape(operation: Operation, args: tuple[Expression, ...], _: tuple[Any, ...]) -> Shape:
     """Equal feature shapes, or ``()`` beside any other: a scalar acts on every element."""
     shape: Shape = ()
     for arg in args:
         if arg.shape != shape and arg.shape:
             if shape:
                 raise ShapeError(
-                    f"{operation.name} acts element by element and cannot join the feature shapes {shape} and "
-                    f"{arg.shape}; make them equal, or reduce one by sum, dot or @"
+                    f"{operation.name} acts element by element and cannot join the feature shapes {shape} "
+                    f"and {arg.shape}; make them equal, or reduce one by sum, dot or @"
                 )
             shape = arg.shape
     return shape
-
-
-def _count(k: int, thing: str) -> str:
-    return f"{k} {thing}" if k == 1 else f"{k} {thing}s"
 
 
 def _operand(operation: str, operand: object) -> Expression:
@@ -340,7 +344,7 @@ def _binary(name: str, left: Operand, right: Operand) -> Expression:
     return OPERATIONS[name](left, right)
 
 
-# -- leaves ----------------------------------------------------------------------------------------------------
+# -- leaves --------------------------------------------------------------------------------------------------
 
 CONSTANT = Operation("constant", 0, "a number", text=Template("{attributes}"))
 DATA = Operation("data", 0, "a column, one value a sample", text=Template("{attributes}"))
@@ -371,7 +375,7 @@ def data(*names: str, shape: int | Sequence[int] = ()) -> Any:
     >>> data("X", shape=64).shape
     (64,)
     """
-    return _leaves(DATA, names, shape, per_sample=True)
+    return _leaves(DATA, names, shape)
 
 
 def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
@@ -385,7 +389,7 @@ def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
     >>> params("W", shape=(64, 32)).shape
     (64, 32)
     """
-    return _leaves(PARAMETER, names, shape, per_sample=False)
+    return _leaves(PARAMETER, names, shape)
 
 
 def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
@@ -395,7 +399,7 @@ def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
     return _intern(operation, (), (name,), shape, operation is DATA)
 
 
-def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int], per_sample: bool) -> Any:
+def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int]) -> Any:
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if len(given) > 2 or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in given):
         raise ShapeError(f"a feature shape is (), d or (d, h) with whole numbers from 1, not {shape!r}")
@@ -405,60 +409,6 @@ def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[
     return made[0] if len(made) == 1 else made
 
 
-# -- walks -----------------------------------------------------------------------------------------------------
-
-
-def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
-    """Every node that the roots are made of, each once, arguments before what uses them.
-
-    Nodes for which ``stop`` is true are met, but not what lies below them.
-    """
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        node = stack.pop()
-        if stop is not None and stop(node):
-            continue
-        for arg in node.args:
-            if arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return sorted(seen, key=_age)
-
-
-def _age(node: Expression) -> int:
-    return node.serial
-
-
-def leaves(roots: Iterable[Expression]) -> list[Expression]:
-    """The data columns and parameters, in the order in which a reader meets them."""
-    seen: set[Expression] = set()
-    found: list[Expression] = []
-    stack = list(roots)[::-1]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.operation in (DATA, PARAMETER):
-            found.append(node)
-        stack.extend(reversed(node.args))
-    return found
-
-
-def transform(
-    roots: Sequence[Expression],
-    visit: Callable[[Expression, tuple[Expression, ...]], Expression],
-    stop: Callable[[Expression], bool] | None = None,
-) -> dict[Expression, Expression]:
-    """Rebuild a graph from its leaves up: ``visit(node, new_args)`` gives what stands for each node."""
-    new: dict[Expression, Expression] = {}
-    for node in walk(roots, stop):
-        below = node.args if stop is None or not stop(node) else ()
-        new[node] = visit(node, tuple(new[arg] for arg in below))
-    return new
-
-
 def substitute(root: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
     """The expression with some of its nodes replaced by others."""
 
@@ -466,39 +416,3 @@ def substitute(root: Expression, replacements: Mapping[Expression, Expression]) 
         return replacements[node] if node in replacements else remake(node, args)
 
     return transform([root], visit, stop=replacements.__contains__)[root]
-
-
-def tree_size(root: Expression) -> float:
-    """How many nodes the expression has when every shared part is written out each time (∞ above 1e308)."""
-    size: dict[Expression, float] = {}
-    for node in walk([root]):
-        size[node] = 1.0 + sum(size[arg] for arg in node.args)
-    return size[root]
-
-
-# -- formula text ----------------------------------------------------------------------------------------------
-
-_WRITTEN_OUT = 4000  # a text with more nodes than this names its shared parts, lest it grow exponentially
-
-
-def write_formula(root: Expression) -> str:
-    """The expression as formula text; :func:`steepest.parse` gives the same graph back.
-
-    A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
-    """
-    if tree_size(root) <= _WRITTEN_OUT:
-        return write(root, FormulaText())
-    uses: dict[Expression, int] = {}
-    order = walk([root])
-    for node in order:
-        for arg in node.args:
-            uses[arg] = uses.get(arg, 0) + 1
-    names: dict[Expression, str] = {}
-    medium = FormulaText(names)
-    lines: list[str] = []
-    for node in order:
-        if node.args and uses.get(node, 0) > 1:
-            definition = write(node, medium)
-            names[node] = f"__{len(names) + 1}"
-            lines.append(f"{names[node]} = {definition}")
-    return "; ".join([*lines, write(root, medium)])

@@ -19,7 +19,6 @@ from steepest.expression import (
     Shape,
     constant,
     leaf,
-    leaves,
     walk,
 )
 from steepest.notation import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
@@ -152,6 +151,11 @@ def parse_formula(
     text: str, data: Names = (), params: Names | None = None, limits: Limits = Limits()
 ) -> Formula:
     """Read a formula that may be a model ``target ~ prediction``; see :func:`parse`."""
+    return _Builder(text, data, params, limits).build(_read(text, limits))
+
+
+def _read(text: str, limits: Limits) -> Any:
+    """The parse tree of a text within the limits."""
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a text, not {type(text).__name__}")
     if len(text) > limits.characters:
@@ -162,34 +166,38 @@ def parse_formula(
 
     _check_nesting(text, limits.nesting)
     try:
-        tree = _grammar().parse(text)
+        return _grammar().parse(text)
     except UnexpectedCharacters as error:
         raise error_at(text, error.pos_in_stream, _about_character(text, error.pos_in_stream)) from None
     except UnexpectedToken as error:
         raise _unexpected(text, error) from None
     except UnexpectedInput as error:  # pragma: no cover - lark knows no third kind
         raise FormulaError(f"the formula cannot be read: {error}") from None
-    return _Builder(text, data, params, limits).build(tree)
 
 
 def names_in(text: str, limits: Limits = Limits()) -> tuple[str, ...]:
-    """The names of a formula that are neither functions nor numbers, in the order of reading."""
-    formula = parse_formula(text, limits=limits, data=_EVERYTHING)
-    roots = [formula.expression] if formula.target is None else [formula.target, formula.expression]
-    return tuple(node.name for node in leaves(roots))
+    """The names of a formula that are neither functions, numbers nor defined in it, in the order of reading.
+
+    Raises:
+        FormulaError: the text is not a formula.
+
+    >>> names_in("z ~ sigmoid(x*w + b) + pi")
+    ('z', 'x', 'w', 'b')
+    """
+    _read(text, limits)
+    tokens = list(_grammar().lex(text))
+    defined = {_plain(name) for name, sign in zip(tokens, tokens[1:], strict=False) if sign.type == "EQUAL"}
+    found: dict[str, None] = {}
+    for token in tokens:
+        name = str(token)[1:-1] if token.type == "QUOTED" else _plain(token)
+        known = name in defined or name in FUNCTION_NAMES or name in RESERVED
+        if token.type == "QUOTED" or (token.type == "NAME" and not known):
+            found[name] = None
+    return tuple(found)
 
 
-class _Everything(dict[str, Any]):
-    """Takes every name as data, so that any formula over samples can be read before the columns are known."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return ()
-
-
-_EVERYTHING = _Everything()
+def _plain(token: Token) -> str:
+    return str(token).translate(_DIGITS)
 
 
 def _check_nesting(text: str, limit: int) -> None:
@@ -297,7 +305,7 @@ class _Builder:
         name = str(token).translate(_DIGITS)
         if name in self.definitions:
             return self.definitions[name]
-        if name not in self.data or isinstance(self.data, _Everything):
+        if name not in self.data:
             if name in FUNCTION_NAMES:
                 raise self._error(token, f"{name} is a function; write {name}(…), or `{name}` for a column of that name")
             if name in RESERVED:

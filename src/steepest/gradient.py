@@ -15,7 +15,7 @@ from typing import Any
 
 from steepest import operations as op
 from steepest.errors import GradientError
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, constant, walk
+from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaves, substitute, walk
 from steepest.simplify import simplify
 from steepest.stability import stabilise
 from steepest.values import check_names, nearest
@@ -133,6 +133,8 @@ def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         if body.shape != node.shape:
             body = op.expand(body, attributes=node.shape)
         found = row.adjoints[k](body, *node.args, node)
+        if not isinstance(found, Expression):
+            return None
         scale = adjoint.scale
         if row is op.mean:
             found, scale = body, _product(scale, 1 / op.count())
@@ -257,6 +259,24 @@ def _layerwise(
     return found
 
 
+def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
+    """The partials, with n spelt as a sum of ones where no data column is left that would tell how many samples.
+
+    The derivative of Σ (w − x) by w is n: without x in it, nobody who evaluates it could know n.
+    """
+    columns = [node for node in leaves([cost]) if node.operation is DATA]
+    nodes = walk(partials)
+    if not columns or op.count() not in nodes:
+        return partials
+    on_data: set[Expression] = set()
+    for node in nodes:
+        if node.operation is DATA or any(arg in on_data for arg in node.args):
+            on_data.add(node)
+    column = min(columns, key=lambda node: len(node.shape))
+    one = op.where(op.largest(column) if column.shape else column, 1, 1)
+    return [p if p in on_data else substitute(p, {op.count(): op.total(one)}) for p in partials]
+
+
 def gradient(
     cost: Expression,
     wrt: Iterable[str | Expression] | None = None,
@@ -290,7 +310,9 @@ def gradient(
     """
     if cost.per_sample or cost.shape:
         what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
-        raise GradientError(f"a gradient is taken of one number, but {_short(cost)} {what}; take its mean, total or sum")
+        raise GradientError(
+            f"a gradient is taken of one number, but {_short(cost)} {what}; take its mean, total or sum"
+        )
     if method not in ("backprop", "layerwise"):
         raise GradientError(f"there is no gradient method {method!r}; choose 'backprop' or 'layerwise'")
     named = {leaf.name: leaf for leaf in check_names([cost])}
@@ -308,6 +330,7 @@ def gradient(
     else:
         adjoints = sweep({root: Adjoint(ONE)}, wanted)
     zero = Adjoint(constant(0))
-    return {item: _filled(adjoints.get(node, zero), node) for item, node in zip(asked, wanted, strict=True)}
+    partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
+    return dict(zip(asked, partials, strict=True))
 
 

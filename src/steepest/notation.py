@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from steepest.walks import tree_size, walk
+
 if TYPE_CHECKING:
     from steepest.expression import Expression
 
@@ -144,6 +146,9 @@ def quoted(name: str) -> str:
     return name if free else f"`{name}`"
 
 
+_NEGATED_NUMBER = call("negate", 1)  # -2 would read back as the number −2
+
+
 class FormulaText:
     """The medium that :func:`steepest.parse` reads back."""
 
@@ -153,6 +158,8 @@ class FormulaText:
         self._names = {} if names is None else names
 
     def template(self, node: Expression) -> Template:
+        if node.operation.name == "negate" and node.args[0].operation.name == "constant":
+            return _NEGATED_NUMBER
         return node.operation.text
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
@@ -165,3 +172,29 @@ class FormulaText:
 
     def attributes(self, node: Expression) -> str:
         return ", ".join(str(a) for a in node.attributes)
+
+
+_WRITTEN_OUT = 4000  # a text with more nodes than this names its shared parts, lest it grow exponentially
+
+
+def write_formula(root: Expression) -> str:
+    """The expression as formula text; :func:`steepest.parse` gives the same graph back.
+
+    A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
+    """
+    if tree_size(root) <= _WRITTEN_OUT:
+        return write(root, FormulaText())
+    uses: dict[Expression, int] = {}
+    order = walk([root])
+    for node in order:
+        for arg in node.args:
+            uses[arg] = uses.get(arg, 0) + 1
+    names: dict[Expression, str] = {}
+    medium = FormulaText(names)
+    lines: list[str] = []
+    for node in order:
+        if node.args and uses.get(node, 0) > 1:
+            definition = write(node, medium)
+            names[node] = f"__{len(names) + 1}"
+            lines.append(f"{names[node]} = {definition}")
+    return "; ".join([*lines, write(root, medium)])

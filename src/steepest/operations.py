@@ -17,7 +17,20 @@ from typing import Any
 
 from steepest.errors import ShapeError
 from steepest.expression import OPERATIONS, Expression, Operation, Shape
-from steepest.notation import ATOM, COMPARISON, FUNCTION_NAMES, POWER, PRODUCT, SIGN, SUM, Template, call, infix
+from steepest.notation import (
+    ATOM,
+    COMPARISON,
+    FUNCTION_NAMES,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Template,
+    call,
+    infix,
+)
+
+# A row that another mentions before its own line has its type written out, which mypy needs.
 
 REAL = (-inf, inf)
 POSITIVE = (0.0, inf)
@@ -44,35 +57,42 @@ def _braces(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-# -- arithmetic ------------------------------------------------------------------------------------------------
+# -- arithmetic ----------------------------------------------------------------------------------------------
 
 add = operation(
     "add", 2, "x + y",
     partials=(lambda x, y, r: 1, lambda x, y, r: 1),
     text=infix(" + ", SUM), latex=infix(" + ", SUM), rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, y, dx, dy: dx + dy,
 )  # fmt: skip
 subtract = operation(
     "subtract", 2, "x − y",
     partials=(lambda x, y, r: 1, lambda x, y, r: -1),
-    text=infix(" - ", SUM), latex=infix(" - ", SUM), maths=infix(" − ", SUM), rule="sum rule", source="DLMF 1.4.8",
+    text=infix(" - ", SUM), latex=infix(" - ", SUM), maths=infix(" − ", SUM),
+    rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, y, dx, dy: dx - dy,
 )  # fmt: skip
 multiply = operation(
     "multiply", 2, "x · y",
     partials=(lambda x, y, r: y, lambda x, y, r: x), bilinear=True,
     text=infix("*", PRODUCT), latex=infix(r" \cdot ", PRODUCT), maths=infix("·", PRODUCT),
     rule="product rule", source="DLMF 1.4.9",
+    differential=lambda x, y, dx, dy: dx * y + x * dy,
 )  # fmt: skip
 divide = operation(
     "divide", 2, "x ÷ y",
     partials=(lambda x, y, r: 1 / y, lambda x, y, r: -(r / y)), domain=(REAL, POSITIVE),
     text=infix("/", PRODUCT), latex=Template(r"\frac{{{0}}}{{{1}}}", POWER),
     rule="quotient rule", edges="x/0 is ±∞, 0/0 is NaN", source="DLMF 1.4.10",
+    differential=lambda x, y, dx, dy: (dx * y - x * dy) / y**2,
 )  # fmt: skip
 negate = operation(
     "negate", 1, "−x",
     partials=(lambda x, r: -1,), linear=True,
-    text=Template("-{0}", SIGN, (SIGN,)), latex=Template("-{0}", SIGN, (SIGN,)), maths=Template("−{0}", SIGN, (SIGN,)),
+    text=Template("-{0}", SIGN, (SIGN,)), latex=Template("-{0}", SIGN, (SIGN,)),
+    maths=Template("−{0}", SIGN, (SIGN,)),
     rule="constant factor rule",
+    differential=lambda x, dx: -dx,
 )  # fmt: skip
 power = operation(
     "power", 2, "x to the power y",
@@ -82,21 +102,22 @@ power = operation(
     rule="power rule", edges="NaN for x < 0 unless y is whole; 0^0 is 1", source="DLMF 4.7.10",
 )  # fmt: skip
 
-# -- elementary functions --------------------------------------------------------------------------------------
+# -- elementary functions ------------------------------------------------------------------------------------
 
 exp = operation(
     "exp", 1, "e to the power x",
     partials=(lambda x, r: r,), latex=Template(r"e^{{{0}}}", POWER),
     edges="∞ above 709.78", source="DLMF 4.7.4",
 )  # fmt: skip
-log = operation(
+log: Operation = operation(
     "log", 1, "natural logarithm",
     partials=(lambda x, r: 1 / x,), domain=(POSITIVE,), latex=_latex_call(r"\ln", 1), aliases=("ln",),
     edges="log 0 is −∞, NaN below", source="DLMF 4.7.1",
 )  # fmt: skip
 log1p = operation(
     "log1p", 1, "log(1 + x), exact for small x",
-    partials=(lambda x, r: 1 / (1 + x),), domain=((-1.0, inf),), latex=Template(r"\ln\left(1 + {0}\right)", ATOM, (SUM,)),
+    partials=(lambda x, r: 1 / (1 + x),), domain=((-1.0, inf),),
+    latex=Template(r"\ln\left(1 + {0}\right)", ATOM, (SUM,)),
     edges="−∞ at −1, NaN below", source="DLMF 4.7.1",
 )  # fmt: skip
 expm1 = operation(
@@ -114,13 +135,13 @@ sin = operation(
     partials=(lambda x, r: cos(x),), latex=_latex_call(r"\sin", 1),
     edges="NaN at ±∞", source="DLMF 4.20.1",
 )  # fmt: skip
-cos = operation(
+cos: Operation = operation(
     "cos", 1, "cosine, x in radians",
     partials=(lambda x, r: -sin(x),), latex=_latex_call(r"\cos", 1),
     edges="NaN at ±∞", source="DLMF 4.20.2",
 )  # fmt: skip
 
-# -- activations -----------------------------------------------------------------------------------------------
+# -- activations ---------------------------------------------------------------------------------------------
 
 tanh = operation(
     "tanh", 1, "hyperbolic tangent",
@@ -145,7 +166,8 @@ relu = operation(
 leaky_relu = operation(
     "leaky_relu", 1, "max(0.01·x, x)",
     partials=(lambda x, r: where(x > 0, 1, 0.01),), kinks=(lambda x: x,), activation=True,
-    expansion=lambda x: maximum(0.01 * x, x), edges="slope 0.01 is taken at 0", source="Maas, Hannun and Ng 2013",
+    expansion=lambda x: maximum(0.01 * x, x), edges="slope 0.01 is taken at 0",
+    source="Maas, Hannun and Ng 2013",
 )  # fmt: skip
 step = operation(
     "step", 1, "1 if x ≥ 0, else 0",
@@ -153,32 +175,38 @@ step = operation(
     expansion=lambda x: minimum(sign(x) + 1, 1), edges="a jump at 0", source="McCulloch and Pitts 1943",
 )  # fmt: skip
 
-# -- with corners ----------------------------------------------------------------------------------------------
+# -- with corners --------------------------------------------------------------------------------------------
 
 absolute = operation(
     "abs", 1, "absolute value",
     partials=(lambda x, r: sign(x),), latex=Template(r"\left|{0}\right|"), maths=Template("|{0}|"),
     kinks=(lambda x: x,), edges="slope 0 is taken at 0", source="DLMF 1.9.7",
 )  # fmt: skip
-sign = operation(
+sign: Operation = operation(
     "sign", 1, "−1, 0 or 1",
-    partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1), kinks=(lambda x: x,), edges="jumps at 0",
+    partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1),
+    kinks=(lambda x: x,), edges="jumps at 0",
 )  # fmt: skip
-maximum = operation(
+maximum: Operation = operation(
     "maximum", 2, "the larger of x and y",
     partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
-    latex=_latex_call(r"\max", 2), kinks=(lambda x, y: x - y,), aliases=("max",), edges="x counts as the larger when equal",
+    latex=_latex_call(r"\max", 2), aliases=("max",),
+    kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
+    differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
 )  # fmt: skip
-minimum = operation(
+minimum: Operation = operation(
     "minimum", 2, "the smaller of x and y",
     partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
-    latex=_latex_call(r"\min", 2), kinks=(lambda x, y: x - y,), aliases=("min",), edges="x counts as the smaller when equal",
+    latex=_latex_call(r"\min", 2), aliases=("min",),
+    kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
+    differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
 )  # fmt: skip
-where = operation(
+where: Operation = operation(
     "where", 3, "x if the condition holds (is not 0), else y",
     partials=(lambda c, x, y, r: 0, lambda c, x, y, r: where(c, 1, 0), lambda c, x, y, r: where(c, 0, 1)),
     latex=Template(r"\begin{{cases}}{1} & {0} \\ {2} & \text{{otherwise}}\end{{cases}}", PRODUCT),
     edges="NaN is not 0, so it counts as true",
+    differential=lambda c, x, y, dc, dx, dy: where(c, dx, dy),
 )  # fmt: skip
 
 
@@ -197,10 +225,10 @@ less = _comparison("less", "<", "<")
 less_equal = _comparison("less_equal", "<=", r"\le", "≤")
 greater = _comparison("greater", ">", ">")
 greater_equal = _comparison("greater_equal", ">=", r"\ge", "≥")
-equal = _comparison("equal", "==", "=", "=")
+equal: Operation = _comparison("equal", "==", "=", "=")
 not_equal = _comparison("not_equal", "!=", r"\ne", "≠")
 
-# -- vectors and matrices --------------------------------------------------------------------------------------
+# -- vectors and matrices ------------------------------------------------------------------------------------
 
 
 def _matmul_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
@@ -209,8 +237,8 @@ def _matmul_shape(row: Operation, args: tuple[Expression, ...], attributes: tupl
         raise ShapeError(f"@ multiplies vectors and matrices, not the shapes {a} and {b}; use * for a number")
     if a[-1] != b[0]:
         raise ShapeError(
-            f"@ cannot multiply the shapes {a} and {b}: the last length of the first must be the first of the "
-            f"second ({a[-1]} is not {b[0]}); transpose one, or give the parameter another shape"
+            f"@ cannot multiply the shapes {a} and {b}: the last length of the first must be the first of "
+            f"the second ({a[-1]} is not {b[0]}); transpose one, or give the parameter another shape"
         )
     return a[:-1] + b[1:]
 
@@ -246,7 +274,9 @@ def _of_rank(rank: int, result: Any) -> Any:
 def _dot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     a, b = args[0].shape, args[1].shape
     if len(a) != 1 or a != b:
-        raise ShapeError(f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices")
+        raise ShapeError(
+            f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices"
+        )
     return ()
 
 
@@ -261,7 +291,7 @@ def _sum_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[A
 
 def _expand_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape:
-        raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take an element or a sum first")
+        raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take a sum first")
     if not 1 <= len(attributes) <= 2 or any(not isinstance(d, int) or d < 1 for d in attributes):
         raise ShapeError(f"expand takes one or two lengths, whole numbers from 1, not {attributes}")
     return attributes
@@ -272,7 +302,7 @@ matmul = operation(
     adjoints=(_matmul_left, _matmul_right), shape=_matmul_shape, bilinear=True,
     text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="[Giles] 2.2.2",
 )  # fmt: skip
-transpose = operation(
+transpose: Operation = operation(
     "transpose", 1, "rows and columns exchanged",
     adjoints=(lambda adj, x, r: transpose(adj),), shape=_of_rank(2, lambda a: a[::-1]), linear=True,
     latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="[Giles] 2.2",
@@ -296,12 +326,29 @@ sum_ = operation(
 expand = operation(
     "expand", 1, "a number repeated to a vector or matrix",
     adjoints=(lambda adj, x, r: sum_(adj),), shape=_expand_shape, linear=True, attributes=2,
-    latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"), rule="sum rule", source="[GW] 3.2",
+    latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
+    rule="sum rule", source="[GW] 3.2",
+)  # fmt: skip
+def _one_hot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
+        raise ShapeError(
+            f"one_hot takes a number and how many classes there are, not the shape {args[0].shape} and "
+            f"{attributes}; give it a column of class numbers"
+        )
+    return attributes
+
+
+one_hot = operation(
+    "one_hot", 1, "1 at the place of the class number (from 0), 0 at the others",
+    adjoints=(lambda adj, x, r: 0,), shape=_one_hot_shape, attributes=1,
+    latex=Template(r"\operatorname{{onehot}}_{{{attributes}}}\left({0}\right)"),
+    edges="all 0 if x is not a class number; NaN at NaN", source="definition",
 )  # fmt: skip
 largest = operation(
     "largest", 1, "largest feature of a sample",
-    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0),), shape=_sum_shape,
-    latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)), edges="every one of several largest gets the slope 1",
+    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=_sum_shape,
+    latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
+    edges="several largest share the slope 1 equally",
 )  # fmt: skip
 softmax = operation(
     "softmax", 1, "exp(x) over the sum of exp(x), over the features",
@@ -314,14 +361,14 @@ log_softmax = operation(
     expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
 )  # fmt: skip
 
-# -- over the samples ------------------------------------------------------------------------------------------
+# -- over the samples ----------------------------------------------------------------------------------------
 
 
 def _samples_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if not args[0].per_sample:
         raise ShapeError(
-            f"{row.name} runs over the samples, but its argument holds no data column, only parameters and numbers; "
-            f"leave {row.name} out, declare a name as data, or use sum for the features"
+            f"{row.name} runs over the samples, but its argument holds no data column, only parameters and "
+            f"numbers; leave {row.name} out, declare a name as data, or use sum for the features"
         )
     return args[0].shape
 
@@ -329,7 +376,9 @@ def _samples_shape(row: Operation, args: tuple[Expression, ...], attributes: tup
 def _total_outer_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     for arg in args:
         if len(arg.shape) != 1 or not arg.per_sample:
-            raise ShapeError(f"total_outer takes two vectors of data, not the shape {arg.shape}; use total(outer(x, y))")
+            raise ShapeError(
+                f"total_outer takes two vectors of data, not the shape {arg.shape}; use total(outer(x, y))"
+            )
     return args[0].shape + args[1].shape
 
 
@@ -337,23 +386,27 @@ count = operation(
     "count", 0, "number of samples n",
     latex=Template("n"), maths=Template("n"), domain=(),
 )  # fmt: skip
-mean = operation(
+mean: Operation = operation(
     "mean", 1, "mean over the samples",
     adjoints=(lambda adj, x, r: adj / count(),), shape=_samples_shape, over_samples=True, linear=True,
     expansion=lambda x: total(x) / count(),
     latex=Template(r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
     maths=Template("1/n Σ {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, dx: mean(dx),
 )  # fmt: skip
-total = operation(
+total: Operation = operation(
     "total", 1, "sum over the samples",
     adjoints=(lambda adj, x, r: adj,), shape=_samples_shape, over_samples=True, linear=True,
-    latex=Template(r"\sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)), maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
+    latex=Template(r"\sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
+    maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
     rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, dx: total(dx),
 )  # fmt: skip
 total_outer = operation(
     "total_outer", 2, "sum over the samples of the outer products of two vectors",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), over_samples=True, bilinear=True,
-    shape=_total_outer_shape, latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
+    shape=_total_outer_shape,
+    latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
     rule="product rule", source="[Giles] 2.2.2",
 )  # fmt: skip
 stop_gradient = operation(

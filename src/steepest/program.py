@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from steepest import operations as op
@@ -58,13 +58,13 @@ def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
 
 
 # Correctly rounded by IEEE 754, so that a folded number is the one an engine in float64 would compute.
-_FOLDED = {
+_FOLDED: dict[str, Callable[..., float]] = {
     "add": lambda x, y: x + y,
     "subtract": lambda x, y: x - y,
     "multiply": lambda x, y: x * y,
     "negate": lambda x: -x,
 }
-_SMALL_POWERS = {
+_SMALL_POWERS: dict[float, Callable[[Expression], Expression]] = {
     1.0: lambda x: x,
     2.0: lambda x: x * x,
     3.0: lambda x: x * x * x,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from steepest import operations as op
-from steepest.expression import CONSTANT, Expression, constant, remake, transform
+from steepest.expression import CONSTANT, Expression, Operation, constant, remake, transform
 
 Rewrite = Callable[[Expression], Expression | None]
 
@@ -45,12 +45,18 @@ def _exact_power(x: float, y: float) -> float | None:
     return x**y if whole else None
 
 
-_ARITHMETIC: dict[op.Operation, Callable[..., float | None]] = {
+_ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
     op.add: lambda x, y: x + y,
     op.subtract: lambda x, y: x - y,
     op.multiply: lambda x, y: x * y,
     op.divide: _exact_quotient,
     op.power: _exact_power,
+    op.less: lambda x, y: float(x < y),
+    op.less_equal: lambda x, y: float(x <= y),
+    op.greater: lambda x, y: float(x > y),
+    op.greater_equal: lambda x, y: float(x >= y),
+    op.equal: lambda x, y: float(x == y),
+    op.not_equal: lambda x, y: float(x != y),
 }
 
 
@@ -97,6 +103,15 @@ def trivial_power(node: Expression) -> Expression | None:
     if _number(exponent) == 1:
         return base
     return constant(1) if _number(exponent) == 0 and not node.shape else None
+
+
+def known_choice(node: Expression) -> Expression | None:
+    """where(1, x, y) → x, where(0, x, y) → y."""
+    condition = _number(node.args[0]) if node.operation is op.where else None
+    if condition is None:
+        return None
+    chosen = node.args[1] if condition != 0 else node.args[2]
+    return chosen if chosen.shape == node.shape else None
 
 
 def double_negation(node: Expression) -> Expression | None:
@@ -152,7 +167,31 @@ def number_first(node: Expression) -> Expression | None:
     if factor is None:
         return None
     own = _number(left)
-    return constant(own * factor) * right.args[1] if own is not None else constant(factor) * (left * right.args[1])
+    if own is None:
+        return constant(factor) * (left * right.args[1])
+    return constant(own * factor) * right.args[1]
+
+
+def product_without_brackets(node: Expression) -> Expression | None:
+    """x·(y·z) → x·y·z."""
+    if node.operation is not op.multiply or node.args[1].operation is not op.multiply:
+        return None
+    product, right = node.args
+    factors = []
+    while right.operation is op.multiply:
+        right, last = right.args
+        factors.append(last)
+    for factor in (right, *reversed(factors)):
+        product = product * factor
+    return product
+
+
+def logarithm_unguarded(node: Expression) -> Expression | None:
+    """log(1 if x is 0, else x), which the power rule uses where x may be 0 → log(x)."""
+    if node.operation is not op.log or node.args[0].operation is not op.where:
+        return None
+    condition, one, x = node.args[0].args
+    return op.log(x) if _number(one) == 1 and condition is op.equal(x, 0) else None
 
 
 RULES: tuple[Rule, ...] = (
@@ -161,6 +200,7 @@ RULES: tuple[Rule, ...] = (
     Rule("zero term", drop_zero_term),
     Rule("factor 1", drop_unit_factor),
     Rule("power 1 or 0", trivial_power),
+    Rule("known choice", known_choice),
     Rule("double negation", double_negation),
     Rule("sign of a term", sign_of_term),
     Rule("sign of a product", sign_of_product),
@@ -168,14 +208,21 @@ RULES: tuple[Rule, ...] = (
 )
 """Every simplification, in the order in which they are tried."""
 
+PRESENTATION: tuple[Rule, ...] = (
+    *RULES,
+    Rule("brackets of a product", product_without_brackets),
+    Rule("base not 0", logarithm_unguarded),
+)
+"""The simplifications, and what only makes a line read better."""
 
-def rewritten(node: Expression) -> tuple[Expression, tuple[str, ...]]:
+
+def rewritten(node: Expression, rules: tuple[Rule, ...] = RULES) -> tuple[Expression, tuple[str, ...]]:
     """Apply rules at this node until none fits; what it became and the names of the rules used."""
     used: list[str] = []
     changed = True
     while changed:
         changed = False
-        for rule in RULES:
+        for rule in rules:
             better = rule.rewrite(node)
             if better is not None and better is not node:
                 node, changed = better, True
@@ -184,12 +231,15 @@ def rewritten(node: Expression) -> tuple[Expression, tuple[str, ...]]:
     return node, tuple(used)
 
 
-def simplify(root: Expression, keep: Iterable[Expression] = ()) -> Expression:
+def simplify(
+    root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rule, ...] = RULES
+) -> Expression:
     """Shorten an expression by the named rules, from its leaves up.
 
     Args:
         root: the expression.
         keep: nodes that are left as they are, with all below them.
+        rules: which rewrites to use.
 
     Returns:
         An expression of the same value.
@@ -204,13 +254,18 @@ def simplify(root: Expression, keep: Iterable[Expression] = ()) -> Expression:
     kept = set(keep)
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return node if node in kept else rewritten(rebuilt(node, args))[0]
+        return node if node in kept else rewritten(rebuilt(node, args), rules)[0]
 
     return transform([root], visit, stop=kept.__contains__ if kept else None)[root]
 
 
 def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
     """The node on simplified arguments, which may have lost their dependence on the samples."""
-    if node.operation.over_samples and args and not args[0].per_sample:
-        return args[0] if node.operation is op.mean else op.count() * args[0]
-    return remake(node, args)
+    if not node.operation.over_samples or all(arg.per_sample for arg in args):
+        return remake(node, args)
+    if node.operation is op.total_outer:
+        left, right = args
+        if left.per_sample or right.per_sample:
+            return op.outer(*(op.total(arg) if arg.per_sample else arg for arg in args))
+        return op.count() * op.outer(left, right)
+    return args[0] if node.operation is op.mean else op.count() * args[0]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from steepest import operations as op
-from steepest.expression import CONSTANT, Expression, remake, transform
+from steepest.expression import CONSTANT, Expression, Operation, remake, transform
 
 
-def _is(node: Expression, operation: op.Operation) -> bool:
+def _is(node: Expression, operation: Operation) -> bool:
     return node.operation is operation
 
 
@@ -141,5 +141,3 @@ def stabilise(roots: Sequence[Expression]) -> dict[Expression, Expression]:
         return node
 
     return transform(roots, visit)
-
-

@@ -1,44 +1,33 @@
 """Anything tabular in, named float columns out, or an error that names row and column.
 
 A table is opened first (its names and its number of rows are then known) and its columns are converted
-when they are selected, so that a column that no formula names may hold anything. polars reads files and
-narwhals reads DataFrames; both are imported when first needed.
+when they are selected, so that a column that no formula names may hold anything. `csv_text` reads CSV, polars
+reads Parquet and narwhals reads DataFrames; the libraries are imported when first needed.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import io
 import math
 import numbers
 import os
-import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.csv_text import FloatArray, line, listed, no_number, read_all, read_csv, shown, to_floats, where
 from steepest.errors import TableError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 __all__ = ["BUILT_IN", "BuiltIn", "Columns", "Table", "open_table"]
 
-FloatArray: TypeAlias = NDArray[np.float64]
-T = TypeVar("T")
-
-#: What a cell of a text table may hold instead of a number, in lower case.
-WORDS = {"": math.nan, "na": math.nan, "n/a": math.nan, "nan": math.nan, "null": math.nan, "none": math.nan}
-WORDS |= {"true": 1.0, "false": 0.0}
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
 
@@ -119,7 +108,7 @@ class Table:
     Args:
         names: The columns' names, in order.
         source: What messages call the table: its path, "standard input", "the dict given".
-        rows: n, the number of rows.
+        rows: n, the number of rows; without any it is a TableError.
         read: Gives a column as float64, (n,) or (n, d), with NaN for what is missing.
 
     Examples:
@@ -131,6 +120,11 @@ class Table:
     source: str
     rows: int
     read: Callable[[str], FloatArray] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            what = "there are column names but no rows; add a row a sample below them"
+            raise TableError(f"{self.source}: {what}")
 
     def select(self, names: Iterable[str], na: str = "error") -> Columns:
         """Give the named columns as numbers.
@@ -158,21 +152,20 @@ class Table:
         for name in needed:
             if name not in self.names:
                 what = f"there is no column {name!r}{_nearest(str(name), self.names)}"
-                raise TableError(f"{self.source}: {what}; its columns are {_listed(self.names)}")
+                raise TableError(f"{self.source}: {what}; its columns are {listed(self.names)}")
         arrays = {name: np.ascontiguousarray(self.read(name)) for name in needed}
         missing = np.zeros(self.rows, dtype=bool)
         for name, array in arrays.items():
             if len(array) != self.rows:
                 what = f"column {name!r} has {len(array)} rows and the table has {self.rows}"
-                raise TableError(
-                    f"{self.source}: {what}; it is damaged or changed meanwhile, so open a sound one"
-                )
+                remedy = "it is damaged or changed meanwhile, so open a sound one"
+                raise TableError(f"{self.source}: {what}; {remedy}")
             missing |= _missing(name, array, self.source, na)
         kept = np.flatnonzero(~missing)
         if len(kept) < self.rows:
             arrays = {name: array[kept] for name, array in arrays.items()}
         if not len(kept):
-            what = f'na="drop" leaves no row, for each misses a value in one of {_listed(needed)}'
+            what = f'na="drop" leaves no row, for each misses a value in one of {listed(needed)}'
             raise TableError(f"{self.source}: {what}; fill values in or choose other columns")
         for name, array in arrays.items():
             arrays[name] = array.view()
@@ -210,34 +203,17 @@ def open_table(source: object) -> Table:
     if isinstance(source, str) and source in BUILT_IN:
         return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}")
     if isinstance(source, str) and source == "-":
-        return _stream_table(getattr(sys.stdin, "buffer", sys.stdin), "standard input")
+        stream, label = getattr(sys.stdin, "buffer", sys.stdin), "standard input"
+        return _bytes_table(read_all(stream, label), label)
     if isinstance(source, (str, os.PathLike)):
         return _path_table(source)
     if isinstance(source, Mapping):
         return _mapping_table(source, f"the {type(source).__name__} given")
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
-        return _stream_table(source, name if isinstance(name, str) else "the file object given")
+        label = name if isinstance(name, str) else "the file object given"
+        return _bytes_table(read_all(source, label), label)
     return _frame_table(source)
-
-
-# --- what messages say ---
-
-
-def _shown(value: object) -> str:
-    text = repr(str(value)) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
-
-
-def _line(error: BaseException) -> str:
-    """What a library says went wrong, on one line and short."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _listed(names: Iterable[str], most: int = 20) -> str:
-    shown = [_shown(name) for name in names]
-    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
@@ -246,35 +222,19 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""
 
 
-def _place(name: str, index: tuple[int, ...]) -> str:
-    inside = f", entry {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
-    return f"data row {index[0] + 1} of column {name!r}{inside}"
-
-
-def _not_a_number(source: str, name: str, index: tuple[int, ...], value: object) -> TableError:
-    what, remedy = _shown(value), "make it a number or leave the column out of the formula"
-    what = f"the text {what}" if isinstance(value, str) else f"{what} ({type(value).__name__})"
-    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
-        remedy = f"write a decimal point, {value.strip().replace(',', '.')}"
-    return TableError(f"{source}: {_place(name, index)} holds {what}, which is not a number; {remedy}")
-
-
 def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.bool_]:
     """Which rows, (n,), miss a value; an infinite value, or a missing one under na="error", raises."""
-    if np.isfinite(array).all():
-        return np.zeros(len(array), dtype=bool)
-    infinite = np.argwhere(np.isinf(array))
+    infinite, gone = np.argwhere(np.isinf(array)), np.isnan(array)
     if len(infinite):
         index = tuple(infinite[0].tolist())
         remedy = 'write a finite number there, or leave it empty and use na="drop"'
-        raise TableError(f"{source}: {_place(name, index)} is infinite ({array[index]}); {remedy}")
-    gone = np.isnan(array)
+        raise TableError(f"{source}: {where(name, index)} is infinite ({array[index]}); {remedy}")
     rows = np.asarray(gone.any(axis=tuple(range(1, gone.ndim))))
-    if na == "error":
-        place = _place(name, tuple(np.argwhere(gone)[0].tolist()))
+    if na == "error" and rows.any():
+        first = where(name, tuple(np.argwhere(gone)[0].tolist()))
         more = f" ({rows.sum()} such rows in all)" if rows.sum() > 1 else ""
         remedy = 'fill it in, or leave such rows out with na="drop"'
-        raise TableError(f"{source}: {place} has no value{more}; {remedy}")
+        raise TableError(f"{source}: {first} has no value{more}; {remedy}")
     return rows
 
 
@@ -285,7 +245,7 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
     lengths: dict[str, int] = {}
     for name, values in columns.items():
         if not isinstance(name, str):
-            raise TableError(f"{source}: the column name {_shown(name)} is not a text; write it as one")
+            raise TableError(f"{source}: the column name {shown(name)} is not a text; write it as one")
         try:
             lengths[name] = len(values)
         except TypeError:  # a number, an iterator, an array without dimensions
@@ -297,8 +257,7 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
         if length != rows:
             what = f"column {first!r} has {rows} rows and {name!r} has {length}"
             raise TableError(f"{source}: {what}; make them equal")
-    _need_rows(rows, source)
-    return Table(tuple(lengths), source, rows, lambda name: _numbers(columns[name], name, source))
+    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source))
 
 
 def _not_a_column(source: str, name: str, values: Any) -> TableError:
@@ -306,7 +265,7 @@ def _not_a_column(source: str, name: str, values: Any) -> TableError:
     return TableError(f"{source}: {what}; give a list or an array with a number a row")
 
 
-def _numbers(values: Any, name: str, source: str) -> FloatArray:
+def _floats(values: Any, name: str, source: str) -> FloatArray:
     """A column of a mapping, or of a DataFrame when it isn't of a numeric type, as float64."""
     if isinstance(values, (str, bytes)):
         raise _not_a_column(source, name, values)
@@ -329,17 +288,17 @@ def _numbers(values: Any, name: str, source: str) -> FloatArray:
     for index in np.ndindex(array.shape):
         number = _number(array[index])
         if number is None:
-            raise _not_a_number(source, name, index, array[index])
+            raise no_number(source, name, index, array[index])
         floats[index] = number
     return floats
 
 
 def _why_not_an_array(values: Any, error: Exception) -> str:
     sizes = [len(row) if hasattr(row, "__len__") else 1 for row in values]
-    for place, size in enumerate(sizes):
+    for row, size in enumerate(sizes, start=1):
         if size != sizes[0]:
-            return f"has {sizes[0]} numbers in data row 1 and {size} in data row {place + 1}; make them equal"
-    return f"is not an array of numbers ({_line(error)}); make it one"
+            return f"has {sizes[0]} numbers in data row 1 and {size} in data row {row}; make them equal"
+    return f"is not an array of numbers ({line(error)}); make it one"
 
 
 def _number(value: Any) -> float | None:
@@ -370,55 +329,49 @@ def _frame_table(source: Any) -> Table:
         remedy = "collect() it first" if hasattr(source, "collect") else "give a dict, a DataFrame or a path"
         raise TableError(f"{label}: this is not a table that can be read; {remedy}") from None
     except nw.exceptions.DuplicateError as error:
-        raise TableError(f"{label}: columns share a name; rename one ({_line(error)})") from None
+        raise TableError(f"{label}: columns share a name; rename one ({line(error)})") from None
     native = {str(name): name for name in frame.columns}
-    _need_rows(len(frame), label)
-
-    def read(name: str) -> FloatArray:
-        return _series_numbers(frame.get_column(native[name]), name, label)
-
-    return Table(tuple(native), label, len(frame), read)
+    names, rows = tuple(native), len(frame)
+    return Table(names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label))
 
 
-def _series_numbers(series: Any, name: str, source: str) -> FloatArray:
+def _series_floats(series: Any, name: str, source: str) -> FloatArray:
     import narwhals as nw
 
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     # a column of texts, dates, lists or objects: the first that is no number is named
-    return _numbers(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
+    return _floats(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
 
 
-def _parquet_table(place: Path | io.BytesIO, source: str) -> Table:
+def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
     import narwhals as nw
     import polars as pl
 
-    def scan(act: Callable[[pl.LazyFrame], T]) -> T:
-        if isinstance(place, io.BytesIO):
-            place.seek(0)
+    def scan(part: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
         try:
-            return act(pl.scan_parquet(place, glob=False))
+            return part(pl.scan_parquet(file, glob=False)).collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             remedy = "check that it is complete and write or fetch it again"
-            raise TableError(f"{source}: it is not a sound Parquet file ({_line(error)}); {remedy}") from None
+            raise TableError(f"{source}: it is not a sound Parquet file ({line(error)}); {remedy}") from None
 
     def read(name: str) -> FloatArray:
         # by place: polars takes "*" and "^x$" for patterns
-        series = scan(lambda frame: frame.select(pl.nth(names.index(name))).collect()).to_series()
-        return _series_numbers(nw.from_native(series, series_only=True), name, source)
+        series = scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
+        return _series_floats(nw.from_native(series, series_only=True), name, source)
 
-    names = tuple(scan(lambda frame: frame.collect_schema().names()))
-    rows = int(scan(lambda frame: frame.select(pl.len()).collect().item()))
-    _need_rows(rows, source)
-    return Table(names, source, rows, read)
+    names = tuple(scan(lambda frame: frame.limit(0)).columns)
+    return Table(names, source, scan(lambda frame: frame.select(pl.len())).item(), read)
 
 
-# --- text ---
+# --- files ---
 
 
 def _path_table(source: str | os.PathLike[str]) -> Table:
     path, label = Path(os.fsdecode(source)), os.fsdecode(source)
-    label = label if label.isprintable() and 0 < len(label) <= 200 else _shown(label)
+    label = label if label.isprintable() and 0 < len(label) <= 200 else shown(label)
     readable = f"{', '.join(TEXT_SUFFIXES)} or {PARQUET_SUFFIX}"
     suffix = path.suffix.lower()
     try:
@@ -438,153 +391,9 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
         raise TableError(f"{label}: {what}; check the path and the rights to it") from None
 
 
-def _stream_table(stream: Any, source: str) -> Table:
-    try:
-        data = stream.read()
-        if isinstance(data, str):
-            data = data.encode("utf-8")
-    except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
-        what = f"it cannot be read ({_line(error)})"
-        raise TableError(f"{source}: {what}; open it for reading, as UTF-8") from None
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TableError(f"{source}: reading it gave {type(data).__name__}; give a file of bytes or text")
-    return _bytes_table(bytes(data), source)
-
-
 def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
     if data.startswith(PARQUET_MAGIC) and data.endswith(PARQUET_MAGIC):
         return _parquet_table(io.BytesIO(data), source)
-    data = _plain_lines(data, source)
-    names, separator, body = _header(data, source, tabs)
-    columns = _rectangle(body, separator, len(names)) or _rows(body, separator, len(names), source)
-    by_name = dict(zip(names, columns, strict=True))
-    _need_rows(len(columns[0]), source)
-    return Table(names, source, len(columns[0]), lambda name: _text_numbers(by_name[name], name, source))
-
-
-def _need_rows(rows: int, source: str) -> None:
-    if not rows:
-        raise TableError(f"{source}: there are column names but no rows; add a row a sample below them")
-
-
-def _plain_lines(data: bytes, source: str) -> bytes:
-    """The bytes without byte-order mark, carriage returns and empty lines around, if they are UTF-8 text."""
-    save = "save it as CSV in UTF-8"
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TableError(f"{source}: this is UTF-16 text, which is not read; {save}")
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise TableError(f"{source}: this is not text (byte {zero + 1} is zero); {save}")
-    try:
-        if not data.isascii():
-            data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        at = f"byte {error.start + 1}, 0x{data[error.start]:02x} in line {line}"
-        raise TableError(f"{source}: this is not UTF-8 text ({at}); {save}") from None
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\n")
-    if not data or data.isspace():
-        raise TableError(f"{source}: it is empty; give a line of column names and then a line a row")
-    return data
-
-
-def _csv_rows(data: bytes, separator: str) -> tuple[Iterator[list[str]], io.BytesIO]:
-    lines = io.BytesIO(data)
-    texts = (line.decode("utf-8") for line in lines)
-    return csv.reader(texts, delimiter=separator, skipinitialspace=True, strict=True), lines
-
-
-def _header(data: bytes, source: str, tabs: bool) -> tuple[tuple[str, ...], str, bytes]:
-    """The names, the separator, and the bytes after the header."""
-    outside = re.sub(rb'"[^"]*"', b"", data.partition(b"\n")[0]).decode("utf-8", "replace")
-    separator = "," if "," in outside else max(",;\t", key=outside.count)
-    separator = "\t" if tabs else separator
-    rows, lines = _csv_rows(data, separator)
-    try:
-        names = tuple(name.strip() for name in next(rows))
-    except csv.Error as error:
-        what = f"the header is not valid CSV ({error})"
-        raise TableError(f"{source}: {what}; check its quotation marks") from None
-    if all(_is_number(name) for name in names):
-        what = f"the first line holds numbers ({_listed(names, 5)})"
-        raise TableError(f"{source}: {what}; put a line of column names above it")
-    if "" in names:
-        what = f"column {names.index('') + 1} has no name in the header"
-        raise TableError(f"{source}: {what}; name it or delete the column")
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise TableError(f"{source}: the header has the name {name!r} {times} times; rename all but one")
-    return names, separator, data[lines.tell() :]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
-    """The columns as texts, read by polars; None if not every line has just `width` fields.
-
-    polars fills short rows, forgives an empty field too many, and reads stray quotation marks in
-    its own way, so it gets only what is a plain rectangle with whole fields quoted.
-    """
-    import polars as pl
-
-    mark = separator.encode()
-    quoted = rb'(?<![^\n%b])"(?:[^"]++|"")*+"(?![^\n%b])' % (mark, mark)
-    outside = re.sub(quoted, b"", body) if b'"' in body else body
-    ends = outside.translate(None, bytes(set(range(256)) - set(b'\n"' + mark))) + b"\n"
-    rows = ends.count(b"\n")
-    if not body or len(ends) != width * rows or ends != (mark * (width - 1) + b"\n") * rows:
-        return None
-    schema = {str(column): pl.String for column in range(width)}
-    try:
-        frame = pl.read_csv(body, has_header=False, schema=schema, separator=separator)
-    except pl.exceptions.PolarsError:
-        return None
-    return frame.get_columns() if len(frame) == rows else None
-
-
-def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Series]:
-    """The columns as texts, read row by row: slower, but it knows which row is at fault."""
-    import polars as pl
-
-    rows: list[list[str]] = []
-    try:
-        for row in _csv_rows(body, separator)[0]:
-            if width > 1 and len(row) <= 1 and not "".join(row).strip():
-                continue  # an empty line; in a table of one column it is a missing value
-            if len(row or [""]) != width:
-                fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
-                what = f"data row {len(rows) + 1} has {fields} and the header has {width}"
-                remedy = f"make them equal (a text with {separator!r} in it needs quotation marks around it)"
-                raise TableError(f"{source}: {what}; {remedy}")
-            rows.append(row or [""])
-    except csv.Error as error:
-        place = f"data row {len(rows) + 1} is not valid CSV ({error})"
-        raise TableError(f"{source}: {place}; check the quotation marks there") from None
-    return [pl.Series(values, dtype=pl.String) for values in zip(*rows, strict=True)] or [pl.Series()] * width
-
-
-def _text_numbers(text: pl.Series, name: str, source: str) -> FloatArray:
-    """A column of texts as float64, NaN for missing values; blanks, true and false are understood."""
-    import polars as pl
-
-    values = text.cast(pl.Float64, strict=False)
-    odd = values.is_null().arg_true()
-    if not len(odd):
-        return values.to_numpy()
-    bare = text.gather(odd).fill_null("").str.strip_chars()
-    known = bare.str.to_lowercase().replace_strict(WORDS, default=None, return_dtype=pl.Float64)
-    mended = known.zip_with(known.is_not_null(), bare.cast(pl.Float64, strict=False))
-    wrong = mended.is_null().arg_true()
-    if len(wrong):
-        row = int(odd[int(wrong[0])])
-        raise _not_a_number(source, name, (row,), text[row])
-    numbers = values.fill_null(0.0).to_numpy(writable=True)
-    numbers[odd.to_numpy()] = mended.to_numpy()
-    return numbers
+    texts = read_csv(data, source, tabs)
+    rows = len(next(iter(texts.values())))
+    return Table(tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source))

@@ -1,4 +1,4 @@
-"""Values for the names of an expression: from whatever was given to arrays of the right shapes, or an error."""
+"""Values for the names of an expression: whatever was given as arrays of the right shapes, or an error."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" and not (array.dtype.kind == "c" and np.dtype(dtype).kind == "c"):
             array = array.astype(np.float64) if array.dtype == object else np.asarray(None)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.asarray(None)
     if array.dtype == object:
         raise ValuesError(f"the value of {name!r} is not a number or an array of numbers; give it as floats")
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):  # beyond float32 is ∞, as in any arithmetic here
+        return array.astype(dtype)
 
 
 def check_names(roots: Iterable[Expression]) -> list[Expression]:
@@ -92,8 +93,8 @@ def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: st
             lengths[leaf.name] = len(array)
         else:
             raise ValuesError(
-                f"the data column {leaf.name!r} has the shape {array.shape}, expected {_with_rows(leaf.shape)}; "
-                "the first length is the number of samples"
+                f"the data column {leaf.name!r} has the shape {array.shape}, expected "
+                f"{_with_rows(leaf.shape)}; the first length is the number of samples"
             )
     rows = _common(lengths)
     for name, array in data.items():
@@ -108,7 +109,7 @@ def fit_shape(name: str, array: Array, shape: tuple[int, ...]) -> Array:
         return array
     if array.ndim == 0:
         return np.full(shape, array)
-    if array.size == int(np.prod(shape)) and tuple(d for d in array.shape if d > 1) == tuple(d for d in shape if d > 1):
+    if [d for d in array.shape if d != 1] == [d for d in shape if d != 1]:
         return array.reshape(shape)
     raise ValuesError(f"the parameter {name!r} has the shape {array.shape}, expected {shape}")
 
@@ -124,7 +125,8 @@ def _common(lengths: Mapping[str, int]) -> int:
     for name, length in others:
         if length != rows:
             raise ValuesError(
-                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; every column needs as many"
+                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; "
+                "every column needs as many"
             )
     if rows == 0:
         raise ValuesError("the data columns hold no samples; at least one is needed")

@@ -1,4 +1,4 @@
-"""Engines: each turns programs of primitives into something that runs. The reference engine is their meaning."""
+"""Engines: each makes programs of primitives run; the reference engine is their meaning."""
 
 from __future__ import annotations
 

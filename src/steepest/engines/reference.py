@@ -26,7 +26,8 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    return np.logaddexp(x, x.dtype.type(0))
+    found: Array = np.logaddexp(x, x.dtype.type(0))
+    return found
 
 
 def _compare(ufunc: Kernel) -> Kernel:
@@ -142,6 +143,9 @@ def _structural(node: Expression) -> Kernel | None:
     if name == "expand":
         shape, fill = node.shape, (None,) * len(node.shape)
         return lambda x: np.broadcast_to(x[(..., *fill)], np.shape(x) + shape)
+    if name == "one_hot":
+        classes = np.arange(node.shape[0])
+        return lambda x: np.where(np.isnan(x)[..., None], x[..., None], x[..., None] == classes).astype(x.dtype)
     if name in ("matmul", "dot"):
         return _product(node.args[0], node.args[1])
     return None
@@ -151,7 +155,7 @@ def _largest(x: Array, axes: tuple[int, ...]) -> Array:
     if not np.iscomplexobj(x):
         found: Array = x.max(axis=axes)
         return found
-    flat = x.reshape(x.shape[: x.ndim - len(axes)] + (-1,))
+    flat = x.reshape((*x.shape[: x.ndim - len(axes)], -1))
     place = np.argmax(flat.real, axis=-1)
     return np.take_along_axis(flat, place[..., None], axis=-1)[..., 0]
 
@@ -175,6 +179,11 @@ def _column(x: Array, rank: int) -> Array:
     return x[(..., *(None,) * rank)]
 
 
+def _number(value: float, dtype: np.dtype[Any]) -> Any:
+    with np.errstate(over="ignore"):  # beyond float32 is ∞
+        return dtype.type(value)
+
+
 class Compiled:
     """A program ready to be run on values.
 
@@ -195,7 +204,7 @@ class Compiled:
         last_use: dict[int, int] = {}
         for k, node in enumerate(program.nodes):
             if node.operation is CONSTANT:
-                self._registers[k] = self.dtype.type(node.value)
+                self._registers[k] = _number(node.value, self.dtype)
             elif node.operation in (DATA, PARAMETER):
                 self._inputs.append((k, node.name))
             elif not node.args:

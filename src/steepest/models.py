@@ -1,0 +1,376 @@
+"""Models: a formula ``target ~ prediction``, a cost, and what is done with them; and builders of the usual ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest import storage
+from steepest.checking import Report
+from steepest.checking import check as check_gradient
+from steepest.costs import Cost, cost_named
+from steepest.derivation import Derivation
+from steepest.derivation import derive as derive_by_rules
+from steepest.descent import Descent, descend, initial
+from steepest.engines import evaluate
+from steepest.errors import FormulaError, ModelError, StorageError, SteepestError
+from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
+from steepest.formula import Formula, names_in, parse_formula
+from steepest.gradient import find_layers, gradient
+from steepest.table import Table, open_table
+from steepest.values import fit_shape, nearest, number_array
+
+_MOST_CHECKED = 1000  # rows that a check of a model looks at
+
+
+class Model:
+    """A formula with a cost, fitted to tables.
+
+    Which names of the formula are data follows from the table of the first fit, or from ``data``.
+
+    Args:
+        formula: ``"target ~ prediction"``.
+        cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, or a function of (prediction, target).
+        data: the names that are columns, or a mapping to their feature shapes.
+        params: shapes of the parameters that are not numbers, by name.
+
+    Attributes:
+        params: the fitted parameters by name; empty before a fit. May be set by hand.
+        run: the last Descent, or None.
+        notes: sentences about the last fit: rows dropped, a parameter that looks like a column.
+
+    >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)")
+    >>> model = model.fit("nand", start={"w1": 0.3, "w2": 0.6, "b": 0.1})
+    >>> round(float(model.params["b"]), 4)
+    2.7718
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        cost: str | Cost = "mse",
+        data: Sequence[str] | Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.cost_name = cost if isinstance(cost, str) else getattr(cost, "__name__", "a function")
+        self._cost_function = cost_named(cost) if isinstance(cost, str) else cost
+        self._text = formula
+        self._shapes = dict(params or {})
+        self._parsed: Formula | None = None
+        self.names = names_in(formula)
+        self.params: dict[str, Any] = {}
+        self.run: Descent | None = None
+        self.notes: list[str] = []
+        if data is not None:
+            self._bind(data)
+
+    def _bind(self, data: Sequence[str] | Mapping[str, Any]) -> None:
+        columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
+        shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
+        parsed = parse_formula(self._text, columns, shapes)
+        if parsed.target is None:
+            raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
+        if parsed.target.parameters:
+            raise ModelError(
+                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column"
+                f"{nearest(parsed.target.parameters[0], columns)}; the target is data"
+            )
+        self._parsed = parsed
+
+    @property
+    def _formula(self) -> Formula:
+        if self._parsed is None:
+            raise ModelError(
+                "the model does not know yet which names are columns: fit it to a table, or give data=['x', …]"
+            )
+        return self._parsed
+
+    @property
+    def formula(self) -> str:
+        """The formula as it was written."""
+        return self._text
+
+    @property
+    def prediction(self) -> Expression:
+        """The right side of the formula."""
+        return self._formula.expression
+
+    @property
+    def target(self) -> Expression:
+        """The left side of the formula."""
+        target = self._formula.target
+        assert target is not None  # _bind refuses a formula without one
+        return target
+
+    @property
+    def cost(self) -> Expression:
+        """The cost of the prediction for the target."""
+        return self._cost_function(self.prediction, self.target)
+
+    @property
+    def layers(self) -> tuple[Expression, ...]:
+        """The activations from the data to the prediction, a⁽¹⁾, …, a⁽ᵐ⁾."""
+        return find_layers(self.prediction)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The names of the columns in the formula."""
+        return self.cost.data
+
+    def fit(self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any) -> Model:
+        """Fit the parameters to a table by descent.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            start: parameters to start from; those left out are drawn from the seed.
+            na: ``"drop"`` leaves out rows with missing values.
+            settings: as for :func:`steepest.descend`.
+
+        Returns:
+            The model itself; its ``run`` is the Descent.
+
+        Raises:
+            ModelError: no parameter has a gradient, as in a threshold unit.
+            TableError: the table cannot be read or lacks a column.
+        """
+        opened = self.use(table)
+        self.refuse_flat()
+        columns = opened.select(self.data, na=na)
+        if columns.dropped:
+            self.notes.append(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out")
+        self.run = descend(self.cost, columns.arrays, start, **settings)
+        self.params = dict(self.run.params)
+        return self
+
+    def use(self, table: Any) -> Table:
+        """Take the names that are columns of this table as data; the table, opened."""
+        opened = open_table(table)
+        present = [name for name in self.names if name in opened.names]
+        shapes = {name: _feature_shape(opened, name) for name in present}
+        if self._parsed is not None:
+            shapes.update({name: self._declared(name) for name in self.data if name in shapes})
+            missing = [name for name in self.data if name not in opened.names]
+            if missing:
+                opened.select(missing)  # its error names the column, the nearest one and those there are
+        self._bind(shapes)
+        self.notes = [
+            f"{name!r} is no column, so it is a parameter{nearest(name, opened.names)}"
+            for name in self.prediction.parameters
+            if len(name) > 3 and nearest(name, [n for n in opened.names if n not in present])
+        ]
+        return opened
+
+    def _declared(self, name: str) -> Shape:
+        return next(leaf.shape for leaf in leaves([self.cost]) if leaf.name == name)
+
+    def refuse_flat(self) -> None:
+        """Raise if the cost has no slope anywhere, so that no descent can move.
+
+        Raises:
+            ModelError: every partial derivative is 0 by the rules.
+        """
+        partials = gradient(self.cost)
+        if partials and all(_is_zero(partial) for partial in partials.values()):
+            flat = [n for n in walk([self.cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+            culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+            raise ModelError(
+                f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no step "
+                "would ever be taken; use sigmoid in its place, or set the parameters by hand"
+            )
+
+    def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
+        """The prediction for every row of a table, which needs no target.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            params: parameters to use instead of the fitted ones.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Returns:
+            ``(n,)``, or ``(n, k)`` for a prediction of several outputs.
+
+        Raises:
+            ModelError: the model is not fitted.
+            TableError: the table lacks a column.
+        """
+        if self._parsed is None:
+            self.use(table)
+        given = dict(self.params if params is None else params)
+        missing = [name for name in self.prediction.parameters if name not in given]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
+        columns = open_table(table).select(self.prediction.data, na=na)
+        if not self.prediction.per_sample:
+            return np.full(columns.rows, evaluate(self.prediction, given))
+        found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
+        return found[:, 0] if self.prediction.shape == (1,) else found
+
+    def check(self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0) -> Report:
+        """Check the gradient of the cost on (at most the first 1000 rows of) a table.
+
+        Args:
+            table: the data.
+            at: parameters at which to check; the fitted ones, or those drawn from the seed, if left out.
+            method: ``"backprop"`` or ``"layerwise"``.
+            seed: of the parameters that are drawn.
+        """
+        opened = self.use(table)
+        columns = opened.select(self.data)
+        arrays = {name: array[:_MOST_CHECKED] for name, array in columns.arrays.items()}
+        point = initial(self.cost, {**self.params, **(at or {})}, seed)
+        return check_gradient(self.cost, {**arrays, **point}, method=method)
+
+    def derive(self, wrt: str, level: str = "terse") -> Derivation:
+        """Derive the partial derivative of the cost line by line."""
+        return derive_by_rules(self.cost, wrt, level)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save formula, cost, shapes and parameters; :func:`load` reads them back.
+
+        Raises:
+            ModelError: the model is not fitted, or its cost is a function of your own.
+            StorageError: the file cannot be written.
+        """
+        from steepest import __version__
+
+        if not self.params:
+            raise ModelError("the model has no parameters to save yet; fit it first")
+        if cost_named(self.cost_name) is not self._cost_function:
+            raise ModelError("only a model with a named cost can be saved")
+        nodes = leaves([self.target, self.prediction])
+        shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
+        about = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
+        if self.run is not None:
+            about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
+        storage.save(path, {name: self.params[name] for name in self.cost.parameters}, about)
+
+    def __repr__(self) -> str:
+        return f"Model({self.formula!r}, cost={self.cost_name!r})"
+
+
+_KINDS = ("data", "parameter")
+_COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
+
+
+def _feature_shape(table: Table, name: str) -> Shape:
+    return tuple(table.read(name).shape[1:])
+
+
+def _is_zero(partial: Expression) -> bool:
+    return all(n.operation is CONSTANT and n.value == 0 for n in leaves_and_numbers(partial))
+
+
+def leaves_and_numbers(root: Expression) -> list[Expression]:
+    """The leaves of an expression, numbers included."""
+    return [node for node in walk([root]) if not node.args]
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Load a model that :meth:`Model.save` wrote.
+
+    Raises:
+        StorageError: the file is missing, damaged, not a model, or of a newer version.
+    """
+    params, about = storage.load(path)
+    try:
+        data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
+        shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
+        model = Model(about["formula"], about["cost"], data, shapes)
+        expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
+        if set(expected) != set(params):
+            raise StorageError("its parameters are not those of its formula")
+        model.params = {
+            name: fit_shape(name, number_array(name, params[name], "float64"), shape)[()]
+            for name, shape in expected.items()
+        }
+    except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
+        raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None
+    return model
+
+
+# -- builders --------------------------------------------------------------------------------------------------
+
+
+def linear() -> Model:
+    """y = x·w (row A2): data x, target y, parameter w.
+
+    >>> linear().formula
+    'y ~ x*w'
+    """
+    return Model("y ~ x*w", data=["x", "y"])
+
+
+def _weighted_sum(inputs: Sequence[str]) -> str:
+    if not inputs:
+        raise ModelError("a neuron needs at least one input")
+    from steepest.notation import quoted
+
+    return " + ".join([*(f"{quoted(name)}*w{k}" for k, name in enumerate(inputs, start=1)), "b"])
+
+
+def neuron(inputs: Sequence[str] = ("x", "y"), target: str = "z", activation: str = "sigmoid", cost: str = "mse") -> Model:
+    """One neuron (row A3): parameters w1, …, wk for the inputs, and b.
+
+    >>> neuron().formula
+    'z ~ sigmoid(x*w1 + y*w2 + b)'
+    """
+    return Model(f"{target} ~ {activation}({_weighted_sum(inputs)})", cost, data=[*inputs, target])
+
+
+def threshold_unit(inputs: Sequence[str] = ("x", "y"), target: str = "z") -> Model:
+    """A threshold logic unit (row D1): 1 if the weighted sum reaches 0. Its gradient is 0, so it cannot be fitted.
+
+    >>> threshold_unit().predict("and", params={"w1": 1, "w2": 1, "b": -2}).tolist()
+    [0.0, 0.0, 0.0, 1.0]
+    """
+    return Model(f"{target} ~ step({_weighted_sum(inputs)})", data=[*inputs, target])
+
+
+def chain(depth: int, activation: str = "sigmoid", cost: str = "mse") -> Model:
+    """A chain of neurons (rows B2, B3): data x, target y, parameters w1, b1, …, wm, bm.
+
+    >>> chain(2).formula
+    'y ~ sigmoid(sigmoid(x*w1 + b1)*w2 + b2)'
+    """
+    if depth < 1:
+        raise ModelError(f"a chain has at least one neuron, not {depth}")
+    text = "x"
+    for k in range(1, depth + 1):
+        text = f"{activation}({text}*w{k} + b{k})"
+    return Model(f"y ~ {text}", cost, data=["x", "y"])
+
+
+def network(
+    sizes: Sequence[int], activation: str = "tanh", output: str = "sigmoid", cost: str | None = None
+) -> Model:
+    """A network of layers (rows D3, D4): data X of shape (n, d), target y, parameters W1 (d, h), b1 (h), ….
+
+    Args:
+        sizes: inputs, hidden layers, outputs: ``[2, 3, 1]``.
+        activation: of the hidden layers.
+        output: activation of the last layer, or ``"linear"``.
+        cost: ``"cross_entropy"`` for outputs sigmoid and softmax, else ``"mse"``, if left out.
+
+    The target is one number a sample: with softmax the class, from 0. For several other outputs it has their shape.
+
+    >>> model = network([2, 3, 1])
+    >>> model.formula
+    'y ~ sigmoid(tanh(X @ W1 + b1) @ W2 + b2)'
+    """
+    if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
+        raise ModelError(f"sizes are the numbers of inputs, hidden neurons and outputs, as [2, 3, 1], not {sizes!r}")
+    text, shapes = "X", {}
+    for k in range(1, len(sizes)):
+        last = k == len(sizes) - 1
+        name = output if last else activation
+        inner = f"{text} @ W{k} + b{k}"
+        text = inner if name == "linear" else f"{name}({inner})"
+        shapes |= {f"W{k}": (sizes[k - 1], sizes[k]), f"b{k}": (sizes[k],)}
+    target = () if output == "softmax" or sizes[-1] == 1 else (sizes[-1],)
+    chosen = cost or ("cross_entropy" if output in ("sigmoid", "softmax") else "mse")
+    return Model(f"y ~ {text}", chosen, data={"X": (sizes[0],), "y": target}, params=shapes)

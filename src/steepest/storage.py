@@ -1,0 +1,102 @@
+"""Saved models: parameters as safetensors, formula, shapes and cost as JSON in its metadata.
+
+Nothing in a file is ever run: the formula is parsed by the grammar, within the limits for texts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import StorageError
+
+FORMAT = 1
+"""The version of the metadata; a file with a higher one is refused."""
+
+_KEY = "steepest"
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write beside the target, sync, rename: a reader sees the old file or the new one, never half of it.
+
+    Raises:
+        StorageError: the folder does not exist or cannot be written.
+    """
+    target = Path(path)
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes a private file; the result has the permissions of any new file of this user.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
+
+
+def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:
+    """Save parameters with what is needed to use them again.
+
+    Args:
+        path: the file, by convention ending in ``.safetensors``.
+        params: numbers or arrays by name.
+        about: what JSON can hold: formula, shapes, cost, version.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    # safetensors writes an array's memory as it lies, so it must lie in C order.
+    tensors = {name: np.array(value, dtype=np.float64, order="C") for name, value in params.items()}
+    metadata = {_KEY: json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)}
+    write_atomically(path, to_bytes(tensors, metadata=metadata))
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """Read what :func:`save` wrote.
+
+    Returns:
+        The parameters and the metadata.
+
+    Raises:
+        StorageError: there is no such file, it is not a saved model, is damaged, or of a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            params = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise StorageError(f"cannot read the model {os.fspath(path)}: {reason}") from None
+    except SafetensorError as error:
+        raise StorageError(
+            f"{os.fspath(path)} is not a whole safetensors file ({error}); fit the model again and save it"
+        ) from None
+    if _KEY not in metadata:
+        raise StorageError(f"{os.fspath(path)} holds tensors but no steepest model; only 'fit --save' writes one")
+    try:
+        about = json.loads(metadata[_KEY])
+        version = about["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StorageError(f"the metadata of {os.fspath(path)} cannot be read; fit the model again and save it") from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise StorageError(
+            f"{os.fspath(path)} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
+        )
+    for name, array in params.items():
+        if array.dtype != np.float64 or not np.all(np.isfinite(array)):
+            raise StorageError(f"the parameter {name!r} in {os.fspath(path)} is not of finite doubles; the file is damaged")
+    return params, about

@@ -1,0 +1,68 @@
+"""Walks over expression graphs. Nothing here recurses: depth is bounded by memory, not by Python's stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steepest.expression import Expression
+
+
+def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
+    """Every node that the roots are made of, each once, arguments before what uses them.
+
+    Nodes for which ``stop`` is true are met, but not what lies below them.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if stop is not None and stop(node):
+            continue
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return sorted(seen, key=_age)
+
+
+def _age(node: Expression) -> int:
+    return node.serial
+
+
+def leaves(roots: Iterable[Expression]) -> list[Expression]:
+    """The data columns and parameters, in the order in which a reader meets them."""
+    seen: set[Expression] = set()
+    found: list[Expression] = []
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.name:
+            found.append(node)
+        stack.extend(reversed(node.args))
+    return found
+
+
+def transform(
+    roots: Sequence[Expression],
+    visit: Callable[[Expression, tuple[Expression, ...]], Expression],
+    stop: Callable[[Expression], bool] | None = None,
+) -> dict[Expression, Expression]:
+    """Rebuild a graph from its leaves up: ``visit(node, new_args)`` gives what stands for each node."""
+    new: dict[Expression, Expression] = {}
+    for node in walk(roots, stop):
+        below = node.args if stop is None or not stop(node) else ()
+        new[node] = visit(node, tuple(new[arg] for arg in below))
+    return new
+
+
+def tree_size(root: Expression) -> float:
+    """How many nodes the expression has when every shared part is written out each time (∞ above 1e308)."""
+    size: dict[Expression, float] = {}
+    for node in walk([root]):
+        size[node] = 1.0 + sum(size[arg] for arg in node.args)
+    return size[root]
