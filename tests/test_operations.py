@@ -1,34 +1,39 @@
 """Every row of the table of operations against oracles.py: values, derivatives, edges, kinks, notation.
 
-The tests loop over the table, so a new row is tested as soon as it stands there, and fails until it has an oracle.
+The tests loop over the table, so a new row is tested at once, and fails until it has an oracle.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
-from edges import EDGES, KINKS, NAN_ALLOWED
-from oracles import ELEMENTWISE, STRUCTURAL, WITHOUT_ARGUMENTS, derivative, points, value
 
+from edges import EDGES, KINKS, NAN_ALLOWED
+from oracles import ELEMENTWISE, STRUCTURAL, WITHOUT_ARGUMENTS, points, value
+from rows import (
+    NAMES,
+    SAMPLES,
+    check_derivatives,
+    columns,
+    given,
+    per_sample_gradient,
+    sample_node,
+    structural_case,
+)
 from steepest import operations as op
 from steepest.engines import evaluate
-from steepest.expression import OPERATIONS, Expression, Operation, constant, data, params
+from steepest.errors import ShapeError
+from steepest.expression import OPERATIONS, Operation, data, params
 from steepest.formula import parse
 from steepest.gradient import gradient
 from steepest.notation import Template
 
 ROWS = [pytest.param(row, id=row.name) for row in op.TABLE]
 ELEMENTWISE_ROWS = [pytest.param(row, id=row.name) for row in op.TABLE if row.partials]
-NAMES = ("x", "y", "z")
-SAMPLES = 5
 
 
 def test_every_row_has_exactly_one_oracle() -> None:
@@ -40,14 +45,6 @@ def test_every_row_has_exactly_one_oracle() -> None:
 
 
 # -- operations on each element ------------------------------------------------------------------------------
-
-
-def columns(row: Operation) -> list[Expression]:
-    return [data(name) for name in NAMES[: row.arity]]
-
-
-def given(args: tuple[Any, ...]) -> dict[str, Any]:
-    return dict(zip(NAMES, args, strict=False))
 
 
 def in_ulps(found: np.ndarray, truth: np.ndarray) -> float:
@@ -65,57 +62,6 @@ def test_value(row: Operation, dtype: str) -> None:
     found = evaluate(row(*columns(row)), given(args), dtype)
     assert found.dtype == dtype
     assert in_ulps(found, value(row.name, args)) <= 4
-
-
-@functools.cache
-def true_derivative(name: str, orders: tuple[int, ...]) -> np.ndarray:
-    return derivative(name, points(name, OPERATIONS[name].domain), orders)
-
-
-def per_sample_gradient(root: Expression, wrt: str) -> Expression:
-    """∂/∂(data column) of the sum over the samples: each sample's own derivative."""
-    if not root.per_sample or wrt not in root.data:
-        return constant(0)
-    found: Expression = gradient(op.total(root), [wrt])[wrt]
-    return found
-
-
-def check_elementwise(row: Operation) -> None:
-    """First and all second partial derivatives by the row are mpmath's."""
-    args = points(row.name, row.domain)
-    root = row(*columns(row))
-
-    def compare(expression: Expression, orders: tuple[int, ...]) -> None:
-        truth = true_derivative(row.name, orders)
-        found = np.broadcast_to(evaluate(expression, given(args)), truth.shape)
-        # 1 − tanh² and σ(1 − σ) lose digits where they vanish, but stay within rounding of 1.
-        np.testing.assert_allclose(found, truth, rtol=1e-12, atol=2e-15, err_msg=f"{row.name} {orders}")
-
-    for i in range(row.arity):
-        first = per_sample_gradient(root, NAMES[i])
-        compare(first, tuple(int(k == i) for k in range(row.arity)))
-        for j in range(row.arity):
-            orders = tuple(int(k == i) + int(k == j) for k in range(row.arity))
-            compare(per_sample_gradient(first, NAMES[j]), orders)
-
-
-def check_differential(row: Operation) -> None:
-    """The textbook form of the derivative is the sum of partial times inner derivative."""
-    if row.differential is None or row.adjoints:
-        return
-    args = points(row.name, row.domain)
-    rates = points(row.name + "'", ((-np.inf, np.inf),) * row.arity)
-    inner = [data(f"d{name}") for name in NAMES[: row.arity]]
-    found = evaluate(
-        row.differential(*columns(row), *inner),
-        given(args) | {f"d{name}": rate for name, rate in zip(NAMES, rates, strict=False)},
-    )
-    terms = [
-        true_derivative(row.name, tuple(int(k == i) for k in range(row.arity))) * rates[i]
-        for i in range(row.arity)
-    ]
-    scale = np.sum(np.abs(terms), axis=0)
-    assert np.all(np.abs(found - np.sum(terms, axis=0)) <= 1e-13 * scale), row.name
 
 
 @pytest.mark.parametrize("row", ELEMENTWISE_ROWS)
@@ -166,31 +112,6 @@ def test_kinks(row: Operation) -> None:
 # -- operations that mix elements ----------------------------------------------------------------------------
 
 
-def structural_case(name: str, case: int) -> tuple[Expression, dict[str, Expression], dict[str, np.ndarray]]:
-    """The operation on leaves of the case's shapes, the leaves, and random values for them."""
-    oracle = STRUCTURAL[name]
-    rng = np.random.default_rng([case, *name.encode()])
-    leaves, values = {}, {}
-    for leaf_name, (shape, many) in zip(NAMES, oracle.cases[case], strict=False):
-        leaves[leaf_name] = data(leaf_name, shape=shape) if many else params(leaf_name, shape=shape)
-        drawn = rng.normal(0, 2, (SAMPLES, *shape) if many else shape)
-        values[leaf_name] = np.round(drawn) if oracle.whole else drawn
-    attributes = oracle.attributes[case] if oracle.attributes else ()
-    return OPERATIONS[name](*leaves.values(), attributes=attributes), leaves, values
-
-
-def by_jax(name: str, case: int) -> Any:
-    """The oracle's function of all samples' arrays."""
-    oracle = STRUCTURAL[name]
-    extra = (oracle.attributes[case],) if oracle.attributes else ()
-    axes = tuple(0 if many else None for _, many in oracle.cases[case])
-
-    def one(*args: Any) -> Any:
-        return oracle.jax(*args, *extra)
-
-    return one if oracle.over_samples or not any(a == 0 for a in axes) else jax.vmap(one, axes)
-
-
 STRUCTURAL_CASES = [
     pytest.param(row, case, id=f"{row.name}-{case}")
     for row in op.TABLE
@@ -210,8 +131,14 @@ def test_structural_value(row: Operation, case: int, dtype: str) -> None:
     if oracle.over_samples or not root.per_sample:
         truth = oracle.exact(*exact.values(), *extra)
     else:
-        rows = [[exact[n][i] if leaf.per_sample else exact[n] for n, leaf in leaves.items()] for i in range(SAMPLES)]
-        truth = np.array([oracle.exact(*args, *extra) for args in rows])
+        truth = np.array(
+            [
+                oracle.exact(
+                    *(exact[n][i] if leaf.per_sample else exact[n] for n, leaf in leaves.items()), *extra
+                )
+                for i in range(SAMPLES)
+            ]
+        )
     found = evaluate(root, values, dtype)
     assert np.shape(found) == ((SAMPLES,) if root.per_sample else ()) + root.shape
     assert found.dtype == dtype
@@ -220,68 +147,162 @@ def test_structural_value(row: Operation, case: int, dtype: str) -> None:
     np.testing.assert_allclose(found.astype(float), wanted, rtol=0, atol=8 * unit)
 
 
-def weighted(expression: Expression, weights: str) -> Expression:
-    """One number: the expression's elements, each times its own parameter, added up."""
-    whole = expression * params(weights, shape=expression.shape)
-    whole = op.sum_(whole) if whole.shape else whole
-    return op.total(whole) if whole.per_sample else whole
-
-
-@functools.cache
-def jax_derivatives(name: str, case: int) -> tuple[dict[str, Any], dict[tuple[str, str], Any], dict[str, Any]]:
-    """First and second derivatives of the weighted sum by JAX, and the weights."""
-    _, leaves, values = structural_case(name, case)
-    rng = np.random.default_rng([99, case, *name.encode()])
-    function = by_jax(name, case)
-    names = tuple(leaves)
-    root_shape = structural_case(name, case)[0].shape
-    weights = {"V": rng.normal(size=root_shape)} | {
-        f"U{n}": rng.normal(size=leaf.shape) for n, leaf in leaves.items()
-    }
-
-    def cost(args: dict[str, Any]) -> Any:
-        return jnp.sum(function(*(args[n] for n in names)) * weights["V"])
-
-    first = jax.grad(cost)
-    second = {
-        (i, j): jax.grad(lambda args, i=i: jnp.sum(first(args)[i] * weights[f"U{i}"]))(values)[j]
-        for i, j in itertools.product(names, names)
-    }
-    return first(values), second, weights
-
-
-def check_structural(row: Operation, case: int) -> None:
-    """First and second derivatives by the row are JAX's, in value and shape."""
-    root, leaves, values = structural_case(row.name, case)
-    first, second, weights = jax_derivatives(row.name, case)
-
-    def compare(expression: Expression, leaf: Expression, truth: Any) -> None:
-        assert expression.shape == leaf.shape
-        found = evaluate(expression, values | weights)
-        scale = max(1.0, np.abs(truth).max())
-        np.testing.assert_allclose(np.broadcast_to(found, truth.shape), truth, rtol=0, atol=1e-13 * scale)
-
-    by_row = gradient(weighted(root, "V"), list(leaves))
-    for i, leaf in leaves.items():
-        compare(by_row[i], leaf, first[i])
-        # A partial that is the same for every sample is left as one; 0·leaf has one a sample.
-        again = weighted(by_row[i] + 0 * leaf, f"U{i}")
-        for j, other in leaves.items():
-            if j in (*again.data, *again.parameters):
-                compare(gradient(again, [j])[j], other, second[i, j])
-            else:
-                assert not np.any(second[i, j])
-
-
 @pytest.mark.parametrize("row", ROWS)
 def test_derivatives(row: Operation) -> None:
     check_derivatives(row)
 
 
-def check_derivatives(row: Operation) -> None:
-    """Raise an AssertionError if any derivative that a row states is wrong (mutate_partials.py breaks them)."""
-    if row.partials:
-        check_elementwise(row)
-        check_differential(row)
-    for case in range(len(STRUCTURAL[row.name].cases) if row.adjoints else 0):
-        check_structural(row, case)
+# -- what a row says of itself -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_row_is_complete(row: Operation) -> None:
+    assert OPERATIONS[row.name] is row
+    assert row.meaning
+    assert row.source
+    assert row.rule
+    assert len(row.domain) == row.arity
+    assert all(low < high for low, high in row.domain)
+    assert len(row.partials or row.adjoints) == row.arity
+    assert row.kinks == () or row.edges, "what is taken at a kink stands in edges"
+    if row.expansion is not None:
+        assert sample_node(row).shape == row.expansion(*sample_node(row).args).shape
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_templates_name_every_operand_once_and_balance(row: Operation) -> None:
+    for template in (row.text, row.latex, row.maths or row.text):
+        assert isinstance(template, Template)
+        pieces = template.pieces()
+        operands = sorted(piece for piece in pieces if isinstance(piece, int))
+        assert operands in ([*range(row.arity)], [*([-1] if row.attributes else []), *range(row.arity)])
+        rest = "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
+        for left, right in ("()", "{}", (r"\left", r"\right"), (r"\begin", r"\end")):
+            assert rest.count(left) == rest.count(right), (row.name, rest)
+        if template is not row.latex:
+            assert not set(rest) & set("{}\\")
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_text_reads_back_to_the_same_object(row: Operation) -> None:
+    cases = range(len(STRUCTURAL[row.name].cases)) if row.name in STRUCTURAL else (None,)
+    for case in cases:
+        node = row(*columns(row)) if case is None else structural_case(row.name, case)[0]
+        shapes = {leaf.name: leaf.shape for leaf in node.args}
+        names = {n: shapes[n] for n in node.data}, {n: shapes[n] for n in node.parameters}
+        assert parse(str(node), data=names[0], params=names[1]) is node
+        for alias in row.aliases:
+            called = f"{alias}({', '.join(str(arg) for arg in node.args)})"
+            assert parse(called, data=names[0], params=names[1]) is node
+
+
+@pytest.mark.parametrize("outside", ELEMENTWISE_ROWS)
+def test_text_of_every_operation_within_every_other_reads_back(outside: Operation) -> None:
+    for inside in (row for row in op.TABLE if row.partials):
+        inner = inside(*columns(inside))
+        for place in range(outside.arity):
+            args = columns(outside)
+            args[place] = inner
+            node = outside(*args)
+            assert parse(str(node), data=NAMES) is node, str(node)
+
+
+v2, v3, m = params("v2", shape=2), params("v3", shape=3), params("M", shape=(3, 2))
+table = data("X", shape=3)
+MISFITS: dict[str, tuple[Any, ...]] = {
+    "add": (v2, v3),
+    "matmul": (m, v3),
+    "transpose": (v3,),
+    "dot": (v2, v3),
+    "outer": (v3, m),
+    "sum": (data("x"),),
+    "expand": (v3,),
+    "one_hot": (v3,),
+    "largest": (params("a"),),
+    "softmax": (m,),
+    "log_softmax": (params("a"),),
+    "mean": (v3,),
+    "total": (v3,),
+    "total_outer": (table, v3),
+}
+
+
+@pytest.mark.parametrize("row", [r for r in op.TABLE if r.shape is not None or r.name == "add"])
+def test_shape_errors_name_operation_shapes_and_remedy(row: Operation) -> None:
+    args = MISFITS[row.name]
+    with pytest.raises(ShapeError) as caught:
+        row(*args, attributes=(2,) * min(1, row.attributes))
+    message = str(caught.value)
+    assert message.startswith("@" if row.name == "matmul" else row.name)
+    assert ";" in message, "a remedy follows a semicolon"
+    if row.name in ("add", "matmul", "dot"):
+        assert all(str(arg.shape) in message for arg in args)
+    elif not row.over_samples:
+        assert str(args[-1].shape) in message
+
+
+def test_attributes_are_checked() -> None:
+    for attributes in ((), (0,), (2.5,), (1, 2, 3)):
+        with pytest.raises(ShapeError, match="whole numbers"):
+            op.expand(data("x"), attributes=attributes)
+    for attributes in ((), (0,), (2.5,), (1, 2)):
+        with pytest.raises(ShapeError, match="how many classes"):
+            op.one_hot(data("x"), attributes=attributes)
+
+
+SLOPES: dict[str, list[tuple[tuple[float, ...], tuple[float, ...]]]] = {
+    "power": [
+        ((0.0, 2), (0, 0)),
+        ((0.0, 1), (1, 0)),
+        ((-2.0, 3), (12, math.nan)),
+        ((4.0, 0), (0, math.log(4))),
+    ],
+    "exp": [((-800,), (0,)), ((800,), (math.inf,))],
+    "log": [((0.0,), (math.inf,)), ((math.inf,), (0,))],
+    "tanh": [((1000,), (0,)), ((-1000,), (0,)), ((-math.inf,), (0,))],
+    "sigmoid": [((1000,), (0,)), ((-1000,), (0,)), ((math.inf,), (0,))],
+    "softplus": [((1000,), (1,)), ((-1000,), (0,))],
+    "expm1": [((-800,), (0,))],
+    "divide": [((1, math.inf), (0, 0))],
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_slopes_at_the_edges(name: str) -> None:
+    row = OPERATIONS[name]
+    for at, slopes in SLOPES[name]:
+        for k in range(row.arity):
+            found = evaluate(per_sample_gradient(row(*columns(row)), NAMES[k]), given(at))
+            np.testing.assert_allclose(found, slopes[k], rtol=1e-15, err_msg=f"{name} {at} {NAMES[k]}")
+
+
+def test_several_largest_share_the_slope() -> None:
+    x = params("x")
+    repeated = op.largest(op.expand(x, attributes=(3,)))  # this is x, so its slope is 1
+    assert evaluate(gradient(repeated)["x"], {"x": 2.0}) == 1
+    v = params("v", shape=3)
+    np.testing.assert_array_equal(
+        evaluate(gradient(op.largest(v))["v"], {"v": [1.0, 4.0, 4.0]}), [0, 0.5, 0.5]
+    )
+
+
+def test_nan_in_one_feature_reaches_the_result() -> None:
+    v, x = params("v", shape=3), data("x")
+    mixed = (op.softmax(v), op.log_softmax(v), v * op.largest(v))
+    for expression in (op.sum_(v), op.largest(v), op.dot(v, v), *map(op.sum_, mixed)):
+        assert math.isnan(evaluate(expression, {"v": [1, math.nan, 2]}))
+    for expression in (op.mean(x), op.total(x)):
+        assert math.isnan(evaluate(expression, {"x": [1, math.nan, 2]}))
+    assert np.isnan(evaluate(op.one_hot(x, attributes=(2,)), {"x": math.nan})).all()
+
+
+def test_softmax_of_huge_features_is_finite() -> None:
+    v = params("v", shape=3)
+    values = {"v": [1000.0, 0.0, -1000.0]}
+    np.testing.assert_array_equal(evaluate(op.softmax(v), values), [1, 0, 0])
+    np.testing.assert_array_equal(evaluate(op.log_softmax(v), values), [0, -1000, -2000])
+
+
+def test_count_is_the_number_of_samples() -> None:
+    assert evaluate(op.count() * op.mean(data("x")), {"x": [1.0, 2.0, 6.0]}) == 9
+    assert evaluate(op.count() + 0 * op.total(data("x")), {"x": np.ones(7)}) == 7

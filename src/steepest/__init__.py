@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError
 from steepest.expression import Expression, Operation, constant, data, params
+from steepest.operations import absolute as abs
 from steepest.operations import (
     cos,
     count,
@@ -58,7 +59,6 @@ from steepest.operations import (
     transpose,
     where,
 )
-from steepest.operations import absolute as abs
 from steepest.operations import greater as greater
 from steepest.operations import greater_equal as greater_equal
 from steepest.operations import sum_ as sum

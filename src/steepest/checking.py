@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from steepest import operations as op
 from steepest.differences import CostFunction, Difference, automatic_difference
 from steepest.engines import evaluate
-from steepest.errors import GradientError
+from steepest.errors import GradientError, nearest
 from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
 from steepest.gradient import gradient as back_propagate
-from steepest.values import bind, fit_shape, nearest, number_array
+from steepest.values import bind, fit_shape, number_array
 
 Array = NDArray[Any]
 Given = Mapping[str, Expression | ArrayLike] | Callable[[dict[str, Any]], Mapping[str, ArrayLike]]

@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable
 
 from steepest import operations as op
-from steepest.errors import ModelError
+from steepest.errors import ModelError, nearest
 from steepest.expression import Expression
-from steepest.values import nearest
 
 Cost = Callable[[Expression, Expression], Expression]
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from steepest import operations as op
-from steepest.errors import DerivationError
+from steepest.errors import DerivationError, nearest
 from steepest.expression import (
     OPERATIONS,
     PARAMETER,
     Expression,
     Operation,
+    check_names,
     constant,
     transform,
     walk,
@@ -24,7 +25,6 @@ from steepest.notation import Template
 from steepest.render.latex import align, latex, latex_name, markdown
 from steepest.render.text import Line, lay_out, maths
 from steepest.simplify import PRESENTATION, rebuilt, simplify
-from steepest.values import check_names, nearest
 
 DERIVATIVE = Operation(
     "derivative", 1, "the derivative, still to be taken",
@@ -104,7 +104,7 @@ class Derivation:
             blocks[0].append(Line(whole.name, writer.plain(whole.subject)))
         for part in self.parts:
             left = writer.derivative(part, self.wrt)
-            block = []
+            block: list[Line] = []
             for step in part.steps:
                 if not block:
                     block.append(Line(left, writer.plain(step.before, part.subject)))
@@ -237,7 +237,9 @@ class _Deriver:
                 self.dependent.add(node)
         inside = set(walk([root]))
         self.names = {node: name for node, name in self.names.items() if node in inside}
-        parts = [self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root]
+        parts = [
+            self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root
+        ]
         whole = "C" if not root.per_sample and root.data else "f"
         parts.append(self._part(root, self.names.get(root, whole)))
         return Derivation(root, self.wrt.name, self.names, tuple(parts), parts[-1].result)
@@ -358,5 +360,3 @@ def _replace(line: Expression, replacements: dict[Expression, Expression]) -> Ex
         return replacements[node] if node in replacements else rebuilt(node, args)
 
     return transform([line], visit, stop=replacements.__contains__)[line]
-
-

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
-from steepest.errors import GradientError
+from steepest.errors import GradientError, nearest
 from steepest.expression import Expression
 from steepest.gradient import gradient
 from steepest.stability import stabilise
-from steepest.values import Bound, bind, nearest
+from steepest.values import Bound, bind
 
 Array = NDArray[Any]
 Function = Callable[[float], float]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SteepestError(Exception):
     """Base of every error that steepest raises on purpose."""
@@ -41,3 +44,9 @@ class DescentError(SteepestError):
 
 class StorageError(SteepestError):
     """A file is not a saved model, or is damaged."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean …?`` if one of the known names is near, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

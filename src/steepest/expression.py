@@ -11,11 +11,11 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from steepest.errors import ShapeError
+from steepest.errors import ShapeError, ValuesError
 from steepest.notation import Template, write_formula
 from steepest.walks import leaves as leaves
 from steepest.walks import transform as transform
@@ -416,3 +416,14 @@ def substitute(root: Expression, replacements: Mapping[Expression, Expression]) 
         return replacements[node] if node in replacements else remake(node, args)
 
     return transform([root], visit, stop=replacements.__contains__)[root]
+
+
+def check_names(roots: Iterable[Expression]) -> list[Expression]:
+    """The leaves of the expressions; an error if a name stands for two different things."""
+    found: dict[str, Expression] = {}
+    for leaf in leaves(roots):
+        other = found.setdefault(leaf.name, leaf)
+        if other is not leaf:
+            kinds = " and ".join(f"{x.operation.name} of shape {x.shape}" for x in (other, leaf))
+            raise ValuesError(f"the name {leaf.name!r} stands for two things, {kinds}; rename one")
+    return list(found.values())

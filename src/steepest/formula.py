@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import FormulaError, ShapeError
+from steepest.errors import FormulaError, ShapeError, nearest
 from steepest.expression import (
     CONSTANT,
     DATA,
@@ -23,7 +24,6 @@ from steepest.expression import (
 )
 from steepest.notation import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
 from steepest.operations import TABLE
-from steepest.values import nearest
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -194,6 +194,26 @@ def names_in(text: str, limits: Limits = Limits()) -> tuple[str, ...]:
         if token.type == "QUOTED" or (token.type == "NAME" and not known):
             found[name] = None
     return tuple(found)
+
+
+_PARAMETER_LIKE = re.compile(r"(w|W|b|a|c|k|m|alpha|beta|gamma|theta|α|β|γ|θ)\d*")
+
+
+def guess_data(text: str, wrt: Iterable[str] = ()) -> list[str]:
+    """The names that are probably data, where no table says so.
+
+    A formula that neither sums over samples nor has a target is a function of parameters. In any other the
+    names in ``wrt`` and those that usually stand for parameters (w1, b, theta, …) are parameters.
+
+    >>> guess_data("z ~ sigmoid(x*w1 + y*w2 + b)"), guess_data("x*y")
+    (['z', 'x', 'y'], [])
+    """
+    names = names_in(text)
+    tokens = [str(token) for token in _grammar().lex(text)]
+    if not {"~", "mean", "total", "total_outer", "count"} & set(tokens):
+        return []
+    taken = set(wrt)
+    return [name for name in names if name not in taken and not _PARAMETER_LIKE.fullmatch(name)]
 
 
 def _plain(token: Token) -> str:

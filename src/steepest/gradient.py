@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from steepest import operations as op
-from steepest.errors import GradientError
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaves, substitute, walk
+from steepest.errors import GradientError, nearest
+from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaves, substitute, walk, check_names
 from steepest.simplify import simplify
 from steepest.stability import stabilise
-from steepest.values import check_names, nearest
 
 ONE = constant(1)
 
@@ -140,11 +139,10 @@ def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
             found, scale = body, _product(scale, 1 / op.count())
         return _reduced(Adjoint(found, scale, adjoint.positive), node, child)
     partial = row.partials[k](*node.args, node)
-    if not isinstance(partial, Expression):
-        if partial == 0:
-            return None
+    if isinstance(partial, Expression):
+        partial = simplify(partial, keep=(*node.args, node))
+    else:
         partial = constant(partial)
-    partial = simplify(partial, keep=(*node.args, node))
     if partial.operation is CONSTANT and partial.value == 0:
         return None
     return _reduced(_times(adjoint, partial), node, child)
@@ -210,7 +208,10 @@ def find_layers(root: Expression) -> tuple[Expression, ...]:
         if len(open_nodes) == 1 and node in open_nodes and node.operation.activation:
             found.append(node)
         open_nodes.discard(node)
-        open_nodes.update(arg for arg in node.args if arg in on_both)
+        below = [arg for arg in node.args if arg in on_both]
+        if not below:
+            break  # a path ends here: it crosses nothing that is older
+        open_nodes.update(below)
     return tuple(reversed(found))
 
 
@@ -219,13 +220,13 @@ def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
     inside = set(walk([root]))
     chain = [layer for layer in sorted(layers, key=lambda n: n.serial) if layer in inside]
     for lower, upper in zip(chain, chain[1:], strict=False):
-        if lower not in set(walk([upper])):
+        if lower not in walk([upper], stop={lower}.__contains__):
             raise GradientError(
                 "the layer-wise recursion needs layers that follow one another, but "
                 f"{_short(upper)} does not depend on {_short(lower)}; use method='backprop'"
             )
     if chain:
-        after = walk([root], stop=chain[-1].__eq__)
+        after = walk([root], stop={chain[-1]}.__contains__)
         if not any(node.operation is PARAMETER for node in after):
             chain.pop()
     return chain

@@ -17,12 +17,12 @@ from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend, initial
 from steepest.engines import evaluate
-from steepest.errors import FormulaError, ModelError, StorageError, SteepestError
+from steepest.errors import FormulaError, ModelError, SteepestError, StorageError, nearest
 from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
 from steepest.formula import Formula, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
 from steepest.table import Table, open_table
-from steepest.values import fit_shape, nearest, number_array
+from steepest.values import fit_shape, number_array
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
@@ -121,7 +121,9 @@ class Model:
         """The names of the columns in the formula."""
         return self.cost.data
 
-    def fit(self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any) -> Model:
+    def fit(
+        self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
+    ) -> Model:
         """Fit the parameters to a table by descent.
 
         Args:
@@ -176,10 +178,12 @@ class Model:
         partials = gradient(self.cost)
         if partials and all(_is_zero(partial) for partial in partials.values()):
             flat = [n for n in walk([self.cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
-            culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+            culprit = (
+                f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+            )
             raise ModelError(
-                f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no step "
-                "would ever be taken; use sigmoid in its place, or set the parameters by hand"
+                f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
+                "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
             )
 
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
@@ -209,7 +213,9 @@ class Model:
         found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
         return found[:, 0] if self.prediction.shape == (1,) else found
 
-    def check(self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0) -> Report:
+    def check(
+        self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0
+    ) -> Report:
         """Check the gradient of the cost on (at most the first 1000 rows of) a table.
 
         Args:
@@ -261,12 +267,7 @@ def _feature_shape(table: Table, name: str) -> Shape:
 
 
 def _is_zero(partial: Expression) -> bool:
-    return all(n.operation is CONSTANT and n.value == 0 for n in leaves_and_numbers(partial))
-
-
-def leaves_and_numbers(root: Expression) -> list[Expression]:
-    """The leaves of an expression, numbers included."""
-    return [node for node in walk([root]) if not node.args]
+    return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -313,7 +314,9 @@ def _weighted_sum(inputs: Sequence[str]) -> str:
     return " + ".join([*(f"{quoted(name)}*w{k}" for k, name in enumerate(inputs, start=1)), "b"])
 
 
-def neuron(inputs: Sequence[str] = ("x", "y"), target: str = "z", activation: str = "sigmoid", cost: str = "mse") -> Model:
+def neuron(
+    inputs: Sequence[str] = ("x", "y"), target: str = "z", activation: str = "sigmoid", cost: str = "mse"
+) -> Model:
     """One neuron (row A3): parameters w1, …, wk for the inputs, and b.
 
     >>> neuron().formula
@@ -345,9 +348,7 @@ def chain(depth: int, activation: str = "sigmoid", cost: str = "mse") -> Model:
     return Model(f"y ~ {text}", cost, data=["x", "y"])
 
 
-def network(
-    sizes: Sequence[int], activation: str = "tanh", output: str = "sigmoid", cost: str | None = None
-) -> Model:
+def network(sizes: Sequence[int], activation: str = "tanh", output: str = "sigmoid", cost: str | None = None) -> Model:
     """A network of layers (rows D3, D4): data X of shape (n, d), target y, parameters W1 (d, h), b1 (h), ….
 
     Args:
@@ -364,7 +365,8 @@ def network(
     """
     if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
         raise ModelError(f"sizes are the numbers of inputs, hidden neurons and outputs, as [2, 3, 1], not {sizes!r}")
-    text, shapes = "X", {}
+    text = "X"
+    shapes: dict[str, Shape] = {}
     for k in range(1, len(sizes)):
         last = k == len(sizes) - 1
         name = output if last else activation

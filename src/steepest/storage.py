@@ -91,12 +91,17 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], 
         about = json.loads(metadata[_KEY])
         version = about["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise StorageError(f"the metadata of {os.fspath(path)} cannot be read; fit the model again and save it") from None
+        raise StorageError(
+            f"the metadata of {os.fspath(path)} cannot be read; fit the model again and save it"
+        ) from None
     if not isinstance(version, int) or version > FORMAT:
         raise StorageError(
-            f"{os.fspath(path)} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
+            f"{os.fspath(path)} was written by a newer steepest (format {version}, this one reads {FORMAT}); "
+            "update steepest"
         )
     for name, array in params.items():
         if array.dtype != np.float64 or not np.all(np.isfinite(array)):
-            raise StorageError(f"the parameter {name!r} in {os.fspath(path)} is not of finite doubles; the file is damaged")
+            raise StorageError(
+                f"the parameter {name!r} in {os.fspath(path)} is not of finite doubles; the file is damaged"
+            )
     return params, about

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from steepest.engines import evaluate
-from steepest.errors import GradientError
+from steepest.errors import GradientError, nearest
 from steepest.expression import Expression
 from steepest.gradient import gradient
-from steepest.values import nearest
 
 
 @dataclass(frozen=True)

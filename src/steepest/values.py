@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.errors import ValuesError
-from steepest.expression import DATA, Expression, leaves
+from steepest.errors import ValuesError, nearest
+from steepest.expression import DATA, Expression, check_names
 
 Array = NDArray[Any]
 
@@ -34,12 +33,6 @@ class Bound:
         return {**self.data, **self.params}
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean …?`` if one of the known names is near, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
     """The value as an array of numbers; an error names it."""
     try:
@@ -52,17 +45,6 @@ def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
         raise ValuesError(f"the value of {name!r} is not a number or an array of numbers; give it as floats")
     with np.errstate(over="ignore"):  # beyond float32 is ∞, as in any arithmetic here
         return array.astype(dtype)
-
-
-def check_names(roots: Iterable[Expression]) -> list[Expression]:
-    """The leaves of the expressions; an error if a name stands for two different things."""
-    found: dict[str, Expression] = {}
-    for leaf in leaves(roots):
-        other = found.setdefault(leaf.name, leaf)
-        if other is not leaf:
-            kinds = " and ".join(f"{x.operation.name} of shape {x.shape}" for x in (other, leaf))
-            raise ValuesError(f"the name {leaf.name!r} stands for two things, {kinds}; rename one")
-    return list(found.values())
 
 
 def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: str = "float64") -> Bound:

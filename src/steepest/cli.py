@@ -1,0 +1,380 @@
+"""The command line: thin commands over the library.
+
+Data goes to standard output, everything else to standard error. Exit status: 0 fine, 1 the tool
+found something (a wrong gradient, a descent that diverged), 2 bad usage or input, 101 our own fault.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest import __version__
+from steepest import cli_options as options
+from steepest.cli_output import announce, check_json, plain, print_json, show_check, show_fit
+from steepest.errors import SteepestError
+
+if TYPE_CHECKING:
+    from steepest.expression import Expression
+
+FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
+
+
+_EXAMPLES = """
+steepest fit nand
+steepest fit table.csv "y ~ a*x + b" --save model.safetensors
+steepest predict model.safetensors new.csv
+steepest derive "mean((x*w - y)^2)" --wrt w
+"""
+
+
+def run() -> None:
+    """The entry point: runs a command and turns errors into sentences and exit statuses."""
+    try:
+        status = main.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(BAD_INPUT)
+    except SteepestError as error:
+        click.echo(f"steepest: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except BrokenPipeError:
+        # The reader of a pipe has left; nothing more can be said to it.
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("steepest: this is a fault of steepest itself, not of your input; please report it", err=True)
+        sys.exit(OUR_FAULT)
+
+
+@click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="steepest")
+def main() -> None:
+    """Write a cost as a formula: its gradient derived, checked, and descended."""
+
+
+@main.command(
+    examples="""
+    steepest fit nand
+    steepest fit iris.csv "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)" --cost cross_entropy
+    steepest fit data.csv "y ~ a*x^2 + b*x + c" --rate 0.01 --epochs 20000 --start a=1,b=0 --save model.safetensors
+    cat data.csv | steepest fit - "y ~ x*w" --json
+    """
+)
+@click.argument("table")
+@click.argument("formula", required=False)
+@options.cost
+@click.option("--rate", type=float, default=0.1, show_default=True, help="The step length of the descent.")
+@click.option("--epochs", type=int, default=1000, show_default=True, help="How many updates at most.")
+@click.option(
+    "--start",
+    type=options.ASSIGNMENTS,
+    multiple=True,
+    callback=options.joined,
+    help="Parameters to start from.",
+)
+@options.seed
+@click.option(
+    "--gradient", type=click.Choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
+    show_default=True, help="How the gradient is computed.",
+)  # fmt: skip
+@click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
+@click.option("--engine", default="auto", show_default=True, help="auto, or an engine's name.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
+@click.option("--maximise", is_flag=True, help="Climb instead.")
+@click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
+@options.na
+@click.option("--save", type=click.Path(dir_okay=False), help="Save the model here (.safetensors).")
+@options.as_json
+def fit(
+    table: str, formula: str | None, cost: str, start: dict[str, float], seed: int | None, na: str, save: str | None,
+    as_json: bool, **settings: Any,
+) -> int:  # fmt: skip
+    """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
+
+    TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
+    twice, which brings its formula. Names of the formula that are columns are data, all others parameters.
+    """
+    from steepest.descent import initial
+    from steepest.models import Model
+    from steepest.table import BUILT_IN, open_table
+
+    if formula is None:
+        if table not in BUILT_IN:
+            raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables bring their own')
+        formula = BUILT_IN[table].formula
+        if not start and seed is None:
+            start = dict(BUILT_IN[table].start)
+    model = Model(formula, cost)
+    opened = model.use(open_table(table))
+    model.refuse_flat()
+    begin = initial(model.cost, start, seed or 0)
+    columns = opened.select(model.data, na=na)
+    report = model.check(columns.arrays, at=begin)
+    if not as_json:
+        announce(model, opened.source, columns, report)
+    if columns.dropped:
+        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
+    for note in model.notes:
+        click.echo(f"note: {note}", err=True)
+    model.fit(columns.arrays, start=begin, progress=False if as_json else None, **settings)
+    run = model.run
+    assert run is not None  # fit has just set it
+    if save and not run.diverged:
+        model.save(save)
+    if as_json:
+        document = {
+            "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
+            "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine, "check": check_json(report),
+            "warnings": run.warnings, "rows": columns.rows, "dropped": columns.dropped, "start": run.start,
+        }  # fmt: skip
+        print_json(document)
+    else:
+        show_fit(model, columns.arrays, save)
+    for sentence in run.warnings:
+        click.echo(f"warning: {sentence}", err=True)
+    if run.diverged:
+        click.echo(f"steepest: {run.message}", err=True)
+        return FOUND
+    return 0
+
+
+@main.command(
+    examples="""
+    steepest predict model.safetensors new.csv
+    steepest predict model.safetensors new.csv -o predictions.csv
+    """
+)
+@click.argument("model")
+@click.argument("table")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Write the CSV here instead of to standard output.",
+)
+@options.na
+@options.as_json
+def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
+    """Predict every row of TABLE by a saved MODEL; prints a CSV column 'prediction'.
+
+    With --na drop a column 'row' says which rows (counted from 1) were left.
+    """
+    from steepest.models import load
+    from steepest.storage import write_atomically
+    from steepest.table import open_table
+
+    loaded = load(model)
+    columns = open_table(table).select(loaded.prediction.data, na=na)
+    found = loaded.predict(columns.arrays)
+    many = found.ndim > 1
+    names = [f"prediction_{k}" for k in range(found.shape[1])] if many else ["prediction"]
+    if as_json:
+        text = json.dumps(
+            plain({"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}), allow_nan=False
+        )
+    else:
+        lines = [",".join((["row"] if na == "drop" else []) + names)]
+        for row, value in zip(columns.kept, found.tolist(), strict=True):
+            cells = [repr(v) for v in (value if many else [value])]
+            lines.append(",".join(([str(int(row) + 1)] if na == "drop" else []) + cells))
+        text = "\n".join(lines)
+    if output:
+        write_atomically(output, (text + "\n").encode())
+    else:
+        click.echo(text)
+    if columns.dropped:
+        click.echo(f"{columns.dropped} rows have a missing value and were left out", err=True)
+    return 0
+
+
+def _read_cost(text: str, cost: str, data: list[str] | None, wrt: list[str] | None = None) -> Expression:
+    """The expression of a formula, the cost of a model; the names that are data are guessed if not given."""
+    from steepest.costs import cost_named
+    from steepest.formula import guess_data, names_in, parse_formula
+
+    columns = data if data is not None else guess_data(text, wrt or [])
+    formula = parse_formula(text, data=columns)
+    if data is None and columns:
+        others = [name for name in names_in(text) if name not in columns]
+        click.echo(
+            f"note: reading {', '.join(columns)} as data and {', '.join(others)} as parameters; --data says otherwise",
+            err=True,
+        )
+    if formula.target is None:
+        return formula.expression
+    return cost_named(cost)(formula.expression, formula.target)
+
+
+@main.command(
+    examples="""
+    steepest derive "mean((x*w - y)^2)" --wrt w
+    steepest derive "z ~ sigmoid(x*w1 + y*w2 + b)" --wrt w1,w2,b --format latex
+    steepest derive "x^2*exp(-x)" --wrt x --level full
+    """
+)
+@click.argument("formula")
+@click.option("--wrt", required=True, callback=options.names, metavar="NAME,…", help="The names to differentiate by.")
+@click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]), default="text", show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice(["terse", "full"]),
+    default="terse",
+    show_default=True,
+    help="One rule a line, or the trivial ones together.",
+)
+@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, one value a sample.")
+@options.cost
+@options.as_json
+def derive(
+    formula: str, wrt: list[str], form: str, level: str, data: list[str] | None, cost: str, as_json: bool
+) -> int:
+    """Derive the partial derivatives of FORMULA line by line.
+
+    FORMULA is an expression, or a model 'target ~ prediction' with a cost. Without sums over samples every
+    name is a parameter; otherwise --data names the data.
+    """
+    from steepest.derivation import derive as by_rules
+
+    expression = _read_cost(formula, cost, data, wrt)
+    derivations = [by_rules(expression, name, level) for name in wrt]
+    if as_json:
+        print_json(
+            {
+                d.wrt: {
+                    "result": str(d.result),
+                    "steps": [{"before": str(s.before), "rule": s.rule, "after": str(s.after)} for s in d.steps],
+                }
+                for d in derivations
+            }
+        )
+        return 0
+    writers: dict[str, Callable[[Any], str]] = {
+        "text": str,
+        "latex": lambda d: d.latex(),
+        "markdown": lambda d: d.markdown(),
+    }
+    click.echo("\n\n".join(writers[form](d) for d in derivations))
+    return 0
+
+
+@main.command(
+    examples="""
+    steepest check "mean((sigmoid(x*w1 + y*w2 + b) - z)^2)" nand --at w1=.3,w2=.6,b=.1
+    steepest check "y ~ abs(x*w)" table.csv --at w=0
+    """
+)
+@click.argument("formula")
+@click.argument("table")
+@click.option(
+    "--at",
+    type=options.ASSIGNMENTS,
+    multiple=True,
+    callback=options.joined,
+    help="Parameters at which to check.",
+)
+@options.cost
+@click.option("--gradient", type=click.Choice(["backprop", "layerwise"]), default="backprop", show_default=True)
+@options.seed
+@options.na
+@options.as_json
+def check(
+    formula: str,
+    table: str,
+    at: dict[str, float],
+    cost: str,
+    gradient: str,
+    seed: int | None,
+    na: str,
+    as_json: bool,
+) -> int:
+    """Check the gradient of FORMULA on TABLE against finite differences, parameter by parameter.
+
+    Exits 1 unless every partial derivative is correct.
+    """
+    from steepest.checking import check as check_gradient
+    from steepest.descent import initial
+    from steepest.formula import names_in
+    from steepest.table import open_table
+
+    opened = open_table(table)
+    expression = _read_cost(formula, cost, [name for name in names_in(formula) if name in opened.names])
+    columns = opened.select(expression.data, na=na)
+    point = initial(expression, at, seed or 0)
+    report = check_gradient(expression, {**columns.arrays, **point}, method=gradient)
+    if as_json:
+        print_json({"ok": report.ok, "check": check_json(report), "at": point})
+    else:
+        show_check(report)
+    return 0 if report.ok else FOUND
+
+
+@main.command(examples='steepest tangent "2*x^2 + y^2" --at x=.5,y=.5 --move x=.1,y=.1')
+@click.argument("formula")
+@click.option(
+    "--at", type=options.ASSIGNMENTS, multiple=True, callback=options.joined, required=True, help="The point."
+)
+@click.option(
+    "--move",
+    type=options.ASSIGNMENTS,
+    multiple=True,
+    callback=options.joined,
+    required=True,
+    help="How far each name moves.",
+)
+@options.as_json
+def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json: bool) -> int:
+    """What a small move changes: along the tangent, and in truth."""
+    from steepest.formula import parse
+    from steepest.tangent import tangent as at_point
+
+    found = at_point(parse(formula), at, move)
+    if as_json:
+        fields = ("value", "partials", "terms", "estimate", "tangent_value", "change", "error", "path")
+        print_json({field: getattr(found, field) for field in fields})
+    else:
+        click.echo(str(found))
+    return 0
+
+
+@main.command(
+    examples="""
+    steepest ops
+    steepest ops sigmoid
+    """
+)
+@click.argument("name", required=False)
+@options.as_json
+def ops(name: str | None, as_json: bool) -> int:
+    """The table of operations: what a formula may use, with derivative, domain and source."""
+    from steepest.listing import describe, find
+    from steepest.operations import TABLE
+
+    rows = [describe(row) for row in ([find(name)] if name else TABLE)]
+    if as_json:
+        print_json({"operations": rows})
+        return 0
+    from steepest.render.console import table
+
+    if name:
+        table(
+            [[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows[0].items()],
+            wrap=True,
+        )
+    else:
+        table(
+            [[row["written"], row["meaning"], "; ".join(row["derivatives"])] for row in rows],
+            ["written", "meaning", "derivatives"], wrap=True,
+        )  # fmt: skip
+    return 0

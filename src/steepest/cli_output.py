@@ -1,0 +1,105 @@
+"""What the commands print: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from steepest.checking import Report
+    from steepest.models import Model
+    from steepest.table import Columns
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """A document on standard output."""
+    click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: arrays as lists, numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_json(report: Report) -> dict[str, Any]:
+    """The verdicts by parameter."""
+    fields = ("verdict", "given", "expected", "error", "factor", "detail")
+    return {row.name: {field: getattr(row, field) for field in fields} for row in report}
+
+
+def show_check(report: Report) -> None:
+    """The verdicts as a table."""
+    from steepest.render.console import table
+
+    table(
+        [
+            [row.name, row.verdict + (f" {row.factor:.6g}" if row.factor is not None else ""), f"{row.given:.10g}",
+             f"{row.expected:.10g} ± {row.error:.0e}", row.detail]
+            for row in report
+        ],
+        ["parameter", "verdict", "gradient", "by differences", ""], right=[2],
+    )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}"
+
+
+def announce(model: Model, source: str, columns: Columns, report: Report) -> None:
+    from steepest.render.console import say, table
+
+    table(
+        [
+            ["model", model.formula], ["cost", f"{model.cost_name}, C = {model.cost}"],
+            ["table", f"{source}, {columns.rows} rows"],
+        ]
+    )  # fmt: skip
+    say()
+    say("The gradient at the start, checked against finite differences:")
+    show_check(report)
+    say()
+
+
+def show_fit(model: Model, arrays: dict[str, Any], save: str | None) -> None:
+    import numpy as np
+
+    from steepest.render.console import say, table
+
+    run = model.run
+    assert run is not None  # a model is shown after its fit
+    say(f"{run.epochs} epochs in {run.seconds:.2g} s (engine {run.engine}); {run.message}:")
+    rows = []
+    for name, value in run.params.items():
+        rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
+    table([*rows, ["cost", _number(run.cost)]], right=[1])
+    if run.diverged:
+        return
+    say()
+    predicted = model.predict(arrays)
+    names = [name for name in model.data if np.ndim(arrays[name]) == 1]
+    if len(predicted) <= 16 and predicted.ndim == 1:
+        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
+        table(cells, [*names, "prediction"], right=range(len(names) + 1))
+    elif model.target.name in arrays and predicted.shape == arrays[model.target.name].shape:
+        say(_summary(predicted, arrays[model.target.name]))
+    if save:
+        say(f"saved to {save}")
+
+
+def _summary(predicted: Any, target: Any) -> str:
+    """One line on how well many rows are predicted: rows on the right side of 1/2, or R²."""
+    if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
+        right = int(((predicted > 0.5) == (target > 0.5)).sum())
+        return f"{right} of {len(target)} rows are predicted on the right side of 0.5"
+    spread = float(((target - target.mean()) ** 2).sum())
+    error = float(((target - predicted) ** 2).sum())
+    return f"R² = {1 - error / spread:.6g} over {len(target)} rows" if spread else f"{len(target)} rows predicted"

@@ -1,0 +1,23 @@
+"""The tests of derivatives themselves: every derivative of the table, once broken, must be noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mutate_partials import MUTATIONS, mutants
+from steepest.operations import TABLE
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE if row.arity])
+def test_no_broken_derivative_survives(row) -> None:
+    broken = [mutant for mutant in mutants() if mutant.row is row]
+    places = len(row.partials) + len(row.adjoints)
+    assert places <= len(broken) <= (places + 1) * len(MUTATIONS)
+    assert not [str(mutant) for mutant in broken if mutant.survives()]
+
+
+def test_the_table_is_whole_again_afterwards() -> None:
+    mutant = next(mutants())
+    before = getattr(mutant.row, mutant.field)
+    assert not mutant.survives()
+    assert getattr(mutant.row, mutant.field) is before
