@@ -17,6 +17,7 @@ import mpmath as mp
 import numpy as np
 
 mp.mp.dps = 40
+jax.config.update("jax_enable_x64", True)
 
 
 def _truth(condition: bool) -> mp.mpf:

@@ -72,8 +72,7 @@ def check_differential(row: Operation) -> None:
         given(args) | {f"d{name}": rate for name, rate in zip(NAMES, rates, strict=False)},
     )
     terms = [
-        true_derivative(row.name, tuple(int(k == i) for k in range(row.arity))) * rates[i]
-        for i in range(row.arity)
+        true_derivative(row.name, tuple(int(k == i) for k in range(row.arity))) * rates[i] for i in range(row.arity)
     ]
     scale = np.sum(np.abs(terms), axis=0)
     assert np.all(np.abs(found - np.sum(terms, axis=0)) <= 1e-13 * scale), row.name
@@ -119,9 +118,7 @@ def jax_derivatives(name: str, case: int) -> tuple[dict[str, Any], dict[tuple[st
     function = by_jax(name, case)
     names = tuple(leaves)
     root_shape = structural_case(name, case)[0].shape
-    weights = {"V": rng.normal(size=root_shape)} | {
-        f"U{n}": rng.normal(size=leaf.shape) for n, leaf in leaves.items()
-    }
+    weights = {"V": rng.normal(size=root_shape)} | {f"U{n}": rng.normal(size=leaf.shape) for n, leaf in leaves.items()}
 
     def cost(args: dict[str, Any]) -> Any:
         return jnp.sum(function(*(args[n] for n in names)) * weights["V"])

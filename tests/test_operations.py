@@ -133,9 +133,7 @@ def test_structural_value(row: Operation, case: int, dtype: str) -> None:
     else:
         truth = np.array(
             [
-                oracle.exact(
-                    *(exact[n][i] if leaf.per_sample else exact[n] for n, leaf in leaves.items()), *extra
-                )
+                oracle.exact(*(exact[n][i] if leaf.per_sample else exact[n] for n, leaf in leaves.items()), *extra)
                 for i in range(SAMPLES)
             ]
         )
@@ -281,9 +279,7 @@ def test_several_largest_share_the_slope() -> None:
     repeated = op.largest(op.expand(x, attributes=(3,)))  # this is x, so its slope is 1
     assert evaluate(gradient(repeated)["x"], {"x": 2.0}) == 1
     v = params("v", shape=3)
-    np.testing.assert_array_equal(
-        evaluate(gradient(op.largest(v))["v"], {"v": [1.0, 4.0, 4.0]}), [0, 0.5, 0.5]
-    )
+    np.testing.assert_array_equal(evaluate(gradient(op.largest(v))["v"], {"v": [1.0, 4.0, 4.0]}), [0, 0.5, 0.5])
 
 
 def test_nan_in_one_feature_reaches_the_result() -> None:

@@ -167,7 +167,9 @@ class _Checker:
         values: dict[str, Any] = {**arrays, **evaluate(graphs, point)}
         missing = [name for name in self.cost.parameters if name not in values]
         if missing:
-            raise GradientError(f"the gradient has no partial derivative by {missing[0]!r}{nearest(missing[0], values)}")
+            raise GradientError(
+                f"the gradient has no partial derivative by {missing[0]!r}{nearest(missing[0], values)}"
+            )
         shapes = {name: self.point[name].shape for name in self.cost.parameters}
         return {n: fit_shape(n, number_array(n, values[n], "float64"), shape) for n, shape in shapes.items()}
 
@@ -267,7 +269,9 @@ class _Checker:
 
 def _decides(found: Difference, given: float) -> bool:
     size = max(abs(found.value), abs(given))
-    return bool(np.isfinite(found.value)) and (found.error <= _RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0))
+    return bool(np.isfinite(found.value)) and (
+        found.error <= _RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0)
+    )
 
 
 def _agree(given: float, found: Difference) -> bool:
@@ -301,7 +305,7 @@ def _kinks_at(cost: Expression, point: Mapping[str, Any]) -> list[_Kink]:
         if np.any(on_it):
             text = str(node)
             name = text if len(text) <= 60 else f"{text[:59]}…"
-            rows = np.argwhere(on_it.reshape(len(on_it), -1).any(axis=1)).ravel() if node.per_sample else []
+            rows: Any = np.argwhere(on_it.reshape(len(on_it), -1).any(axis=1)).ravel() if node.per_sample else ()
             sample = f" for sample {int(rows[0]) + 1}" if len(rows) else ""
             found.append(_Kink(distance, here, on_it, f"{name}, where {distance} = 0{sample}"))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -24,20 +24,13 @@ from steepest.expression import (
 )
 from steepest.notation import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
 from steepest.operations import TABLE
+from steepest.syntax import LIMITS, error_at, grammar, read
+from steepest.syntax import Limits as Limits
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Token
 
 Names = Iterable[str] | Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a text may hold before any work is done on it; a caller may raise them."""
-
-    characters: int = 20_000
-    nesting: int = 200
-    exponent: float = 1000
 
 
 @dataclass(frozen=True)
@@ -72,46 +65,10 @@ _COMPARISONS = {
     "!=": "not_equal",
     "≠": "not_equal",
 }
-_EXPECTED = {
-    "NUMBER": "a number",
-    "NAME": "a name",
-    "QUOTED": "a name",
-    "LPAR": "'('",
-    "RPAR": "')'",
-    "COMMA": "','",
-    "ROOT": "'√'",
-    "SEMICOLON": "';'",
-    "EQUAL": "'='",
-    "TILDE": "'~'",
-    "$END": "the end",
-    **dict.fromkeys(("PLUS", "MINUS", "TIMES", "OVER", "AT", "POWER", "SUPERSCRIPT", "COMPARISON"), "an operator"),
-}
 _DIGITS = str.maketrans(SUPERSCRIPTS + "⁻" + SUBSCRIPTS, "0123456789-0123456789")
 
 
-def error_at(text: str, position: int, message: str) -> FormulaError:
-    """A FormulaError that shows the line with a caret under the character."""
-    start = text.rfind("\n", 0, position) + 1
-    end = text.find("\n", position)
-    line = text[start : end if end >= 0 else len(text)]
-    column = position - start
-    if len(line) > 100:
-        left = max(0, column - 60)
-        line, column = "…" + line[left : left + 98] + "…", column - left + 1
-    place = f"character {position - start + 1}" + (f" of line {text.count(chr(10), 0, start) + 1}" if start else "")
-    return FormulaError(f"{message} ({place})\n    {line}\n    {' ' * column}^")
-
-
-@functools.lru_cache(maxsize=1)
-def _grammar() -> Lark:
-    from lark import Lark
-
-    return Lark.open("formula.lark", rel_to=__file__, parser="lalr", propagate_positions=False)
-
-
-def parse(
-    text: str, data: Names = (), params: Names | None = None, limits: Limits = Limits()
-) -> Expression:
+def parse(text: str, data: Names = (), params: Names | None = None, limits: Limits = LIMITS) -> Expression:
     """Read an expression from formula text.
 
     Arithmetic is written as in Python, with ``^`` or ``**`` for powers, functions by their names in the
@@ -130,52 +87,30 @@ def parse(
     Raises:
         FormulaError: the text is not a formula, with the place shown.
 
-    >>> print(parse("σ(x·w₁)² + 2x0", data=["x"]))
+    >>> parse("sigmod(x·w₁)² + 2*x0", data=["x"])
     Traceback (most recent call last):
         ...
-    steepest.errors.FormulaError: expected an operator or the end, found 'x0'; a product is written with its '*' (character 13)
-        σ(x·w₁)² + 2x0
-                    ^
+    steepest.errors.FormulaError: there is no function 'sigmod'; did you mean 'sigmoid'? (character 1)
+        sigmod(x·w₁)² + 2*x0
+        ^
     >>> print(parse("σ(x·w₁)² + 2*x0", data=["x"]))
     sigmoid(x*w1)^2 + 2*x0
 
     Source: definition.
     """
-    formula = parse_formula(text, data, params, limits)
-    if formula.target is not None:
-        raise error_at(text, text.index("~"), "'~' makes a model of a target and a prediction: give it to st.Model")
+    builder = _Builder(text, data, params, limits)
+    formula = builder.build(read(text, limits))
+    if builder.tilde is not None:
+        raise builder.error(builder.tilde, "'~' makes a model of a target and a prediction: give it to st.Model")
     return formula.expression
 
 
-def parse_formula(
-    text: str, data: Names = (), params: Names | None = None, limits: Limits = Limits()
-) -> Formula:
+def parse_formula(text: str, data: Names = (), params: Names | None = None, limits: Limits = LIMITS) -> Formula:
     """Read a formula that may be a model ``target ~ prediction``; see :func:`parse`."""
-    return _Builder(text, data, params, limits).build(_read(text, limits))
+    return _Builder(text, data, params, limits).build(read(text, limits))
 
 
-def _read(text: str, limits: Limits) -> Any:
-    """The parse tree of a text within the limits."""
-    if not isinstance(text, str):
-        raise FormulaError(f"a formula is a text, not {type(text).__name__}")
-    if len(text) > limits.characters:
-        raise FormulaError(f"the formula has {len(text):,} characters; at most {limits.characters:,} are read")
-    if not text.strip():
-        raise FormulaError("the formula is empty; write an expression such as (x*w - y)^2")
-    from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
-    _check_nesting(text, limits.nesting)
-    try:
-        return _grammar().parse(text)
-    except UnexpectedCharacters as error:
-        raise error_at(text, error.pos_in_stream, _about_character(text, error.pos_in_stream)) from None
-    except UnexpectedToken as error:
-        raise _unexpected(text, error) from None
-    except UnexpectedInput as error:  # pragma: no cover - lark knows no third kind
-        raise FormulaError(f"the formula cannot be read: {error}") from None
-
-
-def names_in(text: str, limits: Limits = Limits()) -> tuple[str, ...]:
+def names_in(text: str, limits: Limits = LIMITS) -> tuple[str, ...]:
     """The names of a formula that are neither functions, numbers nor defined in it, in the order of reading.
 
     Raises:
@@ -184,9 +119,9 @@ def names_in(text: str, limits: Limits = Limits()) -> tuple[str, ...]:
     >>> names_in("z ~ sigmoid(x*w + b) + pi")
     ('z', 'x', 'w', 'b')
     """
-    _read(text, limits)
-    tokens = list(_grammar().lex(text))
-    defined = {_plain(name) for name, sign in zip(tokens, tokens[1:], strict=False) if sign.type == "EQUAL"}
+    read(text, limits)
+    tokens = list(grammar().lex(text))
+    defined = {_plain(name) for name, sign in itertools.pairwise(tokens) if sign.type == "EQUAL"}
     found: dict[str, None] = {}
     for token in tokens:
         name = str(token)[1:-1] if token.type == "QUOTED" else _plain(token)
@@ -209,7 +144,7 @@ def guess_data(text: str, wrt: Iterable[str] = ()) -> list[str]:
     (['z', 'x', 'y'], [])
     """
     names = names_in(text)
-    tokens = [str(token) for token in _grammar().lex(text)]
+    tokens = [str(token) for token in grammar().lex(text)]
     if not {"~", "mean", "total", "total_outer", "count"} & set(tokens):
         return []
     taken = set(wrt)
@@ -218,56 +153,6 @@ def guess_data(text: str, wrt: Iterable[str] = ()) -> list[str]:
 
 def _plain(token: Token) -> str:
     return str(token).translate(_DIGITS)
-
-
-def _check_nesting(text: str, limit: int) -> None:
-    """Count brackets within brackets and exponents of exponents, before anything is parsed."""
-    powers = [0]
-    for position, c in enumerate(text):
-        if c in "(":
-            powers.append(powers[-1])
-        elif c == ")" and len(powers) > 1:
-            powers.pop()
-        elif c == "^" or (c == "*" and text[position - 1 : position] == "*"):
-            powers[-1] += 1
-        elif c in "+*/,;@~<>=·×÷" and text[position + 1 : position + 2] != "*":
-            powers[-1] = powers[-2] if len(powers) > 1 else 0
-        if len(powers) - 1 + powers[-1] > limit:
-            raise error_at(text, position, f"the formula is nested deeper than {limit}")
-
-
-def _about_character(text: str, position: int) -> str:
-    c = text[position]
-    if c == "`":
-        return "this backtick has no partner; names stand between two"
-    if c in "\"'":
-        return "a formula holds no quotes; a column with an unusual name goes between backticks"
-    if c == "=":
-        return "a single '=' defines a name and ends with ';'; compare by '=='"
-    if c in "[{":
-        return f"expected an expression, found {c!r}; group by round brackets"
-    return f"the character {c!r} has no meaning in a formula"
-
-
-def _unexpected(text: str, error: Any) -> FormulaError:
-    token: Token = error.token
-    names = error.accepts or error.expected
-    expected = list(dict.fromkeys(_EXPECTED[name] for name in sorted(names) if name in _EXPECTED))
-    after_value = "NAME" not in names
-    if after_value:
-        expected = ["an operator", *[e for e in expected if e in ("')'", "','", "';'", "the end")]]
-    else:
-        expected = ["a number, a name or '('"] + (["')'"] if "')'" in expected else [])
-    wanted = " or ".join(expected)
-    at_end = token.type == "$END"
-    position = len(text.rstrip()) if at_end else int(token.start_pos or 0)
-    found = "the end" if at_end else repr(str(token))
-    hint = ""
-    if after_value and token.type in ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT"):
-        hint = "; a product is written with its '*'"
-    if token.type == "COMPARISON":
-        hint = "; compare two values at a time"
-    return error_at(text, position, f"expected {wanted}, found {found}{hint}")
 
 
 class _Builder:
@@ -280,6 +165,7 @@ class _Builder:
         self.data = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
         self.params = dict.fromkeys(params, ()) if params is not None and not isinstance(params, Mapping) else params
         self.definitions: dict[str, Expression] = {}
+        self.tilde: Token | None = None
 
     def build(self, tree: Any) -> Formula:
         """Visit the children of each node before the node, with a stack of our own."""
@@ -307,18 +193,20 @@ class _Builder:
         return Formula(target, expression, kept)
 
     def _relation(self, target: Expression, sign: Token, prediction: Expression) -> tuple[Expression, Expression]:
+        self.tilde = sign
         return target, prediction
 
     def _definition(self, token: Token, value: Expression) -> None:
         name = str(token).translate(_DIGITS)
-        if name in self.definitions or name in self.data or name in FUNCTION_NAMES or name in RESERVED:
-            raise self._error(token, f"the name {name!r} is taken; define another")
+        named = name in self.data or name in (self.params or ())
+        if named or name in self.definitions or name in FUNCTION_NAMES or name in RESERVED:
+            raise self.error(token, f"the name {name!r} is taken; define another")
         self.definitions[name] = value
 
     def _number(self, token: Token) -> Expression:
         value = float(str(token).replace("_", ""))
         if math.isinf(value):
-            raise self._error(token, "this number is larger than a double can hold")
+            raise self.error(token, "this number is larger than a double can hold")
         return constant(value)
 
     def _name(self, token: Token) -> Expression:
@@ -327,7 +215,7 @@ class _Builder:
             return self.definitions[name]
         if name not in self.data:
             if name in FUNCTION_NAMES:
-                raise self._error(token, f"{name} is a function; write {name}(…), or `{name}` for a column of that name")
+                raise self.error(token, f"{name} is a function; write {name}(…), or `{name}` for a column of that name")
             if name in RESERVED:
                 return constant(RESERVED[name])
         return self._leaf(token, name)
@@ -337,12 +225,12 @@ class _Builder:
 
     def _leaf(self, token: Token, name: str) -> Expression:
         if not name.isprintable():
-            raise self._error(token, "a name holds printable characters only")
+            raise self.error(token, "a name holds printable characters only")
         if name in self.data:
             return leaf(DATA, name, _shape(self.data.get(name, ())))
         if self.params is not None and name not in self.params:
             known = [*self.data, *self.params]
-            raise self._error(token, f"the name {name!r} is neither data nor a parameter{nearest(name, known)}")
+            raise self.error(token, f"the name {name!r} is neither data nor a parameter{nearest(name, known)}")
         return leaf(PARAMETER, name, _shape(self.params.get(name, ()) if self.params else ()))
 
     def _negative(self, sign: Token, x: Expression) -> Expression:
@@ -371,32 +259,43 @@ class _Builder:
         given = [arg for arg in args if arg is not None]
         if row is None:
             hint = nearest(name, _FUNCTIONS) or "; 'steepest ops' lists the functions"
-            if name in self.data or (given and not hint.startswith("; did")):
+            if name in self.data or name in RESERVED or (given and not hint.startswith("; did")):
                 hint = f"; a product needs its '*': {name}*(…)"
-            raise self._error(token, f"there is no function {name!r}{hint}")
+            raise self.error(token, f"there is no function {name!r}{hint}")
         extra = given[row.arity :]
         if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
             want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"
-            raise self._error(token, f"{name} takes {want}, not {len(given)}")
+            raise self.error(token, f"{name} takes {want}, not {len(given)}")
         if row is OPERATIONS["power"]:
             self._check_exponent(token, given[1])
-        if any(arg.operation is not CONSTANT or arg.value != int(arg.value) for arg in extra):
-            raise self._error(token, f"the lengths given to {name} are whole numbers")
+        if not all(arg.value.is_integer() for arg in extra):  # NaN where it is no number
+            raise self.error(token, f"the lengths given to {name} are whole numbers")
+        if math.prod(arg.value for arg in extra) > self.limits.elements:
+            raise self.error(token, f"{name} makes more than {self.limits.elements:,} elements, the limit for a text")
         return self._apply(token, row, *given[: row.arity], attributes=tuple(int(arg.value) for arg in extra))
 
     def _apply(self, token: Token, row: Operation, *args: Expression, attributes: tuple[Any, ...] = ()) -> Expression:
         try:
             return row(*args, attributes=attributes)
         except ShapeError as error:
-            raise self._error(token, str(error)) from None
+            raise self.error(token, str(error)) from None
 
     def _check_exponent(self, token: Token, exponent: Expression) -> None:
         value = _constant_value(exponent)
         if value is not None and not abs(value) <= self.limits.exponent:
-            raise self._error(token, f"the exponent {value:g} is beyond {self.limits.exponent:g}, the limit for a text")
+            raise self.error(token, f"the exponent {value:g} is beyond {self.limits.exponent:g}, the limit for a text")
 
-    def _error(self, token: Token, message: str) -> FormulaError:
+    def error(self, token: Token, message: str) -> FormulaError:
         return error_at(self.text, int(token.start_pos or 0), message)
+
+
+def _power(x: float, y: float) -> float:
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.nan
 
 
 _FOLDED: dict[str, Callable[..., float]] = {
@@ -404,7 +303,7 @@ _FOLDED: dict[str, Callable[..., float]] = {
     "subtract": lambda x, y: x - y,
     "multiply": lambda x, y: x * y,
     "divide": lambda x, y: x / y if y else math.nan,
-    "power": lambda x, y: math.exp(min(700.0, y * math.log(x))) if x > 0 else math.nan,
+    "power": _power,
     "negate": lambda x: -x,
 }
 

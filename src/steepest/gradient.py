@@ -8,6 +8,7 @@ section 3.3).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import Any
 
 from steepest import operations as op
 from steepest.errors import GradientError, nearest
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaves, substitute, walk, check_names
+from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, check_names, constant, leaves, substitute, walk
 from steepest.simplify import simplify
 from steepest.stability import stabilise
 
@@ -135,14 +136,14 @@ def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         if not isinstance(found, Expression):
             return None
         scale = adjoint.scale
-        if row is op.mean:
-            found, scale = body, _product(scale, 1 / op.count())
+        if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
+            found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
         return _reduced(Adjoint(found, scale, adjoint.positive), node, child)
     partial = row.partials[k](*node.args, node)
-    if isinstance(partial, Expression):
-        partial = simplify(partial, keep=(*node.args, node))
-    else:
+    if not isinstance(partial, Expression):
         partial = constant(partial)
+    elif partial.args:
+        partial = simplify(partial, keep=(*node.args, node))
     if partial.operation is CONSTANT and partial.value == 0:
         return None
     return _reduced(_times(adjoint, partial), node, child)
@@ -219,7 +220,7 @@ def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
     """The layers that feed another layer: all but the last, unless parameters follow that one."""
     inside = set(walk([root]))
     chain = [layer for layer in sorted(layers, key=lambda n: n.serial) if layer in inside]
-    for lower, upper in zip(chain, chain[1:], strict=False):
+    for lower, upper in itertools.pairwise(chain):
         if lower not in walk([upper], stop={lower}.__contains__):
             raise GradientError(
                 "the layer-wise recursion needs layers that follow one another, but "
@@ -333,5 +334,3 @@ def gradient(
     zero = Adjoint(constant(0))
     partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
     return dict(zip(asked, partials, strict=True))
-
-

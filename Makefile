@@ -1,0 +1,33 @@
+.PHONY: setup check format lint types contracts test slow bench
+
+bin = .venv/bin
+
+setup:
+	python3 -m venv .venv
+	$(bin)/pip install -e '.[dev]'
+
+check: lint types contracts test
+
+format:
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+lint:
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+
+types:
+	$(bin)/mypy
+
+contracts:
+	$(bin)/lint-imports
+
+test:
+	$(bin)/pytest
+
+slow:
+	$(bin)/pytest -m slow
+
+bench:
+	$(bin)/pip install -e '.[bench]'
+	for script in start_up growth epoch; do $(bin)/python benchmarks/$$script.py || exit 1; done

@@ -1,0 +1,149 @@
+"""Formula text to parse tree: the limits, the grammar ``formula.lark``, and errors that show the place."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from steepest.errors import FormulaError
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a text may hold before any work is done on it; a caller may raise them."""
+
+    characters: int = 20_000
+    nesting: int = 200
+    exponent: float = 1000
+    elements: int = 100_000  # of what expand and one_hot make
+
+
+LIMITS = Limits()
+
+_EXPECTED = {
+    "NUMBER": "a number",
+    "NAME": "a name",
+    "QUOTED": "a name",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "COMMA": "','",
+    "ROOT": "'√'",
+    "SEMICOLON": "';'",
+    "EQUAL": "'='",
+    "TILDE": "'~'",
+    "$END": "the end",
+    **dict.fromkeys(("PLUS", "MINUS", "TIMES", "OVER", "AT", "POWER", "SUPERSCRIPT", "COMPARISON"), "an operator"),
+}
+
+
+def error_at(text: str, position: int, message: str) -> FormulaError:
+    """A FormulaError that shows the line with a caret under the character."""
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    # A tab would move the caret off its place, and a control character might do anything to a terminal.
+    line = "".join(c if c.isprintable() else " " for c in text[start : end if end >= 0 else len(text)])
+    column = position - start
+    if len(line) > 100:
+        left = max(0, column - 60)
+        line, column = "…" + line[left : left + 98] + "…", column - left + 1
+    place = f"character {position - start + 1}"
+    if start:
+        place += f" of line {text.count(chr(10), 0, start) + 1}"
+    return FormulaError(f"{message} ({place})\n    {line}\n    {' ' * column}^")
+
+
+@functools.lru_cache(maxsize=1)
+def grammar() -> Lark:
+    """The parser of ``formula.lark``, made when first needed."""
+    from lark import Lark
+
+    return Lark.open("formula.lark", rel_to=__file__, parser="lalr", propagate_positions=False)
+
+
+def read(text: str, limits: Limits) -> Any:
+    """The parse tree of a text within the limits."""
+    if not isinstance(text, str):
+        raise FormulaError(f"a formula is a text, not {type(text).__name__}")
+    if len(text) > limits.characters:
+        raise FormulaError(f"the formula has {len(text):,} characters; at most {limits.characters:,} are read")
+    if not text.strip():
+        raise FormulaError("the formula is empty; write an expression such as (x*w - y)^2")
+    from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+    _check_nesting(text, limits.nesting)
+    try:
+        return grammar().parse(text)
+    except UnexpectedCharacters as error:
+        position = int(error.pos_in_stream or 0)
+        raise error_at(text, position, _about_character(text, position)) from None
+    except UnexpectedToken as error:
+        raise _unexpected(text, error) from None
+    except UnexpectedInput as error:  # pragma: no cover - lark knows no third kind
+        raise FormulaError(f"the formula cannot be read: {error}") from None
+
+
+_SIGN = re.compile(r"`[^`\n]*`|\*\*|\S")
+_BINARY = frozenset("+-−*/·⋅×÷@<>=≤≥≠,;~")
+
+
+def _check_nesting(text: str, limit: int) -> None:
+    """Count brackets within brackets and exponents of exponents, before anything is parsed."""
+    powers = [0]
+    before = "("
+    for match in _SIGN.finditer(text):
+        sign = match[0]
+        if sign == "(":
+            powers.append(powers[-1])
+        elif sign == ")" and len(powers) > 1:
+            powers.pop()
+        elif sign in ("^", "**"):
+            powers[-1] += 1
+        elif sign in _BINARY and before not in _BINARY and before not in ("^", "**"):
+            powers[-1] = powers[-2] if len(powers) > 1 else 0
+        before = sign
+        if len(powers) - 1 + powers[-1] > limit:
+            raise error_at(text, match.start(), f"the formula is nested deeper than {limit}")
+
+
+_SINGLE_EQUAL = "a single '=' defines a name and ends with ';'; compare by '=='"
+
+
+def _about_character(text: str, position: int) -> str:
+    c = text[position]
+    if c == "`":
+        return "this backtick has no partner; names stand between two"
+    if c in "\"'":
+        return "a formula holds no quotes; a column with an unusual name goes between backticks"
+    if c == "=":
+        return _SINGLE_EQUAL
+    if c in "[{":
+        return f"expected an expression, found {c!r}; group by round brackets"
+    return f"the character {c!r} has no meaning in a formula"
+
+
+def _unexpected(text: str, error: Any) -> FormulaError:
+    token: Token = error.token
+    names = error.accepts or error.expected
+    expected = list(dict.fromkeys(_EXPECTED[name] for name in sorted(names) if name in _EXPECTED))
+    after_value = "NAME" not in names
+    if after_value:
+        expected = ["an operator", *[e for e in expected if e in ("')'", "','", "';'", "the end")]]
+    else:
+        expected = ["a number, a name or '('"] + (["')'"] if "')'" in expected else [])
+    wanted = " or ".join(expected)
+    at_end = token.type == "$END"
+    position = len(text.rstrip()) if at_end else int(token.start_pos or 0)
+    found = "the end" if at_end else repr(str(token))
+    hint = ""
+    if after_value and token.type in ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT"):
+        hint = "; a product is written with its '*'"
+    if token.type == "COMPARISON" and after_value:
+        hint = "; compare two values at a time"
+    if token.type == "EQUAL" or (at_end and "SEMICOLON" in names):
+        hint = "; " + _SINGLE_EQUAL
+    return error_at(text, position, f"expected {wanted}, found {found}{hint}")

@@ -1,0 +1,211 @@
+"""The stability rewrites against mpmath: the same value, and the right one where the formula as written fails.
+
+mpmath works with 1000 digits and any exponent, so that it neither overflows nor cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from steepest import operations as op
+from steepest.engines import evaluate
+from steepest.engines.reference import compile_expressions
+from steepest.expression import Expression, data, params, walk
+from steepest.gradient import gradient
+from steepest.stability import RULES, stabilise
+
+x = data("x")
+
+
+@pytest.fixture(autouse=True)
+def digits() -> Iterator[None]:
+    with mp.workdps(1000):
+        yield
+
+
+@dataclass(frozen=True)
+class Case:
+    """A formula, what it is, where, as it is written, its value or its derivative goes wrong, and what it becomes."""
+
+    formula: Expression
+    truth: Callable[[Any], Any]
+    extremes: tuple[float, ...]
+    becomes: str
+    value_fails: bool = True
+    positive: bool = False
+
+
+def sigma(z: Any) -> Any:
+    return 1 / (1 + mp.exp(-z))
+
+
+def log_sigma(z: Any) -> Any:
+    return -mp.log(1 + mp.exp(-z))
+
+
+HUGE = (-1000.0, -800.0, 800.0, 1000.0)
+
+CASES: dict[str, list[Case]] = {
+    "log_of_exp": [Case(op.log(op.exp(x)), lambda z: z, HUGE, "x")],
+    "log_of_sigmoid": [
+        Case(op.log(op.sigmoid(x)), log_sigma, (-1000.0, -800.0), "-softplus(-x)"),
+        Case(op.log(op.sigmoid(-x)), lambda z: log_sigma(-z), (1000.0, 800.0), "-softplus(x)"),
+    ],
+    "log_of_complement": [
+        Case(op.log(1 - op.sigmoid(x)), lambda z: log_sigma(-z), (40.0, 800.0, 1000.0), "-softplus(x)"),
+        Case(op.log1p(-op.sigmoid(x)), lambda z: log_sigma(-z), (40.0, 800.0, 1000.0), "-softplus(x)"),
+    ],
+    "log_of_softmax": [],  # a vector: test_log_of_softmax
+    "log_of_one_plus_exp": [
+        Case(op.log(1 + op.exp(x)), lambda z: mp.log(1 + mp.exp(z)), (-60.0, 800.0, 1000.0), "softplus(x)"),
+        Case(op.log(op.exp(x) + 1), lambda z: mp.log(1 + mp.exp(z)), (-60.0, 800.0, 1000.0), "softplus(x)"),
+        Case(op.log1p(op.exp(-x)), lambda z: mp.log(1 + mp.exp(-z)), (-800.0, -1000.0), "softplus(-x)"),
+    ],
+    "log_of_one_plus": [
+        Case(op.log(1 + x), lambda z: mp.log(1 + z), (1e-20, -1e-20, 1e-30), "log1p(x)", positive=True),
+        Case(op.log(x**2 + 1), lambda z: mp.log(1 + z**2), (1e-9, -1e-12), "log1p(x^2)"),
+    ],
+    "exp_minus_one": [Case(op.exp(x) - 1, lambda z: mp.exp(z) - 1, (1e-20, -1e-20, 1e-30), "expm1(x)")],
+    "sigmoid_by_exp": [
+        Case(1 / (1 + op.exp(-x)), sigma, (-800.0, -1000.0), "sigmoid(x)", value_fails=False),
+        Case(1 / (op.exp(x) + 1), lambda z: sigma(-z), (800.0, 1000.0), "sigmoid(-x)", value_fails=False),
+    ],
+    "tanh_by_exp": [
+        Case((op.exp(x) - op.exp(-x)) / (op.exp(x) + op.exp(-x)), mp.tanh, HUGE, "tanh(x)"),
+        Case((op.exp(x) - op.exp(-x)) / (op.exp(-x) + op.exp(x)), mp.tanh, HUGE, "tanh(x)"),
+        Case((op.exp(-x) - op.exp(x)) / (op.exp(-x) + op.exp(x)), lambda z: -mp.tanh(z), HUGE, "tanh(-x)"),
+    ],
+}
+
+ALL = [pytest.param(case, id=str(case.formula)) for cases in CASES.values() for case in cases]
+
+
+def test_every_rule_has_cases_and_a_docstring() -> None:
+    assert [rule.__name__ for rule in RULES] == list(CASES)
+    assert all("→" in (rule.__doc__ or "") for rule in RULES)
+    assert all(cases or name == "log_of_softmax" for name, cases in CASES.items())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rule_itself_is_what_rewrites_its_case(rule: Callable[[Expression], Expression | None]) -> None:
+    for case in CASES[rule.__name__]:
+        assert str(rule(case.formula)) == case.becomes
+        assert str(stabilise([case.formula])[case.formula]) == case.becomes
+
+
+def ordinary(case: Case) -> np.ndarray:
+    drawn = np.random.default_rng(3).normal(0, 2, 50)
+    return np.abs(drawn) if case.positive else drawn
+
+
+def exact(truth: Callable[[Any], Any], points: np.ndarray) -> np.ndarray:
+    return np.array([float(truth(mp.mpf(float(p)))) for p in points])
+
+
+def rounded(truth: np.ndarray, dtype: str) -> np.ndarray:
+    """The truth in the precision at hand, where what is below its range is 0."""
+    with np.errstate(under="ignore"):
+        return truth.astype(dtype).astype(float)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", ALL)
+def test_value_is_right_everywhere(case: Case, dtype: str) -> None:
+    points = np.concatenate([ordinary(case), case.extremes]).astype(dtype)
+    found = evaluate(case.formula, {"x": points}, dtype)
+    assert found.dtype == dtype
+    eps = float(np.finfo(dtype).eps)
+    truth = rounded(exact(case.truth, points), dtype)
+    np.testing.assert_allclose(found.astype(float), truth, rtol=8 * eps, atol=float(np.finfo(dtype).tiny))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", ALL)
+def test_gradient_is_right_everywhere(case: Case, dtype: str) -> None:
+    points = np.concatenate([ordinary(case), case.extremes]).astype(dtype)
+    slope = gradient(op.total(case.formula), ["x"])["x"]
+    found = np.broadcast_to(evaluate(slope, {"x": points}, dtype), points.shape)
+    truth = rounded(exact(lambda z: mp.diff(case.truth, z), points), dtype)
+    assert np.isfinite(found).all()
+    # 1 − tanh² and σ(1 − σ) are exact to the rounding of 1.
+    eps = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(found.astype(float), truth, rtol=8 * eps, atol=4 * eps)
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_as_it_is_written_the_formula_fails_at_the_extremes(case: Case) -> None:
+    """The rewrite is needed: without it the value, or the slope by the rules alone, is wrong there."""
+    points = np.array(case.extremes)
+    (literal,) = compile_expressions([case.formula])({"x": points}, len(points))
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(literal - exact(case.truth, points)) <= 1e-9 * np.abs(exact(case.truth, points)))
+    assert wrong.any() == case.value_fails
+    if not case.value_fails:
+        below = case.formula.args[1]
+        inner = next(node for node in walk([below]) if node.operation is op.exp)
+        (slope,) = compile_expressions([inner / below**2])({"x": points}, len(points))
+        assert np.isnan(slope).any(), "the slope exp/(1 + exp)² is ∞/∞"
+
+
+def test_log_of_softmax() -> None:
+    v = params("v", shape=3)
+    pick = params("pick", shape=3)
+    formula = op.log(op.softmax(v))
+    assert stabilise([formula])[formula] is op.log_softmax(v)
+    slope = gradient(op.dot(pick, formula), ["v"])["v"]
+    for features in ([0.3, -1.2, 2.0], [1000.0, 0.0, -1000.0], [-1000.0, -1000.0, 3.0]):
+        z = [mp.mpf(f) for f in features]
+        whole = sum(mp.exp(each) for each in z)
+        truth = [float(each - mp.log(whole)) for each in z]
+        soft = np.array([float(mp.exp(each) / whole) for each in z])
+        for dtype in ("float64", "float32"):
+            eps = float(np.finfo(dtype).eps)
+            found = evaluate(formula, {"v": features}, dtype)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found.astype(float), truth, rtol=4 * eps, atol=4 * eps)
+            for k in range(3):
+                values = {"v": features, "pick": np.eye(3)[k]}
+                np.testing.assert_allclose(evaluate(slope, values, dtype), np.eye(3)[k] - soft, atol=4 * eps)
+    (literal,) = compile_expressions([formula])({"v": np.array([1000.0, 0.0, -1000.0])}, 1)
+    assert np.isinf(literal).any(), "the rewrite is needed"
+
+
+NEAR_MISSES: list[tuple[Expression, Callable[[Any], Any]]] = [
+    (op.log(2 + op.exp(x)), lambda z: mp.log(2 + mp.exp(z))),
+    (op.log(2 - op.sigmoid(x)), lambda z: mp.log(2 - sigma(z))),
+    (op.log(1 - op.softplus(x) / 9), lambda z: mp.log(1 - mp.log(1 + mp.exp(z)) / 9)),
+    (op.exp(x) - 2, lambda z: mp.exp(z) - 2),
+    (1 - op.exp(x), lambda z: 1 - mp.exp(z)),
+    (2 / (1 + op.exp(-x)), lambda z: 2 * sigma(z)),
+    (1 / (2 + op.exp(x)), lambda z: 1 / (2 + mp.exp(z))),
+    (1 / (1 - op.exp(x)), lambda z: 1 / (1 - mp.exp(z))),
+    (op.log1p(-op.tanh(x)), lambda z: mp.log(1 - mp.tanh(z))),
+    ((op.exp(x) - op.exp(-2 * x)) / (op.exp(x) + op.exp(-2 * x)), lambda z: mp.tanh(z * 3 / 2)),
+    ((op.exp(x) - op.exp(-x)) / (op.exp(x) + op.exp(x)), lambda z: (1 - mp.exp(-2 * z)) / 2),
+    ((op.exp(x) + op.exp(-x)) / (op.exp(x) - op.exp(-x)), lambda z: 1 / mp.tanh(z)),
+    (op.log(op.sigmoid(x) * 2), lambda z: mp.log(2 * sigma(z))),
+    (op.log(op.exp(x) + x**2), lambda z: mp.log(mp.exp(z) + z**2)),
+]
+
+
+@pytest.mark.parametrize(("formula", "truth"), NEAR_MISSES, ids=lambda v: str(v) if isinstance(v, Expression) else "")
+def test_formulas_that_only_resemble_a_pattern_keep_their_value(formula: Expression, truth: Any) -> None:
+    points = np.random.default_rng(5).normal(0, 1, 40)
+    np.testing.assert_allclose(evaluate(formula, {"x": points}), exact(truth, points), rtol=1e-12, atol=1e-14)
+
+
+def test_rewrites_reach_into_costs_and_compose() -> None:
+    y, w = data("y"), params("w")
+    a = 1 / (1 + op.exp(-(x * w)))
+    cost = -op.mean(y * op.log(a) + (1 - y) * op.log(1 - a))
+    assert str(stabilise([cost])[cost]) == "-mean(y*-softplus(-(x*w)) + (1 - y)*-softplus(x*w))"
+    values = {"x": [1000.0, -1000.0, 1000.0], "y": [1.0, 0.0, 0.0], "w": 1.0}
+    assert evaluate(cost, values) == pytest.approx(1000 / 3, rel=1e-15)
+    # ∂C/∂w = 1/n Σ (a − y)·x
+    assert evaluate(gradient(cost)["w"], values) == pytest.approx(1000 / 3, rel=1e-15)
