@@ -1,4 +1,4 @@
-.PHONY: setup check format lint types contracts test slow bench
+.PHONY: setup check format lint types contracts test slow docs bench
 
 bin = .venv/bin
 
@@ -27,6 +27,9 @@ test:
 
 slow:
 	$(bin)/pytest -m slow
+
+docs:
+	$(bin)/python docs/generate.py
 
 bench:
 	$(bin)/pip install -e '.[bench]'

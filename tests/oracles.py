@@ -72,6 +72,8 @@ def points(name: str, domain: tuple[tuple[float, float], ...], n: int = 60) -> t
         found.append(size * rng.choice([-1, 1], n) if low == -np.inf else low + size)
     if name == "power":  # keeps results within float32's range
         found[1] = np.clip(found[1], -5, 5)
+    if name in ("log1p", "expm1", "sin", "tanh"):  # where small x is what they are for
+        found[0][::7] = rng.choice([-1, 1], len(found[0][::7])) * 10 ** rng.uniform(-25, -3, len(found[0][::7]))
     if name == "where":  # the condition fails as often as it holds
         found[0][::2] = 0
     return tuple(found)

@@ -9,8 +9,8 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
-from oracles import ELEMENTWISE
 
+from oracles import ELEMENTWISE
 from steepest import operations as op
 from steepest.engines import evaluate
 from steepest.expression import CONSTANT, Expression, constant, data, params, walk
@@ -24,7 +24,7 @@ zero, one, two = constant(0), constant(1), constant(2)
 CASES: dict[str, list[tuple[Expression, Expression]]] = {
     "arithmetic on numbers": [
         (two + 3, constant(5)), (two - 3, constant(-1)), (two * 3, constant(6)), (constant(6) / 3, constant(2)),
-        (constant(-2) ** 3, constant(-8)), (constant(0.5) ** 2, constant(0.25)) if False else (two**10, constant(1024)),
+        (constant(-2) ** 3, constant(-8)), (two**10, constant(1024)),
         (constant(7.5) / 2.5, constant(3)), (op.negate(two), constant(-2)),
         (two < 3, one), (two <= 2, one), (two > 3, zero), (two >= 3, zero),
         (op.equal(two, 2), one), (op.not_equal(two, 2), zero),
@@ -36,8 +36,8 @@ CASES: dict[str, list[tuple[Expression, Expression]]] = {
     "known choice": [
         (op.where(1, x, y), x), (op.where(0, x, y), y), (op.where(-3, x, y), x), (op.where(0, V, M @ V @ M), M @ V @ M),
     ],
-    "double negation": [(-(-x), x), (-(-(-x)), -x)],
-    "sign of a term": [(x + -y, x - y), (x - -y, x + y), (-x + y, y - x), (x + -2, x - 2), (x - constant(-2), x + 2)],
+    "double negation": [(op.negate(-x), x), (op.negate(op.negate(-x)), -x)],
+    "sign of a term": [(x + -y, x - y), (x - (-y), x + y), (-x + y, y - x), (x + -2, x - 2), (x - constant(-2), x + 2)],
     "sign of a product": [(-x * y, -(x * y)), (x * -y, -(x * y)), (-x / y, -(x / y)), (x / -y, -(x / y))],
     "number in front": [
         (x * 2, 2 * x), (x * (2 * y), 2 * (x * y)), (3 * (2 * x), 6 * x), (-(2 * x), -2 * x), (V * 2, 2 * V),
@@ -47,8 +47,8 @@ CASES: dict[str, list[tuple[Expression, Expression]]] = {
 }  # fmt: skip
 
 UNTOUCHED = [
-    constant(1) / 3, two**0.5, two**-1, op.sqrt(constant(4)), constant(10) ** 17, x + y, x - y, x * y, x / y, 2 * x, x**2,
-    -x, -(x + y), 1 / x, 0 * V, V**0, 0 + op.sum_(V), x - 2, -2 * x, op.where(x, y, z), 0 - V * 0, two / 0, zero / 0,
+    constant(1) / 3, two**0.5, two**-1, op.sqrt(constant(4)), constant(10) ** 17, x + y, x - y, x * y, x / y, 2 * x,
+    x**2, -x, -(x + y), 1 / x, 0 * V, V**0, op.sum_(V), x - 2, -2 * x, op.where(x, y, z), two / 0, zero / 0,
     op.where(1, x, V), constant(1e3) ** 2,
 ]  # fmt: skip
 EVERY = [pytest.param(rule, id=rule.name) for rule in PRESENTATION]
@@ -102,8 +102,6 @@ def test_a_rule_keeps_the_value(rule: Rule) -> None:
 
 def test_formulas_that_are_as_short_as_they_get_are_left_alone() -> None:
     for formula in UNTOUCHED:
-        if formula in (0 + op.sum_(V), 0 - V * 0):
-            continue
         assert simplify(formula) is formula, f"{formula} → {simplify(formula)}"
 
 

@@ -6,6 +6,7 @@ found something (a wrong gradient, a descent that diverged), 2 bad usage or inpu
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -34,6 +35,9 @@ steepest derive "mean((x*w - y)^2)" --wrt w
 
 def run() -> None:
     """The entry point: runs a command and turns errors into sentences and exit statuses."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show σ shows \u03c3
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main.main(standalone_mode=False)
         sys.stdout.flush()
@@ -44,7 +48,8 @@ def run() -> None:
         error.show()
         sys.exit(BAD_INPUT)
     except SteepestError as error:
-        click.echo(f"steepest: {error}", err=True)
+        # The library speaks of its arguments; here they are options.
+        click.echo(f"steepest: {error}".replace('na="drop"', "--na drop"), err=True)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:
         # The reader of a pipe has left; nothing more can be said to it.
@@ -106,8 +111,10 @@ def fit(
     TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
     twice, which brings its formula. Names of the formula that are columns are data, all others parameters.
     """
-    from steepest.descent import initial
+    from steepest.descent import check_settings, initial
+    from steepest.engines import choose
     from steepest.models import Model
+    from steepest.storage import refuse_place
     from steepest.table import BUILT_IN, open_table
 
     if formula is None:
@@ -116,23 +123,27 @@ def fit(
         formula = BUILT_IN[table].formula
         if not start and seed is None:
             start = dict(BUILT_IN[table].start)
+    if save:
+        refuse_place(save)
     model = Model(formula, cost)
     opened = model.use(open_table(table))
+    choose(settings["engine"], settings["dtype"])
+    check_settings(model.cost, **{k: v for k, v in settings.items() if k in ("rate", "epochs", "step", "tolerance")})
     model.refuse_flat()
-    begin = initial(model.cost, start, seed or 0)
+    begin = initial(model.cost, start, seed or 0, "--start")
     columns = opened.select(model.data, na=na)
-    report = model.check(columns.arrays, at=begin)
-    if not as_json:
-        announce(model, opened.source, columns, report)
-    if columns.dropped:
-        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
+    model.refuse_targets(columns.arrays)
     for note in model.notes:
         click.echo(f"note: {note}", err=True)
+    if columns.dropped:
+        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
+    method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
+    report = model.check(columns.arrays, at=begin, method=method)
+    if not as_json:
+        announce(model, opened.source, columns, report)
     model.fit(columns.arrays, start=begin, progress=False if as_json else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it
-    if save and not run.diverged:
-        model.save(save)
     if as_json:
         document = {
             "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
@@ -141,11 +152,14 @@ def fit(
         }  # fmt: skip
         print_json(document)
     else:
-        show_fit(model, columns.arrays, save)
+        show_fit(model, columns.arrays)
+    if save and not run.diverged:
+        model.save(save)
+        click.echo(f"saved to {save}", err=True)
     for sentence in run.warnings:
         click.echo(f"warning: {sentence}", err=True)
     if run.diverged:
-        click.echo(f"steepest: {run.message}", err=True)
+        click.echo(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}", err=True)
         return FOUND
     return 0
 
@@ -310,8 +324,10 @@ def check(
 
     opened = open_table(table)
     expression = _read_cost(formula, cost, [name for name in names_in(formula) if name in opened.names])
+    if not expression.parameters:
+        raise click.UsageError(f"every name of the formula is a column of {opened.source}; there is nothing to check")
     columns = opened.select(expression.data, na=na)
-    point = initial(expression, at, seed or 0)
+    point = initial(expression, at, seed or 0, "--at")
     report = check_gradient(expression, {**columns.arrays, **point}, method=gradient)
     if as_json:
         print_json({"ok": report.ok, "check": check_json(report), "at": point})
@@ -368,13 +384,10 @@ def ops(name: str | None, as_json: bool) -> int:
     from steepest.render.console import table
 
     if name:
-        table(
-            [[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows[0].items()],
-            wrap=True,
-        )
+        table([[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows[0].items()])
     else:
         table(
             [[row["written"], row["meaning"], "; ".join(row["derivatives"])] for row in rows],
-            ["written", "meaning", "derivatives"], wrap=True,
+            ["written", "meaning", "derivatives"],
         )  # fmt: skip
     return 0

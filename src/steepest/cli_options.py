@@ -54,13 +54,16 @@ class Assignments(click.ParamType[dict[str, float]]):
             return value
         found: dict[str, float] = {}
         for part in str(value).split(","):
-            name, sign, number = part.partition("=")
+            name, _, number = part.rpartition("=")
+            name = _bare(name)
+            if name in found:
+                self.fail(f"{name!r} has two values; give it one", param, ctx)
             try:
-                found[name.strip()] = float(number)
+                found[name] = float(number)
             except ValueError:
-                sign = ""
-            if not sign or not name.strip() or not math.isfinite(found.get(name.strip(), math.nan)):
-                self.fail(f"{part!r} is not of the form name=number", param, ctx)
+                name = ""
+            if not name or not math.isfinite(found[name]):
+                self.fail(f"{part!r} is not of the form name=number, with a finite number", param, ctx)
         return found
 
 
@@ -69,12 +72,29 @@ ASSIGNMENTS = Assignments()
 
 def joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
     """Several such options as one dict."""
-    return {name: number for value in values for name, number in value.items()}
+    found: dict[str, float] = {}
+    for value in values:
+        for name, number in value.items():
+            if name in found:
+                raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
+            found[name] = number
+    return found
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     """``w1,w2`` as a list."""
-    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+    if value is None:
+        return None
+    found = [_bare(name) for name in value.split(",") if _bare(name)]
+    if not found and param.required:
+        raise click.BadParameter("it is empty; give at least one name", ctx, param)
+    return found
+
+
+def _bare(name: str) -> str:
+    """A name without the blanks and backticks around it."""
+    name = name.strip()
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -55,6 +55,7 @@ def _number(value: float) -> str:
 
 
 def announce(model: Model, source: str, columns: Columns, report: Report) -> None:
+    """What is going to be fitted, and the verdict on its gradient."""
     from steepest.render.console import say, table
 
     table(
@@ -69,14 +70,16 @@ def announce(model: Model, source: str, columns: Columns, report: Report) -> Non
     say()
 
 
-def show_fit(model: Model, arrays: dict[str, Any], save: str | None) -> None:
+def show_fit(model: Model, arrays: dict[str, Any]) -> None:
+    """The result of a fit: the parameters, and how the predictions compare with the table."""
     import numpy as np
 
     from steepest.render.console import say, table
 
     run = model.run
     assert run is not None  # a model is shown after its fit
-    say(f"{run.epochs} epochs in {run.seconds:.2g} s (engine {run.engine}); {run.message}:")
+    how = "it diverged; the last finite parameters" if run.diverged else run.message
+    say(f"{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
     rows = []
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
@@ -91,8 +94,6 @@ def show_fit(model: Model, arrays: dict[str, Any], save: str | None) -> None:
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and predicted.shape == arrays[model.target.name].shape:
         say(_summary(predicted, arrays[model.target.name]))
-    if save:
-        say(f"saved to {save}")
 
 
 def _summary(predicted: Any, target: Any) -> str:

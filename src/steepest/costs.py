@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steepest import operations as op
 from steepest.errors import ModelError, nearest
@@ -70,6 +74,32 @@ def cross_entropy(prediction: Expression, target: Expression) -> Expression:
         return op.mean(-op.sum_(chosen * op.log(prediction)))
     error = -(target * op.log(prediction) + (1 - target) * op.log(1 - prediction))
     return op.mean(op.sum_(error) if error.shape else error)
+
+
+def check_targets(prediction: Expression, target: NDArray[Any], name: str) -> None:
+    """Raise unless the targets are what :func:`cross_entropy` takes with this prediction.
+
+    Args:
+        prediction: the prediction.
+        target: ``(n,)`` or ``(n, k)``.
+        name: what the target is called.
+
+    Raises:
+        ModelError: a class number or probability is out of its range; the sentence names the row.
+    """
+    classes = prediction.shape[0] if prediction.operation is op.softmax and target.ndim == 1 else 0
+    if classes:
+        wrong = (target != np.floor(target)) | (target < 0) | (target >= classes)
+        wanted = f"class numbers 0 to {classes - 1}"
+    else:
+        wrong = (target < 0) | (target > 1)
+        wanted = "targets between 0 and 1"
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise ModelError(
+            f"the target {name} is {target[place]:g} in data row {place[0] + 1}, but cross_entropy takes {wanted}; "
+            "change the column or the cost"
+        )
 
 
 COSTS: dict[str, Cost] = {"mse": mse, "cross_entropy": cross_entropy, "mae": mae, "huber": huber}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from steepest.loop import Loop, Stops
 from steepest.optimisers import Optimiser, gradient_descent
 from steepest.render.progress import Progress, bar
 from steepest.table import open_table
-from steepest.training import Params, Task, by_differences, by_gradient
+from steepest.training import Params, Task, by_differences, by_gradient, is_quadratic
 from steepest.values import bind, fit_shape, number_array
 
 GRADIENTS = ("backprop", "finite-difference", "layerwise")
@@ -84,12 +85,11 @@ def descend(
     Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
     """
     stops = Stops(epochs, tolerance, gradient_tolerance, max_seconds)
-    _check_settings(stops, rate, gradient, step, scheme, restarts)
+    check_settings(
+        cost, rate, epochs, gradient=gradient, step=step, scheme=scheme, tolerance=tolerance,
+        gradient_tolerance=gradient_tolerance, max_seconds=max_seconds, restarts=restarts, optimiser=optimiser,
+    )  # fmt: skip
     name, compiler = choose(engine, dtype)
-    if cost.per_sample or cost.shape:
-        raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
-    if not cost.parameters:
-        raise DescentError("the cost has no parameters to move; in a formula, every name that is no column is one")
     columns: Params = dict(open_table(table).select(cost.data, na=na).arrays) if cost.data else {}
     method = optimiser or gradient_descent()
 
@@ -107,7 +107,8 @@ def descend(
             rate,
             maximise,
             exact=gradient == "backprop",
-            over_data=bool(cost.data),
+            may_trap=bool(cost.data) and not is_quadratic(cost),
+            dtype=dtype,
         )
         with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
             return replace(loop.run(bound.params, progress if callable(progress) else shown), engine=name)
@@ -116,25 +117,41 @@ def descend(
         return one(initial(cost, start, seed))
     if start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    runs = [one(initial(cost, None, seed + k)) for k in range(restarts)]
+    runs: list[Descent] = []
+    for k in range(restarts):
+        runs.append(one(initial(cost, None, seed + k)))
+        if runs[-1].reason == "interrupted":
+            break
     best = min(runs, key=lambda run: (run.diverged, -run.cost if maximise else run.cost))
     best.restarts = [run.cost for run in runs]
+    if runs[-1].reason == "interrupted":
+        best.reason = "interrupted"
+        best.message = f"it was interrupted in start {len(runs)} of {restarts}; these are the best parameters so far"
     return best
 
 
-def _check_settings(stops: Stops, rate: float, gradient: str, step: float, scheme: str, restarts: int | None) -> None:
-    positive = {
-        "rate": rate,
-        "step": step,
-        "tolerance": stops.tolerance,
-        "gradient_tolerance": stops.gradient_tolerance,
-        "max_seconds": stops.seconds,
-    }
+def check_settings(
+    cost: Expression, rate: float = 0.1, epochs: int = 1000, *, gradient: str = "backprop", step: float = 1e-3,
+    scheme: str = "forward", tolerance: float | None = None, gradient_tolerance: float | None = None,
+    max_seconds: float | None = None, restarts: int | None = None, optimiser: Optimiser | None = None,
+) -> None:  # fmt: skip
+    """Raise unless a descent of this cost could start with these settings, named as for :func:`descend`.
+
+    Raises:
+        DescentError: a setting makes no sense, or the cost is not one number with parameters.
+    """
+    positive: dict[str, Any] = {
+        "rate": rate, "step": step, "tolerance": tolerance, "gradient_tolerance": gradient_tolerance,
+        "max_seconds": max_seconds,
+    }  # fmt: skip
     for label, number in positive.items():
-        if number is not None and not (isinstance(number, int | float) and math.isfinite(number) and number > 0):
+        given = number is not None or label in ("rate", "step")
+        if given and not (_is_number(number, numbers.Real) and math.isfinite(number) and number > 0):
             raise DescentError(f"{label} is a positive number, not {number!r}")
-    for label, whole, least in (("epochs", stops.epochs, 0), ("restarts", restarts, 1)):
-        if whole is not None and (not isinstance(whole, int) or isinstance(whole, bool) or whole < least):
+    whole: Any
+    for label, whole, least in (("epochs", epochs, 0), ("restarts", restarts, 1)):
+        given = whole is not None or label == "epochs"
+        if given and not (_is_number(whole, numbers.Integral) and whole >= least):
             raise DescentError(f"{label} is a whole number from {least}, not {whole!r}")
     if gradient not in GRADIENTS:
         raise DescentError(
@@ -142,18 +159,36 @@ def _check_settings(stops: Stops, rate: float, gradient: str, step: float, schem
         )
     if scheme not in ("forward", "central"):
         raise DescentError(f"a descent by differences is 'forward' or 'central', not {scheme!r}")
+    if optimiser is not None and not isinstance(optimiser, Optimiser):
+        raise DescentError(f"optimiser is an Optimiser, as optimisers.gradient_descent() gives, not {optimiser!r}")
+    if cost.per_sample or cost.shape:
+        raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
+    if not cost.parameters:
+        raise DescentError("the cost has no parameters to move; in a formula, every name that is no column is one")
 
 
-def initial(cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0) -> Params:
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def initial(
+    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start"
+) -> Params:
     """The parameters to start from: those given, the others drawn from a normal distribution of the seed.
 
-    Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d.
+    Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d. ``what`` is how a
+    message calls the parameters given.
     """
+    if not _is_number(seed, numbers.Integral) or seed < 0:
+        raise DescentError(f"seed is a whole number from 0, not {seed!r}")
     given = dict(start or {})
     shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
     for name in given:
         if name not in shapes:
-            raise DescentError(f"start has {name!r}, which is not a parameter of the cost{nearest(name, shapes)}")
+            raise DescentError(
+                f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, shapes)}; "
+                f"its parameters are {', '.join(shapes) or 'none'}"
+            )
     rng = np.random.default_rng(seed)
     params: Params = {}
     for name, shape in shapes.items():
@@ -161,5 +196,5 @@ def initial(cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed
         drawn = rng.normal(0, 0.5 if len(shape) < 2 else shape[0] ** -0.5, shape)
         params[name] = fit_shape(name, number_array(name, given.get(name, drawn), "float64"), shape)
         if not np.all(np.isfinite(params[name])):
-            raise DescentError(f"start has a value of {name!r} that is not finite; give finite numbers")
+            raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
     return params

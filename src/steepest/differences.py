@@ -176,14 +176,17 @@ def noise(cost: Function, scale: float, eps: float) -> float:
     values = np.array([cost(k * change) for k in range(-4, 5)])
     if not np.all(np.isfinite(values)):
         return np.nan
+    size = float(np.max(np.abs(values)))
+    if size == 0:
+        return 0.0
     estimates = []
-    differences, factor = values, 1.0
+    differences, factor = values / size, 1.0  # of size 1, so that no square overflows
     for order in range(1, len(values)):
         differences = np.diff(differences)
         factor *= order / (2 * (2 * order - 1))
         if order >= 3:
             estimates.append(np.sqrt(factor * np.mean(differences**2)))
-    return float(max(np.median(estimates), eps * np.max(np.abs(values))))
+    return float(max(np.median(estimates), eps)) * size
 
 
 def automatic_difference(
@@ -205,24 +208,32 @@ def automatic_difference(
     best = Difference(np.nan, np.inf, np.nan)
     power = 2 if scheme == "central" else 1
     previous: list[tuple[float, float]] = []
-    step, halvings = (scale * 0.25, 26) if eps < 1e-10 else (scale * 0.5, 10)
+    step, halvings = (scale * 0.25, 44) if eps < 1e-10 else (scale * 0.5, 20)
     for _ in range(halvings):
         up = function.exact_change(name, index, step) if scheme != "backward" else 0.0
         down = -function.exact_change(name, index, -step) if scheme != "forward" else 0.0
-        rise = cost(step if scheme != "backward" else 0.0) - cost(-step if scheme != "forward" else 0.0)
-        row = [(rise / (up + down), 2 * round_off / (up + down))]
+        above, below = cost(step if scheme != "backward" else 0.0), cost(-step if scheme != "forward" else 0.0)
+        fuzz = max(round_off, eps * max(abs(above), abs(below)))
+        row = [((above - below) / (up + down), 2 * fuzz / (up + down))]
+        candidate = Difference(np.nan, np.inf, step)
         for order, (older, older_noise) in enumerate(previous[:6], start=1):
             factor = 2.0 ** (power * order)
             newer, newer_noise = row[-1]
             extrapolated = newer + (newer - older) / (factor - 1)
             spread = (factor * newer_noise + older_noise) / (factor - 1)
             truncation = max(abs(extrapolated - newer), abs(extrapolated - older))
-            if truncation + spread < best.error:
-                best = Difference(extrapolated, truncation + spread, step)
+            if truncation + spread < candidate.error:
+                candidate = Difference(extrapolated, truncation + spread, step)
             row.append((extrapolated, spread))
+        # Beyond a kink large steps agree with one another; what small ones say against them, beyond doubt, counts.
+        contradicts = abs(candidate.value - best.value) > 10 * (candidate.error + best.error)
+        if candidate.error < best.error or contradicts:
+            best = candidate
+        if row[0][1] > max(1e4 * best.error, 1e-6 * abs(best.value)):
+            break  # round-off has taken over: smaller steps can neither better nor contradict this
         previous = row
         step /= 2
-    return best
+    return best._replace(error=best.error + 2 * eps * abs(best.value))
 
 
 @dataclass(frozen=True)

@@ -252,10 +252,7 @@ class Expression:
         # Flat, in topological order: a nested pickle would recurse on deep graphs.
         order = walk([self])
         place = {node: k for k, node in enumerate(order)}
-        rows = [
-            (n.operation.name, tuple(place[a] for a in n.args), n.attributes, n.shape, n.per_sample)
-            for n in order
-        ]
+        rows = [(n.operation.name, tuple(place[a] for a in n.args), n.attributes, n.shape, n.per_sample) for n in order]
         return _unflatten, (rows,)
 
 

@@ -15,7 +15,9 @@ from steepest.render.progress import Progress
 from steepest.training import Advance, Params
 
 _ROWS_KEPT = 1000  # of history and path; twice as many are held before every second one goes
-_HOPELESS = 1e10  # a cost that has grown by this factor will not come back
+_HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
+_RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 _BREATH = 0.05  # seconds between two looks at the clock's consequences
 
 
@@ -101,24 +103,25 @@ def _plain(params: Params) -> Params:
     return {name: float(array) if np.ndim(array) == 0 else array for name, array in params.items()}
 
 
+def _all_finite(params: Params) -> bool:
+    return all(np.isfinite(array).all() for array in params.values())
+
+
 class Loop:
     """One run of a descent: the state that its stopping rules and its report need."""
 
     def __init__(
         self, advance: Advance, cost_at: Callable[[Params], float], stops: Stops, rate: float, maximise: bool,
-        exact: bool = True, over_data: bool = True,
+        exact: bool = True, may_trap: bool = True, dtype: str = "float64",
     ) -> None:  # fmt: skip
-        self.advance, self.cost_at, self.stops, self.rate, self.maximise = (
-            advance,
-            cost_at,
-            stops,
-            rate,
-            maximise,
-        )
-        self.exact, self.over_data = exact, over_data
+        self.advance, self.cost_at, self.stops, self.rate, self.maximise = advance, cost_at, stops, rate, maximise
+        self.exact, self.may_trap = exact, may_trap
+        self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
         self.shown = 0.0
         self.costs, self.places = _Track(), _Track()
-        self.rose: list[int] = []
+        self.first = 0.0
+        self.seen = -1
+        self.first_rise = 0
         self.rises = 0
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
@@ -129,12 +132,13 @@ class Loop:
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
+        self.first = first
         start, last, last_params = params, first, params
         try:
             while epoch < self.stops.epochs:
                 value, norm, after = self.advance(params)
                 self._look(epoch, value, last)
-                stopped = self._stop(epoch, value, last, norm, first, begin)
+                stopped = self._stop(epoch, value, last, norm, begin)
                 if stopped:
                     reason = stopped
                     break
@@ -146,41 +150,46 @@ class Loop:
                 if progress is not None and (epoch == 1 or time.perf_counter() - self.shown > _BREATH):
                     self.shown = time.perf_counter()
                     progress(epoch, self.stops.epochs, value)
-                if not all(np.isfinite(value).all() for value in params.values()):
+                if not _all_finite(params):
                     reason = "diverged"
                     break
         except KeyboardInterrupt:
             reason = "interrupted"
         value = self.cost_at(params)
         gone = epoch
-        if not self._is_sound(params, value, first):
+        finite = math.isfinite(value) and _all_finite(params)
+        if not finite or self._is_hopeless(value):
             reason = "diverged"
-            if not math.isfinite(value) or not all(np.isfinite(v).all() for v in params.values()):
+            if not finite:
                 params, value, epoch = last_params, last, max(epoch - 1, 0)
+        self._look(epoch, value, last)
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         seconds = time.perf_counter() - begin
         history = self.costs.end(epoch, value)
         path = [(k, _plain(row)) for k, row in self.places.end(epoch, params)]
         return Descent(
-            _plain(params), value, reason, self._message(reason, gone), epoch, seconds, "", history, path,
-            _plain(start), self._warnings(reason, history, first),
+            _plain(params), value, reason, self._message(reason, gone, value), epoch, seconds, "", history, path,
+            _plain(start), self._warnings(reason, history),
         )  # fmt: skip
 
-    def _is_sound(self, params: Params, value: float, first: float) -> bool:
-        finite = math.isfinite(value) and all(np.isfinite(array).all() for array in params.values())
-        return finite and (self.maximise or value <= _HOPELESS * max(abs(first), 1e-300))
+    def _is_hopeless(self, value: float) -> bool:
+        # From 1 at least, because a descent may well begin at a minimum, where the cost is 0.
+        return not self.maximise and value > _HOPELESS * max(abs(self.first), 1.0)
 
     def _look(self, epoch: int, value: float, last: float) -> None:
+        """Count the cost's rises, each epoch once."""
+        if epoch <= self.seen:
+            return
+        self.seen = epoch
         worse = last - value if self.maximise else value - last
-        if worse > 1e-9 * abs(last):
+        if worse > self.relative * abs(last) + 4 * self.epsilon * min(abs(self.first), 1.0):
             self.rises += 1
-            if not self.rose:
-                self.rose.append(epoch)
+            self.first_rise = self.first_rise or epoch
 
-    def _stop(self, epoch: int, value: float, last: float, norm: float, first: float, begin: float) -> str:
+    def _stop(self, epoch: int, value: float, last: float, norm: float, begin: float) -> str:
         stops = self.stops
-        if not math.isfinite(value) or (not self.maximise and value > _HOPELESS * max(abs(first), 1e-300)):
+        if not math.isfinite(value) or self._is_hopeless(value):
             return "diverged"
         if stops.gradient_tolerance is not None and norm <= stops.gradient_tolerance:
             return "gradient"
@@ -190,12 +199,15 @@ class Loop:
             return "time"
         return ""
 
-    def _message(self, reason: str, epoch: int) -> str:
+    def _message(self, reason: str, epoch: int, value: float) -> str:
         if reason == "diverged":
-            verb = "climb" if self.maximise else "descent"
+            verb, bound = ("climb", "maximum") if self.maximise else ("descent", "minimum")
+            gained = value - self.first if self.maximise else self.first - value
+            endless = gained > _HOPELESS * max(abs(self.first), 1.0)
+            cause = f"the formula seems to have no {bound}" if endless else f"the rate {self.rate:g} is too large here"
+            remedy = "bound it, or stop after fewer epochs" if endless else f"try {self.rate / 10:g}"
             return (
-                f"the {verb} diverged at epoch {epoch}: the rate {self.rate:g} is too large here; "
-                f"try {self.rate / 10:g}. The parameters are the last finite ones"
+                f"the {verb} diverged at epoch {epoch}: {cause}; {remedy}. The parameters kept are the last finite ones"
             )
         return {
             "epochs": "it stopped after the epochs it was given",
@@ -205,12 +217,12 @@ class Loop:
             "interrupted": "it was interrupted; these are the parameters so far",
         }[reason]
 
-    def _warnings(self, reason: str, history: Sequence[tuple[int, float]], first: float) -> list[str]:
-        found = []
+    def _warnings(self, reason: str, history: Sequence[tuple[int, float]]) -> list[str]:
+        found, first = [], self.first
         if self.rises and self.exact and reason != "diverged":
             verb, opposite = ("fell", "ascent") if self.maximise else ("rose", "descent")
             found.append(
-                f"the cost {verb} in {self.rises} of the epochs, first at epoch {self.rose[0]}, although the gradient "
+                f"the cost {verb} in {self.rises} of the epochs, first at epoch {self.first_rise}, though the gradient "
                 f"is exact: {opposite} by the gradient is sure to first order only, and the rate {self.rate:g} is too "
                 f"large for that; try {self.rate / 4:g}"
             )
@@ -218,7 +230,7 @@ class Loop:
         before = next((cost for epoch, cost in history if epoch >= 0.9 * last_epoch), last)
         flat = abs(before - last) <= 1e-3 * abs(last)
         if (
-            self.over_data and not self.maximise and last_epoch >= 100 and flat and last > 0.25 * first
+            self.may_trap and not self.maximise and last_epoch >= 100 and flat and last > 0.25 * first
             and reason in ("epochs", "gradient", "tolerance")
         ):  # fmt: skip
             found.append(

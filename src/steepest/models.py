@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest import storage
 from steepest.checking import Report
 from steepest.checking import check as check_gradient
-from steepest.costs import Cost, cost_named
+from steepest.costs import Cost, check_targets, cost_named, cross_entropy
 from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend, initial
@@ -21,6 +21,7 @@ from steepest.errors import FormulaError, ModelError, SteepestError, StorageErro
 from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
 from steepest.formula import Formula, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
+from steepest.notation import quoted
 from steepest.table import Table, open_table
 from steepest.values import fit_shape, number_array
 
@@ -68,7 +69,7 @@ class Model:
         if data is not None:
             self._bind(data)
 
-    def _bind(self, data: Sequence[str] | Mapping[str, Any]) -> None:
+    def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = ()) -> None:
         columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
         shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
         parsed = parse_formula(self._text, columns, shapes)
@@ -77,7 +78,7 @@ class Model:
         if parsed.target.parameters:
             raise ModelError(
                 f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column"
-                f"{nearest(parsed.target.parameters[0], columns)}; the target is data"
+                f"{nearest(parsed.target.parameters[0], known)}; left of '~' stand columns only"
             )
         self._parsed = parsed
 
@@ -142,6 +143,7 @@ class Model:
         opened = self.use(table)
         self.refuse_flat()
         columns = opened.select(self.data, na=na)
+        self.refuse_targets(columns.arrays)
         if columns.dropped:
             self.notes.append(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out")
         self.run = descend(self.cost, columns.arrays, start, **settings)
@@ -149,25 +151,30 @@ class Model:
         return self
 
     def use(self, table: Any) -> Table:
-        """Take the names that are columns of this table as data; the table, opened."""
+        """Open a table; if it is not known yet which names are data, those are that are columns here."""
         opened = open_table(table)
-        present = [name for name in self.names if name in opened.names]
-        shapes = {name: _feature_shape(opened, name) for name in present}
-        if self._parsed is not None:
-            shapes.update({name: self._declared(name) for name in self.data if name in shapes})
-            missing = [name for name in self.data if name not in opened.names]
-            if missing:
-                opened.select(missing)  # its error names the column, the nearest one and those there are
-        self._bind(shapes)
+        if self._parsed is None:
+            present = [name for name in self.names if name in opened.names]
+            self._bind({name: _feature_shape(opened, name) for name in present}, opened.names)
+        missing = [name for name in self.data if name not in opened.names]
+        if missing:
+            opened.select(missing)  # its error names the column, the nearest one and those there are
+        others = [name for name in opened.names if name not in self.data]
         self.notes = [
-            f"{name!r} is no column, so it is a parameter{nearest(name, opened.names)}"
+            f"{name!r} is no column, so it is a parameter{nearest(name, others)}"
             for name in self.prediction.parameters
-            if len(name) > 3 and nearest(name, [n for n in opened.names if n not in present])
+            if len(name) > 3 and name not in others and nearest(name, others)
         ]
         return opened
 
-    def _declared(self, name: str) -> Shape:
-        return next(leaf.shape for leaf in leaves([self.cost]) if leaf.name == name)
+    def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise if the cost does not take such targets.
+
+        Raises:
+            ModelError: a target of a cross-entropy is no probability or class number.
+        """
+        if self._cost_function is cross_entropy:
+            check_targets(self.prediction, np.asarray(evaluate(self.target, arrays)), str(self.target))
 
     def refuse_flat(self) -> None:
         """Raise if the cost has no slope anywhere, so that no descent can move.
@@ -201,9 +208,13 @@ class Model:
             ModelError: the model is not fitted.
             TableError: the table lacks a column.
         """
-        if self._parsed is None:
-            self.use(table)
         given = dict(self.params if params is None else params)
+        if self._parsed is None:
+            opened = open_table(table)
+            present = {name: _feature_shape(opened, name) for name in self.names if name in opened.names}
+            absent = [name for name in names_in(self._text.partition("~")[0]) if name not in present]
+            once = Model(self._text, self._cost_function, {**present, **dict.fromkeys(absent, ())}, self._shapes)
+            return once.predict(opened, given, na)
         missing = [name for name in self.prediction.parameters if name not in given]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
@@ -224,10 +235,9 @@ class Model:
             method: ``"backprop"`` or ``"layerwise"``.
             seed: of the parameters that are drawn.
         """
-        opened = self.use(table)
-        columns = opened.select(self.data)
+        columns = self.use(table).select(self.data)
         arrays = {name: array[:_MOST_CHECKED] for name, array in columns.arrays.items()}
-        point = initial(self.cost, {**self.params, **(at or {})}, seed)
+        point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
         return check_gradient(self.cost, {**arrays, **point}, method=method)
 
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
@@ -309,8 +319,10 @@ def linear() -> Model:
 def _weighted_sum(inputs: Sequence[str]) -> str:
     if not inputs:
         raise ModelError("a neuron needs at least one input")
-    from steepest.notation import quoted
-
+    taken = {"b", *(f"w{k}" for k in range(1, len(inputs) + 1))}
+    for name in inputs:
+        if name in taken:
+            raise ModelError(f"the input {name!r} has the name of a parameter; rename the column")
     return " + ".join([*(f"{quoted(name)}*w{k}" for k, name in enumerate(inputs, start=1)), "b"])
 
 
@@ -322,7 +334,7 @@ def neuron(
     >>> neuron().formula
     'z ~ sigmoid(x*w1 + y*w2 + b)'
     """
-    return Model(f"{target} ~ {activation}({_weighted_sum(inputs)})", cost, data=[*inputs, target])
+    return Model(f"{quoted(target)} ~ {activation}({_weighted_sum(inputs)})", cost, data=[*inputs, target])
 
 
 def threshold_unit(inputs: Sequence[str] = ("x", "y"), target: str = "z") -> Model:
@@ -331,7 +343,7 @@ def threshold_unit(inputs: Sequence[str] = ("x", "y"), target: str = "z") -> Mod
     >>> threshold_unit().predict("and", params={"w1": 1, "w2": 1, "b": -2}).tolist()
     [0.0, 0.0, 0.0, 1.0]
     """
-    return Model(f"{target} ~ step({_weighted_sum(inputs)})", data=[*inputs, target])
+    return Model(f"{quoted(target)} ~ step({_weighted_sum(inputs)})", data=[*inputs, target])
 
 
 def chain(depth: int, activation: str = "sigmoid", cost: str = "mse") -> Model:

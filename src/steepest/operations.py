@@ -275,9 +275,7 @@ def _of_rank(rank: int, result: Any) -> Any:
 def _dot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     a, b = args[0].shape, args[1].shape
     if len(a) != 1 or a != b:
-        raise ShapeError(
-            f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices"
-        )
+        raise ShapeError(f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices")
     return ()
 
 
@@ -330,6 +328,8 @@ expand = operation(
     latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
     rule="sum rule", source="[GW] 3.2",
 )  # fmt: skip
+
+
 def _one_hot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
         raise ShapeError(

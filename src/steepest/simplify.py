@@ -6,7 +6,7 @@ meant algebraically: they hold wherever x is finite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from steepest import operations as op
@@ -51,6 +51,7 @@ _ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
     op.multiply: lambda x, y: x * y,
     op.divide: _exact_quotient,
     op.power: _exact_power,
+    op.negate: lambda x: -x,
     op.less: lambda x, y: float(x < y),
     op.less_equal: lambda x, y: float(x <= y),
     op.greater: lambda x, y: float(x > y),
@@ -87,10 +88,10 @@ def drop_unit_factor(node: Expression) -> Expression | None:
 
 
 def zero_product(node: Expression) -> Expression | None:
-    """0·x → 0, 0/x → 0."""
+    """0·x → 0, 0/x → 0, but not 0/0."""
     if node.shape or node.operation not in (op.multiply, op.divide):
         return None
-    zero_left = _number(node.args[0]) == 0
+    zero_left = _number(node.args[0]) == 0 and (node.operation is op.multiply or _number(node.args[1]) != 0)
     zero_right = node.operation is op.multiply and _number(node.args[1]) == 0
     return constant(0) if zero_left or zero_right else None
 
@@ -141,6 +142,11 @@ def sign_of_term(node: Expression) -> Expression | None:
     return None
 
 
+def _finished(inner: Expression) -> Expression:
+    """A node that a rule makes below its own: no later rule looks there, so it is rewritten at once."""
+    return rewritten(inner)[0]
+
+
 def sign_of_product(node: Expression) -> Expression | None:
     """(−x)·y → −(x·y), x·(−y) → −(x·y), (−x)/y → −(x/y)."""
     if node.operation not in (op.multiply, op.divide):
@@ -149,7 +155,7 @@ def sign_of_product(node: Expression) -> Expression | None:
         if node.args[k].operation is op.negate:
             pair = list(node.args)
             pair[k] = pair[k].args[0]
-            return -node.operation(*pair)
+            return -_finished(node.operation(*pair))
     return None
 
 
@@ -168,7 +174,7 @@ def number_first(node: Expression) -> Expression | None:
         return None
     own = _number(left)
     if own is None:
-        return constant(factor) * (left * right.args[1])
+        return constant(factor) * _finished(left * right.args[1])
     return constant(own * factor) * right.args[1]
 
 
@@ -216,11 +222,13 @@ PRESENTATION: tuple[Rule, ...] = (
 """The simplifications, and what only makes a line read better."""
 
 
-def rewritten(node: Expression, rules: tuple[Rule, ...] = RULES) -> tuple[Expression, tuple[str, ...]]:
-    """Apply rules at this node until none fits; what it became and the names of the rules used."""
+def rewritten(
+    node: Expression, rules: tuple[Rule, ...] = RULES, kept: Container[Expression] = ()
+) -> tuple[Expression, tuple[str, ...]]:
+    """Apply rules at this node until none fits or it is one to keep; what it became, and the rules' names."""
     used: list[str] = []
     changed = True
-    while changed:
+    while changed and node not in kept:
         changed = False
         for rule in rules:
             better = rule.rewrite(node)
@@ -231,9 +239,7 @@ def rewritten(node: Expression, rules: tuple[Rule, ...] = RULES) -> tuple[Expres
     return node, tuple(used)
 
 
-def simplify(
-    root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rule, ...] = RULES
-) -> Expression:
+def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rule, ...] = RULES) -> Expression:
     """Shorten an expression by the named rules, from its leaves up.
 
     Args:
@@ -254,7 +260,7 @@ def simplify(
     kept = set(keep)
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return node if node in kept else rewritten(rebuilt(node, args), rules)[0]
+        return node if node in kept else rewritten(rebuilt(node, args), rules, kept)[0]
 
     return transform([root], visit, stop=kept.__contains__ if kept else None)[root]
 

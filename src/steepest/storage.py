@@ -1,10 +1,12 @@
 """Saved models: parameters as safetensors, formula, shapes and cost as JSON in its metadata.
 
-Nothing in a file is ever run: the formula is parsed by the grammar, within the limits for texts.
+Nothing in a file is ever run: the formula is parsed by the grammar, within the limits for texts. A checksum over
+parameters and metadata stands with them, because a changed byte among the numbers could not be noticed otherwise.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -19,7 +21,7 @@ from steepest.errors import StorageError
 FORMAT = 1
 """The version of the metadata; a file with a higher one is refused."""
 
-_KEY = "steepest"
+_KEY, _SUM = "steepest", "sha256"
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -59,8 +61,33 @@ def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, 
 
     # safetensors writes an array's memory as it lies, so it must lie in C order.
     tensors = {name: np.array(value, dtype=np.float64, order="C") for name, value in params.items()}
-    metadata = {_KEY: json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)}
-    write_atomically(path, to_bytes(tensors, metadata=metadata))
+    text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
+    write_atomically(path, to_bytes(tensors, metadata={_KEY: text, _SUM: _checksum(tensors, text)}))
+
+
+def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        # Lengths stand before texts, so that no two contents have the same bytes.
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def refuse_place(path: str | os.PathLike[str]) -> None:
+    """Raise if it can be seen already that a file cannot be written here.
+
+    Raises:
+        StorageError: the folder does not exist, or is not ours to write to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
+    if not target.parent.is_dir():
+        raise StorageError(f"cannot write {target}: there is no directory {target.parent}; choose another place")
+    if not os.access(target.parent, os.W_OK):
+        raise StorageError(f"cannot write {target}: {target.parent} is not yours to write to; choose another place")
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
@@ -74,34 +101,34 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], 
     """
     from safetensors import SafetensorError, safe_open
 
+    where = os.fspath(path)
+    if Path(path).is_dir():
+        raise StorageError(f"cannot read the model {where}: it is a directory; name a file in it")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             params = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise StorageError(f"cannot read the model {os.fspath(path)}: {reason}") from None
-    except SafetensorError as error:
+        raise StorageError(f"cannot read the model {where}: {reason}; check its path") from None
+    except (SafetensorError, TypeError, ValueError, AttributeError) as error:  # the latter for a dtype NumPy lacks
         raise StorageError(
-            f"{os.fspath(path)} is not a whole safetensors file ({error}); fit the model again and save it"
+            f"{where} is no saved model, or a damaged one ({error}); fit the model again and save it"
         ) from None
     if _KEY not in metadata:
-        raise StorageError(f"{os.fspath(path)} holds tensors but no steepest model; only 'fit --save' writes one")
+        raise StorageError(f"{where} holds tensors but no steepest model; 'fit --save' and Model.save write one")
     try:
         about = json.loads(metadata[_KEY])
         version = about["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise StorageError(
-            f"the metadata of {os.fspath(path)} cannot be read; fit the model again and save it"
-        ) from None
+        raise StorageError(f"the metadata of {where} cannot be read; fit the model again and save it") from None
     if not isinstance(version, int) or version > FORMAT:
         raise StorageError(
-            f"{os.fspath(path)} was written by a newer steepest (format {version}, this one reads {FORMAT}); "
-            "update steepest"
+            f"{where} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
         )
+    if metadata.get(_SUM) != _checksum(params, metadata[_KEY]):
+        raise StorageError(f"{where} is damaged: its checksum is not that of its content; fit the model again")
     for name, array in params.items():
         if array.dtype != np.float64 or not np.all(np.isfinite(array)):
-            raise StorageError(
-                f"the parameter {name!r} in {os.fspath(path)} is not of finite doubles; the file is damaged"
-            )
+            raise StorageError(f"the parameter {name!r} in {where} is not of finite doubles; fit the model again")
     return params, about

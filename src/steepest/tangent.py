@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
@@ -22,6 +23,7 @@ class Tangent:
         estimate: their sum, the change along the tangent.
         change: the true change of f.
         path: f after each move in turn: at the point, after the first move, …, at the end.
+        move: how far each name moves.
     """
 
     value: float
@@ -30,6 +32,7 @@ class Tangent:
     estimate: float
     change: float
     path: tuple[float, ...]
+    move: dict[str, float]
 
     @property
     def tangent_value(self) -> float:
@@ -49,8 +52,8 @@ class Tangent:
     def __str__(self) -> str:
         rows = [f"f = {self.value:.10g}"]
         rows += [
-            f"∂f/∂{name} · Δ{name} = {slope:.10g} · {self.terms[name] / slope if slope else 0:.10g} = "
-            f"{self.terms[name]:.10g}   ({self.trend(name)})"
+            f"∂f/∂{name} · Δ{name} = {slope:.10g} · {self.move[name]:.10g} = {self.terms[name]:.10g}"
+            f"   ({self.trend(name)})"
             for name, slope in self.partials.items()
         ]
         rows += [
@@ -73,7 +76,7 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
         A Tangent.
 
     Raises:
-        GradientError: f is not one number, or a name that moves does not occur in it.
+        GradientError: f is not one number, a name given does not occur in it, or f or a slope is not finite.
         ValuesError: a parameter has no value.
 
     >>> from steepest.expression import params
@@ -84,14 +87,21 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
 
     Source: rows E2 and E3 of the notes.
     """
-    for name in move:
+    for name in [*move, *at]:
         if name not in f.parameters:
-            raise GradientError(f"{name!r} moves but is not a parameter of the formula{nearest(name, f.parameters)}")
+            what = "moves" if name in move else "has a value"
+            raise GradientError(f"{name!r} {what} but is not a parameter of the formula{nearest(name, f.parameters)}")
     partials = {name: float(slope) for name, slope in evaluate(gradient(f, wrt=move), at).items()}
     point = dict(at)
     heights = [float(evaluate(f, point))]
     for name, distance in move.items():
         point[name] = at[name] + distance
         heights.append(float(evaluate(f, point)))
+    slopes = {f"∂f/∂{name} at the point": slope for name, slope in partials.items()}
+    for text, number in {"f at the point": heights[0], **slopes, "f after the move": heights[-1]}.items():
+        if not isfinite(number):
+            raise GradientError(f"{text} is {number}, so there is no tangent to compare with; choose other numbers")
     terms = {name: partials[name] * float(distance) for name, distance in move.items()}
-    return Tangent(heights[0], partials, terms, sum(terms.values()), heights[-1] - heights[0], tuple(heights))
+    change = heights[-1] - heights[0]
+    moves = {name: float(distance) for name, distance in move.items()}
+    return Tangent(heights[0], partials, terms, sum(terms.values()), change, tuple(heights), moves)

@@ -11,7 +11,8 @@ import numpy as np
 
 from steepest import operations as op
 from steepest.engines import Compiler
-from steepest.expression import PARAMETER, Expression, constant, leaf, leaves
+from steepest.errors import DescentError
+from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, walk
 from steepest.gradient import gradient
 from steepest.optimisers import Optimiser
 from steepest.stability import stabilise
@@ -43,6 +44,39 @@ class Task:
         return lambda params: float(run({**self.data, **params}, self.rows)[0])
 
 
+def is_quadratic(cost: Expression) -> bool:
+    """Whether a cost is a polynomial of degree 2 at most in its parameters, by the rules of its operations.
+
+    If it is, and bounded below, every place without slope is the global minimum.
+    """
+    degrees: dict[Expression, float] = {}
+    for node in walk([cost]):
+        below = [degrees[arg] for arg in node.args]
+        if node.operation is PARAMETER:
+            degrees[node] = 1
+        elif not any(below):
+            degrees[node] = 0
+        elif node.operation in (op.add, op.subtract) or node.operation.linear:
+            degrees[node] = max(below)
+        elif node.operation.bilinear:
+            degrees[node] = sum(below)
+        elif node.operation is op.divide and not below[1]:
+            degrees[node] = below[0]
+        elif node.operation is op.power and node.args[1].operation is CONSTANT and node.args[1].value in (1, 2):
+            degrees[node] = below[0] * node.args[1].value
+        else:
+            degrees[node] = math.inf
+    return degrees[cost] <= 2
+
+
+def _refuse_state(method: Optimiser, state: object) -> None:
+    if state != ():
+        raise DescentError(
+            f"the optimiser {method.name!r} carries a state from epoch to epoch, which this descent does not; "
+            "give one whose init returns ()"
+        )
+
+
 def by_gradient(task: Task, method: str, norm: bool) -> Advance:
     """Cost, gradient and update as one program; the gradient's norm only if wanted."""
     partials = gradient(task.cost, method=method)
@@ -54,7 +88,8 @@ def by_gradient(task: Task, method: str, norm: bool) -> Advance:
             partial = partials[node.name]
             squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
             uphill = -partial if task.maximise else partial
-            after, _ = task.optimiser.update(node, uphill, task.optimiser.init(node), pace)
+            _refuse_state(task.optimiser, task.optimiser.init(node))
+            after, _ = task.optimiser.update(node, uphill, (), pace)
             moved.append((node.name, after))
     stable = stabilise([task.cost])[task.cost]
     size = op.sqrt(squares) if norm else constant(0)
@@ -71,6 +106,8 @@ def by_gradient(task: Task, method: str, norm: bool) -> Advance:
 
 def by_differences(task: Task, step: float, scheme: str) -> Advance:
     """The same with the gradient by finite differences: P + 1 evaluations of the cost an epoch if forward."""
+    for value in leaves([task.cost]):
+        _refuse_state(task.optimiser, task.optimiser.init(value))
     run = task.compiler([stabilise([task.cost])[task.cost]], task.dtype)
     epsilon, pace = np.asarray(step, task.dtype)[()], np.asarray(task.rate, task.dtype)[()]
 
@@ -97,7 +134,7 @@ def by_differences(task: Task, step: float, scheme: str) -> Advance:
                 partial[index] = slope(params, name, index, here)
             squares += float(np.sum(partial.astype(np.float64) ** 2))
             uphill = -partial if task.maximise else partial
-            moved, _ = task.optimiser.update(value, uphill, task.optimiser.init(value), pace)
+            moved, _ = task.optimiser.update(value, uphill, (), pace)
             after[name] = np.asarray(moved)
         return float(here), math.sqrt(squares), after
 

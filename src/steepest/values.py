@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,7 +38,9 @@ def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" and not (array.dtype.kind == "c" and np.dtype(dtype).kind == "c"):
-            array = array.astype(np.float64) if array.dtype == object else np.asarray(None)
+            # Decimals and fractions are numbers; NumPy would also take None for NaN and read texts.
+            numbers = array.dtype == object and all(isinstance(item, SupportsFloat) for item in array.flat)
+            array = array.astype(np.float64) if numbers else np.asarray(None)
     except (TypeError, ValueError, OverflowError):
         array = np.asarray(None)
     if array.dtype == object:
@@ -107,8 +109,7 @@ def _common(lengths: Mapping[str, int]) -> int:
     for name, length in others:
         if length != rows:
             raise ValuesError(
-                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; "
-                "every column needs as many"
+                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; every column needs as many"
             )
     if rows == 0:
         raise ValuesError("the data columns hold no samples; at least one is needed")

@@ -98,8 +98,14 @@ def _complex_sigmoid(x: Array) -> Array:
     return np.where(x.real >= 0, 1 / (1 + decay), decay / (1 + decay))
 
 
+def _complex_log1p(x: Array) -> Array:
+    # NumPy's own loses every digit of a small x: it takes the logarithm of |1 + x|.
+    near = 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2)
+    return np.where(np.abs(x.real) < 0.5, near, np.log(np.abs(1 + x))) + 1j * np.angle(1 + x)
+
+
 def _complex_softplus(x: Array) -> Array:
-    return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(np.where(x.real >= 0, -x, x)))
+    return np.where(x.real >= 0, x, 0) + _complex_log1p(np.exp(np.where(x.real >= 0, -x, x)))
 
 
 def _complex_tanh(x: Array) -> Array:
@@ -110,7 +116,7 @@ def _complex_tanh(x: Array) -> Array:
 COMPLEX: dict[str, Kernel] = {
     "power": _complex_power,
     "log": _real_domain(np.log, 0.0),
-    "log1p": _real_domain(np.log1p, -1.0),
+    "log1p": _real_domain(_complex_log1p, -1.0),
     "sqrt": _real_domain(np.sqrt, 0.0),
     "tanh": _complex_tanh,
     "sigmoid": _complex_sigmoid,

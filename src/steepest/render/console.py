@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PLAIN_WIDTH = 160  # of output into a file or pipe, which has no edge to wrap at
+_UNBOUNDED = 1_000_000  # columns of a file or pipe, which has no edge to wrap at
+_NARROW = 24  # a cell up to this long is not broken over lines
 
 
 def console(error: bool = False) -> Console:
@@ -17,44 +18,42 @@ def console(error: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    width = None if stream.isatty() else _PLAIN_WIDTH
+    width = None if stream.isatty() else _UNBOUNDED
     return Console(stderr=error, highlight=False, soft_wrap=True, width=width)
 
 
-def table(
-    rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = (), wrap: bool = False
-) -> None:
-    """Print rows in columns.
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = ()) -> None:
+    """Print rows in columns; on a terminal long cells are broken over lines at its edge.
 
     Args:
         rows: texts; the first column is indented.
         header: the columns' names, if any.
         right: the numbers of the columns that are flush right.
-        wrap: break long cells over lines at the terminal's edge.
     """
     from rich.table import Table
     from rich.text import Text
 
     rows = [list(row) for row in rows]
-    shown = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    where = console()
+    bold = "" if where.no_color else "bold"
+    shown = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 3, 0, 0), header_style=bold)
     columns = len(header) or max((len(row) for row in rows), default=0)
     for k in range(columns):
+        # A name or number that is cut in two is hard to read, so the last column gives way first.
+        narrow = max((len(row[k]) for row in rows if k < len(row)), default=0) <= _NARROW
         shown.add_column(
-            header[k] if header else "",
-            justify="right" if k in right else "left",
-            no_wrap=not wrap,
-            overflow="fold",
-        )
+            header[k] if header else "", justify="right" if k in right else "left",
+            no_wrap=narrow and k < columns - 1, overflow="fold",
+        )  # fmt: skip
     for row in rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    where = console()
-    for line in where.render_lines(shown, where.options, pad=False):
-        text = "".join(segment.text for segment in line) if not where.is_terminal else None
-        if text is not None:
-            where.print(("  " + text).rstrip(), markup=False)
-        else:
-            where.print("  ", end="")
-            where.print(*(Text(segment.text, segment.style or "") for segment in line), sep="")
+    for line in where.render_lines(shown, where.options.update(width=where.width - 2), pad=False):
+        pieces = [(segment.text, segment.style or "") for segment in line]
+        where.print(Text.assemble("  ", *pieces) if where.is_terminal else _joined(pieces), markup=False)
+
+
+def _joined(pieces: Iterable[tuple[str, object]]) -> str:
+    return ("  " + "".join(text for text, _ in pieces)).rstrip()
 
 
 def _style(cell: str) -> str:

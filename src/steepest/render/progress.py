@@ -32,9 +32,9 @@ def bar(wanted: bool | None) -> Iterator[Progress | None]:
         TimeRemainingColumn(),
     )
     with RichProgress(*columns, console=Console(stderr=True)) as shown:
-        task = shown.add_task("", total=None, cost=float("nan"))
+        task = shown.add_task("", total=None, cost=float("nan"), visible=False)
 
         def progress(epoch: int, epochs: int, cost: float) -> None:
-            shown.update(task, completed=epoch, total=epochs, cost=cost)
+            shown.update(task, completed=epoch, total=epochs, cost=cost, visible=True)
 
         yield progress

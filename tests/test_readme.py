@@ -1,0 +1,71 @@
+"""The README's code runs and prints what it says."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def sessions() -> list[tuple[str, str]]:
+    """Every command of the console blocks with the output shown below it."""
+    found = []
+    for language, block in BLOCKS:
+        if language == "console":
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                found.append((command, output))
+    return found
+
+
+def comparable(text: str) -> str:
+    """Without times, and without the size of error bars, which follows the last bits of a machine's exp."""
+    return re.sub(r"± \d+e-\d+", "± ?", re.sub(r"in [\d.e-]+ s", "in ? s", text)).strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples, as in the repository, where files may be written."""
+    place = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "examples", place / "examples")
+    return place
+
+
+@pytest.mark.parametrize(("command", "output"), sessions(), ids=[command[:40] for command, _ in sessions()])
+def test_console(command: str, output: str, folder: Path) -> None:
+    """Commands run in the order of the page; where output is shown it is this, times aside."""
+    words = shlex.split(command)
+    assert words[0] == "steepest"
+    script = Path(sys.executable).with_name("steepest")
+    run = subprocess.run([script, *words[1:]], cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    if output:
+        assert comparable(run.stdout + run.stderr) == comparable(output)
+    else:
+        assert run.returncode == 0, run.stderr
+
+
+def test_python_blocks() -> None:
+    """The Python blocks are one session."""
+    text = "\n".join(block for language, block in BLOCKS if language == "python")
+    test = doctest.DocTestParser().get_doctest(text, {}, "README", "README.md", 0)
+    assert len(test.examples) > 10
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+    assert result.failed == 0
+
+
+def test_shell_blocks_are_the_two_commands() -> None:
+    shell = [block.strip() for language, block in BLOCKS if language == "sh"]
+    assert shell == [
+        "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/steepest fit nand",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
+    ]
