@@ -7,12 +7,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
 
 from oracles import ELEMENTWISE, HELD, STRUCTURAL, derivative, points
 from rows import NAMES, columns, given, structural_case
+from rows import by_jax as jax_function
 from steepest import operations as op
 from steepest.engines import choose, evaluate
 from steepest.engines import reference as engine
@@ -20,7 +23,6 @@ from steepest.engines.reference import COMPLEX, compile_expressions
 from steepest.engines.reference import ELEMENTWISE as KERNELS
 from steepest.errors import DescentError, ValuesError
 from steepest.expression import Expression, Operation, constant, data, params
-from steepest.gradient import gradient
 from steepest.program import lower
 from steepest.values import bind
 
@@ -156,20 +158,24 @@ def test_complex_runs_far_out_are_the_real_ones(row: Operation) -> None:
     np.testing.assert_allclose(found[both], real[both], rtol=1e-13)
 
 
-def test_complex_step_of_a_cost_with_every_structural_primitive() -> None:
-    for name in STRUCTURAL:
-        root, leaves, values = structural_case(name, 0)
+@pytest.mark.parametrize("name", STRUCTURAL)
+def test_complex_step_through_operations_that_mix_elements(name: str) -> None:
+    for case in range(len(STRUCTURAL[name].cases)):
+        root, leaves, values = structural_case(name, case)
         total = op.sum_(root) if root.shape else root
-        total = op.total(total) if total.per_sample else total
-        by_row = gradient(total**2)
-        bound = bind([total], values, "complex128")
-        for leaf in (leaf for leaf in leaves.values() if not leaf.per_sample):
-            exact = evaluate(by_row[leaf.name], values)
-            for place in np.ndindex(leaf.shape):
-                moved = bound.arrays | {leaf.name: bound.arrays[leaf.name].copy()}
-                moved[leaf.name][place] += 1j * STEP
-                (found,) = compile_expressions([total**2], "complex128")(moved, bound.rows)
-                assert found.imag / STEP == pytest.approx(np.asarray(exact)[place], rel=1e-12), (name, place)
+        cost = (op.total(total) if total.per_sample else total) ** 2
+        by_jax = jax.grad(lambda args, case=case: jnp.sum(jax_function(name, case)(*args.values())) ** 2)(values)
+        bound = bind([cost], values, "complex128")
+        run = compile_expressions([cost], "complex128")
+        for leaf in leaves:
+            for place in np.ndindex(values[leaf].shape):
+                moved = bound.arrays | {leaf: bound.arrays[leaf].copy()}
+                moved[leaf][place] += 1j * STEP
+                (found,) = run(moved, bound.rows)
+                assert found.imag / STEP == pytest.approx(float(by_jax[leaf][place]), rel=1e-12, abs=1e-12), (
+                    name,
+                    place,
+                )
 
 
 def test_complex_kernels_belong_to_kernels() -> None:

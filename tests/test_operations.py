@@ -5,6 +5,7 @@ The tests loop over the table, so a new row is tested at once, and fails until i
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -194,6 +195,14 @@ def test_text_reads_back_to_the_same_object(row: Operation) -> None:
             assert parse(called, data=names[0], params=names[1]) is node
 
 
+@pytest.mark.parametrize("row", ELEMENTWISE_ROWS)
+def test_text_of_numbers_reads_back(row: Operation) -> None:
+    for numbers in itertools.product((2, -3, 0.5, -0.0), repeat=row.arity):
+        node = row(*numbers)
+        assert parse(str(node)) is node, str(node)
+        assert parse(f"({node})^2") is parse(str(node**2)) is node**2
+
+
 @pytest.mark.parametrize("outside", ELEMENTWISE_ROWS)
 def test_text_of_every_operation_within_every_other_reads_back(outside: Operation) -> None:
     for inside in (row for row in op.TABLE if row.partials):
@@ -232,7 +241,7 @@ def test_shape_errors_name_operation_shapes_and_remedy(row: Operation) -> None:
         row(*args, attributes=(2,) * min(1, row.attributes))
     message = str(caught.value)
     assert message.startswith("@" if row.name == "matmul" else row.name)
-    assert ";" in message, "a remedy follows a semicolon"
+    assert len(message.rpartition(";")[2]) > 10, "a remedy follows a semicolon"
     if row.name in ("add", "matmul", "dot"):
         assert all(str(arg.shape) in message for arg in args)
     elif not row.over_samples:

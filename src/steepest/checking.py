@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest import operations as op
-from steepest.differences import CostFunction, Difference, automatic_difference
+from steepest.differences import CostFunction, Difference, automatic_difference, complex_difference
 from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
 from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
@@ -139,24 +139,32 @@ def check(
     return Report(tuple(checker.verdict(name) for name in names)) if names or not own else Report(())
 
 
-def _frozen(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:
-    """The cost with what ``stop_gradient`` holds constant as data of its present value."""
+def _moving(cost: Expression, values: Mapping[str, Any]) -> CostFunction:
+    """The cost as a function of its parameters, with what ``stop_gradient`` holds constant at its present value."""
     held = [node for node in walk([cost]) if node.operation is op.stop_gradient]
     if not held:
-        return cost, dict(values)
+        return CostFunction(cost, values)
     stand_ins = {
         node: leaf(DATA if node.per_sample else PARAMETER, f"(held constant {k})", node.shape)
         for k, node in enumerate(held)
     }
-    worth = evaluate({stand_in.name: node for node, stand_in in stand_ins.items()}, values)
-    return substitute(cost, stand_ins), {**values, **worth}
+    worth = _evaluate_beside(cost, {stand_in.name: node for node, stand_in in stand_ins.items()}, values)
+    return CostFunction(substitute(cost, stand_ins), {**values, **worth}, beside=[cost])
+
+
+def _evaluate_beside(
+    cost: Expression, parts: Mapping[Any, Expression], values: Mapping[str, Any]
+) -> dict[Any, Any]:
+    """The values of some expressions over as many samples as the cost has, even if no data is left in them."""
+    found: dict[Any, Any] = evaluate({**parts, None: cost}, values)
+    del found[None]
+    return found
 
 
 class _Checker:
     def __init__(self, cost: Expression, point: dict[str, Any], gradient: Given, seed: int) -> None:
         self.cost, self.point, self.gradient, self.seed = cost, point, gradient, seed
-        frozen, values = _frozen(cost, point)
-        self.function = CostFunction(frozen, values)
+        self.function = _moving(cost, point)
         self.given = self._gradient_at(point)
         self.kinks = _kinks_at(cost, point)
 
@@ -164,7 +172,7 @@ class _Checker:
         found = self.gradient(point) if callable(self.gradient) else self.gradient
         graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
         arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
-        values: dict[str, Any] = {**arrays, **evaluate(graphs, point)}
+        values: dict[str, Any] = {**arrays, **_evaluate_beside(self.cost, graphs, point)}
         missing = [name for name in self.cost.parameters if name not in values]
         if missing:
             raise GradientError(
@@ -198,28 +206,35 @@ class _Checker:
         kink = self._kink(name, index)
         if kink:
             return verdict(KINK, kink)
+        if np.isfinite(given) and _decides(found, given) and _agree(given, found):
+            return verdict(CORRECT)
         by_complex = self._complex(name, index)
         if not np.isfinite(found.value) and not np.isfinite(by_complex.value):
             return verdict(INCONCLUSIVE, "the cost is not finite at this point or beside it; choose another point")
         if not np.isfinite(given):
             return verdict(WRONG, "the partial derivative is not a finite number")
         if _decides(found, given):
-            if _agree(given, found):
-                return verdict(CORRECT)
             if not _agree(given, by_complex):
                 return verdict(WRONG)
             if abs(found.value - by_complex.value) <= 1e-3 * abs(by_complex.value):
                 return verdict(CORRECT, by=by_complex)
             return verdict(INCONCLUSIVE, "the two kinds of difference contradict each other; choose another point")
-        if np.isfinite(by_complex.value) and (by_complex.value != 0 or given == 0):
+        if by_complex.value != 0 and _decides(by_complex, given):
             return verdict(CORRECT if _agree(given, by_complex) else WRONG, by=by_complex)
+        vanishes = by_complex.value == 0 or self._is_zero(given, by_complex, name, index)
+        if vanishes and self._is_zero(given, found, name, index):
+            return verdict(CORRECT)
         return verdict(INCONCLUSIVE, "round-off in the cost hides the derivative; choose a point where it is larger")
 
     def _complex(self, name: str, index: tuple[int, ...]) -> Difference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            slope = self.function.complex_slope(name, index)
-        return Difference(slope, 1e-12 * abs(slope), 0.0)
+            return complex_difference(self.function, name, index)
+
+    def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
+        """Whether a partial that cancels to 0, as of sum(softmax(w)), is 0 up to the round-off of its parts."""
+        natural = abs(self.function.along(name, index)(0.0)) / max(1.0, abs(float(self.point[name][index])))
+        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * natural
 
     def _kink(self, name: str, index: tuple[int, ...]) -> str:
         if not self.kinks:
@@ -227,7 +242,7 @@ class _Checker:
         moved = dict(self.point)
         moved[name] = moved[name].copy()
         moved[name][index] += 1e-6 * max(1.0, abs(float(moved[name][index])))
-        beside = evaluate(dict(enumerate(k.distance for k in self.kinks)), moved)
+        beside = _evaluate_beside(self.cost, dict(enumerate(k.distance for k in self.kinks)), moved)
         touched = [k for n, k in enumerate(self.kinks) if np.any((np.asarray(beside[n]) != k.here) & k.on_it)]
         if not touched:
             return ""
@@ -251,8 +266,7 @@ class _Checker:
                 for other in self.cost.parameters:
                     size = 0.1 * np.maximum(1.0, np.abs(point[other]))
                     point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
-            frozen, values = _frozen(self.cost, point)
-            function = CostFunction(frozen, values)
+            function = _moving(self.cost, point)
             given = self._gradient_at(point)[name]
             for index in indices[:16]:
                 slope = function.complex_slope(name, index)
@@ -297,7 +311,7 @@ def _kinks_at(cost: Expression, point: Mapping[str, Any]) -> list[_Kink]:
             on_params.add(node)
             for kink in node.operation.kinks:
                 candidates.append((node, kink(*node.args)))
-    distances = evaluate(dict(enumerate(distance for _, distance in candidates)), point)
+    distances = _evaluate_beside(cost, dict(enumerate(distance for _, distance in candidates)), point)
     found = []
     for k, (node, distance) in enumerate(candidates):
         here = np.asarray(distances[k])

@@ -190,7 +190,8 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     from steepest.table import open_table
 
     loaded = load(model)
-    columns = open_table(table).select(loaded.prediction.data, na=na)
+    opened = open_table(table)
+    columns = opened.select(loaded.prediction.data, na=na)
     found = loaded.predict(columns.arrays)
     many = found.ndim > 1
     names = [f"prediction_{k}" for k in range(found.shape[1])] if many else ["prediction"]
@@ -209,7 +210,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     else:
         click.echo(text)
     if columns.dropped:
-        click.echo(f"{columns.dropped} rows have a missing value and were left out", err=True)
+        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
     return 0
 
 

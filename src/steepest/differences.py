@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Differences(dict[str, Any]):
     """Derivatives by name, each a number or array of the parameter's shape.
 
     Attributes:
-        errors: an error bar for each value; known where the step was chosen automatically, or complex.
+        errors: an error bar for each value; NaN where the step was given.
         steps: the step used for each value.
     """
 
@@ -55,12 +55,19 @@ class CostFunction:
         cost: an expression of one number.
         values: a value for every name in it.
         dtype: the precision of the evaluations; complex numbers are used for the complex step.
+        beside: expressions whose parameters may be moved too, though the cost does not hold them.
     """
 
-    def __init__(self, cost: Expression, values: Mapping[str, ArrayLike], dtype: str = "float64") -> None:
+    def __init__(
+        self,
+        cost: Expression,
+        values: Mapping[str, ArrayLike],
+        dtype: str = "float64",
+        beside: Sequence[Expression] = (),
+    ) -> None:
         if cost.per_sample or cost.shape:
             raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
-        self.bound: Bound = bind([cost], values, dtype)
+        self.bound: Bound = bind([cost, *beside], values, dtype)
         self._stable = stabilise([cost])[cost]
         self._dtype = dtype
         self._real = compile_expressions([self._stable], dtype)
@@ -85,13 +92,16 @@ class CostFunction:
         base = self._arrays[name][index]
         return float((base + base.dtype.type(change)) - base)
 
-    def complex_slope(self, name: str, index: tuple[int, ...]) -> float:
-        """Im C(w + ih)/h, free of cancellation, so that h may be as small as 1e-30."""
+    def complex_slope(
+        self, name: str, index: tuple[int, ...], step: float = _COMPLEX_STEP, change: float = 0.0
+    ) -> float:
+        """Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
         if self._complex is None:
             self._complex = compile_expressions([self._stable], "complex128")
-        arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
-        arrays[name][index] += _COMPLEX_STEP * 1j
-        return float(np.imag(self._complex(arrays, self.bound.rows)[0]) / _COMPLEX_STEP)
+            self._complex_arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
+        moved = self._complex_arrays[name].copy()
+        moved[index] += change + step * 1j
+        return float(np.imag(self._complex({**self._complex_arrays, name: moved}, self.bound.rows)[0]) / step)
 
     def elements(self, name: str) -> Iterator[tuple[int, ...]]:
         """The indices of a parameter's elements."""
@@ -147,9 +157,8 @@ def finite_difference(
         shape = function.bound.params[name].shape
         parts = [np.empty(shape) for _ in range(3)]
         for index in function.elements(name):
-            if scheme == "complex":
-                slope = function.complex_slope(name, index)
-                row = Difference(slope, 64 * np.finfo(np.float64).eps * abs(slope), _COMPLEX_STEP)
+            if automatic and scheme == "complex":
+                row = complex_difference(function, name, index)
             elif automatic:
                 row = automatic_difference(function, name, index, scheme)
             else:
@@ -161,6 +170,8 @@ def finite_difference(
 
 
 def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: float, scheme: str) -> Difference:
+    if scheme == "complex":
+        return Difference(function.complex_slope(name, index, step), np.nan, step)
     cost = function.along(name, index)
     if scheme == "forward":
         return Difference((cost(step) - cost(0.0)) / step, np.nan, step)
@@ -170,9 +181,14 @@ def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: floa
 def noise(cost: Function, scale: float, eps: float) -> float:
     """The size of the round-off in a cost near a point, from differences of values at nearly equal points.
 
+    It is measured at two spacings, since at one the round-off may grow as evenly as a smooth function.
+
     Source: Moré and Wild 2011, Estimating derivatives of noisy simulations, algorithm ECnoise.
     """
-    change = scale * np.sqrt(eps) * 0.01
+    return max(_noise(cost, scale * np.sqrt(eps) * spacing, eps) for spacing in (0.01, 0.0137))
+
+
+def _noise(cost: Function, change: float, eps: float) -> float:
     values = np.array([cost(k * change) for k in range(-4, 5)])
     if not np.all(np.isfinite(values)):
         return np.nan
@@ -229,11 +245,23 @@ def automatic_difference(
         contradicts = abs(candidate.value - best.value) > 10 * (candidate.error + best.error)
         if candidate.error < best.error or contradicts:
             best = candidate
-        if row[0][1] > max(1e4 * best.error, 1e-6 * abs(best.value)):
+        if best.error < 1e-6 * abs(best.value) < 0.01 * row[0][1]:
             break  # round-off has taken over: smaller steps can neither better nor contradict this
         previous = row
         step /= 2
-    return best._replace(error=best.error + 2 * eps * abs(best.value))
+    return best if np.isnan(best.value) else best._replace(error=best.error + 2 * eps * abs(best.value))
+
+
+def complex_difference(function: CostFunction, name: str, index: tuple[int, ...]) -> Difference:
+    """The complex-step difference, its error bar measured as the round-off of the slope beside the point."""
+    eps = float(np.finfo(np.float64).eps)
+    scale = max(abs(float(function.bound.params[name][index])), 1.0)
+    slope = function.complex_slope(name, index)
+    round_off = noise(lambda change: function.complex_slope(name, index, change=change), scale, eps)
+    if not np.isfinite(round_off):
+        round_off = eps * abs(slope)
+    lost = float(np.finfo(np.float64).tiny) / _COMPLEX_STEP  # below this ε times the slope underflows
+    return Difference(slope, 16 * max(round_off, eps * abs(slope)) + lost, _COMPLEX_STEP)
 
 
 @dataclass(frozen=True)

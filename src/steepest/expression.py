@@ -11,12 +11,13 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from steepest.errors import ShapeError, ValuesError
+from steepest.errors import ShapeError
 from steepest.notation import Template, write_formula
+from steepest.walks import check_names as check_names
 from steepest.walks import leaves as leaves
 from steepest.walks import transform as transform
 from steepest.walks import tree_size as tree_size
@@ -264,7 +265,7 @@ def _unflatten(rows: list[tuple[str, tuple[int, ...], tuple[Any, ...], Shape, bo
 
 
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], Expression] = weakref.WeakValueDictionary()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a garbage collection within it may run code that builds expressions
 _serials = itertools.count()
 
 
@@ -413,14 +414,3 @@ def substitute(root: Expression, replacements: Mapping[Expression, Expression]) 
         return replacements[node] if node in replacements else remake(node, args)
 
     return transform([root], visit, stop=replacements.__contains__)[root]
-
-
-def check_names(roots: Iterable[Expression]) -> list[Expression]:
-    """The leaves of the expressions; an error if a name stands for two different things."""
-    found: dict[str, Expression] = {}
-    for leaf in leaves(roots):
-        other = found.setdefault(leaf.name, leaf)
-        if other is not leaf:
-            kinds = " and ".join(f"{x.operation.name} of shape {x.shape}" for x in (other, leaf))
-            raise ValuesError(f"the name {leaf.name!r} stands for two things, {kinds}; rename one")
-    return list(found.values())

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest import storage
 from steepest.checking import Report
 from steepest.checking import check as check_gradient
-from steepest.costs import Cost, check_targets, cost_named, cross_entropy
+from steepest.costs import COSTS, Cost, check_targets, cost_named, cross_entropy
 from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend, initial
@@ -23,7 +23,6 @@ from steepest.formula import Formula, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
 from steepest.notation import quoted
 from steepest.table import Table, open_table
-from steepest.values import fit_shape, number_array
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
@@ -114,13 +113,14 @@ class Model:
 
     @property
     def layers(self) -> tuple[Expression, ...]:
-        """The activations from the data to the prediction, a⁽¹⁾, …, a⁽ᵐ⁾."""
-        return find_layers(self.prediction)
+        """The activations from the data to the prediction a⁽ᵐ⁾, which is the last: a⁽¹⁾, …, a⁽ᵐ⁾."""
+        found = find_layers(self.prediction)
+        return found if found[-1:] == (self.prediction,) else (*found, self.prediction)
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The names of the columns in the formula."""
-        return self.cost.data
+        """The names of the columns in the formula, those of the prediction first."""
+        return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
 
     def fit(
         self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
@@ -255,14 +255,17 @@ class Model:
 
         if not self.params:
             raise ModelError("the model has no parameters to save yet; fit it first")
-        if cost_named(self.cost_name) is not self._cost_function:
-            raise ModelError("only a model with a named cost can be saved")
+        if COSTS.get(self.cost_name) is not self._cost_function:
+            raise ModelError(f"only a model with a named cost can be saved: {', '.join(COSTS)}")
         nodes = leaves([self.target, self.prediction])
         shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
         about = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
         if self.run is not None:
             about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
-        storage.save(path, {name: self.params[name] for name in self.cost.parameters}, about)
+        missing = [name for name in self.cost.parameters if name not in self.params]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
+        storage.save(path, initial(self.cost, self.params, what="params"), about)
 
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
@@ -292,12 +295,10 @@ def load(path: str | os.PathLike[str]) -> Model:
         shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
         model = Model(about["formula"], about["cost"], data, shapes)
         expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
-        if set(expected) != set(params):
-            raise StorageError("its parameters are not those of its formula")
-        model.params = {
-            name: fit_shape(name, number_array(name, params[name], "float64"), shape)[()]
-            for name, shape in expected.items()
-        }
+        found = {name: array.shape for name, array in params.items()}
+        if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
+            raise StorageError("its parameters or shapes are not those of its formula")
+        model.params = {name: params[name][()] for name in expected}
     except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
         raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None

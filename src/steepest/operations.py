@@ -99,7 +99,8 @@ power = operation(
     partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
     domain=(POSITIVE, REAL), weight=3,
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
-    rule="power rule", edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 for every x and y, NaN too; slope NaN at 0^0",
+    rule="power rule",
+    edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
     source="DLMF 4.7.10",
 )  # fmt: skip
 

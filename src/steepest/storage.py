@@ -43,10 +43,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, target)
+        temporary = ""
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
         raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
+    finally:  # an interruption leaves no litter either
+        if temporary:
+            os.unlink(temporary)
 
 
 def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from steepest.errors import ValuesError
+
 if TYPE_CHECKING:
     from steepest.expression import Expression
 
@@ -45,6 +47,17 @@ def leaves(roots: Iterable[Expression]) -> list[Expression]:
             found.append(node)
         stack.extend(reversed(node.args))
     return found
+
+
+def check_names(roots: Iterable[Expression]) -> list[Expression]:
+    """The leaves of the expressions; an error if a name stands for two different things."""
+    found: dict[str, Expression] = {}
+    for leaf in leaves(roots):
+        other = found.setdefault(leaf.name, leaf)
+        if other is not leaf:
+            kinds = " and ".join(f"{x.operation.name} of shape {x.shape}" for x in (other, leaf))
+            raise ValuesError(f"the name {leaf.name!r} stands for two things, {kinds}; rename one")
+    return list(found.values())
 
 
 def transform(

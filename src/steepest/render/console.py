@@ -38,13 +38,18 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequ
     bold = "" if where.no_color else "bold"
     shown = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 3, 0, 0), header_style=bold)
     columns = len(header) or max((len(row) for row in rows), default=0)
+    texts = [*rows, list(header)]
+    widths = [max((len(row[k]) for row in texts if k < len(row)), default=0) for k in range(columns)]
+    # A name or number broken in two is hard to read, so other columns give way first, if there is room at all.
+    whole = [width <= _NARROW and k < columns - 1 for k, width in enumerate(widths)]
+    room = where.width > _NARROW + sum(width + 3 for k, width in enumerate(widths) if whole[k])
     for k in range(columns):
-        # A name or number that is cut in two is hard to read, so the last column gives way first.
-        narrow = max((len(row[k]) for row in rows if k < len(row)), default=0) <= _NARROW
         shown.add_column(
-            header[k] if header else "", justify="right" if k in right else "left",
-            no_wrap=narrow and k < columns - 1, overflow="fold",
-        )  # fmt: skip
+            header[k] if header else "",
+            justify="right" if k in right else "left",
+            no_wrap=room and whole[k],
+            overflow="fold",
+        )
     for row in rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     for line in where.render_lines(shown, where.options.update(width=where.width - 2), pad=False):

@@ -1,0 +1,181 @@
+"""The command as a process: pipes, signals and terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plain_loops import nand_loop
+
+SCRIPT = str(Path(sys.executable).with_name("steepest"))
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain_environment(**more: str) -> dict[str, str]:
+    names = ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    return {**kept, "TERM": "xterm-256color", **more}
+
+
+def test_standard_input_is_a_table(tmp_path: Path) -> None:
+    text = "x,y\n1,2\n2,4\n4,8\n"
+    words = [SCRIPT, "fit", "-", "y ~ x*w", "--rate", "0.05", "--json", "--save", "m.safetensors"]
+    fit = subprocess.run(words, input=text, capture_output=True, text=True, cwd=tmp_path)
+    assert fit.returncode == 0, fit.stderr
+    assert json.loads(fit.stdout)["params"] == {"w": pytest.approx(2, abs=1e-12)}
+    words = [SCRIPT, "predict", "m.safetensors", "-"]
+    predict = subprocess.run(words, input="x\n10\n", capture_output=True, text=True, cwd=tmp_path)
+    assert predict.stdout.split() == ["prediction", pytest.approx("20.0")]
+
+
+def test_exit_statuses_of_the_process(tmp_path: Path) -> None:
+    def status(*words: str) -> int:
+        return subprocess.run([SCRIPT, *words], capture_output=True, cwd=tmp_path).returncode
+
+    assert status("fit", "nand", "--epochs", "1") == 0
+    assert status("fit", "twice", "--rate", "0.2") == 1
+    assert status("fit", "absent.csv", "y ~ a*x") == 2
+
+
+def test_a_reader_that_leaves_hears_nothing_more(tmp_path: Path) -> None:
+    """Far more rows than a pipe holds, of which the reader takes one."""
+    (tmp_path / "x.csv").write_text("x\n" + "1.5\n" * 200_000)
+    subprocess.run([SCRIPT, "fit", "twice", "--save", "m.safetensors"], capture_output=True, cwd=tmp_path, check=True)
+    process = subprocess.Popen(
+        [SCRIPT, "predict", "m.safetensors", "x.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
+        assert process.stdout.readline() == b"prediction\n"
+        process.stdout.close()
+        said = process.stderr.read()
+    process.wait(timeout=30)
+    assert said == b""
+
+
+def test_a_narrow_encoding_is_no_fault(tmp_path: Path) -> None:
+    environment = plain_environment(PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    for words in (["derive", "sigmoid(x)", "--wrt", "x"], ["fit", "nand", "z ~ σ(x*ω)", "--epochs", "1"], ["ops"]):
+        run = subprocess.run([SCRIPT, *words], capture_output=True, encoding="latin-1", env=environment)
+        assert run.returncode == 0, run.stderr
+        assert "\\u" in run.stdout
+
+
+def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
+    """SIGINT to a fit that would take hours: the parameters so far, which are those of a loop of as many epochs."""
+    words = [SCRIPT, "fit", "nand", "--epochs", str(10**9), "--save", "m.safetensors"]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=tmp_path,
+        env=plain_environment(PYTHONUNBUFFERED="1"),
+    )  # fmt: skip
+    assert process.stdout is not None
+    shown = ""
+    while "by differences" not in shown:
+        shown += process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=60)
+    shown += rest
+    assert process.returncode == 0, err
+    epochs = re.search(r"^(\d+) epochs in .*it was interrupted; these are the parameters so far:$", shown, re.MULTILINE)
+    assert epochs, shown
+    bias = re.search(r"^  b +([\d.]+)$", shown, re.MULTILINE)
+    assert bias
+    assert float(bias[1]) == pytest.approx(nand_loop(int(epochs[1]))[1][-1][2], rel=1e-8)
+    assert int(epochs[1]) > 100
+    assert "Traceback" not in err
+    assert (tmp_path / "m.safetensors").exists()
+    assert "prediction" in shown
+
+
+def on_a_terminal(words: list[str], columns: int = 80, **environment: str) -> tuple[int, str, str]:
+    """Status, standard output and standard error, each a terminal of its own."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    pairs = [pty.openpty(), pty.openpty()]
+    for _, side in pairs:
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    (out, out_side), (err, err_side) = pairs
+    process = subprocess.Popen(
+        [SCRIPT, *words],
+        stdout=out_side,
+        stderr=err_side,
+        stdin=subprocess.DEVNULL,
+        env=plain_environment(**environment),
+    )
+    os.close(out_side)
+    os.close(err_side)
+    texts = {out: b"", err: b""}
+    open_ends = [out, err]
+    import select
+
+    while open_ends:
+        for end in select.select(open_ends, [], [], 60)[0]:
+            try:
+                piece = os.read(end, 65536)
+            except OSError:  # the other side is closed
+                piece = b""
+            texts[end] += piece
+            if not piece:
+                open_ends.remove(end)
+                os.close(end)
+    shown = [text.decode().replace("\r\n", "\n") for text in texts.values()]
+    return process.wait(timeout=60), shown[0], shown[1]
+
+
+pty_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+
+
+@pty_only
+def test_a_terminal_shows_a_bar_and_colours() -> None:
+    status, out, err = on_a_terminal(["fit", "nand", "--epochs", "3000"])
+    assert status == 0
+    assert "\x1b[32mcorrect" in out  # green
+    assert "3000/3000" in ESCAPE.sub("", err)
+    assert "━" in err
+    assert "cost 0.0" in ESCAPE.sub("", err)
+    assert "━" not in out
+    assert COLOUR.search(err)
+    assert "nan" not in err
+
+
+@pty_only
+def test_no_color_is_respected() -> None:
+    status, out, err = on_a_terminal(["fit", "nand"], NO_COLOR="1")
+    assert status == 0
+    assert "\x1b" not in out
+    assert "w1          correct" in out
+    assert not COLOUR.search(err)
+    assert "1000/1000" in err
+
+
+@pty_only
+@pytest.mark.parametrize("columns", [30, 60, 100])
+def test_a_narrow_terminal_loses_nothing(columns: int) -> None:
+    formula = "z ~ sigmoid(x*a_rather_long_name + y*another_rather_long_name + and_a_third_one)"
+    _, out, _ = on_a_terminal(["fit", "nand", formula, "--epochs", "2"], columns)
+    lines = ESCAPE.sub("", out).splitlines()
+    assert max(len(line) for line in lines if "epochs in" not in line and "finite diff" not in line) <= columns
+    together = re.sub(r"\s", "", "".join(lines))
+    assert formula.replace(" ", "") in together
+
+
+@pty_only
+def test_json_on_a_terminal_has_neither_bar_nor_colour() -> None:
+    status, out, err = on_a_terminal(["fit", "nand", "--json"])
+    assert status == 0
+    assert json.loads(out)["epochs"] == 1000
+    assert err == ""
