@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from meanings import meanings
 
+from meanings import meanings
 from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, walk
 
 JAX = meanings(jnp, jax.lax.stop_gradient)

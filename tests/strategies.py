@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from meanings import numpy_evaluate
 
+from meanings import numpy_evaluate
 from steepest import operations as op
 from steepest.expression import DATA, PARAMETER, Expression, constant, leaf, walk
 from steepest.operations import TABLE
@@ -114,6 +114,7 @@ class _Maker:
 
     def need(self, shape: tuple[int, ...], per_sample: bool | None = None) -> Expression:
         """A node of a shape, rather one that nothing uses yet."""
+
         def fits(node: Expression) -> bool:
             return node.shape == shape and (per_sample is None or node.per_sample == per_sample)
 
@@ -145,9 +146,7 @@ class _Maker:
             lambda x: op.softplus(x) + 0.25,
             lambda x: 1 + self.bounded(x, 2.5) ** 2,
         ]
-        return self.random.choice([w for w in ways if np.min(self.see(w(node))) >= CLEAR and self.small(w(node))])(
-            node
-        )
+        return self.random.choice([w for w in ways if np.min(self.see(w(node))) >= CLEAR and self.small(w(node))])(node)
 
     def small(self, node: Expression) -> bool:
         return float(np.max(np.abs(self.see(node)))) <= LARGEST
@@ -177,7 +176,9 @@ class _Maker:
 
     def elementwise(self, row: op.Operation) -> Expression:
         if row.adjoints or row.shape is not None:
-            raise AssertionError(f"strategies.py does not know what arguments {row.name} takes; add a method _{row.name}")
+            raise AssertionError(
+                f"strategies.py does not know what arguments {row.name} takes; add a method _{row.name}"
+            )
         shape = self.shape()
         args = [self.need(shape if self.random.random() < 0.7 else ()) for _ in range(row.arity)]
         args[self.random.randrange(row.arity)] = self.need(shape)

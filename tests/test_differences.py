@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+
 from jax_oracle import jax_gradient
 from mission_models import MODELS, chain
-from strategies import random_cases
-
 from steepest import operations as op
 from steepest.differences import Differences, finite_difference, shrinking_steps
 from steepest.errors import GradientError, ValuesError
 from steepest.expression import Expression, data, params
+from strategies import random_cases
 
 w = params("w")
 
@@ -215,7 +216,7 @@ def test_shrinking_steps_fall_in_proportion_until_round_off_takes_over() -> None
     assert [row.step for row in rows] == [10.0**-k for k in range(17)]
     for row in rows[1:6]:  # the error of a forward difference is ε C″/2
         assert row.error / row.step == pytest.approx(math.e / 2, rel=0.05)
-    for earlier, later in zip(rows[1:6], rows[2:7], strict=True):
+    for earlier, later in itertools.pairwise(rows[1:7]):
         assert earlier.error / later.error == pytest.approx(10, rel=0.05)
     best = min(range(17), key=lambda k: rows[k].error)
     assert 7 <= best <= 9
@@ -226,7 +227,7 @@ def test_shrinking_steps_fall_in_proportion_until_round_off_takes_over() -> None
 
 def test_shrinking_steps_by_the_other_schemes() -> None:
     central = shrinking_steps(op.exp(w), {"w": 1.0}, scheme="central", steps=[1e-1, 1e-2, 1e-3])
-    for earlier, later in zip(central, central[1:], strict=False):
+    for earlier, later in itertools.pairwise(central):
         assert earlier.error / later.error == pytest.approx(100, rel=0.01)
     by_complex = shrinking_steps(op.exp(w), {"w": 1.0}, scheme="complex", steps=[1e-1, 1e-2, 1e-9, 1e-30])
     assert by_complex[0].error / by_complex[1].error == pytest.approx(100, rel=0.01)

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from jax_oracle import jax_gradient, jax_hessian
 from mission_models import MODELS, XOR, activated, chain, gate, network, network_nodes, neuron
-from strategies import random_cases
-
 from steepest import operations as op
 from steepest.engines import evaluate
 from steepest.errors import GradientError, SteepestError
@@ -19,6 +18,7 @@ from steepest.expression import Expression, data, params, walk
 from steepest.gradient import find_layers, gradient
 from steepest.program import lower
 from steepest.stability import stabilise
+from strategies import random_cases
 
 # Parameters lie between 0.1 and 2 and values within ±8 (strategies.py), so that 1 is the natural size of a
 # derivative: where it is smaller, larger parts have cancelled and their round-off stays. Seen: below 1e-14.
@@ -75,7 +75,7 @@ def test_second_derivatives_of_random_formulas() -> None:
         expected = jax_hessian(case.cost, case.values, case.rows)
         for a, partial in gradient(case.cost).items():
             rows = partial if not partial.shape else op.sum_(partial)
-            second = gradient(rows, wrt=[p for p in rows.parameters])
+            second = gradient(rows, wrt=rows.parameters)
             for b, wanted in expected[a].items():
                 axes = tuple(range(len(partial.shape)))
                 summed = wanted.sum(axis=axes)  # over the elements of a, as op.sum_ does
@@ -305,7 +305,6 @@ def test_chain_fifty_thousand_deep() -> None:
     x = w
     for _ in range(50_000):
         x = op.sin(x)
-    value = derivative = None
     value, derivative = 1.0, 1.0
     for _ in range(50_000):
         value, derivative = math.sin(value), derivative * math.cos(value)

@@ -152,9 +152,7 @@ def _moving(cost: Expression, values: Mapping[str, Any]) -> CostFunction:
     return CostFunction(substitute(cost, stand_ins), {**values, **worth}, beside=[cost])
 
 
-def _evaluate_beside(
-    cost: Expression, parts: Mapping[Any, Expression], values: Mapping[str, Any]
-) -> dict[Any, Any]:
+def _evaluate_beside(cost: Expression, parts: Mapping[Any, Expression], values: Mapping[str, Any]) -> dict[Any, Any]:
     """The values of some expressions over as many samples as the cost has, even if no data is left in them."""
     found: dict[Any, Any] = evaluate({**parts, None: cost}, values)
     del found[None]
@@ -203,9 +201,13 @@ class _Checker:
         def verdict(kind: str, detail: str = "", by: Difference = found) -> Verdict:
             return Verdict(name, kind, given, by.value, by.error, None, "; ".join(x for x in (place, detail) if x))
 
-        kink = self._kink(name, index)
+        kink = self._touched(name, index)
         if kink:
-            return verdict(KINK, kink)
+            # Neither the central nor the complex difference can be trusted where two pieces meet.
+            slope = self._slope_of_both_sides(name, index)
+            if slope is None:
+                return verdict(KINK, f"the slope jumps at {kink}")
+            return verdict(CORRECT if _agree(given, slope) else WRONG, by=slope)
         if np.isfinite(given) and _decides(found, given) and _agree(given, found):
             return verdict(CORRECT)
         by_complex = self._complex(name, index)
@@ -233,10 +235,10 @@ class _Checker:
 
     def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
         """Whether a partial that cancels to 0, as of sum(softmax(w)), is 0 up to the round-off of its parts."""
-        natural = abs(self.function.along(name, index)(0.0)) / max(1.0, abs(float(self.point[name][index])))
-        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * natural
+        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * self._natural(name, index)
 
-    def _kink(self, name: str, index: tuple[int, ...]) -> str:
+    def _touched(self, name: str, index: tuple[int, ...]) -> str:
+        """The kink that the point sits on and leaves when this element moves; an empty text if there is none."""
         if not self.kinks:
             return ""
         moved = dict(self.point)
@@ -244,16 +246,25 @@ class _Checker:
         moved[name][index] += 1e-6 * max(1.0, abs(float(moved[name][index])))
         beside = _evaluate_beside(self.cost, dict(enumerate(k.distance for k in self.kinks)), moved)
         touched = [k for n, k in enumerate(self.kinks) if np.any((np.asarray(beside[n]) != k.here) & k.on_it)]
-        if not touched:
-            return ""
+        return touched[0].where if touched else ""
+
+    def _slope_of_both_sides(self, name: str, index: tuple[int, ...]) -> Difference | None:
+        """The slope, if that to the right is that to the left, as of relu(w)² at 0; None where it jumps."""
         right = automatic_difference(self.function, name, index, "forward")
         left = automatic_difference(self.function, name, index, "backward")
         size = max(abs(right.value), abs(left.value))
         blur = right.error + left.error
-        known = blur <= 1e-3 * max(size, abs(self.function.along(name, index)(0.0)))
+        known = blur <= max(_RESOLVED * size, 1e-9 * self._natural(name, index))
         if known and abs(right.value - left.value) <= 5 * blur + 1e-6 * size:
-            return ""
-        return f"the slope jumps at {touched[0].where}"
+            return Difference((right.value + left.value) / 2, blur, right.step)
+        return None
+
+    def _natural(self, name: str, index: tuple[int, ...]) -> float:
+        """How large a derivative would be that changes the cost by about its own size."""
+        cost = self.function.along(name, index)
+        scale = max(1.0, abs(float(self.point[name][index])))
+        near = [abs(cost(change * scale)) for change in (-0.25, 0.0, 0.25)]
+        return max([value for value in near if np.isfinite(value)], default=0.0) / scale
 
     def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
         """given/expected, if it is one number at several points and for every element."""
@@ -278,7 +289,8 @@ class _Checker:
             return None
         centre = float(np.median(ratios))
         same = max(abs(ratio - centre) for ratio in ratios) <= 1e-6 * abs(centre)
-        return centre if same and centre != 0 else None
+        # The factor 1 is left where the partial is wrong at this point alone.
+        return centre if same and centre != 0 and abs(centre - 1) > 1e-6 else None
 
 
 def _decides(found: Difference, given: float) -> bool:

@@ -60,27 +60,32 @@ def _is_scalar(node: Expression) -> bool:
     return not node.per_sample and not node.shape
 
 
-def _times(adjoint: Adjoint, factor: Expression) -> Adjoint:
-    """The adjoint times a partial derivative."""
+def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()) -> Adjoint:
+    """The adjoint times a partial derivative, which is taken apart down to the nodes in ``keep``.
+
+    A node of the cost is used as it is: taken apart, it would no longer be shared.
+    """
     row = factor.operation
-    if row is op.negate:
-        return _times(replace(adjoint, positive=not adjoint.positive), factor.args[0])
     if row is CONSTANT and factor.value < 0:
-        return _times(replace(adjoint, positive=not adjoint.positive), constant(-factor.value))
+        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
+    if row is op.negate and factor not in keep:
+        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
     if _is_scalar(factor):
-        return replace(adjoint, scale=_product(adjoint.scale, factor))
-    if row is op.multiply and _is_scalar(factor.args[0]):
-        outside = replace(adjoint, scale=_product(adjoint.scale, factor.args[0]))
-        return _times(outside, factor.args[1])
-    if row is op.where and all(arg.operation is CONSTANT for arg in factor.args[1:]):
+        return Adjoint(adjoint.body, _product(adjoint.scale, factor), adjoint.positive)
+    body, scale = adjoint.body, adjoint.scale
+    if factor in keep:
+        body = _product(body, factor)
+    elif row is op.multiply:
+        return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
+    elif row is op.where and all(arg.operation is CONSTANT for arg in factor.args[1:]):
         # Choosing the adjoint itself spares a product, and 0·∞ where the other branch overflows.
         condition, *branches = factor.args
-        chosen = [_product(adjoint.body, branch) if branch.value else constant(0) for branch in branches]
-        return replace(adjoint, body=op.where(condition, *chosen))
-    if row is op.divide and factor.args[0].operation is CONSTANT:
-        numerator, denominator = factor.args
-        return replace(adjoint, scale=_product(adjoint.scale, numerator), body=adjoint.body / denominator)
-    return replace(adjoint, body=_product(adjoint.body, factor))
+        body = op.where(condition, *(_product(body, x) if x.value else constant(0) for x in branches))
+    elif row is op.divide and factor.args[0].operation is CONSTANT:
+        body, scale = body / factor.args[1], _product(scale, factor.args[0])
+    else:
+        body = _product(body, factor)
+    return Adjoint(body, scale, adjoint.positive)
 
 
 def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:
@@ -146,7 +151,7 @@ def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         partial = simplify(partial, keep=(*node.args, node))
     if partial.operation is CONSTANT and partial.value == 0:
         return None
-    return _reduced(_times(adjoint, partial), node, child)
+    return _reduced(_times(adjoint, partial, (*node.args, node)), node, child)
 
 
 def sweep(

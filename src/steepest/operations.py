@@ -17,18 +17,7 @@ from typing import Any
 
 from steepest.errors import ShapeError
 from steepest.expression import OPERATIONS, Expression, Operation, Shape
-from steepest.notation import (
-    ATOM,
-    COMPARISON,
-    FUNCTION_NAMES,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Template,
-    call,
-    infix,
-)
+from steepest.notation import ATOM, COMPARISON, FUNCTION_NAMES, POWER, PRODUCT, SIGN, SUM, Template, call, infix
 
 # A row that another mentions before its own line has its type written out, which mypy needs.
 
@@ -81,7 +70,7 @@ multiply = operation(
 )  # fmt: skip
 divide = operation(
     "divide", 2, "x ÷ y",
-    partials=(lambda x, y, r: 1 / y, lambda x, y, r: -(r / y)), domain=(REAL, POSITIVE),
+    partials=(lambda x, y, r: 1 / y, lambda x, y, r: -(1 / y * r)), domain=(REAL, POSITIVE),
     text=infix("/", PRODUCT), latex=Template(r"\frac{{{0}}}{{{1}}}", POWER),
     rule="quotient rule", edges="x/0 is ±∞, 0/0 is NaN", source="DLMF 1.4.10",
     differential=lambda x, y, dx, dy: (dx * y - x * dy) / y**2,
@@ -192,6 +181,7 @@ sign: Operation = operation(
 maximum: Operation = operation(
     "maximum", 2, "the larger of x and y",
     partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
+    weight=2,
     latex=_latex_call(r"\max", 2), aliases=("max",),
     kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
     differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
@@ -199,6 +189,7 @@ maximum: Operation = operation(
 minimum: Operation = operation(
     "minimum", 2, "the smaller of x and y",
     partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
+    weight=2,
     latex=_latex_call(r"\min", 2), aliases=("min",),
     kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
     differential=lambda x, y, dx, dy: where(x <= y, dx, dy),

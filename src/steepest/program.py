@@ -23,7 +23,10 @@ class Program:
 
     @property
     def cost(self) -> int:
-        """How many primitive operations one evaluation takes (a power counts as log, product and exp)."""
+        """How many primitive operations one evaluation takes.
+
+        A power counts as a logarithm, a product and an exponential, a maximum as a comparison and a choice.
+        """
         return sum(node.operation.weight for node in self.nodes if node.args)
 
 

@@ -1,0 +1,70 @@
+"""The cheap gradient: its primitive operations over the samples against those of the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from steepest import operations as op
+from steepest.expression import Expression, data, params
+from steepest.gradient import gradient
+from steepest.program import lower
+from steepest.stability import stabilise
+
+DEPTH = 200
+Join = Callable[[Expression, Expression], Expression]
+
+JOINS: dict[str, Join] = {
+    "add": lambda e, w: e + w,
+    "subtract": lambda e, w: w - e,
+    "multiply": lambda e, w: e * w,
+    "multiply from the left": lambda e, w: w * e,
+    "divide": lambda e, w: e / w,
+    "divide by": lambda e, w: w / e,
+    "where": lambda e, w: op.where(data("x") > 0, e, w),
+    "maximum": op.maximum,
+    "minimum": lambda e, w: op.minimum(w, e),
+    **{
+        row.name: lambda e, w, row=row: row(e * w)  # type: ignore[misc]
+        for row in op.TABLE
+        if row.arity == 1 and row.shape is None and row.name != "stop_gradient"
+    },
+}
+
+
+def over_samples(*roots: Expression) -> int:
+    """Primitive operations that run over the samples; those on single numbers do not grow with the table."""
+    nodes = lower(roots).nodes
+    return sum(n.operation.weight for n in nodes if n.args and (n.per_sample or n.operation.over_samples))
+
+
+def ratio(join: Join) -> float:
+    """Cost and gradient together over the cost, for one operation many times over, each with its own parameter."""
+    e = data("x")
+    for k in range(DEPTH):
+        e = join(e, params(f"w{k}"))
+    cost = stabilise([op.mean(e)])[op.mean(e)]
+    return over_samples(cost, *gradient(cost).values()) / over_samples(cost)
+
+
+@pytest.mark.parametrize("name", list(JOINS))
+def test_gradient_is_at_most_four_times_the_cost(name: str) -> None:
+    """Baur and Strassen's bound, for every operation by itself, chained 200 deep."""
+    assert ratio(JOINS[name]) <= 4
+
+
+def test_a_power_with_a_moving_exponent_exceeds_it_by_a_third() -> None:
+    """Its slope by the exponent guards the logarithm at 0: 13 operations for 3."""
+    assert 4 < ratio(lambda e, w: e**w) < 13 / 3 + 0.01
+
+
+def test_sharing_survives_products_nested_to_the_right() -> None:
+    """w·(w·(w·x)) must not be multiplied out: the count stays proportional to the depth, and deep ones work."""
+    e = data("x")
+    for k in range(20_000):
+        e = params(f"w{k}") * e
+    cost = op.mean(e)
+    partials = gradient(cost)
+    assert len(partials) == 20_000
+    assert over_samples(cost, *partials.values()) <= 4 * over_samples(cost)
