@@ -47,6 +47,14 @@ def test_a5_settles_beside_the_minimum_by_half_the_step() -> None:
     assert central.params["w"] == pytest.approx(2, abs=1e-9)
 
 
+def test_central_differences_of_a_cube() -> None:
+    """((x + ε)³ − (x − ε)³)/2ε = 3x² + ε²; forward, 3x² + 3xε + ε²."""
+    x = st.params("x")
+    for scheme, slope in (("central", 3 * 4 + 0.25), ("forward", 3 * 4 + 3 * 2 * 0.5 + 0.25)):
+        run = descend(x**3, None, {"x": 2}, 0.1, 1, gradient="finite-difference", step=0.5, scheme=scheme)
+        assert run.params["x"] == pytest.approx(2 - 0.1 * slope, abs=1e-14)
+
+
 def test_a5_may_start_at_the_minimum() -> None:
     """There the cost is 0, and whatever comes is infinitely more; that is no divergence."""
     cost, table = twice()
@@ -191,6 +199,12 @@ def test_tolerance_stops() -> None:
     epoch = next(k for k in range(1, 2000) if abs(costs[k] - costs[k - 1]) <= 2e-3 * costs[k - 1])
     assert (run.reason, run.epochs) == ("tolerance", epoch)
     assert 10 < epoch < 1990
+
+
+def test_tolerance_compares_two_epochs() -> None:
+    """Before the first update there is nothing to compare; after it, a share of 1 is always reached."""
+    run = nand(epochs=10, tolerance=1.0)
+    assert (run.reason, run.epochs) == ("tolerance", 1)
 
 
 def test_time_stops() -> None:

@@ -101,6 +101,22 @@ def test_differences_are_not_exact_so_a_rise_says_nothing() -> None:
     assert run.warnings == []
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [("float64", 1e4), ("float32", 1), ("float32", 30), ("float32", 1e4)])
+def test_round_off_in_a_sum_over_samples_is_no_rise(dtype: str, scale: float) -> None:
+    rng = np.random.default_rng(4)
+    x = rng.uniform(-1, 1, 200)
+    table = {"x": x, "y": scale * (1.5 * x + rng.normal(size=200))}
+    X, Y = st.data("x", "y")
+    cost = st.mean((X * st.params("w") + st.params("b") - Y) ** 2)
+    assert descend(cost, table, rate=0.05, epochs=3000, dtype=dtype).warnings == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_round_off_by_cancellation_is_no_rise(dtype: str) -> None:
+    """The minimum is 0, the difference of numbers around 1."""
+    assert descend(st.parse("exp(x) - x - 1"), None, {"x": 2}, 0.01, 6000, dtype=dtype).warnings == []
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("text", ["x^2 - 2*x + 1", "(x - 0.3)^2", "(x - 0.3)^2 + 7", "exp(x) - x"])
 def test_round_off_at_the_minimum_is_no_rise(text: str, dtype: str) -> None:
@@ -122,11 +138,37 @@ def test_xor_ends_on_a_plateau_and_says_so() -> None:
     assert "0.125392" in plateau_warnings(run)[0]
 
 
+def test_a_saddle_is_a_plateau() -> None:
+    """x·u·w at u = w = 0: no slope, and not the minimum, for the cost is of degree 4."""
+    x, y = st.data("x", "y")
+    u, w = st.params("u", "w")
+    table = {"x": np.arange(5.0), "y": 2 * np.arange(5.0)}
+    run = descend(st.mean((x * u * w - y) ** 2), table, {"u": 0, "w": 0}, 0.01, 200)
+    assert run.cost == 24
+    assert len(plateau_warnings(run)) == 1
+    assert "100%" in plateau_warnings(run)[0]
+
+
 def test_no_plateau_in_a_descent_that_still_goes_on() -> None:
+    """After 150 epochs the cost is still 75 % of what it was, but it falls."""
+    early = nand(epochs=150)
+    assert early.cost > 0.25 * early.history[0][1]
+    assert plateau_warnings(early) == []
     assert plateau_warnings(nand(epochs=1000)) == []
     assert plateau_warnings(nand(epochs=100_000)) == []
     cost, table = twice()
     assert descend(cost, table, {"w": 0}, 0.1, 1000).warnings == []
+
+
+def test_a_start_at_cost_0_is_no_plateau() -> None:
+    """By differences the descent leaves it a little; the cost is then infinitely more than it was."""
+    x, y = st.data("x", "y")
+    cost = st.mean((x * st.params("w") - y) ** 4)
+    table = {"x": np.arange(5.0), "y": 2 * np.arange(5.0)}
+    run = descend(cost, table, {"w": 2.0}, 0.01, 5000, gradient="finite-difference", step=0.1)
+    assert run.cost == pytest.approx(np.mean(np.arange(5.0) ** 4) * 0.05**4, rel=1e-6)  # w = 2 − ε/2
+    assert run.cost > 0 == run.history[0][1]
+    assert run.warnings == []
 
 
 @pytest.mark.parametrize("noise", [0.1, 3.0])

@@ -161,6 +161,7 @@ NASTY: list[tuple[Expression, Truth, list[float]]] = [
     (1e-300 * op.sin(w), lambda w: mpmath.mpf(1e-300) * mpmath.cos(w), [1, 2]),
     (1e300 * w * w, lambda w: 2 * mpmath.mpf(1e300) * w, [2, 100]),
     (op.sin(w) ** 2, lambda w: mpmath.sin(2 * w), [1e-300, 1e-9, 1e-5]),
+    (op.exp(w) * w * w, lambda w: mpmath.exp(w) * (w * w + 2 * w), [1e-7, 1e-5]),
     (op.log(w), lambda w: 1 / w, [1e9, 1e-9, 1e200]),
     (w**20, lambda w: 20 * w**19, [1.5, 20]),
     (op.tanh(50 * w), lambda w: 50 / mpmath.cosh(50 * w) ** 2, [0.01, 0.3]),
@@ -179,6 +180,12 @@ def test_error_bars_hold_for_nasty_costs(row: tuple[Expression, Truth, list[floa
             found = finite_difference(cost, {"w": at})
             assert abs(found["w"] - exact) <= 10 * found.errors["w"], at
             assert math.isfinite(found.errors["w"])
+
+
+def test_error_bars_know_that_values_far_from_the_point_are_rounded_more() -> None:
+    """The round-off at 1e-7 is 1e-30, but at a step of 0.1 it is that of 0.01."""
+    found = finite_difference(op.exp(w) * w * w, {"w": 1e-7}, scheme="forward")
+    assert abs(found["w"] - math.exp(1e-7) * (2e-7 + 1e-14)) <= 2 * found.errors["w"]
 
 
 @pytest.mark.parametrize("at", [0.1, 1.0, 1.75])

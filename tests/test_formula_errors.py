@@ -152,6 +152,7 @@ def test_limits() -> None:
     refused("sin(" * 3_000 + "x" + ")" * 3_000, "nested deeper than 200")
     refused("^".join(["x"] * 9_000), "nested deeper than 200")
     refused("**-".join(["x"] * 4_000), "nested deeper than 200")
+    refused("^+-".join(["x"] * 4_000), "nested deeper than 200")
     refused("x^(" * 150 + "x" + ")" * 150, "nested deeper than 200")
     refused("9" * 400, "larger than a double can hold")
 

@@ -84,7 +84,9 @@ def test_predict_at_given_parameters_before_any_fit() -> None:
 
 def test_predict_of_a_constant() -> None:
     model = st.Model("y ~ a").fit({"y": [1.0, 2, 6]}, rate=0.3, epochs=200)
-    np.testing.assert_allclose(model.predict({"y": [0.0, 0]}), [3, 3], atol=1e-12)
+    found = model.predict({"y": [0.0, 0]})
+    assert found.shape == (2,)
+    np.testing.assert_allclose(found, 3, atol=1e-12)
 
 
 def test_names_in_backticks_and_unicode() -> None:
@@ -114,7 +116,10 @@ def test_rows_with_holes() -> None:
 def test_a_parameter_that_looks_like_a_column_is_noted() -> None:
     model = st.Model("virginica ~ sigmoid(petal_lenght*w1 + petal_width*w2 + b)").fit(IRIS, epochs=1)
     assert model.notes == ["'petal_lenght' is no column, so it is a parameter; did you mean 'petal_length'?"]
-    assert st.Model("virginica ~ sigmoid(petal_length*w1 + b)").fit(IRIS, epochs=1).notes == []
+    plain = st.Model("virginica ~ sigmoid(petal_length*slope + shift)").fit(IRIS, epochs=1)
+    assert plain.notes == []
+    table = {"petal_length": [1.0, 2], "virginica": [0.0, 1], "slope": [7.0, 7], "slop": [7.0, 7]}
+    assert plain.fit(table, epochs=1).notes == []
 
 
 # -- truth tables at given weights (E1, D1) ----------------------------------------------------------------------
@@ -237,7 +242,8 @@ def test_a_cost_of_your_own_works_and_is_not_saved(tmp_path: Path) -> None:
 
 def test_iris_converges_to_maximum_likelihood() -> None:
     """Logistic regression on two standardised columns, against scikit-learn without penalty."""
-    linear_model = pytest.importorskip("sklearn.linear_model")
+    from sklearn import linear_model
+
     frame = pl.read_csv(IRIS).select("sepal_width", "petal_width", "virginica").to_numpy().astype(float)
     X, z = (frame[:, :2] - frame[:, :2].mean(axis=0)) / frame[:, :2].std(axis=0), frame[:, 2]
     oracle = linear_model.LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000).fit(X, z)

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from steepest.engines import evaluate
     from steepest.formula import Limits, parse
     from steepest.gradient import gradient
-    from steepest.models import Model, load
+    from steepest.model import Model, load
     from steepest.simplify import simplify
     from steepest.tangent import Tangent, tangent
 
@@ -82,7 +82,7 @@ _HOMES = {
     "Descent": "descent",
     "Derivation": "derivation",
     "Limits": "formula",
-    "Model": "models",
+    "Model": "model",
     "Report": "checking",
     "Tangent": "tangent",
     "check": "checking",
@@ -91,7 +91,7 @@ _HOMES = {
     "evaluate": "engines",
     "finite_difference": "differences",
     "gradient": "gradient",
-    "load": "models",
+    "load": "model",
     "parse": "formula",
     "shrinking_steps": "differences",
     "simplify": "simplify",

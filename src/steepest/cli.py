@@ -113,7 +113,7 @@ def fit(
     """
     from steepest.descent import check_settings, initial
     from steepest.engines import choose
-    from steepest.models import Model
+    from steepest.model import Model
     from steepest.storage import refuse_place
     from steepest.table import BUILT_IN, open_table
 
@@ -185,7 +185,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
 
     With --na drop a column 'row' says which rows (counted from 1) were left.
     """
-    from steepest.models import load
+    from steepest.model import load
     from steepest.storage import write_atomically
     from steepest.table import open_table
 

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from steepest.checking import Report
-    from steepest.models import Model
+    from steepest.model import Model
     from steepest.table import Columns
 
 

@@ -24,8 +24,9 @@ from steepest.expression import (
 )
 from steepest.notation import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
 from steepest.operations import TABLE
-from steepest.syntax import LIMITS, error_at, grammar, read
+from steepest.syntax import LIMITS as LIMITS
 from steepest.syntax import Limits as Limits
+from steepest.syntax import error_at, grammar, read
 
 if TYPE_CHECKING:
     from lark import Token

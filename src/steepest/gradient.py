@@ -70,22 +70,31 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
     if row is op.negate and factor not in keep:
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
-    if _is_scalar(factor):
-        return Adjoint(adjoint.body, _product(adjoint.scale, factor), adjoint.positive)
     body, scale = adjoint.body, adjoint.scale
-    if factor in keep:
+    if row is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
+        # Choosing the adjoint itself spares a product, and 0·∞ as of sqrt(relu(w)) below 0.
+        if _is_scalar(factor):
+            if not _is_scalar(body):
+                return Adjoint(body, _chosen(factor, scale), adjoint.positive)
+            body, scale = _product(scale, body), ONE
+        body = _chosen(factor, body)
+    elif _is_scalar(factor):
+        scale = _product(scale, factor)
+    elif factor in keep:
         body = _product(body, factor)
     elif row is op.multiply:
         return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
-    elif row is op.where and all(arg.operation is CONSTANT for arg in factor.args[1:]):
-        # Choosing the adjoint itself spares a product, and 0·∞ where the other branch overflows.
-        condition, *branches = factor.args
-        body = op.where(condition, *(_product(body, x) if x.value else constant(0) for x in branches))
     elif row is op.divide and factor.args[0].operation is CONSTANT:
         body, scale = body / factor.args[1], _product(scale, factor.args[0])
     else:
         body = _product(body, factor)
     return Adjoint(body, scale, adjoint.positive)
+
+
+def _chosen(choice: Expression, value: Expression) -> Expression:
+    """A choice between numbers, times a value: a choice between multiples of the value."""
+    condition, *numbers = choice.args
+    return op.where(condition, *(_product(value, x) if x.value else constant(0) for x in numbers))
 
 
 def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:

@@ -230,7 +230,7 @@ class Loop:
         before = next((cost for epoch, cost in history if epoch >= 0.9 * last_epoch), last)
         flat = abs(before - last) <= 1e-3 * abs(last)
         if (
-            self.may_trap and not self.maximise and last_epoch >= 100 and flat and last > 0.25 * first
+            self.may_trap and not self.maximise and last_epoch >= 100 and flat and last > 0.25 * first > 0
             and reason in ("epochs", "gradient", "tolerance")
         ):  # fmt: skip
             found.append(

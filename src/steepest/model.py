@@ -1,0 +1,311 @@
+"""A model: a formula ``target ~ prediction``, a cost, and what is done with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest import storage
+from steepest.checking import Report
+from steepest.checking import check as check_gradient
+from steepest.costs import COSTS, Cost, check_targets, cost_named, cross_entropy
+from steepest.derivation import Derivation
+from steepest.derivation import derive as derive_by_rules
+from steepest.descent import Descent, descend, initial
+from steepest.engines import evaluate
+from steepest.errors import FormulaError, ModelError, SteepestError, StorageError, nearest
+from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
+from steepest.formula import LIMITS, Formula, Limits, names_in, parse_formula
+from steepest.gradient import find_layers, gradient
+from steepest.table import Table, open_table
+
+_MOST_CHECKED = 1000  # rows that a check of a model looks at
+
+
+class Model:
+    """A formula with a cost, fitted to tables.
+
+    Which names of the formula are data follows from the table of the first fit, or from ``data``.
+
+    Args:
+        formula: ``"target ~ prediction"``.
+        cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, or a function of (prediction, target).
+        data: the names that are columns, or a mapping to their feature shapes.
+        params: shapes of the parameters that are not numbers, by name.
+        limits: how long and how nested the formula may be.
+
+    Attributes:
+        params: the fitted parameters by name; empty before a fit. May be set by hand.
+        run: the last Descent, or None.
+        notes: sentences about the last fit: rows dropped, a parameter that looks like a column.
+
+    >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)")
+    >>> model = model.fit("nand", start={"w1": 0.3, "w2": 0.6, "b": 0.1})
+    >>> round(float(model.params["b"]), 4)
+    2.7718
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        cost: str | Cost = "mse",
+        data: Sequence[str] | Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.cost_name = cost if isinstance(cost, str) else getattr(cost, "__name__", "a function")
+        self._cost_function = cost_named(cost) if isinstance(cost, str) else cost
+        self._text = formula
+        self._shapes = dict(params or {})
+        self._parsed: Formula | None = None
+        self._limits = limits
+        self.names = names_in(formula, limits)
+        self.params: dict[str, Any] = {}
+        self.run: Descent | None = None
+        self.notes: list[str] = []
+        if data is not None:
+            self._bind(data)
+
+    def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = ()) -> None:
+        columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
+        shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
+        parsed = parse_formula(self._text, columns, shapes, self._limits)
+        if parsed.target is None:
+            raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
+        if parsed.target.parameters:
+            raise ModelError(
+                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column"
+                f"{nearest(parsed.target.parameters[0], known)}; left of '~' stand columns only"
+            )
+        self._parsed = parsed
+
+    @property
+    def _formula(self) -> Formula:
+        if self._parsed is None:
+            raise ModelError(
+                "the model does not know yet which names are columns: fit it to a table, or give data=['x', …]"
+            )
+        return self._parsed
+
+    @property
+    def formula(self) -> str:
+        """The formula as it was written."""
+        return self._text
+
+    @property
+    def prediction(self) -> Expression:
+        """The right side of the formula."""
+        return self._formula.expression
+
+    @property
+    def target(self) -> Expression:
+        """The left side of the formula."""
+        target = self._formula.target
+        assert target is not None  # _bind refuses a formula without one
+        return target
+
+    @property
+    def cost(self) -> Expression:
+        """The cost of the prediction for the target."""
+        return self._cost_function(self.prediction, self.target)
+
+    @property
+    def layers(self) -> tuple[Expression, ...]:
+        """The activations from the data to the prediction a⁽ᵐ⁾, which is the last: a⁽¹⁾, …, a⁽ᵐ⁾."""
+        found = find_layers(self.prediction)
+        return found if found[-1:] == (self.prediction,) else (*found, self.prediction)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The names of the columns in the formula, those of the prediction first."""
+        return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
+
+    def fit(
+        self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
+    ) -> Model:
+        """Fit the parameters to a table by descent.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            start: parameters to start from; those left out are drawn from the seed.
+            na: ``"drop"`` leaves out rows with missing values.
+            settings: as for :func:`steepest.descend`.
+
+        Returns:
+            The model itself; its ``run`` is the Descent.
+
+        Raises:
+            ModelError: no parameter has a gradient, as in a threshold unit.
+            TableError: the table cannot be read or lacks a column.
+        """
+        opened = self.use(table)
+        self.refuse_flat()
+        columns = opened.select(self.data, na=na)
+        self.refuse_targets(columns.arrays)
+        if columns.dropped:
+            self.notes.append(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out")
+        self.run = descend(self.cost, columns.arrays, start, **settings)
+        self.params = dict(self.run.params)
+        return self
+
+    def use(self, table: Any) -> Table:
+        """Open a table; if it is not known yet which names are data, those are that are columns here."""
+        opened = open_table(table)
+        if self._parsed is None:
+            present = [name for name in self.names if name in opened.names]
+            self._bind({name: _feature_shape(opened, name) for name in present}, opened.names)
+        missing = [name for name in self.data if name not in opened.names]
+        if missing:
+            opened.select(missing)  # its error names the column, the nearest one and those there are
+        others = [name for name in opened.names if name not in self.data]
+        self.notes = [
+            f"{name!r} is no column, so it is a parameter{nearest(name, others)}"
+            for name in self.prediction.parameters
+            if len(name) > 3 and name not in others and nearest(name, others)
+        ]
+        return opened
+
+    def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise if the cost does not take such targets.
+
+        Raises:
+            ModelError: a target of a cross-entropy is no probability or class number.
+        """
+        if self._cost_function is cross_entropy:
+            check_targets(self.prediction, np.asarray(evaluate(self.target, arrays)), str(self.target))
+
+    def refuse_flat(self) -> None:
+        """Raise if the cost has no slope anywhere, so that no descent can move.
+
+        Raises:
+            ModelError: every partial derivative is 0 by the rules.
+        """
+        partials = gradient(self.cost)
+        if partials and all(_is_zero(partial) for partial in partials.values()):
+            flat = [n for n in walk([self.cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+            culprit = (
+                f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+            )
+            raise ModelError(
+                f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
+                "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
+            )
+
+    def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
+        """The prediction for every row of a table, which needs no target.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            params: parameters to use instead of the fitted ones.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Returns:
+            ``(n,)``, or ``(n, k)`` for a prediction of several outputs.
+
+        Raises:
+            ModelError: the model is not fitted.
+            TableError: the table lacks a column.
+        """
+        given = dict(self.params if params is None else params)
+        if self._parsed is None:
+            opened = open_table(table)
+            present = {name: _feature_shape(opened, name) for name in self.names if name in opened.names}
+            absent = [name for name in names_in(self._text.partition("~")[0]) if name not in present]
+            once = Model(self._text, self._cost_function, {**present, **dict.fromkeys(absent, ())}, self._shapes)
+            return once.predict(opened, given, na)
+        missing = [name for name in self.prediction.parameters if name not in given]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
+        columns = open_table(table).select(self.prediction.data, na=na)
+        if not self.prediction.per_sample:
+            return np.full(columns.rows, evaluate(self.prediction, given))
+        found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
+        return found[:, 0] if self.prediction.shape == (1,) else found
+
+    def check(
+        self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0
+    ) -> Report:
+        """Check the gradient of the cost on (at most the first 1000 rows of) a table.
+
+        Args:
+            table: the data.
+            at: parameters at which to check; the fitted ones, or those drawn from the seed, if left out.
+            method: ``"backprop"`` or ``"layerwise"``.
+            seed: of the parameters that are drawn.
+        """
+        columns = self.use(table).select(self.data)
+        arrays = {name: array[:_MOST_CHECKED] for name, array in columns.arrays.items()}
+        point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
+        return check_gradient(self.cost, {**arrays, **point}, method=method)
+
+    def derive(self, wrt: str, level: str = "terse") -> Derivation:
+        """Derive the partial derivative of the cost line by line."""
+        return derive_by_rules(self.cost, wrt, level)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save formula, cost, shapes and parameters; :func:`load` reads them back.
+
+        Raises:
+            ModelError: the model is not fitted, or its cost is a function of your own.
+            StorageError: the file cannot be written.
+        """
+        from steepest import __version__
+
+        if not self.params:
+            raise ModelError("the model has no parameters to save yet; fit it first")
+        if COSTS.get(self.cost_name) is not self._cost_function:
+            raise ModelError(f"only a model with a named cost can be saved: {', '.join(COSTS)}")
+        nodes = leaves([self.target, self.prediction])
+        shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
+        about = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
+        if self.run is not None:
+            about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
+        missing = [name for name in self.cost.parameters if name not in self.params]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
+        storage.save(path, initial(self.cost, self.params, what="params"), about)
+
+    def __repr__(self) -> str:
+        return f"Model({self.formula!r}, cost={self.cost_name!r})"
+
+
+_KINDS = ("data", "parameter")
+_COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
+
+
+def _feature_shape(table: Table, name: str) -> Shape:
+    return tuple(table.read(name).shape[1:])
+
+
+def _is_zero(partial: Expression) -> bool:
+    return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
+
+
+def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
+    """Load a model that :meth:`Model.save` wrote.
+
+    Args:
+        path: the file.
+        limits: how long and how nested its formula may be; raise them for a model built beyond the usual ones.
+
+    Raises:
+        StorageError: the file is missing, damaged, not a model, or of a newer version.
+    """
+    params, about = storage.load(path)
+    try:
+        data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
+        shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
+        model = Model(about["formula"], about["cost"], data, shapes, limits)
+        expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
+        found = {name: array.shape for name, array in params.items()}
+        if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
+            raise StorageError("its parameters or shapes are not those of its formula")
+        model.params = {name: params[name][()] for name in expected}
+    except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
+        raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None
+    return model
