@@ -233,3 +233,12 @@ def test_errors() -> None:
         check(x * w, POINT)
     with pytest.raises(GradientError, match="no gradient method 'forward'"):
         check(NEURON, POINT, method="forward")
+
+
+def test_a_correct_array_says_how_many_elements_were_looked_at() -> None:
+    """All of a small one; 256 drawn by lot of a large one."""
+    for size, words in ((3, "all 3 elements"), (300, "256 of 300 elements, by lot")):
+        V = params("V", shape=size)
+        report = check(op.sum_(op.sin(V)), {"V": np.linspace(0.1, 1, size)})
+        assert report.ok
+        assert report["V"].detail.startswith(words)

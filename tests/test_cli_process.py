@@ -63,6 +63,16 @@ def test_a_reader_that_leaves_hears_nothing_more(tmp_path: Path) -> None:
     assert said == b""
 
 
+@pytest.mark.parametrize("words", [["ops"], ["derive", "x^2", "--wrt", "x"], ["--version"]])
+def test_a_reader_that_has_left_already(words: list[str]) -> None:
+    """What is written only when the process ends fails then, as quietly."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = subprocess.run([SCRIPT, *words], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert run.stderr == b""
+
+
 def test_a_narrow_encoding_is_no_fault(tmp_path: Path) -> None:
     environment = plain_environment(PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
     for words in (["derive", "sigmoid(x)", "--wrt", "x"], ["fit", "nand", "z ~ σ(x*ω)", "--epochs", "1"], ["ops"]):
@@ -77,6 +87,7 @@ def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=tmp_path,
         env=plain_environment(PYTHONUNBUFFERED="1"),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
     )  # fmt: skip
     assert process.stdout is not None
     shown = ""

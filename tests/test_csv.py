@@ -178,9 +178,7 @@ def test_drop_leaves_out_rows_with_missing_values(word: str) -> None:
 
 
 def test_missing_values_are_counted() -> None:
-    assert "data row 2 of column 'x' has no value (3 such rows in all)" in complaint(
-        "x\n1\nNA\nNA\n2\nNA\n", "x"
-    )
+    assert "data row 2 of column 'x' has no value (3 such rows in all)" in complaint("x\n1\nNA\nNA\n2\nNA\n", "x")
 
 
 def test_a_blank_line_in_a_table_of_one_column_is_a_missing_value() -> None:
@@ -292,9 +290,7 @@ def test_utf_8_names_and_texts_are_read() -> None:
     assert read("größe,城\n1,京\n", "größe") == {"größe": [1.0]}
 
 
-@pytest.mark.parametrize(
-    "junk", [b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x14\x00", b"\x1f\x8b\x08", b"x\0y\n1\n"]
-)
+@pytest.mark.parametrize("junk", [b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x14\x00", b"\x1f\x8b\x08", b"x\0y\n1\n"])
 def test_binary_junk_is_an_error(junk: bytes) -> None:
     assert "save it as CSV in UTF-8" in complaint(junk, "x")
 

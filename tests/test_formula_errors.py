@@ -33,7 +33,7 @@ WRONG = [
     ("x, y", 2, "expected an operator or the end, found ','"),
     ("x < y < z", 7, "compare two values at a time"),
     ("x == y != z", 8, "compare two values at a time"),
-    ("x = 3", 6, "a single '=' defines a name and ends with ';'; compare by '=='"),
+    ("x = 3", 6, "a single '=' defines a name and ends with ';'; a model is written with '~'"),
     ("x + (a = 3)", 8, "a single '=' defines a name"),
     ("sigmod(x)", 1, "there is no function 'sigmod'; did you mean 'sigmoid'?"),
     ("1 + lag(x)", 5, "there is no function 'lag'; did you mean 'log'?"),

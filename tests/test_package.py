@@ -92,7 +92,8 @@ def test_every_decision_is_listed() -> None:
 
 def test_architecture_lists_the_layers_of_the_contract() -> None:
     """The direction printed in ARCHITECTURE.md is the one that the import contract holds."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
     names = [name for layer in contracts[0]["layers"] for name in layer.split(" | ")]
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("## Direction")[1]
     listed = text.split("`import steepest`")[0].split("\n\n", 2)[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -181,11 +181,15 @@ class _Checker:
 
     def verdict(self, name: str) -> Verdict:
         indices = list(np.ndindex(self.point[name].shape))
-        if len(indices) > _MOST_ELEMENTS:
+        size = len(indices)
+        if size > _MOST_ELEMENTS:
             rng = np.random.default_rng(self.seed)
-            indices = [indices[k] for k in sorted(rng.choice(len(indices), _MOST_ELEMENTS, replace=False))]
+            indices = [indices[k] for k in sorted(rng.choice(size, _MOST_ELEMENTS, replace=False))]
         found = [self._element(name, index) for index in indices]
-        worst = max(found, key=lambda v: _SEVERITY.index(v.verdict))
+        worst = max(found, key=lambda v: (_SEVERITY.index(v.verdict), abs(v.given - v.expected)))
+        if worst.ok and size > 1:
+            seen = f"all {size} elements" if size == len(indices) else f"{len(indices)} of {size} elements, by lot"
+            return replace(worst, detail=f"{seen}; shown is {worst.detail}")
         if worst.verdict == WRONG and np.isfinite(worst.given):
             factor = self._factor(name, indices)
             if factor is not None:

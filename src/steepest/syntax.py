@@ -110,7 +110,7 @@ def _check_nesting(text: str, limit: int) -> None:
             raise error_at(text, match.start(), f"the formula is nested deeper than {limit}")
 
 
-_SINGLE_EQUAL = "a single '=' defines a name and ends with ';'; compare by '=='"
+_SINGLE_EQUAL = "a single '=' defines a name and ends with ';'; a model is written with '~', a comparison with '=='"
 
 
 def _about_character(text: str, position: int) -> str:
