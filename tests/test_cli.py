@@ -153,7 +153,7 @@ def test_xor_warns_of_its_plateau(steepest: Steepest) -> None:
 def test_a_diverged_fit_exits_1_and_saves_nothing(steepest: Steepest, tmp_path: Path) -> None:
     said = steepest("fit", "twice", "--rate", "0.2", "--save", "m.safetensors")
     assert said.status == 1
-    assert "the descent diverged at epoch 35: the rate 0.2 is too large here; try 0.02" in said.err
+    assert "the descent diverged at epoch 35: the rate 0.2 is too large here; try 0.1" in said.err
     assert "nothing was saved to m.safetensors" in said.err
     assert "it diverged; the last finite parameters:" in said.out
     assert list(tmp_path.iterdir()) == []
@@ -205,7 +205,7 @@ def test_a_long_formula_is_shown_whole(steepest: Steepest) -> None:
 
 def test_a_name_that_looks_like_a_column_is_noted(steepest: Steepest) -> None:
     said = steepest("fit", str(IRIS), "virginica ~ sigmoid(petal_lenght*w1 + b)", "--epochs", "1")
-    assert "note: 'petal_lenght' is no column, so it is a parameter; did you mean 'petal_length'?" in said.err
+    assert "warning: 'petal_lenght' is no column, so it is a parameter; did you mean 'petal_length'?" in said.err
 
 
 def test_backticks_and_a_cost(steepest: Steepest, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_predict_forms(steepest: Steepest, tmp_path: Path) -> None:
     steepest("fit", "twice", "--rate", "0.05", "--save", "m.safetensors")
     assert steepest("predict", "m.safetensors", path).status == 2
     said = steepest("predict", "m.safetensors", path, "--na", "drop")
-    assert "1 of 4 rows have a missing value and were left out" in said.err
+    assert "1 of 4 rows has a missing value and was left out" in said.err
     lines = said.out.splitlines()
     assert lines[0] == "row,prediction"
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "3", "4"]

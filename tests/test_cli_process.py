@@ -71,6 +71,7 @@ def test_a_reader_that_has_left_already(words: list[str]) -> None:
     run = subprocess.run([SCRIPT, *words], stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert run.stderr == b""
+    assert run.returncode == 141  # neither "fine" nor "found something"
 
 
 def test_a_narrow_encoding_is_no_fault(tmp_path: Path) -> None:
@@ -83,11 +84,13 @@ def test_a_narrow_encoding_is_no_fault(tmp_path: Path) -> None:
 
 def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
     """SIGINT to a fit that would take hours: the parameters so far, which are those of a loop of as many epochs."""
-    words = [SCRIPT, "fit", "nand", "--epochs", str(10**9), "--save", "m.safetensors"]
+    # A job in the background ignores SIGINT, and so would what it starts.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    words = [sys.executable, "-c", f"{heed}; from steepest.cli import run; run()", "fit", "nand"]
+    words += ["--epochs", str(10**9), "--save", "m.safetensors"]
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", cwd=tmp_path,
         env=plain_environment(PYTHONUNBUFFERED="1"),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
     )  # fmt: skip
     assert process.stdout is not None
     shown = ""

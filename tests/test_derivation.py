@@ -163,7 +163,8 @@ WRITTEN = [
     op.stop_gradient(w**2) * w, op.mean((x * w - y) ** 2), op.total(op.sigmoid(x * w) * y) / op.count(),
     op.mean(-(y * op.log(op.sigmoid(x * w + u)) + (1 - y) * op.log(1 - op.sigmoid(x * w + u)))),
     op.mean((op.tanh(op.sigmoid(x * w + u) * v) - y) ** 2), op.mean(x * w) ** 2 + w, op.total((x * w) ** 2) * u,
-    op.sin(op.cos(op.exp(w * u))), ((u + 1) * (w + 2)) * ((v + 3) * w), w * (2 * (w * 3)), (w * 1 + 0) ** 1,
+    op.sin(op.cos(op.exp(w * u))), w * op.log(w) - w, ((u + 1) * (w + 2)) * ((v + 3) * w),
+    w * (2 * (w * 3)), (w * 1 + 0) ** 1,
 ]  # fmt: skip
 
 

@@ -233,7 +233,7 @@ def test_divergence_keeps_finite_parameters() -> None:
     assert run.cost == pytest.approx(6 * (run.params["w"] - 2) ** 2, rel=1e-12)
     assert f"epoch {run.epochs}" in run.message
     assert "rate 0.2" in run.message
-    assert "try 0.02" in run.message
+    assert "try 0.1" in run.message  # half of 0.2, below the bound 1/6
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

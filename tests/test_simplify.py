@@ -43,6 +43,11 @@ CASES: dict[str, list[tuple[Expression, Expression]]] = {
         (x * 2, 2 * x), (x * (2 * y), 2 * (x * y)), (3 * (2 * x), 6 * x), (-(2 * x), -2 * x), (V * 2, 2 * V),
     ],
     "brackets of a product": [(x * (y * z), x * y * z), (x * (y * z * 3), x * y * z * 3)],
+    "common factor": [
+        (x * (1 / x), one), (1 / x * x, one), (y * (1 / x) * z * x, y * 1 * z), (y / x * x, y),
+    ],
+    "numbers of a sum": [(x + 3 - 1, x + 2), (x - 3 + 1, x + -2), (x - 3 - 1, x + -4), (x + 3 + 1, x + 4)],
+    "equal factors": [(x * x, x**2), (V * V, V**2)],
     "base not 0": [(op.log(op.where(op.equal(x, 0), 1, x)), op.log(x))],
 }  # fmt: skip
 

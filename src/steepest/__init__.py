@@ -18,7 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import SteepestError
+from steepest.errors import SteepestError, SteepestWarning
 from steepest.expression import Expression, Operation, constant, data, params
 from steepest.operations import absolute as abs
 from steepest.operations import (
@@ -100,13 +100,13 @@ _HOMES = {
 _MODULES = ("costs", "models", "optimisers")
 
 __all__ = [
-    "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Report", "SteepestError", "Tangent",
-    "abs", "check", "constant", "cos", "costs", "count", "data", "derive", "descend", "dot", "equal", "evaluate",
-    "exp", "expand", "expm1", "finite_difference", "gradient", "greater", "greater_equal", "largest", "leaky_relu",
-    "less", "less_equal", "load", "log", "log1p", "log_softmax", "matmul", "maximum", "mean", "minimum", "models",
-    "not_equal", "one_hot", "optimisers", "outer", "params", "parse", "power", "relu",
-    "shrinking_steps", "sigmoid", "sign", "simplify", "sin", "softmax", "softplus", "sqrt", "step",
-    "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer", "transpose", "where",
+    "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Report", "SteepestError",
+    "SteepestWarning", "Tangent", "abs", "check", "constant", "cos", "costs", "count", "data", "derive",
+    "descend", "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "greater",
+    "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax",
+    "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params",
+    "parse", "power", "relu", "shrinking_steps", "sigmoid", "sign", "simplify", "sin", "softmax", "softplus",
+    "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer", "transpose", "where",
 ]  # fmt: skip
 
 
@@ -132,4 +132,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

@@ -14,7 +14,7 @@ from steepest import operations as op
 from steepest.differences import CostFunction, Difference, automatic_difference, complex_difference
 from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
-from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
+from steepest.expression import DATA, PARAMETER, Expression, expect_expression, leaf, substitute, walk
 from steepest.gradient import gradient as back_propagate
 from steepest.values import bind, fit_shape, number_array
 
@@ -127,6 +127,7 @@ def check(
 
     Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998.
     """
+    expect_expression(cost, "check")
     own = gradient is None
     if gradient is None:
         gradient = back_propagate(cost, method=method)
@@ -215,7 +216,8 @@ class _Checker:
         if np.isfinite(given) and _decides(found, given) and _agree(given, found):
             return verdict(CORRECT)
         by_complex = self._complex(name, index)
-        if not np.isfinite(found.value) and not np.isfinite(by_complex.value):
+        here = self.function.along(name, index)(0.0)
+        if not np.isfinite(here) or not np.isfinite([found.value, by_complex.value]).any():
             return verdict(INCONCLUSIVE, "the cost is not finite at this point or beside it; choose another point")
         if not np.isfinite(given):
             return verdict(WRONG, "the partial derivative is not a finite number")

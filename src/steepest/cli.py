@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from steepest.expression import Expression
 
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
+READER_LEFT = 128 + 13  # as a shell reports a process that SIGPIPE ended
 
 
 _EXAMPLES = """
@@ -40,27 +42,27 @@ def run() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = main.main(standalone_mode=False)
-        sys.stdout.flush()
-        sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
+            click.echo("A formula that begins with a minus goes between brackets: '(-x^2)'.", err=True)
         sys.exit(BAD_INPUT)
     except SteepestError as error:
         # The library speaks of its arguments; here they are options.
         click.echo(f"steepest: {error}".replace('na="drop"', "--na drop"), err=True)
         sys.exit(BAD_INPUT)
-    except BrokenPipeError:
-        # The reader of a pipe has left; nothing more can be said to it.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit:
+        # click and rich end so when the reader of a pipe has left; nothing more can be said to it.
+        sys.exit(READER_LEFT)
     except Exception:
         import traceback
 
         traceback.print_exc()
         click.echo("steepest: this is a fault of steepest itself, not of your input; please report it", err=True)
         sys.exit(OUR_FAULT)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 @click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,7 +115,8 @@ def fit(
     """
     from steepest.descent import check_settings, initial
     from steepest.engines import choose
-    from steepest.model import Model
+    from steepest.errors import SteepestWarning
+    from steepest.model import Model, rows_left_out
     from steepest.storage import refuse_place
     from steepest.table import BUILT_IN, open_table
 
@@ -127,27 +130,29 @@ def fit(
         refuse_place(save)
     model = Model(formula, cost)
     opened = model.use(open_table(table))
+    notes = model.notes
     choose(settings["engine"], settings["dtype"])
     check_settings(model.cost, **{k: v for k, v in settings.items() if k in ("rate", "epochs", "step", "tolerance")})
     model.refuse_flat()
     begin = initial(model.cost, start, seed or 0, "--start")
     columns = opened.select(model.data, na=na)
     model.refuse_targets(columns.arrays)
-    for note in model.notes:
-        click.echo(f"note: {note}", err=True)
     if columns.dropped:
-        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
+        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
     method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
     report = model.check(columns.arrays, at=begin, method=method)
     if not as_json:
         announce(model, opened.source, columns, report)
-    model.fit(columns.arrays, start=begin, progress=False if as_json else None, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
+        model.fit(columns.arrays, start=begin, progress=False if as_json else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it
     if as_json:
         document = {
             "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
-            "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine, "check": check_json(report),
+            "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
+            "check": check_json(report), "notes": notes,
             "warnings": run.warnings, "rows": columns.rows, "dropped": columns.dropped, "start": run.start,
         }  # fmt: skip
         print_json(document)
@@ -156,7 +161,7 @@ def fit(
     if save and not run.diverged:
         model.save(save)
         click.echo(f"saved to {save}", err=True)
-    for sentence in run.warnings:
+    for sentence in [*notes, *run.warnings]:
         click.echo(f"warning: {sentence}", err=True)
     if run.diverged:
         click.echo(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}", err=True)
@@ -185,7 +190,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
 
     With --na drop a column 'row' says which rows (counted from 1) were left.
     """
-    from steepest.model import load
+    from steepest.model import load, rows_left_out
     from steepest.storage import write_atomically
     from steepest.table import open_table
 
@@ -210,7 +215,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     else:
         click.echo(text)
     if columns.dropped:
-        click.echo(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out", err=True)
+        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
     return 0
 
 
@@ -320,11 +325,20 @@ def check(
     """
     from steepest.checking import check as check_gradient
     from steepest.descent import initial
-    from steepest.formula import names_in
+    from steepest.formula import names_in, parse
+    from steepest.model import Model, notes_on_names
     from steepest.table import open_table
 
     opened = open_table(table)
-    expression = _read_cost(formula, cost, [name for name in names_in(formula) if name in opened.names])
+    if "~" in formula:
+        model = Model(formula, cost)
+        model.use(opened)
+        expression, notes = model.cost, model.notes
+    else:
+        expression = parse(formula, [name for name in names_in(formula) if name in opened.names])
+        notes = notes_on_names(expression, [name for name in opened.names if name not in expression.data])
+    for note in notes:
+        click.echo(f"warning: {note}", err=True)
     if not expression.parameters:
         raise click.UsageError(f"every name of the formula is a column of {opened.source}; there is nothing to check")
     columns = opened.select(expression.data, na=na)
@@ -384,11 +398,14 @@ def ops(name: str | None, as_json: bool) -> int:
         return 0
     from steepest.render.console import table
 
+    legend = "r is the result; x̄ is the adjoint of x, the derivative of the cost by it"
     if name:
-        table([[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows[0].items()])
+        texts = {key: ", ".join(value) if isinstance(value, list) else str(value) for key, value in rows[0].items()}
+        table([[key, text] for key, text in texts.items() if text and key != "primitive"])
     else:
         table(
             [[row["written"], row["meaning"], "; ".join(row["derivatives"])] for row in rows],
             ["written", "meaning", "derivatives"],
         )  # fmt: skip
+    click.echo(f"note: {legend}", err=True)
     return 0

@@ -103,4 +103,9 @@ def _summary(predicted: Any, target: Any) -> str:
         return f"{right} of {len(target)} rows are predicted on the right side of 0.5"
     spread = float(((target - target.mean()) ** 2).sum())
     error = float(((target - predicted) ** 2).sum())
-    return f"R² = {1 - error / spread:.6g} over {len(target)} rows" if spread else f"{len(target)} rows predicted"
+    if not spread:
+        return f"{len(target)} rows predicted"
+    share = 1 - error / spread
+    if share < 1e-6:
+        return f"the prediction is no better than the mean of {len(target)} rows (R² = {min(share, 0.0):.4g})"
+    return f"R² = {share:.6g} over {len(target)} rows"

@@ -18,6 +18,7 @@ from steepest.expression import (
     Operation,
     check_names,
     constant,
+    expect_expression,
     transform,
     walk,
 )
@@ -182,6 +183,7 @@ def derive(
 
     Source: DLMF 1.4(iii); rows A2 and A3 of the notes.
     """
+    expect_expression(expression, "derive")
     if level not in LEVELS:
         raise DerivationError(f"there is no level {level!r}; choose {' or '.join(map(repr, LEVELS))}")
     leaves = {leaf.name: leaf for leaf in check_names([expression])}
@@ -227,11 +229,13 @@ def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression
 class _Deriver:
     def __init__(self, wrt: Expression, level: str, names: dict[Expression, str]) -> None:
         self.wrt, self.full, self.names = wrt, level == "full", names
+        self.taken: set[str] = set()
         self.found: dict[Expression, Expression] = {}
         self.dependent: set[Expression] = set()
         self.subject: Expression | None = None
 
     def derivation(self, root: Expression) -> Derivation:
+        self.taken = {*root.data, *root.parameters}
         for node in walk([root]):
             if node is self.wrt or any(arg in self.dependent for arg in node.args):
                 self.dependent.add(node)
@@ -240,7 +244,9 @@ class _Deriver:
         parts = [
             self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root
         ]
-        whole = "C" if not root.per_sample and root.data else "f"
+        usual = "C" if not root.per_sample and root.data else "f"
+        used = {*self.taken, *self.names.values()}
+        whole = next(name for name in (usual, "F", "J", "Q", f"{usual}(…)") if name not in used)
         parts.append(self._part(root, self.names.get(root, whole)))
         return Derivation(root, self.wrt.name, self.names, tuple(parts), parts[-1].result)
 
@@ -343,8 +349,10 @@ class _Deriver:
         """Σ ∂f/∂x_k · ∂x_k over the arguments that move."""
         row = u.operation
         terms = []
+        rules = []
         for k, moves in enumerate(moving):
             if moves:
+                rules.append(row.rules[k] if row.rules else row.rule)
                 partial = row.partials[k](*u.args, u)
                 partial = partial if isinstance(partial, Expression) else constant(partial)
                 terms.append(simplify(partial, self._kept(), PRESENTATION) * inner[k])
@@ -352,7 +360,7 @@ class _Deriver:
         for term in terms[1:]:
             result = result + term
         through = any(moves and arg is not self.wrt for arg, moves in zip(u.args, moving, strict=True))
-        return row.rule + (", chain rule" if through else ""), result
+        return ", ".join([*dict.fromkeys(rules), *(["chain rule"] if through else [])]), result
 
 
 def _replace(line: Expression, replacements: dict[Expression, Expression]) -> Expression:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from steepest.engines import choose
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, leaves
+from steepest.expression import PARAMETER, Expression, expect_expression, leaves
 from steepest.loop import Descent as Descent
 from steepest.loop import Loop, Stops
 from steepest.optimisers import Optimiser, gradient_descent
@@ -84,12 +84,17 @@ def descend(
 
     Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
     """
+    expect_expression(cost, "descend")
     stops = Stops(epochs, tolerance, gradient_tolerance, max_seconds)
     check_settings(
         cost, rate, epochs, gradient=gradient, step=step, scheme=scheme, tolerance=tolerance,
         gradient_tolerance=gradient_tolerance, max_seconds=max_seconds, restarts=restarts, optimiser=optimiser,
     )  # fmt: skip
     name, compiler = choose(engine, dtype)
+    if isinstance(table, Mapping):
+        for word, value in table.items():
+            if word in cost.parameters and np.ndim(value) == 0:
+                raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
     columns: Params = dict(open_table(table).select(cost.data, na=na).arrays) if cost.data else {}
     method = optimiser or gradient_descent()
 
@@ -109,6 +114,7 @@ def descend(
             exact=gradient == "backprop",
             may_trap=bool(cost.data) and not is_quadratic(cost),
             dtype=dtype,
+            gentler=lambda start: gentler_rate(task, start),
         )
         with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
             return replace(loop.run(bound.params, progress if callable(progress) else shown), engine=name)
@@ -128,6 +134,27 @@ def descend(
         best.reason = "interrupted"
         best.message = f"it was interrupted in start {len(runs)} of {restarts}; these are the best parameters so far"
     return best
+
+
+_HALVINGS, _TRIAL_EPOCHS = 80, 20
+
+
+def gentler_rate(task: Task, start: Params) -> float | None:
+    """The largest of half, a quarter, … of the rate at which the cost improves in each of the first epochs."""
+    rate = task.rate
+    for _ in range(_HALVINGS):
+        rate /= 2
+        plain = float(f"{rate:.1g}")
+        advance = by_gradient(replace(task, rate=plain), "backprop", norm=False)
+        values, params = [], start
+        for _ in range(_TRIAL_EPOCHS):
+            value, _, params = advance(params)
+            values.append(-value if task.maximise else value)
+            if not math.isfinite(value) or values[-1] > min(values):
+                break
+        else:
+            return plain
+    return None
 
 
 def check_settings(

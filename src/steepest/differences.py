@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
 from steepest.errors import GradientError, nearest
-from steepest.expression import Expression
+from steepest.expression import Expression, expect_expression
 from steepest.gradient import gradient
 from steepest.stability import stabilise
 from steepest.values import Bound, bind
@@ -46,6 +46,9 @@ class Differences(dict[str, Any]):
         super().__init__()
         self.errors = {}
         self.steps = {}
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name} = {value} ± {self.errors[name]}" for name, value in self.items())
 
 
 class CostFunction:
@@ -143,6 +146,7 @@ def finite_difference(
     Source: Nocedal and Wright 2006, section 8.1; Ridders 1982 for the automatic step;
     Squire and Trapp 1998 for the complex step.
     """
+    expect_expression(cost, "finite_difference")
     scheme = scheme or ("central" if step == "auto" else "forward")
     if scheme not in SCHEMES:
         raise GradientError(f"there is no scheme {scheme!r}; choose {', '.join(SCHEMES)}")

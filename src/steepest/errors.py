@@ -10,6 +10,10 @@ class SteepestError(Exception):
     """Base of every error that steepest raises on purpose."""
 
 
+class SteepestWarning(UserWarning):
+    """Something that its caller should know went on without an error: a fit that diverged."""
+
+
 class ShapeError(SteepestError):
     """An operation was given arguments whose shapes do not fit together."""
 

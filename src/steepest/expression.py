@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from steepest.errors import ShapeError
+from steepest.errors import ShapeError, ValuesError
 from steepest.notation import Template, write_formula
 from steepest.walks import check_names as check_names
 from steepest.walks import leaves as leaves
@@ -40,7 +40,8 @@ class Operation:
     operation that acts on each element alone, functions of the arguments and then the result.
     ``adjoints`` are for operations that mix elements: functions of the result's adjoint, the
     arguments and the result. ``differential`` is how a textbook writes the derivative where that is not the
-    sum of partial times inner derivative: a function of the arguments and then of their derivatives.
+    sum of partial times inner derivative: a function of the arguments and then of their derivatives. ``rules``
+    names the rule by each argument where that differs.
     A row without ``expansion`` is a primitive, which engines implement.
     """
 
@@ -54,6 +55,7 @@ class Operation:
     latex: Template = field(default=Template(""))
     maths: Template | None = None
     rule: str = ""
+    rules: tuple[str, ...] = ()
     differential: Callable[..., Expression] | None = None
     domain: tuple[tuple[float, float], ...] = ()
     edges: str = ""
@@ -307,7 +309,11 @@ def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[A
 
 def remake(node: Expression, args: tuple[Expression, ...]) -> Expression:
     """The same operation on other arguments."""
-    return node if args == node.args else make(node.operation, args, node.attributes)
+    if args == node.args:
+        return node
+    if node.operation.name == "negate":
+        return -args[0]  # of a number it is a number
+    return make(node.operation, args, node.attributes)
 
 
 def elementwise_shape(operation: Operation, args: tuple[Expression, ...], _: tuple[Any, ...]) -> Shape:
@@ -405,6 +411,17 @@ def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[
         raise TypeError(f"st.{'data' if operation is DATA else 'params'} needs at least one name")
     made = tuple(leaf(operation, name, given) for name in names)
     return made[0] if len(made) == 1 else made
+
+
+def expect_expression(thing: object, function: str) -> None:
+    """Raise unless this is an expression.
+
+    Raises:
+        ValuesError: it is something else, such as the text of a formula.
+    """
+    if not isinstance(thing, Expression):
+        remedy = "; read a text by st.parse(text, data=[…]) first" if isinstance(thing, str) else ""
+        raise ValuesError(f"st.{function} takes an expression, not {type(thing).__name__}{remedy}")
 
 
 def substitute(root: Expression, replacements: Mapping[Expression, Expression]) -> Expression:

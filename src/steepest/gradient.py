@@ -16,7 +16,18 @@ from typing import Any
 
 from steepest import operations as op
 from steepest.errors import GradientError, nearest
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, check_names, constant, leaves, substitute, walk
+from steepest.expression import (
+    CONSTANT,
+    DATA,
+    PARAMETER,
+    Expression,
+    check_names,
+    constant,
+    expect_expression,
+    leaves,
+    substitute,
+    walk,
+)
 from steepest.simplify import simplify
 from steepest.stability import stabilise
 
@@ -324,6 +335,7 @@ def gradient(
 
     Source: Griewank and Walther 2008, table 3.6; the recursion: row B4 of the notes.
     """
+    expect_expression(cost, "gradient")
     if cost.per_sample or cost.shape:
         what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
         raise GradientError(

@@ -17,7 +17,8 @@ def find(name: str) -> Operation:
         FormulaError: there is none.
     """
     for row in TABLE:
-        if name == row.name or name in row.aliases:
+        sign = row.text.pattern.replace("{0}", "").replace("{1}", "").strip()
+        if name in (row.name, sign, *row.aliases):
             return row
     raise FormulaError(f"there is no operation {name!r}{nearest(name, [row.name for row in TABLE])}")
 

@@ -107,15 +107,23 @@ def _all_finite(params: Params) -> bool:
     return all(np.isfinite(array).all() for array in params.values())
 
 
+def _is_flat(history: Sequence[tuple[int, float]]) -> bool:
+    """Whether the cost changed by less than a thousandth of itself over the last tenth of the epochs."""
+    last_epoch, last = history[-1]
+    before = next((cost for epoch, cost in history if epoch >= 0.9 * last_epoch), last)
+    return abs(before - last) <= 1e-3 * abs(last)
+
+
 class Loop:
     """One run of a descent: the state that its stopping rules and its report need."""
 
     def __init__(
         self, advance: Advance, cost_at: Callable[[Params], float], stops: Stops, rate: float, maximise: bool,
         exact: bool = True, may_trap: bool = True, dtype: str = "float64",
+        gentler: Callable[[Params], float | None] = lambda start: None,
     ) -> None:  # fmt: skip
         self.advance, self.cost_at, self.stops, self.rate, self.maximise = advance, cost_at, stops, rate, maximise
-        self.exact, self.may_trap = exact, may_trap
+        self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
         self.shown = 0.0
         self.costs, self.places = _Track(), _Track()
@@ -169,8 +177,8 @@ class Loop:
         history = self.costs.end(epoch, value)
         path = [(k, _plain(row)) for k, row in self.places.end(epoch, params)]
         return Descent(
-            _plain(params), value, reason, self._message(reason, gone, value), epoch, seconds, "", history, path,
-            _plain(start), self._warnings(reason, history),
+            _plain(params), value, reason, self._message(reason, gone, value, start, history), epoch, seconds, "",
+            history, path, _plain(start), self._warnings(reason, history, start),
         )  # fmt: skip
 
     def _is_hopeless(self, value: float) -> bool:
@@ -199,38 +207,43 @@ class Loop:
             return "time"
         return ""
 
-    def _message(self, reason: str, epoch: int, value: float) -> str:
+    def _message(
+        self, reason: str, epoch: int, value: float, start: Params, history: Sequence[tuple[int, float]]
+    ) -> str:
         if reason == "diverged":
             verb, bound = ("climb", "maximum") if self.maximise else ("descent", "minimum")
             gained = value - self.first if self.maximise else self.first - value
-            endless = gained > _HOPELESS * max(abs(self.first), 1.0)
-            cause = f"the formula seems to have no {bound}" if endless else f"the rate {self.rate:g} is too large here"
-            remedy = "bound it, or stop after fewer epochs" if endless else f"try {self.rate / 10:g}"
-            return (
-                f"the {verb} diverged at epoch {epoch}: {cause}; {remedy}. The parameters kept are the last finite ones"
-            )
+            if gained > _HOPELESS * max(abs(self.first), 1.0):
+                cause = f"the formula seems to have no {bound}; bound it, or stop after fewer epochs"
+            else:
+                cause = f"the rate {self.rate:g} is too large here; {self._try_instead(start)}"
+            return f"the {verb} diverged at epoch {epoch}: {cause}. The parameters kept are the last finite ones"
+        moving = len(history) > 9 and not _is_flat(history)
+        going = "rising" if self.maximise else "falling"
         return {
-            "epochs": "it stopped after the epochs it was given",
+            "epochs": "it stopped after the epochs it was given" + (f", the cost still {going}" if moving else ""),
             "gradient": "it stopped because the gradient is as small as asked",
             "tolerance": "it stopped because the cost hardly changes any more",
             "time": "it stopped because its time was up",
             "interrupted": "it was interrupted; these are the parameters so far",
         }[reason]
 
-    def _warnings(self, reason: str, history: Sequence[tuple[int, float]]) -> list[str]:
+    def _try_instead(self, start: Params) -> str:
+        rate = self.gentler(start)
+        return "no smaller one helps: choose another start" if rate is None else f"try {rate:g}"
+
+    def _warnings(self, reason: str, history: Sequence[tuple[int, float]], start: Params) -> list[str]:
         found, first = [], self.first
         if self.rises and self.exact and reason != "diverged":
             verb, opposite = ("fell", "ascent") if self.maximise else ("rose", "descent")
             found.append(
                 f"the cost {verb} in {self.rises} of the epochs, first at epoch {self.first_rise}, though the gradient "
                 f"is exact: {opposite} by the gradient is sure to first order only, and the rate {self.rate:g} is too "
-                f"large for that; try {self.rate / 4:g}"
+                f"large for that; {self._try_instead(start)}"
             )
         last_epoch, last = history[-1]
-        before = next((cost for epoch, cost in history if epoch >= 0.9 * last_epoch), last)
-        flat = abs(before - last) <= 1e-3 * abs(last)
         if (
-            self.may_trap and not self.maximise and last_epoch >= 100 and flat and last > 0.25 * first > 0
+            self.may_trap and not self.maximise and last_epoch >= 100 and _is_flat(history) and last > 0.25 * first > 0
             and reason in ("epochs", "gradient", "tolerance")
         ):  # fmt: skip
             found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,11 @@ from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend, initial
 from steepest.engines import evaluate
-from steepest.errors import FormulaError, ModelError, SteepestError, StorageError, nearest
+from steepest.errors import FormulaError, ModelError, SteepestError, SteepestWarning, StorageError, nearest
 from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
 from steepest.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
+from steepest.operations import power
 from steepest.table import Table, open_table
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
@@ -147,9 +149,11 @@ class Model:
         columns = opened.select(self.data, na=na)
         self.refuse_targets(columns.arrays)
         if columns.dropped:
-            self.notes.append(f"{columns.dropped} of {opened.rows} rows have a missing value and were left out")
+            self.notes.append(rows_left_out(columns.dropped, opened.rows))
         self.run = descend(self.cost, columns.arrays, start, **settings)
         self.params = dict(self.run.params)
+        if self.run.diverged:
+            warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
         return self
 
     def use(self, table: Any) -> Table:
@@ -161,12 +165,7 @@ class Model:
         missing = [name for name in self.data if name not in opened.names]
         if missing:
             opened.select(missing)  # its error names the column, the nearest one and those there are
-        others = [name for name in opened.names if name not in self.data]
-        self.notes = [
-            f"{name!r} is no column, so it is a parameter{nearest(name, others)}"
-            for name in self.prediction.parameters
-            if len(name) > 3 and name not in others and nearest(name, others)
-        ]
+        self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in self.data])
         return opened
 
     def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -257,6 +256,8 @@ class Model:
 
         if not self.params:
             raise ModelError("the model has no parameters to save yet; fit it first")
+        if self.run is not None and self.run.diverged and self.params == self.run.params:
+            raise ModelError(f"nothing is saved: {self.run.message}")
         if COSTS.get(self.cost_name) is not self._cost_function:
             raise ModelError(f"only a model with a named cost can be saved: {', '.join(COSTS)}")
         nodes = leaves([self.target, self.prediction])
@@ -275,6 +276,24 @@ class Model:
 
 _KINDS = ("data", "parameter")
 _COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
+
+
+def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
+    """Sentences on parameters that were probably meant otherwise: as one of these columns, or as the number e."""
+    notes = [
+        f"{name!r} is no column, so it is a parameter{nearest(name, columns)}"
+        for name in root.parameters
+        if len(name) > 3 and name not in columns and nearest(name, columns)
+    ]
+    if any(node.operation is power and node.args[0].name == "e" for node in walk([root]) if node.args):
+        notes.append("'e' is a parameter here; the exponential function is written exp(x)")
+    return notes
+
+
+def rows_left_out(dropped: int, rows: int) -> str:
+    """How many rows ``na="drop"`` left out."""
+    verbs = ("has", "was") if dropped == 1 else ("have", "were")
+    return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
 
 
 def _feature_shape(table: Table, name: str) -> Shape:

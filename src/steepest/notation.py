@@ -92,7 +92,7 @@ def write(root: Expression, medium: Medium, root_is_plain: bool = False) -> str:
             out.append(item)
             continue
         node, strength = item
-        leaf = None if (root_is_plain and node is root) else medium.leaf(node)
+        leaf = None if (root_is_plain and node is root and node.args) else medium.leaf(node)
         level = leaf[1] if leaf else medium.template(node).level
         if level < strength:
             stack.append(medium.brackets[1])

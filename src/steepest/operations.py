@@ -5,9 +5,9 @@ the result ``r``, how it is written, where it is defined, where it has kinks, an
 in primitives (``expansion``) or, for a primitive, its meaning in ``engines/reference.py``.
 Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate the table.
 
-Sources: DLMF is the NIST Digital Library of Mathematical Functions, release 1.2; [GW] is Griewank and
-Walther, *Evaluating Derivatives*, 2nd ed., 2008; [Giles] is M. Giles, *Collected matrix derivative
-results for forward and reverse mode algorithmic differentiation*, 2008, section 2.
+Sources: DLMF is the NIST Digital Library of Mathematical Functions, release 1.2; Griewank and Walther 2008 is
+*Evaluating Derivatives*, 2nd ed.; Giles 2008 is *Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation*.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ power = operation(
     partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
     domain=(POSITIVE, REAL), weight=3,
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
-    rule="power rule",
+    rule="power rule", rules=("power rule", "exponential rule"),
     edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
     source="DLMF 4.7.10",
 )  # fmt: skip
@@ -291,34 +291,34 @@ def _expand_shape(row: Operation, args: tuple[Expression, ...], attributes: tupl
 matmul = operation(
     "matmul", 2, "product of vectors and matrices",
     adjoints=(_matmul_left, _matmul_right), shape=_matmul_shape, bilinear=True,
-    text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="[Giles] 2.2.2",
+    text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 transpose: Operation = operation(
     "transpose", 1, "rows and columns exchanged",
     adjoints=(lambda adj, x, r: transpose(adj),), shape=_of_rank(2, lambda a: a[::-1]), linear=True,
-    latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="[Giles] 2.2",
+    latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="Giles 2008, 2.2",
 )  # fmt: skip
 dot = operation(
     "dot", 2, "sum of the products of two vectors' elements",
     adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=_dot_shape, bilinear=True,
-    latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="[Giles] 2.2.2",
+    latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 outer = operation(
     "outer", 2, "matrix of the products of two vectors' elements",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), bilinear=True,
     shape=_of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
-    rule="product rule", source="[Giles] 2.2.2",
+    rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 sum_ = operation(
     "sum", 1, "sum over the features of a sample",
     adjoints=(lambda adj, x, r: adj,), shape=_sum_shape, linear=True,
-    latex=Template(r"\sum_{{j}} {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="[GW] 3.2",
+    latex=Template(r"\sum_{{j}} {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
 expand = operation(
     "expand", 1, "a number repeated to a vector or matrix",
     adjoints=(lambda adj, x, r: sum_(adj),), shape=_expand_shape, linear=True, attributes=2,
     latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
-    rule="sum rule", source="[GW] 3.2",
+    rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
 
 
@@ -400,7 +400,7 @@ total_outer = operation(
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), over_samples=True, bilinear=True,
     shape=_total_outer_shape,
     latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
-    rule="product rule", source="[Giles] 2.2.2",
+    rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 stop_gradient = operation(
     "stop_gradient", 1, "x, held constant by every derivative",

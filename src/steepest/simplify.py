@@ -183,13 +183,53 @@ def product_without_brackets(node: Expression) -> Expression | None:
     if node.operation is not op.multiply or node.args[1].operation is not op.multiply:
         return None
     product, right = node.args
-    factors = []
-    while right.operation is op.multiply:
-        right, last = right.args
-        factors.append(last)
-    for factor in (right, *reversed(factors)):
+    for factor in _factors(right):
         product = product * factor
     return product
+
+
+def cancel_factor(node: Expression) -> Expression | None:
+    """x·(1/x) → 1, within a longer product too."""
+    if node.operation is not op.multiply:
+        return None
+    factors = _factors(node)
+    for k, factor in enumerate(factors):
+        if factor.operation is op.divide and factor.args[1] in factors:
+            kept = [*factors[:k], factor.args[0], *factors[k + 1 :]]
+            kept.remove(factor.args[1])
+            product = kept[0]
+            for part in kept[1:]:
+                product = product * part
+            return product if product.shape == node.shape else None
+    return None
+
+
+def _factors(product: Expression) -> list[Expression]:
+    """The factors of a product written without brackets, from the left."""
+    factors = []
+    while product.operation is op.multiply:
+        product, last = product.args
+        factors.append(last)
+    return [product, *reversed(factors)]
+
+
+def equal_factors(node: Expression) -> Expression | None:
+    """x·x → x²."""
+    if node.operation is op.multiply and node.args[0] is node.args[1] and node.args[0].operation is not CONSTANT:
+        return node.args[0] ** 2
+    return None
+
+
+def numbers_of_a_sum(node: Expression) -> Expression | None:
+    """(x + 3) − 1 → x + 2."""
+    if node.operation not in (op.add, op.subtract) or node.args[0].operation not in (op.add, op.subtract):
+        return None
+    last, (x, first) = _number(node.args[1]), node.args[0].args
+    inner = _number(first)
+    if last is None or inner is None:
+        return None
+    inner = -inner if node.args[0].operation is op.subtract else inner
+    return x + constant(inner + (last if node.operation is op.add else -last))
 
 
 def logarithm_unguarded(node: Expression) -> Expression | None:
@@ -217,6 +257,9 @@ RULES: tuple[Rule, ...] = (
 PRESENTATION: tuple[Rule, ...] = (
     *RULES,
     Rule("brackets of a product", product_without_brackets),
+    Rule("common factor", cancel_factor),
+    Rule("numbers of a sum", numbers_of_a_sum),
+    Rule("equal factors", equal_factors),
     Rule("base not 0", logarithm_unguarded),
 )
 """The simplifications, and what only makes a line read better."""

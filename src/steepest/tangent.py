@@ -8,7 +8,7 @@ from math import isfinite
 
 from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
-from steepest.expression import Expression
+from steepest.expression import Expression, expect_expression
 from steepest.gradient import gradient
 
 
@@ -87,6 +87,7 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
 
     Source: rows E2 and E3 of the notes.
     """
+    expect_expression(f, "tangent")
     for name in [*move, *at]:
         if name not in f.parameters:
             what = "moves" if name in move else "has a value"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError
-from steepest.expression import Expression
+from steepest.expression import Expression, expect_expression
 from steepest.stability import stabilise
 from steepest.values import bind
 
@@ -77,6 +77,8 @@ def evaluate(
     Source: definition.
     """
     many = dict(expression) if isinstance(expression, Mapping) else {None: expression}
+    for root in many.values():
+        expect_expression(root, "evaluate")
     roots = list(many.values())
     bound = bind(roots, values, dtype)
     stable = stabilise(roots)

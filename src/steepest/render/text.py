@@ -64,7 +64,7 @@ def maths(root: Expression, names: Mapping[Expression, str] | None = None, defin
 def lay_out(blocks: Sequence[Sequence[Line]]) -> str:
     """Lines in blocks, their signs beneath one another and their notes in one column."""
     notes = max((len(_sides(line, block)) for block in blocks for line in block if line.note), default=0)
-    column = min(notes, 72)
+    column = min(notes, 100)
     texts = []
     for block in blocks:
         rows = []
