@@ -14,7 +14,8 @@ from steepest.formula import Limits, parse
 WRONG = [
     # text, character, words
     ("2x", 2, "found 'x'; a product is written with its '*'"),
-    ("x y", 3, "found 'y'; a product is written with its '*'"),
+    ("x y", 3, "found 'y'; a product is written with its '*', a name with blanks between backticks"),
+    ("2 y", 3, "found 'y'; a product is written with its '*' (character"),
     ("5(x)", 2, "found '('; a product is written with its '*'"),
     ("(x)(y)", 4, "found '('; a product is written with its '*'"),
     ("x `y`", 3, "a product is written with its '*'"),

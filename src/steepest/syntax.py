@@ -142,6 +142,8 @@ def _unexpected(text: str, error: Any) -> FormulaError:
     hint = ""
     if after_value and token.type in ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT"):
         hint = "; a product is written with its '*'"
+        if token.type == "NAME" and re.search(r"[^\W\d]\w*\s+$", text[:position]):
+            hint += ", a name with blanks between backticks"
     if token.type == "COMPARISON" and after_value:
         hint = "; compare two values at a time"
     if token.type == "EQUAL" or (at_end and "SEMICOLON" in names):
