@@ -65,6 +65,26 @@ def test_the_rate_that_a_diverged_descent_names_descends(size: float) -> None:
     assert not again.warnings
 
 
+def test_whoever_interrupts_does_not_wait_for_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate too large is still told of after Control-C, but no trial descents are run."""
+    monkeypatch.setattr("steepest.descent.gentler_rate", lambda task, start: pytest.fail("a search was started"))
+
+    calls: list[int] = []
+
+    def stop(epoch: int, epochs: int, cost: float) -> None:
+        calls.append(epoch)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    # Just above the bound 1/6 of these columns, so that the cost creeps up for thousands of epochs.
+    cost, settings = st.models.linear().cost, {"start": {"w": 0.0}, "rate": 0.1667, "epochs": 10**6}
+    run = st.descend(cost, "twice", **settings, progress=stop)
+    timed = st.descend(cost, "twice", **settings, max_seconds=0.05)
+    assert (run.reason, timed.reason) == ("interrupted", "time")
+    assert "try 0.041675" in run.warnings[0]
+    assert "try 0.041675" in timed.warnings[0]
+
+
 def test_a_diverged_model_warns_and_is_not_saved(tmp_path: Path) -> None:
     model = st.Model("y ~ x*w")
     with pytest.warns(st.SteepestWarning, match="diverged"):

@@ -16,20 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from steepest.errors import TableError
 from steepest.table import open_table
-
-IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
-
-
-def message(source: Any, *names: str, na: str = "error") -> str:
-    """What the error says when the columns named are read from the source; every such error is one line."""
-    with pytest.raises(TableError) as caught:
-        open_table(source).select(names, na)
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
-
+from table_errors import message
 
 # --- Parquet ---
 

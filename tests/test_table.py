@@ -18,19 +18,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from steepest.errors import TableError
 from steepest.table import BUILT_IN, Columns, open_table
+from table_errors import message
 
 IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
-
-
-def message(source: Any, *names: str, na: str = "error") -> str:
-    """What the error says when the columns named are read from the source; every such error is one line."""
-    with pytest.raises(TableError) as caught:
-        open_table(source).select(names, na)
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
 
 
 # --- built-in tables and what a table is ---

@@ -41,7 +41,7 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show σ shows \u03c3
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = main.main(standalone_mode=False)
+        status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -84,13 +84,7 @@ def main() -> None:
 @options.cost
 @click.option("--rate", type=float, default=0.1, show_default=True, help="The step length of the descent.")
 @click.option("--epochs", type=int, default=1000, show_default=True, help="How many updates at most.")
-@click.option(
-    "--start",
-    type=options.ASSIGNMENTS,
-    multiple=True,
-    callback=options.joined,
-    help="Parameters to start from.",
-)
+@options.assignments("--start", "Parameters to start from.")
 @options.seed
 @click.option(
     "--gradient", type=click.Choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
@@ -297,13 +291,7 @@ def derive(
 )
 @click.argument("formula")
 @click.argument("table")
-@click.option(
-    "--at",
-    type=options.ASSIGNMENTS,
-    multiple=True,
-    callback=options.joined,
-    help="Parameters at which to check.",
-)
+@options.assignments("--at", "Parameters at which to check.")
 @options.cost
 @click.option("--gradient", type=click.Choice(["backprop", "layerwise"]), default="backprop", show_default=True)
 @options.seed
@@ -353,17 +341,8 @@ def check(
 
 @main.command(examples='steepest tangent "2*x^2 + y^2" --at x=.5,y=.5 --move x=.1,y=.1')
 @click.argument("formula")
-@click.option(
-    "--at", type=options.ASSIGNMENTS, multiple=True, callback=options.joined, required=True, help="The point."
-)
-@click.option(
-    "--move",
-    type=options.ASSIGNMENTS,
-    multiple=True,
-    callback=options.joined,
-    required=True,
-    help="How far each name moves.",
-)
+@options.assignments("--at", "The point.", required=True)
+@options.assignments("--move", "How far each name moves.", required=True)
 @options.as_json
 def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json: bool) -> int:
     """What a small move changes: along the tangent, and in truth."""

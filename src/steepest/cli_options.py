@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 
-class Command(click.Command):
-    """A command whose help begins with examples."""
+class _WithExamples(click.Command):
+    """Help that begins with examples."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -17,33 +18,30 @@ class Command(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, then the usual help."""
-        _write_examples(self.examples, formatter)
+        with formatter.section("Examples"):
+            for line in self.examples.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+        formatter.write_paragraph()
         super().format_help(ctx, formatter)
 
 
-class Group(click.Group):
+class Command(_WithExamples):
+    """A command whose help begins with examples."""
+
+
+class Group(_WithExamples, click.Group):
     """A group of such commands."""
 
     command_class = Command
 
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = examples
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then the usual help."""
-        _write_examples(self.examples, formatter)
-        super().format_help(ctx, formatter)
+if TYPE_CHECKING:
+    _Dicts = click.ParamType[dict[str, float]]
+else:
+    _Dicts = click.ParamType  # takes no parameter before click 8.2
 
 
-def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
-    with formatter.section("Examples"):
-        for line in examples.strip().splitlines():
-            formatter.write(f"  {line.strip()}\n")
-    formatter.write_paragraph()
-
-
-class Assignments(click.ParamType[dict[str, float]]):
+class Assignments(_Dicts):
     """``w1=.3,w2=.6`` as a dict."""
 
     name = "NAME=NUMBER,…"
@@ -67,10 +65,7 @@ class Assignments(click.ParamType[dict[str, float]]):
         return found
 
 
-ASSIGNMENTS = Assignments()
-
-
-def joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
+def _joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
     """Several such options as one dict."""
     found: dict[str, float] = {}
     for value in values:
@@ -79,6 +74,13 @@ def joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, f
                 raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
             found[name] = number
     return found
+
+
+def assignments(flag: str, help_text: str, required: bool = False) -> Callable[[Any], Any]:
+    """An option ``w1=.3,w2=.6`` that may be given several times."""
+    return click.option(
+        flag, type=Assignments(), multiple=True, callback=_joined, required=required, help=help_text
+    )  # fmt: skip
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:

@@ -72,7 +72,6 @@ class CostFunction:
             raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
         self.bound: Bound = bind([cost, *beside], values, dtype)
         self._stable = stabilise([cost])[cost]
-        self._dtype = dtype
         self._real = compile_expressions([self._stable], dtype)
         self._complex: Any = None
         self._arrays = self.bound.arrays

@@ -38,8 +38,8 @@ def describe(row: Operation) -> dict[str, Any]:
         for letter, partial in zip(letters, row.partials, strict=False):
             found = partial(*args, result)
             found = found if isinstance(found, Expression) else constant(found)
-            derivatives.append(f"∂{letter}: {write_plain(found, {})}")
-        kinks = [f"{write_plain(kink(*args), {})} = 0" for kink in row.kinks]
+            derivatives.append(f"∂{letter}: {_plain(found, {})}")
+        kinks = [f"{_plain(kink(*args), {})} = 0" for kink in row.kinks]
     domain = [
         f"{letter} in ({low:g}, {high:g})"
         for letter, (low, high) in zip(letters, row.domain, strict=False)
@@ -71,12 +71,12 @@ def _adjoints(row: Operation, letters: tuple[str, ...]) -> list[str]:
         found = []
         for letter, rule in zip(letters, row.adjoints, strict=False):
             part = rule(adjoint, *args, result)
-            text = write_plain(part, names) if isinstance(part, Expression) else str(part)
+            text = _plain(part, names) if isinstance(part, Expression) else str(part)
             found.append(f"{letter}̄ = {text}")
         return found
     return []
 
 
-def write_plain(part: Expression, names: dict[Expression, str]) -> str:
+def _plain(part: Expression, names: dict[Expression, str]) -> str:
     """Mathematical text without the index of the sample."""
     return maths(part, names).replace("_i", "").replace("`", "")

@@ -216,7 +216,7 @@ class Loop:
             if gained > _HOPELESS * max(abs(self.first), 1.0):
                 cause = f"the formula seems to have no {bound}; bound it, or stop after fewer epochs"
             else:
-                cause = f"the rate {self.rate:g} is too large here; {self._try_instead(start)}"
+                cause = f"the rate {self.rate:g} is too large here; {self._try_instead(start, reason)}"
             return f"the {verb} diverged at epoch {epoch}: {cause}. The parameters kept are the last finite ones"
         moving = len(history) > 9 and not _is_flat(history)
         going = "rising" if self.maximise else "falling"
@@ -228,7 +228,9 @@ class Loop:
             "interrupted": "it was interrupted; these are the parameters so far",
         }[reason]
 
-    def _try_instead(self, start: Params) -> str:
+    def _try_instead(self, start: Params, reason: str) -> str:
+        if reason in ("interrupted", "time"):
+            return f"try {self.rate / 4:g}"  # whoever has no time left is not made to wait for a search
         rate = self.gentler(start)
         return "no smaller one helps: choose another start" if rate is None else f"try {rate:g}"
 
@@ -239,7 +241,7 @@ class Loop:
             found.append(
                 f"the cost {verb} in {self.rises} of the epochs, first at epoch {self.first_rise}, though the gradient "
                 f"is exact: {opposite} by the gradient is sure to first order only, and the rate {self.rate:g} is too "
-                f"large for that; {self._try_instead(start)}"
+                f"large for that; {self._try_instead(start, reason)}"
             )
         last_epoch, last = history[-1]
         if (

@@ -70,8 +70,3 @@ def _style(cell: str) -> str:
 def say(text: str = "") -> None:
     """A line on standard output."""
     console().print(text, markup=False)
-
-
-def remark(text: str) -> None:
-    """A line on standard error: what a reader should know, but a program need not."""
-    console(error=True).print(text, markup=False)
