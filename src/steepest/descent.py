@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.engines import choose
+from steepest.engines.step import Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError, nearest
 from steepest.expression import PARAMETER, Expression, expect_expression, leaves
 from steepest.loop import Descent as Descent
@@ -19,7 +21,7 @@ from steepest.loop import Loop, Stops
 from steepest.optimisers import Optimiser, gradient_descent
 from steepest.render.progress import Progress, bar
 from steepest.table import open_table
-from steepest.training import Params, Task, by_differences, by_gradient, is_quadratic
+from steepest.training import difference_step, gradient_step, is_quadratic
 from steepest.values import bind, fit_shape, number_array
 
 GRADIENTS = ("backprop", "finite-difference", "layerwise")
@@ -90,7 +92,7 @@ def descend(
         cost, rate, epochs, gradient=gradient, step=step, scheme=scheme, tolerance=tolerance,
         gradient_tolerance=gradient_tolerance, max_seconds=max_seconds, restarts=restarts, optimiser=optimiser,
     )  # fmt: skip
-    name, compiler = choose(engine, dtype)
+    chosen = choose(engine, dtype)
     if isinstance(table, Mapping):
         for word, value in table.items():
             if word in cost.parameters and np.ndim(value) == 0:
@@ -98,26 +100,29 @@ def descend(
     columns: Params = dict(open_table(table).select(cost.data, na=na).arrays) if cost.data else {}
     method = optimiser or gradient_descent()
 
+    norm = gradient_tolerance is not None
+    if gradient == "finite-difference":
+        training = difference_step(cost, step, scheme, method, maximise, norm)
+    else:
+        training = gradient_step(cost, gradient, method, maximise, norm)
+
     def one(begin: Params) -> Descent:
         bound = bind([cost], {**columns, **begin}, dtype)
-        task = Task(cost, bound.data, bound.rows, method, rate, maximise, compiler, dtype)
-        if gradient == "finite-difference":
-            advance = by_differences(task, step, scheme)
-        else:
-            advance = by_gradient(task, gradient, norm=gradient_tolerance is not None)
+        walker = chosen.walk(training, bound.data, bound.rows, rate, dtype)
+
+        def gentler(start: Params) -> float | None:
+            exact = training
+            if gradient != "backprop":
+                exact = gradient_step(cost, "backprop", method, maximise, norm=False)
+            trial = chosen.walk(exact, bound.data, bound.rows, rate, dtype)
+            return gentler_rate(trial, start, maximise)
+
         loop = Loop(
-            advance,
-            task.cost_at(),
-            stops,
-            rate,
-            maximise,
-            exact=gradient == "backprop",
-            may_trap=bool(cost.data) and not is_quadratic(cost),
-            dtype=dtype,
-            gentler=lambda start: gentler_rate(task, start),
-        )
+            walker, stops, rate, maximise, exact=gradient == "backprop",
+            may_trap=bool(cost.data) and not is_quadratic(cost), dtype=dtype, gentler=gentler,
+        )  # fmt: skip
         with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
-            return replace(loop.run(bound.params, progress if callable(progress) else shown), engine=name)
+            return replace(loop.run(bound.params, progress if callable(progress) else shown), engine=chosen.name)
 
     if restarts is None:
         return one(initial(cost, start, seed))
@@ -139,21 +144,19 @@ def descend(
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
 
 
-def gentler_rate(task: Task, start: Params) -> float | None:
-    """The largest of half, a quarter, … of the rate at which the cost improves in each of the first epochs."""
-    rate = task.rate
+def gentler_rate(walker: Walker, start: Params, maximise: bool) -> float | None:
+    """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
+    rate, sign = walker.rate, -1.0 if maximise else 1.0
     for _ in range(_HALVINGS):
         rate /= 2
-        plain = float(f"{rate:.1g}")
-        advance = by_gradient(replace(task, rate=plain), "backprop", norm=False)
-        values, params = [], start
-        for _ in range(_TRIAL_EPOCHS):
-            value, _, params = advance(params)
-            values.append(-value if task.maximise else value)
-            if not math.isfinite(value) or values[-1] > min(values):
-                break
-        else:
-            return plain
+        walker.rate = float(f"{rate:.1g}")
+        record = Record()
+        leg = Leg(start, start, math.nan)
+        while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
+            leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
+        values = [sign * value for _, value, _ in record.rows]
+        if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
+            return walker.rate
     return None
 
 

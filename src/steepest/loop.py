@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from steepest.engines.step import Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError
 from steepest.render.progress import Progress
-from steepest.training import Advance, Params
 
-_ROWS_KEPT = 1000  # of history and path; twice as many are held before every second one goes
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
 _RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
-_BREATH = 0.05  # seconds between two looks at the clock's consequences
+_BREATH = 0.05  # seconds that an engine is left alone for
+_FASTER = 16  # times as many epochs in a leg as in the one before, at most
 
 
 @dataclass
@@ -79,25 +79,6 @@ class Stops:
     seconds: float | None
 
 
-class _Track:
-    """Rows by epoch, thinned to a bounded number by leaving out every second one."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, Any]] = []
-        self._stride = 1
-
-    def add(self, epoch: int, row: Any) -> None:
-        if epoch % self._stride == 0:
-            self.rows.append((epoch, row))
-            if len(self.rows) >= 2 * _ROWS_KEPT:
-                self._stride *= 2
-                self.rows = [kept for kept in self.rows if kept[0] % self._stride == 0]
-
-    def end(self, epoch: int, row: Any) -> list[tuple[int, Any]]:
-        """All rows, the last one being this."""
-        return [kept for kept in self.rows if kept[0] < epoch] + [(epoch, row)]
-
-
 def _plain(params: Params) -> Params:
     """Python numbers for parameters that are numbers; arrays stay arrays."""
     return {name: float(array) if np.ndim(array) == 0 else array for name, array in params.items()}
@@ -118,94 +99,86 @@ class Loop:
     """One run of a descent: the state that its stopping rules and its report need."""
 
     def __init__(
-        self, advance: Advance, cost_at: Callable[[Params], float], stops: Stops, rate: float, maximise: bool,
-        exact: bool = True, may_trap: bool = True, dtype: str = "float64",
-        gentler: Callable[[Params], float | None] = lambda start: None,
+        self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
+        dtype: str = "float64", gentler: Callable[[Params], float | None] = lambda start: None,
     ) -> None:  # fmt: skip
-        self.advance, self.cost_at, self.stops, self.rate, self.maximise = advance, cost_at, stops, rate, maximise
+        self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
-        self.shown = 0.0
-        self.costs, self.places = _Track(), _Track()
         self.first = 0.0
-        self.seen = -1
-        self.first_rise = 0
-        self.rises = 0
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
-        begin, epoch, reason = time.perf_counter(), 0, "epochs"
-        first = self.cost_at(params)
+        begin = time.perf_counter()
+        self.first = first = self.walker.cost_at(params)
         if not math.isfinite(first):
             raise DescentError(
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
-        self.first = first
-        start, last, last_params = params, first, params
+        rules, record = self._rules(), Record()
+        leg = Leg(params, params, first)
+        stopped = ""
         try:
-            while epoch < self.stops.epochs:
-                value, norm, after = self.advance(params)
-                self._look(epoch, value, last)
-                stopped = self._stop(epoch, value, last, norm, begin)
-                if stopped:
-                    reason = stopped
-                    break
-                last, last_params = value, params
-                self.costs.add(epoch, value)
-                self.places.add(epoch, params)
-                params = after
-                epoch += 1
-                if progress is not None and (epoch == 1 or time.perf_counter() - self.shown > _BREATH):
-                    self.shown = time.perf_counter()
-                    progress(epoch, self.stops.epochs, value)
-                if not _all_finite(params):
-                    reason = "diverged"
+            pace = 1
+            while leg.epoch < self.stops.epochs and not leg.reason:
+                before, then = leg.epoch, time.perf_counter()
+                leg = self.walker.leg(leg, min(self.stops.epochs, before + pace), rules, record)
+                now = time.perf_counter()
+                left = self._seconds_left(now - begin)
+                pace = self._pace(leg.epoch - before, now - then, pace, left)
+                if progress is not None:
+                    progress(leg.epoch, self.stops.epochs, leg.last)
+                if left <= 0 and not leg.reason:
+                    stopped = "time"
                     break
         except KeyboardInterrupt:
-            reason = "interrupted"
-        value = self.cost_at(params)
-        gone = epoch
+            stopped = "interrupted"
+        return self._ended(leg, stopped, params, rules, record, progress, begin)
+
+    def _rules(self) -> Rules:
+        def given(tolerance: float | None) -> float:
+            return math.nan if tolerance is None else tolerance
+
+        # From 1 at least, because a descent may well begin at a minimum, where the cost is 0.
+        hopeless = math.inf if self.maximise else _HOPELESS * max(abs(self.first), 1.0)
+        return Rules(
+            hopeless, given(self.stops.tolerance), given(self.stops.gradient_tolerance), self.relative,
+            4 * self.epsilon * min(abs(self.first), 1.0), -1.0 if self.maximise else 1.0,
+        )  # fmt: skip
+
+    def _seconds_left(self, gone: float) -> float:
+        return math.inf if self.stops.seconds is None else self.stops.seconds - gone
+
+    def _pace(self, epochs: int, seconds: float, pace: int, left: float) -> int:
+        """How many epochs the engine is left alone for next, that it may come back in a breath or when time is up."""
+        fitting = epochs * min(_BREATH, max(left, 0.0)) / max(seconds, 1e-9)
+        return max(1, min(int(fitting), _FASTER * pace))
+
+    def _ended(
+        self, leg: Leg, stopped: str, start: Params, rules: Rules, record: Record, progress: Progress | None,
+        begin: float,
+    ) -> Descent:  # fmt: skip
+        params, epoch, reason = leg.params, leg.epoch, leg.reason or stopped or "epochs"
+        value = self.walker.cost_at(params)
+        rises, first_rise = leg.rises, leg.first_rise
+        if not leg.reason and rules.rose(value, leg.last):
+            rises, first_rise = rises + 1, first_rise or epoch
         finite = math.isfinite(value) and _all_finite(params)
-        if not finite or self._is_hopeless(value):
+        if not finite or value > rules.limit:
             reason = "diverged"
             if not finite:
-                params, value, epoch = last_params, last, max(epoch - 1, 0)
-        self._look(epoch, value, last)
+                params, value, epoch = leg.before, leg.last, max(epoch - 1, 0)
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         seconds = time.perf_counter() - begin
-        history = self.costs.end(epoch, value)
-        path = [(k, _plain(row)) for k, row in self.places.end(epoch, params)]
+        rows = [row for row in record.rows if row[0] < epoch] + [(epoch, value, params)]
+        history = [(k, cost) for k, cost, _ in rows]
+        path = [(k, _plain(row)) for k, _, row in rows]
+        message = self._message(reason, leg.epoch, value, start, history)
+        warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(
-            _plain(params), value, reason, self._message(reason, gone, value, start, history), epoch, seconds, "",
-            history, path, _plain(start), self._warnings(reason, history, start),
-        )  # fmt: skip
-
-    def _is_hopeless(self, value: float) -> bool:
-        # From 1 at least, because a descent may well begin at a minimum, where the cost is 0.
-        return not self.maximise and value > _HOPELESS * max(abs(self.first), 1.0)
-
-    def _look(self, epoch: int, value: float, last: float) -> None:
-        """Count the cost's rises, each epoch once."""
-        if epoch <= self.seen:
-            return
-        self.seen = epoch
-        worse = last - value if self.maximise else value - last
-        if worse > self.relative * abs(last) + 4 * self.epsilon * min(abs(self.first), 1.0):
-            self.rises += 1
-            self.first_rise = self.first_rise or epoch
-
-    def _stop(self, epoch: int, value: float, last: float, norm: float, begin: float) -> str:
-        stops = self.stops
-        if not math.isfinite(value) or self._is_hopeless(value):
-            return "diverged"
-        if stops.gradient_tolerance is not None and norm <= stops.gradient_tolerance:
-            return "gradient"
-        if stops.tolerance is not None and epoch > 0 and abs(value - last) <= stops.tolerance * abs(last):
-            return "tolerance"
-        if stops.seconds is not None and time.perf_counter() - begin > stops.seconds:
-            return "time"
-        return ""
+            _plain(params), value, reason, message, epoch, seconds, "", history, path, _plain(start), warnings
+        )
 
     def _message(
         self, reason: str, epoch: int, value: float, start: Params, history: Sequence[tuple[int, float]]
@@ -234,12 +207,14 @@ class Loop:
         rate = self.gentler(start)
         return "no smaller one helps: choose another start" if rate is None else f"try {rate:g}"
 
-    def _warnings(self, reason: str, history: Sequence[tuple[int, float]], start: Params) -> list[str]:
+    def _warnings(
+        self, reason: str, history: Sequence[tuple[int, float]], start: Params, rises: int, first_rise: int
+    ) -> list[str]:
         found, first = [], self.first
-        if self.rises and self.exact and reason != "diverged":
+        if rises and self.exact and reason != "diverged":
             verb, opposite = ("fell", "ascent") if self.maximise else ("rose", "descent")
             found.append(
-                f"the cost {verb} in {self.rises} of the epochs, first at epoch {self.first_rise}, though the gradient "
+                f"the cost {verb} in {rises} of the epochs, first at epoch {first_rise}, though the gradient "
                 f"is exact: {opposite} by the gradient is sure to first order only, and the rate {self.rate:g} is too "
                 f"large for that; {self._try_instead(start, reason)}"
             )

@@ -1,47 +1,16 @@
-"""The training step: cost, gradient and update as a function from parameters to parameters."""
+"""The training step: cost, gradient and update of a descent, for any engine to run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from steepest import operations as op
-from steepest.engines import Compiler
+from steepest.engines.step import RATE, Step, slope
 from steepest.errors import DescentError
-from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, walk
+from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaves, walk
 from steepest.gradient import gradient
 from steepest.optimisers import Optimiser
 from steepest.stability import stabilise
-
-Params = dict[str, Any]
-Advance = Callable[[Params], tuple[float, float, Params]]
-"""Parameters in; their cost, the norm of the gradient (0 if not wanted) and the moved parameters out."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a training step is made for.
-
-    ``data`` are arrays of ``dtype`` with ``rows`` samples; ``maximise`` turns the gradient round.
-    """
-
-    cost: Expression
-    data: Params
-    rows: int
-    optimiser: Optimiser
-    rate: float
-    maximise: bool
-    compiler: Compiler
-    dtype: str
-
-    def cost_at(self) -> Callable[[Params], float]:
-        """The cost as a function of the parameters."""
-        run = self.compiler([stabilise([self.cost])[self.cost]], self.dtype)
-        return lambda params: float(run({**self.data, **params}, self.rows)[0])
 
 
 def is_quadratic(cost: Expression) -> bool:
@@ -77,65 +46,48 @@ def _refuse_state(method: Optimiser, state: object) -> None:
         )
 
 
-def by_gradient(task: Task, method: str, norm: bool) -> Advance:
-    """Cost, gradient and update as one program; the gradient's norm only if wanted."""
-    partials = gradient(task.cost, method=method)
-    pace = leaf(PARAMETER, "(rate)")
-    moved: list[tuple[str, Expression]] = []
+def gradient_step(cost: Expression, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
+    """The step whose gradient is derived: back-propagation, or the layer-wise recursion.
+
+    Args:
+        cost: an expression of one number.
+        method: of :func:`steepest.gradient.gradient`.
+        optimiser: how a parameter moves.
+        maximise: whether the cost is to climb.
+        norm: whether the gradient's norm is wanted.
+    """
+    partials = gradient(cost, method=method)
+    slopes = {node: partials[node.name] for node in _parameters(cost)}
+    return Step(_stable(cost), _moved(slopes, optimiser, maximise), _size(slopes) if norm else None)
+
+
+def difference_step(
+    cost: Expression, difference: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
+) -> Step:
+    """The step whose gradient comes from differences: P + 1 evaluations of the cost an epoch, 2P + 1 if central."""
+    slopes = {node: slope(node) for node in _parameters(cost)}
+    moved, size = _moved(slopes, optimiser, maximise), _size(slopes) if norm else None
+    return Step(_stable(cost), moved, size, difference, scheme == "central")
+
+
+def _parameters(cost: Expression) -> list[Expression]:
+    return [node for node in leaves([cost]) if node.operation is PARAMETER]
+
+
+def _stable(cost: Expression) -> Expression:
+    return stabilise([cost])[cost]
+
+
+def _moved(slopes: dict[Expression, Expression], optimiser: Optimiser, maximise: bool) -> dict[Expression, Expression]:
+    moved = {}
+    for node, partial in slopes.items():
+        _refuse_state(optimiser, optimiser.init(node))
+        moved[node], _ = optimiser.update(node, -partial if maximise else partial, (), RATE)
+    return moved
+
+
+def _size(slopes: dict[Expression, Expression]) -> Expression:
     squares = constant(0)
-    for node in leaves([task.cost]):
-        if node.operation is PARAMETER:
-            partial = partials[node.name]
-            squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
-            uphill = -partial if task.maximise else partial
-            _refuse_state(task.optimiser, task.optimiser.init(node))
-            after, _ = task.optimiser.update(node, uphill, (), pace)
-            moved.append((node.name, after))
-    stable = stabilise([task.cost])[task.cost]
-    size = op.sqrt(squares) if norm else constant(0)
-    run = task.compiler([stable, size, *(after for _, after in moved)], task.dtype)
-    names = [name for name, _ in moved]
-    values = {**task.data, "(rate)": np.asarray(task.rate, task.dtype)[()]}
-
-    def advance(params: Params) -> tuple[float, float, Params]:
-        value, size, *after = run({**values, **params}, task.rows)
-        return float(value), float(size), dict(zip(names, after, strict=True))
-
-    return advance
-
-
-def by_differences(task: Task, step: float, scheme: str) -> Advance:
-    """The same with the gradient by finite differences: P + 1 evaluations of the cost an epoch if forward."""
-    for value in leaves([task.cost]):
-        _refuse_state(task.optimiser, task.optimiser.init(value))
-    run = task.compiler([stabilise([task.cost])[task.cost]], task.dtype)
-    epsilon, pace = np.asarray(step, task.dtype)[()], np.asarray(task.rate, task.dtype)[()]
-
-    def cost_at(params: Params) -> Any:
-        return run({**task.data, **params}, task.rows)[0]
-
-    def slope(params: Params, name: str, index: tuple[int, ...], here: Any) -> Any:
-        high = params[name].copy()
-        high[index] += epsilon
-        rise = cost_at({**params, name: high})
-        if scheme == "forward":
-            return (rise - here) / epsilon
-        low = params[name].copy()
-        low[index] -= epsilon
-        return (rise - cost_at({**params, name: low})) / (2 * epsilon)
-
-    def advance(params: Params) -> tuple[float, float, Params]:
-        here = cost_at(params)
-        after: Params = {}
-        squares = 0.0
-        for name, value in params.items():
-            partial = np.empty_like(value)
-            for index in np.ndindex(value.shape):
-                partial[index] = slope(params, name, index, here)
-            squares += float(np.sum(partial.astype(np.float64) ** 2))
-            uphill = -partial if task.maximise else partial
-            moved, _ = task.optimiser.update(value, uphill, (), pace)
-            after[name] = np.asarray(moved)
-        return float(here), math.sqrt(squares), after
-
-    return advance
+    for partial in slopes.values():
+        squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
+    return op.sqrt(squares)

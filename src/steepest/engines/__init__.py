@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, overload
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
+from steepest.engines.step import Step, Walker
+from steepest.engines.stepwise import Compiler as Compiler
+from steepest.engines.stepwise import Runnable as Runnable
+from steepest.engines.stepwise import Stepwise
 from steepest.errors import DescentError
 from steepest.expression import Expression, expect_expression
 from steepest.stability import stabilise
@@ -17,34 +24,58 @@ from steepest.values import bind
 Array = NDArray[Any]
 
 
-class Runnable(Protocol):
-    """A compiled program: arrays by name and the number of rows in, one array an output out."""
+@dataclass(frozen=True)
+class Engine:
+    """What runs programs.
 
-    def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]: ...
+    Attributes:
+        name: what it is called.
+        compile: from expressions and a precision to something that evaluates them.
+        walk: from a step, columns, the number of rows, a rate and a precision to a descent.
+    """
+
+    name: str
+    compile: Compiler
+    walk: Callable[[Step, Mapping[str, Array], int, float, str], Walker]
 
 
-Compiler = Callable[[Sequence[Expression], str], Runnable]
+def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
+    from steepest.engines.native.evaluation import Evaluation
 
-ENGINES: dict[str, Compiler] = {"reference": compile_expressions}
+    return Evaluation(expressions, dtype)
+
+
+def _native_walk(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str) -> Walker:
+    from steepest.engines.native.descending import Walk
+
+    return Walk(step, data, rows, rate, dtype)
+
+
+# LLVM is loaded with the first descent, not with this module.
+ENGINES: dict[str, Engine] = {
+    "reference": Engine("reference", compile_expressions, partial(Stepwise, compile_expressions)),
+    "native": Engine("native", _native_compile, _native_walk),
+}
 """Every engine by its name."""
 
 DTYPES = ("float64", "float32")
 
 
-def choose(engine: str, dtype: str) -> tuple[str, Compiler]:
-    """The name and compiler of an engine; ``"auto"`` takes the fastest one that fits.
+def choose(engine: str, dtype: str) -> Engine:
+    """An engine by its name; ``"auto"`` is the fastest one that this machine can run.
 
     Raises:
-        DescentError: there is no such engine or precision.
+        DescentError: there is no such engine or precision, or it is not installed.
     """
-    name = "reference" if engine == "auto" else engine
+    installed = importlib.util.find_spec("llvmlite") is not None
+    name = ("native" if installed else "reference") if engine == "auto" else engine
     if name not in ENGINES:
         raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
+    if name == "native" and not installed:
+        raise DescentError("the native engine needs llvmlite; install it, or take the engine 'reference'")
     if dtype not in DTYPES:
         raise DescentError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
-    return name, ENGINES[name]
-
-
+    return ENGINES[name]
 @overload
 def evaluate(expression: Expression, values: Mapping[str, ArrayLike], dtype: str = ...) -> Any: ...
 @overload

@@ -1,0 +1,132 @@
+"""C by the compiler of the system: ``neuron.c`` as a shared library, called in this process.
+
+The file writes each method several ways. Which of them a compiler makes the fastest differs from one to the next, so
+they are tried, and the fastest is the peer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from steepest.bench.errors import BenchError
+from steepest.bench.neuron import RATE, START, STEP, Method, X, Y, Z, cost
+from steepest.bench.peer import Peer, Run
+
+PLAIN = ("-O3",)
+FAST = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
+COMPILERS = ("cc", "gcc", "clang")
+WAYS: dict[Method, tuple[str, ...]] = {
+    "GD": ("gd_fused", "gd_split", "gd_rows", "gd_vector"),
+    "FD": ("fd_calls", "fd_flat", "fd_split", "fd_points"),
+}
+_TRIAL_EPOCHS, _TRIALS = 100_000, 3
+_COMPILE_SECONDS = 120
+
+
+def compiler() -> list[str]:
+    """The words that start the C compiler: ``$CC``, else cc, gcc or clang, whichever there is first.
+
+    Raises:
+        BenchError: there is none.
+    """
+    given = shlex.split(os.environ.get("CC", ""))
+    if given:
+        if shutil.which(given[0]) is None:
+            raise BenchError(f"there is no compiler {given[0]!r}, which $CC names")
+        return given
+    for name in COMPILERS:
+        if shutil.which(name):
+            return [name]
+    raise BenchError("there is no C compiler: $CC is not set, and cc, gcc and clang are not on the path")
+
+
+def neuron_library(flags: Sequence[str]) -> ctypes.CDLL:
+    """``neuron.c``, compiled with these flags and loaded."""
+    return library(resources.files("steepest.bench").joinpath("neuron.c").read_text(encoding="utf-8"), flags)
+
+
+def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
+    """C source, compiled and loaded.
+
+    Raises:
+        BenchError: the compiler fails, or what it makes cannot be loaded.
+    """
+    words = compiler()
+    with tempfile.TemporaryDirectory(prefix="steepest", ignore_cleanup_errors=True) as folder:
+        made, place = Path(folder) / "loops.so", Path(folder) / "loops.c"
+        place.write_text(source, encoding="utf-8")
+        command = [*words, *flags, "-shared", "-fPIC", str(place), "-o", str(made), "-lm"]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_COMPILE_SECONDS
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BenchError(f"the compiler {words[0]!r} cannot be run: {error}") from None
+        if done.returncode or not made.exists():
+            said = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line.lower()]
+            detail = f": {said[0].replace(folder + os.sep, '')}" if said else ""
+            what = f"ended with status {done.returncode}" if done.returncode else "made no library"
+            raise BenchError(f"the compiler {words[0]!r} {what}{detail}")
+        try:
+            return ctypes.CDLL(str(made))
+        except OSError as error:
+            raise BenchError(f"what the compiler {words[0]!r} made cannot be loaded: {error}") from None
+
+
+class C(Peer):
+    """The whole loop in C; the cost is computed at the end only, which is in its favour.
+
+    Attributes:
+        ways: which way of writing it was the fastest, by method.
+    """
+
+    def __init__(self, flags: Sequence[str], dtype: str) -> None:
+        self.flags, self.dtype = flags, dtype
+        fast, single = flags == FAST, dtype == "float32"
+        self.name = "c" + "-fast" * fast + "-float32" * single
+        self.title = "C, -O3" + " -march=native -ffast-math" * fast
+        self.ways: dict[Method, str] = {}
+
+    def available(self) -> str | None:
+        """Whether there is a compiler; whether it works shows when it is used."""
+        try:
+            compiler()
+        except BenchError as error:
+            return str(error)
+        return None
+
+    def prepare(self, method: Method) -> Run:
+        """Compile, and take the fastest way of those that the compiler knows."""
+        single = self.dtype == "float32"
+        loaded = neuron_library([*self.flags, *(["-DSINGLE"] if single else [])])
+        runs = {way: self._run(loaded, way) for way in WAYS[method] if hasattr(loaded, way)}
+        best = {way: min(run(_TRIAL_EPOCHS)[0] for _ in range(_TRIALS)) for way, run in runs.items()}
+        self.ways[method] = min(best, key=best.__getitem__)
+        return runs[self.ways[method]]
+
+    def _run(self, loaded: ctypes.CDLL, way: str) -> Run:
+        real: Any = ctypes.c_float if self.dtype == "float32" else ctypes.c_double
+        columns = [(real * len(column))(*column) for column in (X, Y, Z)]
+        # A pointer a column and one for the parameters, rate and ε, the number of epochs.
+        loop: Callable[..., None] = loaded[way]
+        loop.argtypes = [ctypes.POINTER(real)] * 4 + [real, real, ctypes.c_long]  # type: ignore[attr-defined]
+        loop.restype = None  # type: ignore[attr-defined]
+
+        def run(epochs: int) -> tuple[float, float]:
+            params = (real * len(START))(*START)
+            clock = time.perf_counter()
+            loop(*columns, params, RATE, STEP, epochs)
+            spent = time.perf_counter() - clock
+            return spent, cost(X, Y, Z, *params)
+
+        return run

@@ -1,0 +1,164 @@
+"""JAX, Numba, PyTorch and scikit-learn, each in the form that was found the fastest for it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+from steepest.bench.neuron import LOOPS, RATE, START, STEP, Method, X, Y, Z, cost
+from steepest.bench.peer import Peer, Run, load
+
+
+class Jax(Peer):
+    """All epochs in one ``lax.fori_loop``, compiled ahead, its parameters donated.
+
+    Numbers apart are twice as fast here as one vector, and finite differences as one array of samples by points
+    twice as fast as ``vmap`` or four costs. No cost is computed on the way.
+    """
+
+    name, title, needs = "jax", "JAX, fori_loop", "jax"
+
+    def prepare(self, method: Method) -> Run:
+        """Trace and compile, in float64 and on the processor whatever JAX is set to elsewhere."""
+        jax, jnp, np = load("jax"), load("jax.numpy"), load("numpy")
+        double = jax.enable_x64 if hasattr(jax, "enable_x64") else load("jax.experimental").enable_x64
+        x, y, z = (np.array(column) for column in (X, Y, Z))
+        moved = np.zeros((4, 3))
+        moved[1:] = STEP * np.eye(3)
+
+        def mean_square(params: Any) -> Any:
+            w1, w2, b = params
+            return jnp.mean((jax.nn.sigmoid(x * w1 + y * w2 + b) - z) ** 2)
+
+        def by_gradient(params: Any) -> Any:
+            return tuple(w - RATE * g for w, g in zip(params, jax.grad(mean_square)(params), strict=True))
+
+        def by_differences(params: Any) -> Any:
+            w1, w2, b = (w + moved[:, k] for k, w in enumerate(params))
+            a = 1 / (1 + jnp.exp(-(x[:, None] * w1 + y[:, None] * w2 + b)))
+            costs = ((a - z[:, None]) ** 2).mean(axis=0)
+            return tuple(w - RATE / STEP * (costs[k + 1] - costs[0]) for k, w in enumerate(params))
+
+        advance = by_gradient if method == "GD" else by_differences
+
+        def epochs_of(params: Any, epochs: Any) -> Any:
+            return jax.lax.fori_loop(0, epochs, lambda _, now: advance(now), params)
+
+        def begin() -> Any:
+            return tuple(jnp.asarray(w) for w in START)
+
+        processor = jax.devices("cpu")[0]
+        with double(True), jax.default_device(processor):
+            loop = jax.jit(epochs_of, donate_argnums=0).lower(begin(), jnp.int32(0)).compile()
+
+        def run(epochs: int) -> tuple[float, float]:
+            with double(True), jax.default_device(processor):
+                params, count = jax.block_until_ready((begin(), jnp.int32(epochs)))
+                clock = time.perf_counter()
+                found = jax.block_until_ready(loop(params, count))
+                spent = time.perf_counter() - clock
+            return spent, cost(X, Y, Z, *map(float, found))
+
+        return run
+
+
+class Numba(Peer):
+    """The loops of plain Python, compiled by ``@njit``; with fastmath it may reorder sums."""
+
+    needs = "numba"
+
+    def __init__(self, fast: bool) -> None:
+        self.fast = fast
+        self.name, self.title = ("numba-fast", "Numba, fastmath") if fast else ("numba", "Numba")
+
+    def prepare(self, method: Method) -> Run:
+        """Compile for arrays of float64."""
+        numba, np = load("numba"), load("numpy")
+        loop = numba.njit(fastmath=self.fast)(LOOPS[method])
+        columns = [np.array(column) for column in (X, Y, Z)]
+        loop(*columns, *START, RATE, STEP, 0)
+
+        def run(epochs: int) -> tuple[float, float]:
+            clock = time.perf_counter()
+            found = loop(*columns, *START, RATE, STEP, epochs)
+            return time.perf_counter() - clock, cost(X, Y, Z, *found)
+
+        return run
+
+
+class Torch(Peer):
+    """PyTorch as it is used: autograd and ``optim.SGD``, a Python call an operation."""
+
+    name, title, needs = "torch", "PyTorch, eager", "torch"
+
+    def prepare(self, method: Method) -> Run:
+        """Nothing is compiled."""
+        torch = load("torch")
+        x, y, z = (torch.tensor(column, dtype=torch.float64) for column in (X, Y, Z))
+        moved = torch.zeros(4, 3, 1, dtype=torch.float64)
+        moved[1:, :, 0] = STEP * torch.eye(3, dtype=torch.float64)
+
+        def by_gradient(epochs: int) -> Any:
+            params = [torch.tensor(w, dtype=torch.float64, requires_grad=True) for w in START]
+            w1, w2, b = params
+            optimiser = torch.optim.SGD(params, lr=RATE)
+            for _ in range(epochs):
+                optimiser.zero_grad()
+                ((torch.sigmoid(x * w1 + y * w2 + b) - z) ** 2).mean().backward()
+                optimiser.step()
+            return [w.item() for w in params]
+
+        def by_differences(epochs: int) -> Any:
+            params = torch.tensor(START, dtype=torch.float64)
+            with torch.no_grad():
+                for _ in range(epochs):
+                    w1, w2, b = (params[:, None] + moved).unbind(1)
+                    costs = ((torch.sigmoid(x * w1 + y * w2 + b) - z) ** 2).mean(1)
+                    params = params - RATE / STEP * (costs[1:] - costs[0])
+            return params.tolist()
+
+        descend = by_gradient if method == "GD" else by_differences
+
+        def run(epochs: int) -> tuple[float, float]:
+            clock = time.perf_counter()
+            found = descend(epochs)
+            return time.perf_counter() - clock, cost(X, Y, Z, *found)
+
+        return run
+
+
+class ScikitLearn(Peer):
+    """``MLPClassifier.partial_fit``, the full batch an epoch.
+
+    It has no sigmoid output under a squared error: its neuron is this one, its cost is the cross-entropy, so the
+    time is that of nearly the same work and the final cost, which is this experiment's at its parameters, is not
+    the others'.
+    """
+
+    name, title, needs = "sklearn", "scikit-learn, nearest: cross-entropy", "sklearn"
+    methods: tuple[Method, ...] = ("GD",)
+    same = False
+
+    def prepare(self, method: Method) -> Run:
+        """Make the arrays of a perceptron without hidden layer."""
+        networks, np = load("sklearn.neural_network"), load("numpy")
+        features, target = np.array([X, Y]).T, np.array(Z)
+
+        def run(epochs: int) -> tuple[float, float]:
+            neuron = networks.MLPClassifier(
+                hidden_layer_sizes=(), activation="logistic", solver="sgd", alpha=0.0, batch_size=len(Z),
+                shuffle=False, momentum=0.0, nesterovs_momentum=False, learning_rate_init=RATE, random_state=0,
+            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                neuron.partial_fit(features, target, classes=[0, 1])
+                neuron.coefs_[0][:, 0], neuron.intercepts_[0][0] = START[:2], START[2]
+                clock = time.perf_counter()
+                for _ in range(epochs):
+                    neuron.partial_fit(features, target)
+                spent = time.perf_counter() - clock
+            w1, w2 = neuron.coefs_[0][:, 0].tolist()
+            return spent, cost(X, Y, Z, w1, w2, float(neuron.intercepts_[0][0]))
+
+        return run

@@ -1,0 +1,103 @@
+"""Every peer of the experiment, steepest's own engines first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from steepest.bench.compiled import FAST, PLAIN, C
+from steepest.bench.errors import BenchError
+from steepest.bench.frameworks import Jax, Numba, ScikitLearn, Torch
+from steepest.bench.neuron import LOOPS, RATE, START, STEP, Method, X, Y, Z, cost
+from steepest.bench.peer import Peer, Run
+from steepest.errors import nearest
+
+ENGINE = "native"  # the engine that is measured, by its name in st.descend
+BASE = "native"  # the peer that the others are compared with
+
+
+class Steepest(Peer):
+    """``st.descend`` with one of its engines, its record and stopping rules included; ``run.seconds`` is the time."""
+
+    def __init__(self, name: str, engine: str, dtype: str = "float64") -> None:
+        self.name, self.engine, self.dtype = name, engine, dtype
+        self.title = f"steepest, {engine}"
+
+    def available(self) -> str | None:
+        """Whether there is such an engine."""
+        from steepest.engines import choose
+        from steepest.errors import SteepestError
+
+        try:
+            choose(self.engine, self.dtype)
+        except SteepestError as error:
+            return str(error)
+        return None
+
+    def prepare(self, method: Method) -> Run:
+        """Build the cost; a compiling engine compiles in the first descent."""
+        from steepest.descent import descend
+        from steepest.models import neuron
+
+        expression = neuron().cost
+        columns = {"x": X, "y": Y, "z": Z}
+        start = dict(zip(("w1", "w2", "b"), START, strict=True))
+        gradient = "backprop" if method == "GD" else "finite-difference"
+
+        def run(epochs: int) -> tuple[float, float]:
+            found = descend(
+                expression, columns, start, RATE, epochs, gradient=gradient, step=STEP, engine=self.engine,
+                dtype=self.dtype, progress=False,
+            )  # fmt: skip
+            return found.seconds, cost(X, Y, Z, *(float(found.params[name]) for name in start))
+
+        return run
+
+
+class Python(Peer):
+    """Plain Python: a loop over the epochs and one over the samples."""
+
+    name, title = "python", "Python, plain loops"
+
+    def prepare(self, method: Method) -> Run:
+        """Nothing is done ahead."""
+
+        def run(epochs: int) -> tuple[float, float]:
+            clock = time.perf_counter()
+            found = LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs)
+            return time.perf_counter() - clock, cost(X, Y, Z, *found)
+
+        return run
+
+
+def every_peer() -> list[Peer]:
+    """All peers, in the order of the table."""
+    return [
+        Steepest(BASE, ENGINE),
+        Steepest(f"{BASE}-float32", ENGINE, "float32"),
+        C(FAST, "float64"),
+        C(FAST, "float32"),
+        C(PLAIN, "float64"),
+        C(PLAIN, "float32"),
+        Jax(),
+        Numba(fast=True),
+        Numba(fast=False),
+        Python(),
+        Steepest("reference", "reference"),
+        Torch(),
+        ScikitLearn(),
+    ]
+
+
+def chosen(names: Sequence[str]) -> list[Peer]:
+    """The peers of these names and the one that they are compared with; all if no name is given.
+
+    Raises:
+        BenchError: there is no such peer.
+    """
+    peers = every_peer()
+    known = [peer.name for peer in peers]
+    for name in names:
+        if name not in known:
+            raise BenchError(f"there is no peer {name!r}{nearest(name, known)}; the peers are {', '.join(known)}")
+    return [peer for peer in peers if not names or peer.name in (BASE, *names)]

@@ -1,0 +1,1 @@
+"""The native engine: programs compiled to machine code by LLVM."""

@@ -1,0 +1,121 @@
+"""Compiled kernels kept for the next time: in memory, and in the user's cache directory for other processes.
+
+An entry is a file named by the SHA-256 of everything that its code depends on. It is written beside its place and
+renamed, so that no reader meets half of it, and begins with a digest of the rest: what does not fit its digest is
+discarded. The directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+_MAGIC = b"steepest kernel 1\n"
+_DIGEST = 32
+_ABANDONED = 3600.0  # seconds after which a file that was never renamed belongs to nobody
+_KEPT_BYTES = 64 << 20  # the oldest entries go when the directory has grown beyond this
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Machine code and what its caller must provide."""
+
+    scratch: int
+    partials: int
+    code: bytes
+
+
+def directory() -> Path | None:
+    """Where kernels are kept, or None if nowhere."""
+    chosen = os.environ.get("STEEPEST_CACHE_DIR")
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    return Path(platformdirs.user_cache_dir("steepest", appauthor=False)) / "kernels"
+
+
+def _packed(entry: Entry) -> bytes:
+    about = json.dumps({"scratch": entry.scratch, "partials": entry.partials}).encode()
+    body = len(about).to_bytes(4, "little") + about + entry.code
+    return _MAGIC + hashlib.sha256(body).digest() + body
+
+
+def _unpacked(data: bytes) -> Entry | None:
+    """The entry, or None if this is not one, or a damaged one."""
+    start = len(_MAGIC) + _DIGEST
+    if len(data) < start + 4 or not data.startswith(_MAGIC):
+        return None
+    body = data[start:]
+    if hashlib.sha256(body).digest() != data[len(_MAGIC) : start]:
+        return None
+    length = int.from_bytes(body[:4], "little")
+    about: dict[str, Any] = json.loads(body[4 : 4 + length])
+    return Entry(about["scratch"], about["partials"], body[4 + length :])
+
+
+def read(key: str) -> Entry | None:
+    """The entry of a key, if there is a sound one; a damaged one is deleted."""
+    place = directory()
+    if place is None:
+        return None
+    path = place / key
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    entry = _unpacked(data)
+    if entry is None:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    else:
+        with contextlib.suppress(OSError):
+            os.utime(path)  # so that the entries used last are kept longest
+    return entry
+
+
+def write(key: str, entry: Entry) -> None:
+    """Keep an entry; where that cannot be done (no room, no right), nothing is kept."""
+    place = directory()
+    if place is None:
+        return
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=place)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(_packed(entry))
+            os.replace(name, place / key)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        _thin(place)
+    except OSError:
+        return
+
+
+def _thin(place: Path) -> None:
+    """Delete what killed processes left, and the entries that were used longest ago if there is too much."""
+    found = []
+    for path in place.iterdir():
+        with contextlib.suppress(OSError):
+            about = path.stat()
+            if path.suffix == ".part" and about.st_mtime < time.time() - _ABANDONED:
+                path.unlink()
+            else:
+                found.append((about.st_mtime, about.st_size, path))
+    size = sum(length for _, length, _ in found)
+    for _, length, path in sorted(found):
+        if size <= _KEPT_BYTES:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            size -= length

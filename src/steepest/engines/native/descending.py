@@ -1,0 +1,160 @@
+"""A descent by machine code, leg by leg."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from steepest.engines.native.build import build, key
+from steepest.engines.native.differences import copies
+from steepest.engines.native.epochs import COUNTERS, NUMBERS, REASONS, epochs
+from steepest.engines.native.host import this_host
+from steepest.engines.native.kernels import offsets
+from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, packed, unpacked
+from steepest.engines.native.plan import instructions, plan, power_of_two
+from steepest.engines.native.samples import data_leaves
+from steepest.engines.step import Leg, Record, Rules, Step
+from steepest.program import lower
+
+_RELEASE = 1 << 60  # a count at the barrier that lets everyone pass
+
+
+class Walk:
+    """One descent: a compiled step, its parameters, and where it stands.
+
+    Args:
+        step: what an epoch does.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        rate: α.
+        dtype: the precision.
+        threads: how many at most; as many as pay if left out.
+    """
+
+    def __init__(
+        self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, threads: int | None = None
+    ) -> None:
+        kind, host = np.dtype(dtype), this_host()
+        extra = [] if step.size is None else [step.size]
+        moved = list(step.moved.values())
+        by_difference = step.difference is not None
+        program = lower([step.cost] if by_difference else [step.cost, *extra, *moved])
+        moves = lower([*extra, *moved] if by_difference else [])
+        beside = power_of_two(copies(step)) if by_difference else 1
+        self._layout = layout = plan(program, rows, host, kind.itemsize, beside)
+        about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
+        mark = key("descend", [program, moves], layout, dtype, about, host)
+        self._built = build(mark, "descend", 11, lambda: epochs(step, program, moves, layout, dtype))
+        self._leaves = list(step.moved)
+        self._where, self._length = offsets(self._leaves, layout.stride)
+        self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
+        self._data = addresses(self._columns)
+        self.deal = deal(layout, rows, instructions(program), threads)
+        self._partials = aligned(2 * self.deal.parts * max(self._built.partials, layout.stride), kind)
+        self._barrier = np.zeros(1, np.int64)
+        self._threads = [_Thread(self, k, kind) for k in range(self.deal.threads)]
+        self._kind = kind
+        self.rate = rate
+        self._threads[0].number("step", step.difference or math.nan)
+
+    def cost_at(self, params: Mapping[str, Any]) -> float:
+        """The cost at some parameters."""
+        first = self._threads[0]
+        packed(params, self._leaves, self._where, first.params)
+        first.number("rate", self.rate)
+        first.count("looking", 1)
+        self._go()
+        return float(first.numbers[NUMBERS.index("cost")])
+
+    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
+        """Go on; see :class:`steepest.engines.step.Walker`. It returns before when the record is full."""
+        first, stride = self._threads[0], record.stride
+        packed(leg.params, self._leaves, self._where, first.params)
+        packed(leg.before, self._leaves, self._where, first.before)
+        for name in ("limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign"):
+            first.number(name, getattr(rules, name))
+        first.number("rate", self.rate)
+        first.number("last", leg.last)
+        due = -leg.epoch % stride
+        rows = min(record.room, max(0, -(-(until - leg.epoch - due) // stride)))
+        counts = {
+            "epoch": leg.epoch, "until": until, "stride": stride, "due": due, "kept": 0, "room": record.room,
+            "rises": leg.rises, "first_rise": leg.first_rise, "reason": 0, "looking": 0,
+        }  # fmt: skip
+        for name, value in counts.items():
+            first.count(name, value)
+        for thread in self._threads:
+            thread.reserve(rows)
+        self._go()
+        found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
+        for k in range(found["kept"]):
+            place = first.places[k * self._length : (k + 1) * self._length]
+            record.add(leg.epoch + due + k * stride, float(first.costs[k]), self._unpacked(place))
+        last = float(first.numbers[NUMBERS.index("last")])
+        reason = REASONS[found["reason"]]
+        return Leg(
+            self._unpacked(first.params), self._unpacked(first.before), last, found["epoch"], found["rises"],
+            found["first_rise"], reason,
+        )  # fmt: skip
+
+    def _unpacked(self, source: Array) -> dict[str, Array]:
+        return unpacked(source, self._leaves, self._where)
+
+    def _go(self) -> None:
+        first, others = self._threads[0], self._threads[1:]
+        self._barrier[0] = 0
+        if not others:
+            first.call()
+            return
+        for other in others:
+            other.follow(first)
+        running = [threading.Thread(target=other.call) for other in others]
+        try:
+            for thread in running:
+                thread.start()
+            first.call()
+        finally:
+            self._barrier[0] = _RELEASE
+            for thread in running:
+                if thread.ident is not None:
+                    thread.join()
+
+
+class _Thread:
+    """The memory of one thread of a walk."""
+
+    def __init__(self, walk: Walk, number: int, kind: Any) -> None:
+        self._walk, self._kind = walk, kind
+        self.params, self.before = aligned(walk._length, kind), aligned(walk._length, kind)
+        self.numbers, self.counters = np.zeros(len(NUMBERS)), np.zeros(len(COUNTERS), np.int64)
+        self.costs, self.places = np.zeros(1), aligned(walk._length, kind)
+        self._deal = walk.deal.array(number)
+        self._scratch = aligned(walk._built.scratch, np.uint8)
+
+    def number(self, name: str, value: float) -> None:
+        self.numbers[NUMBERS.index(name)] = value
+
+    def count(self, name: str, value: int) -> None:
+        self.counters[COUNTERS.index(name)] = value
+
+    def reserve(self, rows: int) -> None:
+        """Make room for rows of the record."""
+        if len(self.costs) < rows:
+            self.costs, self.places = np.zeros(rows), aligned(rows * self._walk._length, self._kind)
+
+    def follow(self, first: _Thread) -> None:
+        """Begin where the first thread begins."""
+        for mine, its in ((self.params, first.params), (self.before, first.before)):
+            mine[:] = its
+        self.numbers[:], self.counters[:] = first.numbers, first.counters
+
+    def call(self) -> None:
+        walk = self._walk
+        arguments = [
+            walk._data, self.params, self.before, self.numbers, self.counters, self.costs, self.places, self._deal,
+            walk._partials, self._scratch, walk._barrier,
+        ]  # fmt: skip
+        walk._built.call(*(array.ctypes.data for array in arguments))

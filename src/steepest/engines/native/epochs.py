@@ -1,0 +1,208 @@
+"""The epochs of one descent as machine code: gradient, update, stopping rules and record, all inside the loop.
+
+The function returns when it has come to the epoch it was told, when its record is full, or when a rule stops it.
+Everything that it needs to go on is then in memory, so results do not depend on where it returned.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from llvmlite import ir
+from steepest.engines.native.code import DOUBLE, I64, Code, Value, i64
+from steepest.engines.native.differences import Differences
+from steepest.engines.native.kernels import Frame, Kernel, offsets
+from steepest.engines.native.lanes import fold
+from steepest.engines.native.plan import Plan
+from steepest.engines.native.state import InMemory, InRegisters, Parameter
+from steepest.engines.native.tensors import Held, Tensor
+from steepest.engines.step import RATE, Step
+from steepest.expression import Expression
+from steepest.program import Program
+
+NUMBERS = (
+    "rate", "step", "limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign", "last", "cost",
+)  # fmt: skip
+"""What the array ``numbers`` of float64 holds, in order; ``last`` and ``cost`` are written as well."""
+COUNTERS = ("epoch", "until", "stride", "due", "kept", "room", "rises", "first_rise", "reason", "looking")
+"""What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, ``kept``
+rows of ``room``, ``looking`` not 0 to compute the cost and do nothing else."""
+REASONS = ("", "diverged", "gradient", "tolerance")
+"""Why the function stopped, by ``reason``."""
+
+
+class _Book:
+    """The arrays that keep a descent's account, with variables for what changes from epoch to epoch."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self._arrays = {name: (code.arguments["numbers"], DOUBLE) for name in NUMBERS}
+        self._arrays |= {name: (code.arguments["counters"], I64) for name in COUNTERS}
+        self._slots: dict[str, Value] = {}
+        self._fixed: dict[str, Value] = {}
+        for name in (*NUMBERS, *COUNTERS):
+            self._fixed[name] = self._read(name)
+        for name in ("last", "cost", "epoch", "until", "due", "kept", "rises", "first_rise", "reason"):
+            self._slots[name] = code.slot(self._arrays[name][1], self._fixed[name])
+
+    def _read(self, name: str) -> Value:
+        array, kind = self._arrays[name]
+        return self.code.read(array, _position(name), kind)
+
+    def __getitem__(self, name: str) -> Value:
+        if name in self._slots:
+            return self.code.get(self._slots[name], self._arrays[name][1])
+        return self._fixed[name]
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        self.code.put(value, self._slots[name])
+
+    def save(self) -> None:
+        """Write the variables back to the arrays."""
+        for name in self._slots:
+            array, _ = self._arrays[name]
+            self.code.write(self[name], array, _position(name))
+
+
+def _position(name: str) -> int:
+    return NUMBERS.index(name) if name in NUMBERS else COUNTERS.index(name)
+
+
+def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str) -> Kernel:
+    """A function that descends.
+
+    Args:
+        step: what an epoch does.
+        program: of cost, norm and moved parameters; with differences of the cost alone.
+        moves: with differences the program of norm and moved parameters, else not used.
+        plan: how it is laid out.
+        dtype: the precision.
+    """
+    frame = Frame(program, plan, dtype, "descend", ("params", "before", "numbers", "counters", "costs", "places"))
+    code, build = frame.code, frame.code.builder
+    book = _Book(code)
+    leaves = list(step.moved)
+    where, length = offsets(leaves, plan.stride)
+    differences = Differences(frame, step, moves, where, length) if step.difference is not None else None
+    keeper = differences.emitter if differences else frame.emitter
+    params: dict[Expression, Parameter] = {}
+    for leaf in leaves:
+        pointers = (code.place(code.arguments[name], where[leaf.name], code.number) for name in ("params", "before"))
+        kind = InRegisters if keeper.holds(leaf.shape) and not (differences and differences.in_memory) else InMemory
+        params[leaf] = kind(keeper, leaf, *pointers, 1)
+    rate = _narrowed(code, book["rate"])
+
+    head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
+    build.branch(head)
+    build.position_at_end(head)
+    now = {leaf: parameter.now() for leaf, parameter in params.items()}
+    if differences:
+        outcome = differences.run(now, rate, book["step"])
+    else:
+        paced = Held((), [code.broadcast(rate, plan.lanes.shared)])
+        frame.over.run(program, {**now, RATE: paced})
+        outcome = frame.emitter.values
+    cost = frame.emitter.values[program.outputs[0]] if not differences else differences.cost
+    value = _widened(code, code.lane(cost.at(())))
+    size = None if step.size is None else _widened(code, code.lane(outcome[_output(step, program, moves)].at(())))
+
+    _look(book, value)
+    with build.if_then(_stopping(book, value, size), likely=False):
+        book["cost"] = value
+        build.branch(leave)
+        dead = code.function.append_basic_block("dead")
+        build.position_at_end(dead)
+    _record(code, book, value, params, where, length)
+    book["last"], book["cost"] = value, value
+    moved = [(p, p.settled(outcome[_after(step, leaf, program, moves)])) for leaf, p in params.items()]
+    probes = [parameter.move(after) for parameter, after in moved]
+    book["epoch"] = build.add(book["epoch"], i64(1))
+    lost = _any_nan(code, probes)
+    book["reason"] = build.select(lost, i64(REASONS.index("diverged")), book["reason"])
+    done = build.or_(lost, build.icmp_signed(">=", book["epoch"], book["until"]))
+    build.cbranch(done, leave, head)
+    build.position_at_end(leave)
+    for parameter in params.values():
+        parameter.save()
+    book.save()
+    return frame.finished()
+
+
+def _output(step: Step, program: Program, moves: Program) -> Expression:
+    return moves.outputs[0] if step.difference is not None else program.outputs[1]
+
+
+def _after(step: Step, leaf: Expression, program: Program, moves: Program) -> Expression:
+    first = int(step.size is not None) + int(step.difference is None)
+    place = first + list(step.moved).index(leaf)
+    return (moves if step.difference is not None else program).outputs[place]
+
+
+def _widened(code: Code, number: Value) -> Value:
+    return number if code.number == DOUBLE else code.builder.fpext(number, DOUBLE)
+
+
+def _narrowed(code: Code, number: Value) -> Value:
+    return number if code.number == DOUBLE else code.builder.fptrunc(number, code.number)
+
+
+def _absolute(code: Code, number: Value) -> Value:
+    return code.intrinsic("llvm.fabs.f64", DOUBLE, [number])
+
+
+def _look(book: _Book, value: Value) -> None:
+    """Count it if the cost has become worse since the epoch before."""
+    code, build = book.code, book.code.builder
+    worse = build.fmul(build.fsub(value, book["last"]), book["sign"])
+    allowed = build.fadd(build.fmul(book["relative"], _absolute(code, book["last"])), book["slack"])
+    rose = build.fcmp_ordered(">", worse, allowed)
+    book["rises"] = build.add(book["rises"], build.zext(rose, I64))
+    first = build.and_(rose, build.icmp_signed("==", book["first_rise"], i64(0)))
+    book["first_rise"] = build.select(first, book["epoch"], book["first_rise"])
+
+
+def _stopping(book: _Book, value: Value, size: Value | None) -> Value:
+    """Whether a rule stops the descent here; the reason is noted."""
+    code, build = book.code, book.code.builder
+    finite = build.fcmp_ordered("<", _absolute(code, value), ir.Constant(DOUBLE, inf))
+    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, book["limit"])))
+    # A rule that was not asked for has the tolerance NaN, which nothing is below.
+    change = _absolute(code, build.fsub(value, book["last"]))
+    little = build.fmul(book["tolerance"], _absolute(code, book["last"]))
+    steady = build.and_(build.fcmp_ordered("<=", change, little), build.icmp_signed(">", book["epoch"], i64(0)))
+    flat = build.fcmp_ordered("<=", size, book["gradient_tolerance"]) if size is not None else ir.Constant(lost.type, 0)
+    looking = build.icmp_signed("!=", book["looking"], i64(0))
+    reason = build.select(steady, i64(REASONS.index("tolerance")), i64(0))
+    reason = build.select(flat, i64(REASONS.index("gradient")), reason)
+    reason = build.select(lost, i64(REASONS.index("diverged")), reason)
+    book["reason"] = reason
+    return build.or_(build.or_(lost, steady), build.or_(flat, looking))
+
+
+def _record(
+    code: Code, book: _Book, value: Value, params: dict[Expression, Parameter], where: dict[str, int], length: int
+) -> None:
+    """Write a row, if one is due; a full record ends the function after this epoch."""
+    build = code.builder
+    due = book["due"]
+    with build.if_then(build.icmp_signed("==", due, i64(0)), likely=False):
+        kept = book["kept"]
+        code.write(value, code.arguments["costs"], kept)
+        row = code.place(code.arguments["places"], build.mul(kept, i64(length)), code.number)
+        for leaf, parameter in params.items():
+            parameter.record(code.place(row, where[leaf.name], code.number))
+        book["kept"] = build.add(kept, i64(1))
+        full = build.icmp_signed(">=", book["kept"], book["room"])
+        book["until"] = build.select(full, build.add(book["epoch"], i64(1)), book["until"])
+    left = build.select(build.icmp_signed("==", due, i64(0)), book["stride"], due)
+    book["due"] = build.sub(left, i64(1))
+
+
+def _any_nan(code: Code, probes: list[Value]) -> Value:
+    """Whether a probe is NaN in one of its lanes."""
+    build = code.builder
+    sums = [code.lane(fold(code, probe, probe.type.count, 1)) for probe in probes]
+    whole = sums[0]
+    for other in sums[1:]:
+        whole = build.fadd(whole, other)
+    return build.fcmp_unordered("uno", whole, whole)

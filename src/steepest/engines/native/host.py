@@ -1,0 +1,117 @@
+"""This machine's processor as LLVM sees it: what it can do, code made for it, and code brought to run on it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+_VECTOR_BYTES = (("avx512f", 64), ("avx", 32))  # the first feature present decides; SSE2 and NEON have 16
+
+
+@dataclass(frozen=True)
+class Host:
+    """A processor that code is made for.
+
+    Attributes:
+        triple: architecture, system and object format, in LLVM's spelling.
+        cpu: LLVM's name of the processor.
+        features: what it can do, as LLVM's list of ``+feature`` and ``-feature``.
+        vector_bytes: the length of its vector registers, bytes.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+
+    @property
+    def mark(self) -> str:
+        """A text that differs whenever code made for one host might not run, or be another, on the next."""
+        return "|".join((self.triple, self.cpu, self.features, llvmlite.__version__, _llvm_version()))
+
+
+def _llvm_version() -> str:
+    return ".".join(map(str, llvm.llvm_version_info))
+
+
+@functools.cache
+def this_host() -> Host:
+    """The processor this process runs on."""
+    _initialise()
+    features = llvm.get_host_cpu_features()
+    vector = next((length for name, length in _VECTOR_BYTES if features.get(name)), 16)
+    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features.flatten(), vector)
+
+
+@functools.cache
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+def _machine(host: Host, effort: int) -> Any:
+    target = llvm.Target.from_triple(host.triple)
+    return target.create_target_machine(
+        cpu=host.cpu, features=host.features, opt=effort, reloc="pic", codemodel="jitdefault", jit=True
+    )
+
+
+def _optimised(ir: str, host: Host, effort: int) -> tuple[Any, Any]:
+    _initialise()
+    module = llvm.parse_assembly(ir)
+    module.verify()
+    machine = _machine(host, effort)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=effort)
+    # Vectors are written by the emitter; LLVM's own search for them would cost compile time and find nothing.
+    tuning.slp_vectorization = False
+    tuning.loop_vectorization = False
+    tuning.loop_interleaving = False
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+    return module, machine
+
+
+def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
+    """Machine code of a module of LLVM's intermediate representation, as the bytes of an object file.
+
+    Args:
+        ir: the module's text.
+        host: the processor to make it for.
+        effort: LLVM's optimisation level, 1 to 3.
+    """
+    module, machine = _optimised(ir, host, effort)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def assembly(ir: str, host: Host, effort: int = 2) -> str:
+    """The same as assembly text, for people."""
+    module, machine = _optimised(ir, host, effort)
+    text: str = machine.emit_assembly(module)
+    return text
+
+
+class Loaded:
+    """Machine code in this process's memory; it goes when this object goes."""
+
+    def __init__(self, code: bytes) -> None:
+        _initialise()
+        empty = llvm.parse_assembly("")
+        self._engine = llvm.create_mcjit_compiler(empty, _machine(this_host(), 2))
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where a function begins.
+
+        Raises:
+            KeyError: there is no function of this name.
+        """
+        found = int(self._engine.get_function_address(name))
+        if not found:
+            raise KeyError(name)
+        return found

@@ -1,0 +1,329 @@
+"""Programs run over the samples: all of them at once in registers, or block after block, on several threads.
+
+With blocks, the samples are dealt into *parts*, a number that depends on the table alone. Each part's sums go to
+memory, and every thread adds up all parts in order: the result does not depend on the number of threads. All threads
+run the whole program; they meet at a barrier in each pass over the samples, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from llvmlite import ir
+from steepest.engines.native.arithmetic import ELEMENTWISE
+from steepest.engines.native.code import I32, I64, Code, Index, Value, declared, i64
+from steepest.engines.native.emitter import Emitter
+from steepest.engines.native.lanes import fold
+from steepest.engines.native.passes import Pass, passes
+from steepest.engines.native.tensors import Held, Lazy, Place, Stored, Tensor, places
+from steepest.expression import DATA, Expression, Shape
+from steepest.program import Program
+
+_SPINS = 1000  # looks at the barrier before the thread lets others run
+
+Sink = Callable[[Expression, Value], None]
+"""What is to be done with an output of each sample: the node, and the first sample's number."""
+
+
+@dataclass
+class Dealt:
+    """How samples are dealt to threads, as values that the function gets: see the module's docstring."""
+
+    blocks: Value
+    parts: Value
+    threads: Value
+    thread: Value
+    partials: Value
+    barrier: Value
+    rows: Value
+
+
+def data_leaves(program: Program) -> list[Expression]:
+    """The data columns of a program, in its order."""
+    return [node for node in program.nodes if node.operation is DATA]
+
+
+def _add(code: Code, x: Value, y: Value) -> Value:
+    return ELEMENTWISE["add"](code, x, y)
+
+
+def _multiply(code: Code, x: Value, y: Value) -> Value:
+    return ELEMENTWISE["multiply"](code, x, y)
+
+
+class AllAtOnce:
+    """Every sample in a lane of its own: straight-line code.
+
+    Args:
+        emitter: writes the primitives.
+        rows: how many samples there are.
+        columns: for each data leaf the address of its numbers, element after element, padded to the lanes.
+    """
+
+    def __init__(self, emitter: Emitter, rows: int, columns: dict[Expression, Value]) -> None:
+        self.emitter, self.rows = emitter, rows
+        code, lanes = emitter.code, emitter.lanes
+        self._data: dict[Expression, Tensor] = {}
+        for leaf, pointer in columns.items():
+            column = Stored(code, leaf.shape, pointer, lanes.samples, lanes.samples)
+            self._data[leaf] = Held(leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)])
+
+    def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
+        """Write the program; afterwards the emitter has the values of all its nodes.
+
+        Args:
+            program: what to compute.
+            bound: its parameters.
+            sink: what to do with outputs of each sample.
+        """
+        emitter = self.emitter
+        emitter.values.update(bound)
+        emitter.values.update(self._data)
+        for each in passes(program):
+            for node in (*each.shared, *each.sampled):
+                if node not in emitter.values:
+                    emitter.emit(node)
+            for node in each.sums:
+                emitter.values[node] = Held(node.shape, [self._sum(node, p) for p in places(node.shape)])
+            for node in each.outputs:
+                if sink is not None:
+                    sink(node, i64(0))
+
+    def _sum(self, node: Expression, place: tuple[int, ...]) -> Value:
+        emitter, code, lanes = self.emitter, self.emitter.code, self.emitter.lanes
+        if node.operation.name == "total_outer":
+            x, y = (emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(node.args))
+            value = _multiply(code, x, y)
+        else:
+            value = emitter.at(node.args[0], place, True)
+        present = lanes.present(code, self.rows)
+        if present is not None:
+            value = code.builder.select(present, value, code.splat(0, lanes.sampled))
+        return lanes.total(code, value)
+
+
+class BlockByBlock:
+    """Samples in blocks of as many as there are lanes, or one by one where lanes carry copies.
+
+    Args:
+        emitter: writes the primitives.
+        dealt: how the samples are dealt.
+        ragged: whether the last block is not full.
+        columns: for each data leaf the address of its numbers: block, element, lane.
+        native: numbers that a vector register holds.
+    """
+
+    def __init__(
+        self, emitter: Emitter, dealt: Dealt, ragged: bool, columns: dict[Expression, Value], native: int
+    ) -> None:
+        self.emitter, self.dealt, self.ragged, self.columns = emitter, dealt, ragged, columns
+        lanes = emitter.lanes
+        self.lanes = lanes
+        self.kept = lanes.copies if lanes.copies > 1 else min(lanes.samples, native)
+        self.number = lanes.copies if lanes.copies > 1 else 1
+        self.partial_size = 0
+        self._parity = emitter.code.slot(I64, i64(0))
+        self._met = emitter.code.slot(I64, i64(0))
+
+    def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
+        """Write the program; afterwards the emitter has the values of its shared nodes."""
+        emitter = self.emitter
+        emitter.values.update(bound)
+        for each in passes(program):
+            for node in each.shared:
+                if node not in emitter.values:
+                    emitter.emit(node)
+            if each.sums or each.outputs:
+                self._pass(each, sink)
+
+    # -- one pass
+
+    def _pass(self, each: Pass, sink: Sink | None) -> None:
+        code, dealt, build = self.emitter.code, self.dealt, self.emitter.code.builder
+        places_of, size = {}, 0
+        for node in each.sums:
+            places_of[node] = size
+            size += -(-prod(node.shape) * self.number // self.emitter.stride) * self.emitter.stride
+        self.partial_size = max(self.partial_size, size)
+        region = self._region(size)
+        with code.loop(dealt.thread, dealt.parts, dealt.threads) as part:
+            sums = {node: _Sum(self, node) for node in each.sums}
+            first = build.sdiv(build.mul(part, dealt.blocks), dealt.parts)
+            after = build.sdiv(build.mul(build.add(part, i64(1)), dealt.blocks), dealt.parts)
+            with code.loop(first, after) as block:
+                self._block(each, block, sums, sink)
+            mine = code.place(region, code.times(part, size), code.number)
+            for node, sofar in sums.items():
+                sofar.store(code.place(mine, places_of[node], code.number))
+        if each.sums:
+            self._meet()
+            for node in each.sums:
+                start = code.place(region, places_of[node], code.number)
+                self.emitter.values[node] = self._added(node, start, size)
+
+    def _region(self, size: int) -> Value:
+        """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads."""
+        code = self.emitter.code
+        parity = code.get(self._parity, I64)
+        code.put(code.builder.xor(parity, i64(1)), self._parity)
+        length = code.builder.mul(self.dealt.parts, i64(max(size, self.emitter.stride)))
+        return code.place(self.dealt.partials, code.builder.mul(parity, length), code.number)
+
+    def _block(self, each: Pass, block: Value, sums: dict[Expression, _Sum], sink: Sink | None) -> None:
+        emitter, code, lanes = self.emitter, self.emitter.code, self.lanes
+        for node in each.sampled:
+            if node.operation is DATA:
+                start = code.times(block, prod(node.shape) * lanes.samples)
+                address = code.place(self.columns[node], start, code.number)
+                emitter.values[node] = self._column(node.shape, address)
+            else:
+                emitter.emit(node)
+        first = code.times(block, lanes.samples)
+        present = lanes.present(code, self.dealt.rows, first) if self.ragged else None
+        for sofar in sums.values():
+            sofar.add(present)
+        for node in each.outputs:
+            if sink is not None:
+                sink(node, first)
+        for node in each.sampled:
+            del emitter.values[node]
+
+    def _column(self, shape: Shape, address: Value) -> Tensor:
+        """The samples of a block, for every copy."""
+        code, lanes = self.emitter.code, self.lanes
+        if lanes.samples == 1:
+            return Stored(code, shape, address, 1, lanes.sampled)
+        column = Stored(code, shape, address, lanes.samples, lanes.samples)
+        return column if lanes.copies == 1 else Lazy(shape, lambda place: lanes.repeat(code, column.at(place)))
+
+    def _added(self, node: Expression, start: Value, size: int) -> Tensor:
+        """The sum of all parts."""
+        code, emitter, dealt = self.emitter.code, self.emitter, self.dealt
+
+        def over_parts(offset: Index, kind: Any) -> Value:
+            sofar = code.slot(kind, ir.Constant(kind, [code.literal(0)] * kind.count))
+            with code.loop(0, dealt.parts) as part:
+                place = code.place(start, code.plus(code.times(part, size), offset), code.number)
+                code.put(code.builder.fadd(code.get(sofar, kind), code.read(place, 0, kind, code.size)), sofar)
+            return code.get(sofar, kind)
+
+        def element(place: tuple[int, ...]) -> Value:
+            position = 0
+            for length, k in zip(node.shape, place, strict=True):
+                position = position * length + k
+            found = over_parts(position * self.number, code.vector(self.number))
+            return found if self.number > 1 else code.broadcast(code.lane(found), self.lanes.shared)
+
+        if emitter.holds(node.shape):
+            return Held(node.shape, [element(place) for place in places(node.shape)])
+        made = emitter.buffer(node.shape, False)
+        with code.loop(0, prod(node.shape) * self.number, emitter.stride) as offset:
+            made.put_run(offset, over_parts(offset, code.vector(emitter.stride)))
+        return made
+
+    def _meet(self) -> None:
+        """Wait until every thread is here."""
+        code, build, dealt = self.emitter.code, self.emitter.code.builder, self.dealt
+        with build.if_then(build.icmp_signed(">", dealt.threads, i64(1))):
+            met = build.add(code.get(self._met, I64), i64(1))
+            code.put(met, self._met)
+            build.atomic_rmw("add", dealt.barrier, i64(1), "acq_rel")
+            expected = build.mul(met, dealt.threads)
+            spins = code.slot(I64, i64(0))
+            wait, look, after = (code.function.append_basic_block(name) for name in ("wait", "look", "met"))
+            build.branch(wait)
+            build.position_at_end(wait)
+            here = build.load_atomic(dealt.barrier, "acquire", 8, typ=I64)
+            build.cbranch(build.icmp_signed(">=", here, expected), after, look)
+            build.position_at_end(look)
+            tries = build.add(code.get(spins, I64), i64(1))
+            code.put(tries, spins)
+            with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
+                yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
+                build.call(declared(build.module, yielding, I32, []), [])
+            build.branch(wait)
+            build.position_at_end(after)
+
+
+class _Sum:
+    """A sum over the samples of one part, while it grows."""
+
+    def __init__(self, over: BlockByBlock, node: Expression) -> None:
+        self.over, self.node = over, node
+        self.code, self.lanes = over.emitter.code, over.lanes
+        self.held = over.emitter.holds(node.shape)
+        code = self.code
+        if self.held:
+            kind = code.vector(self.lanes.sampled)
+            self.slots = [code.slot(kind, code.splat(0, self.lanes.sampled)) for _ in places(node.shape)]
+        else:
+            pointer = over.emitter.scratch.take(prod(node.shape) * over.kept)
+            self.memory = Stored(code, node.shape, pointer, over.kept, over.kept)
+            zero = code.splat(0, over.kept)
+            with code.loop(0, prod(node.shape)) as k:
+                code.write(zero, code.place(pointer, code.times(k, over.kept), code.number), 0, code.size)
+
+    def add(self, present: Value | None) -> None:
+        """Add the samples of a block."""
+        if self.held:
+            self._add_held(present)
+        else:
+            self._add_stored(present)
+
+    def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
+        """What is added at an index: one value, or two to be multiplied; missing samples are zero in the first."""
+        emitter, args = self.over.emitter, self.node.args
+        if self.node.operation.name == "total_outer":
+            found = tuple(emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(args))
+        else:
+            found = (emitter.at(args[0], place, True),)
+        if present is None:
+            return found
+        return (self.code.builder.select(present, found[0], self.code.splat(0, self.lanes.sampled)), *found[1:])
+
+    def _grown(self, sofar: Value, factors: tuple[Value, ...]) -> Value:
+        term = factors[0] if len(factors) == 1 else _multiply(self.code, *factors)
+        return _add(self.code, sofar, term)
+
+    def _add_held(self, present: Value | None) -> None:
+        kind = self.code.vector(self.lanes.sampled)
+        for slot, place in zip(self.slots, places(self.node.shape), strict=True):
+            self.code.put(self._grown(self.code.get(slot, kind), self._factors(place, present)), slot)
+
+    def _add_stored(self, present: Value | None) -> None:
+        kept, code = self.over.kept, self.code
+
+        def grow(place: Place) -> None:
+            sofar, factors = self.memory.at(place), self._factors(place, present)
+            for start in range(0, self.lanes.sampled, kept):
+                pieces = tuple(code.shuffle(f, list(range(start, start + kept))) for f in factors)
+                sofar = self._grown(sofar, pieces)
+            self.memory.put(place, sofar)
+
+        self.over.emitter.each(self.node.shape, grow, held=False)
+
+    def store(self, target: Value) -> None:
+        """Write the part's sums to memory, one number or one for each copy an element."""
+        code, number = self.code, self.over.number
+        if self.held:
+            kind = code.vector(self.lanes.sampled)
+            for k, slot in enumerate(self.slots):
+                found = self.lanes.total(code, code.get(slot, kind))
+                self._write(found, target, k * number)
+            return
+        with code.loop(0, prod(self.node.shape)) as k:
+            start = code.place(self.memory.pointer, code.times(k, self.over.kept), code.number)
+            found = code.read(start, 0, code.vector(self.over.kept), code.size)
+            self._write(found if number > 1 else fold(code, found, self.over.kept, 1), target, code.times(k, number))
+
+    def _write(self, value: Value, target: Value, offset: Index) -> None:
+        code = self.code
+        address = code.place(target, offset, code.number)
+        if self.over.number > 1:
+            code.write(value, address, 0, code.size)
+        else:
+            code.write(code.lane(value), address, 0)

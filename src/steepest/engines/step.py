@@ -1,0 +1,142 @@
+"""What an engine is asked for in a descent: the step that an epoch takes, when to stop, and what to record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from steepest.expression import PARAMETER, Expression, leaf
+
+Params = dict[str, Any]
+
+RATE = leaf(PARAMETER, "(rate)")
+"""The rate α, as moved parameters refer to it."""
+
+ROWS_KEPT = 1000  # of a record; twice as many are held before every second one goes
+
+
+def slope(parameter: Expression) -> Expression:
+    """The partial derivative for a parameter, where it comes from differences: a leaf that the engine fills."""
+    return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One epoch: cost, gradient and update.
+
+    Attributes:
+        cost: the cost in its stable form.
+        moved: each parameter's next value, of parameters, data and :data:`RATE`; with differences of
+            parameters, :func:`slope` and :data:`RATE` alone.
+        size: the norm of the gradient, if a stopping rule asks for it.
+        difference: ε, where the gradient is one of finite differences; else None.
+        central: whether those are central.
+    """
+
+    cost: Expression
+    moved: Mapping[Expression, Expression]
+    size: Expression | None = None
+    difference: float | None = None
+    central: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a descent stops by itself, and what counts as a rise of its cost. A rule not asked for is NaN.
+
+    Attributes:
+        limit: a cost above this will not come back; ∞ where the cost is to climb.
+        tolerance: stop when the cost changes by at most this share of itself.
+        gradient_tolerance: stop when the gradient's norm is at most this.
+        relative, slack: a rise by less than relative·|cost| + slack may be round-off.
+        sign: 1, or −1 where the cost is to climb and a fall counts.
+    """
+
+    limit: float = math.inf
+    tolerance: float = math.nan
+    gradient_tolerance: float = math.nan
+    relative: float = 0.0
+    slack: float = 0.0
+    sign: float = 1.0
+
+    def rose(self, value: float, last: float) -> bool:
+        """Whether the cost has become worse from one epoch to the next."""
+        return (value - last) * self.sign > self.relative * abs(last) + self.slack
+
+    def reason(self, epoch: int, value: float, last: float, size: float) -> str:
+        """Why the descent stops at an epoch with this cost, the one before, and the gradient's norm; or nothing."""
+        if not math.isfinite(value) or value > self.limit:
+            return "diverged"
+        if size <= self.gradient_tolerance:
+            return "gradient"
+        return "tolerance" if epoch > 0 and abs(value - last) <= self.tolerance * abs(last) else ""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Where a descent stands.
+
+    Attributes:
+        params: the parameters.
+        before: those of the epoch before, whose cost was finite.
+        last: the cost at ``before``; at the beginning that of the start.
+        epoch: how many updates were made.
+        rises, first_rise: how often the cost rose, and when first.
+        reason: why the descent cannot go on; empty if it can.
+    """
+
+    params: Params
+    before: Params
+    last: float
+    epoch: int = 0
+    rises: int = 0
+    first_rise: int = 0
+    reason: str = ""
+
+
+@dataclass
+class Record:
+    """Rows (epoch, cost, parameters) of a descent, thinned to a bounded number by leaving out every second one."""
+
+    stride: int = 1
+    rows: list[tuple[int, float, Params]] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        """How many rows fit before the stride doubles."""
+        return 2 * ROWS_KEPT - len(self.rows)
+
+    def add(self, epoch: int, cost: float, params: Params) -> None:
+        """Keep a row, if one is due at this epoch."""
+        if epoch % self.stride == 0:
+            self.rows.append((epoch, cost, params))
+            if len(self.rows) >= 2 * ROWS_KEPT:
+                self.stride *= 2
+                self.rows = [row for row in self.rows if row[0] % self.stride == 0]
+
+
+class Walker(Protocol):
+    """A descent by one engine. ``rate`` may be changed between legs."""
+
+    rate: float
+
+    def cost_at(self, params: Params) -> float:
+        """The cost at some parameters."""
+        ...
+
+    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
+        """Go on to the epoch ``until``, or until a rule stops it, or to where the engine likes to be called again.
+
+        Args:
+            leg: where the descent stands.
+            until: an epoch beyond that of ``leg``.
+            rules: when to stop before.
+            record: gets the rows that are due.
+
+        Returns:
+            Where it stands then. A rule that stops it at an epoch leaves ``params`` as they are there; a move
+            that leaves the finite numbers has been made.
+        """
+        ...

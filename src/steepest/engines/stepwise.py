@@ -1,0 +1,105 @@
+"""A descent that calls a compiled step from Python, epoch after epoch: for engines without a loop of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.engines.step import RATE, Leg, Params, Record, Rules, Step, slope
+from steepest.expression import Expression
+
+Array = NDArray[Any]
+
+
+class Runnable(Protocol):
+    """A compiled program: arrays by name and the number of rows in, one array an output out."""
+
+    def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]: ...
+
+
+Compiler = Callable[[Sequence[Expression], str], Runnable]
+
+
+class Stepwise:
+    """One descent, a call of the compiled step an epoch.
+
+    Args:
+        compiler: makes programs run.
+        step: what an epoch does.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        rate: α.
+        dtype: the precision.
+    """
+
+    def __init__(
+        self, compiler: Compiler, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str
+    ) -> None:
+        self._step, self._data, self._rows, self._dtype = step, dict(data), rows, np.dtype(dtype)
+        self._names = [leaf.name for leaf in step.moved]
+        self._cost = compiler([step.cost], dtype)
+        size = [] if step.size is None else [step.size]
+        given = [] if step.difference is not None else [step.cost]
+        self._whole = compiler([*given, *size, *step.moved.values()], dtype)
+        self.rate = rate
+
+    def cost_at(self, params: Params) -> float:
+        """The cost at some parameters."""
+        return float(self._cost({**self._data, **params}, self._rows)[0])
+
+    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
+        """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""
+        params, before, last = leg.params, leg.before, leg.last
+        epoch, rises, first_rise, reason = leg.epoch, leg.rises, leg.first_rise, ""
+        try:
+            while epoch < until and not reason:
+                value, size, after = self._advance(params)
+                if rules.rose(value, last):
+                    rises, first_rise = rises + 1, first_rise or epoch
+                reason = rules.reason(epoch, value, last, size)
+                if not reason:
+                    record.add(epoch, value, params)
+                    last, before, params, epoch = value, params, after, epoch + 1
+                    reason = "" if all(np.isfinite(array).all() for array in after.values()) else "diverged"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        return Leg(params, before, last, epoch, rises, first_rise, reason)
+
+    def _advance(self, params: Params) -> tuple[float, float, Params]:
+        values = {**params, RATE.name: np.asarray(self.rate, self._dtype)[()]}
+        if self._step.difference is None:
+            cost, *found = self._whole({**self._data, **values}, self._rows)
+        else:
+            cost = np.asarray(self._run(params))
+            found = self._whole({**values, **self._slopes(params, cost)}, 1)
+        size = 0.0 if self._step.size is None else float(found.pop(0))
+        return float(cost), size, dict(zip(self._names, found, strict=True))
+
+    def _run(self, params: Params) -> Any:
+        return self._cost({**self._data, **params}, self._rows)[0]
+
+    def _slopes(self, params: Params, here: Any) -> Params:
+        """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
+        found: Params = {}
+        epsilon = np.asarray(self._step.difference, self._dtype)[()]
+        for leaf in self._step.moved:
+            value = params[leaf.name]
+            partial = np.empty_like(value)
+            for index in np.ndindex(value.shape):
+                rise = self._run({**params, leaf.name: _shifted(value, index, epsilon)})
+                if self._step.central:
+                    fall = self._run({**params, leaf.name: _shifted(value, index, -epsilon)})
+                    partial[index] = (rise - fall) / (2 * epsilon)
+                else:
+                    partial[index] = (rise - here) / epsilon
+            found[slope(leaf).name] = partial
+        return found
+
+
+def _shifted(value: Array, index: tuple[int, ...], by: Any) -> Array:
+    moved = value.copy()
+    moved[index] += by
+    return moved

@@ -1,0 +1,99 @@
+"""Compiles an elementary function of the native engine and runs it over arrays."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from steepest.engines.native.functions import FUNCTIONS
+
+Array = NDArray[Any]
+
+BINARY = ("power",)
+"""The functions of two arguments."""
+
+
+@cache
+def machine(cpu: str | None = None, triple: str | None = None) -> llvm.TargetMachine:
+    """The machine to compile for: this one, or another, whose code can be read but not run."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(triple or llvm.get_process_triple())
+    if cpu is None and triple is None:
+        return target.create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+        )
+    return target.create_target_machine(cpu=cpu or "", features="", opt=3)
+
+
+def _source(name: str, width: int, lanes: int) -> str:
+    """LLVM's text of ``void f(T *in, [T *in,] T *out, i64 blocks)``."""
+    element = ir.DoubleType() if width == 64 else ir.FloatType()
+    kind, whole = ir.VectorType(element, lanes), ir.IntType(64)
+    module = ir.Module(name)
+    arrays = 3 if name in BINARY else 2
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [kind.as_pointer()] * arrays + [whole]), "f")
+    *sources, target, blocks = function.args
+    entry, loop, done = (function.append_basic_block(part) for part in ("entry", "loop", "done"))
+    builder = ir.IRBuilder(entry)
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    place = builder.phi(whole)
+    place.add_incoming(ir.Constant(whole, 0), entry)
+    arguments = [builder.load(builder.gep(source, [place]), align=width // 8) for source in sources]
+    value = FUNCTIONS[name](builder, *arguments)
+    builder.store(value, builder.gep(target, [place]), align=width // 8)
+    following = builder.add(place, ir.Constant(whole, 1))
+    place.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_unsigned("<", following, blocks), loop, done)
+    builder.position_at_end(done)
+    builder.ret_void()
+    return str(module)
+
+
+def optimised(name: str, width: int, lanes: int, to: llvm.TargetMachine) -> llvm.ModuleRef:
+    """The function's module after LLVM's passes."""
+    module = llvm.parse_assembly(_source(name, width, lanes))
+    module.triple, module.data_layout = to.triple, str(to.target_data)
+    module.verify()
+    builder = llvm.create_pass_builder(to, llvm.create_pipeline_tuning_options(speed_level=3))
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def assembly(name: str, width: int, lanes: int, cpu: str | None = None, triple: str | None = None) -> str:
+    """The machine code as text."""
+    to = machine(cpu, triple)
+    text: str = to.emit_assembly(optimised(name, width, lanes, to))
+    return text
+
+
+@cache
+def _compiled(name: str, width: int, lanes: int) -> tuple[Any, Callable[..., None]]:
+    to = machine()
+    engine = llvm.create_mcjit_compiler(optimised(name, width, lanes, to), to)
+    engine.finalize_object()
+    arrays = 3 if name in BINARY else 2
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arrays, ctypes.c_int64)
+    return engine, prototype(engine.get_function_address("f"))
+
+
+def run(name: str, *arguments: Array, lanes: int = 8) -> Array:
+    """The function of arrays of one precision, computed ``lanes`` at a time."""
+    kind = arguments[0].dtype
+    size = arguments[0].size
+    blocks = -(-size // lanes)
+    padded = [np.zeros(blocks * lanes, kind) for _ in arguments]
+    for array, argument in zip(padded, arguments, strict=True):
+        array[:size] = argument
+    found = np.empty(blocks * lanes, kind)
+    _, function = _compiled(name, 8 * kind.itemsize, lanes)
+    function(*(array.ctypes.data for array in [*padded, found]), blocks)
+    return found[:size]
