@@ -87,8 +87,8 @@ class Stepwise:
         epsilon = np.asarray(self._step.difference, self._dtype)[()]
         for leaf in self._step.moved:
             value = params[leaf.name]
-            partial = np.empty_like(value)
-            for index in np.ndindex(value.shape):
+            partial = np.empty_like(np.asarray(value))
+            for index in np.ndindex(partial.shape):
                 rise = self._run({**params, leaf.name: _shifted(value, index, epsilon)})
                 if self._step.central:
                     fall = self._run({**params, leaf.name: _shifted(value, index, -epsilon)})
@@ -100,6 +100,6 @@ class Stepwise:
 
 
 def _shifted(value: Array, index: tuple[int, ...], by: Any) -> Array:
-    moved = value.copy()
+    moved = np.array(value)  # a number of NumPy's own has no elements
     moved[index] += by
     return moved

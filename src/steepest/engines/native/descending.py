@@ -90,9 +90,10 @@ class Walk:
             thread.reserve(rows)
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
-        for k in range(found["kept"]):
-            place = first.places[k * self._length : (k + 1) * self._length]
-            record.add(leg.epoch + due + k * stride, float(first.costs[k]), self._unpacked(place))
+        kept = found["kept"]
+        places = unpacked(first.places[: kept * self._length].reshape(kept, -1), self._leaves, self._where)
+        for k, (cost, params) in enumerate(zip(first.costs[:kept].tolist(), places, strict=True)):
+            record.add(leg.epoch + due + k * stride, cost, params)
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
         return Leg(
@@ -101,7 +102,7 @@ class Walk:
         )  # fmt: skip
 
     def _unpacked(self, source: Array) -> dict[str, Array]:
-        return unpacked(source, self._leaves, self._where)
+        return unpacked(source[None], self._leaves, self._where)[0]
 
     def _go(self) -> None:
         first, others = self._threads[0], self._threads[1:]
