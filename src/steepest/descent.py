@@ -17,9 +17,11 @@ from steepest.engines.step import Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError, nearest
 from steepest.expression import PARAMETER, Expression, expect_expression, leaves
 from steepest.loop import Descent as Descent
+from steepest.loop import Level as Level
 from steepest.loop import Loop, Stops
 from steepest.optimisers import Optimiser, gradient_descent
 from steepest.render.progress import Progress, bar
+from steepest.restarts import one_by_one, side_by_side
 from steepest.table import open_table
 from steepest.training import difference_step, gradient_step, is_quadratic
 from steepest.values import bind, fit_shape, number_array
@@ -106,39 +108,32 @@ def descend(
     else:
         training = gradient_step(cost, gradient, method, maximise, norm)
 
-    def one(begin: Params) -> Descent:
-        bound = bind([cost], {**columns, **begin}, dtype)
-        walker = chosen.walk(training, bound.data, bound.rows, rate, dtype)
-
-        def gentler(start: Params) -> float | None:
-            exact = training
-            if gradient != "backprop":
-                exact = gradient_step(cost, "backprop", method, maximise, norm=False)
-            trial = chosen.walk(exact, bound.data, bound.rows, rate, dtype)
-            return gentler_rate(trial, start, maximise)
-
-        loop = Loop(
-            walker, stops, rate, maximise, exact=gradient == "backprop",
-            may_trap=bool(cost.data) and not is_quadratic(cost), dtype=dtype, gentler=gentler,
-        )  # fmt: skip
-        with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
-            return replace(loop.run(bound.params, progress if callable(progress) else shown), engine=chosen.name)
-
-    if restarts is None:
-        return one(initial(cost, start, seed))
-    if start is not None:
+    if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    runs: list[Descent] = []
-    for k in range(restarts):
-        runs.append(one(initial(cost, None, seed + k)))
-        if runs[-1].reason == "interrupted":
-            break
-    best = min(runs, key=lambda run: (run.diverged, -run.cost if maximise else run.cost))
-    best.restarts = [run.cost for run in runs]
-    if runs[-1].reason == "interrupted":
-        best.reason = "interrupted"
-        best.message = f"it was interrupted in start {len(runs)} of {restarts}; these are the best parameters so far"
-    return best
+    starts = [initial(cost, start, seed + k) for k in range(restarts or 1)]
+    bound = bind([cost], {**columns, **starts[0]}, dtype)
+    placed = (training, bound.data, bound.rows, rate, dtype)
+
+    def gentler(begin: Params) -> float | None:
+        exact = training
+        if gradient != "backprop":
+            exact = gradient_step(cost, "backprop", method, maximise, norm=False)
+        return gentler_rate(chosen.walk(exact, *placed[1:]), begin, maximise)
+
+    loop = Loop(
+        chosen.walk(*placed), stops, rate, maximise, exact=gradient == "backprop",
+        may_trap=bool(cost.data) and not is_quadratic(cost), dtype=dtype, gentler=gentler,
+    )  # fmt: skip
+    begins = [{name: number_array(name, value, dtype) for name, value in each.items()} for each in starts]
+    with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
+        told = progress if callable(progress) else shown
+        if restarts is None:
+            run = loop.run(begins[0], told)
+        elif restarts > 1 and chosen.crowd is not None and training.difference is None:
+            run = side_by_side(begins, chosen.crowd(*placed, restarts), loop, told)
+        else:
+            run = one_by_one(begins, lambda begin: loop.run(begin, told), maximise)
+    return replace(run, engine=chosen.name)
 
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20

@@ -39,6 +39,7 @@ class Descent:
         warnings: sentences about what a reader of the result should know.
         start: the parameters at epoch 0.
         restarts: the final cost of every restart, if there were several.
+        levels: the levels on which those costs lie, the lowest first.
     """
 
     params: Params
@@ -53,6 +54,7 @@ class Descent:
     start: Params
     warnings: list[str] = field(default_factory=list)
     restarts: list[float] | None = None
+    levels: list[Level] | None = None
 
     @property
     def diverged(self) -> bool:
@@ -63,6 +65,20 @@ class Descent:
         values = ", ".join(f"{name} = {_short(value)}" for name, value in self.params.items())
         lines = [f"cost {self.cost:.10g} after {self.epochs} epochs; {self.message}", values, *self.warnings]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Final costs of restarts without a gap between them.
+
+    Attributes:
+        lowest, highest: the costs between which they lie.
+        starts: how many there are.
+    """
+
+    lowest: float
+    highest: float
+    starts: int
 
 
 def _short(value: Any) -> str:
@@ -115,7 +131,7 @@ class Loop:
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
-        rules, record = self._rules(), Record()
+        rules, record = self.rules(first), Record()
         leg = Leg(params, params, first)
         stopped = ""
         try:
@@ -133,17 +149,19 @@ class Loop:
                     break
         except KeyboardInterrupt:
             stopped = "interrupted"
-        return self._ended(leg, stopped, params, rules, record, progress, begin)
+        return self.ended(leg, stopped, params, record, progress, begin)
 
-    def _rules(self) -> Rules:
+    def rules(self, first: float) -> Rules:
+        """When a descent that begins at a cost stops by itself."""
+
         def given(tolerance: float | None) -> float:
             return math.nan if tolerance is None else tolerance
 
         # From 1 at least, because a descent may well begin at a minimum, where the cost is 0.
-        hopeless = math.inf if self.maximise else _HOPELESS * max(abs(self.first), 1.0)
+        hopeless = math.inf if self.maximise else _HOPELESS * max(abs(first), 1.0)
         return Rules(
             hopeless, given(self.stops.tolerance), given(self.stops.gradient_tolerance), self.relative,
-            4 * self.epsilon * min(abs(self.first), 1.0), -1.0 if self.maximise else 1.0,
+            4 * self.epsilon * min(abs(first), 1.0), -1.0 if self.maximise else 1.0,
         )  # fmt: skip
 
     def _seconds_left(self, gone: float) -> float:
@@ -154,10 +172,20 @@ class Loop:
         fitting = epochs * min(_BREATH, max(left, 0.0)) / max(seconds, 1e-9)
         return max(1, min(int(fitting), _FASTER * pace))
 
-    def _ended(
-        self, leg: Leg, stopped: str, start: Params, rules: Rules, record: Record, progress: Progress | None,
-        begin: float,
-    ) -> Descent:  # fmt: skip
+    def ended(
+        self, leg: Leg, stopped: str, start: Params, record: Record, progress: Progress | None, begin: float
+    ) -> Descent:
+        """The report of a descent that stands where it does.
+
+        Args:
+            leg: where it stands.
+            stopped: why it was stopped from outside; empty if it was not.
+            start: its parameters at epoch 0.
+            record: the rows that were kept.
+            progress: is told a last time.
+            begin: when it began, by the performance counter.
+        """
+        rules = self.rules(self.first)
         params, epoch, reason = leg.params, leg.epoch, leg.reason or stopped or "epochs"
         value = self.walker.cost_at(params)
         rises, first_rise = leg.rises, leg.first_rise
@@ -171,9 +199,9 @@ class Loop:
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         seconds = time.perf_counter() - begin
-        rows = [row for row in record.rows if row[0] < epoch] + [(epoch, value, params)]
-        history = [(k, cost) for k, cost, _ in rows]
-        path = [(k, _plain(row)) for k, _, row in rows]
+        kept = [row for row in record.rows if row[0] < epoch]
+        history = [*((k, cost) for k, cost, _ in kept), (epoch, value)]
+        path = [(k, _plain(self.walker.unpacked(row))) for k, _, row in kept] + [(epoch, _plain(params))]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Step, Walker
+from steepest.engines.step import Crowd, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
@@ -32,11 +32,13 @@ class Engine:
         name: what it is called.
         compile: from expressions and a precision to something that evaluates them.
         walk: from a step, columns, the number of rows, a rate and a precision to a descent.
+        crowd: from the same and a number of starts to as many descents side by side; None where that is not offered.
     """
 
     name: str
     compile: Compiler
     walk: Callable[[Step, Mapping[str, Array], int, float, str], Walker]
+    crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
 
 
 def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
@@ -51,10 +53,18 @@ def _native_walk(step: Step, data: Mapping[str, Array], rows: int, rate: float, 
     return Walk(step, data, rows, rate, dtype)
 
 
+def _native_crowd(
+    step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
+) -> Crowd:
+    from steepest.engines.native.restarting import Many
+
+    return Many(step, data, rows, rate, dtype, starts)
+
+
 # LLVM is loaded with the first descent, not with this module.
 ENGINES: dict[str, Engine] = {
     "reference": Engine("reference", compile_expressions, partial(Stepwise, compile_expressions)),
-    "native": Engine("native", _native_compile, _native_walk),
+    "native": Engine("native", _native_compile, _native_walk, _native_crowd),
 }
 """Every engine by its name."""
 

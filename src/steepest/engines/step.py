@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -98,23 +99,25 @@ class Leg:
 
 @dataclass
 class Record:
-    """Rows (epoch, cost, parameters) of a descent, thinned to a bounded number by leaving out every second one."""
+    """Rows (epoch, cost, parameters) of a descent, thinned to a bounded number by leaving out every second one.
+
+    An engine keeps parameters in a form of its own; its ``unpacked`` reads them.
+    """
 
     stride: int = 1
-    rows: list[tuple[int, float, Params]] = field(default_factory=list)
+    rows: list[tuple[int, float, Any]] = field(default_factory=list)
 
     @property
     def room(self) -> int:
         """How many rows fit before the stride doubles."""
         return 2 * ROWS_KEPT - len(self.rows)
 
-    def add(self, epoch: int, cost: float, params: Params) -> None:
-        """Keep a row, if one is due at this epoch."""
-        if epoch % self.stride == 0:
-            self.rows.append((epoch, cost, params))
-            if len(self.rows) >= 2 * ROWS_KEPT:
-                self.stride *= 2
-                self.rows = [row for row in self.rows if row[0] % self.stride == 0]
+    def add(self, rows: Iterable[tuple[int, float, Any]]) -> None:
+        """Keep rows, of epochs that are multiples of the stride and as many as there is room for."""
+        self.rows.extend(rows)
+        if len(self.rows) >= 2 * ROWS_KEPT:
+            self.stride *= 2
+            self.rows = [row for row in self.rows if row[0] % self.stride == 0]
 
 
 class Walker(Protocol):
@@ -139,4 +142,41 @@ class Walker(Protocol):
             Where it stands then. A rule that stops it at an epoch leaves ``params`` as they are there; a move
             that leaves the finite numbers has been made.
         """
+        ...
+
+    def unpacked(self, row: Any) -> Params:
+        """The parameters in a row of the record."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one of many descents ended: parameters, their cost, why it stopped before its epochs were over, epochs made."""
+
+    params: Params
+    cost: float
+    reason: str
+    epochs: int
+
+
+class Crowd(Protocol):
+    """Many descents of one cost, by one engine."""
+
+    def run(
+        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], Rules], stop: threading.Event,
+        told: Callable[[int, float], None],
+    ) -> None:  # fmt: skip
+        """Descend from every start; ``told`` is called in this thread, about twenty times a second.
+
+        Args:
+            starts: parameters by name.
+            epochs: updates at most.
+            rules: the stopping rules for a descent that begins at a cost.
+            stop: once set, the descents end where they are.
+            told: gets how many epochs all models together made so far, and the lowest cost that was seen last.
+        """
+        ...
+
+    def outcomes(self) -> list[Outcome]:
+        """How the descents ended, in order, also after an exception; those that had not begun are left out."""
         ...

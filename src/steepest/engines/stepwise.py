@@ -61,12 +61,18 @@ class Stepwise:
                     rises, first_rise = rises + 1, first_rise or epoch
                 reason = rules.reason(epoch, value, last, size)
                 if not reason:
-                    record.add(epoch, value, params)
+                    if epoch % record.stride == 0:
+                        record.add([(epoch, value, params)])
                     last, before, params, epoch = value, params, after, epoch + 1
                     reason = "" if all(np.isfinite(array).all() for array in after.values()) else "diverged"
         except KeyboardInterrupt:
             reason = "interrupted"
         return Leg(params, before, last, epoch, rises, first_rise, reason)
+
+    def unpacked(self, row: Any) -> Params:
+        """A row's parameters, as they are."""
+        found: Params = row
+        return found
 
     def _advance(self, params: Params) -> tuple[float, float, Params]:
         values = {**params, RATE.name: np.asarray(self.rate, self._dtype)[()]}

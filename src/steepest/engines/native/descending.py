@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections.abc import Mapping
@@ -91,18 +92,18 @@ class Walk:
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
         kept = found["kept"]
-        places = unpacked(first.places[: kept * self._length].reshape(kept, -1), self._leaves, self._where)
-        for k, (cost, params) in enumerate(zip(first.costs[:kept].tolist(), places, strict=True)):
-            record.add(leg.epoch + due + k * stride, cost, params)
+        places = first.places[: kept * self._length].reshape(kept, self._length).copy()
+        record.add(zip(itertools.count(leg.epoch + due, stride), first.costs[:kept].tolist(), places))
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
         return Leg(
-            self._unpacked(first.params), self._unpacked(first.before), last, found["epoch"], found["rises"],
+            self.unpacked(first.params), self.unpacked(first.before), last, found["epoch"], found["rises"],
             found["first_rise"], reason,
         )  # fmt: skip
 
-    def _unpacked(self, source: Array) -> dict[str, Array]:
-        return unpacked(source[None], self._leaves, self._where)[0]
+    def unpacked(self, row: Array) -> dict[str, Array]:
+        """The parameters in a row of all numbers."""
+        return unpacked(row, self._leaves, self._where)
 
     def _go(self) -> None:
         first, others = self._threads[0], self._threads[1:]

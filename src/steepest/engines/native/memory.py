@@ -98,10 +98,10 @@ def packed(values: Mapping[str, Any], leaves: Sequence[Expression], where: Mappi
         target[where[leaf.name] : where[leaf.name] + size] = np.ravel(values[leaf.name])
 
 
-def unpacked(rows: Array, leaves: Sequence[Expression], where: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The parameters in each row of an array ``(rows, length)``, as views of a copy."""
-    columns = {}
+def unpacked(source: Array, leaves: Sequence[Expression], where: Mapping[str, int]) -> dict[str, Array]:
+    """Copies of the parameters in one array."""
+    found = {}
     for leaf in leaves:
-        part = rows[:, where[leaf.name] : where[leaf.name] + prod(leaf.shape)]
-        columns[leaf.name] = part.reshape(len(rows), *leaf.shape).copy()
-    return [{name: column[k] for name, column in columns.items()} for k in range(len(rows))]
+        start = where[leaf.name]
+        found[leaf.name] = source[start : start + prod(leaf.shape)].reshape(leaf.shape).copy()
+    return found

@@ -8,6 +8,7 @@ from typing import Protocol
 from llvmlite import ir
 from steepest.engines.native.code import I1, Code, Index, Value
 from steepest.engines.native.emitter import Emitter
+from steepest.engines.native.lanes import fold
 from steepest.engines.native.tensors import Held, Stored, Tensor, places
 from steepest.expression import Expression
 
@@ -23,8 +24,11 @@ class Parameter(Protocol):
         """A value for it that no longer depends on anything that is going to move."""
         ...
 
-    def move(self, after: Tensor) -> Value:
-        """Give it a settled value; returns a vector that is NaN if one of its numbers is not finite."""
+    def move(self, after: Tensor, active: Value | None = None) -> Value:
+        """Give it a settled value, in the copies that are active; returns a vector, NaN where a number is not finite.
+
+        The vector has a lane for each copy; with a single copy any number of lanes.
+        """
         ...
 
     def record(self, row: Value) -> None:
@@ -62,11 +66,13 @@ class InRegisters:
     def settled(self, after: Tensor) -> Tensor:
         return Held(self.shape, [after.at(place) for place in places(self.shape)])
 
-    def move(self, after: Tensor) -> Value:
+    def move(self, after: Tensor, active: Value | None = None) -> Value:
         code, probe = self.code, self.code.splat(0, self._lanes)
         for place, slot, last in zip(places(self.shape), self._slots, self._last, strict=True):
-            code.put(code.get(slot, self._kind), last)
-            value = after.at(place)
+            old, value = code.get(slot, self._kind), after.at(place)
+            if active is not None:
+                value = code.builder.select(active, value, old)
+            code.put(old, last)
             code.put(value, slot)
             probe = probed(code, probe, value)
         return probe
@@ -110,17 +116,20 @@ class InMemory:
         self.emitter.each(self.shape, lambda place: made.put(place, after.at(place)), held)
         return made
 
-    def move(self, after: Tensor) -> Value:
+    def move(self, after: Tensor, active: Value | None = None) -> Value:
         assert isinstance(after, Stored)
         code, stride = self.code, self.emitter.stride
         memory, before = self._pointers
-        kind = code.vector(stride)
+        kind, copies = code.vector(stride), self._memory.width
         probe = code.slot(kind, code.splat(0, stride))
+        chosen = None if active is None else code.shuffle(active, [k % copies for k in range(stride)])
 
         def take(first: Index, count: int) -> None:
             old, new = code.place(memory, first, code.number), code.place(after.pointer, first, code.number)
-            code.write(code.read(old, 0, kind, code.size), code.place(before, first, code.number), 0, code.size)
-            value = code.read(new, 0, kind, code.size)
+            now, value = code.read(old, 0, kind, code.size), code.read(new, 0, kind, code.size)
+            if chosen is not None:
+                value = code.builder.select(chosen, value, now)
+            code.write(now, code.place(before, first, code.number), 0, code.size)
             code.write(value, old, 0, code.size)
             if count < stride:  # what fills up the last run is nobody's number
                 inside = ir.Constant(ir.VectorType(I1, stride), [int(k < count) for k in range(stride)])
@@ -132,7 +141,8 @@ class InMemory:
             take(first, stride)
         if self._length > whole:
             take(whole, self._length - whole)
-        return code.get(probe, kind)
+        found = code.get(probe, kind)
+        return found if copies == 1 else fold(code, found, stride, copies)
 
     def record(self, row: Value) -> None:
         code, stride = self.code, self.emitter.stride

@@ -1,7 +1,8 @@
 """The elementary functions as straight-line LLVM vector code, within 2 ulp of the true value over the whole range.
 
 Each function takes an ``llvmlite.ir.IRBuilder`` and vectors of 1 to 64 doubles or floats, and emits its value where the
-builder stands. Signs of zero, infinities, NaN and denormal numbers are those of ISO C, Annex F. No fast-math flag is set.
+builder stands. Signs of zero, infinities, NaN and denormal numbers are those of ISO C, Annex F. Fast-math flags are not
+set anywhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The coefficients of every polynomial, lowest power first, by the bits of the precision: 64 or 32.
 
 They are minimax polynomials, computed by Remez' exchange and rounded: ``benchmarks/minimax.py`` makes this table and
-states the errors. Those of the sine and the cosine for 32 bits are used in float64 arithmetic.
+states the errors. Those of the sine and the cosine for 32 bits serve float32 in float64 arithmetic.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ Coefficients = dict[int, tuple[float, ...]]
 
 EXPONENTIAL: Coefficients = {
     64: (
-        0.16666666666666433,
-        0.04166666666660396,
-        0.008333333333500123,
-        0.001388888892679502,
-        0.00019841269465991834,
-        2.480150868400475e-05,
-        2.7557641094416346e-06,
-        2.7625186313262576e-07,
-        2.4978301600963448e-08,
+        0.16666666666695004,
+        0.041666666666452724,
+        0.008333333133438871,
+        0.001388888953137685,
+        0.0001984548637750239,
+        2.479877097524125e-05,
     ),
     32: (
         0.16666534543037415,
@@ -27,7 +24,7 @@ EXPONENTIAL: Coefficients = {
         0.001386377029120922,
     ),
 }
-"""c₃, c₄, … of e^r ≈ 1 + r + r²/2 + c₃r³ + … for |r| ≤ ½ ln 2, of least relative error."""
+"""c₃, c₄, … of e^r ≈ 1 + r + r²/2 + c₃r³ + … for |r| ≤ ⅛ ln 2 (64) or ½ ln 2 (32)."""
 
 LESS_ONE: Coefficients = {
     64: (
@@ -50,19 +47,7 @@ LESS_ONE: Coefficients = {
         0.0001982422108994797,
     ),
 }
-"""The same for e^r − 1."""
-
-QUARTERS: Coefficients = {
-    64: (
-        0.16666666666695004,
-        0.041666666666452724,
-        0.008333333133438871,
-        0.001388888953137685,
-        0.0001984548637750239,
-        2.479877097524125e-05,
-    ),
-}
-"""The same for e^r and |r| ≤ ⅛ ln 2."""
+"""c₃, c₄, … of e^r − 1 ≈ r + r²/2 + c₃r³ + … for |r| ≤ ½ ln 2."""
 
 LOGARITHM: Coefficients = {
     64: (
@@ -96,6 +81,30 @@ AREA_TANGENT: Coefficients = {
 }
 """c₂, c₃, … of artanh s ≈ s(1 + s²/3 + c₂s⁴ + …) on the same interval."""
 
+TANGENT: Coefficients = {
+    64: (
+        -0.333333333333333,
+        0.13333333333326622,
+        -0.053968253963761134,
+        0.021869488385870356,
+        -0.008863232601671973,
+        0.00359209203269556,
+        -0.0014555428598338586,
+        0.0005884445421396439,
+        -0.00023338170227762208,
+        8.33166358760592e-05,
+        -1.949479886818064e-05,
+    ),
+    32: (
+        -0.33333316445350647,
+        0.13332585990428925,
+        -0.05385231226682663,
+        0.021071691066026688,
+        -0.006274252664297819,
+    ),
+}
+"""c₃, c₅, … of tanh x ≈ x + c₃x³ + c₅x⁵ + … for |x| ≤ 0.55."""
+
 SINE: Coefficients = {
     64: (
         -0.1666666666666663,
@@ -106,10 +115,10 @@ SINE: Coefficients = {
         1.5896226642268972e-10,
     ),
     32: (
-        -0.1666666716337204,
-        0.008333329111337662,
-        -0.00019839311426039785,
-        2.718120413192082e-06,
+        -0.16666666640793007,
+        0.008333329304448283,
+        -0.00019839312151437687,
+        2.7181205262460643e-06,
     ),
 }
 """c₃, c₅, … of sin r ≈ r + c₃r³ + c₅r⁵ + … for |r| ≤ π/4."""
@@ -124,10 +133,10 @@ COSINE: Coefficients = {
         -1.1358532771703125e-11,
     ),
     32: (
-        0.0416666679084301,
-        -0.0013888883404433727,
-        2.4799459424684756e-05,
-        -2.720574912018492e-07,
+        0.04166666661949415,
+        -0.0013888883500105436,
+        2.4799460128180177e-05,
+        -2.720575009643889e-07,
     ),
 }
 """c₄, c₆, … of cos r ≈ 1 − r²/2 + c₄r⁴ + c₆r⁶ + … for |r| ≤ π/4."""

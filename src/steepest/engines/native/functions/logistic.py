@@ -1,65 +1,63 @@
 """tanh x, the logistic function σ(x) = 1/(1 + e^-x) and softplus log(1 + e^x).
 
-All start from the reduction of the exponential function, y = n·ln 2 + r, and never form e^y itself where a quotient
-follows: with 2ⁿ = a/b, numerator and denominator are multiplied by b, and each is a single rounding away from the
-polynomial. The quotient is right up to overflow and is rounded once where it is denormal.
+All start from the pieces of the exponential function, before these are joined: 1 + e^y, scaled by a power of two, is a
+single rounding away from the polynomial, and is ready as soon as e^y would be.
 
-Errors: tanh at most 1.6 ulp, σ at most 1.6 ulp, softplus at most 1.6 ulp.
+Errors: tanh less than 1.4 ulp in float64 and 1.5 in float32, σ and softplus less than 1.7 and 1.9.
 
 Sources: as for the exponential function; J.-M. Muller, Elementary Functions, 3rd ed., 2016, chapter 11.
 """
 
 from __future__ import annotations
 
-import math
-
-from steepest.engines.native.functions.coefficients import EXPONENTIAL, LESS_ONE
-from steepest.engines.native.functions.exponential import FAR, exponential, reduce, series
+from steepest.engines.native.functions.coefficients import TANGENT
+from steepest.engines.native.functions.exponential import exponential, near, power_of_two
 from steepest.engines.native.functions.logarithm import log_one_plus
+from steepest.engines.native.functions.polynomials import polynomial
 from steepest.engines.native.functions.vectors import Real, Value
+
+SMALL = 0.55
+"""Up to here tanh x is a polynomial; tanh 0.55 is a little more than ½."""
 
 _ONE = {64: 20.0, 32: 10.0}  # from here on tanh x is 1
 
 
 def sigmoid(builder: Value, x: Value) -> Value:
-    """σ(x) = e^x/(1 + e^x) = (a + a·p)/((a + b) + a·p) with e^x = a(1 + p)/b.
+    """σ(x) = 2^-k/(2^-k·(1 + e^-x)).
 
-    There is nothing to choose between: the form is good for both signs. As x grows, b/a vanishes and the quotient
-    is 1; as it falls, a/b vanishes, gradually.
+    k is about half the exponent of e^-x, so that nothing overflows; the numerator is exact, and the quotient is rounded
+    once, be it denormal or not. The form is good for both signs: there is nothing to choose between.
     """
     number = Real(builder, x)
-    reduced = reduce(number)
-    p = series(reduced.r, reduced.r, EXPONENTIAL)
-    a, b = reduced.quotient()
-    found = p.times(a, plus=a) / p.times(a, plus=a + b)
-    limit = (number > 0.0).choose(number.constant(1.0), 0.0)
-    return (number.magnitude() > FAR[number.format.width]).choose(limit, found).value
+    decay = exponential(-number)
+    positive = number > 0.0
+    found = power_of_two(-decay.other) / decay.plus_power(below_one=positive)
+    return near(number).choose(found, positive.choose(number.constant(1.0), 0.0)).value
 
 
 def tanh(builder: Value, x: Value) -> Value:
-    """tanh x = ±m/(m + 2), m = e^2|x| − 1 = a·(e^r − 1) + (a − 1), a = 2ⁿ.
+    """tanh x = ±(1 − 2/(1 + e^2|x|)), or x + x³·T(x²) where that would cancel.
 
-    The sign is given to a and a − 1, long before the quotient needs them.
+    T is a minimax polynomial with 11 terms in float64 and 5 in float32, of error below 0.04 ulp.
     """
     number = Real(builder, x)
     form = number.format
     size = number.magnitude()
-    sign = number.bits() & form.sign
-    reduced = reduce(size, times=2.0)
-    small = series(reduced.r, -reduced.low, LESS_ONE)
-    a = reduced.scale()
-    signed = (a.bits() | sign).real(form)
-    signed_less_one = ((a - 1.0).bits() ^ sign).real(form)
-    numerator = small.times(signed, plus=reduced.high.times(signed, plus=signed_less_one))
-    denominator = small.times(a, plus=reduced.high.times(a, plus=a + 1.0))
-    limit = number.constant(1.0).signed_as(number)
-    return (size > _ONE[form.width]).choose(limit, numerator / denominator).value
+    one = number.constant(1.0).signed_as(number)
+    growth = exponential(size + size)
+    twice = number.constant(2.0).signed_as(number) * power_of_two(-growth.other)
+    square = number * number
+    small = (polynomial(square, TANGENT[form.width]) * square).times(size, plus=size).signed_as(number)
+    # The two easy cases are joined first: the last choice then waits for the quotient alone, and is part of the sum.
+    easy = (size < 1.0).choose(small, one)
+    hard = ~(size < SMALL) & size.within(_ONE[form.width])
+    return hard.choose(one - twice / growth.plus_power(), easy).value
 
 
 def softplus(builder: Value, x: Value) -> Value:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     number = Real(builder, x)
     size = number.magnitude()
-    decay = (size > FAR[number.format.width]).choose(number.constant(0.0), exponential(-size))
+    decay = near(number).choose(exponential(-size).value(), 0.0)
     positive = (number <= 0.0).choose(number.constant(0.0), number)  # NaN stays
     return (log_one_plus(decay) + positive).value

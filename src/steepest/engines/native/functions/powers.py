@@ -3,7 +3,7 @@
 x^y = e^(y·log|x|), and y·log|x| reaches 745, so that float64 needs the logarithm to some 65 bits. It is computed as an
 unrounded sum of two numbers: artanh s = s(1 + s²(⅓ + s²·R(s²))) with s = f/(2 + f), each product of leading parts made
 of numbers that end in zeros, hence exact (Dekker 1971), fused or not. The error of the logarithm is about 2^-65 of it,
-that of x^y at most 0.8 ulp. float32 is computed in float64 with a logarithm of 53 bits and rounded, at most 0.51 ulp.
+that of x^y less than 1 ulp. float32 is computed in float64 with a logarithm of 53 bits and rounded: less than 0.51.
 
 The special values are those of C's pow (ISO C, Annex F): x^0 = 1 and 1^y = 1 even for NaN, a negative base has a power
 where the exponent is whole, and zeros and infinities keep the sign of an odd one.
@@ -17,8 +17,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from steepest.engines.native.functions.coefficients import AREA_TANGENT, EXPONENTIAL
-from steepest.engines.native.functions.exponential import FAR, LN2_HIGH, LN2_LOW, reduce, series
+from steepest.engines.native.functions.coefficients import AREA_TANGENT
+from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, exponential, near
 from steepest.engines.native.functions.logarithm import Split, combine, ratio, split, split_all
 from steepest.engines.native.functions.polynomials import polynomial
 from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real, Value
@@ -40,7 +40,7 @@ class Pair:
 
 def _halved(x: Real) -> tuple[Real, Real]:
     """x as a number of 26 bits and the rest, exactly."""
-    high = (x.bits() & _HALF_ZEROS).real(DOUBLE)
+    high = (x.bits() & _HALF_ZEROS).real()
     return high, x - high
 
 
@@ -88,22 +88,18 @@ def _fast_sum(large: Real, small: Real) -> tuple[Real, Real]:
 
 
 def _powered(size: Real, y: Real, width: int) -> Real:
-    """size^y in float64 for size ≥ 0; where it is 1 while y is not finite, or where y is 0, the outcome means nothing."""
+    """size^y in float64 for size ≥ 0, but for y = 0, and for size = 1 with y = ∞, where it means nothing."""
     limit = size.equals(0.0).choose(size.constant(-math.inf), size)
     limitless = size.equals(0.0) | (size >= math.inf)
     if width == 64:
         logarithm = _logarithm(split_all(size))
-        product = _times(logarithm, y)
-        main, more = product
+        main, more = _times(logarithm, y)
     else:
         parts = split(size)  # no float32 is denormal as a float64
         main, more = combine(parts, ratio(parts.f)) * y, None
     main = limitless.choose(limit * y, main)
-    reduced = reduce(main, more=more)
-    less_one = series(reduced.r, -reduced.low, EXPONENTIAL) + reduced.high
-    first, second = reduced.scales()
     end = (main > 0.0).choose(main.constant(math.inf), 0.0)
-    return (main.magnitude() > FAR[64]).choose(end, less_one.times(first, plus=first) * second)
+    return near(main).choose(exponential(main, more).value(), end)
 
 
 def _times(logarithm: Pair, y: Real) -> tuple[Real, Real]:
@@ -130,7 +126,7 @@ def power(builder: Value, x: Value, y: Value) -> Value:
     size = base.magnitude()
     whole, odd = _parity(exponent)
     found = _powered(size, exponent, given.format.width)
-    found = size.equals(1.0).choose(base.constant(1.0), found)
+    pass
     found = odd.choose(found.signed_as(base), found)
     impossible = (base < 0.0) & (base > -math.inf) & ~whole
     found = impossible.choose(base.constant(math.nan), found)

@@ -125,6 +125,9 @@ class Bits(Vector):
     def __xor__(self, other: Bits | int) -> Bits:
         return Bits(self.builder, self.builder.xor(self.value, self.operand(other)))
 
+    def __neg__(self) -> Bits:
+        return Bits(self.builder, self.builder.sub(self._splat(0), self.value))
+
     def __lshift__(self, places: int) -> Bits:
         return Bits(self.builder, self.builder.shl(self.value, self._splat(places)))
 
@@ -136,9 +139,14 @@ class Bits(Vector):
         """Whether the highest bit is set."""
         return Mask(self.builder, self.builder.icmp_signed("<", self.value, self._splat(0)))
 
-    def real(self, format: Format) -> Real:
+    @property
+    def format(self) -> Format:
+        """The format of the real numbers that have as many bits."""
+        return DOUBLE if self.value.type.element.width == DOUBLE.width else SINGLE
+
+    def real(self) -> Real:
         """The real numbers that have these bits."""
-        element = ir.DoubleType() if format is DOUBLE else ir.FloatType()
+        element = ir.DoubleType() if self.format is DOUBLE else ir.FloatType()
         return Real(self.builder, self.builder.bitcast(self.value, ir.VectorType(element, self.lanes)))
 
 
@@ -225,6 +233,10 @@ class Real(Vector):
 
     def __ge__(self, other: Real | float) -> Mask:
         return self._compare(">=", other)
+
+    def within(self, bound: float) -> Mask:
+        """Whether x ≤ bound or x is NaN."""
+        return Mask(self.builder, self.builder.fcmp_unordered("<=", self.value, self._splat(bound)))
 
     def equals(self, other: Real | float) -> Mask:
         """Whether x = y; −0 equals 0, NaN nothing."""

@@ -1,0 +1,131 @@
+"""The epochs of many descents side by side: each lane is a model with parameters of its own.
+
+A lane that a rule stops keeps its parameters while the others go on. The function returns when it has come to the epoch
+it was told, or when no lane is left.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from llvmlite import ir
+from steepest.engines.native.code import I1, I64, Code, Value, i64
+from steepest.engines.native.kernels import Frame, Kernel, offsets
+from steepest.engines.native.plan import Plan
+from steepest.engines.native.state import InMemory, InRegisters, Parameter
+from steepest.engines.native.tensors import Held
+from steepest.engines.step import RATE, Step
+from steepest.expression import Expression
+from steepest.program import Program
+
+RULES = ("rate", "tolerance", "gradient_tolerance")
+"""What the array ``rules`` of the precision holds, in order."""
+COUNTERS = ("epoch", "until", "looking")
+"""What the array ``counters`` of int64 holds, in order; ``epoch`` is written as well."""
+LANES = ("limit", "last", "cost", "reason")
+"""Numbers of each lane, in order; ``reason`` is 0 while the lane goes on, else as in :data:`epochs.REASONS`."""
+
+
+class _PerLane:
+    """The numbers of each lane, in variables."""
+
+    def __init__(self, code: Code, copies: int) -> None:
+        self.code, self.kind = code, code.vector(copies)
+        self._slots = {}
+        for k, name in enumerate(LANES):
+            address = code.place(code.arguments["lanes"], k * copies, code.number)
+            self._slots[name] = (code.slot(self.kind, code.read(address, 0, self.kind, code.size)), address)
+
+    def __getitem__(self, name: str) -> Value:
+        return self.code.get(self._slots[name][0], self.kind)
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        self.code.put(value, self._slots[name][0])
+
+    def save(self) -> None:
+        """Write them back to memory."""
+        for name, (_, address) in self._slots.items():
+            self.code.write(self[name], address, 0, self.code.size)
+
+
+def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
+    """A function that descends many times at once, by derived gradients.
+
+    Args:
+        step: what an epoch does.
+        program: of cost, norm and moved parameters.
+        plan: how it is laid out; with copies.
+        dtype: the precision.
+    """
+    frame = Frame(program, plan, dtype, "descend_many", ("params", "before", "rules", "counters", "lanes"))
+    code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
+    leaves = list(step.moved)
+    where, _ = offsets(leaves, plan.stride, copies)
+    params: dict[Expression, Parameter] = {}
+    for leaf in leaves:
+        pointers = (code.place(code.arguments[name], where[leaf.name], code.number) for name in ("params", "before"))
+        kind = InRegisters if frame.emitter.holds(leaf.shape) else InMemory
+        params[leaf] = kind(frame.emitter, leaf, *pointers, copies)
+    lanes = _PerLane(code, copies)
+    rules = {name: code.broadcast(code.read(code.arguments["rules"], k, code.number), copies)
+             for k, name in enumerate(RULES)}  # fmt: skip
+    counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
+    epoch = code.slot(I64, counts["epoch"])
+
+    head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
+    build.branch(head)
+    build.position_at_end(head)
+    now = {leaf: parameter.now() for leaf, parameter in params.items()}
+    frame.over.run(program, {**now, RATE: Held((), [rules["rate"]])})
+    values = frame.emitter.values
+    cost = values[program.outputs[0]].at(())
+    lanes["cost"] = cost
+    with build.if_then(build.icmp_signed("!=", counts["looking"], i64(0)), likely=False):
+        build.branch(leave)
+        build.position_at_end(code.function.append_basic_block("dead"))
+    active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
+    size = None if step.size is None else values[program.outputs[1]].at(())
+    later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
+    reason = _reason(code, lanes, rules, cost, size, code.broadcast(later, copies))
+    lanes["reason"] = build.select(active, reason, lanes["reason"])
+    active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
+    lanes["last"] = build.select(active, cost, lanes["last"])
+    first = 1 if step.size is None else 2
+    moved = [
+        (p, p.settled(values[node])) for p, node in zip(params.values(), program.outputs[first:], strict=True)
+    ]
+    probe = code.splat(0, copies)
+    for parameter, after in moved:
+        probe = build.fadd(probe, parameter.move(after, active))
+    lost = build.and_(build.fcmp_unordered("uno", probe, probe), active)
+    lanes["reason"] = build.select(lost, code.splat(1, copies), lanes["reason"])
+    code.put(build.add(code.get(epoch, I64), i64(1)), epoch)
+    going = build.and_(active, build.not_(lost))
+    word = build.bitcast(going, ir.IntType(copies))
+    idle = build.icmp_unsigned("==", word, ir.Constant(ir.IntType(copies), 0))
+    done = build.or_(idle, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
+    build.cbranch(done, leave, head)
+    build.position_at_end(leave)
+    for parameter in params.values():
+        parameter.save()
+    lanes.save()
+    code.write(code.get(epoch, I64), code.arguments["counters"], 0)
+    return frame.finished()
+
+
+def _reason(code: Code, lanes: _PerLane, rules: dict[str, Value], cost: Value, size: Value | None, later: Value) -> Value:
+    """Why each lane stops at this cost, or 0."""
+    build, copies = code.builder, cost.type.count
+
+    def magnitude(x: Value) -> Value:
+        return code.intrinsic(f"llvm.fabs.v{copies}f{8 * code.size}", x.type, [x])
+
+    change = magnitude(build.fsub(cost, lanes["last"]))
+    little = build.fcmp_ordered("<=", change, build.fmul(rules["tolerance"], magnitude(lanes["last"])))
+    reason = build.select(build.and_(little, later), code.splat(3, copies), code.splat(0, copies))
+    if size is not None:
+        flat = build.fcmp_ordered("<=", size, rules["gradient_tolerance"])
+        reason = build.select(flat, code.splat(2, copies), reason)
+    finite = build.fcmp_ordered("<", magnitude(cost), code.splat(inf, copies))
+    sound = build.and_(finite, build.fcmp_ordered("<=", cost, lanes["limit"]))
+    return build.select(sound, reason, code.splat(1, copies))

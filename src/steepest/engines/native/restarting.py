@@ -1,0 +1,157 @@
+"""Many descents of one cost at once: lanes carry models, threads carry groups of them."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from math import prod
+from typing import Any
+
+import numpy as np
+from steepest.engines.native.build import build, key
+from steepest.engines.native.epochs import REASONS
+from steepest.engines.native.host import this_host
+from steepest.engines.native.kernels import offsets
+from steepest.engines.native.many import COUNTERS, LANES, many
+from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, processors
+from steepest.engines.native.plan import instructions, plan, power_of_two
+from steepest.engines.native.samples import data_leaves
+from steepest.engines.step import Outcome, Params, Rules, Step
+from steepest.program import lower
+
+_BREATH = 0.05  # seconds that a group is left alone for
+
+
+class Many:
+    """Descents from several starts.
+
+    Args:
+        step: what an epoch does; its gradient is derived.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        rate: α.
+        dtype: the precision.
+        starts: how many there are.
+    """
+
+    def __init__(
+        self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
+    ) -> None:
+        self._kind, host = np.dtype(dtype), this_host()
+        size = [] if step.size is None else [step.size]
+        program = lower([step.cost, *size, *step.moved.values()])
+        native = host.vector_bytes // self._kind.itemsize
+        self._layout = layout = plan(program, rows, host, self._kind.itemsize, min(power_of_two(max(starts, 2)), native))
+        about = [[leaf.name for leaf in step.moved], step.size is not None]
+        mark = key("many", [program], layout, dtype, about, host)
+        self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))
+        self._leaves = list(step.moved)
+        self._where, self._length = offsets(self._leaves, layout.stride, layout.lanes.copies)
+        self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
+        self._data = addresses(self._columns)
+        self._deal = deal(layout, rows, instructions(program), threads=1)
+        self._rate = rate
+        self._groups: list[_Group] = []
+
+    def run(
+        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], Rules], stop: threading.Event,
+        told: Callable[[int, float], None],
+    ) -> None:  # fmt: skip
+        """Descend from every start; see :class:`steepest.engines.step.Crowd`."""
+        copies = self._layout.lanes.copies
+        self._groups = groups = [_Group(self, starts[k : k + copies]) for k in range(0, len(starts), copies)]
+        with ThreadPoolExecutor(min(processors(), len(groups))) as pool:
+            try:
+                pending: set[Future[None]] = {pool.submit(group.run, epochs, rules, stop) for group in groups}
+                while pending:
+                    finished, pending = wait(pending, _BREATH)
+                    for each in finished:
+                        each.result()
+                    lowest = min((group.lowest for group in groups if group.begun), default=math.nan)
+                    told(sum(group.epoch * group.starts for group in groups), lowest)
+            finally:
+                stop.set()
+
+    def outcomes(self) -> list[Outcome]:
+        """How the descents ended; see :class:`steepest.engines.step.Crowd`."""
+        return [outcome for group in self._groups if group.begun for outcome in group.outcomes()]
+
+
+class _Group:
+    """As many descents as there are lanes, and their memory."""
+
+    def __init__(self, of: Many, starts: Sequence[Params]) -> None:
+        self._of, kind = of, of._kind
+        self.starts, self._copies = len(starts), of._layout.lanes.copies
+        self._params, self._before = aligned(of._length, kind), aligned(of._length, kind)
+        filled = [*starts, *[starts[-1]] * (self._copies - len(starts))]
+        for leaf in of._leaves:
+            columns = np.stack([np.ravel(start[leaf.name]) for start in filled], axis=1)
+            begin = of._where[leaf.name]
+            self._params[begin : begin + columns.size] = columns.ravel()
+        self._rules = np.array([of._rate, math.nan, math.nan], kind)
+        self._counters = np.zeros(len(COUNTERS), np.int64)
+        self._lanes = aligned(len(LANES) * self._copies, kind)
+        self._partials = aligned(2 * of._deal.parts * max(of._built.partials, of._layout.stride), kind)
+        self._scratch, self._barrier = aligned(of._built.scratch, np.uint8), np.zeros(1, np.int64)
+        self._dealt = of._deal.array(0)
+        self.epoch, self.lowest, self.begun = 0, math.nan, False
+
+    def run(self, epochs: int, rules: Callable[[float], Rules], stop: threading.Event) -> None:
+        """Descend until the epochs are over, no lane goes on, or it is stopped."""
+        if stop.is_set():
+            return
+        first = self._look()
+        self.begun, self.lowest = True, float(first.min())
+        each = [rules(cost) for cost in first.tolist()]
+        self._lane("limit")[:] = [rule.limit for rule in each]
+        self._lane("last")[:] = first
+        self._rules[1:] = each[0].tolerance, each[0].gradient_tolerance
+        pace = 1
+        while self.epoch < epochs and not stop.is_set() and not self._lane("reason").all():
+            begin, before = time.perf_counter(), self.epoch
+            self._counters[:] = before, min(epochs, before + pace), 0
+            self._call()
+            seconds = max(time.perf_counter() - begin, 1e-9)
+            self.epoch, self.lowest = int(self._counters[0]), float(self._lane("cost").min())
+            pace = max(1, min(int((self.epoch - before) * _BREATH / seconds), 16 * pace))
+
+    def outcomes(self) -> list[Outcome]:
+        """How each descent ended."""
+        diverged = REASONS.index("diverged")
+        last, reasons = self._lane("last").copy(), self._lane("reason").astype(int)
+        final = self._look()
+        lost = ~np.isfinite(final) | (reasons == diverged)
+        found = []
+        for k in range(self.starts):
+            source = self._before if lost[k] else self._params
+            params = {}
+            for leaf in self._of._leaves:
+                begin, size = self._of._where[leaf.name], prod(leaf.shape)
+                columns = source[begin : begin + size * self._copies].reshape(size, self._copies)
+                params[leaf.name] = columns[:, k].reshape(leaf.shape).copy()
+            reason = REASONS[diverged if lost[k] else reasons[k]]
+            found.append(Outcome(params, float(last[k] if lost[k] else final[k]), reason, self.epoch))
+        return found
+
+    def _lane(self, name: str) -> Array:
+        """One number of every lane."""
+        k = LANES.index(name)
+        return self._lanes[k * self._copies : (k + 1) * self._copies]
+
+    def _look(self) -> Array:
+        """The costs where the descents stand."""
+        self._counters[:] = 0, 0, 1
+        self._call()
+        return self._lane("cost").copy()
+
+    def _call(self) -> None:
+        of = self._of
+        arguments: list[Any] = [
+            of._data, self._params, self._before, self._rules, self._counters, self._lanes, self._dealt,
+            self._partials, self._scratch, self._barrier,
+        ]  # fmt: skip
+        of._built.call(*(array.ctypes.data for array in arguments))

@@ -1,0 +1,129 @@
+"""Descents from many starts: which one ended best, and on which levels the others ended."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from steepest.engines.step import Crowd, Leg, Outcome, Params, Record, Rules
+from steepest.loop import Descent, Level, Loop
+from steepest.render.progress import Progress
+
+_SAME = 0.01  # of the cost at a typical start: final costs with a smaller gap between them are on one level
+
+
+def levels(costs: Sequence[float], scale: float) -> list[Level]:
+    """Final costs gathered to levels, the lowest first; diverged ones (not finite) belong to none.
+
+    Args:
+        costs: final costs.
+        scale: the cost at a typical start; costs closer than a hundredth of it are on one level.
+
+    >>> [level.starts for level in levels([0.001, 0.125, 0.002, 0.1253, 0.0], scale=0.3)]
+    [3, 2]
+    """
+    found: list[list[float]] = []
+    for cost in sorted(cost for cost in costs if math.isfinite(cost)):
+        if not found or cost - found[-1][-1] > _SAME * abs(scale):
+            found.append([])
+        found[-1].append(cost)
+    return [Level(each[0], each[-1], len(each)) for each in found]
+
+
+def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
+    """The best of descents that run one after another.
+
+    Args:
+        starts: where to begin.
+        descend: runs one.
+        maximise: whether the highest cost is the best.
+    """
+    runs: list[Descent] = []
+    for start in starts:
+        runs.append(descend(start))
+        if runs[-1].reason == "interrupted":
+            break
+    best = min(runs, key=lambda run: (run.diverged, -run.cost if maximise else run.cost))
+    best.restarts = [run.cost for run in runs]
+    best.levels = levels(best.restarts, statistics.median(abs(run.history[0][1]) for run in runs))
+    if runs[-1].reason == "interrupted":
+        best.reason = "interrupted"
+        best.message = f"it was interrupted in start {len(runs)} of {len(starts)}; these are the best parameters so far"
+    return best
+
+
+def side_by_side(
+    starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: Progress | None
+) -> Descent:
+    """The best of descents that an engine runs side by side.
+
+    The best one is descended once more by itself, for its history. The sums over its samples may then be added in
+    another order, so that the last digits differ; should it end above another one, that one is tried as well.
+
+    Args:
+        starts: where to begin.
+        crowd: runs them.
+        loop: runs one, and knows the rules.
+        progress: is told now and then.
+    """
+    begin, stop, stopped = time.perf_counter(), threading.Event(), ""
+    epochs, seconds = loop.stops.epochs, loop.stops.seconds
+
+    def told(made: int, lowest: float) -> None:
+        if seconds is not None and time.perf_counter() - begin > seconds:
+            stop.set()
+        if progress is not None:
+            progress(made, epochs * len(starts), lowest)
+
+    firsts: list[float] = []
+
+    def rules(first: float) -> Rules:
+        firsts.append(first)
+        return loop.rules(first)
+
+    try:
+        crowd.run(starts, epochs, rules, stop, told)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    outcomes = crowd.outcomes()
+    if not stopped and (seconds is not None and time.perf_counter() - begin > seconds):
+        stopped = "time"
+    sign = -1.0 if loop.maximise else 1.0
+    order = sorted(range(len(outcomes)), key=lambda k: (outcomes[k].reason == "diverged", sign * outcomes[k].cost))
+    costs = [outcome.cost for outcome in outcomes]
+    if stopped:
+        best = _broken_off(starts[order[0]], outcomes[order[0]], loop, stopped, begin)
+        cause = "it was interrupted" if stopped == "interrupted" else "its time was up"
+        best.message = f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
+    else:
+        best = _best_again(starts, order, costs, loop)
+    best.seconds = time.perf_counter() - begin
+    best.restarts, best.levels = costs, levels(costs, statistics.median(map(abs, firsts)))
+    return best
+
+
+def _best_again(starts: Sequence[Params], order: Sequence[int], costs: list[float], loop: Loop) -> Descent:
+    """The best start descended by itself; its cost takes its place among the costs."""
+    best: Descent | None = None
+    for place, k in enumerate(order):
+        run = loop.run(starts[k], None)
+        costs[k] = run.cost
+        if best is None or (run.diverged, -run.cost if loop.maximise else run.cost) < (
+            best.diverged, -best.cost if loop.maximise else best.cost
+        ):  # fmt: skip
+            best = run
+        following = order[place + 1 :]
+        if not following or best.cost == costs[following[0]] or (best.cost < costs[following[0]]) != loop.maximise:
+            break
+    assert best is not None
+    return best
+
+
+def _broken_off(start: Params, outcome: Outcome, loop: Loop, stopped: str, begin: float) -> Descent:
+    """A descent that was stopped where it stands."""
+    loop.first = loop.walker.cost_at(start)
+    leg = Leg(outcome.params, outcome.params, outcome.cost, outcome.epochs)
+    return loop.ended(leg, stopped, start, Record(), None, begin)
