@@ -94,7 +94,8 @@ class C(Peer):
         self.flags, self.dtype = flags, dtype
         fast, single = flags == FAST, dtype == "float32"
         self.name = "c" + "-fast" * fast + "-float32" * single
-        self.title = "C, -O3" + " -march=native -ffast-math" * fast
+        self.title = ("C fast-math" if fast else "C -O3") + ", f32" * single
+        self.about = " ".join(flags)
         self.ways: dict[Method, str] = {}
 
     def available(self) -> str | None:

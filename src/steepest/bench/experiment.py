@@ -27,7 +27,7 @@ QUICK_EPOCHS = 20_000
 
 _CHECK_EPOCHS = 1000
 _AGREEMENT = {("float64", "GD"): 1e-9, ("float64", "FD"): 1e-8, ("float32", "GD"): 1e-4, ("float32", "FD"): 1e-2}
-_LONGEST, _QUICK_LONGEST = 1.0, 0.2  # seconds; what would take longer gets fewer epochs,
+_LONGEST, _QUICK_LONGEST = 1.5, 0.2  # seconds; what would take longer gets fewer epochs,
 _SHORTENED, _QUICK_SHORTENED = 0.4, 0.05  # so many that they take about as long as this
 _PROBE_EPOCHS, _PROBE = 100, 0.02  # seconds that a run takes at least from which a time is foretold
 
@@ -107,7 +107,8 @@ class Report:
             },
             "results": [
                 {
-                    "peer": row.peer.name, "title": row.peer.title, "dtype": row.peer.dtype, "method": row.method,
+                    "peer": row.peer.name, "title": row.peer.title, "about": row.peer.about,
+                    "dtype": row.peer.dtype, "method": row.method,
                     "epochs": row.epochs, "seconds": row.time, "rounds": row.seconds,
                     "nanoseconds_an_epoch": row.nanoseconds, "ratio_to_native": self.beside_base(row),
                     "cost": row.cost, "same_cost": row.peer.same,
@@ -154,7 +155,7 @@ def measure(
             left_out[peer.name] = reason
             continue
         for method in peer.methods:
-            tell(f"preparing {peer.title}, {peer.dtype}, {method}")
+            tell(f"preparing {peer.title}, {method}")
             try:
                 run = peer.prepare(method)
                 _check(peer, method, run)
@@ -177,7 +178,7 @@ def _timed(
             label = _label(peer, method)
             if label in left_out:
                 continue
-            tell(f"round {k + 1} of {rounds}: {peer.title}, {peer.dtype}, {method}, {epochs:,} epochs")
+            tell(f"round {k + 1} of {rounds}: {peer.title}, {method}, {epochs:,} epochs")
             try:
                 spent, cost = run(epochs)
             except Exception as error:

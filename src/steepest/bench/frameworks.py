@@ -17,7 +17,8 @@ class Jax(Peer):
     twice as fast as ``vmap`` or four costs. No cost is computed on the way.
     """
 
-    name, title, needs = "jax", "JAX, fori_loop", "jax"
+    name, title, needs = "jax", "JAX fori_loop", "jax"
+    about = "all epochs in one lax.fori_loop, compiled ahead"
 
     def prepare(self, method: Method) -> Run:
         """Trace and compile, in float64 and on the processor whatever JAX is set to elsewhere."""
@@ -67,10 +68,11 @@ class Numba(Peer):
     """The loops of plain Python, compiled by ``@njit``; with fastmath it may reorder sums."""
 
     needs = "numba"
+    about = "plain loops under @njit"
 
     def __init__(self, fast: bool) -> None:
         self.fast = fast
-        self.name, self.title = ("numba-fast", "Numba, fastmath") if fast else ("numba", "Numba")
+        self.name, self.title = ("numba-fast", "Numba fastmath") if fast else ("numba", "Numba")
 
     def prepare(self, method: Method) -> Run:
         """Compile for arrays of float64."""
@@ -90,7 +92,8 @@ class Numba(Peer):
 class Torch(Peer):
     """PyTorch as it is used: autograd and ``optim.SGD``, a Python call an operation."""
 
-    name, title, needs = "torch", "PyTorch, eager", "torch"
+    name, title, needs = "torch", "PyTorch eager", "torch"
+    about = "autograd and optim.SGD, an operation a call"
 
     def prepare(self, method: Method) -> Run:
         """Nothing is compiled."""
@@ -136,7 +139,8 @@ class ScikitLearn(Peer):
     the others'.
     """
 
-    name, title, needs = "sklearn", "scikit-learn, nearest: cross-entropy", "sklearn"
+    name, title, needs = "sklearn", "scikit-learn *", "sklearn"
+    about = "descends the cross-entropy, the nearest that it has"
     methods: tuple[Method, ...] = ("GD",)
     same = False
 

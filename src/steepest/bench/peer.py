@@ -19,7 +19,8 @@ class Peer(ABC):
 
     Attributes:
         name: what ``--peer`` calls it.
-        title: what the table calls it.
+        title: what the table calls it, in few letters.
+        about: what a reader of its times should know.
         dtype: the precision it computes in.
         methods: what it can do: gradient descent, finite differences.
         same: whether it descends this very cost, so that its final cost must be that of plain Python.
@@ -28,6 +29,7 @@ class Peer(ABC):
 
     name: str
     title: str
+    about = ""
     dtype = "float64"
     methods: tuple[Method, ...] = METHODS
     same = True

@@ -21,7 +21,8 @@ class Steepest(Peer):
 
     def __init__(self, name: str, engine: str, dtype: str = "float64") -> None:
         self.name, self.engine, self.dtype = name, engine, dtype
-        self.title = f"steepest, {engine}"
+        self.title = engine + ", f32" * (dtype == "float32")
+        self.about = "st.descend with its record and stopping rules"
 
     def available(self) -> str | None:
         """Whether there is such an engine."""
@@ -57,7 +58,8 @@ class Steepest(Peer):
 class Python(Peer):
     """Plain Python: a loop over the epochs and one over the samples."""
 
-    name, title = "python", "Python, plain loops"
+    name, title = "python", "Python"
+    about = "plain loops"
 
     def prepare(self, method: Method) -> Run:
         """Nothing is done ahead."""

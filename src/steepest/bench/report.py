@@ -28,21 +28,31 @@ def show(report: Report) -> None:
     rows = []
     for row in report.rows:
         ratio = report.beside_base(row)
-        beside = "–" if ratio is None else f"{ratio:.3g}"
-        cells = [row.peer.title, row.peer.dtype, row.method, f"{row.epochs:,}", f"{row.time:.3g}"]
-        rows.append([*cells, _figures(row.nanoseconds), beside, f"{row.cost:.10g}"])
-    table(rows, ["peer", "precision", "method", "epochs", "time, s", "ns an epoch", "/ native", "final cost"],
-          right=[3, 4, 5, 6])  # fmt: skip
-    both = [(row, report.differences(row.peer.name)) for row in report.rows if row.method == "FD"]
-    if any(ratio is not None for _, ratio in both):
+        cells = [row.peer.title, row.method, f"{row.epochs:,}", _seconds(row.time), _figures(row.nanoseconds)]
+        rows.append([*cells, "–" if ratio is None else _figures(ratio), f"{row.cost:.4g}"])
+    table(rows, ["peer", "by", "epochs", "s", "ns/epoch", "/ native", "final cost"], right=range(2, 7))
+    both = [(row.peer.title, report.differences(row.peer.name)) for row in report.rows if row.method == "FD"]
+    known = [[title, f"{ratio:.2f}"] for title, ratio in both if ratio is not None]
+    if known:
         say()
-        table(
-            [[row.peer.title, row.peer.dtype, f"{ratio:.2f}"] for row, ratio in both if ratio is not None]
-            + [["the notes, row A7", "", f"{PAPER:.2f}"], ["in theory, P + 1", "", f"{THEORY:.2f}"]],
-            ["FD / GD", "precision", "times as long"], right=[2],
-        )  # fmt: skip
+        others = [["the notes, row A7", f"{PAPER:.2f}"], ["in theory, P + 1", f"{THEORY:.2f}"]]
+        table([*known, *others], ["an epoch of FD / of GD", "times as long"], right=[1])
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader of the tables should know, and what is not in them."""
+    found = ["GD is gradient descent, FD forward finite differences: four costs an epoch"]
+    told = {"c-fast", "sklearn"} & {row.peer.name for row in report.rows}
+    found += sorted({f"{row.peer.title}: {row.peer.about}" for row in report.rows if row.peer.name in told})
+    return found + [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.0005 else f"{value:.0e}"
 
 
 def _figures(value: float) -> str:
-    """A time with as many places as mean something."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    """Three figures, and all before the point up to a million."""
+    if value >= 999_999.5:
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"

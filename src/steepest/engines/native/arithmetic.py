@@ -6,16 +6,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from steepest.engines.native.code import Code, Value
+from steepest.engines.native.code import I32, Code, Value
 from steepest.engines.native.functions import FUNCTIONS
 from llvmlite import ir
+from steepest.engines.native.constants import Splat
 
 _CONTRACT = ("contract",)  # a product and a sum may become one fused operation; nothing else is given away
 
 
 def _numbers(value: Value, number: float) -> Value:
     """A number in every lane, of a value's type."""
-    return ir.Constant(value.type, [ir.Constant(value.type.element, number)] * value.type.count)
+    return Splat(value.type, number)
 
 
 def _compare(sign: str, code: Code, x: Value, y: Value) -> Value:
@@ -48,7 +49,47 @@ def _absolute(code: Code, x: Value) -> Value:
 
 
 def _elementary(name: str) -> Callable[..., Value]:
-    return lambda code, *args: FUNCTIONS[name](code.builder, *args)
+    def written(code: Code, *args: Value) -> Value:
+        return _called(name, code, args) if code.outlined else FUNCTIONS[name](code.builder, *args)
+
+    return written
+
+
+def _called(name: str, code: Code, args: tuple[Value, ...]) -> Value:
+    """A call of a function that is written once in the module, for each register of a wide vector."""
+    width = args[0].type.count
+    piece = min(width, code.native)
+    function = _outlined(name, code, piece)
+    found = []
+    for start in range(0, width, piece):
+        parts = [code.shuffle(arg, list(range(start, start + piece))) if piece < width else arg for arg in args]
+        found.append(code.builder.call(function, parts, cconv="fastcc"))
+    return joined(code, found)
+
+
+def _outlined(name: str, code: Code, width: int) -> Value:
+    module, kind, title = code.builder.module, code.vector(width), f"{name}.{width}"
+    known = module.globals.get(title)
+    if known is not None:
+        return known
+    arity = 2 if name == "power" else 1
+    function = ir.Function(module, ir.FunctionType(kind, [kind] * arity), title)
+    function.linkage, function.calling_convention = "internal", "fastcc"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(FUNCTIONS[name](builder, *function.args))
+    return function
+
+
+def joined(code: Code, pieces: list[Value]) -> Value:
+    """Vectors of one length as one, in order."""
+    while len(pieces) > 1:
+        width = pieces[0].type.count
+        mask = ir.Constant(ir.VectorType(I32, 2 * width), list(range(2 * width)))
+        pieces = [
+            code.builder.shuffle_vector(pieces[k], pieces[k + 1], mask) for k in range(0, len(pieces), 2)
+        ]
+    return pieces[0]
 
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {

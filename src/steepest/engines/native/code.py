@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+from steepest.engines.native.constants import Splat
 
 Value = Any
 """A value of LLVM's intermediate representation; llvmlite has no types of its own."""
@@ -35,9 +36,14 @@ class Code:
         name: its name.
         arguments: names and types of its arguments, in order.
         dtype: the precision of its numbers.
+        native: numbers that a vector register holds.
+        outlined: whether elementary functions are called; otherwise each use is written out.
     """
 
-    def __init__(self, module: ir.Module, name: str, arguments: dict[str, Any], dtype: str) -> None:
+    def __init__(
+        self, module: ir.Module, name: str, arguments: dict[str, Any], dtype: str, native: int, outlined: bool
+    ) -> None:
+        self.native, self.outlined = native, outlined
         self.dtype, self.number, self.size = dtype, _TYPES[dtype], _SIZES[dtype]
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), list(arguments.values())), name)
         self.arguments = dict(zip(arguments, self.function.args, strict=True))
@@ -58,7 +64,7 @@ class Code:
 
     def splat(self, value: float, width: int) -> Value:
         """One number known while compiling, in every lane."""
-        return ir.Constant(self.vector(width), [self.literal(value)] * width)
+        return Splat(self.vector(width), value)
 
     def literal(self, value: float) -> Value:
         """A number known while compiling, in this function's precision."""

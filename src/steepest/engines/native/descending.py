@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.differences import copies
 from steepest.engines.native.epochs import COUNTERS, NUMBERS, REASONS, epochs
 from steepest.engines.native.host import this_host
-from steepest.engines.native.kernels import offsets
 from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, packed, unpacked
 from steepest.engines.native.plan import instructions, plan, power_of_two
 from steepest.engines.native.samples import data_leaves
@@ -49,8 +49,7 @@ class Walk:
         about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
         mark = key("descend", [program, moves], layout, dtype, about, host)
         self._built = build(mark, "descend", 11, lambda: epochs(step, program, moves, layout, dtype))
-        self._leaves = list(step.moved)
-        self._where, self._length = offsets(self._leaves, layout.stride)
+        self._where = state.layout(list(step.moved), layout)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
         self.deal = deal(layout, rows, instructions(program), threads)
@@ -64,7 +63,7 @@ class Walk:
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
         first = self._threads[0]
-        packed(params, self._leaves, self._where, first.params)
+        packed(params, self._where, first.params)
         first.number("rate", self.rate)
         first.count("looking", 1)
         self._go()
@@ -73,8 +72,8 @@ class Walk:
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
         """Go on; see :class:`steepest.engines.step.Walker`. It returns before when the record is full."""
         first, stride = self._threads[0], record.stride
-        packed(leg.params, self._leaves, self._where, first.params)
-        packed(leg.before, self._leaves, self._where, first.before)
+        packed(leg.params, self._where, first.params)
+        packed(leg.before, self._where, first.before)
         for name in ("limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign"):
             first.number(name, getattr(rules, name))
         first.number("rate", self.rate)
@@ -91,8 +90,8 @@ class Walk:
             thread.reserve(rows)
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
-        kept = found["kept"]
-        places = first.places[: kept * self._length].reshape(kept, self._length).copy()
+        kept, length = found["kept"], self._where.length
+        places = first.places[: kept * length].reshape(kept, length).copy()
         record.add(zip(itertools.count(leg.epoch + due, stride), first.costs[:kept].tolist(), places))
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
@@ -103,7 +102,7 @@ class Walk:
 
     def unpacked(self, row: Array) -> dict[str, Array]:
         """The parameters in a row of all numbers."""
-        return unpacked(row, self._leaves, self._where)
+        return unpacked(row, self._where)
 
     def _go(self) -> None:
         first, others = self._threads[0], self._threads[1:]
@@ -130,9 +129,9 @@ class _Thread:
 
     def __init__(self, walk: Walk, number: int, kind: Any) -> None:
         self._walk, self._kind = walk, kind
-        self.params, self.before = aligned(walk._length, kind), aligned(walk._length, kind)
+        self.params, self.before = aligned(walk._where.length, kind), aligned(walk._where.length, kind)
         self.numbers, self.counters = np.zeros(len(NUMBERS)), np.zeros(len(COUNTERS), np.int64)
-        self.costs, self.places = np.zeros(1), aligned(walk._length, kind)
+        self.costs, self.places = np.zeros(1), aligned(walk._where.length, kind)
         self._deal = walk.deal.array(number)
         self._scratch = aligned(walk._built.scratch, np.uint8)
 
@@ -145,7 +144,7 @@ class _Thread:
     def reserve(self, rows: int) -> None:
         """Make room for rows of the record."""
         if len(self.costs) < rows:
-            self.costs, self.places = np.zeros(rows), aligned(rows * self._walk._length, self._kind)
+            self.costs, self.places = np.zeros(rows), aligned(rows * self._walk._where.length, self._kind)
 
     def follow(self, first: _Thread) -> None:
         """Begin where the first thread begins."""

@@ -16,6 +16,7 @@ from steepest.engines.native.kernels import Frame
 from steepest.engines.native.lanes import Lanes
 from steepest.engines.native.passes import users
 from steepest.engines.native.samples import AllAtOnce
+from steepest.engines.native.state import Layout
 from steepest.engines.native.tensors import Held, Stored, Tensor, places
 from steepest.engines.step import RATE, Step, slope
 from steepest.expression import Expression
@@ -35,12 +36,11 @@ class Differences:
         frame: the function, its program being the cost.
         step: what an epoch does.
         moves: the program of the norm and the moved parameters, given the slopes.
-        where: where each parameter begins among all numbers.
-        length: how many numbers those are.
+        where: how the parameters lie in memory.
     """
 
-    def __init__(self, frame: Frame, step: Step, moves: Program, where: dict[str, int], length: int) -> None:
-        self.frame, self.step, self.moves, self.where, self.length = frame, step, moves, where, length
+    def __init__(self, frame: Frame, step: Step, moves: Program, where: Layout) -> None:
+        self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
         side_by_side = copies(step) <= plan.lanes.copies and all(map(frame.emitter.holds, (n.shape for n in step.moved)))
@@ -127,12 +127,12 @@ class Differences:
         groups = -(-copies(self.step) // side)
         scratch, stride = self.frame.emitter.scratch, self.emitter.stride
         costs = scratch.take(groups * side + stride)
-        moved = scratch.take(self.length * side)
+        moved = scratch.take(self.where.length * side)
         memory = code.arguments["params"]
         with code.loop(0, groups) as group:
             bound = {}
             for leaf in now:
-                begin = self.where[leaf.name]
+                begin = self.where.begins[leaf.name]
                 with code.loop(0, prod(leaf.shape)) as k:
                     number = code.read(memory, code.plus(k, begin), code.number)
                     target = code.place(moved, code.times(code.plus(k, begin), side), code.number)
@@ -160,7 +160,7 @@ class Differences:
                     build.icmp_signed(">=", element, i64(0)), build.icmp_signed("<", element, i64(prod(leaf.shape)))
                 )
                 with build.if_then(mine):
-                    place: Index = code.plus(code.times(code.plus(element, self.where[leaf.name]), side), lane)
+                    place: Index = code.plus(code.times(code.plus(element, self.where.begins[leaf.name]), side), lane)
                     code.write(build.fadd(code.read(moved, place, code.number), shift), moved, place)
 
     def _slopes(self, leaf: Expression, costs: Value, here: Value, epsilon: Value) -> Tensor:

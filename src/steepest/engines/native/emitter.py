@@ -64,12 +64,17 @@ class Emitter:
         self.code, self.lanes, self.unrolled, self.scratch, self.count = code, lanes, unrolled, scratch, count
         self.users, self.stride = users, stride
         self.values: dict[Expression, Tensor] = {}
+        self.targets: dict[Expression, Stored] = {}
 
     # -- tensors
 
     def holds(self, shape: Shape) -> bool:
         """Whether tensors of this shape are in registers."""
         return is_held(shape, self.unrolled)
+
+    def room(self, node: Expression) -> Stored:
+        """Where a tensor goes: where it is wanted, or to a place of its own."""
+        return self.targets.get(node) or self.buffer(node.shape, node.per_sample)
 
     def buffer(self, shape: Shape, per_sample: bool) -> Stored:
         """Room for a tensor."""
@@ -100,14 +105,6 @@ class Emitter:
         else:
             with self.code.loop(0, shape[0]) as index:
                 self._nest(shape[1:], (*outer, index), body)
-
-    def fill(self, shape: Shape, per_sample: bool, compute: Callable[[Place], Value]) -> Tensor:
-        """A tensor with a computed element at every index."""
-        if self.holds(shape):
-            return Held(shape, [compute(place) for place in places(shape)])
-        made = self.buffer(shape, per_sample)
-        self.each(shape, lambda place: made.put(place, compute(place)), held=False)
-        return made
 
     # -- nodes
 
@@ -145,9 +142,10 @@ class Emitter:
         runs = self._runs(node)
         if self._is_passing(node):
             return Lazy(node.shape, compute, runs)
+        made = self.room(node)
         if runs is None:
-            return self.fill(node.shape, node.per_sample, compute)
-        made = self.buffer(node.shape, node.per_sample)
+            self.each(node.shape, lambda place: made.put(place, compute(place)), held=False)
+            return made
         with self.code.loop(0, prod(node.shape), self.stride) as first:
             made.put_run(first, runs(first, self.stride))
         return made
@@ -212,7 +210,7 @@ class Emitter:
                 for place in places(node.shape)
             ]
             return Held(node.shape, items)
-        made: dict[Place, Value] | Stored = {} if self.holds(node.shape) else self.buffer(node.shape, node.per_sample)
+        made: dict[Place, Value] | Stored = {} if self.holds(node.shape) else self.room(node)
         last = node.shape[-1] if node.shape else 1
 
         def tile(outer: Place, first: Index, size: int) -> None:

@@ -11,13 +11,12 @@ from math import inf
 from llvmlite import ir
 from steepest.engines.native.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.native.differences import Differences
-from steepest.engines.native.kernels import Frame, Kernel, offsets
+from steepest.engines.native.kernels import Frame, Kernel
 from steepest.engines.native.lanes import fold
 from steepest.engines.native.plan import Plan
-from steepest.engines.native.state import InMemory, InRegisters, Parameter
-from steepest.engines.native.tensors import Held, Tensor
+from steepest.engines.native.state import State, layout, state
+from steepest.engines.native.tensors import Held
 from steepest.engines.step import RATE, Step
-from steepest.expression import Expression
 from steepest.program import Program
 
 NUMBERS = (
@@ -81,21 +80,20 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
     frame = Frame(program, plan, dtype, "descend", ("params", "before", "numbers", "counters", "costs", "places"))
     code, build = frame.code, frame.code.builder
     book = _Book(code)
-    leaves = list(step.moved)
-    where, length = offsets(leaves, plan.stride)
-    differences = Differences(frame, step, moves, where, length) if step.difference is not None else None
-    keeper = differences.emitter if differences else frame.emitter
-    params: dict[Expression, Parameter] = {}
-    for leaf in leaves:
-        pointers = (code.place(code.arguments[name], where[leaf.name], code.number) for name in ("params", "before"))
-        kind = InRegisters if keeper.holds(leaf.shape) and not (differences and differences.in_memory) else InMemory
-        params[leaf] = kind(keeper, leaf, *pointers, 1)
+    where = layout(list(step.moved), plan)
+    differences = Differences(frame, step, moves, where) if step.difference is not None else None
+    keeper, in_memory = (differences.emitter, differences.in_memory) if differences else (frame.emitter, False)
+    params = state(keeper, where, code.arguments["params"], code.arguments["before"], in_memory)
+    outputs = list(moves.outputs if differences else program.outputs[1:])
+    size_node = None if step.size is None else outputs.pop(0)
+    moved = dict(zip(step.moved, outputs, strict=True))
+    params.expect(moved)
     rate = _narrowed(code, book["rate"])
 
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
-    now = {leaf: parameter.now() for leaf, parameter in params.items()}
+    now = params.now()
     if differences:
         outcome = differences.run(now, rate, book["step"])
     else:
@@ -104,7 +102,7 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
         outcome = frame.emitter.values
     cost = frame.emitter.values[program.outputs[0]] if not differences else differences.cost
     value = _widened(code, code.lane(cost.at(())))
-    size = None if step.size is None else _widened(code, code.lane(outcome[_output(step, program, moves)].at(())))
+    size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))
 
     _look(book, value)
     with build.if_then(_stopping(book, value, size), likely=False):
@@ -112,30 +110,18 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
         build.branch(leave)
         dead = code.function.append_basic_block("dead")
         build.position_at_end(dead)
-    _record(code, book, value, params, where, length)
+    _record(code, book, value, params, where.length)
     book["last"], book["cost"] = value, value
-    moved = [(p, p.settled(outcome[_after(step, leaf, program, moves)])) for leaf, p in params.items()]
-    probes = [parameter.move(after) for parameter, after in moved]
+    probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})
     book["epoch"] = build.add(book["epoch"], i64(1))
-    lost = _any_nan(code, probes)
+    lost = _is_nan(code, probe)
     book["reason"] = build.select(lost, i64(REASONS.index("diverged")), book["reason"])
     done = build.or_(lost, build.icmp_signed(">=", book["epoch"], book["until"]))
     build.cbranch(done, leave, head)
     build.position_at_end(leave)
-    for parameter in params.values():
-        parameter.save()
+    params.save()
     book.save()
     return frame.finished()
-
-
-def _output(step: Step, program: Program, moves: Program) -> Expression:
-    return moves.outputs[0] if step.difference is not None else program.outputs[1]
-
-
-def _after(step: Step, leaf: Expression, program: Program, moves: Program) -> Expression:
-    first = int(step.size is not None) + int(step.difference is None)
-    place = first + list(step.moved).index(leaf)
-    return (moves if step.difference is not None else program).outputs[place]
 
 
 def _widened(code: Code, number: Value) -> Value:
@@ -179,18 +165,14 @@ def _stopping(book: _Book, value: Value, size: Value | None) -> Value:
     return build.or_(build.or_(lost, steady), build.or_(flat, looking))
 
 
-def _record(
-    code: Code, book: _Book, value: Value, params: dict[Expression, Parameter], where: dict[str, int], length: int
-) -> None:
+def _record(code: Code, book: _Book, value: Value, params: State, length: int) -> None:
     """Write a row, if one is due; a full record ends the function after this epoch."""
     build = code.builder
     due = book["due"]
     with build.if_then(build.icmp_signed("==", due, i64(0)), likely=False):
         kept = book["kept"]
         code.write(value, code.arguments["costs"], kept)
-        row = code.place(code.arguments["places"], build.mul(kept, i64(length)), code.number)
-        for leaf, parameter in params.items():
-            parameter.record(code.place(row, where[leaf.name], code.number))
+        params.record(code.place(code.arguments["places"], build.mul(kept, i64(length)), code.number))
         book["kept"] = build.add(kept, i64(1))
         full = build.icmp_signed(">=", book["kept"], book["room"])
         book["until"] = build.select(full, build.add(book["epoch"], i64(1)), book["until"])
@@ -198,11 +180,7 @@ def _record(
     book["due"] = build.sub(left, i64(1))
 
 
-def _any_nan(code: Code, probes: list[Value]) -> Value:
+def _is_nan(code: Code, probe: Value) -> Value:
     """Whether a probe is NaN in one of its lanes."""
-    build = code.builder
-    sums = [code.lane(fold(code, probe, probe.type.count, 1)) for probe in probes]
-    whole = sums[0]
-    for other in sums[1:]:
-        whole = build.fadd(whole, other)
-    return build.fcmp_unordered("uno", whole, whole)
+    whole = code.lane(fold(code, probe, probe.type.count, 1))
+    return code.builder.fcmp_unordered("uno", whole, whole)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
+from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.host import this_host
-from steepest.engines.native.kernels import evaluation, offsets, parameters
+from steepest.engines.native.kernels import evaluation, parameters
 from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, packed
 from steepest.engines.native.plan import Plan, instructions, plan
 from steepest.engines.native.samples import data_leaves
@@ -42,9 +43,9 @@ class Evaluation:
         samples = layout.lanes.samples
         columns = [blocks_of(np.asarray(values[leaf.name]), samples) for leaf in data_leaves(program)]
         leaves = parameters(program)
-        where, length = offsets(leaves, layout.stride)
-        params = aligned(length, self.dtype)
-        packed(values, leaves, where, params)
+        where = state.layout(leaves, layout)
+        params = aligned(where.length, self.dtype)
+        packed(values, where, params)
         made = {node: self._room(node, layout, rows) for node in dict.fromkeys(program.outputs)}
         dealt = deal(layout, rows, instructions(program), threads=1)
         partials = aligned(2 * dealt.parts * max(built.partials, layout.stride), self.dtype)

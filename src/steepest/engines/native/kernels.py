@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from llvmlite import ir
-from steepest.engines.native.code import DOUBLE, I64, POINTER, Code, Value, i64
+from steepest.engines.native.code import I64, POINTER, Code, Value
 from steepest.engines.native.emitter import Emitter, Scratch
 from steepest.engines.native.plan import Plan
-from steepest.engines.native.samples import AllAtOnce, BlockByBlock, Dealt, data_leaves
 from steepest.engines.native.passes import users
-from steepest.engines.native.tensors import Held, Stored, Tensor, places
+from steepest.engines.native.samples import AllAtOnce, BlockByBlock, Dealt, data_leaves
+from steepest.engines.native.state import layout, part
+from steepest.engines.native.tensors import Stored, Tensor
 from steepest.expression import PARAMETER, Expression
 from steepest.program import Program
 
@@ -36,15 +36,6 @@ class Kernel:
     partials: int
 
 
-def offsets(leaves: list[Expression], stride: int, copies: int = 1) -> tuple[dict[str, int], int]:
-    """Where each parameter begins in an array of all of them, and the array's length; each is padded to a stride."""
-    found, size = {}, 0
-    for leaf in leaves:
-        found[leaf.name] = size
-        size += -(-prod(leaf.shape) // stride) * stride * copies
-    return found, size
-
-
 def parameters(program: Program) -> list[Expression]:
     """The parameters of a program, in its order."""
     return [node for node in program.nodes if node.operation is PARAMETER]
@@ -64,7 +55,7 @@ class Frame:
     def __init__(self, program: Program, plan: Plan, dtype: str, name: str, arguments: tuple[str, ...]) -> None:
         self.program, self.plan, self.module = program, plan, ir.Module(name)
         common = ("data", *arguments, "deal", "partials", "scratch", "barrier")
-        self.code = code = Code(self.module, name, dict.fromkeys(common, POINTER), dtype)
+        self.code = code = Code(self.module, name, dict.fromkeys(common, POINTER), dtype, plan.native, plan.outlined)
         deal = {key: code.read(code.arguments["deal"], k, I64) for k, key in enumerate(DEAL)}
         scratch = Scratch(code, code.arguments["scratch"])
         if plan.unrolled:
@@ -89,16 +80,6 @@ class Frame:
         partials = self.over.partial_size if isinstance(self.over, BlockByBlock) else 0
         return Kernel(str(self.module), self.emitter.scratch.size, partials)
 
-    def leaf(self, node: Expression, pointer: Value, offset: int) -> Tensor:
-        """A parameter in memory, read to registers if it is held there."""
-        code, lanes = self.code, self.plan.lanes
-        width = lanes.copies
-        start = code.place(pointer, offset, code.number)
-        stored = Stored(code, node.shape, start, width, lanes.shared)
-        if self.emitter.holds(node.shape):
-            return Held(node.shape, [stored.at(place) for place in places(node.shape)])
-        return stored
-
 
 def evaluation(program: Program, plan: Plan, dtype: str) -> Kernel:
     """A function that computes the outputs of a program once.
@@ -119,9 +100,8 @@ def evaluation(program: Program, plan: Plan, dtype: str) -> Kernel:
         held = frame.emitter.holds(node.shape)
         frame.emitter.each(node.shape, lambda place: made.put(place, frame.emitter.at(node, place, True)), held)
 
-    leaves = parameters(program)
-    where, _ = offsets(leaves, plan.stride)
-    bound = {leaf: frame.leaf(leaf, code.arguments["params"], where[leaf.name]) for leaf in leaves}
+    where = layout(parameters(program), plan)
+    bound: dict[Expression, Tensor] = {leaf: part(frame.emitter, where, code.arguments["params"], leaf) for leaf in where.leaves}
     frame.over.run(program, bound, keep)
     for node, target in targets.items():
         if not node.per_sample:

@@ -10,12 +10,11 @@ from math import inf
 
 from llvmlite import ir
 from steepest.engines.native.code import I1, I64, Code, Value, i64
-from steepest.engines.native.kernels import Frame, Kernel, offsets
+from steepest.engines.native.kernels import Frame, Kernel
 from steepest.engines.native.plan import Plan
-from steepest.engines.native.state import InMemory, InRegisters, Parameter
+from steepest.engines.native.state import layout, state
 from steepest.engines.native.tensors import Held
 from steepest.engines.step import RATE, Step
-from steepest.expression import Expression
 from steepest.program import Program
 
 RULES = ("rate", "tolerance", "gradient_tolerance")
@@ -59,13 +58,10 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     """
     frame = Frame(program, plan, dtype, "descend_many", ("params", "before", "rules", "counters", "lanes"))
     code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
-    leaves = list(step.moved)
-    where, _ = offsets(leaves, plan.stride, copies)
-    params: dict[Expression, Parameter] = {}
-    for leaf in leaves:
-        pointers = (code.place(code.arguments[name], where[leaf.name], code.number) for name in ("params", "before"))
-        kind = InRegisters if frame.emitter.holds(leaf.shape) else InMemory
-        params[leaf] = kind(frame.emitter, leaf, *pointers, copies)
+    where = layout(list(step.moved), plan, copies)
+    moved = dict(zip(step.moved, program.outputs[1 if step.size is None else 2 :], strict=True))
+    params = state(frame.emitter, where, code.arguments["params"], code.arguments["before"])
+    params.expect(moved)
     lanes = _PerLane(code, copies)
     rules = {name: code.broadcast(code.read(code.arguments["rules"], k, code.number), copies)
              for k, name in enumerate(RULES)}  # fmt: skip
@@ -75,8 +71,7 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
-    now = {leaf: parameter.now() for leaf, parameter in params.items()}
-    frame.over.run(program, {**now, RATE: Held((), [rules["rate"]])})
+    frame.over.run(program, {**params.now(), RATE: Held((), [rules["rate"]])})
     values = frame.emitter.values
     cost = values[program.outputs[0]].at(())
     lanes["cost"] = cost
@@ -90,13 +85,7 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     lanes["reason"] = build.select(active, reason, lanes["reason"])
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     lanes["last"] = build.select(active, cost, lanes["last"])
-    first = 1 if step.size is None else 2
-    moved = [
-        (p, p.settled(values[node])) for p, node in zip(params.values(), program.outputs[first:], strict=True)
-    ]
-    probe = code.splat(0, copies)
-    for parameter, after in moved:
-        probe = build.fadd(probe, parameter.move(after, active))
+    probe = params.move({leaf: values[node] for leaf, node in moved.items()}, active)
     lost = build.and_(build.fcmp_unordered("uno", probe, probe), active)
     lanes["reason"] = build.select(lost, code.splat(1, copies), lanes["reason"])
     code.put(build.add(code.get(epoch, I64), i64(1)), epoch)
@@ -106,8 +95,7 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     done = build.or_(idle, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
     build.cbranch(done, leave, head)
     build.position_at_end(leave)
-    for parameter in params.values():
-        parameter.save()
+    params.save()
     lanes.save()
     code.write(code.get(epoch, I64), code.arguments["counters"], 0)
     return frame.finished()

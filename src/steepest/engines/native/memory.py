@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.engines.native.plan import Plan
-from steepest.expression import Expression
+from steepest.engines.native.state import Layout
 
 Array = NDArray[Any]
 _ALIGNMENT = 64
@@ -91,17 +91,17 @@ def addresses(arrays: Sequence[Array]) -> Array:
     return np.array([array.ctypes.data for array in arrays] or [0], np.uintp)
 
 
-def packed(values: Mapping[str, Any], leaves: Sequence[Expression], where: Mapping[str, int], target: Array) -> None:
+def packed(values: Mapping[str, Any], where: Layout, target: Array) -> None:
     """Write parameters to their places in one array."""
-    for leaf in leaves:
-        size = prod(leaf.shape)
-        target[where[leaf.name] : where[leaf.name] + size] = np.ravel(values[leaf.name])
+    for leaf in where.leaves:
+        begin = where.begins[leaf.name]
+        target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
 
 
-def unpacked(source: Array, leaves: Sequence[Expression], where: Mapping[str, int]) -> dict[str, Array]:
+def unpacked(source: Array, where: Layout) -> dict[str, Array]:
     """Copies of the parameters in one array."""
     found = {}
-    for leaf in leaves:
-        start = where[leaf.name]
-        found[leaf.name] = source[start : start + prod(leaf.shape)].reshape(leaf.shape).copy()
+    for leaf in where.leaves:
+        begin = where.begins[leaf.name]
+        found[leaf.name] = source[begin : begin + prod(leaf.shape)].reshape(leaf.shape).copy()
     return found

@@ -13,6 +13,7 @@ from steepest.program import Program
 
 _ELEMENTARY = 25  # instructions that an elementary function takes, about
 _UNROLLED = 3000  # instructions; beyond, code loops
+_WRITTEN_OUT = 12  # uses of elementary functions; beyond, they are called, which keeps compiling fast
 _WEIGHTS = {
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos"), _ELEMENTARY),
     "power": 4 * _ELEMENTARY,
@@ -29,7 +30,7 @@ class Plan:
         rows: the number of samples if unrolled, else 0: then the code serves any number.
         ragged: whether the last block is not full.
         native: numbers that a vector register holds.
-        stride: lanes of a run over the elements of a tensor.
+        outlined: whether elementary functions are called rather than written out at each use.
     """
 
     lanes: Lanes
@@ -37,9 +38,11 @@ class Plan:
     rows: int
     ragged: bool
     native: int
+    outlined: bool
 
     @property
     def stride(self) -> int:
+        """Lanes of a run over the elements of a tensor."""
         return 2 * self.native
 
     def blocks(self, rows: int) -> int:
@@ -77,10 +80,20 @@ def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) ->
     samples = power_of_two(rows)
     registers = max(samples * copies // native, 1)
     if registers <= (2 if copies == 1 else 8) and work * registers <= _UNROLLED:
-        return Plan(Lanes(samples, copies), True, rows, False, native)
+        return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) > _WRITTEN_OUT)
     held = all(is_held(node.shape, False) for node in program.nodes)
     room = native * (4 if work <= 40 or not held else 2 if work <= 200 else 1)
     if copies > room:
         copies = 2 * native  # the others come group after group
     samples = max(room // copies, 1)
-    return Plan(Lanes(samples, copies), False, 0, rows % samples != 0, native)
+    outlined = _uses(program, False) > _WRITTEN_OUT
+    return Plan(Lanes(samples, copies), False, 0, rows % samples != 0, native, outlined)
+
+
+def _uses(program: Program, unrolled: bool) -> int:
+    """How often elementary functions stand in the code."""
+    return sum(
+        prod(node.shape) if is_held(node.shape, unrolled) else 1
+        for node in program.nodes
+        if node.operation.name in _WEIGHTS
+    )

@@ -11,10 +11,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.epochs import REASONS
 from steepest.engines.native.host import this_host
-from steepest.engines.native.kernels import offsets
 from steepest.engines.native.many import COUNTERS, LANES, many
 from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, processors
 from steepest.engines.native.plan import instructions, plan, power_of_two
@@ -48,8 +48,7 @@ class Many:
         about = [[leaf.name for leaf in step.moved], step.size is not None]
         mark = key("many", [program], layout, dtype, about, host)
         self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))
-        self._leaves = list(step.moved)
-        self._where, self._length = offsets(self._leaves, layout.stride, layout.lanes.copies)
+        self._where = state.layout(list(step.moved), layout, layout.lanes.copies)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
         self._deal = deal(layout, rows, instructions(program), threads=1)
@@ -86,11 +85,11 @@ class _Group:
     def __init__(self, of: Many, starts: Sequence[Params]) -> None:
         self._of, kind = of, of._kind
         self.starts, self._copies = len(starts), of._layout.lanes.copies
-        self._params, self._before = aligned(of._length, kind), aligned(of._length, kind)
+        self._params, self._before = aligned(of._where.length, kind), aligned(of._where.length, kind)
         filled = [*starts, *[starts[-1]] * (self._copies - len(starts))]
-        for leaf in of._leaves:
+        for leaf in of._where.leaves:
             columns = np.stack([np.ravel(start[leaf.name]) for start in filled], axis=1)
-            begin = of._where[leaf.name]
+            begin = of._where.begins[leaf.name]
             self._params[begin : begin + columns.size] = columns.ravel()
         self._rules = np.array([of._rate, math.nan, math.nan], kind)
         self._counters = np.zeros(len(COUNTERS), np.int64)
@@ -129,8 +128,8 @@ class _Group:
         for k in range(self.starts):
             source = self._before if lost[k] else self._params
             params = {}
-            for leaf in self._of._leaves:
-                begin, size = self._of._where[leaf.name], prod(leaf.shape)
+            for leaf in self._of._where.leaves:
+                begin, size = self._of._where.begins[leaf.name], prod(leaf.shape)
                 columns = source[begin : begin + size * self._copies].reshape(size, self._copies)
                 params[leaf.name] = columns[:, k].reshape(leaf.shape).copy()
             reason = REASONS[diverged if lost[k] else reasons[k]]

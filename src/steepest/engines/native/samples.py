@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from llvmlite import ir
 from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.code import I32, I64, Code, Index, Value, declared, i64
 from steepest.engines.native.emitter import Emitter
@@ -147,7 +146,10 @@ class BlockByBlock:
         places_of, size = {}, 0
         for node in each.sums:
             places_of[node] = size
-            size += -(-prod(node.shape) * self.number // self.emitter.stride) * self.emitter.stride
+            elements = prod(node.shape) * self.number
+            padded = -(-elements // self.emitter.stride) * self.emitter.stride
+            size += elements if self.emitter.holds(node.shape) else padded
+        size = -(-size // self.emitter.stride) * self.emitter.stride
         self.partial_size = max(self.partial_size, size)
         region = self._region(size)
         with code.loop(dealt.thread, dealt.parts, dealt.threads) as part:
@@ -161,9 +163,13 @@ class BlockByBlock:
                 sofar.store(code.place(mine, places_of[node], code.number))
         if each.sums:
             self._meet()
+            joined = self._joined(region, size)
             for node in each.sums:
-                start = code.place(region, places_of[node], code.number)
-                self.emitter.values[node] = self._added(node, start, size)
+                start = code.place(joined, places_of[node], code.number)
+                stored = Stored(code, node.shape, start, self.number, self.lanes.shared)
+                held = self.emitter.holds(node.shape)
+                items = [stored.at(place) for place in places(node.shape)] if held else []
+                self.emitter.values[node] = Held(node.shape, items) if held else stored
 
     def _region(self, size: int) -> Value:
         """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads."""
@@ -200,29 +206,16 @@ class BlockByBlock:
         column = Stored(code, shape, address, lanes.samples, lanes.samples)
         return column if lanes.copies == 1 else Lazy(shape, lambda place: lanes.repeat(code, column.at(place)))
 
-    def _added(self, node: Expression, start: Value, size: int) -> Tensor:
-        """The sum of all parts."""
-        code, emitter, dealt = self.emitter.code, self.emitter, self.dealt
-
-        def over_parts(offset: Index, kind: Any) -> Value:
-            sofar = code.slot(kind, ir.Constant(kind, [code.literal(0)] * kind.count))
-            with code.loop(0, dealt.parts) as part:
-                place = code.place(start, code.plus(code.times(part, size), offset), code.number)
-                code.put(code.builder.fadd(code.get(sofar, kind), code.read(place, 0, kind, code.size)), sofar)
-            return code.get(sofar, kind)
-
-        def element(place: tuple[int, ...]) -> Value:
-            position = 0
-            for length, k in zip(node.shape, place, strict=True):
-                position = position * length + k
-            found = over_parts(position * self.number, code.vector(self.number))
-            return found if self.number > 1 else code.broadcast(code.lane(found), self.lanes.shared)
-
-        if emitter.holds(node.shape):
-            return Held(node.shape, [element(place) for place in places(node.shape)])
-        made = emitter.buffer(node.shape, False)
-        with code.loop(0, prod(node.shape) * self.number, emitter.stride) as offset:
-            made.put_run(offset, over_parts(offset, code.vector(emitter.stride)))
+    def _joined(self, region: Value, size: int) -> Value:
+        """The sums of all parts, added in order to a place of this thread's own."""
+        code, stride = self.emitter.code, self.emitter.stride
+        made, kind = self.emitter.scratch.take(size), code.vector(stride)
+        with code.loop(0, size, stride) as offset:
+            sofar = code.slot(kind, code.splat(0, stride))
+            with code.loop(0, self.dealt.parts) as part:
+                address = code.place(region, code.plus(code.times(part, size), offset), code.number)
+                code.put(code.builder.fadd(code.get(sofar, kind), code.read(address, 0, kind, code.size)), sofar)
+            code.write(code.get(sofar, kind), code.place(made, offset, code.number), 0, code.size)
         return made
 
     def _meet(self) -> None:

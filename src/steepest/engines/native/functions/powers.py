@@ -25,7 +25,6 @@ from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real, Value
 
 _HALF_ZEROS = -1 << 27  # what leaves 26 bits of a significand: their products are exact
 
-
 _THIRD_LOW = float.fromhex("0x1.5555555555555p-56")
 """⅓ less its float64."""
 
@@ -126,7 +125,7 @@ def power(builder: Value, x: Value, y: Value) -> Value:
     size = base.magnitude()
     whole, odd = _parity(exponent)
     found = _powered(size, exponent, given.format.width)
-    pass
+    found = size.equals(1.0).choose(base.constant(1.0), found)
     found = odd.choose(found.signed_as(base), found)
     impossible = (base < 0.0) & (base > -math.inf) & ~whole
     found = impossible.choose(base.constant(math.nan), found)

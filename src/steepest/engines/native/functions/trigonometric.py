@@ -2,8 +2,9 @@
 
 Reduction (Cody & Waite 1980): x = n·π/2 + r with whole n and |r| ≤ π/4. π/2 is split into four parts; the first three
 end in zeros, so that their products with n < 2^20 are exact, fused or not. The differences are summed with their
-rounding errors (Knuth's TwoSum), so that r = r₁ + r₂ has an error of about 2^-130, which is little also where x is close to a
-multiple of π/2. sin r and cos r are minimax polynomials with 6 terms beyond the first, corrected by r₂; n picks between them.
+rounding errors (Knuth's TwoSum), so that r = r₁ + r₂ has an error of about 2^-130, little even where x is close to a
+multiple of π/2. sin r and cos r are minimax polynomials with 6 terms beyond the first, corrected by r₂; n picks between
+them.
 
 Where some |x| is larger than 2^20 those lanes go one by one to the C library, in a branch that is not expected.
 float32 is computed in float64 throughout, with 4 terms and without r₂.
