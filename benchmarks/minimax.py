@@ -26,11 +26,12 @@ class Fit:
 
     Attributes:
         name: of the coefficients.
-        width: bits of the precision that they are rounded to.
+        width: bits of the precision that they serve.
         terms: how many coefficients.
         interval: where; numbers as text, read with full precision.
         target: the function.
         weight: what an error is multiplied by, so that it is the relative error of the function that uses it.
+        rounded_to: bits of the numbers that the coefficients are, 0 for ``width``.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fit:
     interval: tuple[str, str]
     target: Callable[[Real], Real]
     weight: Callable[[Real], Real]
+    rounded_to: int = 0
 
 
 def _exponential(r: Real) -> Real:
@@ -55,6 +57,11 @@ def _area_tangent(z: Real) -> Real:
     return ((mp.atanh(s) / s - 1) / z - mpf(1) / 3) / z
 
 
+def _tangent(z: Real) -> Real:
+    x = mp.sqrt(z)
+    return (mp.tanh(x) / x - 1) / z
+
+
 def _sine(z: Real) -> Real:
     r = mp.sqrt(z)
     return (mp.sin(r) - r) / (r * z)
@@ -68,20 +75,22 @@ def _cosine(z: Real) -> Real:
 _HALF_LN2 = ("-0.34660", "0.34660")
 _ATANH = ("1e-30", "0.029438")  # s = f/(2 + f) with 1 + f from √½ to √2
 _EIGHTH = ("1e-30", "0.61687")  # (π/4)²
+_SMALL = ("1e-30", "0.3025")  # 0.55²
 
 FITS = (
-    Fit("EXPONENTIAL", 64, 9, _HALF_LN2, _exponential, lambda r: r**3 / mp.exp(r)),
+    Fit("EXPONENTIAL", 64, 6, ("-0.08666", "0.08666"), _exponential, lambda r: r**3 / mp.exp(r)),
     Fit("EXPONENTIAL", 32, 4, _HALF_LN2, _exponential, lambda r: r**3 / mp.exp(r)),
     Fit("LESS_ONE", 64, 10, _HALF_LN2, _exponential, lambda r: r**3 / mp.expm1(r)),
     Fit("LESS_ONE", 32, 5, _HALF_LN2, _exponential, lambda r: r**3 / mp.expm1(r)),
-    Fit("QUARTERS", 64, 6, ("-0.08666", "0.08666"), _exponential, lambda r: r**3 / mp.exp(r)),
     Fit("LOGARITHM", 64, 7, _ATANH, _logarithm, lambda z: z / 2),
     Fit("LOGARITHM", 32, 3, _ATANH, _logarithm, lambda z: z / 2),
     Fit("AREA_TANGENT", 64, 8, _ATANH, _area_tangent, lambda z: z**2),
+    Fit("TANGENT", 64, 11, _SMALL, _tangent, lambda z: z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))),
+    Fit("TANGENT", 32, 5, _SMALL, _tangent, lambda z: z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))),
     Fit("SINE", 64, 6, _EIGHTH, _sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z))),
-    Fit("SINE", 32, 4, _EIGHTH, _sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z))),
+    Fit("SINE", 32, 4, _EIGHTH, _sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)), 64),
     Fit("COSINE", 64, 6, _EIGHTH, _cosine, lambda z: z**2 / mp.cos(mp.sqrt(z))),
-    Fit("COSINE", 32, 4, _EIGHTH, _cosine, lambda z: z**2 / mp.cos(mp.sqrt(z))),
+    Fit("COSINE", 32, 4, _EIGHTH, _cosine, lambda z: z**2 / mp.cos(mp.sqrt(z)), 64),
 )
 """Every polynomial that ``functions/coefficients.py`` holds."""
 
@@ -146,7 +155,7 @@ def fit(wanted: Fit) -> tuple[tuple[float, ...], Real]:
     with mp.workdps(DIGITS):
         low, high = mpf(wanted.interval[0]), mpf(wanted.interval[1])
         exact, _ = remez(wanted.target, wanted.weight, (low, high), range(wanted.terms))
-        found = tuple(rounded(a, wanted.width) for a in exact)
+        found = tuple(rounded(a, wanted.rounded_to or wanted.width) for a in exact)
         grid = [low + (high - low) * mpf(2 * k + 1) / 4000 for k in range(2000)]
         errors = [abs((mp.polyval(found[::-1], x) - wanted.target(x)) * wanted.weight(x)) for x in grid]
         return found, max(errors) * 2 ** (53 if wanted.width == 64 else 24)

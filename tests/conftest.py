@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
 # Read by JAX when it is first imported, so they stand before any test module.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
+
+# Compiled kernels are kept for this run of the tests only, for all its processes; the user's own are left alone.
+_kernels = tempfile.TemporaryDirectory(prefix="steepest-kernels-")
+os.environ.setdefault("STEEPEST_CACHE_DIR", _kernels.name)
 
 settings.register_profile(
     "steepest",

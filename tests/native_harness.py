@@ -16,24 +16,32 @@ from steepest.engines.native.functions import FUNCTIONS
 
 Array = NDArray[Any]
 
+ARCHITECTURE: str = llvm.get_process_triple().partition("-")[0]
+"""What this process runs on, as LLVM calls it."""
+
 BINARY = ("power",)
 """The functions of two arguments."""
 
 
-@cache
 def machine(cpu: str | None = None, triple: str | None = None) -> llvm.TargetMachine:
-    """The machine to compile for: this one, or another, whose code can be read but not run."""
+    """The machine to compile for: this one, a simpler one of its kind, or another, whose code can only be read.
+
+    Made anew each time, since the engine that runs the code takes it over.
+
+    Args:
+        cpu: its name to LLVM, this processor if left out.
+        triple: its architecture and system, this one's if left out.
+    """
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     target = llvm.Target.from_triple(triple or llvm.get_process_triple())
-    if cpu is None and triple is None:
-        return target.create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
-        )
-    return target.create_target_machine(cpu=cpu or "", features="", opt=3)
+    if cpu is None:
+        here = {"cpu": llvm.get_host_cpu_name(), "features": llvm.get_host_cpu_features().flatten()}
+        return target.create_target_machine(**here, opt=3, jit=True)
+    return target.create_target_machine(cpu=cpu, opt=3, jit=triple is None)
 
 
-def _source(name: str, width: int, lanes: int) -> str:
+def source(name: str, width: int, lanes: int) -> str:
     """LLVM's text of ``void f(T *in, [T *in,] T *out, i64 blocks)``."""
     element = ir.DoubleType() if width == 64 else ir.FloatType()
     kind, whole = ir.VectorType(element, lanes), ir.IntType(64)
@@ -60,7 +68,7 @@ def _source(name: str, width: int, lanes: int) -> str:
 
 def optimised(name: str, width: int, lanes: int, to: llvm.TargetMachine) -> llvm.ModuleRef:
     """The function's module after LLVM's passes."""
-    module = llvm.parse_assembly(_source(name, width, lanes))
+    module = llvm.parse_assembly(source(name, width, lanes))
     module.triple, module.data_layout = to.triple, str(to.target_data)
     module.verify()
     builder = llvm.create_pass_builder(to, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -76,8 +84,8 @@ def assembly(name: str, width: int, lanes: int, cpu: str | None = None, triple: 
 
 
 @cache
-def _compiled(name: str, width: int, lanes: int) -> tuple[Any, Callable[..., None]]:
-    to = machine()
+def _compiled(name: str, width: int, lanes: int, cpu: str | None) -> tuple[Any, Callable[..., None]]:
+    to = machine(cpu)
     engine = llvm.create_mcjit_compiler(optimised(name, width, lanes, to), to)
     engine.finalize_object()
     arrays = 3 if name in BINARY else 2
@@ -85,8 +93,15 @@ def _compiled(name: str, width: int, lanes: int) -> tuple[Any, Callable[..., Non
     return engine, prototype(engine.get_function_address("f"))
 
 
-def run(name: str, *arguments: Array, lanes: int = 8) -> Array:
-    """The function of arrays of one precision, computed ``lanes`` at a time."""
+def prepared(name: str, *arguments: Array, lanes: int = 8, cpu: str | None = None) -> Callable[[], Array]:
+    """What computes the function of arrays of one precision, again and again into the same array.
+
+    Args:
+        name: which function.
+        arguments: one array an argument, all of one length.
+        lanes: how many values at a time.
+        cpu: which processor the code is made for, this one if left out; it must be one whose code this one can run.
+    """
     kind = arguments[0].dtype
     size = arguments[0].size
     blocks = -(-size // lanes)
@@ -94,6 +109,15 @@ def run(name: str, *arguments: Array, lanes: int = 8) -> Array:
     for array, argument in zip(padded, arguments, strict=True):
         array[:size] = argument
     found = np.empty(blocks * lanes, kind)
-    _, function = _compiled(name, 8 * kind.itemsize, lanes)
-    function(*(array.ctypes.data for array in [*padded, found]), blocks)
-    return found[:size]
+    _, function = _compiled(name, 8 * kind.itemsize, lanes, cpu)
+
+    def compute() -> Array:
+        function(*(array.ctypes.data for array in [*padded, found]), blocks)
+        return found[:size]
+
+    return compute
+
+
+def run(name: str, *arguments: Array, lanes: int = 8, cpu: str | None = None) -> Array:
+    """The function of arrays of one precision; the arguments are those of ``prepared``."""
+    return prepared(name, *arguments, lanes=lanes, cpu=cpu)()

@@ -1,11 +1,12 @@
 """The true values of the native engine's elementary functions, and how far a computed value is from them.
 
-``wide`` is NumPy's extended precision, which is fast and serves to find the worst arguments; ``exact`` is mpmath, which
+``NUMPY`` in extended precision is fast and serves to find the worst arguments; ``exact`` is mpmath, which
 judges. Errors are in units in the last place of the true value; that of a denormal number is the least positive number.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ def _logistic(x: Array) -> Array:
     return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay))
 
 
-WIDE: dict[str, Callable[..., Array]] = {
+NUMPY: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
     "expm1": np.expm1,
     "log": np.log,
@@ -52,13 +53,31 @@ EXACT: dict[str, Callable[..., Any]] = {
     "power": mp.power,
     "sqrt": mp.sqrt,
 }
-"""Every function of numbers with 250 bits or more; of arguments for which it is finite."""
 
 
 def exact(name: str, *arguments: float) -> Any:
-    """The true value, to more than 100 bits beyond what any argument's reduction takes away."""
-    with mp.workprec(1400 if name in ("sin", "cos") and abs(arguments[0]) > 2.0**40 else 300):
-        return EXACT[name](*(mpmath.mpf(float(argument)) for argument in arguments))
+    """The true value, to more than 200 bits beyond what the reduction of any argument takes away."""
+    with mp.workprec(1400 if name in ("sin", "cos") else 400):
+        return EXACT[name](*(mpmath.mpf(argument) for argument in arguments))
+
+
+def finite(name: str, *arguments: float) -> bool:
+    """Whether the true value is a finite real number, and no argument is beyond what mpmath has the time for."""
+    if not all(math.isfinite(x) for x in arguments):
+        return False
+    x = arguments[0]
+    if name in ("exp", "expm1", "sigmoid", "softplus", "tanh"):
+        return abs(x) < 1e5
+    if name == "log":
+        return x > 0
+    if name == "log1p":
+        return x > -1
+    if name == "sqrt":
+        return x >= 0
+    if name == "power":
+        y = arguments[1]
+        return x != 0 and (x > 0 or y == round(y)) and abs(y * math.log(abs(x))) < 1e5
+    return True
 
 
 def error(found: float, true: Any, width: int) -> float:
@@ -82,7 +101,7 @@ def estimates(name: str, found: Array, *arguments: Array) -> Array:
     width = 8 * found.dtype.itemsize
     wider = np.longdouble if width == 64 else np.float64
     with np.errstate(all="ignore"):
-        true = WIDE[name](*(argument.astype(wider) for argument in arguments))
+        true = NUMPY[name](*(argument.astype(wider) for argument in arguments))
         top = wider(2.0) ** (1024 if width == 64 else 128)
         exponents = np.clip(np.frexp(true)[1] - 1, LEAST_EXPONENT[width], (1023 if width == 64 else 127))
         distance = np.abs(np.clip(found.astype(wider), -top, top) - np.clip(true, -top, top))

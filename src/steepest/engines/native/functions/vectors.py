@@ -11,6 +11,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from steepest.engines.native.constants import Splat
+
 Value = Any
 """An LLVM value or type; llvmlite has no types."""
 
@@ -70,8 +72,7 @@ class Vector:
         return count
 
     def _splat(self, number: float) -> Value:
-        kind = self.value.type
-        return ir.Constant(kind, [number] * kind.count)
+        return Splat(self.value.type, number)
 
     def _call(self, intrinsic: str, *operands: Value) -> Value:
         kind, module = operands[0].type, self.builder.module
