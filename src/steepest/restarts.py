@@ -55,9 +55,7 @@ def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], m
     return best
 
 
-def side_by_side(
-    starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: Progress | None
-) -> Descent:
+def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: Progress | None) -> Descent:
     """The best of descents that an engine runs side by side.
 
     The best one is descended once more by itself, for its history. The sums over its samples may then be added in
@@ -97,7 +95,9 @@ def side_by_side(
     if stopped:
         best = _broken_off(starts[order[0]], outcomes[order[0]], loop, stopped, begin)
         cause = "it was interrupted" if stopped == "interrupted" else "its time was up"
-        best.message = f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
+        best.message = (
+            f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
+        )
     else:
         best = _best_again(starts, order, costs, loop)
     best.seconds = time.perf_counter() - begin

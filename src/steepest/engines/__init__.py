@@ -53,9 +53,7 @@ def _native_walk(step: Step, data: Mapping[str, Array], rows: int, rate: float, 
     return Walk(step, data, rows, rate, dtype)
 
 
-def _native_crowd(
-    step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
-) -> Crowd:
+def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Crowd:
     from steepest.engines.native.restarting import Many
 
     return Many(step, data, rows, rate, dtype, starts)
@@ -86,6 +84,8 @@ def choose(engine: str, dtype: str) -> Engine:
     if dtype not in DTYPES:
         raise DescentError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
     return ENGINES[name]
+
+
 @overload
 def evaluate(expression: Expression, values: Mapping[str, ArrayLike], dtype: str = ...) -> Any: ...
 @overload

@@ -151,7 +151,7 @@ class Walker(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one of many descents ended: parameters, their cost, why it stopped before its epochs were over, epochs made."""
+    """How one of many descents ended: parameters, their cost, why it stopped before the last epoch, epochs made."""
 
     params: Params
     cost: float

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from steepest.engines.native.code import I32, Code, Value
-from steepest.engines.native.functions import FUNCTIONS
 from llvmlite import ir
+
+from steepest.engines.native.code import I32, Code, Value
 from steepest.engines.native.constants import Splat
+from steepest.engines.native.functions import FUNCTIONS
 
 _CONTRACT = ("contract",)  # a product and a sum may become one fused operation; nothing else is given away
 
@@ -86,9 +87,7 @@ def joined(code: Code, pieces: list[Value]) -> Value:
     while len(pieces) > 1:
         width = pieces[0].type.count
         mask = ir.Constant(ir.VectorType(I32, 2 * width), list(range(2 * width)))
-        pieces = [
-            code.builder.shuffle_vector(pieces[k], pieces[k + 1], mask) for k in range(0, len(pieces), 2)
-        ]
+        pieces = [code.builder.shuffle_vector(pieces[k], pieces[k + 1], mask) for k in range(0, len(pieces), 2)]
     return pieces[0]
 
 

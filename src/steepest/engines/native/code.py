@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+
 from steepest.engines.native.constants import Splat
 
 Value = Any

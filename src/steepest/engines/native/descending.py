@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.differences import copies

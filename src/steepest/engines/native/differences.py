@@ -10,7 +10,8 @@ from __future__ import annotations
 from math import prod
 
 from llvmlite import ir
-from steepest.engines.native.code import Code, Index, Value, i64
+
+from steepest.engines.native.code import Index, Value, i64
 from steepest.engines.native.emitter import Emitter
 from steepest.engines.native.kernels import Frame
 from steepest.engines.native.lanes import Lanes
@@ -43,8 +44,8 @@ class Differences:
         self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
-        side_by_side = copies(step) <= plan.lanes.copies and all(map(frame.emitter.holds, (n.shape for n in step.moved)))
-        self.in_memory = not side_by_side
+        held = all(frame.emitter.holds(leaf.shape) for leaf in step.moved)
+        self.in_memory = not held or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
         self.emitter = Emitter(
             frame.code, lanes, plan.unrolled and not self.in_memory, frame.emitter.scratch, frame.emitter.count,
@@ -130,7 +131,7 @@ class Differences:
         moved = scratch.take(self.where.length * side)
         memory = code.arguments["params"]
         with code.loop(0, groups) as group:
-            bound = {}
+            bound: dict[Expression, Tensor] = {}
             for leaf in now:
                 begin = self.where.begins[leaf.name]
                 with code.loop(0, prod(leaf.shape)) as k:

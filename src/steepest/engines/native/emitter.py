@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from llvmlite import ir
 from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.code import I32, Code, Index, Value
-from steepest.engines.native.lanes import Lanes, fold
+from steepest.engines.native.lanes import Lanes
 from steepest.engines.native.tensors import (
     UNROLLED_AXIS,
     Held,
@@ -198,30 +197,18 @@ class Emitter:
 
     def _product(self, node: Expression) -> Tensor:
         """a @ b: every mixture of vectors and matrices, shared and for each sample."""
-        a, b = node.args
-        rows, columns, inner = a.shape[:-1], b.shape[1:], b.shape[0]
-
-        def terms(row: Place, column: Place, k: Index) -> tuple[Value, Value]:
-            return self.at(a, (*row, k), node.per_sample), self.at(b, (k, *column), node.per_sample)
-
+        inner = node.args[1].shape[0]
         if self.unrolled or (inner <= UNROLLED_AXIS and self.holds(node.shape)):
-            items = [
-                self._dot([terms(place[: len(rows)], place[len(rows) :], k) for k in range(inner)])
-                for place in places(node.shape)
-            ]
+            items = [self._dot([self._factors(node, p, k) for k in range(inner)]) for p in places(node.shape)]
             return Held(node.shape, items)
-        made: dict[Place, Value] | Stored = {} if self.holds(node.shape) else self.room(node)
-        last = node.shape[-1] if node.shape else 1
+        if self.holds(node.shape):
+            return Held(node.shape, self._dots(node, list(places(node.shape))))
+        made, last = self.room(node), node.shape[-1]
 
         def tile(outer: Place, first: Index, size: int) -> None:
-            group = [(*outer, self.code.plus(first, t)) if node.shape else () for t in range(size)]
-            found = self._dots(inner, [(lambda k, p=p: terms(p[: len(rows)], p[len(rows) :], k)) for p in group],
-                               self.lanes.width(node.per_sample))  # fmt: skip
-            for place, value in zip(group, found, strict=True):
-                if isinstance(made, dict):
-                    made[place] = value
-                else:
-                    made.put(place, value)
+            group = [(*outer, self.code.plus(first, k)) for k in range(size)]
+            for place, value in zip(group, self._dots(node, group), strict=True):
+                made.put(place, value)
 
         def along(outer: Place) -> None:
             whole = last // _TILE * _TILE
@@ -229,13 +216,20 @@ class Emitter:
                 for first in range(0, whole, _TILE):
                     tile(outer, first, _TILE)
             else:
-                with self.code.loop(0, whole, _TILE) as first:
-                    tile(outer, first, _TILE)
+                with self.code.loop(0, whole, _TILE) as index:
+                    tile(outer, index, _TILE)
             if last > whole:
                 tile(outer, whole, last - whole)
 
-        self.each(node.shape[:-1], along, held=isinstance(made, dict))
-        return Held(node.shape, [made[p] for p in places(node.shape)]) if isinstance(made, dict) else made
+        self.each(node.shape[:-1], along, held=False)
+        return made
+
+    def _factors(self, node: Expression, place: Place, k: Index) -> tuple[Value, Value]:
+        """What is multiplied for an element of a product, at the place k of the inner axis."""
+        a, b = node.args
+        rows = len(a.shape) - 1
+        left, right = (*place[:rows], k), (k, *place[rows:])
+        return self.at(a, left, node.per_sample), self.at(b, right, node.per_sample)
 
     def _dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         multiply, add = ELEMENTWISE["multiply"], ELEMENTWISE["add"]
@@ -244,17 +238,16 @@ class Emitter:
             sofar = add(self.code, sofar, multiply(self.code, x, y))
         return sofar
 
-    def _dots(
-        self, inner: int, terms: Sequence[Callable[[Index], tuple[Value, Value]]], width: int
-    ) -> list[Value]:
-        """Several sums of products over one index, side by side."""
+    def _dots(self, node: Expression, group: Sequence[Place]) -> list[Value]:
+        """Several elements of a product, side by side."""
+        inner = node.args[1].shape[0]
         if inner <= UNROLLED_AXIS:
-            return [self._dot([term(k) for k in range(inner)]) for term in terms]
-        kind = self.code.vector(width)
-        sums = [self.code.slot(kind, self.code.splat(0, width)) for _ in terms]
+            return [self._dot([self._factors(node, place, k) for k in range(inner)]) for place in group]
+        kind = self.code.vector(self.lanes.width(node.per_sample))
+        sums = [self.code.slot(kind, self.code.splat(0, kind.count)) for _ in group]
         with self.code.loop(0, inner) as k:
-            for term, sofar in zip(terms, sums, strict=True):
-                product = ELEMENTWISE["multiply"](self.code, *term(k))
+            for place, sofar in zip(group, sums, strict=True):
+                product = ELEMENTWISE["multiply"](self.code, *self._factors(node, place, k))
                 self.code.put(ELEMENTWISE["add"](self.code, self.code.get(sofar, kind), product), sofar)
         return [self.code.get(sofar, kind) for sofar in sums]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from llvmlite import ir
+
 from steepest.engines.native.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.native.differences import Differences
 from steepest.engines.native.kernels import Frame, Kernel
@@ -35,8 +36,8 @@ class _Book:
 
     def __init__(self, code: Code) -> None:
         self.code = code
-        self._arrays = {name: (code.arguments["numbers"], DOUBLE) for name in NUMBERS}
-        self._arrays |= {name: (code.arguments["counters"], I64) for name in COUNTERS}
+        self._arrays = dict.fromkeys(NUMBERS, (code.arguments["numbers"], DOUBLE))
+        self._arrays |= dict.fromkeys(COUNTERS, (code.arguments["counters"], I64))
         self._slots: dict[str, Value] = {}
         self._fixed: dict[str, Value] = {}
         for name in (*NUMBERS, *COUNTERS):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
+
 from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.host import this_host

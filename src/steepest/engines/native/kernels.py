@@ -7,10 +7,11 @@ from math import prod
 from typing import Any
 
 from llvmlite import ir
+
 from steepest.engines.native.code import I64, POINTER, Code, Value
 from steepest.engines.native.emitter import Emitter, Scratch
-from steepest.engines.native.plan import Plan
 from steepest.engines.native.passes import users
+from steepest.engines.native.plan import Plan
 from steepest.engines.native.samples import AllAtOnce, BlockByBlock, Dealt, data_leaves
 from steepest.engines.native.state import layout, part
 from steepest.engines.native.tensors import Stored, Tensor
@@ -64,9 +65,7 @@ class Frame:
             number = code.builder.sitofp(deal["rows"], code.number)
             count = code.broadcast(number, plan.lanes.shared)
         self.emitter = Emitter(code, plan.lanes, plan.unrolled, scratch, count, users(program), plan.stride)
-        columns = {
-            leaf: code.read(code.arguments["data"], k, POINTER) for k, leaf in enumerate(data_leaves(program))
-        }
+        columns = {leaf: code.read(code.arguments["data"], k, POINTER) for k, leaf in enumerate(data_leaves(program))}
         self.over: AllAtOnce | BlockByBlock
         if plan.unrolled:
             self.over = AllAtOnce(self.emitter, plan.rows, columns)
@@ -101,7 +100,8 @@ def evaluation(program: Program, plan: Plan, dtype: str) -> Kernel:
         frame.emitter.each(node.shape, lambda place: made.put(place, frame.emitter.at(node, place, True)), held)
 
     where = layout(parameters(program), plan)
-    bound: dict[Expression, Tensor] = {leaf: part(frame.emitter, where, code.arguments["params"], leaf) for leaf in where.leaves}
+    params = code.arguments["params"]
+    bound: dict[Expression, Tensor] = {leaf: part(frame.emitter, where, params, leaf) for leaf in where.leaves}
     frame.over.run(program, bound, keep)
     for node, target in targets.items():
         if not node.per_sample:

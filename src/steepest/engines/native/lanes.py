@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.engines.native.code import I1, I32, I64, Code, Value
 from llvmlite import ir
+
+from steepest.engines.native.code import I1, I32, Code, Value
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from math import inf
 
 from llvmlite import ir
-from steepest.engines.native.code import I1, I64, Code, Value, i64
+
+from steepest.engines.native.code import I64, Code, Value, i64
 from steepest.engines.native.kernels import Frame, Kernel
 from steepest.engines.native.plan import Plan
 from steepest.engines.native.state import layout, state
@@ -101,7 +102,9 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     return frame.finished()
 
 
-def _reason(code: Code, lanes: _PerLane, rules: dict[str, Value], cost: Value, size: Value | None, later: Value) -> Value:
+def _reason(
+    code: Code, lanes: _PerLane, rules: dict[str, Value], cost: Value, size: Value | None, later: Value
+) -> Value:
     """Why each lane stops at this cost, or 0."""
     build, copies = code.builder, cost.type.count
 

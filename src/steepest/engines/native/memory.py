@@ -29,7 +29,7 @@ def aligned(numbers: int, dtype: Any) -> Array:
 
 
 def blocks_of(column: Array, samples: int) -> Array:
-    """A data column ``(n, …)`` as blocks of ``samples``: block, element, sample; the last sample fills the last block."""
+    """A data column ``(n, …)`` in blocks of ``samples``: block, element, sample; its last one fills the last block."""
     rows = len(column)
     elements = prod(column.shape[1:])
     missing = -rows % samples

@@ -13,7 +13,7 @@ from steepest.program import Program
 
 _ELEMENTARY = 25  # instructions that an elementary function takes, about
 _UNROLLED = 3000  # instructions; beyond, code loops
-_WRITTEN_OUT = 12  # uses of elementary functions; beyond, they are called, which keeps compiling fast
+_WRITTEN_OUT = 16  # uses of elementary functions; beyond, they are called, which keeps compiling fast
 _WEIGHTS = {
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos"), _ELEMENTARY),
     "power": 4 * _ELEMENTARY,
@@ -80,18 +80,18 @@ def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) ->
     samples = power_of_two(rows)
     registers = max(samples * copies // native, 1)
     if registers <= (2 if copies == 1 else 8) and work * registers <= _UNROLLED:
-        return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) > _WRITTEN_OUT)
+        return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) * registers > _WRITTEN_OUT)
     held = all(is_held(node.shape, False) for node in program.nodes)
     room = native * (4 if work <= 40 or not held else 2 if work <= 200 else 1)
     if copies > room:
         copies = 2 * native  # the others come group after group
     samples = max(room // copies, 1)
-    outlined = _uses(program, False) > _WRITTEN_OUT
+    outlined = _uses(program, False) * (samples * copies // native) > _WRITTEN_OUT
     return Plan(Lanes(samples, copies), False, 0, rows % samples != 0, native, outlined)
 
 
 def _uses(program: Program, unrolled: bool) -> int:
-    """How often elementary functions stand in the code."""
+    """How often elementary functions stand in the code, for a register of samples."""
     return sum(
         prod(node.shape) if is_held(node.shape, unrolled) else 1
         for node in program.nodes

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+
 from steepest.engines.native import state
 from steepest.engines.native.build import build, key
 from steepest.engines.native.epochs import REASONS
@@ -37,14 +38,14 @@ class Many:
         starts: how many there are.
     """
 
-    def __init__(
-        self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
-    ) -> None:
+    def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:
         self._kind, host = np.dtype(dtype), this_host()
         size = [] if step.size is None else [step.size]
         program = lower([step.cost, *size, *step.moved.values()])
         native = host.vector_bytes // self._kind.itemsize
-        self._layout = layout = plan(program, rows, host, self._kind.itemsize, min(power_of_two(max(starts, 2)), native))
+        self._layout = layout = plan(
+            program, rows, host, self._kind.itemsize, min(power_of_two(max(starts, 2)), native)
+        )
         about = [[leaf.name for leaf in step.moved], step.size is not None]
         mark = key("many", [program], layout, dtype, about, host)
         self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.code import I32, I64, Code, Index, Value, declared, i64

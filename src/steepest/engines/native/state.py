@@ -8,6 +8,7 @@ from math import prod
 from typing import Protocol
 
 from llvmlite import ir
+
 from steepest.engines.native.code import I1, Code, Index, Value
 from steepest.engines.native.emitter import Emitter
 from steepest.engines.native.lanes import fold
