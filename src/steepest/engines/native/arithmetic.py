@@ -111,3 +111,9 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     **{name: _elementary(name) for name in FUNCTIONS},
 }
 """Primitives that act on each lane alone: code and operands in, the value out."""
+
+UNFUSED: dict[str, Callable[..., Any]] = {
+    "add": lambda code, x, y: code.builder.fadd(x, y),
+    "subtract": lambda code, x, y: code.builder.fsub(x, y),
+}
+"""The same where a product is not to become part of the operation."""

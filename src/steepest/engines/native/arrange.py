@@ -39,8 +39,8 @@ def arranged(program: Program, rows: int) -> Program:
 def unfused(program: Program) -> set[Expression]:
     """The sums of a product that are ready sooner if product and sum are two operations.
 
-    A fused operation begins when all three operands are there; a product on its own may be done while the other summand is
-    still awaited.
+    A fused operation begins when all three operands are there; a product on its own may be done while the other
+    summand is still awaited.
     """
     ready: dict[Expression, int] = {}
     found = set()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engines.native import state
+from steepest.engines.native.arrange import arranged
 from steepest.engines.native.build import build, key
 from steepest.engines.native.differences import copies
 from steepest.engines.native.epochs import COUNTERS, NUMBERS, REASONS, epochs
@@ -47,6 +48,8 @@ class Walk:
         moves = lower([*extra, *moved] if by_difference else [])
         beside = power_of_two(copies(step)) if by_difference else 1
         self._layout = layout = plan(program, rows, host, kind.itemsize, beside)
+        if layout.unrolled:
+            program, moves = arranged(program, rows), arranged(moves, rows)
         about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
         mark = key("descend", [program, moves], layout, dtype, about, host)
         self._built = build(mark, "descend", 11, lambda: epochs(step, program, moves, layout, dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from steepest.engines.native.arithmetic import ELEMENTWISE
+from steepest.engines.native.arithmetic import ELEMENTWISE, UNFUSED
 from steepest.engines.native.code import I32, Code, Index, Value
 from steepest.engines.native.lanes import Lanes
 from steepest.engines.native.tensors import (
@@ -64,6 +64,7 @@ class Emitter:
         self.users, self.stride = users, stride
         self.values: dict[Expression, Tensor] = {}
         self.targets: dict[Expression, Stored] = {}
+        self.unfused: set[Expression] = set()
 
     # -- tensors
 
@@ -131,7 +132,7 @@ class Emitter:
         return Lazy(node.shape, compute)
 
     def _elementwise(self, node: Expression) -> Tensor:
-        operate = ELEMENTWISE[node.operation.name]
+        operate = (UNFUSED if node in self.unfused else ELEMENTWISE)[node.operation.name]
 
         def compute(place: Place) -> Value:
             return operate(self.code, *(self.at(arg, place, node.per_sample) for arg in node.args))
@@ -233,6 +234,8 @@ class Emitter:
 
     def _dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         multiply, add = ELEMENTWISE["multiply"], ELEMENTWISE["add"]
+        if self.unrolled:  # fewer dependent steps, not fewer operations
+            return tree(self.code, UNFUSED["add"], [multiply(self.code, x, y) for x, y in pairs])
         sofar = multiply(self.code, *pairs[0])
         for x, y in pairs[1:]:
             sofar = add(self.code, sofar, multiply(self.code, x, y))

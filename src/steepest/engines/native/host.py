@@ -60,18 +60,23 @@ def _machine(host: Host, effort: int) -> Any:
     )
 
 
+# Variables to registers, common parts once, dead ones out. Loops and vectors are written by the emitter as they are to
+# be, and LLVM's own passes over them take time that grows with the square of a deep network's depth.
+_PASSES = ("sroa", "simplify_cfg", "instruction_combine", "new_gvn", "aggressive_dce")
+
+
 def _optimised(ir: str, host: Host, effort: int) -> tuple[Any, Any]:
     _initialise()
     module = llvm.parse_assembly(ir)
     module.verify()
     machine = _machine(host, effort)
-    tuning = llvm.create_pipeline_tuning_options(speed_level=effort)
-    # Vectors are written by the emitter; LLVM's own search for them would cost compile time and find nothing.
-    tuning.slp_vectorization = False
-    tuning.loop_vectorization = False
-    tuning.loop_interleaving = False
-    builder = llvm.create_pass_builder(machine, tuning)
-    builder.getModulePassManager().run(module, builder)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=effort))
+    passes = llvm.create_new_function_pass_manager()
+    for name in _PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
     return module, machine
 
 
@@ -81,7 +86,7 @@ def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
     Args:
         ir: the module's text.
         host: the processor to make it for.
-        effort: LLVM's optimisation level, 1 to 3.
+        effort: how hard LLVM looks for the best instructions, 1 to 3.
     """
     module, machine = _optimised(ir, host, effort)
     code: bytes = machine.emit_object(module)

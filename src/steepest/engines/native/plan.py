@@ -12,7 +12,7 @@ from steepest.expression import Expression
 from steepest.program import Program
 
 _ELEMENTARY = 25  # instructions that an elementary function takes, about
-_UNROLLED = 3000  # instructions; beyond, code loops
+_UNROLLED = 6000  # instructions; beyond, code loops
 _WRITTEN_OUT = 16  # uses of elementary functions; beyond, they are called, which keeps compiling fast
 _WEIGHTS = {
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos"), _ELEMENTARY),
@@ -82,7 +82,7 @@ def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) ->
     if registers <= (2 if copies == 1 else 8) and work * registers <= _UNROLLED:
         return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) * registers > _WRITTEN_OUT)
     held = all(is_held(node.shape, False) for node in program.nodes)
-    room = native * (4 if work <= 40 or not held else 2 if work <= 200 else 1)
+    room = native * (4 if work <= 400 or not held else 2 if work <= 2000 else 1)
     if copies > room:
         copies = 2 * native  # the others come group after group
     samples = max(room // copies, 1)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engines.native import state
+from steepest.engines.native.arrange import arranged
 from steepest.engines.native.build import build, key
 from steepest.engines.native.epochs import REASONS
 from steepest.engines.native.host import this_host
@@ -43,9 +44,10 @@ class Many:
         size = [] if step.size is None else [step.size]
         program = lower([step.cost, *size, *step.moved.values()])
         native = host.vector_bytes // self._kind.itemsize
-        self._layout = layout = plan(
-            program, rows, host, self._kind.itemsize, min(power_of_two(max(starts, 2)), native)
-        )
+        copies = min(power_of_two(max(starts, 2)), 2 * native)
+        self._layout = layout = plan(program, rows, host, self._kind.itemsize, copies)
+        if layout.unrolled:
+            program = arranged(program, rows)
         about = [[leaf.name for leaf in step.moved], step.size is not None]
         mark = key("many", [program], layout, dtype, about, host)
         self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))
@@ -54,6 +56,7 @@ class Many:
         self._data = addresses(self._columns)
         self._deal = deal(layout, rows, instructions(program), threads=1)
         self._rate = rate
+        self.pace = 1
         self._groups: list[_Group] = []
 
     def run(
@@ -110,14 +113,14 @@ class _Group:
         self._lane("limit")[:] = [rule.limit for rule in each]
         self._lane("last")[:] = first
         self._rules[1:] = each[0].tolerance, each[0].gradient_tolerance
-        pace = 1
         while self.epoch < epochs and not stop.is_set() and not self._lane("reason").all():
             begin, before = time.perf_counter(), self.epoch
-            self._counters[:] = before, min(epochs, before + pace), 0
+            self._counters[:] = before, min(epochs, before + self._of.pace), 0
             self._call()
             seconds = max(time.perf_counter() - begin, 1e-9)
             self.epoch, self.lowest = int(self._counters[0]), float(self._lane("cost").min())
-            pace = max(1, min(int((self.epoch - before) * _BREATH / seconds), 16 * pace))
+            # All groups are equally fast, so that each goes on at the pace that another has found.
+            self._of.pace = max(1, min(int((self.epoch - before) * _BREATH / seconds), 16 * self._of.pace))
 
     def outcomes(self) -> list[Outcome]:
         """How each descent ended."""
