@@ -194,7 +194,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def machine() -> dict[str, Any]:
     """What a number depends on besides the code: versions, processors, and how busy they are."""
     versions = {}
-    for name in ("steepest", "numpy", "jax", "torch", "scikit-learn"):
+    for name in ("steepest", "numpy", "llvmlite", "jax", "numba", "torch", "scikit-learn"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -22,7 +22,7 @@ IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
 IRIS_FORMULA = "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)"
 __all__ = ["steepest"]
 
-COMMANDS = ("fit", "predict", "derive", "check", "tangent", "ops")
+COMMANDS = ("bench", "fit", "predict", "derive", "check", "tangent", "ops")
 
 # -- help --------------------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ def test_fit_nand_shows_all_that_a_newcomer_needs(steepest: Steepest) -> None:
     p = nand_loop(1000)[1][-1]
     for x, y, z in zip(NAND["x"], NAND["y"], NAND["z"], strict=True):
         assert f"{x:g} {y:g} {z:g} {sigmoid(x * p[0] + y * p[1] + p[2]):.6g}" in lines
-    assert any(re.fullmatch(r"1000 epochs in \S+ s \(engine reference\); it stopped .*", line) for line in lines)
+    assert any(re.fullmatch(r"1000 epochs in \S+ s \(engine native\); it stopped .*", line) for line in lines)
 
 
 def test_fit_json(steepest: Steepest) -> None:
@@ -108,7 +108,7 @@ def test_fit_json(steepest: Steepest) -> None:
         {"w1": -1.7435789139926, "w2": -1.7347777264922, "b": 2.7718489622682}, abs=5e-13
     )
     assert found["cost"] == pytest.approx(0.0626237279065, abs=5e-14)
-    assert (found["reason"], found["epochs"], found["engine"], found["rows"]) == ("epochs", 1000, "reference", 4)
+    assert (found["reason"], found["epochs"], found["engine"], found["rows"]) == ("epochs", 1000, "native", 4)
     assert 0 < found["seconds"] < 60
     assert {name: row["verdict"] for name, row in found["check"].items()} == dict.fromkeys(("w1", "w2", "b"), "correct")
     assert found["start"] == {"w1": 0.3, "w2": 0.6, "b": 0.1}

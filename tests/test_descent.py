@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import steepest as st
 from mission_models import chain, neuron, product, small_network
 from plain_loops import NAND, START, nand_loop, sigmoid, twice
 from steepest.descent import Descent, descend, initial
+from steepest.engines.stepwise import Stepwise
 from steepest.errors import DescentError
 
 
@@ -28,7 +32,7 @@ def test_a6_nand_by_backprop() -> None:
         {"w1": -1.7435789139926, "w2": -1.7347777264922, "b": 2.7718489622682}, abs=5e-13
     )
     assert run.cost == pytest.approx(0.0626237279065, abs=5e-14)
-    assert (run.reason, run.epochs, run.engine, run.warnings) == ("epochs", 1000, "reference", [])
+    assert (run.reason, run.epochs, run.engine, run.warnings) == ("epochs", 1000, "native", [])
     assert run.start == START
 
 
@@ -157,7 +161,9 @@ def test_restarts_keep_the_best() -> None:
     settings: dict[str, Any] = {"rate": 2.0, "epochs": 3000}
     best = descend(cost, table, restarts=8, seed=5, **settings)
     single = [descend(cost, table, seed=5 + k, **settings) for k in range(8)]
-    assert best.restarts == [run.cost for run in single]
+    assert best.restarts == pytest.approx([run.cost for run in single], rel=1e-10)  # sums in another order
+    assert best.levels is not None
+    assert sum(level.starts for level in best.levels) == 8
     lowest = min(single, key=lambda run: run.cost)
     assert best.cost == lowest.cost
     np.testing.assert_array_equal(best.params["W1"], lowest.params["W1"])
@@ -293,10 +299,10 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is interrupted in its 8th evaluation: one for the first cost, then one an epoch."""
     from steepest import engines
 
-    real, calls = engines.ENGINES["reference"], [0]
+    reference, calls = engines.ENGINES["reference"], [0]
 
     def compiler(expressions: Any, dtype: str) -> Any:
-        program = real(expressions, dtype)
+        program = reference.compile(expressions, dtype)
 
         def run(values: Any, rows: int) -> Any:
             calls[0] += 1
@@ -306,8 +312,9 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return run
 
-    monkeypatch.setitem(engines.ENGINES, "reference", compiler)
-    run = nand(epochs=1000)
+    engine = replace(reference, compile=compiler, walk=partial(Stepwise, compiler))
+    monkeypatch.setitem(engines.ENGINES, "reference", engine)
+    run = nand(epochs=1000, engine="reference")
     costs, path = nand_loop(6)
     assert (run.reason, run.epochs) == ("interrupted", 6)
     assert [run.params[name] for name in START] == pytest.approx(list(path[6]), rel=1e-13)
@@ -317,6 +324,15 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_interruption_ends_the_restarts() -> None:
     run = descend(neuron()[0], NAND, epochs=10**7, restarts=1000, progress=Interrupt(1))
+    assert run.reason == "interrupted"
+    assert run.restarts is not None
+    assert 0 < len(run.restarts) < 1000
+    assert run.cost == pytest.approx(min(run.restarts), rel=1e-12)
+    assert re.search(r"interrupted with \d+ of 1000 starts begun", run.message)
+
+
+def test_interruption_ends_restarts_one_after_another() -> None:
+    run = descend(neuron()[0], NAND, epochs=10**7, restarts=1000, progress=Interrupt(1), engine="reference")
     assert run.reason == "interrupted"
     assert run.restarts == [run.cost]
     assert "start 1 of 1000" in run.message

@@ -273,8 +273,9 @@ def test_lowering_leaves_primitives_each_once(roots: list[Expression], names: li
 
 
 def test_engines_and_precisions_are_chosen_by_name() -> None:
-    assert choose("reference", "float32")[0] == "reference"
-    with pytest.raises(DescentError, match=r"there is no engine 'cuda'; the engines are auto, reference"):
+    assert choose("reference", "float32").name == "reference"
+    assert choose("auto", "float64").name == "native"
+    with pytest.raises(DescentError, match=r"there is no engine 'cuda'; the engines are auto, reference, native"):
         choose("cuda", "float64")
     with pytest.raises(DescentError, match="there is no dtype 'float16'; the precisions are float64 and float32"):
         choose("reference", "float16")

@@ -11,6 +11,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,6 +76,7 @@ def main() -> None:
     examples="""
     steepest fit nand
     steepest fit iris.csv "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)" --cost cross_entropy
+    steepest fit xor --rate 1 --epochs 10000 --restarts 1000
     steepest fit data.csv "y ~ a*x^2 + b*x + c" --rate 0.01 --epochs 20000 --start a=1,b=0 --save model.safetensors
     cat data.csv | steepest fit - "y ~ x*w" --json
     """
@@ -94,6 +96,7 @@ def main() -> None:
 @click.option("--engine", default="auto", show_default=True, help="auto, or an engine's name.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
 @click.option("--maximise", is_flag=True, help="Climb instead.")
+@click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
 @click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
 @options.na
 @click.option("--save", type=click.Path(dir_okay=False), help="Save the model here (.safetensors).")
@@ -118,7 +121,7 @@ def fit(
         if table not in BUILT_IN:
             raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables bring their own')
         formula = BUILT_IN[table].formula
-        if not start and seed is None:
+        if not start and seed is None and settings["restarts"] is None:
             start = dict(BUILT_IN[table].start)
     if save:
         refuse_place(save)
@@ -126,7 +129,10 @@ def fit(
     opened = model.use(open_table(table))
     notes = model.notes
     choose(settings["engine"], settings["dtype"])
-    check_settings(model.cost, **{k: v for k, v in settings.items() if k in ("rate", "epochs", "step", "tolerance")})
+    checked = ("rate", "epochs", "step", "tolerance", "restarts")
+    check_settings(model.cost, **{k: v for k, v in settings.items() if k in checked})
+    if settings["restarts"] is not None and start:
+        raise click.UsageError("--restarts draws every start from the seed; leave --start out")
     model.refuse_flat()
     begin = initial(model.cost, start, seed or 0, "--start")
     columns = opened.select(model.data, na=na)
@@ -139,7 +145,9 @@ def fit(
         announce(model, opened.source, columns, report)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
-        model.fit(columns.arrays, start=begin, progress=False if as_json else None, **settings)
+        if settings["restarts"] is None:
+            settings["start"] = begin
+        model.fit(columns.arrays, seed=seed or 0, progress=False if as_json else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it
     if as_json:
@@ -148,6 +156,7 @@ def fit(
             "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
             "check": check_json(report), "notes": notes,
             "warnings": run.warnings, "rows": columns.rows, "dropped": columns.dropped, "start": run.start,
+            "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
         }  # fmt: skip
         print_json(document)
     else:
@@ -387,4 +396,37 @@ def ops(name: str | None, as_json: bool) -> int:
             ["written", "meaning", "derivatives"],
         )  # fmt: skip
     click.echo(f"note: {legend}", err=True)
+    return 0
+
+
+@main.command(
+    examples="""
+    steepest bench --quick
+    steepest bench --peer c-fast --epochs 1000000 --rounds 5
+    """
+)
+@click.option("--epochs", type=int, help="Of each descent: 8,000,000, as in the notes; slow peers get fewer.")
+@click.option("--rounds", type=int, default=3, show_default=True, help="How often each is timed, all in turn.")
+@click.option(
+    "--peer", "peers", multiple=True, metavar="NAME", help="Only this one beside the native engine; repeatable."
+)
+@click.option("--quick", is_flag=True, help="A smoke test of seconds: 20,000 epochs, numbers that mean little.")
+@options.as_json
+def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, as_json: bool) -> int:
+    """Race the NAND neuron of the notes: gradient descent against finite differences, beside C, JAX and others.
+
+    Takes about a minute. A peer that is not installed, or whose final cost is not that of plain Python, is left
+    out and named on standard error.
+    """
+    from steepest.bench.experiment import measure
+    from steepest.bench.report import notes, show, watching
+
+    with watching() as tell:
+        found = measure(epochs, rounds, peers, quick, tell)
+    if as_json:
+        print_json(found.document())
+    else:
+        show(found)
+        for sentence in notes(found):
+            click.echo(f"note: {sentence}", err=True)
     return 0

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from steepest.checking import Report
+    from steepest.descent import Descent
     from steepest.model import Model
     from steepest.table import Columns
 
@@ -84,6 +85,9 @@ def show_fit(model: Model, arrays: dict[str, Any]) -> None:
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
     table([*rows, ["cost", _number(run.cost)]], right=[1])
+    if run.levels is not None:
+        say()
+        _show_levels(run)
     if run.diverged:
         return
     say()
@@ -94,6 +98,21 @@ def show_fit(model: Model, arrays: dict[str, Any]) -> None:
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and predicted.shape == arrays[model.target.name].shape:
         say(_summary(predicted, arrays[model.target.name]))
+
+
+def _show_levels(run: Descent) -> None:
+    """On which costs the starts ended."""
+    from steepest.render.console import say, table
+
+    assert run.restarts is not None
+    assert run.levels is not None
+    starts = len(run.restarts)
+    say(f"{starts} start{'s'[starts == 1 :]} ended on these costs:")
+    rows = [
+        [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
+        for level in run.levels
+    ]
+    table(rows, ["from", "to", "starts", "share"], right=range(4))
 
 
 def _summary(predicted: Any, target: Any) -> str:

@@ -149,7 +149,7 @@ def gentler_rate(walker: Walker, start: Params, maximise: bool) -> float | None:
         leg = Leg(start, start, math.nan)
         while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
             leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
-        values = [sign * value for _, value, _ in record.rows]
+        values = [sign * value for _, value in record.costs]
         if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
             return walker.rate
     return None

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import Leg, Params, Record, Rules, Walker
+from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError
 from steepest.render.progress import Progress
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
 _RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
+_PATH_BYTES = 64 << 20
 _BREATH = 0.05  # seconds that an engine is left alone for
 _FASTER = 16  # times as many epochs in a leg as in the one before, at most
 
@@ -35,7 +36,7 @@ class Descent:
         seconds: how long they took, s.
         engine: the engine that made them.
         history: rows (epoch, cost), at most 2000, first and last included.
-        path: rows (epoch, parameters), likewise.
+        path: rows (epoch, parameters), likewise; fewer where there are many parameters, to stay below 64 MB.
         warnings: sentences about what a reader of the result should know.
         start: the parameters at epoch 0.
         restarts: the final cost of every restart, if there were several.
@@ -97,7 +98,13 @@ class Stops:
 
 def _plain(params: Params) -> Params:
     """Python numbers for parameters that are numbers; arrays stay arrays."""
-    return {name: float(array) if np.ndim(array) == 0 else array for name, array in params.items()}
+    return {name: array if getattr(array, "ndim", 0) else float(array) for name, array in params.items()}
+
+
+def _sparse(params: Params) -> int:
+    """How many rows of costs there are to be for one of parameters, that a path stays within its memory."""
+    size = 2 * ROWS_KEPT * sum(np.asarray(array).nbytes for array in params.values())
+    return 1 << max(-(-size // _PATH_BYTES) - 1, 0).bit_length()
 
 
 def _all_finite(params: Params) -> bool:
@@ -131,7 +138,7 @@ class Loop:
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
-        rules, record = self.rules(first), Record()
+        rules, record = self.rules(first), Record(sparse=_sparse(params))
         leg = Leg(params, params, first)
         stopped = ""
         try:
@@ -199,9 +206,9 @@ class Loop:
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         seconds = time.perf_counter() - begin
-        kept = [row for row in record.rows if row[0] < epoch]
-        history = [*((k, cost) for k, cost, _ in kept), (epoch, value)]
-        path = [(k, _plain(self.walker.unpacked(row))) for k, _, row in kept] + [(epoch, _plain(params))]
+        history = [*(row for row in record.costs if row[0] < epoch), (epoch, value)]
+        places = [(k, self.walker.unpacked(row)) for k, row in record.places if k < epoch]
+        path = [(k, _plain(place)) for k, place in [*places, (epoch, params)]]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(

@@ -86,7 +86,7 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
         crowd.run(starts, epochs, rules, stop, told)
     except KeyboardInterrupt:
         stopped = "interrupted"
-    outcomes = crowd.outcomes()
+    outcomes = crowd.outcomes() or [Outcome(starts[0], loop.walker.cost_at(starts[0]), "", 0)]
     if not stopped and (seconds is not None and time.perf_counter() - begin > seconds):
         stopped = "time"
     sign = -1.0 if loop.maximise else 1.0
@@ -94,6 +94,7 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
     costs = [outcome.cost for outcome in outcomes]
     if stopped:
         best = _broken_off(starts[order[0]], outcomes[order[0]], loop, stopped, begin)
+        costs[order[0]] = best.cost
         cause = "it was interrupted" if stopped == "interrupted" else "its time was up"
         best.message = (
             f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
@@ -101,7 +102,7 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
     else:
         best = _best_again(starts, order, costs, loop)
     best.seconds = time.perf_counter() - begin
-    best.restarts, best.levels = costs, levels(costs, statistics.median(map(abs, firsts)))
+    best.restarts, best.levels = costs, levels(costs, statistics.median(map(abs, firsts or costs)))
     return best
 
 

@@ -63,24 +63,35 @@ def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
     """
     words = compiler()
     with tempfile.TemporaryDirectory(prefix="steepest", ignore_cleanup_errors=True) as folder:
-        made, place = Path(folder) / "loops.so", Path(folder) / "loops.c"
+        place, part, made = (Path(folder) / f"loops.{suffix}" for suffix in ("c", "o", "so"))
         place.write_text(source, encoding="utf-8")
-        command = [*words, *flags, "-shared", "-fPIC", str(place), "-o", str(made), "-lm"]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_COMPILE_SECONDS
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"the compiler {words[0]!r} cannot be run: {error}") from None
-        if done.returncode or not made.exists():
-            said = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line.lower()]
-            detail = f": {said[0].replace(folder + os.sep, '')}" if said else ""
-            what = f"ended with status {done.returncode}" if done.returncode else "made no library"
-            raise BenchError(f"the compiler {words[0]!r} {what}{detail}")
+        _make([*words, *flags, "-fPIC", "-c", str(place), "-o", str(part)], part)
+        # Linked without the flags: with -ffast-math, GCC links code that lets the whole process flush denormals to 0.
+        _make([*words, "-shared", str(part), "-o", str(made), "-lm"], made)
         try:
             return ctypes.CDLL(str(made))
         except OSError as error:
             raise BenchError(f"what the compiler {words[0]!r} made cannot be loaded: {error}") from None
+
+
+def _make(command: list[str], made: Path) -> None:
+    """Run the compiler, which makes a file.
+
+    Raises:
+        BenchError: it does not.
+    """
+    name = command[0]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_COMPILE_SECONDS
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BenchError(f"the compiler {name!r} cannot be run: {error}") from None
+    if done.returncode or not made.exists():
+        said = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line.lower()]
+        detail = f": {said[0].replace(str(made.parent) + os.sep, '')}" if said else ""
+        what = f"ended with status {done.returncode}" if done.returncode else "made no library"
+        raise BenchError(f"the compiler {name!r} {what}{detail}")
 
 
 class C(Peer):

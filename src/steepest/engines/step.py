@@ -99,25 +99,35 @@ class Leg:
 
 @dataclass
 class Record:
-    """Rows (epoch, cost, parameters) of a descent, thinned to a bounded number by leaving out every second one.
+    """The costs and parameters of a descent, thinned to a bounded number by leaving out every second row.
 
     An engine keeps parameters in a form of its own; its ``unpacked`` reads them.
+
+    Attributes:
+        sparse: how many rows of costs there are for one of parameters, a power of two.
+        stride: epochs between two rows; a row is due at each multiple.
+        costs: rows (epoch, cost).
+        places: rows (epoch, parameters).
     """
 
+    sparse: int = 1
     stride: int = 1
-    rows: list[tuple[int, float, Any]] = field(default_factory=list)
+    costs: list[tuple[int, float]] = field(default_factory=list)
+    places: list[tuple[int, Any]] = field(default_factory=list)
 
     @property
     def room(self) -> int:
         """How many rows fit before the stride doubles."""
-        return 2 * ROWS_KEPT - len(self.rows)
+        return 2 * ROWS_KEPT - len(self.costs)
 
-    def add(self, rows: Iterable[tuple[int, float, Any]]) -> None:
-        """Keep rows, of epochs that are multiples of the stride and as many as there is room for."""
-        self.rows.extend(rows)
-        if len(self.rows) >= 2 * ROWS_KEPT:
+    def add(self, costs: Iterable[tuple[int, float]], places: Iterable[tuple[int, Any]]) -> None:
+        """Keep rows that are due, of costs as many as there is room for."""
+        self.costs.extend(costs)
+        self.places.extend(places)
+        if len(self.costs) >= 2 * ROWS_KEPT:
             self.stride *= 2
-            self.rows = [row for row in self.rows if row[0] % self.stride == 0]
+            self.costs = [row for row in self.costs if row[0] % self.stride == 0]
+            self.places = [row for row in self.places if row[0] % (self.stride * self.sparse) == 0]
 
 
 class Walker(Protocol):

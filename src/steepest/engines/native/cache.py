@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import platformdirs
 _MAGIC = b"steepest kernel 1\n"
 _DIGEST = 32
 _ABANDONED = 3600.0  # seconds after which a file that was never renamed belongs to nobody
+_PARTIAL = ".steepest-"
+_OWN = re.compile(rf"[0-9a-f]{{64}}|{re.escape(_PARTIAL)}.*\.part")
 _KEPT_BYTES = 64 << 20  # the oldest entries go when the directory has grown beyond this
 
 
@@ -88,7 +91,7 @@ def write(key: str, entry: Entry) -> None:
         return
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=place)
+        handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=".part", dir=place)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(_packed(entry))
@@ -106,6 +109,8 @@ def _thin(place: Path) -> None:
     """Delete what killed processes left, and the entries that were used longest ago if there is too much."""
     found = []
     for path in place.iterdir():
+        if not _OWN.fullmatch(path.name):
+            continue  # the directory may be one that others use, too
         with contextlib.suppress(OSError):
             about = path.stat()
             if path.suffix == ".part" and about.st_mtime < time.time() - _ABANDONED:

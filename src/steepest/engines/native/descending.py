@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,18 +85,21 @@ class Walk:
         due = -leg.epoch % stride
         rows = min(record.room, max(0, -(-(until - leg.epoch - due) // stride)))
         counts = {
-            "epoch": leg.epoch, "until": until, "stride": stride, "due": due, "kept": 0, "room": record.room,
-            "rises": leg.rises, "first_rise": leg.first_rise, "reason": 0, "looking": 0,
+            "epoch": leg.epoch, "until": until, "stride": stride, "sparse": record.sparse, "due": due, "kept": 0,
+            "placed": 0, "room": record.room, "rises": leg.rises, "first_rise": leg.first_rise, "reason": 0,
+            "looking": 0,
         }  # fmt: skip
         for name, value in counts.items():
             first.count(name, value)
         for thread in self._threads:
-            thread.reserve(rows)
+            thread.reserve(rows, -(-rows // record.sparse))
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
-        kept, length = found["kept"], self._where.length
-        places = first.places[: kept * length].reshape(kept, length).copy()
-        record.add(zip(itertools.count(leg.epoch + due, stride), first.costs[:kept].tolist(), places))
+        kept, placed, length = found["kept"], found["placed"], self._where.length
+        costs = zip(itertools.count(leg.epoch + due, stride), first.costs[:kept].tolist(), strict=False)
+        apart = stride * record.sparse
+        places = first.places[: placed * length].reshape(placed, length).copy()
+        record.add(costs, zip(itertools.count(leg.epoch + -leg.epoch % apart, apart), places, strict=False))
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
         return Leg(
@@ -123,9 +126,21 @@ class Walk:
             first.call()
         finally:
             self._barrier[0] = _RELEASE
-            for thread in running:
+            _wait_for(running)
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> None:
+    """Join threads that were started; an interruption waits until they are done, for they write to our memory."""
+    interrupted = False
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
                 if thread.ident is not None:
                     thread.join()
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 class _Thread:
@@ -145,10 +160,13 @@ class _Thread:
     def count(self, name: str, value: int) -> None:
         self.counters[COUNTERS.index(name)] = value
 
-    def reserve(self, rows: int) -> None:
+    def reserve(self, costs: int, places: int) -> None:
         """Make room for rows of the record."""
-        if len(self.costs) < rows:
-            self.costs, self.places = np.zeros(rows), aligned(rows * self._walk._where.length, self._kind)
+        if len(self.costs) < costs:
+            self.costs = np.zeros(costs)
+        length = self._walk._where.length
+        if len(self.places) < places * length:
+            self.places = aligned(places * length, self._kind)
 
     def follow(self, first: _Thread) -> None:
         """Begin where the first thread begins."""

@@ -24,9 +24,12 @@ NUMBERS = (
     "rate", "step", "limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign", "last", "cost",
 )  # fmt: skip
 """What the array ``numbers`` of float64 holds, in order; ``last`` and ``cost`` are written as well."""
-COUNTERS = ("epoch", "until", "stride", "due", "kept", "room", "rises", "first_rise", "reason", "looking")
-"""What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, ``kept``
-rows of ``room``, ``looking`` not 0 to compute the cost and do nothing else."""
+COUNTERS = (
+    "epoch", "until", "stride", "sparse", "due", "kept", "placed", "room", "rises", "first_rise", "reason", "looking",
+)  # fmt: skip
+"""What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, of which
+``kept`` of ``room`` are written, and ``placed`` of the parameters, one for each ``sparse`` strides; ``looking`` is not
+0 to compute the cost and do nothing else."""
 REASONS = ("", "diverged", "gradient", "tolerance")
 """Why the function stopped, by ``reason``."""
 
@@ -42,7 +45,7 @@ class _Book:
         self._fixed: dict[str, Value] = {}
         for name in (*NUMBERS, *COUNTERS):
             self._fixed[name] = self._read(name)
-        for name in ("last", "cost", "epoch", "until", "due", "kept", "rises", "first_rise", "reason"):
+        for name in ("last", "cost", "epoch", "until", "due", "kept", "placed", "rises", "first_rise", "reason"):
             self._slots[name] = code.slot(self._arrays[name][1], self._fixed[name])
 
     def _read(self, name: str) -> Value:
@@ -173,7 +176,11 @@ def _record(code: Code, book: _Book, value: Value, params: State, length: int) -
     with build.if_then(build.icmp_signed("==", due, i64(0)), likely=False):
         kept = book["kept"]
         code.write(value, code.arguments["costs"], kept)
-        params.record(code.place(code.arguments["places"], build.mul(kept, i64(length)), code.number))
+        rare = build.srem(book["epoch"], build.mul(book["stride"], book["sparse"]))
+        with build.if_then(build.icmp_signed("==", rare, i64(0))):
+            placed = book["placed"]
+            params.record(code.place(code.arguments["places"], build.mul(placed, i64(length)), code.number))
+            book["placed"] = build.add(placed, i64(1))
         book["kept"] = build.add(kept, i64(1))
         full = build.icmp_signed(">=", book["kept"], book["room"])
         book["until"] = build.select(full, build.add(book["epoch"], i64(1)), book["until"])

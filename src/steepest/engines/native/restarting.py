@@ -73,8 +73,9 @@ class Many:
                     finished, pending = wait(pending, _BREATH)
                     for each in finished:
                         each.result()
-                    lowest = min((group.lowest for group in groups if group.begun), default=math.nan)
-                    told(sum(group.epoch * group.starts for group in groups), lowest)
+                    begun = [group for group in groups if group.begun]
+                    best = float(begun[0].choose.reduce([group.best for group in begun])) if begun else math.nan
+                    told(sum(group.epoch * group.starts for group in groups), best)
             finally:
                 stop.set()
 
@@ -101,44 +102,52 @@ class _Group:
         self._partials = aligned(2 * of._deal.parts * max(of._built.partials, of._layout.stride), kind)
         self._scratch, self._barrier = aligned(of._built.scratch, np.uint8), np.zeros(1, np.int64)
         self._dealt = of._deal.array(0)
-        self.epoch, self.lowest, self.begun = 0, math.nan, False
+        self.epoch, self.best, self.begun = 0, math.nan, False
+        self.choose: np.ufunc = np.fmin
 
     def run(self, epochs: int, rules: Callable[[float], Rules], stop: threading.Event) -> None:
         """Descend until the epochs are over, no lane goes on, or it is stopped."""
         if stop.is_set():
             return
         first = self._look()
-        self.begun, self.lowest = True, float(first.min())
-        each = [rules(cost) for cost in first.tolist()]
-        self._lane("limit")[:] = [rule.limit for rule in each]
+        each = [rules(cost) for cost in first[: self.starts].tolist()]
+        limits = [rule.limit for rule in each] + [each[-1].limit] * (self._copies - self.starts)
+        with np.errstate(over="ignore"):  # beyond float32 is ∞
+            self._lane("limit")[:] = limits
         self._lane("last")[:] = first
+        self.choose = np.fmax if each[0].sign < 0 else np.fmin
+        self.begun, self.best = True, float(self.choose.reduce(first))
         self._rules[1:] = each[0].tolerance, each[0].gradient_tolerance
         while self.epoch < epochs and not stop.is_set() and not self._lane("reason").all():
             begin, before = time.perf_counter(), self.epoch
             self._counters[:] = before, min(epochs, before + self._of.pace), 0
             self._call()
             seconds = max(time.perf_counter() - begin, 1e-9)
-            self.epoch, self.lowest = int(self._counters[0]), float(self._lane("cost").min())
+            self.epoch, self.best = int(self._counters[0]), float(self.choose.reduce(self._lane("cost")))
             # All groups are equally fast, so that each goes on at the pace that another has found.
             self._of.pace = max(1, min(int((self.epoch - before) * _BREATH / seconds), 16 * self._of.pace))
 
     def outcomes(self) -> list[Outcome]:
         """How each descent ended."""
-        diverged = REASONS.index("diverged")
         last, reasons = self._lane("last").copy(), self._lane("reason").astype(int)
         final = self._look()
-        lost = ~np.isfinite(final) | (reasons == diverged)
         found = []
         for k in range(self.starts):
-            source = self._before if lost[k] else self._params
-            params = {}
-            for leaf in self._of._where.leaves:
-                begin, size = self._of._where.begins[leaf.name], prod(leaf.shape)
-                columns = source[begin : begin + size * self._copies].reshape(size, self._copies)
-                params[leaf.name] = columns[:, k].reshape(leaf.shape).copy()
-            reason = REASONS[diverged if lost[k] else reasons[k]]
-            found.append(Outcome(params, float(last[k] if lost[k] else final[k]), reason, self.epoch))
+            params = self._taken(self._params, k)
+            cost, reason = float(final[k]), REASONS[reasons[k]]
+            if not (math.isfinite(cost) and all(np.isfinite(array).all() for array in params.values())):
+                params, cost, reason = self._taken(self._before, k), float(last[k]), "diverged"
+            found.append(Outcome(params, cost, reason, self.epoch))
         return found
+
+    def _taken(self, source: Array, lane: int) -> Params:
+        """The parameters of one lane."""
+        params = {}
+        for leaf in self._of._where.leaves:
+            begin, size = self._of._where.begins[leaf.name], prod(leaf.shape)
+            columns = source[begin : begin + size * self._copies].reshape(size, self._copies)
+            params[leaf.name] = columns[:, lane].reshape(leaf.shape).copy()
+        return params
 
     def _lane(self, name: str) -> Array:
         """One number of every lane."""

@@ -269,7 +269,7 @@ class _Sum:
             self._add_stored(present)
 
     def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
-        """What is added at an index: one value, or two to be multiplied; missing samples are zero in the first."""
+        """What is added at an index: one value, or two to be multiplied; missing samples are zero."""
         emitter, args = self.over.emitter, self.node.args
         if self.node.operation.name == "total_outer":
             found = tuple(emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(args))
@@ -277,7 +277,8 @@ class _Sum:
             found = (emitter.at(args[0], place, True),)
         if present is None:
             return found
-        return (self.code.builder.select(present, found[0], self.code.splat(0, self.lanes.sampled)), *found[1:])
+        zero = self.code.splat(0, self.lanes.sampled)
+        return tuple(self.code.builder.select(present, each, zero) for each in found)
 
     def _grown(self, sofar: Value, factors: tuple[Value, ...]) -> Value:
         term = factors[0] if len(factors) == 1 else _multiply(self.code, *factors)

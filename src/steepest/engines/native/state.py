@@ -127,8 +127,11 @@ class InRegisters:
         for leaf, slots in self._slots.items():
             for slot, last, value in zip(slots, self._last[leaf], values[leaf], strict=True):
                 old = code.get(slot, self._kind)
-                new = value if active is None else code.builder.select(active, value, old)
-                code.put(old, last)
+                new, past = value, old
+                if active is not None:
+                    new = code.builder.select(active, value, old)
+                    past = code.builder.select(active, old, code.get(last, self._kind))
+                code.put(past, last)
                 code.put(new, slot)
                 probe = probed(code, probe, new)
         return probe
@@ -180,9 +183,11 @@ class InMemory:
         memory, before = self._arrays
         with code.loop(0, self._where.length, stride) as first:
             now, value = self._run(memory, first), self._run(self._next, first)
+            past = now
             if chosen is not None:
                 value = code.builder.select(chosen, value, now)
-            code.write(now, code.place(before, first, code.number), 0, code.size)
+                past = code.builder.select(chosen, now, self._run(before, first))
+            code.write(past, code.place(before, first, code.number), 0, code.size)
             code.write(value, code.place(memory, first, code.number), 0, code.size)
             code.put(probed(code, code.get(probe, kind), value), probe)
         found = code.get(probe, kind)
