@@ -133,26 +133,30 @@ class BlockByBlock:
         """Write the program; afterwards the emitter has the values of its shared nodes."""
         emitter = self.emitter
         emitter.values.update(bound)
-        for each in passes(program):
+        rounds = passes(program)
+        self.partial_size = max(self._places(each)[1] for each in rounds)
+        for each in rounds:
             for node in each.shared:
                 if node not in emitter.values:
                     emitter.emit(node)
             if each.sums or each.outputs:
                 self._pass(each, sink)
 
+    def _places(self, each: Pass) -> tuple[dict[Expression, int], int]:
+        """Where each sum of a pass lies among a part's numbers, and how many those are, in whole runs."""
+        begins, size, stride = {}, 0, self.emitter.stride
+        for node in each.sums:
+            begins[node] = size
+            elements = prod(node.shape) * self.number
+            size += elements if self.emitter.holds(node.shape) else -(-elements // stride) * stride
+        return begins, -(-size // stride) * stride
+
     # -- one pass
 
     def _pass(self, each: Pass, sink: Sink | None) -> None:
         code, dealt, build = self.emitter.code, self.dealt, self.emitter.code.builder
-        places_of, size = {}, 0
-        for node in each.sums:
-            places_of[node] = size
-            elements = prod(node.shape) * self.number
-            padded = -(-elements // self.emitter.stride) * self.emitter.stride
-            size += elements if self.emitter.holds(node.shape) else padded
-        size = -(-size // self.emitter.stride) * self.emitter.stride
-        self.partial_size = max(self.partial_size, size)
-        region = self._region(size)
+        places_of, size = self._places(each)
+        region = self._region()
         with code.loop(dealt.thread, dealt.parts, dealt.threads) as part:
             sums = {node: _Sum(self, node) for node in each.sums}
             first = build.sdiv(build.mul(part, dealt.blocks), dealt.parts)
@@ -172,12 +176,15 @@ class BlockByBlock:
                 items = [stored.at(place) for place in places(node.shape)] if held else []
                 self.emitter.values[node] = Held(node.shape, items) if held else stored
 
-    def _region(self, size: int) -> Value:
-        """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads."""
+    def _region(self) -> Value:
+        """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads.
+
+        They are as long for every pass, lest the second of one pass reach into the first of another.
+        """
         code = self.emitter.code
         parity = code.get(self._parity, I64)
         code.put(code.builder.xor(parity, i64(1)), self._parity)
-        length = code.builder.mul(self.dealt.parts, i64(max(size, self.emitter.stride)))
+        length = code.builder.mul(self.dealt.parts, i64(max(self.partial_size, self.emitter.stride)))
         return code.place(self.dealt.partials, code.builder.mul(parity, length), code.number)
 
     def _block(self, each: Pass, block: Value, sums: dict[Expression, _Sum], sink: Sink | None) -> None:
