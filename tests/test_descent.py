@@ -214,13 +214,23 @@ def test_tolerance_compares_two_epochs() -> None:
 
 
 def test_time_stops() -> None:
-    run = nand(epochs=10**9, max_seconds=0.2)
+    run = nand(epochs=10**9, max_seconds=0.2, engine="reference")
     assert run.reason == "time"
     assert 0.2 <= run.seconds < 5
     assert run.epochs > 100
     costs, path = nand_loop(run.epochs)
     assert run.cost == pytest.approx(costs[-1], rel=1e-9)
     assert run.params["b"] == pytest.approx(path[-1][2], rel=1e-9)
+
+
+def test_time_stops_compiled_code() -> None:
+    """Where the time ends, the parameters are those of as many epochs without a limit, bit for bit."""
+    run = nand(epochs=10**9, max_seconds=0.2, engine="native")
+    again = nand(epochs=run.epochs, engine="native")
+    assert run.reason == "time"
+    assert 0.2 <= run.seconds < 5
+    assert run.epochs > 10_000
+    assert (run.params, run.cost) == (again.params, again.cost)
 
 
 def test_no_epochs() -> None:

@@ -1,0 +1,526 @@
+"""Descents by the native engine: reasons to stop, interruptions, and results that nothing but the numbers decides."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest as st
+from engine_cases import CASES, Model, standardised
+from plain_loops import NAND, START, nand_loop, twice
+from steepest import loop
+from steepest import operations as op
+from steepest.descent import Descent, descend
+from steepest.engines import step as steps
+from steepest.engines.native.descending import Walk
+from steepest.engines.step import Leg, Record, Rules, Step
+from steepest.errors import DescentError
+from steepest.optimisers import gradient_descent
+from steepest.training import difference_step, gradient_step
+from steepest.values import bind
+
+
+def nand(**settings: Any) -> Descent:
+    return descend(st.models.neuron().cost, NAND, START, engine="native", **settings)
+
+
+# -- reasons to stop -----------------------------------------------------------------------------------------------
+
+
+def test_gradient_norm_stops() -> None:
+    """C′(w) = 12(w − 2): it stops at the first epoch where that is at most the tolerance."""
+    cost, table = twice()
+    run = descend(cost, table, {"w": 0}, 0.05, 1000, gradient_tolerance=1e-3, engine="native")
+    errors = [2 * 0.4**k for k in range(100)]  # |w − 2| shrinks by 1 − 12·0.05 = 0.4 an epoch
+    epoch = next(k for k, error in enumerate(errors) if 12 * error <= 1e-3)
+    assert (run.reason, run.epochs) == ("gradient", epoch)
+    assert run.params["w"] == pytest.approx(2 - errors[epoch], abs=1e-12)
+
+
+def test_gradient_norm_is_euclidean_over_all_parameters() -> None:
+    """3x + 4 Σv over (2, 2) elements: ‖∇‖ = √(9 + 4·16) = √73; and over (5, 20): √(9 + 100·16) = √1609."""
+    for shape, norm in (((2, 2), 73), ((5, 20), 1609)):
+        cost = 3 * st.params("x") + 4 * st.sum(st.params("v", shape=shape))
+        for gradient in ("backprop", "finite-difference"):
+            settings: dict[str, Any] = {"epochs": 3, "gradient": gradient, "engine": "native"}
+            above = descend(cost, None, gradient_tolerance=math.sqrt(norm) * 1.0001, **settings)
+            below = descend(cost, None, gradient_tolerance=math.sqrt(norm) * 0.9999, **settings)
+            assert (above.reason, above.epochs, below.reason) == ("gradient", 0, "epochs")
+
+
+def test_tolerance_stops() -> None:
+    costs, path = nand_loop(2000)
+    run = nand(epochs=2000, tolerance=2e-3)
+    epoch = next(k for k in range(1, 2000) if abs(costs[k] - costs[k - 1]) <= 2e-3 * costs[k - 1])
+    assert (run.reason, run.epochs) == ("tolerance", epoch)
+    assert 10 < epoch < 1990
+    assert run.history[-1] == (epoch, pytest.approx(costs[epoch], rel=1e-12))
+    assert [run.params[name] for name in START] == pytest.approx(list(path[epoch]), rel=1e-12)
+
+
+def test_tolerance_compares_two_epochs() -> None:
+    """Before the first update there is nothing to compare; after it, a share of 1 is always reached."""
+    run = nand(epochs=10, tolerance=1.0)
+    assert (run.reason, run.epochs) == ("tolerance", 1)
+
+
+def test_the_gradient_is_asked_before_the_change() -> None:
+    run = nand(epochs=10, tolerance=1.0, gradient_tolerance=1e6)
+    assert (run.reason, run.epochs) == ("gradient", 0)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("rows", [4, 5000])
+def test_stops_are_those_of_the_reference_engine(rows: int, dtype: str) -> None:
+    """With every rule at once, in the middle of legs of any length."""
+    model = CASES["network tanh"]().with_rows(rows)
+    rules = [{"tolerance": 3e-5}, {"gradient_tolerance": 0.12}, {"tolerance": 1e-9, "gradient_tolerance": 1e-9}]
+    for rule in rules if dtype == "float64" else rules[:2]:
+        found = model.descend("native", epochs=600, rate=0.3, dtype=dtype, **rule)
+        wanted = model.descend("reference", epochs=600, rate=0.3, dtype=dtype, **rule)
+        assert found.reason == wanted.reason
+        # A change of 3e-5 of the cost is 300 times its last digit in float32, so it is met a few epochs off.
+        assert abs(found.epochs - wanted.epochs) <= (0 if dtype == "float64" else 60)
+
+
+@pytest.mark.parametrize("rows", [0, 200_000])
+def test_time_stops(rows: int) -> None:
+    """A small model, of which millions of epochs fit, and one of which a few do."""
+    model = CASES["E5 regression"]()
+    model = model.with_rows(rows) if rows else model
+    model.descend("native", epochs=1)  # compiled
+    before = time.perf_counter()
+    run = model.descend("native", epochs=10**12, rate=0.01, max_seconds=0.3)
+    gone = time.perf_counter() - before
+    assert run.reason == "time"
+    assert 0.3 <= run.seconds <= gone < 1.3
+    assert run.epochs > 10
+    if rows:
+        again = model.descend("reference", epochs=min(run.epochs, 50), rate=0.01)
+        assert run.history[0][1] == pytest.approx(again.history[0][1], rel=1e-10)
+
+
+def test_little_time_is_kept_to() -> None:
+    run = nand(epochs=10**12, max_seconds=1e-9)
+    assert (run.reason, run.epochs) == ("time", 1)
+
+
+def test_no_epochs() -> None:
+    run = nand(epochs=0)
+    assert (run.params, run.reason, run.epochs) == (START, "epochs", 0)
+    assert run.history == [(0, pytest.approx(nand_loop(0)[0][0], rel=1e-14))]
+
+
+def test_divergence_stops_at_a_hopeless_cost() -> None:
+    """A2 at α = 0.2: |w − 2| grows by 1.4 an epoch, and the run stops well before the numbers end."""
+    cost, table = twice()
+    run = descend(cost, table, {"w": 0}, 0.2, 10_000, engine="native")
+    assert run.reason == "diverged"
+    assert run.params["w"] == pytest.approx(2 - 2 * (-1.4) ** run.epochs, rel=1e-12)
+    assert run.cost == pytest.approx(6 * (run.params["w"] - 2) ** 2, rel=1e-12)
+    assert 24e10 < run.cost < 24e10 * 1.4**2
+    assert "rate 0.2" in run.message
+    assert "try 0.1" in run.message  # half of 0.2, below the bound 1/6
+
+
+@pytest.mark.parametrize("gradient", ["backprop", "finite-difference"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_cost_that_overflows_keeps_the_last_finite_parameters(dtype: str, gradient: str) -> None:
+    """x⁴ from 10 with rate 1e30 (float32) or 1e150: after the first step the cost is not finite."""
+    rate = 1e30 if dtype == "float32" else 1e150
+    cost = st.params("x") ** 4
+    run = descend(cost, None, {"x": 10.0}, rate, 50, dtype=dtype, gradient=gradient, engine="native")
+    assert (run.reason, run.epochs, run.params, run.cost) == ("diverged", 0, {"x": 10.0}, 10_000.0)
+    assert "epoch 1" in run.message
+    assert run.history == [(0, 10_000.0)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 30])
+def test_a_parameter_that_leaves_the_finite_numbers_stops(size: int) -> None:
+    """√x at x < 0 has no value: 1.0 − 3·0.5 = −0.5; and a slope of 100 times 1e307 is not a number any more."""
+    x = st.params("x", shape=size)
+    run = descend(op.sum_(op.sqrt(x)) + 1, None, {"x": np.ones(size)}, 3.0, 10, engine="native")
+    assert (run.reason, run.cost) == ("diverged", size + 1.0)
+    np.testing.assert_array_equal(run.params["x"], np.ones(size))
+    # Only the last element overflows; the cost would stay finite through tanh.
+    steep = op.stop_gradient(st.params("steep", shape=size))
+    cost = op.tanh(op.sum_(op.tanh(x * steep)))
+    start = {"x": np.full(size, 1e-3), "steep": np.where(np.arange(size) == size - 1, -100.0, 1e-3)}
+    run = descend(cost, None, start, 1e307, 10, engine="native")
+    reference = descend(cost, None, start, 1e307, 10, engine="reference")
+    assert run.diverged
+    assert (run.reason, run.epochs) == (reference.reason, reference.epochs)
+    assert run.cost == pytest.approx(reference.cost, rel=1e-14)
+    np.testing.assert_array_equal(run.params["x"], reference.params["x"])
+
+
+@pytest.mark.parametrize("place", [0, 7, 8, 16, 23])
+@pytest.mark.parametrize("size", [24, 25, 40])
+def test_any_one_parameter_can_stop_it(size: int, place: int) -> None:
+    """The probe for numbers that are not finite reaches every place, in registers and in runs."""
+    x, column = st.params("x", shape=size), st.params("pull", shape=size)
+    pull = np.where(np.arange(size) == place, 1e200, 1.0)
+    cost = op.sum_(op.stop_gradient(column) * x) * 1e-250
+    start = {"x": np.zeros(size), "pull": pull}
+    run = descend(cost, None, start, 1e290, 5, engine="native")
+    reference = descend(cost, None, start, 1e290, 5, engine="reference")
+    assert (run.reason, run.epochs) == (reference.reason, reference.epochs)
+    np.testing.assert_array_equal(run.params["x"], reference.params["x"])
+
+
+def test_a_formula_without_minimum_is_not_blamed_on_the_rate() -> None:
+    x = st.params("x")
+    down = descend(-(x**2), None, {"x": 1.0}, 0.3, 10**5, engine="native")
+    assert down.diverged
+    assert "no minimum" in down.message
+    up = descend(x**2, None, {"x": 1.0}, 0.3, 10**5, maximise=True, engine="native")
+    assert up.diverged
+    assert "no maximum" in up.message
+    assert math.isfinite(up.cost)
+    assert math.isfinite(up.params["x"])
+
+
+@pytest.mark.parametrize(("text", "start"), [("log(x)", 0.0), ("sqrt(x)", -1.0), ("1/x", 0.0)])
+def test_not_finite_at_the_start(text: str, start: float) -> None:
+    with pytest.raises(DescentError, match="at the start; choose another start"):
+        descend(st.parse(text), None, {"x": start}, engine="native")
+
+
+# -- interruptions -------------------------------------------------------------------------------------------------
+
+
+class Interrupt:
+    """A progress callback that is interrupted at an epoch, as by Control-C."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch, self.seen = epoch, 0
+
+    def __call__(self, epoch: int, epochs: int, cost: float) -> None:
+        self.seen = epoch
+        if epoch >= self.epoch and epochs > epoch:
+            self.epoch = 10**12
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [1, 100, 20_000])
+def test_interrupted_run_is_returned(epoch: int) -> None:
+    callback = Interrupt(epoch)
+    run = nand(epochs=10**9, progress=callback)
+    assert run.reason == "interrupted"
+    assert run.epochs == callback.seen >= epoch
+    costs, path = nand_loop(run.epochs) if run.epochs < 50_000 else ([], [])
+    if path:
+        assert [run.params[name] for name in START] == pytest.approx(list(path[run.epochs]), rel=1e-11)
+        assert run.cost == pytest.approx(costs[run.epochs], rel=1e-11)
+    assert "interrupted" in run.message
+    assert run.history[-1] == (run.epochs, run.cost)
+    assert all(a[0] < b[0] for a, b in zip(run.history, run.history[1:], strict=False))
+
+
+def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of epochs that were not handed over are no part of the report."""
+    real, calls = Record.add, [0]
+
+    def add(self: Record, *rows: Any) -> None:
+        real(self, *rows)
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps.Record, "add", add)
+    run = nand(epochs=10**6)
+    assert run.reason == "interrupted"
+    costs, path = nand_loop(run.epochs)
+    assert [run.params[name] for name in START] == pytest.approx(list(path[-1]), rel=1e-12)
+    assert [epoch for epoch, _ in run.history] == list(range(run.epochs + 1))
+    assert [cost for _, cost in run.history] == pytest.approx(costs, rel=1e-12)
+
+
+_LONG = """
+import sys
+import numpy as np
+import steepest as st
+from engine_cases import CASES
+from steepest import loop
+model = CASES[sys.argv[1]]()
+if int(sys.argv[2]):
+    model = model.with_rows(int(sys.argv[2]))
+settings = {"restarts": 12} if sys.argv[3] == "restarts" else {}
+model.descend("native", epochs=1, **settings)
+print("ready", flush=True)
+run = model.descend("native", epochs=10**9, rate=0.001, gradient_tolerance=1e-300, **settings)
+finite = all(np.isfinite(value).all() for value in run.params.values())
+again = st.evaluate(model.cost, {**model.table, **run.params})
+near = abs(again - run.cost) <= 1e-9 * max(abs(run.cost), 1.0)
+print(run.reason, run.epochs > 0, finite, near, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("name", "rows", "way"), [
+    ("nand", 0, "once"), ("standardised", 20_000, "once"), ("nand", 0, "restarts"),
+    ("network tanh", 20_000, "restarts"),
+])  # fmt: skip
+def test_a_real_interruption_ends_it_within_a_second(name: str, rows: int, way: str) -> None:
+    """SIGINT to a process in the midst of its descent, with one thread and with several."""
+    if os.name == "nt":
+        pytest.skip("there is no SIGINT to send")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LONG, name, str(rows), way], cwd=os.path.dirname(__file__), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        sent = time.perf_counter()
+        answer = process.stdout.readline()
+        assert time.perf_counter() - sent < 1
+        assert answer == "interrupted True True True\n", (answer, process.stderr.read())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_an_interruption_while_threads_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads are done before the interruption goes on, for they share memory with the next call."""
+    model = standardised(3).with_rows(3000)
+    walk = walked(model, threads=3)
+    start = bound_start(model)
+    before = walk.cost_at(start)
+    real, thrown, alive = threading.Thread.join, [0], threading.active_count()
+
+    def join(self: threading.Thread, timeout: float | None = None) -> None:
+        thrown[0] += 1
+        if thrown[0] in (1, 2):
+            raise KeyboardInterrupt
+        real(self, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", join)
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(50):  # a thread may be done before it is waited for
+            walk.cost_at(start)
+    assert threading.active_count() == alive
+    monkeypatch.undo()
+    assert walk.cost_at(start) == before
+
+
+# -- what results do not depend on ---------------------------------------------------------------------------------
+
+
+def stepped(model: Model, gradient: str = "backprop", norm: bool = False) -> Step:
+    if gradient == "backprop":
+        return gradient_step(model.cost, gradient, gradient_descent(), False, norm)
+    return difference_step(model.cost, 0.01, gradient, gradient_descent(), False, norm)
+
+
+def bound_start(model: Model, dtype: str = "float64") -> dict[str, Any]:
+    return bind([model.cost], {**model.table, **model.start}, dtype).params
+
+
+def walked(
+    model: Model, threads: int | None = None, dtype: str = "float64", gradient: str = "backprop", norm: bool = False
+) -> Walk:
+    bound = bind([model.cost], {**model.table, **model.start}, dtype)
+    return Walk(stepped(model, gradient, norm), bound.data, bound.rows, model.rate, dtype, threads)
+
+
+def legs(walk: Walk, start: dict[str, Any], until: int, length: int, rules: Rules | None = None) -> tuple[Leg, Record]:
+    """A descent in legs of so many epochs."""
+    leg, record = Leg(start, start, walk.cost_at(start)), Record()
+    while leg.epoch < until and not leg.reason:
+        leg = walk.leg(leg, min(until, leg.epoch + length), rules or Rules(), record)
+    return leg, record
+
+
+def assert_equal_legs(found: tuple[Leg, Record], wanted: tuple[Leg, Record]) -> None:
+    """To the last bit."""
+    (mine, kept), (its, also) = found, wanted
+    for name, value in its.params.items():
+        np.testing.assert_array_equal(mine.params[name], value, err_msg=name)
+        np.testing.assert_array_equal(mine.before[name], its.before[name], err_msg=name)
+    facts = ("last", "epoch", "rises", "first_rise", "reason")
+    assert [getattr(mine, fact) for fact in facts] == [getattr(its, fact) for fact in facts]
+    assert kept.stride == also.stride
+    assert kept.costs == also.costs
+    assert [epoch for epoch, _ in kept.places] == [epoch for epoch, _ in also.places]
+    for (_, place), (_, other) in zip(kept.places, also.places, strict=True):
+        np.testing.assert_array_equal(place, other)
+
+
+SMALL = ["A3 neuron", "network tanh", "network wide", "E4 product", "standardised vector", "A2 line"]
+
+
+@pytest.mark.parametrize("gradient", ["backprop", "forward", "central"])
+@pytest.mark.parametrize("name", SMALL)
+def test_results_do_not_depend_on_the_length_of_legs(name: str, gradient: str) -> None:
+    model = CASES[name]()
+    epochs = 5000 if name in SMALL[:2] else 1200
+    walk, start = walked(model, gradient=gradient), bound_start(model)
+    rules = Rules(relative=1e-9, slack=1e-16)
+    whole = legs(walk, start, epochs, epochs + 1, rules)
+    assert whole[0].epoch == epochs
+    assert_equal_legs(legs(walk, start, epochs, 1000, rules), whole)
+    assert_equal_legs(legs(walk, start, epochs, 7, rules), whole)
+    if gradient == "backprop":
+        assert_equal_legs(legs(walk, start, epochs, 1, rules), whole)
+
+
+def test_stops_do_not_depend_on_the_length_of_legs() -> None:
+    """Tolerances, hopeless costs and numbers that are not finite, found at the end of a leg and within."""
+    neuron, line = CASES["A3 neuron"](), CASES["A2 line"]()
+    fast = Model(line.cost, line.table, line.start, 0.2)
+    x = st.params("x")
+    root = Model(op.sqrt(x), {}, {"x": np.float64(40.0)}, 3.0)
+    stops = [
+        (neuron, Rules(tolerance=2e-3)), (neuron, Rules(gradient_tolerance=0.06)), (fast, Rules(limit=1e10)),
+        (fast, Rules()), (root, Rules()),
+    ]  # fmt: skip
+    for model, rules in stops:
+        walk, start = walked(model, norm=True), bound_start(model)
+        whole = legs(walk, start, 5000, 5000, rules)
+        assert whole[0].reason
+        assert 5 < whole[0].epoch < 4000
+        for length in (1, 7, whole[0].epoch, whole[0].epoch + 1, max(whole[0].epoch - 1, 1)):
+            assert_equal_legs(legs(walk, start, 5000, length, rules), whole)
+
+
+@pytest.mark.parametrize("breath", [1e-12, 1e-5, 10.0])
+def test_reports_do_not_depend_on_how_long_the_engine_is_left_alone(
+    breath: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [CASES[name]().descend("native", epochs=3000) for name in SMALL]
+    monkeypatch.setattr(loop, "_BREATH", breath)
+    for name, run in zip(SMALL, wanted, strict=True):
+        found = CASES[name]().descend("native", epochs=3000)
+        assert found.history == run.history
+        assert (found.cost, found.reason, found.warnings) == (run.cost, run.reason, run.warnings)
+        for mine, its in zip(found.path, run.path, strict=True):
+            assert mine[0] == its[0]
+            assert all(np.array_equal(mine[1][key], value) for key, value in its[1].items())
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("share", [3, 100, 10_000])
+def test_paths_are_sparser_where_memory_is_short(share: int, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters of one row in 2^k of the costs, at the epochs that rows of costs have; and the same by both engines."""
+    model = CASES["network tanh"]()
+    size = sum(np.asarray(value).nbytes for value in model.start.values())
+    full = model.descend(engine, epochs=4500)
+    assert [epoch for epoch, _ in full.path] == [epoch for epoch, _ in full.history]
+    monkeypatch.setattr(loop, "_PATH_BYTES", 2 * steps.ROWS_KEPT * size // share)
+    monkeypatch.setattr(loop, "_BREATH", 1e-4)
+    run = model.descend(engine, epochs=4500)
+    assert run.history == full.history
+    known, places = dict(full.path), [epoch for epoch, _ in run.path]
+    stride = full.history[1][0] * (1 << math.ceil(math.log2(share)))
+    assert places == [*range(0, 4500, stride), 4500]
+    for epoch, place in run.path:
+        for name, value in place.items():
+            np.testing.assert_array_equal(value, known[epoch][name])
+
+
+def large_models() -> dict[str, Callable[[], Model]]:
+    """Tables of several parts: one pass, two and three; sums in registers and in memory; whole and ragged blocks."""
+    return {
+        "neuron": lambda: CASES["A3 neuron"]().with_rows(20_000),
+        "regression": lambda: CASES["E5 regression"]().with_rows(60_001),
+        "network": lambda: CASES["network tanh"]().with_rows(5003),
+        "wide network": lambda: CASES["network wide softmax"]().with_rows(1500),
+        "two passes": lambda: standardised().with_rows(20_001),
+        "two passes, vector": lambda: standardised(3).with_rows(4096),
+        "two passes, long vector": lambda: standardised(12).with_rows(3001),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", large_models())
+def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -> None:
+    model = large_models()[name]()
+    start = bound_start(model, dtype)
+    one = walked(model, 1, dtype)
+    assert one.deal.parts >= 3
+    wanted = legs(one, start, 30, 7)
+    assert all(np.isfinite(value).all() for value in wanted[0].params.values())
+    for threads in (2, 3, 5):
+        walk = walked(model, threads, dtype)
+        assert walk.deal.threads == min(threads, one.deal.parts)
+        for _ in range(3):
+            assert_equal_legs(legs(walk, start, 30, 7), wanted)
+
+
+def test_results_of_differences_do_not_depend_on_the_number_of_threads() -> None:
+    model = standardised(3).with_rows(4096)
+    start = bound_start(model)
+    for gradient in ("forward", "central"):
+        wanted = legs(walked(model, 1, gradient=gradient), start, 8, 3)
+        for threads in (2, 3):
+            assert_equal_legs(legs(walked(model, threads, gradient=gradient), start, 8, 3), wanted)
+
+
+def test_large_tables_agree_with_the_reference_engine() -> None:
+    for make in large_models().values():
+        model = make()
+        found, wanted = (model.descend(engine, epochs=15) for engine in ("native", "reference"))
+        np.testing.assert_allclose([c for _, c in found.history], [c for _, c in wanted.history], rtol=1e-10)
+        for name, value in wanted.params.items():
+            np.testing.assert_allclose(found.params[name], value, rtol=1e-9, atol=1e-11)
+
+
+def test_descents_in_several_threads_at_once() -> None:
+    """Compiling and running at the same time; each result is that of the descent alone."""
+    names = ["A3 neuron", "network tanh", "E5 regression", "chain(3)", "network softmax", "standardised"] * 2
+    wanted = {name: CASES[name]().descend("native", epochs=300, rate=0.0123).cost for name in names}
+    from steepest.engines.native import build
+
+    build._built.clear()
+    found: dict[int, float] = {}
+
+    def work(k: int) -> None:
+        found[k] = CASES[names[k]]().descend("native", epochs=300, rate=0.0123).cost
+
+    running = [threading.Thread(target=work, args=(k,)) for k in range(len(names))]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert found == {k: wanted[name] for k, name in enumerate(names)}
+
+
+def test_a_start_is_left_as_it_is() -> None:
+    """Arrays that the caller gave are not written to, and results do not change when the descent goes on."""
+    model = CASES["network wide"]()
+    start = {name: np.array(value) for name, value in model.start.items()}
+    table = {name: np.array(value) for name, value in model.table.items()}
+    run = descend(model.cost, table, start, 0.1, 20, engine="native")
+    path = [(epoch, {name: np.array(value) for name, value in place.items()}) for epoch, place in run.path]
+    descend(model.cost, table, start, 0.5, 50, engine="native")
+    for name, value in model.start.items():
+        np.testing.assert_array_equal(start[name], value)
+        np.testing.assert_array_equal(run.path[0][1][name], value)
+    for name, value in model.table.items():
+        np.testing.assert_array_equal(table[name], value)
+    for (_, mine), (_, its) in zip(run.path, path, strict=True):
+        assert all(np.array_equal(mine[name], value) for name, value in its.items())
+
+
+def test_the_rate_may_change_between_legs() -> None:
+    """As the search for a gentler rate does: w − 2 shrinks by 1 − 12α an epoch."""
+    model = CASES["A2 line"]()
+    walk, start = walked(model), {"w": np.float64(0.0)}
+    leg, record = Leg(start, start, walk.cost_at(start)), Record()
+    for k, rate in enumerate((0.05, 0.1, 0.01)):
+        walk.rate = rate
+        leg = walk.leg(leg, 3 * k + 3, Rules(), record)
+    assert float(leg.params["w"]) == pytest.approx(2 - 2 * 0.4**3 * (-0.2) ** 3 * 0.88**3, rel=1e-12)
