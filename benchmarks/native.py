@@ -1,7 +1,8 @@
 """The native engine beside the peers: an epoch of every problem, and how far the bars are met.
 
 The peers are C by the system's compiler (-march=native -ffast-math, and -O3 alone), JAX's fori_loop and NumPy by
-hand, each in the form that is the fastest here, out of several that are tried first. All descend from the same
+hand, each in the form that is the fastest here, out of several that are tried first. A "plain loop" is C as the notes write
+it, with the flags alone; "of matrices" is JAX as a user of it writes a network. All descend from the same
 start at the same rate over the full batch, and must end at the same cost after a few epochs, or the script fails.
 Seconds are those in the loop: compiling is left out for all. Rounds are interleaved; times are medians over the
 rounds, ratios the medians of the ratios within them.
@@ -34,6 +35,7 @@ from steepest.bench.peer import Peer, Run
 from steepest.bench.peers import ENGINE, Steepest
 from timing import Options, RefusedError, Times, benchmark, interleaved, processes, ratio, table
 
+LOOP, LOOP_PLAIN, JAX_MATRICES = "C, fast-math, plain loop", "C, -O3, plain loop", "JAX, fori_loop of matrices"
 NATIVE, FAST, PLAIN, JAX, NUMPY = "native", "C, fast-math", "C, -O3", "JAX, fori_loop", "NumPy by hand"
 VMAP, VMAP_MATRICES = "JAX, vmap, 2 threads", "JAX, vmap of matrices"
 FAST_THREADS, FAST_ONE = "C, 16 lanes, threads", "C, 16 lanes, one thread"
@@ -94,12 +96,19 @@ class Bar:
 
 
 BARS = [
+    Bar("NAND GD, float64", LOOP, 1.0),
     Bar("NAND GD, float64", FAST, 1.0),
+    Bar("NAND GD, float64", LOOP_PLAIN, 1.8),
     Bar("NAND GD, float64", PLAIN, 1.8),
     Bar("NAND GD, float64", JAX, 3.5),
+    Bar("NAND FD, float64", LOOP, 1.5),
     Bar("NAND FD, float64", FAST, 1.5),
+    Bar("XOR 2-2-1, float64", JAX_MATRICES, 4.0),
+    Bar("XOR 2-2-1, float32", JAX_MATRICES, 2.0),
     Bar("XOR 2-2-1, float64", JAX, 4.0),
     Bar("XOR 2-2-1, float32", JAX, 2.0),
+    Bar("XOR 2-2-1, float64", LOOP, 1.0),
+    Bar("XOR 2-2-1, float32", LOOP, 1.0),
     Bar("XOR 2-2-1, float64", FAST, 1.0),
     Bar("XOR 2-2-1, float32", FAST, 1.0),
     Bar("restarts, 1,000 models", VMAP_MATRICES, 8.0),
@@ -124,7 +133,9 @@ def gate(method: Method) -> Race:
 
     found = {
         NATIVE: of(Steepest(NATIVE, ENGINE)), FAST: of(compiled.C(compiled.FAST, "float64")),
-        PLAIN: of(compiled.C(compiled.PLAIN, "float64")), JAX: of(frameworks.Jax()),
+        PLAIN: of(compiled.C(compiled.PLAIN, "float64")),
+        LOOP: of(compiled.C(peers.LOOP_FLAGS, "float64", first=True)),
+        LOOP_PLAIN: of(compiled.C(compiled.PLAIN, "float64", first=True)), JAX: of(frameworks.Jax()),
     }  # fmt: skip
     return Race(f"NAND {method}, float64", found, 1000, final_cost(method, 1000))
 
@@ -137,6 +148,9 @@ def usual(name: str, case: Case) -> Race:
         JAX: lambda: native_jax.jax_loop(case),
     }
     race = Race(name, found, 100, by_hand(case, 100), AGREEMENT[case.dtype])
+    if case.kind == "xor":
+        race.peers[LOOP] = lambda: peers.c_plain(case)
+        race.peers[JAX_MATRICES] = lambda: {"matrices": native_jax.jax_loop(case)["matrices"]}
     if case.kind == "line":
         race.peers[NUMPY] = lambda: peers.numpy_line(case)
         race.bytes = 2 * np.dtype(case.dtype).itemsize * case.rows

@@ -24,6 +24,7 @@ from steepest.bench.peers import ENGINE
 LOOPS = Path(__file__).with_name("native_loops.c")
 FLAGS = {"-O3": FAST, "-O2": ("-O2", *FAST[1:]), "-O3, scalar": (*FAST, "-fno-tree-vectorize")}
 """Sets of flags, all with -march=native -ffast-math, of which the fastest counts."""
+LOOP_FLAGS = ("-O3", "-march=native", "-ffast-math")
 WAYS = {
     "xor": ("xor_fused", "xor_split", "xor_vector", "xor_wide"),
     "chain": ("chain_layers", "chain_blocks"),
@@ -184,6 +185,14 @@ def c(case: Case) -> dict[str, Run]:
             if hasattr(loaded, way):
                 found[f"{way} {label}"] = _c_run(_call(loaded, way, case), case)
     return found
+
+
+def c_plain(case: Case) -> dict[str, Run]:
+    """The plain loop, with ``-O3 -march=native -ffast-math`` and nothing else."""
+    single = ["-DSINGLE"] if case.dtype == "float32" else []
+    loaded = _loaded((*LOOP_FLAGS, *single, f"-DROWS={case.rows}"))
+    way = WAYS[case.kind][0]
+    return {way: _c_run(_call(loaded, way, case), case)}
 
 
 def _c_run(call: Callable[[Any, int, int], float], case: Case) -> Run:

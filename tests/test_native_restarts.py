@@ -18,6 +18,7 @@ from steepest.descent import Descent, descend, initial
 from steepest.engines.native import restarting
 from steepest.engines.native.restarting import Many
 from steepest.engines.step import Outcome, Rules
+from steepest.errors import DescentError
 from steepest.loop import Loop, Stops
 from steepest.optimisers import gradient_descent
 from steepest.restarts import side_by_side
@@ -61,7 +62,7 @@ def test_each_start_ends_as_alone(count: int, name: str, dtype: str) -> None:
     assert sum(level.starts for level in run.levels) == count
     assert [run.levels[0].lowest, run.levels[-1].highest] == [min(run.restarts), max(run.restarts)]
     if dtype == "float64":
-        start = initial(model.cost, seed=3 + single.index(best))
+        start = initial(model.cost, seed=3 + int(np.argmin([each.cost for each in single])))
         for parameter, value in start.items():
             np.testing.assert_array_equal(run.start[parameter], value)
             np.testing.assert_allclose(run.params[parameter], best.params[parameter], rtol=1e-8, atol=1e-10)
@@ -204,7 +205,7 @@ def test_outcomes_of_diverged_starts_are_sound() -> None:
             assert float(mine.params["x"]) == pytest.approx(its.params["x"], rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("rule", [{"tolerance": 3e-4}, {"gradient_tolerance": 0.03}])
+@pytest.mark.parametrize("rule", [{"tolerance": 2e-3}, {"gradient_tolerance": 0.03}])
 @pytest.mark.parametrize("name", ["A3 neuron", "network tanh", "network wide"])
 def test_each_start_has_its_own_tolerances(name: str, rule: dict[str, float]) -> None:
     model = CASES[name]()
@@ -235,7 +236,7 @@ def test_starts_where_the_cost_is_not_finite() -> None:
             run = model.descend(engine, restarts=12, epochs=300)
             outcomes[engine] = run.reason
             assert math.isfinite(run.cost)
-        except st.DescentError:
+        except DescentError:
             outcomes[engine] = "refused"
     assert outcomes["native"] == outcomes["reference"]
 
@@ -348,7 +349,7 @@ def test_progress_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = [epoch for epoch, _, _ in seen]
     assert counted == sorted(counted)
     assert seen[-1][:2] == (20 * 200_000, 20 * 200_000)
-    assert seen[-1][2] == pytest.approx(run.cost, rel=1e-6)
+    assert seen[-1][2] == pytest.approx(run.cost, rel=1e-3)  # an epoch before the end
 
 
 @pytest.mark.parametrize("breath", [1e-9, 10.0])

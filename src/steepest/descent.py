@@ -94,7 +94,7 @@ def descend(
         cost, rate, epochs, gradient=gradient, step=step, scheme=scheme, tolerance=tolerance,
         gradient_tolerance=gradient_tolerance, max_seconds=max_seconds, restarts=restarts, optimiser=optimiser,
     )  # fmt: skip
-    chosen = choose(engine, dtype)
+    choose(engine, dtype)
     if isinstance(table, Mapping):
         for word, value in table.items():
             if word in cost.parameters and np.ndim(value) == 0:
@@ -107,6 +107,7 @@ def descend(
         training = difference_step(cost, step, scheme, method, maximise, norm)
     else:
         training = gradient_step(cost, gradient, method, maximise, norm)
+    chosen = choose(engine, dtype, training)
 
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
@@ -149,7 +150,7 @@ def gentler_rate(walker: Walker, start: Params, maximise: bool) -> float | None:
         leg = Leg(start, start, math.nan)
         while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
             leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
-        values = [sign * value for _, value in record.costs]
+        values = [sign * value for value in record.costs]
         if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
             return walker.rate
     return None

@@ -206,8 +206,8 @@ class Loop:
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         seconds = time.perf_counter() - begin
-        history = [*(row for row in record.costs if row[0] < epoch), (epoch, value)]
-        places = [(k, self.walker.unpacked(row)) for k, row in record.places if k < epoch]
+        history = [*record.history(epoch), (epoch, value)]
+        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
         path = [(k, _plain(place)) for k, place in [*places, (epoch, params)]]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)

@@ -97,12 +97,17 @@ def _make(command: list[str], made: Path) -> None:
 class C(Peer):
     """The whole loop in C; the cost is computed at the end only, which is in its favour.
 
+    Args:
+        flags: for the compiler.
+        dtype: the precision.
+        first: take the first way of writing it, the plain one, rather than the fastest.
+
     Attributes:
         ways: which way of writing it was the fastest, by method.
     """
 
-    def __init__(self, flags: Sequence[str], dtype: str) -> None:
-        self.flags, self.dtype = flags, dtype
+    def __init__(self, flags: Sequence[str], dtype: str, first: bool = False) -> None:
+        self.flags, self.dtype, self.first = flags, dtype, first
         fast, single = flags == FAST, dtype == "float32"
         self.name = "c" + "-fast" * fast + "-float32" * single
         self.title = ("C fast-math" if fast else "C -O3") + ", f32" * single
@@ -121,7 +126,8 @@ class C(Peer):
         """Compile, and take the fastest way of those that the compiler knows."""
         single = self.dtype == "float32"
         loaded = neuron_library([*self.flags, *(["-DSINGLE"] if single else [])])
-        runs = {way: self._run(loaded, way) for way in WAYS[method] if hasattr(loaded, way)}
+        ways = WAYS[method][:1] if self.first else WAYS[method]
+        runs = {way: self._run(loaded, way) for way in ways if hasattr(loaded, way)}
         best = {way: min(run(_TRIAL_EPOCHS)[0] for _ in range(_TRIALS)) for way, run in runs.items()}
         self.ways[method] = min(best, key=best.__getitem__)
         return runs[self.ways[method]]

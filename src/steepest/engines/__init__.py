@@ -20,6 +20,7 @@ from steepest.errors import DescentError
 from steepest.expression import Expression, expect_expression
 from steepest.stability import stabilise
 from steepest.values import bind
+from steepest.walks import walk
 
 Array = NDArray[Any]
 
@@ -69,14 +70,21 @@ ENGINES: dict[str, Engine] = {
 DTYPES = ("float64", "float32")
 
 
-def choose(engine: str, dtype: str) -> Engine:
-    """An engine by its name; ``"auto"`` is the fastest one that this machine can run.
+_LARGEST = 15_000
+"""Nodes of a step up to which "auto" compiles it: then it takes seconds, and more than in proportion beyond."""
+
+
+def choose(engine: str, dtype: str, step: Step | None = None) -> Engine:
+    """An engine by its name; ``"auto"`` is the fastest one that this machine can run and that a step fits.
 
     Raises:
         DescentError: there is no such engine or precision, or it is not installed.
     """
     installed = importlib.util.find_spec("llvmlite") is not None
-    name = ("native" if installed else "reference") if engine == "auto" else engine
+    name = engine
+    if engine == "auto":
+        fits = step is None or len(walk([step.cost, *step.moved.values()])) <= _LARGEST
+        name = "native" if installed and fits else "reference"
     if name not in ENGINES:
         raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
     if name == "native" and not installed:

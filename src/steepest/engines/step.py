@@ -105,29 +105,37 @@ class Record:
 
     Attributes:
         sparse: how many rows of costs there are for one of parameters, a power of two.
-        stride: epochs between two rows; a row is due at each multiple.
-        costs: rows (epoch, cost).
-        places: rows (epoch, parameters).
+        stride: epochs between two rows; a row is due at each multiple, from 0.
+        costs: row k is that of the epoch k·stride.
+        places: the parameters; row k is that of the epoch k·stride·sparse.
     """
 
     sparse: int = 1
     stride: int = 1
-    costs: list[tuple[int, float]] = field(default_factory=list)
-    places: list[tuple[int, Any]] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+    places: list[Any] = field(default_factory=list)
 
     @property
     def room(self) -> int:
         """How many rows fit before the stride doubles."""
         return 2 * ROWS_KEPT - len(self.costs)
 
-    def add(self, costs: Iterable[tuple[int, float]], places: Iterable[tuple[int, Any]]) -> None:
-        """Keep rows that are due, of costs as many as there is room for."""
+    def add(self, costs: Iterable[float], places: Iterable[Any]) -> None:
+        """Keep the rows that were due since the last call, of costs as many as there is room for."""
         self.costs.extend(costs)
         self.places.extend(places)
         if len(self.costs) >= 2 * ROWS_KEPT:
             self.stride *= 2
-            self.costs = [row for row in self.costs if row[0] % self.stride == 0]
-            self.places = [row for row in self.places if row[0] % (self.stride * self.sparse) == 0]
+            self.costs, self.places = self.costs[::2], self.places[::2]
+
+    def history(self, before: int) -> list[tuple[int, float]]:
+        """Rows (epoch, cost) before an epoch."""
+        return [(k * self.stride, cost) for k, cost in enumerate(self.costs) if k * self.stride < before]
+
+    def path(self, before: int) -> list[tuple[int, Any]]:
+        """Rows (epoch, parameters) before an epoch."""
+        apart = self.stride * self.sparse
+        return [(k * apart, place) for k, place in enumerate(self.places) if k * apart < before]
 
 
 class Walker(Protocol):

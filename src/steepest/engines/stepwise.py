@@ -63,7 +63,7 @@ class Stepwise:
                 if not reason:
                     if epoch % record.stride == 0:
                         placed = epoch % (record.stride * record.sparse) == 0
-                        record.add([(epoch, value)], [(epoch, params)] if placed else [])
+                        record.add([value], [params] if placed else [])
                     last, before, params, epoch = value, params, after, epoch + 1
                     reason = "" if all(np.isfinite(array).all() for array in after.values()) else "diverged"
         except KeyboardInterrupt:

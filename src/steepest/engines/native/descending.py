@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -96,10 +95,7 @@ class Walk:
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
         kept, placed, length = found["kept"], found["placed"], self._where.length
-        costs = zip(itertools.count(leg.epoch + due, stride), first.costs[:kept].tolist(), strict=False)
-        apart = stride * record.sparse
-        places = first.places[: placed * length].reshape(placed, length).copy()
-        record.add(costs, zip(itertools.count(leg.epoch + -leg.epoch % apart, apart), places, strict=False))
+        record.add(first.costs[:kept].tolist(), first.places[: placed * length].reshape(placed, length).copy())
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
         return Leg(
