@@ -66,10 +66,14 @@ def assert_same_descent(model: Model, dtype: str = "float64", **settings: Any) -
             np.testing.assert_allclose(native.path[k][1][name], wanted.path[k][1][name], **near, err_msg=name)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_models_by_backprop(name: str, dtype: str) -> None:
-    assert_same_descent(CASES[name](), dtype, epochs=1000)
+def test_models_by_backprop(name: str) -> None:
+    assert_same_descent(CASES[name](), epochs=1000)
+
+
+@pytest.mark.parametrize("name", list(CASES)[::2])
+def test_models_in_single_precision(name: str) -> None:
+    assert_same_descent(CASES[name](), "float32", epochs=1000)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -87,16 +91,17 @@ def test_models_by_central_differences_and_differences_in_float32(k: int) -> Non
     assert_same_descent(model, dtype, epochs=60, gradient="finite-difference", scheme=scheme, step=0.05)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_models_by_layers(name: str, dtype: str) -> None:
+def test_models_by_layers(name: str) -> None:
     model = CASES[name]()
     try:
         with_gradient(model.cost, "layerwise")
     except GradientError:
         assert "chain" not in name
         return
-    assert_same_descent(model, dtype, epochs=1000 if "chain" in name else 50, gradient="layerwise")
+    assert_same_descent(model, epochs=1000 if "chain" in name else 50, gradient="layerwise")
+    if "(" not in name:
+        assert_same_descent(model, "float32", epochs=50, gradient="layerwise")
 
 
 @pytest.mark.parametrize("gradient", ["backprop", "finite-difference"])
@@ -241,15 +246,17 @@ def test_random_formulas(part: int) -> None:
         roots = with_gradient(case.cost)
         found, wanted = both(roots, case.values)
         assert max(map(apart, found, wanted)) < RANDOM, (seed, case)
-        if seed % 3 == 0:
+        if seed % 6 == 0:
             single, wide = both(roots, case.values, "float32")
             assert max(map(apart, single, wide)) < RANDOM * EPSILON["float32"] / EPSILON["float64"], (seed, case)
 
 
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize(
+    "part", [pytest.param(k, marks=pytest.mark.slow) if k >= 10 else k for k in range(30)]
+)
 def test_random_formulas_descend_one_epoch(part: int) -> None:
-    """The update by hand from the reference engine's gradient."""
-    for seed in range(part, 300, 10):
+    """By the derived gradient, and each fourth by differences."""
+    for seed in range(part, 300, 30):
         case = make_case(Random(seed))
         model = Model(
             case.cost, {name: case.values[name] for name in case.cost.data},
@@ -270,15 +277,15 @@ def test_random_formulas_descend_one_epoch(part: int) -> None:
 TABLES = [name for name, make in CASES.items() if make().table]
 
 
+@pytest.mark.parametrize("turn", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 12))])
 @pytest.mark.parametrize("rows", range(1, 41))
-def test_numbers_of_samples(rows: int) -> None:
+def test_numbers_of_samples(rows: int, turn: int) -> None:
     """Whole and partly filled registers, one and two of them, and blocks, with every model in its turn."""
-    for turn in range(3):
-        k = 3 * rows + turn
+    for k in [2 * rows + turn + 5 * (turn // 2)]:
         model, dtype = CASES[TABLES[k % len(TABLES)]]().with_rows(rows), DTYPES[(k // len(TABLES) + rows) % 2]
         found, wanted = both(with_gradient(model.cost), {**model.table, **model.start}, dtype)
         assert max(map(apart, found, wanted)) < 4000 * EPSILON[dtype], TABLES[k % len(TABLES)]
-        gradient = ("backprop", "finite-difference")[turn == 2]
+        gradient = ("backprop", "finite-difference")[turn % 3 == 1]
         assert_same_descent(model, dtype, epochs=10, gradient=gradient, step=0.05)
 
 
@@ -327,7 +334,7 @@ for module in (descending, evaluation, memory, restarting):
 import steepest.engines.step as step
 step.ROWS_KEPT = 20
 names = [name for name, make in CASES.items() if make().table]
-for k in range(int(sys.argv[1]), 30, 2):
+for k in range(int(sys.argv[1]), 20, 2):
     rows = k * 7 % 40 + 1
     for j in (k, k + 7):
         model = CASES[names[j % len(names)]]().with_rows(rows)
@@ -374,13 +381,12 @@ def mixtures(count: int) -> list[tuple[bool, ...]]:
     return [tuple(bool(k >> j & 1) for j in range(count)) for k in range(2**count)]
 
 
-@pytest.mark.parametrize("row", PER_ELEMENT, ids=[row.name for row in PER_ELEMENT])
-def test_elementwise_primitives_in_every_shape(row: Operation) -> None:
+def check_shapes(row: Operation, chosen: list[int]) -> None:
     """Per sample and shared arguments in every mixture, numbers beside tensors, sums over features and samples."""
     elementary = points(row.name, row.domain, 400)
     rng = np.random.default_rng([*row.name.encode()])
-    for k, shape in enumerate(SHAPES):
-        rows, dtype = (5, 37, 1, 16)[k % 4], DTYPES[k % 3 == 2]
+    for k in chosen:
+        shape, rows, dtype = SHAPES[k], (5, 37, 1, 16)[k % 4], DTYPES[k % 3 == 2]
         roots, values = [], {}
         for mixture in mixtures(row.arity):
             for plain in {0, row.arity - 1} if shape and row.arity > 1 else {row.arity}:
@@ -392,8 +398,8 @@ def test_elementwise_primitives_in_every_shape(row: Operation) -> None:
                     values[name] = rng.choice(elementary[j], ((rows,) if many else ()) + own)
                 node = row(*args)
                 roots += [node]
-                roots += [op.sum_(node)] if node.shape else []
-                roots += [op.total(node)] if node.per_sample else []
+                roots += [op.sum_(node)] if node.shape and plain else []
+                roots += [op.total(node)] if node.per_sample and not (shape and plain) else []
         found, wanted = both(roots, values, dtype)
         for root, mine, its in zip(roots, found, wanted, strict=True):
             # NumPy's functions err by some ulp themselves, in float32 by 4; sums lose as many as they have terms.
@@ -402,6 +408,18 @@ def test_elementwise_primitives_in_every_shape(row: Operation) -> None:
                 assert apart(mine, its, 1e-30) < 10 * EPSILON[dtype], (shape, str(root))
             else:
                 assert apart(mine, its, max(least, 30.0)) < 400 * EPSILON[dtype], (shape, str(root))
+
+
+@pytest.mark.parametrize("place", range(len(PER_ELEMENT)), ids=[row.name for row in PER_ELEMENT])
+def test_elementwise_primitives(place: int) -> None:
+    """Every shape with a third of the primitives, every primitive with a third of the shapes."""
+    check_shapes(PER_ELEMENT[place], list(range(place % 3, len(SHAPES), 3)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", PER_ELEMENT, ids=[row.name for row in PER_ELEMENT])
+def test_elementwise_primitives_in_every_shape(row: Operation) -> None:
+    check_shapes(row, list(range(len(SHAPES))))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -464,7 +482,7 @@ FACTORS = [
 @pytest.mark.parametrize("shapes", FACTORS, ids=str)
 def test_products(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     """Vectors and matrices, shared and per sample, in registers and in loops."""
-    for rows, dtype in ((3, "float64"), (21, "float64"), (37, "float32")):
+    for rows, dtype in ((3, "float32"), (21, "float64")):
         rng = np.random.default_rng([rows, *shapes[0], *shapes[1]])
         roots, values = [], {}
         for mixture in mixtures(2):
@@ -482,11 +500,11 @@ def test_products(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
             assert apart(mine, its) < 400 * EPSILON[dtype], (rows, str(root))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (4, 4), (3, 9), (9, 3), (17, 12), (16, 16), (8, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (4, 4), (3, 9), (9, 3), (17, 12), (8, 2)], ids=str)
 def test_rearranged_and_reduced_tensors(shape: tuple[int, int]) -> None:
     """Transposes, outer products, expansions, classes, largest elements, sums: shared and per sample, also in chains."""
     d, h = shape
-    for rows, dtype in ((3, "float64"), (21, "float64"), (37, "float32")):
+    for rows, dtype in ((3, "float64"), (37, "float32")):
         rng = np.random.default_rng([rows, *shape])
         roots, values = [], {}
         for many in (False, True):
@@ -613,7 +631,7 @@ def nested_costs() -> dict[str, Expression]:
     }
 
 
-@pytest.mark.parametrize("rows", [1, 5, 16, 37, 5000])
+@pytest.mark.parametrize("rows", [1, 16, 37, 5000])
 @pytest.mark.parametrize("name", nested_costs())
 def test_sums_within_sums(name: str, rows: int) -> None:
     cost = nested_costs()[name]
@@ -625,7 +643,8 @@ def test_sums_within_sums(name: str, rows: int) -> None:
         assert max(map(apart, found, wanted)) < max(500, rows) * EPSILON[dtype]
     model = Model(cost, table, start, 0.05)
     assert_same_descent(model, epochs=100)
-    assert_same_descent(model, epochs=30, gradient="finite-difference", step=0.01)
+    if rows in (1, 37):
+        assert_same_descent(model, epochs=30, gradient="finite-difference", step=0.01)
 
 
 @pytest.mark.parametrize("features", [0, 3, 9, 20])

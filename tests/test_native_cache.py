@@ -145,7 +145,7 @@ def test_ten_processes_at_once(place: Path) -> None:
     for k in (0, 1):
         assert len({cost for cost, _ in answers[k::2]}) == 1
     kept = entries(place)
-    assert len(kept) == answers[0][1] + answers[1][1] or len(kept) == 2
+    assert len(kept) == 2
     assert all(len(name) == 64 and cache._unpacked(data) is not None for name, data in kept.items())
     assert answer(start_process(place))[1] == 0
 
@@ -400,7 +400,7 @@ while True:
 """
 
 
-def test_killed_processes_leave_nothing_that_is_used(place: Path, compiled: list[str]) -> None:
+def test_killed_processes_leave_nothing_that_is_used(place: Path) -> None:
     """SIGKILL at random moments of compiling and writing: every entry is whole, and works."""
     if not hasattr(signal, "SIGKILL"):
         pytest.skip("there is no SIGKILL to send")
@@ -420,12 +420,14 @@ def test_killed_processes_leave_nothing_that_is_used(place: Path, compiled: list
     assert len(whole) > 8
     assert all(name.endswith(".part") for name in set(kept) - set(whole))
     for name, data in whole.items():
-        assert cache._unpacked(data) is not None, name
+        entry = cache._unpacked(data)
+        assert entry is not None, name
+        assert build.Loaded(entry.code).address("descend")
     x = st.params("x")
-    run = st.descend((x - 1001) ** 2 * (x + 1001), None, {"x": 0.0}, 1e-9, epochs=1, engine="native")
-    # −(2(x − k)(x + k) + (x − k)²) at 0 is k².
-    assert run.params["x"] == pytest.approx(1e-9 * 1001**2, rel=1e-12)
-    assert compiled == []
+    for k in (1, 1001, 1002, 2001):
+        run = st.descend((x - k) ** 2 * (x + k), None, {"x": 0.0}, 1e-9, epochs=1, engine="native")
+        # −(2(x − k)(x + k) + (x − k)²) at 0 is k².
+        assert run.params["x"] == pytest.approx(1e-9 * k**2, rel=1e-12)
 
 
 def test_killed_while_writing(place: Path) -> None:

@@ -46,6 +46,10 @@ class DescentError(SteepestError):
     """A descent cannot start."""
 
 
+class StartError(DescentError):
+    """The cost is not finite where a descent was to begin."""
+
+
 class StorageError(SteepestError):
     """A file is not a saved model, or is damaged."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker
-from steepest.errors import DescentError
+from steepest.errors import StartError
 from steepest.render.progress import Progress
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
@@ -39,7 +39,7 @@ class Descent:
         path: rows (epoch, parameters), likewise; fewer where there are many parameters, to stay below 64 MB.
         warnings: sentences about what a reader of the result should know.
         start: the parameters at epoch 0.
-        restarts: the final cost of every restart, if there were several.
+        restarts: the final cost of every restart, if there were several; NaN where it began outside the domain.
         levels: the levels on which those costs lie, the lowest first.
     """
 
@@ -134,7 +134,7 @@ class Loop:
         begin = time.perf_counter()
         self.first = first = self.walker.cost_at(params)
         if not math.isfinite(first):
-            raise DescentError(
+            raise StartError(
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )

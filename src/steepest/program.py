@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from steepest import operations as op
-from steepest.expression import CONSTANT, Expression, constant, make, transform, walk
+from steepest.expression import CONSTANT, Expression, constant, make, transform
+from steepest.walks import in_reading_order
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def lower(expressions: Sequence[Expression]) -> Program:
     """
     new = transform(expressions, _primitive)
     outputs = tuple(new[expression] for expression in expressions)
-    return Program(tuple(walk(outputs)), outputs)
+    return Program(tuple(in_reading_order(outputs)), outputs)
 
 
 def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:

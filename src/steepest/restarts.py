@@ -6,12 +6,14 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from steepest.engines.step import Crowd, Leg, Outcome, Params, Record, Rules
+from steepest.errors import StartError
 from steepest.loop import Descent, Level, Loop
 from steepest.render.progress import Progress
 
+_ROUND_OFF = 1e-9  # relative
 _SAME = 0.01  # of the cost at a typical start: final costs with a smaller gap between them are on one level
 
 
@@ -33,8 +35,13 @@ def levels(costs: Sequence[float], scale: float) -> list[Level]:
     return [Level(each[0], each[-1], len(each)) for each in found]
 
 
+def _typical(firsts: Iterable[float]) -> float:
+    """The size of the cost at a typical start."""
+    return statistics.median([abs(cost) for cost in firsts if math.isfinite(cost)] or [1.0])
+
+
 def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
-    """The best of descents that run one after another.
+    """The best of descents that run one after another; a start where the cost is not finite has the final cost NaN.
 
     Args:
         starts: where to begin.
@@ -42,13 +49,22 @@ def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], m
         maximise: whether the highest cost is the best.
     """
     runs: list[Descent] = []
+    costs: list[float] = []
+    refused: StartError | None = None
     for start in starts:
-        runs.append(descend(start))
-        if runs[-1].reason == "interrupted":
+        try:
+            runs.append(descend(start))
+            costs.append(runs[-1].cost)
+        except StartError as error:
+            refused = error
+            costs.append(math.nan)
+        if runs and runs[-1].reason == "interrupted":
             break
+    if not runs:
+        assert refused is not None  # there is at least one start
+        raise refused
     best = min(runs, key=lambda run: (run.diverged, -run.cost if maximise else run.cost))
-    best.restarts = [run.cost for run in runs]
-    best.levels = levels(best.restarts, statistics.median(abs(run.history[0][1]) for run in runs))
+    best.restarts, best.levels = costs, levels(costs, _typical(run.history[0][1] for run in runs))
     if runs[-1].reason == "interrupted":
         best.reason = "interrupted"
         best.message = f"it was interrupted in start {len(runs)} of {len(starts)}; these are the best parameters so far"
@@ -100,27 +116,36 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
             f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
         )
     else:
-        best = _best_again(starts, order, costs, loop)
+        best = _best_again(starts, order, outcomes, costs, loop, begin)
     best.seconds = time.perf_counter() - begin
-    best.restarts, best.levels = costs, levels(costs, statistics.median(map(abs, firsts or costs)))
+    best.restarts, best.levels = costs, levels(costs, _typical(firsts))
     return best
 
 
-def _best_again(starts: Sequence[Params], order: Sequence[int], costs: list[float], loop: Loop) -> Descent:
+def _best_again(
+    starts: Sequence[Params], order: Sequence[int], outcomes: Sequence[Outcome], costs: list[float], loop: Loop,
+    begin: float,
+) -> Descent:  # fmt: skip
     """The best start descended by itself; its cost takes its place among the costs."""
     best: Descent | None = None
     for place, k in enumerate(order):
         run = loop.run(starts[k], None)
+        if run.reason in ("interrupted", "time"):  # side by side it had come further
+            return _broken_off(starts[order[0]], outcomes[order[0]], loop, run.reason, begin)
         costs[k] = run.cost
-        if best is None or (run.diverged, -run.cost if loop.maximise else run.cost) < (
-            best.diverged, -best.cost if loop.maximise else best.cost
-        ):  # fmt: skip
+        if best is None or _is_better(run.cost, best, loop.maximise):
             best = run
         following = order[place + 1 :]
-        if not following or best.cost == costs[following[0]] or (best.cost < costs[following[0]]) != loop.maximise:
+        if not following or not _is_better(costs[following[0]], best, loop.maximise):
             break
     assert best is not None
     return best
+
+
+def _is_better(cost: float, best: Descent, maximise: bool) -> bool:
+    """Whether a cost is better than that of a descent by more than sums in another order explain."""
+    gained = cost - best.cost if maximise else best.cost - cost
+    return math.isfinite(cost) and (best.diverged or gained > _ROUND_OFF * abs(best.cost))
 
 
 def _broken_off(start: Params, outcome: Outcome, loop: Loop, stopped: str, begin: float) -> Descent:

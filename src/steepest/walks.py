@@ -29,6 +29,25 @@ def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None 
     return sorted(seen, key=_age)
 
 
+def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
+    """The same in the order in which a reader of the roots is done with them.
+
+    Unlike the order of age, which :func:`walk` has, this does not depend on what else was built before.
+    """
+    found: dict[Expression, None] = {}
+    stack = [(root, False) for root in roots][::-1]
+    while stack:
+        node, below_done = stack.pop()
+        if node in found:
+            continue
+        if below_done:
+            found[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((arg, False) for arg in reversed(node.args) if arg not in found)
+    return list(found)
+
+
 def _age(node: Expression) -> int:
     return node.serial
 

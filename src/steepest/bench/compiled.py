@@ -67,7 +67,8 @@ def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
         place.write_text(source, encoding="utf-8")
         _make([*words, *flags, "-fPIC", "-c", str(place), "-o", str(part)], part)
         # Linked without the flags: with -ffast-math, GCC links code that lets the whole process flush denormals to 0.
-        _make([*words, "-shared", str(part), "-o", str(made), "-lm"], made)
+        threads = [flag for flag in flags if flag == "-fopenmp"]
+        _make([*words, *threads, "-shared", str(part), "-o", str(made), "-lm"], made)
         try:
             return ctypes.CDLL(str(made))
         except OSError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from steepest.engines.step import RATE
-from steepest.expression import CONSTANT, Expression, constant, make, transform, walk
+from steepest.expression import CONSTANT, Expression, constant, make, transform
 from steepest.program import Program
+from steepest.walks import in_reading_order
 
 _LATENCY = {"add": 2, "subtract": 2, "negate": 1, "multiply": 3, "divide": 13, "total": 10, "total_outer": 13}
 _FUSED, _ELEMENTARY = 4, 40  # cycles, about, of today's processors; other primitives take one
@@ -33,7 +34,7 @@ def arranged(program: Program, rows: int) -> Program:
 
     new = transform(program.outputs, visit)
     outputs = tuple(new[output] for output in program.outputs)
-    return Program(tuple(walk(outputs)), outputs)
+    return Program(tuple(in_reading_order(outputs)), outputs)
 
 
 def unfused(program: Program) -> set[Expression]:
