@@ -57,9 +57,8 @@ class Differences:
             self.first[leaf] = position
             position += prod(leaf.shape)
         self.elements = position
-        self.cost: Tensor = Held((), [])
 
-    def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> dict[Expression, Tensor]:
+    def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         """Write cost, slopes and moved parameters.
 
         Args:
@@ -68,14 +67,14 @@ class Differences:
             step: ε, a number of float64.
 
         Returns:
-            The values of all nodes of the moves.
+            The cost, and the values of the norm's and the moved parameters' nodes.
         """
         code = self.code
         epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
-        slopes = self._by_groups(now, epsilon) if self.in_memory else self._side_by_side(now, epsilon)
+        cost, slopes = self._by_groups(now, epsilon) if self.in_memory else self._side_by_side(now, epsilon)
         bound = {**now, **slopes, RATE: Held((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
-        return self.emitter.values
+        return cost, self.emitter.values
 
     def _run_cost(self, bound: dict[Expression, Tensor]) -> Value:
         cost = self.frame.program.outputs[0]
@@ -86,7 +85,7 @@ class Differences:
 
     # -- all copies at once
 
-    def _side_by_side(self, now: dict[Expression, Tensor], epsilon: Value) -> dict[Expression, Tensor]:
+    def _side_by_side(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         code, lanes = self.code, self.frame.plan.lanes
         shift = code.broadcast(epsilon, lanes.copies)
         bound: dict[Expression, Tensor] = {}
@@ -97,7 +96,6 @@ class Differences:
             bound[leaf] = Held(leaf.shape, items)
         costs = self._run_cost(bound)
         here = code.shuffle(costs, [0] * lanes.copies)
-        self.cost = Held((), [here])
         if self.step.central:
             behind = list(range(self.elements + 1, 2 * self.elements + 1))
             lower = code.shuffle(costs, [0, *behind, *[0] * (lanes.copies - 1 - self.elements)])
@@ -109,7 +107,7 @@ class Differences:
             start = 1 + self.first[leaf]
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
             slopes[slope(leaf)] = Held(leaf.shape, parts)
-        return slopes
+        return Held((), [here]), slopes
 
     def _shifted(self, value: Value, shift: Value, element: int) -> Value:
         code, count = self.code, self.frame.plan.lanes.copies
@@ -122,7 +120,7 @@ class Differences:
 
     # -- group after group
 
-    def _by_groups(self, now: dict[Expression, Tensor], epsilon: Value) -> dict[Expression, Tensor]:
+    def _by_groups(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         code, build = self.code, self.code.builder
         side = self.frame.plan.lanes.copies
         groups = -(-copies(self.step) // side)
@@ -146,8 +144,7 @@ class Differences:
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
-        self.cost = Held((), [here])
-        return {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in now}
+        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in now}
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
         """Move, in each lane of a group that is due for it, one element of a parameter."""

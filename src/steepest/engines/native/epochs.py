@@ -16,8 +16,9 @@ from steepest.engines.native.kernels import Frame, Kernel
 from steepest.engines.native.lanes import fold
 from steepest.engines.native.plan import Plan
 from steepest.engines.native.state import State, layout, state
-from steepest.engines.native.tensors import Held
+from steepest.engines.native.tensors import Held, Tensor
 from steepest.engines.step import RATE, Step
+from steepest.expression import Expression
 from steepest.program import Program
 
 NUMBERS = (
@@ -71,6 +72,21 @@ def _position(name: str) -> int:
     return NUMBERS.index(name) if name in NUMBERS else COUNTERS.index(name)
 
 
+class _Derived:
+    """Writes an epoch whose gradient is derived: cost, slopes and moved parameters are one program."""
+
+    in_memory = False
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame, self.emitter = frame, frame.emitter
+
+    def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+        """Write it; see :meth:`Differences.run`."""
+        paced = Held((), [self.frame.code.broadcast(rate, self.frame.plan.lanes.shared)])
+        self.frame.over.run(self.frame.program, {**now, RATE: paced})
+        return self.emitter.values[self.frame.program.outputs[0]], self.emitter.values
+
+
 def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str) -> Kernel:
     """A function that descends.
 
@@ -85,10 +101,9 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
     code, build = frame.code, frame.code.builder
     book = _Book(code)
     where = layout(list(step.moved), plan)
-    differences = Differences(frame, step, moves, where) if step.difference is not None else None
-    keeper, in_memory = (differences.emitter, differences.in_memory) if differences else (frame.emitter, False)
-    params = state(keeper, where, code.arguments["params"], code.arguments["before"], in_memory)
-    outputs = list(moves.outputs if differences else program.outputs[1:])
+    way = _Derived(frame) if step.difference is None else Differences(frame, step, moves, where)
+    params = state(way.emitter, where, code.arguments["params"], code.arguments["before"], way.in_memory)
+    outputs = list(program.outputs[1:] if step.difference is None else moves.outputs)
     size_node = None if step.size is None else outputs.pop(0)
     moved = dict(zip(step.moved, outputs, strict=True))
     params.expect(moved)
@@ -97,14 +112,7 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
-    now = params.now()
-    if differences:
-        outcome = differences.run(now, rate, book["step"])
-    else:
-        paced = Held((), [code.broadcast(rate, plan.lanes.shared)])
-        frame.over.run(program, {**now, RATE: paced})
-        outcome = frame.emitter.values
-    cost = frame.emitter.values[program.outputs[0]] if not differences else differences.cost
+    cost, outcome = way.run(params.now(), rate, book["step"])
     value = _widened(code, code.lane(cost.at(())))
     size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))
 
@@ -112,8 +120,6 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
     with build.if_then(_stopping(book, value, size), likely=False):
         book["cost"] = value
         build.branch(leave)
-        dead = code.function.append_basic_block("dead")
-        build.position_at_end(dead)
     _record(code, book, value, params, where.length)
     book["last"], book["cost"] = value, value
     probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})

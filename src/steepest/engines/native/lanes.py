@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from steepest.engines.native.code import I1, I32, Code, Value
+from steepest.engines.native.code import I1, I32, Code, Value, i64
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class Lanes:
             if rows - first >= self.samples:
                 return None
             return ir.Constant(ir.VectorType(I1, len(index)), [int(s < rows - first) for s in index])
-        left = code.builder.trunc(code.builder.sub(rows, first), I32)
+        left, most = code.builder.sub(rows, first), i64(self.samples)
+        left = code.builder.select(code.builder.icmp_signed("<", left, most), left, most)
+        left = code.builder.trunc(left, I32)
         numbers = ir.Constant(ir.VectorType(I32, len(index)), index)
         return code.builder.icmp_signed("<", numbers, code.broadcast(left, len(index)))
 

@@ -78,7 +78,6 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     lanes["cost"] = cost
     with build.if_then(build.icmp_signed("!=", counts["looking"], i64(0)), likely=False):
         build.branch(leave)
-        build.position_at_end(code.function.append_basic_block("dead"))
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     size = None if step.size is None else values[program.outputs[1]].at(())
     later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
