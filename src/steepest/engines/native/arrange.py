@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Sequence
 
+from steepest.engines.native.arithmetic import ELEMENTWISE, UNFUSED
+from steepest.engines.native.code import Code, Value
+from steepest.engines.native.functions import FUNCTIONS
 from steepest.engines.step import RATE
 from steepest.expression import CONSTANT, Expression, constant, make, transform
 from steepest.program import Program
 from steepest.walks import in_reading_order
 
-_LATENCY = {"add": 2, "subtract": 2, "negate": 1, "multiply": 3, "divide": 13, "total": 10, "total_outer": 13}
-_FUSED, _ELEMENTARY = 4, 40  # cycles, about, of today's processors; other primitives take one
+ADD, MULTIPLY, FUSED = 2, 3, 4  # cycles, about, of today's processors
+_LATENCY = {
+    "add": ADD, "subtract": ADD, "multiply": MULTIPLY, "divide": 13, "total": 10, "total_outer": 13, "matmul": 5,
+    "dot": 5, **dict.fromkeys(FUNCTIONS, 40),
+}  # fmt: skip
 
 
 def arranged(program: Program, rows: int) -> Program:
@@ -37,26 +45,41 @@ def arranged(program: Program, rows: int) -> Program:
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 
-def unfused(program: Program) -> set[Expression]:
-    """The sums of a product that are ready sooner if product and sum are two operations.
-
-    A fused operation begins when all three operands are there; a product on its own may be done while the other
-    summand is still awaited.
-    """
-    ready: dict[Expression, int] = {}
-    found = set()
+def ready(program: Program) -> dict[Expression, int]:
+    """When each value is there, in cycles after the leaves, were there room for everything at once."""
+    found: dict[Expression, int] = {}
     for node in program.nodes:
-        name, times = node.operation.name, [ready[arg] for arg in node.args]
-        latency = _LATENCY.get(name, _ELEMENTARY if name in _SLOW else 1)
-        ready[node] = max(times, default=0) + (latency if node.args else 0)
-        if name in ("add", "subtract"):
-            products = [k for k, arg in enumerate(node.args) if arg.operation.name == "multiply"]
-            if products:
-                fused = min(max(*(ready[f] for f in node.args[k].args), times[1 - k]) + _FUSED for k in products)
-                if fused > ready[node]:
-                    found.add(node)
-                ready[node] = min(fused, ready[node])
+        latency = _LATENCY.get(node.operation.name, 1) if node.args else 0
+        found[node] = max((found[arg] for arg in node.args), default=0) + latency
     return found
 
 
-_SLOW = {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "power", "sqrt"}
+def summed(code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]) -> Value:
+    """A sum whose last term to come waits for as little as possible.
+
+    A product fuses with another term that is there by then; a product on its own may be done while that one is still
+    awaited. Then the two terms that are there first are added, and so on.
+
+    Args:
+        code: the function being written.
+        products: the factors of terms, and when they are there.
+        others: other terms, and when they are there.
+    """
+    waiting = sorted(others, key=lambda term: term[0])
+    terms: list[tuple[int, int, Value]] = []
+    for time, x, y in sorted(products, key=lambda term: term[0]):
+        product = ELEMENTWISE["multiply"](code, x, y)
+        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - FUSED:
+            when, other = waiting.pop(0)
+            value = ELEMENTWISE["add"](code, product, other)
+            terms.append((max(time, when) + FUSED, len(terms), value))
+        else:
+            terms.append((time + MULTIPLY, len(terms), product))
+    terms += [(when, len(terms) + k, other) for k, (when, other) in enumerate(waiting)]
+    heapq.heapify(terms)
+    made = len(terms)
+    while len(terms) > 1:
+        (_, _, first), (time, _, second) = heapq.heappop(terms), heapq.heappop(terms)
+        heapq.heappush(terms, (time + ADD, made, UNFUSED["add"](code, first, second)))
+        made += 1
+    return terms[0][2]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from steepest.engines.native.arithmetic import ELEMENTWISE, UNFUSED
+from steepest.engines.native.arrange import summed
 from steepest.engines.native.code import I32, Code, Index, Value
 from steepest.engines.native.lanes import Lanes
 from steepest.engines.native.tensors import (
@@ -64,7 +65,7 @@ class Emitter:
         self.users, self.stride = users, stride
         self.values: dict[Expression, Tensor] = {}
         self.targets: dict[Expression, Stored] = {}
-        self.unfused: set[Expression] = set()
+        self.ready: dict[Expression, int] = {}
 
     # -- tensors
 
@@ -132,11 +133,15 @@ class Emitter:
         return Lazy(node.shape, compute)
 
     def _elementwise(self, node: Expression) -> Tensor:
-        operate = (UNFUSED if node in self.unfused else ELEMENTWISE)[node.operation.name]
+        operate = ELEMENTWISE[node.operation.name]
 
         def compute(place: Place) -> Value:
+            if self.unrolled and node.operation.name == "add":
+                return self._sum(node, place)
             return operate(self.code, *(self.at(arg, place, node.per_sample) for arg in node.args))
 
+        if self._is_summand(node):
+            return Lazy(node.shape, compute)
         if self.holds(node.shape):
             return Held(node.shape, [compute(place) for place in places(node.shape)])
         runs = self._runs(node)
@@ -149,6 +154,32 @@ class Emitter:
         with self.code.loop(0, prod(node.shape), self.stride) as first:
             made.put_run(first, runs(first, self.stride))
         return made
+
+    def _is_summand(self, node: Expression) -> bool:
+        """Whether a single sum uses the elements, which then takes them apart; see :meth:`_sum`."""
+        users = self.users.get(node, [])
+        if not self.unrolled or len(users) != 1 or users[0].operation.name != "add":
+            return False
+        return users[0].per_sample == node.per_sample and node.operation.name in ("add", "multiply", "matmul", "dot")
+
+    def _sum(self, node: Expression, place: Place) -> Value:
+        """An element of a sum of any number of terms, written so that it is ready soon."""
+        products: list[tuple[int, Value, Value]] = []
+        others: list[tuple[int, Value]] = []
+        below = [node]
+        while below:
+            for arg in below.pop().args:
+                when, here = max((self.ready[each] for each in arg.args), default=0), place if arg.shape else ()
+                if not self._is_summand(arg):
+                    others.append((self.ready[arg], self.at(arg, place, node.per_sample)))
+                elif arg.operation.name == "add":
+                    below.append(arg)
+                elif arg.operation.name == "multiply":
+                    products.append((when, *(self.at(factor, here, node.per_sample) for factor in arg.args)))
+                else:
+                    inner = range(arg.args[1].shape[0])
+                    products += [(when, *self._factors(arg, here, k)) for k in inner]
+        return summed(self.code, products, others)
 
     def _is_passing(self, node: Expression) -> bool:
         """Whether a single elementwise user takes the elements one by one, so that they need no room."""
@@ -199,6 +230,8 @@ class Emitter:
     def _product(self, node: Expression) -> Tensor:
         """a @ b: every mixture of vectors and matrices, shared and for each sample."""
         inner = node.args[1].shape[0]
+        if self._is_summand(node):
+            return Lazy(node.shape, lambda place: self._dot([self._factors(node, place, k) for k in range(inner)]))
         if self.unrolled or (inner <= UNROLLED_AXIS and self.holds(node.shape)):
             items = [self._dot([self._factors(node, p, k) for k in range(inner)]) for p in places(node.shape)]
             return Held(node.shape, items)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
-from steepest.engines.native.arrange import unfused
+from steepest.engines.native.arrange import ready
 from steepest.engines.native.code import I32, I64, Code, Index, Value, declared, i64
 from steepest.engines.native.emitter import Emitter
 from steepest.engines.native.lanes import fold
@@ -82,7 +82,7 @@ class AllAtOnce:
         emitter = self.emitter
         emitter.values.update(bound)
         emitter.values.update(self._data)
-        emitter.unfused = unfused(program)
+        emitter.ready = ready(program)
         for each in passes(program):
             for node in (*each.shared, *each.sampled):
                 if node not in emitter.values:
