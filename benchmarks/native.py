@@ -1,11 +1,11 @@
 """The native engine beside the peers: an epoch of every problem, and how far the bars are met.
 
 The peers are C by the system's compiler (-march=native -ffast-math, and -O3 alone), JAX's fori_loop and NumPy by
-hand, each in the form that is the fastest here, out of several that are tried first. A "plain loop" is C as the notes write
-it, with the flags alone; "of matrices" is JAX as a user of it writes a network. All descend from the same
-start at the same rate over the full batch, and must end at the same cost after a few epochs, or the script fails.
-Seconds are those in the loop: compiling is left out for all. Rounds are interleaved; times are medians over the
-rounds, ratios the medians of the ratios within them.
+hand, each in the form that is the fastest here, out of several that are tried first. A "plain loop" is C as the
+notes write it, with the flags alone; "of matrices" is JAX as a user of it writes a network. All descend from the
+same start at the same rate over the full batch, and must end at the same cost after a few epochs, or the script
+fails. Seconds are those in the loop: compiling is left out for all. Rounds are interleaved; times are medians over
+the rounds, ratios the medians of the ratios within them.
 
 The line through many rows stands beside the bandwidth of the machine's memory, measured by reading two arrays of
 80 MB by two threads in C. A table (CSV) and a picture go to the folder of --out.

@@ -187,9 +187,7 @@ def test_damage_is_noticed(place: Path) -> None:
         assert not (place / name).exists(), kind
 
 
-def test_damaged_entries_are_compiled_again(
-    place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damaged_entries_are_compiled_again(place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """And written again; machine code is never loaded from them."""
     small()
     ((name, data),) = entries(place).items()

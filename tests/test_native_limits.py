@@ -40,6 +40,16 @@ def test_without_llvmlite_auto_is_the_reference_engine(monkeypatch: pytest.Monke
         CASES["nand"]().descend("native", epochs=1)
 
 
+def test_auto_leaves_the_longest_formulas_to_the_reference_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take too long to compile; whoever names an engine gets it."""
+    from steepest import engines
+
+    monkeypatch.setattr(engines, "_LARGEST", 5)
+    assert CASES["nand"]().descend("auto", epochs=1).engine == "reference"
+    assert CASES["nand"]().descend("auto", epochs=1, restarts=2).engine == "reference"
+    assert CASES["nand"]().descend("native", epochs=1).engine == "native"
+
+
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 
