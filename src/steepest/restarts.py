@@ -67,7 +67,7 @@ def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], m
     best.restarts, best.levels = costs, levels(costs, _typical(run.history[0][1] for run in runs))
     if runs[-1].reason == "interrupted":
         best.reason = "interrupted"
-        best.message = f"it was interrupted in start {len(runs)} of {len(starts)}; these are the best parameters so far"
+        best.message = f"it was interrupted in start {len(costs)} of {len(starts)}; these are the best parameters so far"
     return best
 
 

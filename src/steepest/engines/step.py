@@ -125,8 +125,8 @@ class Record:
         self.costs.extend(costs)
         self.places.extend(places)
         if len(self.costs) >= 2 * ROWS_KEPT:
-            self.stride *= 2
-            self.costs, self.places = self.costs[::2], self.places[::2]
+            # In one go, lest an interruption leave rows at the wrong epochs.
+            self.stride, self.costs, self.places = 2 * self.stride, self.costs[::2], self.places[::2]
 
     def history(self, before: int) -> list[tuple[int, float]]:
         """Rows (epoch, cost) before an epoch."""
