@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from steepest.bench.errors import BenchError
 from steepest.bench.experiment import Report, Row, measure
 from steepest.bench.neuron import METHODS, Method
 from steepest.bench.peer import Peer, Run
+from steepest.bench.peers import Steepest
 from steepest.errors import SteepestError
 
 # Costs after 1,000 epochs, computed apart from this package; the first is in the README.
@@ -323,3 +325,20 @@ def test_no_peer_is_loaded_until_it_is_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_an_interrupted_descent_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descent returns what it has reached when it is interrupted; timed as if it had ended, that would be a lie."""
+    from steepest import descent
+
+    real = descent.descend
+
+    def broken_off(*args: Any, **settings: Any) -> Any:
+        return replace(real(*args, **settings), reason="interrupted")
+
+    run = Steepest("native", "native").prepare("GD")
+    assert run(10)[1] > 0
+    monkeypatch.setattr(descent, "descend", broken_off)
+    run = Steepest("native", "native").prepare("GD")
+    with pytest.raises(KeyboardInterrupt):
+        run(10)

@@ -156,7 +156,7 @@ def test_a_start_that_diverges_does_not_disturb_the_others(dtype: str) -> None:
     near = 1e-9 if dtype == "float64" else 1e-4
     np.testing.assert_allclose(run.restarts, [each.cost for each in single], rtol=near, atol=1e-30)
     assert run.levels is not None
-    assert sum(level.starts for level in run.levels) == len(single)
+    assert sum(level.starts for level in run.levels) == sum(not each.diverged for each in single) < len(single)
     assert all(math.isfinite(cost) for _, cost in seen)
     alive = min(each.cost for each in single if not each.diverged)
     assert run.cost == pytest.approx(alive, rel=near, abs=1e-30)
@@ -394,3 +394,23 @@ def test_some_of_the_thousand_starts_alone(k: int) -> None:
     assert run.restarts is not None
     single = xor().descend("native", seed=k, start=None, rate=1.0, epochs=10_000)
     assert run.restarts[k] == pytest.approx(single.cost, rel=1e-7)
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_of_starts_that_all_diverge_the_best_is_kept(engine: str) -> None:
+    """Badly scaled columns: no start comes down; what is kept is the lowest of the last finite costs."""
+    table = {"x": np.array([1e5, 3e5, 5e5]), "y": np.array([1.0, 2.0, 3.0])}
+    x, y = st.data("x", "y")
+    a, b = st.params("a", "b")
+    run = st.descend(st.mean((a * x + b - y) ** 2), table, rate=0.1, epochs=50, restarts=20, engine=engine)
+    assert run.restarts is not None
+    assert run.diverged
+    assert run.levels == []
+    assert run.cost == pytest.approx(min(run.restarts), rel=1e-12)
+    assert max(run.restarts) > 2 * run.cost
+
+
+def test_restarts_are_bounded() -> None:
+    """Their starts are kept in memory, so that a slip of the finger must not fill it."""
+    with pytest.raises(DescentError, match="restarts is at most 100,000, not 1,000,000,000"):
+        xor().descend("native", restarts=10**9, epochs=1)

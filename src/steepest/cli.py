@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from steepest.expression import Expression
 
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
-READER_LEFT = 128 + 13  # as a shell reports a process that SIGPIPE ended
+READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
 
 
 _EXAMPLES = """
@@ -44,7 +44,7 @@ def run() -> None:
     try:
         status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
@@ -93,7 +93,7 @@ def main() -> None:
     show_default=True, help="How the gradient is computed.",
 )  # fmt: skip
 @click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
-@click.option("--engine", default="auto", show_default=True, help="auto, or an engine's name.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, native or reference.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
 @click.option("--maximise", is_flag=True, help="Climb instead.")
 @click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
@@ -156,6 +156,7 @@ def fit(
             "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
             "check": check_json(report), "notes": notes,
             "warnings": run.warnings, "rows": columns.rows, "dropped": columns.dropped, "start": run.start,
+            "seed": seed or 0,
             "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
         }  # fmt: skip
         print_json(document)
@@ -169,7 +170,7 @@ def fit(
     if run.diverged:
         click.echo(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}", err=True)
         return FOUND
-    return 0
+    return INTERRUPTED if run.reason == "interrupted" else 0
 
 
 @main.command(
@@ -415,7 +416,7 @@ def ops(name: str | None, as_json: bool) -> int:
 def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, as_json: bool) -> int:
     """Race the NAND neuron of the notes: gradient descent against finite differences, beside C, JAX and others.
 
-    Takes about a minute. A peer that is not installed, or whose final cost is not that of plain Python, is left
+    Takes up to a minute. A peer that is not installed, or whose final cost is not that of plain Python, is left
     out and named on standard error.
     """
     from steepest.bench.experiment import measure

@@ -62,7 +62,7 @@ def announce(model: Model, source: str, columns: Columns, report: Report) -> Non
     table(
         [
             ["model", model.formula], ["cost", f"{model.cost_name}, C = {model.cost}"],
-            ["table", f"{source}, {columns.rows} rows"],
+            ["table", f"{source}, {columns.rows} row{'s'[columns.rows == 1 :]}"],
         ]
     )  # fmt: skip
     say()
@@ -80,7 +80,8 @@ def show_fit(model: Model, arrays: dict[str, Any]) -> None:
     run = model.run
     assert run is not None  # a model is shown after its fit
     how = "it diverged; the last finite parameters" if run.diverged else run.message
-    say(f"{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
+    many = "" if run.restarts is None else f"{len(run.restarts)} descents, the best of "
+    say(f"{many}{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
     rows = []
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
@@ -107,12 +108,17 @@ def _show_levels(run: Descent) -> None:
     assert run.restarts is not None
     assert run.levels is not None
     starts = len(run.restarts)
-    say(f"{starts} start{'s'[starts == 1 :]} ended on these costs:")
+    verb = "stood at" if run.reason in ("interrupted", "time") else "ended on"
+    say(f"{starts} start{'s'[starts == 1 :]} {verb} these costs:")
     rows = [
         [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
         for level in run.levels
     ]
-    table(rows, ["from", "to", "starts", "share"], right=range(4))
+    if rows:
+        table(rows, ["from", "to", "starts", "share"], right=range(4))
+    lost = starts - sum(level.starts for level in run.levels)
+    if lost:
+        say(f"  {lost} ({lost / starts:.1%}) diverged, or began where the cost is not finite")
 
 
 def _summary(predicted: Any, target: Any) -> str:

@@ -61,20 +61,21 @@ def descend(
         epochs: how many updates at most.
         gradient: ``"backprop"``, ``"finite-difference"`` or ``"layerwise"``.
         step, scheme: ε and ``"forward"`` or ``"central"``, for finite differences.
-        engine: ``"auto"`` or the name of an engine.
+        engine: ``"native"`` (compiled), ``"reference"`` (NumPy) or ``"auto"``, the first of them that fits.
         dtype: ``"float64"`` or ``"float32"``.
         maximise: climb instead.
         optimiser: how a parameter moves; plain gradient descent if left out.
         tolerance: stop when the cost changes by less than this share of itself in an epoch.
         gradient_tolerance: stop when the Euclidean norm of the gradient is below this.
         max_seconds: stop after this time, s.
-        restarts: descend from this many starts drawn from the seed and keep the best.
+        restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
         seed: of the starts; the same seed gives the same result.
         na: ``"drop"`` leaves out rows with missing values.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
     Returns:
-        A Descent: ``.params``, ``.cost``, ``.reason``, ``.history``, ``.path``, ``.warnings``.
+        A Descent: ``.params``, ``.cost``, ``.reason``, ``.history``, ``.path``, ``.warnings``, ``.engine``; with
+        restarts the best one, with ``.restarts`` (the final cost of each) and ``.levels``.
 
     Raises:
         DescentError: the settings make no sense, or the cost is not finite at the start.
@@ -138,6 +139,7 @@ def descend(
 
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
+_MOST_RESTARTS = 100_000  # whose starts and results are all kept in memory
 
 
 def gentler_rate(walker: Walker, start: Params, maximise: bool) -> float | None:
@@ -179,6 +181,8 @@ def check_settings(
         given = whole is not None or label == "epochs"
         if given and not (_is_number(whole, numbers.Integral) and whole >= least):
             raise DescentError(f"{label} is a whole number from {least}, not {whole!r}")
+    if restarts is not None and restarts > _MOST_RESTARTS:
+        raise DescentError(f"restarts is at most {_MOST_RESTARTS:,}, not {restarts:,}; take several seeds for more")
     if gradient not in GRADIENTS:
         raise DescentError(
             f"there is no gradient {gradient!r}{nearest(gradient, GRADIENTS)}; choose {', '.join(GRADIENTS)}"

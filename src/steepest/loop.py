@@ -39,8 +39,9 @@ class Descent:
         path: rows (epoch, parameters), likewise; fewer where there are many parameters, to stay below 64 MB.
         warnings: sentences about what a reader of the result should know.
         start: the parameters at epoch 0.
-        restarts: the final cost of every restart, if there were several; NaN where it began outside the domain.
-        levels: the levels on which those costs lie, the lowest first.
+        restarts: the final cost of every restart, if there were several: the last finite one where it diverged, NaN
+            where it began outside the domain.
+        levels: the levels on which those costs lie, the lowest first, without the diverged ones.
     """
 
     params: Params
@@ -261,6 +262,6 @@ class Loop:
             found.append(
                 f"it ended on a plateau: the cost {last:.6g} hardly changes any more but is still {last / first:.0%} "
                 "of what it was at the start. That is a local minimum, or all that this formula can explain: "
-                "try other starts (another seed) before you trust it"
+                "try other starts (another seed, or restarts) before you trust it"
             )
         return found

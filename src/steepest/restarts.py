@@ -18,7 +18,7 @@ _SAME = 0.01  # of the cost at a typical start: final costs with a smaller gap b
 
 
 def levels(costs: Sequence[float], scale: float) -> list[Level]:
-    """Final costs gathered to levels, the lowest first; diverged ones (not finite) belong to none.
+    """Final costs gathered to levels, the lowest first; those that are not finite belong to none.
 
     Args:
         costs: final costs.
@@ -64,10 +64,13 @@ def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], m
         assert refused is not None  # there is at least one start
         raise refused
     best = min(runs, key=lambda run: (run.diverged, -run.cost if maximise else run.cost))
-    best.restarts, best.levels = costs, levels(costs, _typical(run.history[0][1] for run in runs))
+    best.restarts = costs
+    best.levels = levels([r.cost for r in runs if not r.diverged], _typical(r.history[0][1] for r in runs))
     if runs[-1].reason == "interrupted":
         best.reason = "interrupted"
-        best.message = f"it was interrupted in start {len(costs)} of {len(starts)}; these are the best parameters so far"
+        best.message = (
+            f"it was interrupted in start {len(costs)} of {len(starts)}; these are the best parameters so far"
+        )
     return best
 
 
@@ -118,7 +121,8 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
     else:
         best = _best_again(starts, order, outcomes, costs, loop, begin)
     best.seconds = time.perf_counter() - begin
-    best.restarts, best.levels = costs, levels(costs, _typical(firsts))
+    sound = [cost for cost, outcome in zip(costs, outcomes, strict=True) if outcome.reason != "diverged"]
+    best.restarts, best.levels = costs, levels(sound, _typical(firsts))
     return best
 
 
@@ -133,19 +137,23 @@ def _best_again(
         if run.reason in ("interrupted", "time"):  # side by side it had come further
             return _broken_off(starts[order[0]], outcomes[order[0]], loop, run.reason, begin)
         costs[k] = run.cost
-        if best is None or _is_better(run.cost, best, loop.maximise):
+        if best is None or _is_better(run.cost, run.diverged, best, loop.maximise):
             best = run
-        following = order[place + 1 :]
-        if not following or not _is_better(costs[following[0]], best, loop.maximise):
+        if place + 1 == len(order):
+            break
+        following = outcomes[order[place + 1]]
+        if not _is_better(following.cost, following.reason == "diverged", best, loop.maximise):
             break
     assert best is not None
     return best
 
 
-def _is_better(cost: float, best: Descent, maximise: bool) -> bool:
-    """Whether a cost is better than that of a descent by more than sums in another order explain."""
+def _is_better(cost: float, diverged: bool, best: Descent, maximise: bool) -> bool:
+    """Whether a descent ended better than another, by more than sums in another order explain."""
+    if diverged != best.diverged:
+        return best.diverged
     gained = cost - best.cost if maximise else best.cost - cost
-    return math.isfinite(cost) and (best.diverged or gained > _ROUND_OFF * abs(best.cost))
+    return gained > _ROUND_OFF * abs(best.cost)
 
 
 def _broken_off(start: Params, outcome: Outcome, loop: Loop, stopped: str, begin: float) -> Descent:

@@ -77,12 +77,14 @@ class Report:
         rounds: how often each was timed.
         rows: a peer and method each.
         left_out: what was not measured, and why.
+        quick: whether it was a smoke test.
     """
 
     epochs: int
     rounds: int
     rows: list[Row]
     left_out: dict[str, str]
+    quick: bool = False
 
     def find(self, name: str, method: Method) -> Row | None:
         """The row of a peer and method."""
@@ -103,7 +105,7 @@ class Report:
         return {
             "experiment": {
                 "formula": "z ~ sigmoid(x*w1 + y*w2 + b)", "table": "nand", "start": list(START), "rate": RATE,
-                "step": STEP, "epochs": self.epochs, "rounds": self.rounds,
+                "step": STEP, "epochs": self.epochs, "rounds": self.rounds, "quick": self.quick,
             },
             "results": [
                 {
@@ -165,7 +167,7 @@ def measure(
     rows = _timed(tasks, rounds, left_out, tell)
     if not rows:
         raise BenchError("no peer could be measured: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    return Report(wanted, rounds, rows, left_out)
+    return Report(wanted, rounds, rows, left_out, quick)
 
 
 def _timed(

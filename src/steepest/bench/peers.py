@@ -50,6 +50,8 @@ class Steepest(Peer):
                 expression, columns, start, RATE, epochs, gradient=gradient, step=STEP, engine=self.engine,
                 dtype=self.dtype, progress=False,
             )  # fmt: skip
+            if found.reason == "interrupted":
+                raise KeyboardInterrupt  # a descent keeps what it has reached; here that is no result
             return found.seconds, cost(X, Y, Z, *(float(found.params[name]) for name in start))
 
         return run

@@ -42,6 +42,10 @@ def show(report: Report) -> None:
 def notes(report: Report) -> list[str]:
     """What a reader of the tables should know, and what is not in them."""
     found = ["GD is gradient descent, FD forward finite differences: four costs an epoch"]
+    if report.quick:
+        found.append(
+            f"{report.epochs:,} epochs are few: the half millisecond that a descent takes to begin weighs on them"
+        )
     told = {"c-fast", "sklearn"} & {row.peer.name for row in report.rows}
     found += sorted({f"{row.peer.title}: {row.peer.about}" for row in report.rows if row.peer.name in told})
     return found + [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
