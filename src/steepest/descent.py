@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from steepest.engines import choose
 from steepest.engines.step import Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, expect_expression, leaves
+from steepest.expression import PARAMETER, Expression, Shape, expect_expression, leaves
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
 from steepest.loop import Loop, Stops
@@ -112,7 +112,8 @@ def descend(
 
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    starts = [initial(cost, start, seed + k) for k in range(restarts or 1)]
+    shapes = _shapes(cost)
+    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     placed = (training, bound.data, bound.rows, rate, dtype)
 
@@ -209,10 +210,17 @@ def initial(
     Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d. ``what`` is how a
     message calls the parameters given.
     """
+    return _drawn(_shapes(cost), start, seed, what)
+
+
+def _shapes(cost: Expression) -> dict[str, Shape]:
+    return {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
+
+
+def _drawn(shapes: Mapping[str, Shape], start: Mapping[str, ArrayLike] | None, seed: int, what: str) -> Params:
     if not _is_number(seed, numbers.Integral) or seed < 0:
         raise DescentError(f"seed is a whole number from 0, not {seed!r}")
     given = dict(start or {})
-    shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
     for name in given:
         if name not in shapes:
             raise DescentError(

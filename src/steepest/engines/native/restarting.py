@@ -22,6 +22,7 @@ from steepest.engines.native.memory import Array, addresses, aligned, blocks_of,
 from steepest.engines.native.plan import instructions, plan, power_of_two
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Outcome, Params, Rules, Step
+from steepest.expression import Expression
 from steepest.program import lower
 
 _BREATH = 0.05  # seconds that a group is left alone for
@@ -65,7 +66,11 @@ class Many:
     ) -> None:  # fmt: skip
         """Descend from every start; see :class:`steepest.engines.step.Crowd`."""
         copies = self._layout.lanes.copies
-        self._groups = groups = [_Group(self, starts[k : k + copies]) for k in range(0, len(starts), copies)]
+        numbers = {leaf.name: np.array([np.ravel(start[leaf.name]) for start in starts]) for leaf in self._where.leaves}
+        self._groups = groups = [
+            _Group(self, {name: rows[k : k + copies] for name, rows in numbers.items()}, min(copies, len(starts) - k))
+            for k in range(0, len(starts), copies)
+        ]
         with ThreadPoolExecutor(min(processors(), len(groups))) as pool:
             try:
                 pending: set[Future[None]] = {pool.submit(group.run, epochs, rules, stop) for group in groups}
@@ -85,17 +90,22 @@ class Many:
 
 
 class _Group:
-    """As many descents as there are lanes, and their memory."""
+    """As many descents as there are lanes, and their memory.
 
-    def __init__(self, of: Many, starts: Sequence[Params]) -> None:
+    Args:
+        of: what they are descents of.
+        numbers: for each parameter a row of its numbers for each start.
+        starts: how many starts there are; lanes beyond repeat the last one.
+    """
+
+    def __init__(self, of: Many, numbers: Mapping[str, Array], starts: int) -> None:
         self._of, kind = of, of._kind
-        self.starts, self._copies = len(starts), of._layout.lanes.copies
+        self.starts, self._copies = starts, of._layout.lanes.copies
         self._params, self._before = aligned(of._where.length, kind), aligned(of._where.length, kind)
-        filled = [*starts, *[starts[-1]] * (self._copies - len(starts))]
         for leaf in of._where.leaves:
-            columns = np.stack([np.ravel(start[leaf.name]) for start in filled], axis=1)
-            begin = of._where.begins[leaf.name]
-            self._params[begin : begin + columns.size] = columns.ravel()
+            lanes = self._lanes_of(self._params, leaf)
+            lanes[:, :starts] = numbers[leaf.name].T
+            lanes[:, starts:] = lanes[:, starts - 1 : starts]
         self._rules = np.array([of._rate, math.nan, math.nan], kind)
         self._counters = np.zeros(len(COUNTERS), np.int64)
         self._lanes = aligned(len(LANES) * self._copies, kind)
@@ -131,23 +141,29 @@ class _Group:
         """How each descent ended."""
         last, reasons = self._lane("last").copy(), self._lane("reason").astype(int)
         final = self._look()
-        found = []
-        for k in range(self.starts):
-            params = self._taken(self._params, k)
-            cost, reason = float(final[k]), REASONS[reasons[k]]
-            if not (math.isfinite(cost) and all(np.isfinite(array).all() for array in params.values())):
-                params, cost, reason = self._taken(self._before, k), float(last[k]), "diverged"
-            found.append(Outcome(params, cost, reason, self.epoch))
-        return found
-
-    def _taken(self, source: Array, lane: int) -> Params:
-        """The parameters of one lane."""
-        params = {}
+        sound = np.isfinite(final)
         for leaf in self._of._where.leaves:
-            begin, size = self._of._where.begins[leaf.name], prod(leaf.shape)
-            columns = source[begin : begin + size * self._copies].reshape(size, self._copies)
-            params[leaf.name] = columns[:, lane].reshape(leaf.shape).copy()
-        return params
+            sound &= np.isfinite(self._lanes_of(self._params, leaf)).all(axis=0)
+        here, before = self._taken(self._params), self._taken(self._before)
+        return [
+            Outcome(here[k], float(final[k]), REASONS[reasons[k]], self.epoch)
+            if sound[k]
+            else Outcome(before[k], float(last[k]), "diverged", self.epoch)
+            for k in range(self.starts)
+        ]
+
+    def _lanes_of(self, array: Array, leaf: Expression) -> Array:
+        """The numbers of a parameter in an array of all: element, lane."""
+        begin, size = self._of._where.begins[leaf.name], prod(leaf.shape)
+        return array[begin : begin + size * self._copies].reshape(size, self._copies)
+
+    def _taken(self, array: Array) -> list[Params]:
+        """The parameters of every lane."""
+        columns = {
+            leaf.name: self._lanes_of(array, leaf).T.reshape(self._copies, *leaf.shape).copy()
+            for leaf in self._of._where.leaves
+        }
+        return [{name: column[k] for name, column in columns.items()} for k in range(self._copies)]
 
     def _lane(self, name: str) -> Array:
         """One number of every lane."""
