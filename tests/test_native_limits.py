@@ -230,3 +230,13 @@ def test_a_large_table() -> None:
     run = st.descend(cost, {"x": x, "y": y}, {"w": 0, "b": 0}, 0.4, 60, engine="native")
     w, b = np.polyfit(x, y, 1)
     assert (run.params["w"], run.params["b"]) == (pytest.approx(w, rel=1e-12), pytest.approx(b, rel=1e-12))
+
+
+def test_deep_networks_compile() -> None:
+    """Eighty layers of ten: some passes of LLVM's (new_gvn) end the process here, so that none of those may be used."""
+    model = st.models.network([10] * 81 + [1], activation="tanh")
+    rng = np.random.default_rng(0)
+    table = {"X": rng.normal(size=(50, 10)), "y": rng.integers(0, 2, 50).astype(float)}
+    native, reference = (st.descend(model.cost, table, epochs=3, engine=name) for name in ("native", "reference"))
+    assert native.cost == pytest.approx(reference.cost, rel=1e-11)
+    np.testing.assert_allclose(native.params["W1"], reference.params["W1"], rtol=1e-9, atol=1e-12)

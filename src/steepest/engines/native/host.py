@@ -60,9 +60,10 @@ def _machine(host: Host, effort: int) -> Any:
     )
 
 
-# Variables to registers, common parts once, dead ones out. Loops and vectors are written by the emitter as they are to
-# be, and LLVM's own passes over them take time that grows with the square of a deep network's depth.
-_PASSES = ("sroa", "simplify_cfg", "instruction_combine", "new_gvn", "aggressive_dce")
+# Variables to registers, operations joined, dead ones out. Loops and vectors are written by the emitter as they are to
+# be, and LLVM's own passes over them take time that grows with the square of a deep network's depth; its global
+# numbering of values finds nothing here, and new_gvn ends the process on deep networks.
+_PASSES = ("sroa", "simplify_cfg", "instruction_combine", "aggressive_dce")
 
 
 def _optimised(ir: str, host: Host, effort: int) -> tuple[Any, Any]:
