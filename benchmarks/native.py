@@ -100,6 +100,7 @@ BARS = [
     Bar("NAND GD, float64", FAST, 1.0),
     Bar("NAND GD, float64", LOOP_PLAIN, 1.8),
     Bar("NAND GD, float64", PLAIN, 1.8),
+    Bar("NAND GD, float64", JAX_MATRICES, 3.5),
     Bar("NAND GD, float64", JAX, 3.5),
     Bar("NAND FD, float64", LOOP, 1.5),
     Bar("NAND FD, float64", FAST, 1.5),
@@ -137,6 +138,8 @@ def gate(method: Method) -> Race:
         LOOP: of(compiled.C(peers.LOOP_FLAGS, "float64", first=True)),
         LOOP_PLAIN: of(compiled.C(compiled.PLAIN, "float64", first=True)), JAX: of(frameworks.Jax()),
     }  # fmt: skip
+    if method == "GD":
+        found[JAX_MATRICES] = native_jax.jax_neuron_of_matrices
     return Race(f"NAND {method}, float64", found, 1000, final_cost(method, 1000))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from native_cases import Case
 from native_peers import median_cost
 from peers import module
+from steepest.bench import neuron
 from steepest.bench.peer import Run
 
 Slopes = Callable[[Any, Any], Any]
@@ -182,3 +183,33 @@ def jax_restarts(case: Case, starts: Any, threads: int, names: Sequence[str]) ->
 
     forms = _forms(case)
     return {name: made(forms[name]) for name in names}
+
+
+def jax_neuron_of_matrices() -> dict[str, Run]:
+    """The NAND neuron as a user of JAX writes one: a matrix of inputs, a vector of weights, by descent."""
+    jax, jnp = module("jax"), module("jax.numpy")
+    jax.config.update("jax_enable_x64", True)
+    inputs, target = np.array([neuron.X, neuron.Y]).T, np.array(neuron.Z)
+
+    def epoch(_: Any, now: Any) -> Any:
+        def mean_square(params: Any) -> Any:
+            weights, bias = params
+            return jnp.mean((jax.nn.sigmoid(inputs @ weights + bias) - target) ** 2)
+
+        return jax.tree.map(lambda w, g: w - neuron.RATE * g, now, jax.grad(mean_square)(now))
+
+    def begin() -> Any:
+        return jax.block_until_ready((jnp.array(neuron.START[:2]), jnp.array(neuron.START[2])))
+
+    def descend(now: Any, epochs: Any) -> Any:
+        return jax.lax.fori_loop(0, epochs, epoch, now)
+
+    loop = jax.jit(descend, donate_argnums=0).lower(begin(), jnp.int32(0)).compile()
+
+    def run(epochs: int) -> tuple[float, float]:
+        params, count = begin(), jnp.int32(epochs)
+        clock = time.perf_counter()
+        found = jax.block_until_ready(loop(params, count))
+        return time.perf_counter() - clock, neuron.cost(neuron.X, neuron.Y, neuron.Z, *map(float, _row(found)))
+
+    return {"matrices": run}
