@@ -15,14 +15,9 @@ from steepest.engines.native.functions import FUNCTIONS
 _CONTRACT = ("contract",)  # a product and a sum may become one fused operation; nothing else is given away
 
 
-def _numbers(value: Value, number: float) -> Value:
-    """A number in every lane, of a value's type."""
-    return Splat(value.type, number)
-
-
 def _compare(sign: str, code: Code, x: Value, y: Value) -> Value:
     compare = code.builder.fcmp_unordered if sign == "!=" else code.builder.fcmp_ordered
-    return code.builder.select(compare(sign, x, y), _numbers(x, 1), _numbers(x, 0))
+    return code.builder.select(compare(sign, x, y), Splat(x.type, 1), Splat(x.type, 0))
 
 
 def _extreme(sign: str, code: Code, x: Value, y: Value) -> Value:
@@ -35,13 +30,13 @@ def _extreme(sign: str, code: Code, x: Value, y: Value) -> Value:
 
 
 def _sign(code: Code, x: Value) -> Value:
-    build, zero = code.builder, _numbers(x, 0)
-    negative = build.select(build.fcmp_ordered("<", x, zero), _numbers(x, -1), x)
-    return build.select(build.fcmp_ordered(">", x, zero), _numbers(x, 1), negative)
+    build, zero = code.builder, Splat(x.type, 0)
+    negative = build.select(build.fcmp_ordered("<", x, zero), Splat(x.type, -1), x)
+    return build.select(build.fcmp_ordered(">", x, zero), Splat(x.type, 1), negative)
 
 
 def _where(code: Code, condition: Value, x: Value, y: Value) -> Value:
-    return code.builder.select(code.builder.fcmp_unordered("!=", condition, _numbers(condition, 0)), x, y)
+    return code.builder.select(code.builder.fcmp_unordered("!=", condition, Splat(condition.type, 0)), x, y)
 
 
 def _absolute(code: Code, x: Value) -> Value:
@@ -112,8 +107,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 """Primitives that act on each lane alone: code and operands in, the value out."""
 
-UNFUSED: dict[str, Callable[..., Any]] = {
-    "add": lambda code, x, y: code.builder.fadd(x, y),
-    "subtract": lambda code, x, y: code.builder.fsub(x, y),
-}
-"""The same where a product is not to become part of the operation."""
+
+def add_apart(code: Code, x: Value, y: Value) -> Value:
+    """x + y, of which no product becomes part."""
+    return code.builder.fadd(x, y)

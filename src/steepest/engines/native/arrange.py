@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from steepest.engines.native.arithmetic import ELEMENTWISE, UNFUSED
+from steepest.engines.native.arithmetic import ELEMENTWISE, add_apart
 from steepest.engines.native.code import Code, Value
 from steepest.engines.native.functions import FUNCTIONS
 from steepest.engines.step import RATE
@@ -24,8 +24,8 @@ _LATENCY = {
 def arranged(program: Program, rows: int) -> Program:
     """The same program for a known number of samples.
 
-    n becomes a number, and a scale that is a power of two moves from the gradient to the rate, where the descent's loop
-    computes it once: both are exact.
+    n becomes a number, quotients of numbers are folded in float64, and a scale that is a power of two moves from the
+    gradient to the rate, where the descent's loop computes it once; that is exact.
     """
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -80,6 +80,6 @@ def summed(code: Code, products: Sequence[tuple[int, Value, Value]], others: Seq
     made = len(terms)
     while len(terms) > 1:
         (_, _, first), (time, _, second) = heapq.heappop(terms), heapq.heappop(terms)
-        heapq.heappush(terms, (time + ADD, made, UNFUSED["add"](code, first, second)))
+        heapq.heappush(terms, (time + ADD, made, add_apart(code, first, second)))
         made += 1
     return terms[0][2]

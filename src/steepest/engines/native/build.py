@@ -71,7 +71,7 @@ def key(name: str, programs: list[Program], plan: Plan, dtype: str, extra: list[
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
-def build(mark: str, name: str, arguments: int, make: Callable[[], Kernel], host: Host | None = None) -> Built:
+def build(mark: str, name: str, arguments: int, make: Callable[[], Kernel]) -> Built:
     """The function of a kernel, from memory, from the cache directory, or compiled now.
 
     Args:
@@ -89,7 +89,7 @@ def build(mark: str, name: str, arguments: int, make: Callable[[], Kernel], host
     if entry is None:
         kernel = make()
         effort = 1 if len(kernel.text) > _LARGE else 2
-        entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, host or this_host(), effort))
+        entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, this_host(), effort))
         cache.write(mark, entry)
     loaded = Loaded(entry.code)
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)  # lets go of Python's lock while it runs

@@ -154,12 +154,6 @@ class Code:
         self.builder.branch(head)
         self.builder.position_at_end(after)
 
-    @contextmanager
-    def unless(self, condition: Value) -> Iterator[None]:
-        """Do what is written inside only if the condition is false."""
-        with self.builder.if_then(self.builder.not_(condition)):
-            yield
-
     def intrinsic(self, name: str, result: Any, args: list[Value]) -> Value:
         """Call a function of LLVM's own, or of the C library."""
         return self.builder.call(declared(self.builder.module, name, result, [arg.type for arg in args]), args)

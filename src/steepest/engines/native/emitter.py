@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from steepest.engines.native.arithmetic import ELEMENTWISE, UNFUSED
+from steepest.engines.native.arithmetic import ELEMENTWISE, add_apart
 from steepest.engines.native.arrange import summed
 from steepest.engines.native.code import I32, Code, Index, Value
 from steepest.engines.native.lanes import Lanes
@@ -268,7 +268,7 @@ class Emitter:
     def _dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         multiply, add = ELEMENTWISE["multiply"], ELEMENTWISE["add"]
         if self.unrolled:  # fewer dependent steps, not fewer operations
-            return tree(self.code, UNFUSED["add"], [multiply(self.code, x, y) for x, y in pairs])
+            return tree(self.code, add_apart, [multiply(self.code, x, y) for x, y in pairs])
         sofar = multiply(self.code, *pairs[0])
         for x, y in pairs[1:]:
             sofar = add(self.code, sofar, multiply(self.code, x, y))

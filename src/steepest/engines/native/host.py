@@ -66,7 +66,14 @@ def _machine(host: Host, effort: int) -> Any:
 _PASSES = ("sroa", "simplify_cfg", "instruction_combine", "aggressive_dce")
 
 
-def _optimised(ir: str, host: Host, effort: int) -> tuple[Any, Any]:
+def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
+    """Machine code of a module of LLVM's intermediate representation, as the bytes of an object file.
+
+    Args:
+        ir: the module's text.
+        host: the processor to make it for.
+        effort: how hard LLVM looks for the best instructions, 1 to 3.
+    """
     _initialise()
     module = llvm.parse_assembly(ir)
     module.verify()
@@ -78,27 +85,8 @@ def _optimised(ir: str, host: Host, effort: int) -> tuple[Any, Any]:
     for function in module.functions:
         if not function.is_declaration:
             passes.run(function, builder)
-    return module, machine
-
-
-def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
-    """Machine code of a module of LLVM's intermediate representation, as the bytes of an object file.
-
-    Args:
-        ir: the module's text.
-        host: the processor to make it for.
-        effort: how hard LLVM looks for the best instructions, 1 to 3.
-    """
-    module, machine = _optimised(ir, host, effort)
     code: bytes = machine.emit_object(module)
     return code
-
-
-def assembly(ir: str, host: Host, effort: int = 2) -> str:
-    """The same as assembly text, for people."""
-    module, machine = _optimised(ir, host, effort)
-    text: str = machine.emit_assembly(module)
-    return text
 
 
 class Loaded:
