@@ -16,7 +16,6 @@ from typing import Any
 from steepest.engines.native import cache
 from steepest.engines.native.host import Host, Loaded, compile_module, this_host
 from steepest.engines.native.kernels import Kernel
-from steepest.engines.native.plan import Plan
 from steepest.program import Program
 
 _IN_MEMORY = 256
@@ -65,7 +64,7 @@ def _own_sources() -> str:
     return digest.hexdigest()
 
 
-def key(name: str, programs: list[Program], plan: Plan, dtype: str, extra: list[Any], host: Host) -> str:
+def key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
     """The name of a kernel among all kernels: a digest of everything that its code depends on."""
     about = [name, [described(program) for program in programs], repr(plan), dtype, extra, host.mark, _own_sources()]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from steepest.engines.native import state
 from steepest.engines.native.arrange import arranged
 from steepest.engines.native.build import build, key
+from steepest.engines.native.calling import together
 from steepest.engines.native.differences import copies
 from steepest.engines.native.epochs import COUNTERS, NUMBERS, REASONS, epochs
 from steepest.engines.native.host import this_host
@@ -20,8 +20,6 @@ from steepest.engines.native.plan import instructions, plan, power_of_two
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Leg, Record, Rules, Step
 from steepest.program import lower
-
-_RELEASE = 1 << 60  # a count at the barrier that lets everyone pass
 
 
 class Walk:
@@ -108,35 +106,10 @@ class Walk:
         return unpacked(row, self._where)
 
     def _go(self) -> None:
-        first, others = self._threads[0], self._threads[1:]
-        self._barrier[0] = 0
-        if not others:
-            first.call()
-            return
+        first, *others = self._threads
         for other in others:
             other.follow(first)
-        running = [threading.Thread(target=other.call) for other in others]
-        try:
-            for thread in running:
-                thread.start()
-            first.call()
-        finally:
-            self._barrier[0] = _RELEASE
-            _wait_for(running)
-
-
-def _wait_for(threads: Sequence[threading.Thread]) -> None:
-    """Join threads that were started; an interruption waits until they are done, for they write to our memory."""
-    interrupted = False
-    while any(thread.is_alive() for thread in threads):
-        try:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        raise KeyboardInterrupt
+        together([thread.call for thread in self._threads], self._barrier)
 
 
 class _Thread:
