@@ -26,6 +26,11 @@ UPDATES = leaf(PARAMETER, "(updates)")
 ROWS_KEPT = 1000  # of a record; twice as many are held before every second one goes
 
 
+def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
+    """α for each of some times, in epochs."""
+    return np.broadcast_to(np.asarray(rate(times) if callable(rate) else rate, np.float64), times.shape).copy()
+
+
 def slope(parameter: Expression) -> Expression:
     """The partial derivative for a parameter, where it comes from differences: a leaf that the engine fills."""
     return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
@@ -143,7 +148,7 @@ class Record:
         sparse: how many rows of costs there are for one of parameters, a power of two.
         stride: epochs between two rows; a row is due at each multiple, from 0.
         costs: row k is that of the epoch k·stride.
-        places: the parameters; row k is that of the epoch k·stride·sparse.
+        places: the parameters; row k is that of the epoch k·stride·sparse, or None if it was not kept.
     """
 
     sparse: int = 1
@@ -171,7 +176,7 @@ class Record:
     def path(self, before: int) -> list[tuple[int, Any]]:
         """Rows (epoch, parameters) before an epoch."""
         apart = self.stride * self.sparse
-        return [(k * apart, place) for k, place in enumerate(self.places) if k * apart < before]
+        return [(k * apart, row) for k, row in enumerate(self.places) if k * apart < before and row is not None]
 
 
 class Walker(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import RATE, Batches, Leg, Params, Rate, Record, Rules, Step, slope
+from steepest.engines.step import RATE, Batches, Leg, Params, Rate, Record, Rules, Step, rates_of, slope
 from steepest.expression import Expression
 
 Array = NDArray[Any]
@@ -95,7 +95,7 @@ class Stepwise:
     def _advance(
         self, params: Params, data: Mapping[str, Array], rows: int, time: float
     ) -> tuple[float, float, Params]:
-        rate = self.rate(np.array([time]))[0] if callable(self.rate) else self.rate
+        rate = rates_of(self.rate, np.array([time]))[0]
         values = {**params, RATE.name: np.asarray(rate, self._dtype)[()]}
         if self._step.difference is None:
             cost, *found = self._whole({**data, **values}, rows)

@@ -16,7 +16,7 @@ from typing import Any
 from steepest.engines.native import cache
 from steepest.engines.native.host import Host, Loaded, compile_module, this_host
 from steepest.engines.native.kernels import Kernel
-from steepest.program import Program
+from steepest.program import Program, described
 
 _IN_MEMORY = 256
 _LARGE = 200_000  # characters of a module from which on LLVM is asked for less effort
@@ -40,19 +40,6 @@ class Built:
 
 _built: OrderedDict[str, Built] = OrderedDict()
 _lock = threading.Lock()
-
-
-def described(program: Program) -> list[Any]:
-    """A program as plain lists, equal for equal programs only."""
-    place = {node: k for k, node in enumerate(program.nodes)}
-    nodes = [
-        [
-            node.operation.name, [a.hex() if isinstance(a, float) else a for a in node.attributes],
-            [place[arg] for arg in node.args], node.shape, node.per_sample,
-        ]
-        for node in program.nodes
-    ]  # fmt: skip
-    return [nodes, [place[output] for output in program.outputs]]
 
 
 @functools.cache

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from steepest.engines.native.arrays.layout import places, rows_of, size
-from steepest.engines.native.arrays.schedule import normal, work
+from steepest.engines.native.arrays.schedule import fits, normal, work
 from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
 from steepest.engines.native.build import build, key
 from steepest.engines.native.calling import together
@@ -17,13 +18,29 @@ from steepest.engines.native.epochs import REASONS
 from steepest.engines.native.host import this_host
 from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
-from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step
-from steepest.expression import Expression
+from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
+from steepest.expression import PARAMETER, Expression
 from steepest.program import lower
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
 _SHARED = 2_000_000  # multiplications of a step from which on meeting takes less time than a second thread saves
+_LARGE = 128  # numbers of a matrix from which on its products are better written as products
+_MANY = 16  # samples likewise
+
+
+def takes(step: Step) -> bool:
+    """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
+    exchanged = any(
+        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
+    )
+    return step.difference is None and not exchanged and fits(lower([step.cost, *step.moved.values()]))
+
+
+def suits(step: Step, rows: int) -> bool:
+    """Whether arrays run a step over a whole table faster than lanes of samples do."""
+    matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
+    return bool(matrices) and rows >= _MANY and takes(step)
 
 
 class ArrayWalk:
@@ -44,17 +61,14 @@ class ArrayWalk:
         batches: Batches | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
         self._kernel = _Kernel(step, data, rows, dtype, batches, threads)
-        self._look = _Kernel(Step(step.cost, {}), data, rows, dtype, None, threads)
+        self._look = Look(step.cost, data, rows, dtype, threads)
         self._rows, self._batches = rows, batches
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate = rate
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters, of all samples."""
-        look = self._look
-        look.where.pack(params, look.params)
-        look.run(Leg({}, {}, math.nan), 1, Rules(), Record(), np.zeros(1, look.kind), None)
-        return float(look.costs[0])
+        return self._look(params)
 
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
         """Go on; see :class:`steepest.engines.step.Walker`."""
@@ -90,7 +104,31 @@ class ArrayWalk:
         if not callable(self.rate):
             return np.array([self.rate], kind)
         times = epoch + np.arange((until - epoch) * self._steps) / self._steps
-        return np.asarray(self.rate(times), kind)
+        return rates_of(self.rate, times).astype(kind)
+
+
+class Look:
+    """The cost of a table at any parameters.
+
+    Args:
+        cost: an expression of one number.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        dtype: the precision.
+        threads: how many at most; as many as pay if left out.
+    """
+
+    def __init__(
+        self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None
+    ) -> None:
+        self._kernel = _Kernel(Step(cost, {}), data, rows, dtype, None, threads)
+
+    def __call__(self, params: Mapping[str, Any]) -> float:
+        """The cost at some parameters."""
+        kernel = self._kernel
+        kernel.where.pack(params, kernel.params)
+        kernel.run(Leg({}, {}, math.nan), 1, Rules(), Record(), np.zeros(1, kernel.kind), None)
+        return float(kernel.costs[0])
 
 
 class _Kernel:
@@ -108,7 +146,7 @@ class _Kernel:
         outputs = list(program.outputs[1:])
         size_node = outputs.pop(0) if norm else None
         moved = dict(zip(leaves, outputs, strict=True))
-        present = leaves or _parameters(program.nodes)
+        present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
         self.where = places(present, lanes)
         self.shown = sum(size(leaf.shape, lanes) for leaf in present if leaf not in step.memory)
         batch = rows if batches is None else min(batches.size, rows)
@@ -157,10 +195,3 @@ class _Kernel:
         numbers, counters, _ = mine[0]
         found = dict(zip(COUNTERS, map(int, counters), strict=True))
         return found["epoch"], REASONS[found["reason"]], float(numbers[NUMBERS.index("last")]), found["placed"]
-
-
-def _parameters(nodes: Sequence[Expression]) -> list[Expression]:
-    from steepest.engines.native.kernels import parameters
-    from steepest.program import Program
-
-    return parameters(Program(tuple(nodes), ()))

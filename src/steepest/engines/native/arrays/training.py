@@ -7,8 +7,10 @@ up in an order that depends on how many threads there are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from llvmlite import ir
 
@@ -203,10 +205,11 @@ class _Training:
         build.ret_void()
         return Kernel(str(self.module), self.scratch, 0)
 
-    def _alone(self) -> object:
+    def _alone(self) -> AbstractContextManager[Any]:
         """What is written inside is done by the first thread only."""
         build = self.code.builder
-        return build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
+        first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
+        return first
 
     def _meet(self) -> None:
         code = self.code
