@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import Any
 
@@ -24,7 +26,8 @@ from steepest.program import lower
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
-_SHARED = 2_000_000  # multiplications of a step from which on meeting takes less time than a second thread saves
+_SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
+_AGAIN = 20  # legs after which the number of threads that was slower is tried again
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
 _MANY = 16  # samples likewise
 
@@ -62,7 +65,7 @@ class ArrayWalk:
     ) -> None:  # fmt: skip
         self._kernel = _Kernel(step, data, rows, dtype, batches, threads)
         self._look = Look(step.cost, data, rows, dtype, threads)
-        self._rows, self._batches = rows, batches
+        self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate = rate
 
@@ -74,13 +77,10 @@ class ArrayWalk:
         """Go on; see :class:`steepest.engines.step.Walker`."""
         kernel, stride = self._kernel, record.stride
         last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
-        until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._batches else self._steps)))
+        until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
         kernel.where.pack(leg.params, kernel.params)
         kernel.where.pack(leg.before, kernel.before)
-        orders = None
-        if self._batches is not None:
-            epochs = range(leg.epoch, until)
-            orders = np.array([self._batches.order(k, self._rows) for k in epochs], np.int32)
+        orders = None if self._orders is None else self._orders.take(leg.epoch, until)
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
         costs = kernel.costs[: epoch - leg.epoch]
         found = np.array([leg.last, *costs])
@@ -105,6 +105,55 @@ class ArrayWalk:
             return np.array([self.rate], kind)
         times = epoch + np.arange((until - epoch) * self._steps) / self._steps
         return rates_of(self.rate, times).astype(kind)
+
+
+class _Orders:
+    """The samples in the order of their turn, epoch by epoch; while some run, those of the next ones are drawn."""
+
+    def __init__(self, batches: Batches, rows: int) -> None:
+        self._batches, self._rows = batches, rows
+        self._pool = ThreadPoolExecutor(1)
+        self._begin, self._ahead = 0, self._pool.submit(self._draw, 0, 0)
+
+    def take(self, epoch: int, until: int) -> Array:
+        """The orders of some epochs, ``(epochs, rows)``."""
+        drawn, begin = self._ahead.result(), self._begin
+        first, after = max(epoch, begin), min(until, begin + len(drawn))
+        parts = [drawn[first - begin : after - begin]] if first == epoch and first < after else []
+        rest = self._draw(after if parts else epoch, until)
+        self._begin = until
+        self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
+        return np.concatenate([*parts, rest])
+
+    def _draw(self, epoch: int, until: int) -> Array:
+        found = np.empty((until - epoch, self._rows), np.int32)
+        for k in range(epoch, until):
+            found[k - epoch] = self._batches.order(k, self._rows)
+        return found
+
+
+class _Crew:
+    """How many threads run: one or all, whichever was faster of late; the result is the same.
+
+    Threads that wait for one another are slow where other programs want the processors, too.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._choices = (most, 1) if most > 1 else (1,)
+        self._seconds: dict[int, float] = {}
+        self._turn = 0
+
+    def choose(self) -> int:
+        """How many for the next leg."""
+        self._turn += 1
+        unknown = [choice for choice in self._choices if choice not in self._seconds]
+        best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
+        others = [choice for choice in self._choices if choice != best]
+        return unknown[0] if unknown else others[0] if others and self._turn % _AGAIN == 0 else best
+
+    def note(self, threads: int, seconds: float) -> None:
+        """An epoch took so long."""
+        self._seconds[threads] = seconds
 
 
 class Look:
@@ -164,7 +213,8 @@ class _Kernel:
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
         pays = work(program, min(batch, _CAPACITY)) >= _SHARED
-        self._threads = (processors() if pays else 1) if threads is None else threads
+        self._crew = _Crew(processors() if pays else 1)
+        self._threads = threads
 
     def run(
         self, leg: Leg, until: int, rules: Rules, record: Record, rates: Array, orders: Array | None
@@ -180,7 +230,8 @@ class _Kernel:
         counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
                   "paced": len(rates) > 1}  # fmt: skip
         counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
-        mine = [(numbers.copy(), counters.copy(), np.array([self._threads, k])) for k in range(self._threads)]
+        threads = self._threads or self._crew.choose()
+        mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
         def call(own: tuple[Array, Array, Array]) -> None:
@@ -191,7 +242,9 @@ class _Kernel:
             ]  # fmt: skip
             self._built.call(*(array.ctypes.data for array in arguments))
 
+        begin = time.perf_counter()
         together([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
+        self._crew.note(threads, (time.perf_counter() - begin) / epochs)
         numbers, counters, _ = mine[0]
         found = dict(zip(COUNTERS, map(int, counters), strict=True))
         return found["epoch"], REASONS[found["reason"]], float(numbers[NUMBERS.index("last")]), found["placed"]
