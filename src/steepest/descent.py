@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import os
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest import streaming
 from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, Shape, expect_expression, leaves
+from steepest.expression import DATA, PARAMETER, Expression, Shape, expect_expression, leaves
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
 from steepest.optimisers import LBFGS, Optimiser
@@ -24,7 +26,8 @@ from steepest.restarts import one_by_one, side_by_side
 from steepest.schedules import Plateau, Schedule
 from steepest.settings import GRADIENTS as GRADIENTS
 from steepest.settings import Settings, is_number
-from steepest.table import open_table
+from steepest.streaming import Parts
+from steepest.table import Table, open_table
 from steepest.values import bind, fit_shape, number_array
 from steepest.watching import OnEpoch
 
@@ -117,15 +120,21 @@ def descend(
     choose(engine, dtype)
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    columns = _columns(cost, table, na)
+    opened = _opened(cost, table)
+    shapes = _shapes(cost)
+    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
+    parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
+    if parts is not None and validate is not None and is_number(validate, numbers.Real):
+        raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
+    columns: Params = {}
+    if opened is not None:
+        columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
     held_out: Params | None = None
     if validate is not None:
         columns, held_out = _divided(cost, columns, validate, na, seed)
-    shapes = _shapes(cost)
-    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
-    ready = Preparation(cost, settings, engine, bound, apart, shapes)
+    ready = Preparation(cost, settings, engine, bound, apart, shapes, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
@@ -149,18 +158,34 @@ def check_settings(cost: Expression, **settings: Any) -> None:
     Settings(**settings).check(cost)
 
 
-def _columns(cost: Expression, table: Any, na: str) -> Params:
+def _opened(cost: Expression, table: Any) -> Table | None:
     if isinstance(table, Mapping):
         for word, value in table.items():
             if word in cost.parameters and np.ndim(value) == 0:
                 raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
-    return dict(open_table(table).select(cost.data, na=na).arrays) if cost.data else {}
+    return open_table(table) if cost.data else None
+
+
+def _columns(cost: Expression, table: Table, na: str) -> Params:
+    return dict(table.select(cost.data, na=na).arrays)
+
+
+def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
+    """The table in parts, if it is one on disk that is large."""
+    width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
+    if table.slice is None or 8 * width * table.rows <= streaming.WHOLE_BYTES:
+        return None
+
+    def convert(columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        return bind([cost], {**columns, **start}, dtype).data
+
+    return Parts(table, cost.data, na, convert, width)
 
 
 def _divided(cost: Expression, columns: Params, validate: Any, na: str, seed: int) -> tuple[Params, Params]:
     """The columns to learn from, and those of the validation rows: a table's, or a share drawn from the seed."""
     if not is_number(validate, numbers.Real):
-        return columns, _columns(cost, validate, na)
+        return columns, _columns(cost, open_table(validate), na)
     rows = len(next(iter(columns.values())))
     held_out = round(rows * validate)
     if not 0 < held_out < rows:

@@ -20,6 +20,7 @@ from steepest.program import described, lower
 from steepest.schedules import Plateau
 from steepest.searching import SearchWalker
 from steepest.settings import Settings
+from steepest.streaming import Parts, StreamWalker
 from steepest.training import difference_step, gradient_step, is_quadratic, search_step
 from steepest.values import Bound, number_array
 from steepest.watching import OnEpoch, Watch
@@ -34,15 +35,17 @@ class Preparation:
         cost: what is descended.
         settings: how.
         engine: the name of an engine, or ``"auto"``.
-        bound: the columns.
+        bound: the columns; those of the first part, if there are parts.
         held_out: the columns of the validation rows.
         shapes: the parameters' shapes by name.
+        parts: a table that is not read at once.
     """
 
     def __init__(
         self, cost: Expression, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
-        shapes: Mapping[str, Shape],
+        shapes: Mapping[str, Shape], parts: Parts | None = None,
     ) -> None:  # fmt: skip
+        self._parts = parts
         self.cost, self.settings, self._bound, self._held_out = cost, settings, bound, held_out
         self._shapes = dict(shapes)
         self.step = self._step()
@@ -58,9 +61,13 @@ class Preparation:
         return gradient_step(cost, given.gradient, given.mover, given.maximise, norm)
 
     def _walk(self, step: Step, rate: Rate) -> Walker:
-        return self.engine.walk(
-            step, self._bound.data, self._bound.rows, rate, self.settings.dtype, self.settings.batches
-        )
+        dtype, batches = self.settings.dtype, self.settings.batches
+        if self._parts is None or batches is None:
+            return self.engine.walk(step, self._bound.data, self._bound.rows, rate, dtype, batches)
+        return StreamWalker(
+            self._parts, lambda data, rows, its, order: self.engine.walk(step, data, rows, its, dtype, order),
+            lambda data, rows: self.engine.look(step.cost, data, rows, dtype), rate, batches,
+        )  # fmt: skip
 
     def _walker(self) -> Walker:
         given, speed = self.settings, self.settings.speed

@@ -70,10 +70,12 @@ class Batches:
     Attributes:
         size: samples of a batch; the last one of an epoch may have fewer.
         seed: of the orders.
+        part: which part of a table this is, from 1, if the table is walked through in parts.
     """
 
     size: int
     seed: int
+    part: int = 0
 
     def number(self, rows: int) -> int:
         """Batches of an epoch."""
@@ -81,7 +83,8 @@ class Batches:
 
     def order(self, epoch: int, rows: int) -> NDArray[np.int64]:
         """The samples in the order of their turn; an epoch's order depends on the seed and its number alone."""
-        return np.random.default_rng([self.seed, epoch]).permutation(rows)
+        marks = [self.seed, epoch, self.part] if self.part else [self.seed, epoch]
+        return np.random.default_rng(marks).permutation(rows)
 
 
 @dataclass(frozen=True)

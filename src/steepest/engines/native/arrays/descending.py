@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -64,13 +65,16 @@ class ArrayWalk:
         batches: Batches | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
         self._kernel = _Kernel(step, data, rows, dtype, batches, threads)
-        self._look = Look(step.cost, data, rows, dtype, threads)
+        self._look: Look | None = None
+        self._looking = partial(Look, step.cost, data, rows, dtype, threads)
         self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate = rate
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters, of all samples."""
+        if self._look is None:
+            self._look = self._looking()
         return self._look(params)
 
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
