@@ -19,6 +19,7 @@ from steepest.errors import DescentError, nearest
 from steepest.expression import DATA, PARAMETER, Expression, Shape, expect_expression, leaves
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
+from steepest.loop import Loop
 from steepest.optimisers import LBFGS, Optimiser
 from steepest.preparing import Preparation
 from steepest.render.progress import Progress, bar
@@ -145,8 +146,13 @@ def descend(
         elif crowd is not None:
             run = side_by_side(begins, crowd, loop, told)
         else:
-            run = one_by_one(begins, lambda begin: ready.loop(on_epoch, begin).run(begin, told), maximise)
+            run = one_by_one(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
     return replace(run, engine=ready.engine.name)
+
+
+def _again(ready: Preparation, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
+    """The loop for another start: the same one, unless it has watched the last descent."""
+    return loop if loop.watch is None else ready.loop(on_epoch, start)
 
 
 def check_settings(cost: Expression, **settings: Any) -> None:
