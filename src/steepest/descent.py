@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike
 from steepest.engines import choose
 from steepest.engines.step import Leg, Params, Record, Rules, Walker
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, Shape, expect_expression, leaves
+from steepest.expression import Expression, expect_expression
+from steepest.initial import Initial, Scheme
+from steepest.initial import initial as initial
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
 from steepest.loop import Loop, Stops
@@ -24,7 +26,7 @@ from steepest.render.progress import Progress, bar
 from steepest.restarts import one_by_one, side_by_side
 from steepest.table import open_table
 from steepest.training import difference_step, gradient_step, is_quadratic
-from steepest.values import bind, fit_shape, number_array
+from steepest.values import bind, number_array
 
 GRADIENTS = ("backprop", "finite-difference", "layerwise")
 
@@ -48,6 +50,7 @@ def descend(
     max_seconds: float | None = None,
     restarts: int | None = None,
     seed: int = 0,
+    initial: Scheme | None = None,
     na: str = "error",
     progress: Progress | bool | None = None,
 ) -> Descent:
@@ -70,6 +73,7 @@ def descend(
         max_seconds: stop after this time, s.
         restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
         seed: of the starts; the same seed gives the same result.
+        initial: how starts are drawn, as for :func:`steepest.initial.initial`.
         na: ``"drop"`` leaves out rows with missing values.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
@@ -112,8 +116,8 @@ def descend(
 
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    shapes = _shapes(cost)
-    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
+    drawing = Initial(cost, initial)
+    starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     placed = (training, bound.data, bound.rows, rate, dtype)
 
@@ -200,39 +204,3 @@ def check_settings(
 
 def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def initial(
-    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start"
-) -> Params:
-    """The parameters to start from: those given, the others drawn from a normal distribution of the seed.
-
-    Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d. ``what`` is how a
-    message calls the parameters given.
-    """
-    return _drawn(_shapes(cost), start, seed, what)
-
-
-def _shapes(cost: Expression) -> dict[str, Shape]:
-    return {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
-
-
-def _drawn(shapes: Mapping[str, Shape], start: Mapping[str, ArrayLike] | None, seed: int, what: str) -> Params:
-    if not _is_number(seed, numbers.Integral) or seed < 0:
-        raise DescentError(f"seed is a whole number from 0, not {seed!r}")
-    given = dict(start or {})
-    for name in given:
-        if name not in shapes:
-            raise DescentError(
-                f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, shapes)}; "
-                f"its parameters are {', '.join(shapes) or 'none'}"
-            )
-    rng = np.random.default_rng(seed)
-    params: Params = {}
-    for name, shape in shapes.items():
-        # Drawn even if given, so that giving one start does not change the others.
-        drawn = rng.normal(0, 0.5 if len(shape) < 2 else shape[0] ** -0.5, shape)
-        params[name] = fit_shape(name, number_array(name, given.get(name, drawn), "float64"), shape)
-        if not np.all(np.isfinite(params[name])):
-            raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
-    return params
