@@ -290,7 +290,7 @@ class _Builder:
     def _dense(self, token: Token, given: list[Expression]) -> Expression:
         """dense(X, 32) → X @ W1 + b1, with parameters of the next number that the text leaves free."""
         if len(given) != 2:
-            raise self.error(token, f"dense takes the inputs and a size, as dense(X, 32), not {len(given)} arguments")
+            raise self.error(token, f"dense takes the inputs and a size, as dense(X, 32), not {len(given)}")
         x, size = given[0], given[1].value
         if not size.is_integer() or size < 1:  # NaN where it is no number
             raise self.error(token, "the size of a dense layer is a whole number from 1, as in dense(X, 32)")
