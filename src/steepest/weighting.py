@@ -39,8 +39,9 @@ def sample_weights(
 ) -> Array:
     """The weight of every sample, 1 on average, so that a rate means what it does without weights.
 
-    A class of n_c among n samples of k classes has the weight n/(k·n_c) if ``"balanced"``; a class that a dict
-    leaves out has the weight 1. A sample's own weight and that of its class are multiplied.
+    A class of n_c among n samples of k classes has the weight n/(k·n_c) if ``"balanced"``, where each sample counts
+    as much as its own weight, so that the classes weigh the same together; a class that a dict leaves out has the
+    weight 1. A sample's own weight and that of its class are multiplied.
 
     Args:
         rows: n, the number of samples.
@@ -69,23 +70,26 @@ def sample_weights(
             row = wrong[0]
             raise ModelError(f"the weight {name!r} is {values[row]:g} in data row {row + 1}; weights are 0 or more")
         weights = weights * values
-    if class_weight is not None:
-        weights = weights * _of_classes(class_weight, *target)
-    total = weights.sum()
+    with np.errstate(over="ignore"):
+        if class_weight is not None:
+            weights = weights * _of_classes(class_weight, weights, *target)
+        total = weights.sum()
     if not 0 < total < np.inf:
         what = "sum to 0, so that no sample counts" if total == 0 else "have no finite sum"
         raise ModelError(f"the weights of the samples {what}; give some row a positive one of ordinary size")
-    return np.asarray(weights * (rows / total))
+    return np.asarray(weights / total * rows)
 
 
-def _of_classes(class_weight: ClassWeight, name: str, target: Array) -> Array:
+def _of_classes(class_weight: ClassWeight, weights: Array, name: str, target: Array) -> Array:
     wrong = np.argwhere(target != np.floor(target))
     if target.ndim != 1 or len(wrong):
         found = f"has the shape {target.shape}" if target.ndim != 1 else f"is {target[wrong[0, 0]]:g}"
         place = f" in data row {wrong[0, 0] + 1}" if target.ndim == 1 else ""
         raise ModelError(f"class_weight needs class numbers, but the target {name} {found}{place}; leave it out")
-    classes, place_of, counts = np.unique(target, return_inverse=True, return_counts=True)
+    classes, place_of = np.unique(target, return_inverse=True)
     if isinstance(class_weight, str):
-        return np.asarray((len(target) / (len(classes) * counts))[place_of])
+        counts = np.bincount(place_of, weights)
+        shares = np.divide(weights.sum() / len(classes), counts, out=np.zeros(len(classes)), where=counts > 0)
+        return np.asarray(shares[place_of])
     given = {float(label): float(weight) for label, weight in class_weight.items()}
     return np.array([given.get(float(label), 1.0) for label in classes])[place_of]
