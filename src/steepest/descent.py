@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike
 from steepest import streaming
 from steepest.engines import choose
 from steepest.engines.step import Params
-from steepest.errors import DescentError, nearest
-from steepest.expression import DATA, PARAMETER, Expression, Shape, expect_expression, leaves
+from steepest.errors import DescentError
+from steepest.expression import DATA, Expression, expect_expression, leaves
+from steepest.initial import Initial, Scheme
+from steepest.initial import initial as initial
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
 from steepest.loop import Loop
@@ -29,7 +31,7 @@ from steepest.settings import GRADIENTS as GRADIENTS
 from steepest.settings import Settings, is_number
 from steepest.streaming import Parts
 from steepest.table import Table, open_table
-from steepest.values import bind, fit_shape, number_array
+from steepest.values import bind
 from steepest.watching import OnEpoch
 
 
@@ -53,6 +55,7 @@ def descend(
     max_seconds: float | None = None,
     restarts: int | None = None,
     seed: int = 0,
+    initial: Scheme | None = None,
     na: str = "error",
     validate: Any = None,
     patience: int | None = None,
@@ -85,6 +88,7 @@ def descend(
         max_seconds: stop after this time, s.
         restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
         seed: of the starts, the order of the samples and the validation rows; the same seed gives the same result.
+        initial: how starts are drawn, as for :func:`steepest.initial.initial`.
         na: ``"drop"`` leaves out rows with missing values.
         validate: the share of the rows that is held out, or a table, to look at the cost after each epoch.
         patience: stop when the validation cost has not fallen for so many epochs, and keep the best parameters.
@@ -122,8 +126,8 @@ def descend(
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
     opened = _opened(cost, table)
-    shapes = _shapes(cost)
-    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
+    drawing = Initial(cost, initial)
+    starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
     parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
     if parts is not None and validate is not None and is_number(validate, numbers.Real):
         raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
@@ -135,7 +139,7 @@ def descend(
         columns, held_out = _divided(cost, columns, validate, na, seed)
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
-    ready = Preparation(cost, settings, engine, bound, apart, shapes, parts)
+    ready = Preparation(cost, settings, engine, bound, apart, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
@@ -202,39 +206,3 @@ def _divided(cost: Expression, columns: Params, validate: Any, na: str, seed: in
     parts = np.sort(order[held_out:]), np.sort(order[:held_out])
     learnt, apart = ({name: column[part] for name, column in columns.items()} for part in parts)
     return learnt, apart
-
-
-def initial(
-    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start"
-) -> Params:
-    """The parameters to start from: those given, the others drawn from a normal distribution of the seed.
-
-    Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d. ``what`` is how a
-    message calls the parameters given.
-    """
-    return _drawn(_shapes(cost), start, seed, what)
-
-
-def _shapes(cost: Expression) -> dict[str, Shape]:
-    return {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
-
-
-def _drawn(shapes: Mapping[str, Shape], start: Mapping[str, ArrayLike] | None, seed: int, what: str) -> Params:
-    if not is_number(seed, numbers.Integral) or seed < 0:
-        raise DescentError(f"seed is a whole number from 0, not {seed!r}")
-    given = dict(start or {})
-    for name in given:
-        if name not in shapes:
-            raise DescentError(
-                f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, shapes)}; "
-                f"its parameters are {', '.join(shapes) or 'none'}"
-            )
-    rng = np.random.default_rng(seed)
-    params: Params = {}
-    for name, shape in shapes.items():
-        # Drawn even if given, so that giving one start does not change the others.
-        drawn = rng.normal(0, 0.5 if len(shape) < 2 else shape[0] ** -0.5, shape)
-        params[name] = fit_shape(name, number_array(name, given.get(name, drawn), "float64"), shape)
-        if not np.all(np.isfinite(params[name])):
-            raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
-    return params

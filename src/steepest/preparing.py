@@ -14,7 +14,7 @@ from steepest.checkpoints import Checkpoint, kind_of
 from steepest.engines import Engine, choose, evaluate
 from steepest.engines.step import Crowd, Leg, Params, Rate, Record, Rules, Step, Walker
 from steepest.errors import DescentError, nearest
-from steepest.expression import Expression, Shape
+from steepest.expression import PARAMETER, Expression, leaves
 from steepest.loop import Loop, Stops
 from steepest.program import described, lower
 from steepest.schedules import Plateau
@@ -37,17 +37,16 @@ class Preparation:
         engine: the name of an engine, or ``"auto"``.
         bound: the columns; those of the first part, if there are parts.
         held_out: the columns of the validation rows.
-        shapes: the parameters' shapes by name.
         parts: a table that is not read at once.
     """
 
     def __init__(
         self, cost: Expression, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
-        shapes: Mapping[str, Shape], parts: Parts | None = None,
+        parts: Parts | None = None,
     ) -> None:  # fmt: skip
         self._parts = parts
         self.cost, self.settings, self._bound, self._held_out = cost, settings, bound, held_out
-        self._shapes = dict(shapes)
+        self._shapes = {leaf.name: leaf.shape for leaf in leaves([cost]) if leaf.operation is PARAMETER}
         self.step = self._step()
         self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
 
