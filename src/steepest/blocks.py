@@ -118,6 +118,16 @@ class BlockTable(Table):
                 arrays[name].flags.writeable = False
         return Columns({name: arrays[name] for name in needed}, columns.rows, columns.dropped, columns.kept)
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether some rows can be read without the others."""
+        return self.table.in_parts
+
+    def part(self, first: int, count: int, names: Iterable[str]) -> Table:
+        """Give the table of some neighbouring rows; see :meth:`Table.part`."""
+        single = [column for name in names for column in self.blocks.get(name, (name,))]
+        return with_blocks(self.table.part(first, count, single), self.blocks)
+
     def _column(self, array: FloatArray, name: str) -> FloatArray:
         if array.ndim != 1:
             what = f"column {name!r} has {array.shape[1:]} numbers a row, and a block is made of columns with one"

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest import streaming
 from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError
@@ -29,7 +28,7 @@ from steepest.restarts import one_by_one, side_by_side
 from steepest.schedules import Plateau, Schedule
 from steepest.settings import GRADIENTS as GRADIENTS
 from steepest.settings import Settings, is_number
-from steepest.streaming import Parts
+from steepest.streaming import Parts, is_read_in_parts
 from steepest.table import Table, open_table
 from steepest.values import bind
 from steepest.watching import OnEpoch
@@ -183,7 +182,7 @@ def _columns(cost: Expression, table: Table, na: str) -> Params:
 def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
     """The table in parts, if it is one on disk that is large."""
     width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
-    if table.slice is None or 8 * width * table.rows <= streaming.WHOLE_BYTES:
+    if not is_read_in_parts(table, width):
         return None
 
     def convert(columns: Mapping[str, Any]) -> Mapping[str, Any]:

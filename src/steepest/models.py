@@ -11,9 +11,13 @@ from steepest.costs import Cost
 from steepest.errors import ModelError
 from steepest.expression import Shape
 from steepest.formula import LIMITS, Limits
+from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.model import Model as Model
 from steepest.model import load as load
 from steepest.notation import quoted
+
+
+_MOST_CLASSES = 1000  # that whole numbers are taken for
 
 
 def linear() -> Model:
@@ -126,6 +130,42 @@ def network(
     data = {"X": (sizes[0],), target: wide}
     limits = _as_long_as(before + text, len(sizes))
     return Model(f"{before}{quoted(target)} ~ {text}", named, data, shapes, limits, **settings)
+
+
+def network_for(
+    table: Table, target: str, layers: Sequence[int], activation: Activation | Sequence[Activation] = "tanh",
+    output: str = "auto", cost: str | Cost | None = None, *, features: Features = "*", **settings: Any,
+) -> Model:  # fmt: skip
+    """A network from a table's columns to one of them.
+
+    Args:
+        table: the table.
+        target: the column that is to be predicted.
+        layers: neurons of each hidden layer; none for a straight line to the output.
+        activation: of the hidden layers, as for :func:`network`.
+        output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it is a class
+            number from 0 that leaves none out, of at most 1000, else linear.
+        cost: as for :func:`network`.
+        features: the columns that are the inputs: a pattern, or a list; all others if left out.
+        settings: ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
+
+    Raises:
+        TableError: the target or a feature is no column of numbers.
+
+    >>> from steepest.table import open_table
+    >>> network_for(open_table("xor"), "z", [2]).formula
+    'z ~ sigmoid(tanh(X @ W1 + b1) @ W2 + b2)'
+    """
+    values = table.select([target], na="drop").arrays[target]
+    classes = np.unique(values)
+    chosen = output
+    if output == "auto":
+        whole = values.ndim == 1 and len(classes) <= _MOST_CLASSES and np.array_equal(classes, np.arange(len(classes)))
+        chosen = "linear" if not whole or len(classes) < 2 else "sigmoid" if len(classes) == 2 else "softmax"
+    last = int(classes[-1]) + 1 if chosen == "softmax" else 1
+    block = resolve(spelt_out(features), table, [DEFAULT, target], {target, str(settings.get("weights"))})[DEFAULT]
+    sizes = [len(block), *layers, last]
+    return network(sizes, activation, chosen, cost, target=target, features=list(block), **settings)
 
 
 def _hidden(activation: Activation | Sequence[Activation], layers: int) -> list[Activation]:
