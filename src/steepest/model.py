@@ -270,6 +270,23 @@ class Model:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
         storage.save(path, initial(self.cost, self.params, what="params"), about)
 
+    def export(self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64") -> None:
+        """Write the fitted model to a file that is used without steepest.
+
+        Args:
+            path: the file; functions in C are called after its name.
+            to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that trains, too) or ``"numpy"``; if left
+                out, what the path's ending says: ``.onnx``, ``.c`` or ``.py``.
+            dtype: ``"float64"`` or ``"float32"``.
+
+        Raises:
+            ModelError: the model is not fitted, or its prediction needs all samples at once.
+            StorageError: the file cannot be written.
+        """
+        from steepest.export import export_model
+
+        export_model(self, path, to, dtype)
+
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
 
