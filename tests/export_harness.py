@@ -22,6 +22,7 @@ from edges import EDGES
 from oracles import ELEMENTWISE, STRUCTURAL, points
 from steepest.expression import OPERATIONS, data, params
 from steepest.formula import Limits
+from steepest.operations import negate
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
@@ -57,11 +58,13 @@ def case(prediction: st.Expression | str, values: Mapping[str, Any], columns: Se
 
 
 def _elementwise(name: str) -> Case:
-    """An operation at ordinary points and at the edges of its domain, all arguments columns."""
+    """An operation at ordinary points, at points of every size, and at edges; all arguments are columns."""
     row = OPERATIONS[name]
+    rng = np.random.default_rng([1, *name.encode()])
+    wide = rng.choice([-1, 1], (row.arity, 60)) * 10 ** rng.uniform(-40, 40, (row.arity, 60))
     ordinary = np.array(points(name, row.domain))
     edges = np.array([args for args, _ in EDGES[name]]).T
-    table = np.concatenate([ordinary, edges], axis=1)
+    table = np.concatenate([ordinary, wide, edges], axis=1)
     names = [f"x{k}" for k in range(row.arity)]
     return case(row(*(data(each) for each in names)), dict(zip(names, table, strict=True)))
 
@@ -124,7 +127,7 @@ def _mixed() -> dict[str, Case]:
         "parts of parameters": case(x * st.exp(w) + st.dot(W, st.tanh(W)) * y + st.outer(W, W) @ X @ W, values),
         "numbers alone": case(x * (st.constant(1) / 3) + st.exp(st.constant(2)) + st.constant(2) ** x, values),
         "deep": case(deep, values),
-        "unary minus": case(-(-(-x)) - (-2) * (-x) - (-w), values),
+        "unary minus": case(negate(negate(-x)) - (-2) * (-x) - (-w), values),
         "brackets": case((x - (y - w)) - (x + (y + v)) / (y / (x / w)) * (x * (y * w)), values),
         "powers": case((x**2) ** 3 + (-x) ** 2 - x**4 + st.abs(x) ** 0.5 + st.abs(x) ** -1.5 + 2**x + x**-1, values),
         "comparisons": case(((x > 0) < (y > w)) + st.equal(x > 0, y > 0) * (w < v) - st.not_equal(x, x), values),

@@ -76,6 +76,8 @@ def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
     model.refuse_flat()
     if not model.cost.parameters or not model.cost.data:
         raise ModelError(f"there is nothing to train in {model.formula!r}: it needs a parameter and a data column")
+    if RATE.name in model.cost.parameters:
+        raise ModelError(f"a parameter is called {RATE.name!r}, as the rate of a descent is; rename it")
     step = gradient_step(model.cost, "backprop", gradient_descent(), maximise=False, norm=False)
     names = Identifiers(RESERVED)
     prefix = names.pick(name)
@@ -263,5 +265,7 @@ def _over_samples(code: Code, program: Program, file: File) -> None:
         code.compute(each.sampled)
         for node in each.sums:
             code.accumulate(node, code.places[node].text)
+        for node in each.sampled:  # their variables end with the loop; a later pass computes them again
+            code.places.pop(node, None)
         code.indent -= 1
         code.add("}")

@@ -236,7 +236,8 @@ def write_numpy(prepared: Prepared) -> bytes:
         values.append(f"{writer.names[node]} = {_array(prepared.values[node.name], '    ')}{remark}")
     result = writer.compute()
     if prepared.output.shape == (1,):
-        result = f"({result})[..., 0]"
+        whole = not prepared.output.args or writer.template(prepared.output).level >= ATOM
+        result = f"{result if whole else f'({result})'}[..., 0]"
     told = [
         f"    {column}: {'' if column == node.name else in_docstring(node.name) + ', '}shape {_shape(node.shape)}."
         for node, column in zip(prepared.columns, columns, strict=True)

@@ -48,6 +48,7 @@ class _Graph:
         self._helper, self._numpy = onnx.helper, onnx.numpy_helper
         self.kind = onnx.TensorProto.DOUBLE if prepared.dtype == "float64" else onnx.TensorProto.FLOAT
         self.dtype = np.dtype(prepared.dtype)
+        self._users = users(prepared.program)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.names: dict[Expression, str] = {}
@@ -118,6 +119,12 @@ class _Graph:
                 self._truths[node] = self("Not", self("Equal", self.names[node], self.number(0)))
         return self._lifted(node, shape, self._truths[node])
 
+    def is_condition(self, node: Expression) -> bool:
+        """Whether a comparison only chooses, so that nobody wants it as a number."""
+        return node.operation.name in _COMPARISONS and all(
+            user.operation.name == "where" and node not in user.args[1:] for user in self._users[node]
+        )
+
     # -- composed --
 
     def _decay(self, x: str) -> str:
@@ -161,7 +168,7 @@ class _Graph:
         if name == "sum":
             return self("ReduceSum", args[0], axes=axes, keepdims=0)
         if name == "largest":
-            return self._largest(args[0], axes)
+            return self._largest(node, args[0], axes)
         if name == "transpose":
             last = axes[-1]
             return self("Transpose", args[0], perm=[*range(axes[0]), last, axes[0]])
@@ -180,12 +187,23 @@ class _Graph:
             return self._product(node, args)
         raise NotImplementedError(f"the operation {name} has no ONNX operator")
 
-    def _largest(self, x: str, axes: Sequence[int]) -> str:
-        # ReduceMax may pass over NaN; then a sum of what is 0 and NaN tells.
+    def _largest(self, node: Expression, x: str, axes: Sequence[int]) -> str:
         found = self("ReduceMax", x, axes=axes, keepdims=0)
+        if self._is_of_softmax(node):
+            return found
+        # ReduceMax may pass over NaN; then a sum of what is 0 and NaN tells.
         zero = self.number(0)
         marks = self("Where", self("Equal", x, x), zero, self.number(np.nan))
         return self("Add", found, self("ReduceSum", marks, axes=axes, keepdims=0))
+
+    def _is_of_softmax(self, node: Expression) -> bool:
+        """Whether a largest feature is only subtracted from all, whose exponentials are added up: NaN shows there."""
+        for user in self._users[node]:
+            exponentials = [each for each in self._users[user] if each.operation.name == "exp"]
+            summed = any(each.operation.name == "sum" for e in exponentials for each in self._users[e])
+            if user.operation.name != "subtract" or user.args[0] is not node.args[0] or not summed:
+                return False
+        return True
 
     def _product(self, node: Expression, args: list[str]) -> str:
         """``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
@@ -207,13 +225,6 @@ class _Graph:
 def _features(node: Expression) -> list[int]:
     """The axes of the features, after that of the samples if there is one."""
     return [k + node.per_sample for k in range(len(node.shape))]
-
-
-def _is_condition(node: Expression, used: Sequence[Expression]) -> bool:
-    """Whether a comparison only chooses, so that nobody wants it as a number."""
-    return node.operation.name in _COMPARISONS and all(
-        user.operation.name == "where" and node not in user.args[1:] for user in used
-    )
 
 
 def write_onnx(prepared: Prepared) -> bytes:
@@ -239,13 +250,12 @@ def write_onnx(prepared: Prepared) -> bytes:
         graph.names[node] = graph.name(node.name)
         inputs.append(helper.make_tensor_value_info(node.name, graph.kind, ["n", *node.shape]))
     output = graph.name("prediction")
-    used = users(prepared.program)
     for node in prepared.params:
         graph.names[node] = graph.tensor(prepared.values[node.name], prepared.meanings.get(node.name, node.name))
     for node in prepared.program.nodes:
         if node.operation is CONSTANT:
             graph.names[node] = graph.number(constant_value(node, prepared.dtype))
-        elif node.args and not _is_condition(node, used[node]):
+        elif node.args and not graph.is_condition(node):
             graph.names[node] = graph.node(node)
     last = graph.names[prepared.output]
     if prepared.output.shape == (1,):
