@@ -27,6 +27,7 @@ from steepest.operations import negate
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+PEDANTIC = ("-Wshadow", "-Wconversion", "-Wdouble-promotion")  # what some projects ask of a file they take in
 LONG = Limits(characters=1_000_000, nesting=1000)
 
 
@@ -149,7 +150,7 @@ def operations() -> dict[str, Case]:
 # -- making files run ------------------------------------------------------------------------------------------------
 
 
-def library(sources: Sequence[bytes], flags: Sequence[str] = ("-O1",)) -> ctypes.CDLL:
+def library(sources: Sequence[bytes], flags: Sequence[str] = ("-O1", *PEDANTIC)) -> ctypes.CDLL:
     """The functions of some files of C, compiled together and with every warning an error."""
     assert COMPILER is not None
     with tempfile.TemporaryDirectory() as folder:

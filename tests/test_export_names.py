@@ -22,10 +22,11 @@ from steepest.notation import quoted
 
 NASTY = [
     "*/ int x; /*", "double", "class", "exp", "fabs", "n", "s", "i", "T", "x[0]", "nasty", "nasty_predict",
-    "nasty_sigmoid", "nasty_train", "prediction", "epoch", "epochs", "sum", "t", "t_2", "state", "INFINITY", "size_t", "main",
-    "linux",    '"""', "'''", '"; import os; "', "\\", "a\\n", "\\u000a", "??/", "???/", "//", "/*", "*//", "**/", "#define y 2",
-    "a b", "a_b", "a-b", "a__b", "1st", "_x", "__name__", "σ", "ﬁ", "fi", "é", "名前", "x²", "np", "DTYPE", "predict",
-    "lambda", "None", "print", "one_hot", "softplus", "{0}", "{", "%s", "h1", "z", "e", "part 1", "X_s", "constant",
+    "nasty_sigmoid", "nasty_train", "prediction", "epoch", "epochs", "sum", "t", "t_2", "state", "INFINITY",
+    "size_t", "main", "linux", '"""', "'''", '"; import os; "', "\\", "a\\n", "\\u000a", "??/", "???/", "//",
+    "/*", "*//", "**/", "#define y 2", "a b", "a_b", "a-b", "a__b", "1st", "_x", "__name__", "σ", "ﬁ", "fi",
+    "é", "名前", "x²", "np", "DTYPE", "predict", "lambda", "None", "print", "one_hot", "softplus", "{0}", "{",
+    "%s", "h1", "z", "e", "part 1", "X_s", "constant",
 ]  # fmt: skip
 
 

@@ -97,10 +97,9 @@ def literal(value: float, dtype: str) -> str:
     ('2.0', '0x1.999999999999ap-4', '0x1p-1f')
     """
     end = "f" if dtype == "float32" else ""
-    if math.isnan(value):
-        return "NAN"
-    if math.isinf(value):
-        return "INFINITY" if value > 0 else "-INFINITY"
+    if not math.isfinite(value):
+        cast = "" if dtype == "float32" else "(double)"  # the macros are of type float
+        return f"{cast}NAN" if math.isnan(value) else f"{'-' if value < 0 else ''}{cast}INFINITY"
     if value == int(value) and abs(value) < 1e6:
         return f"{value!r}{end}"
     digits, _, exponent = value.hex().partition("p")
@@ -361,7 +360,7 @@ class Code:
         if node not in self.places:
             return None
         text = self.places[node].element()
-        return text, SIGN if text.startswith("-") else ATOM
+        return text, SIGN if text.startswith(("-", "(")) else ATOM
 
     def attributes(self, node: Expression) -> str:
         """Nothing: lengths stand in the loops."""

@@ -214,7 +214,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
     code.add(f"for (long {epoch} = 0; {epoch} < {epochs}; {epoch}++) {{")
     code.indent += 1
     _over_samples(code, program, file)
-    code.add(f"if (!isfinite({code.places[value].text}))", f"    return {code.places[value].text};")
+    code.add(f"if (!isfinite({code.places[value].text}))", f"    return (double){code.places[value].text};")
     # All next values are known before the first is put in place: one may be made of another's present value.
     found = dict(zip(step.moved, next_values, strict=True))
     kept = {node: _kept(code, value) for node, value in found.items() if value is not node}
@@ -222,7 +222,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
         copy_into(code, places[node], place)
     code.indent -= 1
     code.add("}")
-    code.add(f"return {cost}(n, {', '.join([*file.columns.values(), *file.params.values()])});")
+    code.add(f"return (double){cost}(n, {', '.join([*file.columns.values(), *file.params.values()])});")
     arguments = [
         "size_t n", *file.data(list(file.columns)), *file.parameters(list(file.params), fixed=False),
         f"{file.type} {rate}", f"long {epochs}",
