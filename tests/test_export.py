@@ -151,6 +151,13 @@ def test_a_part_without_columns_is_computed_before() -> None:
     assert "tanh(" not in text.replace("/* dot(W, tanh(W)) */", "").partition("*/")[2]
 
 
+def test_lines_stay_short() -> None:
+    """Compilers and parsers bound how deep brackets go."""
+    for to in ("c", "numpy"):
+        deep = export_bytes(CASES["deep"].model, to).decode().split("predict(")[-2 if to == "c" else -1]
+        assert max(line.count("(") for line in deep.splitlines() if "the target" not in line) <= 25
+
+
 def test_export_is_the_same_each_time() -> None:
     for to in MEDIA:
         assert export_bytes(NETWORKS["network 2-3-1"].model, to) == export_bytes(NETWORKS["network 2-3-1"].model, to)

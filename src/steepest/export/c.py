@@ -71,7 +71,6 @@ def write_c(prepared: Prepared) -> bytes:
         arrays.append(f"/* {in_c_comment(told)}{shape} */\nstatic const {kind} {variable}{length} = {numbers};\n")
 
     code = _predict(prepared, functions, names, places, output)
-    unused = [c for n, c in zip(prepared.columns, columns, strict=True) if n not in prepared.program.nodes]
     arguments = [f"const {kind} *{column}" for column in columns] + [f"{kind} *{output}"]
     steps = [
         address(column, node)
@@ -96,7 +95,7 @@ def write_c(prepared: Prepared) -> bytes:
         "",
         "Made by steepest from a fitted model.",
     )
-    body = "\n".join([*(f"    (void){column};" for column in unused), *code.lines])
+    body = "\n".join(code.lines)
     loop = f"        {one}({', '.join(steps)});"
     return "\n".join([
         head, "#include <math.h>\n#include <stddef.h>\n", constants, *arrays, functions.source(),

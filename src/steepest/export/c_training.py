@@ -174,10 +174,7 @@ def _predicting(file: File, model: Model, called: str) -> str:
     if not root.args:
         copy_into(code, target, places[root])
     arguments = [*file.data(columns), *file.parameters(params, fixed=True), f"{file.type} *{output}"]
-    unused = [
-        v for n, v in {**file.columns, **file.params}.items() if n in (*columns, *params) and n not in program.nodes
-    ]
-    body = "\n".join([*(f"    (void){each};" for each in unused), *code.lines])
+    body = "\n".join(code.lines)
     return f"void {called}({', '.join(arguments)})\n{{\n{body}\n}}\n"
 
 

@@ -23,7 +23,7 @@ _INFIX = {
     "add": (" + ", SUM), "subtract": (" - ", SUM), "multiply": (" * ", PRODUCT), "divide": (" / ", PRODUCT),
 }  # fmt: skip
 _ELEMENTWISE = {
-    "power": "np.power", "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1",
+    "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1",
     "sqrt": "np.sqrt", "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "abs": "np.abs", "sign": "np.sign",
     "maximum": "np.maximum", "minimum": "np.minimum", "sigmoid": "sigmoid", "softplus": "softplus",
 }  # fmt: skip
@@ -103,14 +103,9 @@ class _Writer:
         if name == "negate":
             return Template("-{0}", SIGN, (SIGN,))
         if name == "power":
-            exponent = node.args[1]
-            if (exponent.operation is CONSTANT and exponent.value == 0.5) or node.args[0].operation is CONSTANT:
-                return self._lifted("np.power({0}, {1})", node, (0, 0), ATOM)  # `**` would take a square root
             return self._lifted("{0} ** {1}", node, (POWER + 1, SIGN), POWER)
         if name == "where":
-            if node.args[0] in self._conditions:
-                return self._lifted("np.where({0}, {1}, {2})", node, (), ATOM)
-            return self._lifted("np.where({0} != 0, {1}, {2})", node, (SUM,), ATOM)
+            return self._lifted("np.where({0}, {1}, {2})", node, (), ATOM)
         if name in _ELEMENTWISE:
             if name in _HELPERS:
                 self.helpers.add(name)
@@ -242,8 +237,7 @@ def write_numpy(prepared: Prepared) -> bytes:
         f"    {column}: {'' if column == node.name else in_docstring(node.name) + ', '}shape {_shape(node.shape)}."
         for node, column in zip(prepared.columns, columns, strict=True)
     ]
-    used = [c for n, c in zip(prepared.columns, columns, strict=True) if n in prepared.program.nodes]
-    body = [f"{column} = np.asarray({column}, dtype=DTYPE)" for column in used] + writer.lines + [f"return {result}"]
+    body = [f"{column} = np.asarray({column}, dtype=DTYPE)" for column in columns] + writer.lines + [f"return {result}"]
     helpers = [_HELPERS[name] for name in _HELPERS if name in writer.helpers]
     parts = [
         f'"""Predicts {in_docstring(prepared.formula)}\n\n'
