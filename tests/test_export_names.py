@@ -19,6 +19,7 @@ from steepest.errors import ModelError, StorageError, ValuesError
 from steepest.export import MEDIA, export_bytes, export_model, largest_difference
 from steepest.export.names import Identifiers, in_c_comment, in_docstring
 from steepest.notation import quoted
+from test_package import loaded
 
 NASTY = [
     "*/ int x; /*", "double", "class", "exp", "fabs", "n", "s", "i", "T", "x[0]", "nasty", "nasty_predict",
@@ -178,6 +179,11 @@ def test_bad_media_and_places(tmp_path: Path) -> None:
         export_model(fitted(), tmp_path / "nowhere" / "m.c")
     with pytest.raises(StorageError, match="cannot read"):
         largest_difference(fitted(), tmp_path / "m.onnx", "nand")
+
+
+def test_a_list_of_media_costs_nothing() -> None:
+    """So that a command line can offer them."""
+    assert not loaded("import steepest.export; list(steepest.export.MEDIA)") & {"numpy", "onnx", "onnxruntime"}
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

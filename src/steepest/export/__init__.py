@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steepest import storage
-from steepest.errors import ModelError, nearest
+from steepest.errors import ModelError, StorageError, nearest
 
 if TYPE_CHECKING:
     from steepest.model import Model
@@ -106,6 +105,8 @@ def export_model(model: Model, path: str | os.PathLike[str], to: str | None = No
         ModelError: as :func:`export_bytes`, or the path's ending says no medium.
         StorageError: the file cannot be written.
     """
+    from steepest import storage
+
     where = os.path.basename(os.fspath(path))
     stem, ending = os.path.splitext(where)
     if to is None:
@@ -135,7 +136,6 @@ def largest_difference(model: Model, path: str | os.PathLike[str], table: Any) -
         ModelError: onnxruntime is not installed.
         StorageError: the file cannot be read.
     """
-    from steepest.errors import StorageError
     from steepest.export.onnx import largest_difference as compare
     from steepest.table import open_table
 

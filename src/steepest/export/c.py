@@ -10,6 +10,14 @@ from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, arra
 from steepest.export.names import Identifiers, in_c_comment
 from steepest.export.prepared import Prepared
 from steepest.expression import Expression
+from steepest.program import Program
+
+INCLUDES = "#include <math.h>\n#include <stddef.h>\n"
+_BRACES = "{},\n "
+COMPILING = (
+    "C99, compiled for example by: cc -std=c99 -O2 -c FILE.c, and linked with -lm where the system keeps mathematical "
+    "functions in a library of their own."
+)
 
 
 def comment(*paragraphs: str) -> str:
@@ -49,59 +57,65 @@ def write_c(prepared: Prepared) -> bytes:
     prefix = names.pick(prepared.name)
     one, many = names.pick(f"{prefix}_predict"), names.pick(f"{prefix}_predict_n")
     functions = Functions(prepared.dtype, names, prefix)
+    nodes = [*prepared.columns, prepared.output]
+    called = [names.pick(name) for name in [*(node.name for node in prepared.columns), "prediction"]]
+    constants = sizes(prefix, names, [(name, size_of(node)) for name, node in zip(called, nodes, strict=True)])
+    places = {node: of_sample(node, name) for node, name in zip(prepared.columns, called[:-1], strict=True)}
+    arrays = _arrays(prepared, names, prefix, places)
+    code = predicting(prepared.program, functions, names, places, called[-1])
+
     kind = TYPES[prepared.dtype]
-    output = names.pick("prediction")
-    columns = [names.pick(node.name) for node in prepared.columns]
-    lengths = [size_of(node) for node in (*prepared.columns, prepared.output)]
-    constants = sizes(prefix, names, list(zip([*columns, output], lengths, strict=True)))
-
-    places = {}
-    for node, column in zip(prepared.columns, columns, strict=True):
-        places[node] = Place(column, size_of(node)) if node.shape else Place(f"{column}[0]")
-    arrays = []
-    for node in prepared.params:
-        variable = names.pick(f"{prefix}_{node.name}")
-        places[node] = Place(variable, size_of(node))
-        told = prepared.meanings.get(node.name, node.name)
-        length = f"[{size_of(node)}]" if node.shape else ""
-        numbers = array_literal(prepared.values[node.name], prepared.dtype)
-        if not node.shape:
-            numbers = numbers.strip("{},\n ")
-        shape = f", {' x '.join(map(str, node.shape))}" if node.shape else ""
-        arrays.append(f"/* {in_c_comment(told)}{shape} */\nstatic const {kind} {variable}{length} = {numbers};\n")
-
-    code = _predict(prepared, functions, names, places, output)
-    arguments = [f"const {kind} *{column}" for column in columns] + [f"{kind} *{output}"]
-    steps = [
-        address(column, node)
-        for column, node in zip([*columns, output], [*prepared.columns, prepared.output], strict=True)
-    ]
+    arguments = ", ".join([*(f"const {kind} *{column}" for column in called[:-1]), f"{kind} *{called[-1]}"])
+    rows = ", ".join(address(name, node) for name, node in zip(called, nodes, strict=True))
+    declared = f"void {one}({arguments})", f"void {many}(size_t n, {arguments})"
+    count = max(size_of(prepared.output), 1)
     head = comment(
         f"Predicts {prepared.formula}",
         "",
-        f"    void {one}({', '.join(arguments)});",
-        f"    void {many}(size_t n, {', '.join(arguments)});",
+        *(f"    {each};" for each in declared),
         "",
-        f"{one} predicts one sample. {many} predicts n samples, one after another in each array. "
-        "Matrices lie row by row. The arrays of a sample:",
+        f"{one} predicts one sample. {many} predicts n samples, one after another in each array. Matrices lie row by "
+        "row. The arrays of a sample:",
         "",
-        *described(prepared.columns, columns),
-        f"    {output}: {size_of(prepared.output) or 1} {'numbers' if size_of(prepared.output) > 1 else 'number'}",
+        *described(prepared.columns, called[:-1]),
+        f"    {called[-1]}: {count} number{'s' if count > 1 else ''}",
         "",
         f"Copy the two lines above into a header to call them from other files. Numbers are of type {kind}. Nothing is "
         f"allocated; a call takes about {code.stack * (8 if kind == 'double' else 4)} bytes of arrays on the stack. "
-        "C99, compiled for example by: cc -std=c99 -O2 -c FILE.c, and linked with -lm where the system keeps "
-        "mathematical functions in a library of their own.",
+        + COMPILING,
         "",
         "Made by steepest from a fitted model.",
     )
     body = "\n".join(code.lines)
-    loop = f"        {one}({', '.join(steps)});"
-    return "\n".join([
-        head, "#include <math.h>\n#include <stddef.h>\n", constants, *arrays, functions.source(),
-        f"void {one}({', '.join(arguments)})\n{{\n{body}\n}}\n",
-        f"void {many}(size_t n, {', '.join(arguments)})\n{{\n    for (size_t s = 0; s < n; s++)\n{loop}\n}}\n",
-    ]).encode()  # fmt: skip
+    loop = f"    for (size_t s = 0; s < n; s++)\n        {one}({rows});"
+    definitions = [f"{line}\n{{\n{text}\n}}\n" for line, text in zip(declared, (body, loop), strict=True)]
+    return joined([head, INCLUDES, constants, *arrays, functions.source(), *definitions])
+
+
+def _arrays(prepared: Prepared, names: Identifiers, prefix: str, places: dict[Expression, Place]) -> list[str]:
+    """The parameters as constants of the file, and where they stand."""
+    arrays = []
+    for node in prepared.params:
+        variable = names.pick(f"{prefix}_{node.name}")
+        places[node] = Place(variable, size_of(node))
+        numbers = array_literal(prepared.values[node.name], prepared.dtype)
+        told, declared = prepared.meanings.get(node.name, node.name), f"static const {TYPES[prepared.dtype]} {variable}"
+        if node.shape:
+            shape = " x ".join(map(str, node.shape))
+            arrays.append(f"/* {in_c_comment(told)}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
+        else:
+            arrays.append(f"/* {in_c_comment(told)} */\n{declared} = {numbers.strip(_BRACES)};\n")
+    return arrays
+
+
+def joined(parts: Sequence[str]) -> bytes:
+    """The parts of a file that hold anything, with a line between."""
+    return "\n".join(part for part in parts if part).encode()
+
+
+def of_sample(node: Expression, pointer: str) -> Place:
+    """Where the value of a leaf stands, given the pointer to it."""
+    return Place(pointer, size_of(node)) if node.shape else Place(f"{pointer}[0]")
 
 
 def address(pointer: str, node: Expression) -> str:
@@ -110,13 +124,14 @@ def address(pointer: str, node: Expression) -> str:
     return f"{pointer} + {size} * s" if size > 1 else f"{pointer} + s"
 
 
-def _predict(
-    prepared: Prepared, functions: Functions, names: Identifiers, places: dict[Expression, Place], output: str
+def predicting(
+    program: Program, functions: Functions, names: Identifiers, places: dict[Expression, Place], output: str
 ) -> Code:
-    root = prepared.output
-    target = Place(output, size_of(root)) if root.shape else Place(f"{output}[0]")
-    code = Code(functions, names.inner(), places, users(prepared.program), {root: target} if root.args else {})
-    code.compute(prepared.program.nodes)
+    """The statements that put the one result of a program of one sample into an array."""
+    (root,) = program.outputs
+    target = of_sample(root, output)
+    code = Code(functions, names.inner(), places, users(program), {root: target} if root.args else {})
+    code.compute(program.nodes)
     if not root.args:
         copy_into(code, target, places[root])
     return code

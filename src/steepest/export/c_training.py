@@ -10,7 +10,18 @@ from steepest.engines import DTYPES
 from steepest.engines.native.passes import passes, users
 from steepest.engines.step import RATE, Step
 from steepest.errors import ModelError
-from steepest.export.c import address, comment, copy_into, described, sizes
+from steepest.export.c import (
+    COMPILING,
+    INCLUDES,
+    address,
+    comment,
+    copy_into,
+    described,
+    joined,
+    of_sample,
+    predicting,
+    sizes,
+)
 from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, size_of
 from steepest.export.names import Identifiers
 from steepest.expression import DATA, PARAMETER, Expression, leaves
@@ -54,7 +65,7 @@ class File:
 
     def places(self) -> dict[Expression, Place]:
         """Where the parameters stand."""
-        return {n: Place(v, size_of(n)) if n.shape else Place(f"{v}[0]") for n, v in self.params.items()}
+        return {node: of_sample(node, name) for node, name in self.params.items()}
 
 
 def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
@@ -95,16 +106,7 @@ def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
     predicting = _predicting(file, model, called["predict"])
     declarations = [text.partition("\n{")[0] for text in (predicting, costing, training) if text]
     head = _head(model, file, called, declarations, rate, epochs, stack)
-    parts = [
-        head,
-        "#include <math.h>\n#include <stddef.h>\n",
-        constants,
-        functions.source(),
-        predicting,
-        costing,
-        training,
-    ]
-    return "\n".join(part for part in parts if part).encode()
+    return joined([head, INCLUDES, constants, functions.source(), predicting, costing, training])
 
 
 def _head(
@@ -144,8 +146,7 @@ def _head(
         f"Numbers are of type {kind}. Memory does not depend on n: nothing is allocated, arrays of one sample take "
         f"about {stack * (8 if kind == 'double' else 4)} bytes of the stack, and sums, which have the size of the "
         "parameters, are static where they are arrays; so let one thread train at a time.",
-        "C99, compiled for example by: cc -std=c99 -O2 -c FILE.c, and linked with -lm where the system keeps "
-        "mathematical functions in a library of their own. To call it, with data and parameters in place of the zeros:",
+        COMPILING + " To call it, with data and parameters in place of the zeros:",
         "",
         *calling,
         "",
@@ -159,20 +160,14 @@ def _predicting(file: File, model: Model, called: str) -> str:
     program = lower([stabilise([prediction])[prediction]])
     if not prediction.per_sample or any(n.operation.over_samples or n.operation is count for n in program.nodes):
         return ""
-    root = program.outputs[0]
     places = file.places()
     columns = [node for node in leaves([prediction]) if node.operation is DATA]
     params = [node for node in leaves([prediction]) if node.operation is PARAMETER]
     for node in columns:
-        variable = file.columns[node]
-        places[node] = Place(variable, size_of(node)) if node.shape else Place(f"{variable}[0]")
+        places[node] = of_sample(node, file.columns[node])
     names = file.names.inner()
     output = names.pick("prediction")
-    target = Place(output, size_of(root)) if root.shape else Place(f"{output}[0]")
-    code = Code(file.functions, names, places, users(program), {root: target} if root.args else {})
-    code.compute(program.nodes)
-    if not root.args:
-        copy_into(code, target, places[root])
+    code = predicting(program, file.functions, names, places, output)
     arguments = [*file.data(columns), *file.parameters(params, fixed=True), f"{file.type} *{output}"]
     body = "\n".join(code.lines)
     return f"void {called}({', '.join(arguments)})\n{{\n{body}\n}}\n"

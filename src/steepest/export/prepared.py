@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,15 +185,6 @@ def _free(wanted: str, taken: set[str]) -> str:
         k += 1
         found = f"{wanted} {k}"
     return found
-
-
-def name_of(path: str) -> str:
-    """What functions in a file are called after: its name without the ending.
-
-    >>> name_of("models/nand.c")
-    'nand'
-    """
-    return Path(path).name.partition(".")[0] or "model"
 
 
 def constant_value(node: Expression, dtype: str) -> float:
