@@ -134,6 +134,8 @@ def _mixed() -> dict[str, Case]:
         "roots by powers": case(x**0.5, {"x": [np.inf, -0.0, -1.0, 2.0]}),
         "comparisons": case(((x > 0) < (y > w)) + st.equal(x > 0, y > 0) * (w < v) - st.not_equal(x, x), values),
         "stable": case(st.log(st.sigmoid(x * 500)) + st.log(1 + st.exp(x * 800)) + st.exp(x * 1e-9) - 1, values),
+        "scaled products": case(st.dot(X / 1.3, W) * w / 0.7 + ((X * w) @ (W / 3)) / 1.1 - 1.7 * (W @ (v * X)), values),
+        "scaled rows": case(((X / 1.3) @ st.params("V", shape=(4, 2)) * w + x) / 1.1, {**values, "V": np.ones((4, 2))}),
         "softmax of NaN": case(st.softmax(X), nans),
         "largest of NaN": case(st.largest(X) * X, nans),
         "class of NaN": case(st.one_hot(x, attributes=(3,)), nans),

@@ -125,7 +125,7 @@ def test_onnx_file_says_what_it_is() -> None:
     assert {each.name: tuple(each.dims) for each in loaded.graph.initializer} == {
         "W1": (64, 32), "b1": (32,), "W2": (32, 10), "b2": (10,),
     }  # fmt: skip
-    assert [each.op_type for each in loaded.graph.node[:3]] == ["MatMul", "Add", "Tanh"]
+    assert [each.op_type for each in loaded.graph.node[:3]] == ["Gemm", "Add", "Tanh"]
 
 
 @pytest.mark.parametrize("name", CASES)

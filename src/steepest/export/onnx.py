@@ -2,7 +2,8 @@
 
 ONNX Runtime knows Softplus in single precision only, and ONNX has neither log1p nor expm1; those are composed as
 Kahan did, from the rounding error that 1 + x and exp(x) make. In double precision σ is composed as well, because
-the runtime's own loses its small values.
+the runtime's own loses its small values. There is no MatMul: the runtime would take a number that multiplies its
+result into it, and keep that in single precision.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from steepest.export.prepared import Prepared, constant_value
 from steepest.expression import CONSTANT, Expression, Shape
 
 OPSET, IR_VERSION = 12, 7
-"""The lowest operator set with every operator used here (GreaterOrEqual, LessOrEqual), and the format it came with."""
+"""The lowest operator set with every operator used here (GreaterOrEqual, Einsum), and the format it came with."""
 
 _DIRECT = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negate": "Neg", "power": "Pow", "exp": "Exp",
@@ -207,19 +208,13 @@ class _Graph:
 
     def _product(self, node: Expression, args: list[str]) -> str:
         """``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
-        (a, b), (x, y) = node.args, args
-        ranks = (len(a.shape), len(b.shape))
-        if ranks == (1, 1):
-            if a.per_sample and b.per_sample:
-                return self("ReduceSum", self("Mul", x, y), axes=[1], keepdims=0)
-            return self("MatMul", y, x) if b.per_sample else self("MatMul", x, y)
-        if ranks == (1, 2) and b.per_sample:
-            row = self("Unsqueeze", x, axes=[len(a.shape) - 1 + a.per_sample])
-            return self("Squeeze", self("MatMul", row, y), axes=[1])
-        if ranks == (2, 1) and b.per_sample:
-            column = self("Unsqueeze", y, axes=[2])
-            return self("Squeeze", self("MatMul", x, column), axes=[2])
-        return self("MatMul", x, y)
+        a, b = node.args
+        if len(a.shape) == 1 and a.per_sample and len(b.shape) == 2 and not b.per_sample:
+            return self("Gemm", *args)
+        left, right = ("j", "ij")[len(a.shape) - 1], ("j", "jk")[len(b.shape) - 1]
+        result = f"n{left[:-1]}{right[1:]}"
+        equation = f"{'n' * a.per_sample}{left},{'n' * b.per_sample}{right}->{result}"
+        return self("Einsum", *args, equation=equation)
 
 
 def _features(node: Expression) -> list[int]:
