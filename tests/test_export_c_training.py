@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_c_trains_as_the_reference_engine_does(name: str, dtype: str) -> None:
 
 
 @needs_compiler
-def test_builders_train_and_predict_in_one_file(tmp_path: Any) -> None:
+def test_builders_train_and_predict_in_one_file() -> None:
     """XOR as a user would: the model exported, trained in C from the same start, predicted in C with the result."""
     model = st.models.network([2, 3, 1])
     X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
@@ -102,6 +104,22 @@ def test_builders_train_and_predict_in_one_file(tmp_path: Any) -> None:
     np.testing.assert_allclose(found, model.predict({"X": X}), rtol=1e-9)
     functions.xor_cost.restype = ctypes.c_double
     assert functions.xor_cost(ctypes.c_size_t(4), pointer(X), pointer(y), *map(pointer, params.values())) == cost
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_program_in_the_comment_runs(dtype: str, tmp_path: Path) -> None:
+    """As it stands, in a file of its own, linked with the other: zeros for data and parameters cost 0.25."""
+    text = export_bytes(st.models.network([2, 3, 1], cost="mse"), "c-train", dtype, "net").decode()
+    shown = [line.removeprefix(" *").removeprefix("     ") for line in text.partition("*/")[0].splitlines()]
+    begin = shown.index("#include <stdio.h>")
+    program = [*shown[begin : shown.index("}", begin) + 1], ""]
+    (tmp_path / "net.c").write_text(text)
+    (tmp_path / "main.c").write_text("\n".join(program).replace("y[4] = {0}", "y[4] = {0, 1, 0, 1}"))
+    files = [str(tmp_path / name) for name in ("net.c", "main.c")]
+    subprocess.run([str(harness.COMPILER), *harness.STRICT, "-o", str(tmp_path / "net"), *files, "-lm"], check=True)
+    run = subprocess.run([tmp_path / "net"], capture_output=True, text=True, check=True)
+    assert run.stdout == "0.25\n"
 
 
 @needs_compiler
@@ -149,9 +167,10 @@ def _parameters(cost: Expression) -> list[Expression]:
 
 
 @needs_compiler
-def test_states_start_at_zero_and_are_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", [st.models.network([2, 3, 1]), st.Model("y ~ sigmoid(X@w + b)", "mse",
+                                   {"X": (2,), "y": ()}, {"w": 2})], ids=["network", "neuron"])  # fmt: skip
+def test_states_start_at_zero_and_are_carried(model: st.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(c_training, "gradient_step", with_momentum)
-    model = st.models.network([2, 3, 1])
     X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
     start = st.descend(model.cost, {"X": X, "y": y}, epochs=0, seed=4).params
     functions = harness.library([export_bytes(model, "c-train", name="xor")])

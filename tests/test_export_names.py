@@ -99,6 +99,12 @@ def test_a_column_called_prediction_keeps_its_name_in_onnx() -> None:
     assert [each.name for each in graph.output] == ["prediction_2"]
 
 
+def test_a_part_and_a_parameter_of_its_name() -> None:
+    tried = harness.case("x*exp(`part 1`) + `part 1`", {"x": [1.0, 2], "part 1": 3.0}, ["x"])
+    found = harness.onnx_predict(export_bytes(tried.model, "onnx"), tried, "float64")
+    np.testing.assert_allclose(found, np.array([1, 2]) * np.exp(3) + 3, rtol=1e-15)
+
+
 # -- to files --------------------------------------------------------------------------------------------------------
 
 

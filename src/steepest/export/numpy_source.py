@@ -13,7 +13,7 @@ from steepest.engines.native.passes import users
 from steepest.export.names import Identifiers, in_docstring, one_line
 from steepest.export.prepared import Array, Prepared
 from steepest.expression import CONSTANT, Expression
-from steepest.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Template, infix, write
+from steepest.notation import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
 
 _LONGEST = 10  # operations in one line
 _COMPARISONS = {
@@ -91,7 +91,7 @@ class _Writer:
         name = node.operation.name
         if name in _COMPARISONS:
             sign = _COMPARISONS[name]
-            bare = self._lifted(f"{{0}} {sign} {{1}}", node, (SUM, SUM), 10)
+            bare = self._lifted(f"{{0}} {sign} {{1}}", node, (SUM, SUM), COMPARISON)
             if node in self._conditions:
                 return bare
             if node.per_sample:
