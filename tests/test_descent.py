@@ -14,7 +14,7 @@ import pytest
 import steepest as st
 from mission_models import chain, neuron, product, small_network
 from plain_loops import NAND, START, nand_loop, sigmoid, twice
-from steepest.descent import Descent, descend, initial
+from steepest.descent import Descent, descend
 from steepest.engines.stepwise import Stepwise
 from steepest.errors import DescentError
 
@@ -143,15 +143,6 @@ def test_a_given_parameter_does_not_change_the_others() -> None:
     for name in START:
         part = descend(cost, NAND, {name: 9.5}, epochs=0, seed=3).params
         assert part == {**drawn, name: 9.5}
-
-
-def test_drawn_starts_have_the_spread_described() -> None:
-    """Standard deviation 1/2 for numbers, 1/√d for matrices (d, h): 5 standard errors of 20000 samples are 2.5 %."""
-    W, v = st.params("W", shape=(25, 800)), st.params("v", shape=20000)
-    drawn = initial(st.sum(W) + st.sum(v), seed=1)
-    assert drawn["W"].shape == (25, 800)
-    assert np.std(drawn["W"]) == pytest.approx(1 / 5, rel=0.025)
-    assert np.std(drawn["v"]) == pytest.approx(1 / 2, rel=0.025)
 
 
 def test_restarts_keep_the_best() -> None:

@@ -50,7 +50,7 @@ def test_float32_of_arrays(gradient: str) -> None:
 
 def sign_descent() -> Optimiser:
     """w := w − α sign(∂C/∂w), in infix arithmetic that runs on arrays and on expressions."""
-    return Optimiser("sign descent", lambda w: (), lambda w, g, state, rate: (w - rate * g / (g * g) ** 0.5, state))
+    return Optimiser("sign descent", lambda w: (), lambda w, g, state, rate, t: (w - rate * g / (g * g) ** 0.5, state))
 
 
 @pytest.mark.parametrize("gradient", ["backprop", "finite-difference"])
@@ -67,11 +67,23 @@ def test_plain_gradient_descent_is_the_default() -> None:
 
 
 @pytest.mark.parametrize("gradient", ["backprop", "finite-difference"])
-def test_an_optimiser_with_a_state_is_refused(gradient: str) -> None:
-    """It would be reset every epoch, silently."""
-    momentum = Optimiser("momentum", lambda w: (0 * w,), lambda w, g, s, rate: (w - rate * (s[0] + g), (s[0] + g,)))
-    with pytest.raises(DescentError, match="'momentum' carries a state"):
-        nand(optimiser=momentum, gradient=gradient)
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_an_optimiser_remembers(gradient: str, engine: str) -> None:
+    """On w²/2 the sum of all slopes so far is v, so that w := w − α v is a recursion of two terms."""
+    total = Optimiser("total", lambda w: (0 * w,), lambda w, g, s, rate, t: (w - rate * (s[0] + g), (s[0] + g,)))
+    w = st.params("w")
+    run = descend(w**2 / 2, None, {"w": 1.0}, 0.5, 6, optimiser=total, gradient=gradient, engine=engine, step=1e-6)
+    place, slopes, places = 1.0, 0.0, [1.0]
+    for _ in range(6):
+        slopes += place
+        place -= 0.5 * slopes
+        places.append(place)
+    # a forward difference of w²/2 is w + ε/2
+    np.testing.assert_allclose(
+        [row["w"] for _, row in run.path], places, atol=1e-12 if gradient == "backprop" else 1e-4
+    )
+    assert run.memory["(total 1) w"] == pytest.approx(slopes, abs=1e-4)
+    assert list(run.params) == ["w"]
 
 
 def test_a_pure_function_needs_no_table() -> None:
@@ -114,12 +126,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"rate": -0.1}, "rate is a positive number, not -0.1"),
-    ({"rate": 0}, "rate is a positive number, not 0"),
-    ({"rate": math.nan}, "rate is a positive number, not nan"),
-    ({"rate": math.inf}, "rate is a positive number, not inf"),
-    ({"rate": "fast"}, "rate is a positive number, not 'fast'"),
-    ({"rate": None}, "rate is a positive number, not None"),
+    ({"rate": -0.1}, "rate is a positive number, a schedule or 'auto', not -0.1"),
+    ({"rate": 0}, "rate is a positive number, a schedule or 'auto', not 0"),
+    ({"rate": math.nan}, "rate is a positive number, a schedule or 'auto', not nan"),
+    ({"rate": math.inf}, "rate is a positive number, a schedule or 'auto', not inf"),
+    ({"rate": "fast"}, "there is no schedule 'fast'"),
+    ({"rate": None}, "rate is a positive number, a schedule or 'auto', not None"),
     ({"epochs": -1}, "epochs is a whole number from 0, not -1"),
     ({"epochs": 1.5}, "epochs is a whole number from 0, not 1.5"),
     ({"epochs": True}, "epochs is a whole number from 0, not True"),
@@ -137,7 +149,16 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"seed": -1}, "seed is a whole number from 0, not -1"),
     ({"seed": 0.5}, "seed is a whole number from 0, not 0.5"),
     ({"na": "ignore"}, "na='ignore'"),
-    ({"optimiser": "adam"}, "optimiser is an Optimiser"),
+    ({"optimiser": 3}, "optimiser is a name or an Optimiser"),
+    ({"optimiser": "adm"}, "there is no optimiser 'adm'; did you mean 'adam'?"),
+    ({"batch": 0}, "batch is a whole number from 1, not 0"),
+    ({"batch": 2, "optimiser": "lbfgs"}, "the optimiser 'lbfgs' looks at the cost of the whole table"),
+    ({"rate": "auto", "optimiser": "adam"}, "rate='auto' is for plain gradient descent"),
+    ({"batch": 2, "gradient_tolerance": 1e-3}, "leave gradient_tolerance or batch out"),
+    ({"patience": 3}, "give validate=0.2"),
+    ({"validate": 1.5}, "validate is a share of the rows between 0 and 1"),
+    ({"validate": 0.01}, "leaves 0 to validate on"),
+    ({"resume": True}, "there is no checkpoint"),
     ({"start": {"w9": 1}}, "start has 'w9', which is not a parameter of the cost"),
     ({"start": {"w1": math.inf}}, "start has a value of 'w1' that is not finite"),
 ]

@@ -149,6 +149,43 @@ def test_what_samples_share_is_computed_once_an_epoch() -> None:
     assert all(line.startswith("double t") for line in exponentials)
 
 
+OPTIMISERS = [name for name in st.optimisers.OPTIMISERS if name != "lbfgs"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_every_optimiser_moves_as_in_the_reference_engine(optimiser: str) -> None:
+    X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
+    tried = {
+        "neuron": (st.models.neuron(), {"x": X[:, 0], "y": X[:, 1], "z": y}),
+        "net": (st.models.network([2, 3, 1]), {"X": X, "y": y}),
+    }
+    functions = harness.library(
+        [export_bytes(m, "c-train", name=n, optimiser=optimiser) for n, (m, _) in tried.items()]
+    )
+    for name, (model, table) in tried.items():
+        start = st.descend(model.cost, table, epochs=0, seed=4).params
+        run = st.descend(model.cost, table, start, rate=0.02, epochs=50, engine="reference", optimiser=optimiser)
+        cost, params = train(functions, name, table, start, 0.02, 50, "float64")
+        assert apart(cost, run.cost) < 1e-9
+        for each, value in run.params.items():
+            assert apart(params[each], value) < 1e-9, each
+
+
+@needs_compiler
+def test_weights_and_penalties_train() -> None:
+    rng = np.random.default_rng(1)
+    x, trust = rng.normal(size=20), rng.uniform(0.1, 2, 20)
+    table = {"x": x, "y": 2 * x + rng.normal(size=20), "trust": trust}
+    model = st.Model("y ~ a*x + b", data=["x", "y"], weights="trust", l1=0.1, l2=0.2)
+    functions = harness.library([export_bytes(model, "c-train", name="line")])
+    columns = {"x": x, "y": table["y"], "weight": trust / trust.mean()}
+    _, params = train(functions, "line", columns, {"a": 0.5, "b": 0.1}, 0.1, 100, "float64")
+    model.fit(table, start={"a": 0.5, "b": 0.1}, rate=0.1, epochs=100, engine="reference")
+    for name, value in model.params.items():
+        assert apart(params[name], value) < 1e-9, name
+
+
 # -- any mapping from leaves to what they become ---------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ import export_harness as harness
 import steepest as st
 from export_harness import needs_compiler, pointer
 from steepest.engines.step import RATE
-from steepest.errors import ModelError, StorageError, ValuesError
+from steepest.errors import DescentError, ModelError, StorageError, ValuesError
 from steepest.export import MEDIA, export_bytes, export_model, largest_difference
 from steepest.export.names import Identifiers, in_c_comment, in_docstring
 from steepest.notation import quoted
@@ -167,6 +167,23 @@ def test_only_what_has_a_slope_is_trained() -> None:
     assert "cannot be trained by its gradient" in refused(flat, "c-train")
     assert "nothing to train" in refused(st.Model("y ~ 2*x", data=["x", "y"]), "c-train")
     assert "(rate)" in refused(st.Model(f"y ~ `{RATE.name}`*x", data=["x", "y"]), "c-train")
+
+
+def test_optimisers_are_for_files_that_train() -> None:
+    model = fitted()
+    assert "does not train" in refused(model, "c", optimiser="adam")
+    assert "no form in C" in refused(model, "c-train", optimiser="lbfgs")
+    with pytest.raises(DescentError, match="no optimiser 'adm'; did you mean 'adam'"):
+        export_bytes(model, "c-train", optimiser="adm")
+
+
+def test_blocks_are_arrays_whose_columns_the_file_names(tmp_path: Path) -> None:
+    table = {"p2": [1.0, 2, 3], "p1": [0.5, 1, 4], "y": [1.0, 0, 1]}
+    model = st.Model("y ~ sigmoid(dense(X, 1))", features="p*").fit(table, epochs=3)
+    for to in MEDIA:
+        assert b"p2, p1" in export_bytes(model, to)
+    model.export(tmp_path / "m.onnx")
+    assert largest_difference(model, tmp_path / "m.onnx", table) < 1e-15
 
 
 def test_batch_statistics_train_but_do_not_predict() -> None:

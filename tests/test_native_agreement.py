@@ -100,13 +100,13 @@ def test_other_optimisers(dtype: str) -> None:
     from steepest.optimisers import Optimiser
 
     updates = [
-        lambda w, g, s, rate: (w - rate * op.tanh(g), s),
-        lambda w, g, s, rate: (w - g / (1 + 1 / rate), s),
-        lambda w, g, s, rate: (w - rate / (1 + g * g) * g, s),
-        lambda w, g, s, rate: (w * (1 - rate * 0.01) - rate * g, s),
-        lambda w, g, s, rate: (w - rate * g * rate, s),
-        lambda w, g, s, rate: (w - rate * g * g, s),
-        lambda w, g, s, rate: (0.1 * rate - g, s),
+        lambda w, g, s, rate, t: (w - rate * op.tanh(g), s),
+        lambda w, g, s, rate, t: (w - g / (1 + 1 / rate), s),
+        lambda w, g, s, rate, t: (w - rate / (1 + g * g) * g, s),
+        lambda w, g, s, rate, t: (w * (1 - rate * 0.01) - rate * g, s),
+        lambda w, g, s, rate, t: (w - rate * g * rate, s),
+        lambda w, g, s, rate, t: (w - rate * g * g, s),
+        lambda w, g, s, rate, t: (0.1 * rate - g, s),
     ]
     for update in updates:
         other = Optimiser("other", lambda w: (), update)

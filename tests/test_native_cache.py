@@ -508,9 +508,9 @@ def test_updates_that_differ_in_a_place_differ_in_their_key(place: Path) -> None
     """w − α/g and w − g/α are one graph but for the names of its leaves."""
     cost = (st.params("w") - 3) ** 2 + st.params("v") * 2
     updates: list[Callable[..., Any]] = [
-        lambda w, g, s, rate: (w - rate / g, s),
-        lambda w, g, s, rate: (w - g / rate, s),
-        lambda w, g, s, rate: (w - rate / (g * g), s),
+        lambda w, g, s, rate, t: (w - rate / g, s),
+        lambda w, g, s, rate, t: (w - g / rate, s),
+        lambda w, g, s, rate, t: (w - rate / (g * g), s),
     ]
     for gradient, near in (("backprop", 1e-14), ("finite-difference", 1e-9)):
         found = []

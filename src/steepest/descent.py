@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import numbers
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,28 +12,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest import streaming
 from steepest.engines import choose
-from steepest.engines.step import Leg, Params, Record, Rules, Walker
-from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, Shape, expect_expression, leaves
+from steepest.engines.step import Params
+from steepest.errors import DescentError
+from steepest.expression import DATA, Expression, expect_expression, leaves
+from steepest.initial import Initial, Scheme
+from steepest.initial import initial as initial
 from steepest.loop import Descent as Descent
 from steepest.loop import Level as Level
-from steepest.loop import Loop, Stops
-from steepest.optimisers import Optimiser, gradient_descent
+from steepest.loop import Loop
+from steepest.optimisers import LBFGS, Optimiser
+from steepest.preparing import Preparation
 from steepest.render.progress import Progress, bar
 from steepest.restarts import one_by_one, side_by_side
-from steepest.table import open_table
-from steepest.training import difference_step, gradient_step, is_quadratic
-from steepest.values import bind, fit_shape, number_array
-
-GRADIENTS = ("backprop", "finite-difference", "layerwise")
+from steepest.schedules import Plateau, Schedule
+from steepest.settings import GRADIENTS as GRADIENTS
+from steepest.settings import Settings, is_number
+from steepest.streaming import Parts
+from steepest.table import Table, open_table
+from steepest.values import bind
+from steepest.watching import OnEpoch
 
 
 def descend(
     cost: Expression,
     table: Any = None,
     start: Mapping[str, ArrayLike] | None = None,
-    rate: float = 0.1,
+    rate: float | str | Schedule | Plateau = 0.1,
     epochs: int = 1000,
     *,
     gradient: str = "backprop",
@@ -42,35 +48,55 @@ def descend(
     engine: str = "auto",
     dtype: str = "float64",
     maximise: bool = False,
-    optimiser: Optimiser | None = None,
+    optimiser: str | Optimiser | LBFGS | None = None,
+    batch: int | None = None,
     tolerance: float | None = None,
     gradient_tolerance: float | None = None,
     max_seconds: float | None = None,
     restarts: int | None = None,
     seed: int = 0,
+    initial: Scheme | None = None,
     na: str = "error",
+    validate: Any = None,
+    patience: int | None = None,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+    memory: Mapping[str, ArrayLike] | None = None,
     progress: Progress | bool | None = None,
 ) -> Descent:
-    """Descend a cost by its gradient over all samples of a table: w := w − α ∂C/∂w, again and again.
+    """Descend a cost by its gradient over the samples of a table: w := w − α ∂C/∂w, again and again.
 
     Args:
         cost: an expression of one number.
         table: the data: a dict of arrays, a DataFrame, a path, a built-in name; None for a pure function.
         start: parameters to start from; those left out are drawn from the seed.
-        rate: the step length α, positive.
-        epochs: how many updates at most.
+        rate: the step length α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"``: each epoch goes as
+            far as Armijo's rule allows, so that the cost never rises.
+        epochs: how many walks through the samples at most; without batches an epoch is one update.
         gradient: ``"backprop"``, ``"finite-difference"`` or ``"layerwise"``.
         step, scheme: ε and ``"forward"`` or ``"central"``, for finite differences.
         engine: ``"native"`` (compiled), ``"reference"`` (NumPy) or ``"auto"``, the first of them that fits.
         dtype: ``"float64"`` or ``"float32"``.
         maximise: climb instead.
-        optimiser: how a parameter moves; plain gradient descent if left out.
+        optimiser: how a parameter moves: a value or a name of :mod:`steepest.optimisers`; plain gradient descent if
+            left out.
+        batch: samples of an update, drawn without replacement, each epoch in another order; all if left out.
         tolerance: stop when the cost changes by less than this share of itself in an epoch.
         gradient_tolerance: stop when the Euclidean norm of the gradient is below this.
         max_seconds: stop after this time, s.
         restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
-        seed: of the starts; the same seed gives the same result.
+        seed: of the starts, the order of the samples and the validation rows; the same seed gives the same result.
+        initial: how starts are drawn, as for :func:`steepest.initial.initial`.
         na: ``"drop"`` leaves out rows with missing values.
+        validate: the share of the rows that is held out, or a table, to look at the cost after each epoch.
+        patience: stop when the validation cost has not fallen for so many epochs, and keep the best parameters.
+        on_epoch: called with a :class:`steepest.watching.Moment` after each epoch; stops the descent by returning True.
+        checkpoint: a file that says where the descent stands, written now and then, and at the end.
+        checkpoint_every: epochs from one to the next; every minute if left out.
+        resume: go on from the checkpoint, if there is one: the result is that of an undisturbed descent, bit for bit.
+        memory: ``run.memory`` of another descent by the same optimiser, to go on with.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
     Returns:
@@ -80,6 +106,7 @@ def descend(
     Raises:
         DescentError: the settings make no sense, or the cost is not finite at the start.
         TableError: the table cannot be read.
+        StorageError: the checkpoint cannot be written, or is one of another descent.
 
     >>> from steepest.expression import params
     >>> x = params("x")
@@ -90,149 +117,92 @@ def descend(
     Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
     """
     expect_expression(cost, "descend")
-    stops = Stops(epochs, tolerance, gradient_tolerance, max_seconds)
-    check_settings(
-        cost, rate, epochs, gradient=gradient, step=step, scheme=scheme, tolerance=tolerance,
-        gradient_tolerance=gradient_tolerance, max_seconds=max_seconds, restarts=restarts, optimiser=optimiser,
+    settings = Settings(
+        rate, epochs, gradient, step, scheme, dtype, maximise, optimiser, batch, tolerance, gradient_tolerance,
+        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume,
     )  # fmt: skip
+    settings.check(cost)
     choose(engine, dtype)
-    if isinstance(table, Mapping):
-        for word, value in table.items():
-            if word in cost.parameters and np.ndim(value) == 0:
-                raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
-    columns: Params = dict(open_table(table).select(cost.data, na=na).arrays) if cost.data else {}
-    method = optimiser or gradient_descent()
-
-    norm = gradient_tolerance is not None
-    if gradient == "finite-difference":
-        training = difference_step(cost, step, scheme, method, maximise, norm)
-    else:
-        training = gradient_step(cost, gradient, method, maximise, norm)
-    chosen = choose(engine, dtype, training)
-
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
-    shapes = _shapes(cost)
-    starts = [_drawn(shapes, start, seed + k, "start") for k in range(restarts or 1)]
+    opened = _opened(cost, table)
+    drawing = Initial(cost, initial)
+    starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
+    parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
+    if parts is not None and validate is not None and is_number(validate, numbers.Real):
+        raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
+    columns: Params = {}
+    if opened is not None:
+        columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
+    held_out: Params | None = None
+    if validate is not None:
+        columns, held_out = _divided(cost, columns, validate, na, seed)
     bound = bind([cost], {**columns, **starts[0]}, dtype)
-    placed = (training, bound.data, bound.rows, rate, dtype)
-
-    def gentler(begin: Params) -> float | None:
-        exact = training
-        if gradient != "backprop":
-            exact = gradient_step(cost, "backprop", method, maximise, norm=False)
-        return gentler_rate(chosen.walk(exact, *placed[1:]), begin, maximise)
-
-    loop = Loop(
-        chosen.walk(*placed), stops, rate, maximise, exact=gradient == "backprop",
-        may_trap=bool(cost.data) and not is_quadratic(cost), dtype=dtype, gentler=gentler,
-    )  # fmt: skip
-    begins = [{name: number_array(name, value, dtype) for name, value in each.items()} for each in starts]
+    apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
+    ready = Preparation(cost, settings, engine, bound, apart, parts)
+    begins = [ready.beginning(each, memory) for each in starts]
+    loop = ready.loop(on_epoch, begins[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
         told = progress if callable(progress) else shown
+        crowd = None if restarts is None or restarts == 1 else ready.crowd(restarts, loop)
         if restarts is None:
             run = loop.run(begins[0], told)
-        elif restarts > 1 and chosen.crowd is not None and training.difference is None:
-            run = side_by_side(begins, chosen.crowd(*placed, restarts), loop, told)
+        elif crowd is not None:
+            run = side_by_side(begins, crowd, loop, told)
         else:
-            run = one_by_one(begins, lambda begin: loop.run(begin, told), maximise)
-    return replace(run, engine=chosen.name)
+            run = one_by_one(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
+    return replace(run, engine=ready.engine.name)
 
 
-_HALVINGS, _TRIAL_EPOCHS = 80, 20
-_MOST_RESTARTS = 100_000  # whose starts and results are all kept in memory
+def _again(ready: Preparation, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
+    """The loop for another start: the same one, unless it has watched the last descent."""
+    return loop if loop.watch is None else ready.loop(on_epoch, start)
 
 
-def gentler_rate(walker: Walker, start: Params, maximise: bool) -> float | None:
-    """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
-    rate, sign = walker.rate, -1.0 if maximise else 1.0
-    for _ in range(_HALVINGS):
-        rate /= 2
-        walker.rate = float(f"{rate:.1g}")
-        record = Record()
-        leg = Leg(start, start, math.nan)
-        while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
-            leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
-        values = [sign * value for value in record.costs]
-        if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
-            return walker.rate
-    return None
-
-
-def check_settings(
-    cost: Expression, rate: float = 0.1, epochs: int = 1000, *, gradient: str = "backprop", step: float = 1e-3,
-    scheme: str = "forward", tolerance: float | None = None, gradient_tolerance: float | None = None,
-    max_seconds: float | None = None, restarts: int | None = None, optimiser: Optimiser | None = None,
-) -> None:  # fmt: skip
+def check_settings(cost: Expression, **settings: Any) -> None:
     """Raise unless a descent of this cost could start with these settings, named as for :func:`descend`.
 
     Raises:
         DescentError: a setting makes no sense, or the cost is not one number with parameters.
     """
-    positive: dict[str, Any] = {
-        "rate": rate, "step": step, "tolerance": tolerance, "gradient_tolerance": gradient_tolerance,
-        "max_seconds": max_seconds,
-    }  # fmt: skip
-    for label, number in positive.items():
-        given = number is not None or label in ("rate", "step")
-        if given and not (_is_number(number, numbers.Real) and math.isfinite(number) and number > 0):
-            raise DescentError(f"{label} is a positive number, not {number!r}")
-    whole: Any
-    for label, whole, least in (("epochs", epochs, 0), ("restarts", restarts, 1)):
-        given = whole is not None or label == "epochs"
-        if given and not (_is_number(whole, numbers.Integral) and whole >= least):
-            raise DescentError(f"{label} is a whole number from {least}, not {whole!r}")
-    if restarts is not None and restarts > _MOST_RESTARTS:
-        raise DescentError(f"restarts is at most {_MOST_RESTARTS:,}, not {restarts:,}; take several seeds for more")
-    if gradient not in GRADIENTS:
+    Settings(**settings).check(cost)
+
+
+def _opened(cost: Expression, table: Any) -> Table | None:
+    if isinstance(table, Mapping):
+        for word, value in table.items():
+            if word in cost.parameters and np.ndim(value) == 0:
+                raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
+    return open_table(table) if cost.data else None
+
+
+def _columns(cost: Expression, table: Table, na: str) -> Params:
+    return dict(table.select(cost.data, na=na).arrays)
+
+
+def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
+    """The table in parts, if it is one on disk that is large."""
+    width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
+    if table.slice is None or 8 * width * table.rows <= streaming.WHOLE_BYTES:
+        return None
+
+    def convert(columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        return bind([cost], {**columns, **start}, dtype).data
+
+    return Parts(table, cost.data, na, convert, width)
+
+
+def _divided(cost: Expression, columns: Params, validate: Any, na: str, seed: int) -> tuple[Params, Params]:
+    """The columns to learn from, and those of the validation rows: a table's, or a share drawn from the seed."""
+    if not is_number(validate, numbers.Real):
+        return columns, _columns(cost, open_table(validate), na)
+    rows = len(next(iter(columns.values())))
+    held_out = round(rows * validate)
+    if not 0 < held_out < rows:
         raise DescentError(
-            f"there is no gradient {gradient!r}{nearest(gradient, GRADIENTS)}; choose {', '.join(GRADIENTS)}"
+            f"a share of {validate:g} of {rows} rows leaves {held_out} to validate on; give another share, or a table"
         )
-    if scheme not in ("forward", "central"):
-        raise DescentError(f"a descent by differences is 'forward' or 'central', not {scheme!r}")
-    if optimiser is not None and not isinstance(optimiser, Optimiser):
-        raise DescentError(f"optimiser is an Optimiser, as optimisers.gradient_descent() gives, not {optimiser!r}")
-    if cost.per_sample or cost.shape:
-        raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
-    if not cost.parameters:
-        raise DescentError("the cost has no parameters to move; in a formula, every name that is no column is one")
-
-
-def _is_number(value: object, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def initial(
-    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start"
-) -> Params:
-    """The parameters to start from: those given, the others drawn from a normal distribution of the seed.
-
-    Numbers and vectors have the standard deviation 1/2; matrices (d, h) have 1/√d. ``what`` is how a
-    message calls the parameters given.
-    """
-    return _drawn(_shapes(cost), start, seed, what)
-
-
-def _shapes(cost: Expression) -> dict[str, Shape]:
-    return {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
-
-
-def _drawn(shapes: Mapping[str, Shape], start: Mapping[str, ArrayLike] | None, seed: int, what: str) -> Params:
-    if not _is_number(seed, numbers.Integral) or seed < 0:
-        raise DescentError(f"seed is a whole number from 0, not {seed!r}")
-    given = dict(start or {})
-    for name in given:
-        if name not in shapes:
-            raise DescentError(
-                f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, shapes)}; "
-                f"its parameters are {', '.join(shapes) or 'none'}"
-            )
-    rng = np.random.default_rng(seed)
-    params: Params = {}
-    for name, shape in shapes.items():
-        # Drawn even if given, so that giving one start does not change the others.
-        drawn = rng.normal(0, 0.5 if len(shape) < 2 else shape[0] ** -0.5, shape)
-        params[name] = fit_shape(name, number_array(name, given.get(name, drawn), "float64"), shape)
-        if not np.all(np.isfinite(params[name])):
-            raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
-    return params
+    order = np.random.default_rng([seed, rows]).permutation(rows)
+    parts = np.sort(order[held_out:]), np.sort(order[:held_out])
+    learnt, apart = ({name: column[part] for name, column in columns.items()} for part in parts)
+    return learnt, apart

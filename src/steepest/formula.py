@@ -47,6 +47,7 @@ class Formula:
 
 
 _FUNCTIONS: dict[str, Operation] = {name: row for row in TABLE for name in (row.name, *row.aliases)}
+DENSE = "dense"  # makes a layer with parameters of its own, so that it is no operation
 _SIGNS = {
     "PLUS": "add",
     "MINUS": "subtract",
@@ -74,7 +75,9 @@ def parse(text: str, data: Names = (), params: Names | None = None, limits: Limi
 
     Arithmetic is written as in Python, with ``^`` or ``**`` for powers, functions by their names in the
     table of operations, and ``σ · × ÷ √ ² ≤ ≥ ≠ π`` as on paper. Names between backticks may hold anything.
-    ``a = x*w; sigmoid(a)`` names a part.
+    ``a = x*w; sigmoid(a)`` names a part. ``dense(X, 32)`` is a layer ``X @ W1 + b1`` of 32 outputs, with parameters
+    of its own, W1 (d, 32) and b1 (32): numbered in the order in which the layers are computed, past names that the
+    text holds. Of a number a sample it is ``x*W1 + b1`` with W1 (32).
 
     Args:
         text: the formula.
@@ -125,7 +128,7 @@ def names_in(text: str, limits: Limits = LIMITS) -> tuple[str, ...]:
     defined = {_plain(name) for name, sign in itertools.pairwise(tokens) if sign.type == "EQUAL"}
     found: dict[str, None] = {}
     for token in tokens:
-        name = str(token)[1:-1] if token.type == "QUOTED" else _plain(token)
+        name = _bare(token)
         known = name in defined or name in FUNCTION_NAMES or name in RESERVED
         if token.type == "QUOTED" or (token.type == "NAME" and not known):
             found[name] = None
@@ -156,6 +159,11 @@ def _plain(token: Token) -> str:
     return str(token).translate(_DIGITS)
 
 
+def _bare(token: Token) -> str:
+    """The name that a token stands for, without backticks."""
+    return str(token)[1:-1] if token.type == "QUOTED" else _plain(token)
+
+
 class _Builder:
     """Builds the graph bottom-up from the parse tree, without recursion."""
 
@@ -167,6 +175,8 @@ class _Builder:
         self.params = dict.fromkeys(params, ()) if params is not None and not isinstance(params, Mapping) else params
         self.definitions: dict[str, Expression] = {}
         self.tilde: Token | None = None
+        self.written: set[str] | None = None  # every name of the text, once a layer asks
+        self.layers = 0
 
     def build(self, tree: Any) -> Formula:
         """Visit the children of each node before the node, with a stack of our own."""
@@ -258,8 +268,10 @@ class _Builder:
         name = str(token)
         row = _FUNCTIONS.get(name)
         given = [arg for arg in args if arg is not None]
+        if name == DENSE:
+            return self._dense(token, given)
         if row is None:
-            hint = nearest(name, _FUNCTIONS) or "; 'steepest ops' lists the functions"
+            hint = nearest(name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and not hint.startswith("; did")):
                 hint = f"; a product needs its '*': {name}*(…)"
             raise self.error(token, f"there is no function {name!r}{hint}")
@@ -274,6 +286,34 @@ class _Builder:
         if math.prod(arg.value for arg in extra) > self.limits.elements:
             raise self.error(token, f"{name} makes more than {self.limits.elements:,} elements, the limit for a text")
         return self._apply(token, row, *given[: row.arity], attributes=tuple(int(arg.value) for arg in extra))
+
+    def _dense(self, token: Token, given: list[Expression]) -> Expression:
+        """dense(X, 32) → X @ W1 + b1, with parameters of the next number that the text leaves free."""
+        if len(given) != 2:
+            raise self.error(token, f"dense takes the inputs and a size, as dense(X, 32), not {len(given)}")
+        x, size = given[0], given[1].value
+        if not size.is_integer() or size < 1:  # NaN where it is no number
+            raise self.error(token, "the size of a dense layer is a whole number from 1, as in dense(X, 32)")
+        if not x.per_sample:
+            hint = f"; declare data={{'{x.name}': …}}" if x.name else ""
+            raise self.error(token, f"dense takes data, and no column is in its inputs{hint}")
+        if len(x.shape) > 1:
+            raise self.error(token, f"dense takes a number or a row of features, not the shape {x.shape}")
+        shape = (*x.shape, int(min(size, 1e15)))
+        if math.prod(shape) > self.limits.weights:
+            raise self.error(token, f"dense makes more than {self.limits.weights:,} weights, the limit for a text")
+        number = self._free_number()
+        W, b = leaf(PARAMETER, f"W{number}", shape), leaf(PARAMETER, f"b{number}", shape[-1:])
+        return (x @ W if x.shape else x * W) + b
+
+    def _free_number(self) -> int:
+        """The next number k for which neither Wk nor bk is a name of the text or of the data."""
+        if self.written is None:
+            self.written = {_bare(t) for t in grammar().lex(self.text) if t.type in ("NAME", "QUOTED")} | {*self.data}
+        self.layers += 1
+        while self.written & {f"W{self.layers}", f"b{self.layers}"}:
+            self.layers += 1
+        return self.layers
 
     def _apply(self, token: Token, row: Operation, *args: Expression, attributes: tuple[Any, ...] = ()) -> Expression:
         try:

@@ -28,7 +28,7 @@ from steepest.expression import (
     substitute,
     walk,
 )
-from steepest.simplify import simplify
+from steepest.simplify import ADJOINTS, rewritten, simplify
 from steepest.stability import stabilise
 
 ONE = constant(1)
@@ -99,7 +99,7 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
         body, scale = body / factor.args[1], _product(scale, factor.args[0])
     else:
         body = _product(body, factor)
-    return Adjoint(body, scale, adjoint.positive)
+    return Adjoint(rewritten(body, ADJOINTS)[0], scale, adjoint.positive)
 
 
 def _chosen(choice: Expression, value: Expression) -> Expression:
@@ -116,7 +116,7 @@ def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:
     if not a.positive and b.positive:
         a, b = b, a
     joined = a.body + b.body if a.positive == b.positive else a.body - b.body
-    return Adjoint(joined, a.scale, a.positive)
+    return Adjoint(rewritten(joined, ADJOINTS)[0], a.scale, a.positive)
 
 
 def _total(body: Expression) -> Expression:
@@ -160,10 +160,13 @@ def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         found = row.adjoints[k](body, *node.args, node)
         if not isinstance(found, Expression):
             return None
-        scale = adjoint.scale
+        found = simplify(found, keep=(body, *node.args, node))
+        scale, positive = adjoint.scale, adjoint.positive
+        if found.operation is op.subtract and not positive and found not in node.args:
+            found, positive = found.args[1] - found.args[0], True
         if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
             found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
-        return _reduced(Adjoint(found, scale, adjoint.positive), node, child)
+        return _reduced(Adjoint(found, scale, positive), node, child)
     partial = row.partials[k](*node.args, node)
     if not isinstance(partial, Expression):
         partial = constant(partial)

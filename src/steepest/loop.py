@@ -13,6 +13,7 @@ import numpy as np
 from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker
 from steepest.errors import StartError
 from steepest.render.progress import Progress
+from steepest.watching import Watch
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
 _RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
@@ -29,8 +30,8 @@ class Descent:
     Attributes:
         params: the final parameters, numbers or arrays by name.
         cost: the cost at ``params``.
-        reason: why it stopped: ``"epochs"``, ``"gradient"``, ``"tolerance"``, ``"time"``, ``"diverged"`` or
-            ``"interrupted"``.
+        reason: why it stopped: ``"epochs"``, ``"gradient"``, ``"tolerance"``, ``"time"``, ``"diverged"``,
+            ``"interrupted"``, ``"validation"`` or ``"callback"``.
         message: the same as a sentence.
         epochs: how many updates were made.
         seconds: how long they took, s.
@@ -42,6 +43,9 @@ class Descent:
         restarts: the final cost of every restart, if there were several: the last finite one where it diverged, NaN
             where it began outside the domain.
         levels: the levels on which those costs lie, the lowest first, without the diverged ones.
+        validation: rows (epoch, cost of the validation rows), if there were any.
+        best_epoch: the epoch whose parameters these are, where the lowest validation cost decided.
+        memory: what the optimiser remembers, for another descent to go on with.
     """
 
     params: Params
@@ -57,6 +61,9 @@ class Descent:
     warnings: list[str] = field(default_factory=list)
     restarts: list[float] | None = None
     levels: list[Level] | None = None
+    validation: list[tuple[int, float]] | None = None
+    best_epoch: int | None = None
+    memory: Params = field(default_factory=dict, repr=False)
 
     @property
     def diverged(self) -> bool:
@@ -124,11 +131,13 @@ class Loop:
 
     def __init__(
         self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
-        dtype: str = "float64", gentler: Callable[[Params], float | None] = lambda start: None,
+        dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Watch | None = None,
+        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
+        self.watch, self.resume, self.names = watch, resume, names
         self.first = 0.0
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
@@ -139,25 +148,35 @@ class Loop:
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
-        rules, record = self.rules(first), Record(sparse=_sparse(params))
-        leg = Leg(params, params, first)
-        stopped = ""
+        rules, record = self.rules(first), Record(sparse=_sparse(self._shown(params)))
+        leg = self.resume(record) or Leg(params, params, first)
+        stopped, watch = "", self.watch
         try:
+            if watch is not None:
+                watch.begin(leg, self.walker)
             pace = 1
-            while leg.epoch < self.stops.epochs and not leg.reason:
+            while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
-                leg = self.walker.leg(leg, min(self.stops.epochs, before + pace), rules, record)
+                until = before + pace if watch is None else min(before + pace, watch.next(before))
+                leg = self.walker.leg(leg, int(min(self.stops.epochs, until)), rules, record)
                 now = time.perf_counter()
                 left = self._seconds_left(now - begin)
                 pace = self._pace(leg.epoch - before, now - then, pace, left)
                 if progress is not None:
                     progress(leg.epoch, self.stops.epochs, leg.last)
+                if watch is not None:
+                    stopped = watch.look(leg, record, self.walker, now - begin)
                 if left <= 0 and not leg.reason:
-                    stopped = "time"
-                    break
+                    stopped = stopped or "time"
         except KeyboardInterrupt:
             stopped = "interrupted"
+        if watch is not None and leg.reason != "diverged":
+            watch.keep(leg, record)
         return self.ended(leg, stopped, params, record, progress, begin)
+
+    def _shown(self, params: Params) -> Params:
+        """The parameters without what the optimiser remembers."""
+        return {name: array for name, array in params.items() if name in self.names or not self.names}
 
     def rules(self, first: float) -> Rules:
         """When a descent that begins at a cost stops by itself."""
@@ -206,15 +225,23 @@ class Loop:
                 params, value, epoch = leg.before, leg.last, max(epoch - 1, 0)
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
+        memory = {name: array for name, array in params.items() if self.names and name not in self.names}
+        validation, best_epoch = None, None
+        if self.watch is not None and self.watch.seen:
+            validation = self.watch.seen
+            if self.watch.patience is not None and reason != "diverged":
+                params, best_epoch = self.watch.best, self.watch.best_epoch
+                value = self.walker.cost_at(params)
         seconds = time.perf_counter() - begin
         history = [*record.history(epoch), (epoch, value)]
         places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
-        path = [(k, _plain(place)) for k, place in [*places, (epoch, params)]]
+        path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(
-            _plain(params), value, reason, message, epoch, seconds, "", history, path, _plain(start), warnings
-        )
+            _plain(self._shown(params)), value, reason, message, epoch, seconds, "", history, path,
+            _plain(self._shown(start)), warnings, validation=validation, best_epoch=best_epoch, memory=memory,
+        )  # fmt: skip
 
     def _message(
         self, reason: str, epoch: int, value: float, start: Params, history: Sequence[tuple[int, float]]
@@ -235,10 +262,13 @@ class Loop:
             "tolerance": "it stopped because the cost hardly changes any more",
             "time": "it stopped because its time was up",
             "interrupted": "it was interrupted; these are the parameters so far",
+            "validation": "it stopped because the cost of the validation rows had not fallen for long enough; these "
+            "are the parameters at which it was lowest",
+            "callback": "it stopped because on_epoch returned True",
         }[reason]
 
     def _try_instead(self, start: Params, reason: str) -> str:
-        if reason in ("interrupted", "time"):
+        if reason in ("interrupted", "time") or self.gentler is None:
             return f"try {self.rate / 4:g}"  # whoever has no time left is not made to wait for a search
         rate = self.gentler(start)
         return "no smaller one helps: choose another start" if rate is None else f"try {rate:g}"

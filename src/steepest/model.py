@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest import storage
+from steepest.blocks import Features, feature_shape, resolve, spelt_out, with_blocks
 from steepest.checking import Report
 from steepest.checking import check as check_gradient
-from steepest.costs import COSTS, Cost, check_targets, cost_named, cross_entropy
+from steepest.costs import COSTS, WEIGHT, Cost, Objective, check_targets
 from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
-from steepest.descent import Descent, descend, initial
+from steepest.descent import Descent, descend
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError, SteepestError, SteepestWarning, StorageError, nearest
-from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, Shape, leaves, walk
+from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, leaves, walk
 from steepest.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
+from steepest.initial import initial
 from steepest.operations import power
-from steepest.table import Table, open_table
+from steepest.optimisers import Optimiser
+from steepest.table import Columns, Table, open_table
+from steepest.weighting import ClassWeight, check_class_weight, sample_weights
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
@@ -35,10 +40,19 @@ class Model:
 
     Args:
         formula: ``"target ~ prediction"``.
-        cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, or a function of (prediction, target).
+        cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and
+            ``target`` whose mean is taken, as ``"(prediction - target)^4"``, or a function of the two.
         data: the names that are columns, or a mapping to their feature shapes.
         params: shapes of the parameters that are not numbers, by name.
         limits: how long and how nested the formula may be.
+        features: columns that are one name of the formula together: a pattern such as ``"pixel_*"`` or a list for the
+            block X, or a dict from names of blocks to these. Patterns take the table's order and leave out
+            columns that the formula names.
+        weights: the column of the samples' weights; the cost is the mean of weight times loss, the weights
+            divided by their mean over the table.
+        class_weight: the weight of each class of the target, or ``"balanced"`` for n/(k·n_c) with n_c of n samples
+            in one of k classes; multiplied with the samples' own.
+        l1, l2: adds l1·Σ|w| + l2/2·Σw² over the weights, which are the parameters that do more than be added.
 
     Attributes:
         params: the fitted parameters by name; empty before a fit. May be set by hand.
@@ -58,9 +72,19 @@ class Model:
         data: Sequence[str] | Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         limits: Limits = LIMITS,
+        *,
+        features: Features | None = None,
+        weights: str | None = None,
+        class_weight: ClassWeight | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
     ) -> None:
-        self.cost_name = cost if isinstance(cost, str) else getattr(cost, "__name__", "a function")
-        self._cost_function = cost_named(cost) if isinstance(cost, str) else cost
+        check_class_weight(class_weight)
+        if weights is not None and not isinstance(weights, str):
+            raise ModelError(f"weights is the name of a column, not {type(weights).__name__}")
+        self.weights, self.class_weight = weights, class_weight
+        self.objective = Objective(cost, weights is not None or class_weight is not None, l1, l2)
+        self._features, self._blocks = spelt_out(features), dict[str, tuple[str, ...]]()
         self._text = formula
         self._shapes = dict(params or {})
         self._parsed: Formula | None = None
@@ -113,7 +137,12 @@ class Model:
     @property
     def cost(self) -> Expression:
         """The cost of the prediction for the target."""
-        return self._cost_function(self.prediction, self.target)
+        return self.objective.of(self.prediction, self.target)
+
+    @property
+    def cost_name(self) -> str:
+        """The name or formula of the cost, or the name of its function."""
+        return self.objective.name
 
     @property
     def layers(self) -> tuple[Expression, ...]:
@@ -125,6 +154,11 @@ class Model:
     def data(self) -> tuple[str, ...]:
         """The names of the columns in the formula, those of the prediction first."""
         return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
+
+    @property
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each block of the formula, as the first table had them; empty before that."""
+        return dict(self._blocks)
 
     def fit(
         self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
@@ -146,7 +180,7 @@ class Model:
         """
         opened = self.use(table)
         self.refuse_flat()
-        columns = opened.select(self.data, na=na)
+        columns = self.columns(opened, na)
         self.refuse_targets(columns.arrays)
         if columns.dropped:
             self.notes.append(rows_left_out(columns.dropped, opened.rows))
@@ -157,25 +191,62 @@ class Model:
         return self
 
     def use(self, table: Any) -> Table:
-        """Open a table; if it is not known yet which names are data, those are that are columns here."""
-        opened = open_table(table)
+        """Open a table; if it is not known yet which names are data, those are that are columns or blocks here."""
+        opened, blocks = self._open(table)
         if self._parsed is None:
             present = [name for name in self.names if name in opened.names]
-            self._bind({name: _feature_shape(opened, name) for name in present}, opened.names)
+            self._bind({name: feature_shape(opened, name) for name in present}, opened.names)
         missing = [name for name in self.data if name not in opened.names]
         if missing:
             opened.select(missing)  # its error names the column, the nearest one and those there are
-        self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in self.data])
+        for node in leaves([self.prediction, self.target]):
+            if node.name in blocks and node.shape != (len(blocks[node.name]),):
+                raise ModelError(
+                    f"the block {node.name!r} has {len(blocks[node.name])} columns of {opened.source}, but the model "
+                    f"takes the shape {node.shape}; change features or the model's sizes"
+                )
+        self._blocks = blocks
+        inside = {*self.data, *(column for block in blocks.values() for column in block), self.weights}
+        self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in inside])
         return opened
+
+    def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
+        """A table with the blocks of this model, and their columns: those of the first table, once there was one."""
+        opened = open_table(table)
+        blocks = self._blocks
+        if self._features and not blocks:
+            blocks = resolve(self._features, opened, self.names, {*self.names, self.weights or ""})
+        return with_blocks(opened, blocks), blocks
+
+    def columns(self, opened: Table, na: str = "error") -> Columns:
+        """The columns of the cost: those of the formula, and the weight of each sample if it has one.
+
+        Args:
+            opened: a table that :meth:`use` has opened.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: a column is missing or holds something else than finite numbers.
+            ModelError: the weights are none.
+        """
+        if not self.objective.weighted:
+            return opened.select(self.data, na)
+        own = [] if self.weights is None else [self.weights]
+        columns = opened.select([*self.data, *own], na)
+        column = (self.weights, columns.arrays[self.weights]) if self.weights is not None else None
+        target = np.asarray(evaluate(self.target, columns.arrays))
+        weights = sample_weights(columns.rows, column, self.class_weight, (str(self.target), target))
+        return replace(columns, arrays={**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights})
 
     def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Raise if the cost does not take such targets.
 
         Raises:
-            ModelError: a target of a cross-entropy is no probability or class number.
+            ModelError: a target of a cross-entropy is no probability or class number, a count is negative.
         """
-        if self._cost_function is cross_entropy:
-            check_targets(self.prediction, np.asarray(evaluate(self.target, arrays)), str(self.target))
+        if isinstance(self.objective.cost, str):
+            targets = np.asarray(evaluate(self.target, arrays))
+            check_targets(self.prediction, targets, str(self.target), self.cost_name)
 
     def refuse_flat(self) -> None:
         """Raise if the cost has no slope anywhere, so that no descent can move.
@@ -194,6 +265,18 @@ class Model:
                 "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
             )
 
+    def inputs(self, table: Any, na: str = "error") -> Columns:
+        """The columns of the prediction, blocks of them put together.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: the table lacks a column.
+        """
+        return self._open(table)[0].select(self.prediction.data, na=na)
+
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
         """The prediction for every row of a table, which needs no target.
 
@@ -211,15 +294,15 @@ class Model:
         """
         given = dict(self.params if params is None else params)
         if self._parsed is None:
-            opened = open_table(table)
-            present = {name: _feature_shape(opened, name) for name in self.names if name in opened.names}
+            opened, _ = self._open(table)
+            present = {name: feature_shape(opened, name) for name in self.names if name in opened.names}
             absent = [name for name in names_in(self._text.partition("~")[0]) if name not in present]
-            once = Model(self._text, self._cost_function, {**present, **dict.fromkeys(absent, ())}, self._shapes)
+            once = Model(self._text, "mse", {**present, **dict.fromkeys(absent, ())}, self._shapes, self._limits)
             return once.predict(opened, given, na)
         missing = [name for name in self.prediction.parameters if name not in given]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
-        columns = open_table(table).select(self.prediction.data, na=na)
+        columns = self.inputs(table, na)
         if not self.prediction.per_sample:
             return np.full(columns.rows, evaluate(self.prediction, given))
         found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
@@ -236,7 +319,7 @@ class Model:
             method: ``"backprop"`` or ``"layerwise"``.
             seed: of the parameters that are drawn.
         """
-        columns = self.use(table).select(self.data)
+        columns = self.columns(self.use(table))
         arrays = {name: array[:_MOST_CHECKED] for name, array in columns.arrays.items()}
         point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
         return check_gradient(self.cost, {**arrays, **point}, method=method)
@@ -258,11 +341,13 @@ class Model:
             raise ModelError("the model has no parameters to save yet; fit it first")
         if self.run is not None and self.run.diverged and self.params == self.run.params:
             raise ModelError(f"nothing is saved: {self.run.message}")
-        if COSTS.get(self.cost_name) is not self._cost_function:
-            raise ModelError(f"only a model with a named cost can be saved: {', '.join(COSTS)}")
+        if not isinstance(self.objective.cost, str):
+            known = ", ".join(COSTS)
+            raise ModelError(f"only a model with a named cost can be saved: {known}, or a formula of a cost")
         nodes = leaves([self.target, self.prediction])
         shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
-        about = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
+        about: dict[str, Any] = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
+        about |= self._settings()
         if self.run is not None:
             about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
         missing = [name for name in self.cost.parameters if name not in self.params]
@@ -270,7 +355,10 @@ class Model:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
         storage.save(path, initial(self.cost, self.params, what="params"), about)
 
-    def export(self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64") -> None:
+    def export(
+        self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
+        optimiser: str | Optimiser | None = None,
+    ) -> None:  # fmt: skip
         """Write the fitted model to a file that is used without steepest.
 
         Args:
@@ -278,6 +366,7 @@ class Model:
             to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that trains, too) or ``"numpy"``; if left
                 out, what the path's ending says: ``.onnx``, ``.c`` or ``.py``.
             dtype: ``"float64"`` or ``"float32"``.
+            optimiser: for ``"c-train"``, how its parameters move; plain gradient descent if left out.
 
         Raises:
             ModelError: the model is not fitted, or its prediction needs all samples at once.
@@ -285,7 +374,16 @@ class Model:
         """
         from steepest.export import export_model
 
-        export_model(self, path, to, dtype)
+        export_model(self, path, to, dtype, optimiser)
+
+    def _settings(self) -> dict[str, Any]:
+        """What is not as it is left out, for JSON, which has no numbers as keys."""
+        classes = self.class_weight
+        pairs = classes if isinstance(classes, str) else [[float(k), float(w)] for k, w in (classes or {}).items()]
+        factors = {"l1": float(self.objective.l1), "l2": float(self.objective.l2)}
+        blocks = {name: list(columns) for name, columns in (self._blocks or self._features).items()}
+        settings = {"features": blocks, "weights": self.weights, "class_weight": pairs, **factors}
+        return {name: value for name, value in settings.items() if value}
 
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
@@ -313,12 +411,13 @@ def rows_left_out(dropped: int, rows: int) -> str:
     return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
 
 
-def _feature_shape(table: Table, name: str) -> Shape:
-    return tuple(table.read(name).shape[1:])
-
-
 def _is_zero(partial: Expression) -> bool:
     return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
+
+
+def _classes(about: Mapping[str, Any]) -> Any:
+    given = about.get("class_weight")
+    return given if given is None or isinstance(given, str) else dict(given)
 
 
 def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
@@ -335,7 +434,9 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
     try:
         data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
         shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
-        model = Model(about["formula"], about["cost"], data, shapes, limits)
+        settings = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
+        model = Model(about["formula"], about["cost"], data, shapes, limits, **settings, class_weight=_classes(about))
+        model._blocks = dict(model._features)
         expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
         found = {name: array.shape for name, array in params.items()}
         if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):

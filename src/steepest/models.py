@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
+from steepest.activations import Activation, written
+from steepest.costs import Cost
 from steepest.errors import ModelError
 from steepest.expression import Shape
 from steepest.formula import LIMITS, Limits
@@ -70,32 +74,64 @@ def _as_long_as(text: str, depth: int) -> Limits:
     return Limits(max(LIMITS.characters, len(text) + 100), max(LIMITS.nesting, depth + 10))
 
 
-def network(sizes: Sequence[int], activation: str = "tanh", output: str = "sigmoid", cost: str | None = None) -> Model:
-    """A network of layers (rows D3, D4): data X of shape (n, d), target y, parameters W1 (d, h), b1 (h), ….
+def network(
+    sizes: Sequence[int],
+    activation: Activation | Sequence[Activation] = "tanh",
+    output: Activation = "sigmoid",
+    cost: str | Cost | None = None,
+    *,
+    target: str = "y",
+    **settings: Any,
+) -> Model:
+    """A network of layers (rows D3, D4): data X of shape (n, d), a target, parameters W1 (d, h), b1 (h), ….
 
     Args:
         sizes: inputs, hidden layers, outputs: ``[2, 3, 1]``.
-        activation: of the hidden layers.
-        output: activation of the last layer, or ``"linear"``.
+        activation: of the hidden layers, or a list with one for each: the name of an elementwise operation
+            (``"relu"``, ``"sin"``), a formula in one name (``"max(0.1*z, z)"``), an operation, or a function from an
+            expression to one. All of these stand in the formula, so that they are saved with the model.
+        output: activation of the last layer; ``"softmax"`` and ``"linear"`` too.
         cost: ``"cross_entropy"`` for outputs sigmoid and softmax, else ``"mse"``, if left out.
+        target: the name of the target.
+        settings: ``features``, ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
 
     The target is one number a sample: with softmax the class, from 0. For several other outputs it has their shape.
+
+    Raises:
+        ModelError: the sizes are none, or an activation is not one.
 
     >>> model = network([2, 3, 1])
     >>> model.formula
     'y ~ sigmoid(tanh(X @ W1 + b1) @ W2 + b2)'
+    >>> network([64, 32, 10], activation="z*sigmoid(z)", output="softmax").formula
+    'z1 = X @ W1 + b1; y ~ softmax((z1*sigmoid(z1)) @ W2 + b2)'
     """
     if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
         raise ModelError(f"sizes are the numbers of inputs, hidden neurons and outputs, as [2, 3, 1], not {sizes!r}")
-    text = "X"
+    if target == "X":
+        raise ModelError("the inputs are called X; give the target another name")
+    each = [*_hidden(activation, len(sizes) - 2), output]
+    before, text = "", "X"
+    letter = "z_" if re.fullmatch(r"z\d+", target) else "z"
     shapes: dict[str, Shape] = {}
-    for k in range(1, len(sizes)):
-        last = k == len(sizes) - 1
-        name = output if last else activation
-        inner = f"{text} @ W{k} + b{k}"
-        text = inner if name == "linear" else f"{name}({inner})"
+    for k, chosen in enumerate(each, start=1):
+        definition, text = written(chosen, f"{text} @ W{k} + b{k}", f"{letter}{k}", output=k == len(each))
+        before += definition
         shapes |= {f"W{k}": (sizes[k - 1], sizes[k]), f"b{k}": (sizes[k],)}
-    target = () if output == "softmax" or sizes[-1] == 1 else (sizes[-1],)
-    chosen = cost or ("cross_entropy" if output in ("sigmoid", "softmax") else "mse")
-    data = {"X": (sizes[0],), "y": target}
-    return Model(f"y ~ {text}", chosen, data, shapes, limits=_as_long_as(text, len(sizes)))
+    if target in shapes:
+        raise ModelError(f"the target {target!r} has the name of a parameter; rename the column")
+    probabilities = text.startswith(("sigmoid(", "softmax("))
+    wide = () if text.startswith("softmax(") or sizes[-1] == 1 else (sizes[-1],)
+    named = cost or ("cross_entropy" if probabilities else "mse")
+    data = {"X": (sizes[0],), target: wide}
+    limits = _as_long_as(before + text, len(sizes))
+    return Model(f"{before}{quoted(target)} ~ {text}", named, data, shapes, limits, **settings)
+
+
+def _hidden(activation: Activation | Sequence[Activation], layers: int) -> list[Activation]:
+    """The activation of each hidden layer."""
+    if isinstance(activation, str) or not isinstance(activation, Sequence):
+        return [activation] * layers
+    if len(activation) != layers:
+        raise ModelError(f"there are {layers} hidden layers and {len(activation)} activations; give one for each")
+    return list(activation)

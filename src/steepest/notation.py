@@ -126,8 +126,8 @@ def number(value: float) -> str:
 RESERVED = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan}
 """Names that a formula reads as numbers; a column of such a name goes between backticks."""
 
-FUNCTION_NAMES: set[str] = set()
-"""Every name and alias that a formula reads as a function; ``operations.py`` fills it."""
+FUNCTION_NAMES: set[str] = {"dense"}
+"""Every name and alias that a formula reads as a function: ``operations.py`` adds to ``dense``, which makes a layer."""
 
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"

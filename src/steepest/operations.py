@@ -350,7 +350,7 @@ softmax = operation(
 )  # fmt: skip
 log_softmax = operation(
     "log_softmax", 1, "logarithm of softmax, never underflowing",
-    adjoints=(lambda adj, x, r: adj - exp(r) * sum_(adj),), shape=_of_rank(1, lambda a: a), activation=True,
+    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=_of_rank(1, lambda a: a), activation=True,
     expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
 )  # fmt: skip
 

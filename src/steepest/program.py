@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from steepest import operations as op
 from steepest.expression import CONSTANT, Expression, constant, make, transform
@@ -48,6 +49,19 @@ def lower(expressions: Sequence[Expression]) -> Program:
     new = transform(expressions, _primitive)
     outputs = tuple(new[expression] for expression in expressions)
     return Program(tuple(in_reading_order(outputs)), outputs)
+
+
+def described(program: Program) -> list[Any]:
+    """A program as plain lists, equal for equal programs only."""
+    place = {node: k for k, node in enumerate(program.nodes)}
+    nodes = [
+        [
+            node.operation.name, [a.hex() if isinstance(a, float) else a for a in node.attributes],
+            [place[arg] for arg in node.args], node.shape, node.per_sample,
+        ]
+        for node in program.nodes
+    ]  # fmt: skip
+    return [nodes, [place[output] for output in program.outputs]]
 
 
 def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:

@@ -240,6 +240,63 @@ def logarithm_unguarded(node: Expression) -> Expression | None:
     return op.log(x) if _number(one) == 1 and condition is op.equal(x, 0) else None
 
 
+def _split(product: Expression) -> tuple[Expression | None, Expression]:
+    """c and x of c·x; None and x of any other x."""
+    return (product.args[0], product.args[1]) if product.operation is op.multiply else (None, product)
+
+
+def _complements(p: Expression, q: Expression) -> tuple[Expression | None, Expression] | None:
+    """c and y of p = c·(1 − y) and q = c·y; c is None where it is 1."""
+    if p is op.subtract(1, q):
+        return None, q
+    (c, complement), (same, y) = _split(p), _split(q)
+    return (c, y) if c is not None and c is same and complement is op.subtract(1, y) else None
+
+
+def complementary_sigmoids(node: Expression) -> Expression | None:
+    """c·(1 − y)·σ(z) − c·y·σ(−z) → c·(σ(z) − y), for σ(−z) = 1 − σ(z): the adjoint of a cross-entropy."""
+    if node.operation is not op.subtract:
+        return None
+    (p, first), (q, second) = (_split(arg) for arg in node.args)
+    if p is None or q is None or first.operation is not op.sigmoid or second.operation is not op.sigmoid:
+        return None
+    if first.args[0] is not -second.args[0] and second.args[0] is not -first.args[0]:
+        return None
+    found = _complements(p, q)
+    if found is not None:
+        c, error = found[0], first - found[1]
+    else:
+        found = _complements(q, p)
+        if found is None:
+            return None
+        c, error = found[0], found[1] - second
+    result = error if c is None else c * error
+    return result if result.shape == node.shape else None
+
+
+def exponentials_over_their_sum(node: Expression) -> Expression | None:
+    """1/Σe·e → softmax(x) and c/Σe·e → c·softmax(x), for e = exp(x − max x) with that maximum held constant."""
+    share, e = _split(node)
+    if share is None or share.operation is not op.divide or e.operation is not op.exp or len(e.shape) != 1:
+        return None
+    c, whole = share.args
+    x, largest = e.args[0].args if e.args[0].operation is op.subtract else (e, e)
+    if whole is not op.sum_(e) or not x.shape or largest is not op.stop_gradient(op.largest(x)):
+        return None
+    return op.softmax(x) if _number(c) == 1 else c * op.softmax(x)
+
+
+def factor_of_a_difference(node: Expression) -> Expression | None:
+    """c·x − c·y → c·(x − y)."""
+    if node.operation is not op.subtract:
+        return None
+    (c, x), (same, y) = (_split(arg) for arg in node.args)
+    if c is None or c is not same or x.operation is CONSTANT or y.operation is CONSTANT:
+        return None
+    found = c * (x - y)
+    return found if found.shape == node.shape else None
+
+
 RULES: tuple[Rule, ...] = (
     Rule("arithmetic on numbers", fold_numbers),
     Rule("zero product", zero_product),
@@ -263,6 +320,13 @@ PRESENTATION: tuple[Rule, ...] = (
     Rule("base not 0", logarithm_unguarded),
 )
 """The simplifications, and what only makes a line read better."""
+
+ADJOINTS: tuple[Rule, ...] = (
+    Rule("complementary sigmoids", complementary_sigmoids),
+    Rule("exponentials over their sum", exponentials_over_their_sum),
+    Rule("factor of a difference", factor_of_a_difference),
+)
+"""What makes the adjoints of paired activation and cost as short as on paper: prediction − target."""
 
 
 def rewritten(

@@ -63,6 +63,19 @@ def log_of_softmax(node: Expression) -> Expression | None:
     return None
 
 
+def log_of_chosen_softmax(node: Expression) -> Expression | None:
+    """log(dot(one_hot(y), softmax(x))) → dot(one_hot(y), d) − log(Σ exp(d)) with d = x − max x."""
+    if not _is(node, op.log) or not _is(node.args[0], op.dot):
+        return None
+    chosen, share = node.args[0].args
+    if not _is(chosen, op.one_hot) or not _is(share, op.softmax):
+        return None
+    x = share.args[0]
+    # The value does not depend on what is taken off, so its slope need not go through the maximum.
+    d = x - op.stop_gradient(op.largest(x))
+    return op.dot(chosen, d) - op.log(op.sum_(op.exp(d)))
+
+
 def log_of_one_plus_exp(node: Expression) -> Expression | None:
     """log(1 + exp(x)) → softplus(x)."""
     inner = _one_plus(node.args[0]) if _is(node, op.log) else node.args[0] if _is(node, op.log1p) else None
@@ -105,6 +118,7 @@ RULES: tuple[Callable[[Expression], Expression | None], ...] = (
     log_of_sigmoid,
     log_of_complement,
     log_of_softmax,
+    log_of_chosen_softmax,
     log_of_one_plus_exp,
     log_of_one_plus,
     exp_minus_one,

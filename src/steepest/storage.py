@@ -59,12 +59,30 @@ def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, 
         params: numbers or arrays by name.
         about: what JSON can hold: formula, shapes, cost, version.
     """
+    tensors = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    write_tensors(path, tensors, _KEY, about)
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any]
+) -> None:
+    """Write arrays, with metadata under a key and a checksum of both.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        key: what kind of file it is.
+        about: what JSON can hold.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes an array's memory as it lies, so it must lie in C order.
-    tensors = {name: np.array(value, dtype=np.float64, order="C") for name, value in params.items()}
+    ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, to_bytes(tensors, metadata={_KEY: text, _SUM: _checksum(tensors, text)}))
+    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}))
 
 
 def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
@@ -101,36 +119,54 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], 
     Raises:
         StorageError: there is no such file, it is not a saved model, is damaged, or of a newer version.
     """
+    params, about = read_tensors(path, _KEY, "model")
+    for name, array in params.items():
+        if array.dtype != np.float64 or not np.all(np.isfinite(array)):
+            where = os.fspath(path)
+            raise StorageError(f"the parameter {name!r} in {where} is not of finite doubles; fit the model again")
+    return params, about
+
+
+_AGAIN = {"model": "fit the model again and save it", "checkpoint": "begin again without it"}
+
+
+def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read what :func:`write_tensors` wrote under a key.
+
+    Args:
+        path: the file.
+        key: what kind of file it is.
+        what: the same in words: ``"model"`` or ``"checkpoint"``.
+
+    Raises:
+        StorageError: there is no such file, or it is another kind, damaged, or of a newer version.
+    """
     from safetensors import SafetensorError, safe_open
 
     where = os.fspath(path)
     if Path(path).is_dir():
-        raise StorageError(f"cannot read the model {where}: it is a directory; name a file in it")
+        raise StorageError(f"cannot read the {what} {where}: it is a directory; name a file in it")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             params = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise StorageError(f"cannot read the model {where}: {reason}; check its path") from None
+        raise StorageError(f"cannot read the {what} {where}: {reason}; check its path") from None
     except (SafetensorError, TypeError, ValueError, AttributeError) as error:  # the latter for a dtype NumPy lacks
-        raise StorageError(
-            f"{where} is no saved model, or a damaged one ({error}); fit the model again and save it"
-        ) from None
-    if _KEY not in metadata:
-        raise StorageError(f"{where} holds tensors but no steepest model; 'fit --save' and Model.save write one")
+        raise StorageError(f"{where} is no saved {what}, or a damaged one ({error}); {_AGAIN[what]}") from None
+    if key not in metadata:
+        writers = {"model": "'fit --save' and Model.save write one", "checkpoint": "'fit --checkpoint' writes one"}
+        raise StorageError(f"{where} holds tensors but no steepest {what}; {writers[what]}")
     try:
-        about = json.loads(metadata[_KEY])
+        about: dict[str, Any] = json.loads(metadata[key])
         version = about["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise StorageError(f"the metadata of {where} cannot be read; fit the model again and save it") from None
+        raise StorageError(f"the metadata of {where} cannot be read; {_AGAIN[what]}") from None
     if not isinstance(version, int) or version > FORMAT:
         raise StorageError(
             f"{where} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
         )
-    if metadata.get(_SUM) != _checksum(params, metadata[_KEY]):
-        raise StorageError(f"{where} is damaged: its checksum is not that of its content; fit the model again")
-    for name, array in params.items():
-        if array.dtype != np.float64 or not np.all(np.isfinite(array)):
-            raise StorageError(f"the parameter {name!r} in {where} is not of finite doubles; fit the model again")
+    if metadata.get(_SUM) != _checksum(params, metadata[key]):
+        raise StorageError(f"{where} is damaged: its checksum is not that of its content; {_AGAIN[what]}")
     return params, about

@@ -21,6 +21,7 @@ class Limits:
     nesting: int = 200
     exponent: float = 1000
     elements: int = 100_000  # of what expand and one_hot make
+    weights: int = 10_000_000  # of one matrix that dense makes
 
 
 LIMITS = Limits()

@@ -14,7 +14,7 @@ import numbers
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -110,6 +110,8 @@ class Table:
         source: What messages call the table: its path, "standard input", "the dict given".
         rows: n, the number of rows; without any it is a TableError.
         read: Gives a column as float64, (n,) or (n, d), with NaN for what is missing.
+        slice: Gives the table of some rows, without reading the others: the first row, how many, and the columns that
+            are wanted. Without it the table is in memory.
 
     Examples:
         >>> open_table("nand")
@@ -120,11 +122,30 @@ class Table:
     source: str
     rows: int
     read: Callable[[str], FloatArray] = field(repr=False)
+    slice: Callable[[int, int, tuple[str, ...]], Table] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.rows:
             what = "there are column names but no rows; add a row a sample below them"
             raise TableError(f"{self.source}: {what}")
+
+    def part(self, first: int, count: int, names: Iterable[str]) -> Table:
+        """Give the table of some neighbouring rows.
+
+        Args:
+            first: The first of them, from 0.
+            count: How many.
+            names: The columns that are needed.
+
+        Examples:
+            >>> open_table({"x": [1, 2, 3, 4]}).part(1, 2, ["x"]).select(["x"]).arrays["x"]
+            array([2., 3.])
+        """
+        if self.slice is not None:
+            return self.slice(first, count, tuple(dict.fromkeys(names)))
+        after = first + count
+        source = f"{self.source}, counted from data row {first + 1}"
+        return Table(self.names, source, count, lambda name: self.read(name)[first:after])
 
     def select(self, names: Iterable[str], na: str = "error") -> Columns:
         """Give the named columns as numbers.
@@ -362,8 +383,13 @@ def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
         series = scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
         return _series_floats(nw.from_native(series, series_only=True), name, source)
 
+    def rows_of(first: int, count: int, wanted: tuple[str, ...]) -> Table:
+        places = [names.index(name) for name in wanted]
+        found = scan(lambda frame: frame.slice(first, count).select(pl.nth(*places)))
+        return replace(_frame_table(found), source=f"{source}, counted from data row {first + 1}")
+
     names = tuple(scan(lambda frame: frame.limit(0)).columns)
-    return Table(names, source, scan(lambda frame: frame.select(pl.len())).item(), read)
+    return Table(names, source, scan(lambda frame: frame.select(pl.len())).item(), read, rows_of)
 
 
 # --- files ---

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from steepest import operations as op
-from steepest.engines.step import RATE, Step, slope
-from steepest.errors import DescentError
-from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaves, walk
+from steepest.engines.step import RATE, UPDATES, Step, slope
+from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, walk
 from steepest.gradient import gradient
 from steepest.optimisers import Optimiser
 from steepest.stability import stabilise
@@ -38,14 +37,6 @@ def is_quadratic(cost: Expression) -> bool:
     return degrees[cost] <= 2
 
 
-def _refuse_state(method: Optimiser, state: object) -> None:
-    if state != ():
-        raise DescentError(
-            f"the optimiser {method.name!r} carries a state from epoch to epoch, which this descent does not; "
-            "give one whose init returns ()"
-        )
-
-
 def gradient_step(cost: Expression, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
     """The step whose gradient is derived: back-propagation, or the layer-wise recursion.
 
@@ -58,7 +49,8 @@ def gradient_step(cost: Expression, method: str, optimiser: Optimiser, maximise:
     """
     partials = gradient(cost, method=method)
     slopes = {node: partials[node.name] for node in _parameters(cost)}
-    return Step(_stable(cost), _moved(slopes, optimiser, maximise), _size(slopes) if norm else None)
+    moved, memory = _moved(slopes, optimiser, maximise)
+    return Step(_stable(cost), moved, _size(slopes) if norm else None, memory=memory)
 
 
 def difference_step(
@@ -66,8 +58,8 @@ def difference_step(
 ) -> Step:
     """The step whose gradient comes from differences: P + 1 evaluations of the cost an epoch, 2P + 1 if central."""
     slopes = {node: slope(node) for node in _parameters(cost)}
-    moved, size = _moved(slopes, optimiser, maximise), _size(slopes) if norm else None
-    return Step(_stable(cost), moved, size, difference, scheme == "central")
+    moved, memory = _moved(slopes, optimiser, maximise)
+    return Step(_stable(cost), moved, _size(slopes) if norm else None, difference, scheme == "central", memory)
 
 
 def _parameters(cost: Expression) -> list[Expression]:
@@ -78,12 +70,24 @@ def _stable(cost: Expression) -> Expression:
     return stabilise([cost])[cost]
 
 
-def _moved(slopes: dict[Expression, Expression], optimiser: Optimiser, maximise: bool) -> dict[Expression, Expression]:
-    moved = {}
+def _moved(
+    slopes: dict[Expression, Expression], optimiser: Optimiser, maximise: bool
+) -> tuple[dict[Expression, Expression], dict[Expression, Expression]]:
+    """The next values of the parameters and of what the optimiser remembers, and the first values of the latter."""
+    moved: dict[Expression, Expression] = {}
+    remembered: dict[Expression, Expression] = {}
+    memory: dict[Expression, Expression] = {}
+    t = UPDATES + 1
     for node, partial in slopes.items():
-        _refuse_state(optimiser, optimiser.init(node))
-        moved[node], _ = optimiser.update(node, -partial if maximise else partial, (), RATE)
-    return moved
+        first = [value if isinstance(value, Expression) else constant(value) for value in optimiser.init(node)]
+        names = [f"({optimiser.name} {k}) {node.name}" for k in range(1, len(first) + 1)]
+        state = tuple(leaf(PARAMETER, name, value.shape) for name, value in zip(names, first, strict=True))
+        moved[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
+        remembered |= dict(zip(state, after, strict=True))
+        memory |= dict(zip(state, first, strict=True))
+    if UPDATES in walk([*moved.values(), *remembered.values()]):
+        remembered[UPDATES], memory[UPDATES] = t, constant(0)
+    return {**moved, **remembered}, memory
 
 
 def _size(slopes: dict[Expression, Expression]) -> Expression:
@@ -91,3 +95,9 @@ def _size(slopes: dict[Expression, Expression]) -> Expression:
     for partial in slopes.values():
         squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
     return op.sqrt(squares)
+
+
+def search_step(cost: Expression, method: str) -> Step:
+    """The step of a line search: the next value of each parameter is the partial derivative by it."""
+    partials = gradient(cost, method=method)
+    return Step(_stable(cost), {node: partials[node.name] for node in _parameters(cost)})

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Crowd, Step, Walker
+from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
@@ -32,13 +32,16 @@ class Engine:
     Attributes:
         name: what it is called.
         compile: from expressions and a precision to something that evaluates them.
-        walk: from a step, columns, the number of rows, a rate and a precision to a descent.
-        crowd: from the same and a number of starts to as many descents side by side; None where that is not offered.
+        walk: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
+        look: from a cost, columns, the number of rows and a precision to what gives the cost at some parameters.
+        crowd: from what walk gets but batches, and a number of starts, to as many descents side by side; None where
+            that is not offered.
     """
 
     name: str
     compile: Compiler
-    walk: Callable[[Step, Mapping[str, Array], int, float, str], Walker]
+    walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Walker]
+    look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Params], float]]
     crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
 
 
@@ -48,10 +51,30 @@ def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
     return Evaluation(expressions, dtype)
 
 
-def _native_walk(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str) -> Walker:
+def _native_walk(
+    step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
+) -> Walker:
+    from steepest.engines.native.arrays.descending import ArrayWalk, suits
     from steepest.engines.native.descending import Walk
 
+    if batches is not None or suits(step, rows):
+        return ArrayWalk(step, data, rows, rate, dtype, batches)
     return Walk(step, data, rows, rate, dtype)
+
+
+def _native_look(cost: Expression, data: Mapping[str, Array], rows: int, dtype: str) -> Callable[[Params], float]:
+    from steepest.engines.native.arrays.descending import Look, takes
+
+    if takes(Step(cost, {})):
+        return Look(cost, data, rows, dtype)
+    return _look(_native_compile, cost, data, rows, dtype)
+
+
+def _look(
+    compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
+) -> Callable[[Params], float]:
+    compiled = compiler([cost], dtype)
+    return lambda params: float(compiled({**data, **params}, rows)[0])
 
 
 def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Crowd:
@@ -62,8 +85,10 @@ def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float,
 
 # LLVM is loaded with the first descent, not with this module.
 ENGINES: dict[str, Engine] = {
-    "reference": Engine("reference", compile_expressions, partial(Stepwise, compile_expressions)),
-    "native": Engine("native", _native_compile, _native_walk, _native_crowd),
+    "reference": Engine(
+        "reference", compile_expressions, partial(Stepwise, compile_expressions), partial(_look, compile_expressions)
+    ),
+    "native": Engine("native", _native_compile, _native_walk, _native_look, _native_crowd),
 }
 """Every engine by its name."""
 
@@ -74,17 +99,31 @@ _LARGEST = 15_000
 """Nodes of a step up to which "auto" compiles it: then it takes seconds, and more than in proportion beyond."""
 
 
-def choose(engine: str, dtype: str, step: Step | None = None) -> Engine:
+def _native_takes(step: Step) -> bool:
+    from steepest.engines.native.arrays.descending import takes
+
+    return takes(step)
+
+
+def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:
     """An engine by its name; ``"auto"`` is the fastest one that this machine can run and that a step fits.
 
     Raises:
-        DescentError: there is no such engine or precision, or it is not installed.
+        DescentError: there is no such engine or precision, it is not installed, or it cannot run such batches.
     """
     installed = importlib.util.find_spec("llvmlite") is not None
     name = engine
     if engine == "auto":
         fits = step is None or len(walk([step.cost, *step.moved.values()])) <= _LARGEST
         name = "native" if installed and fits else "reference"
+    batched = installed and name == "native" and step is not None and batches is not None
+    if batched and step is not None and not _native_takes(step):
+        if engine == "native":
+            raise DescentError(
+                "the native engine takes batches for gradients that are derived, with a vector a sample at most; "
+                "leave batch out, or take the engine 'reference'"
+            )
+        name = "reference"
     if name not in ENGINES:
         raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
     if name == "native" and not installed:

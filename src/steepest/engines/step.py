@@ -8,14 +8,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from steepest.expression import PARAMETER, Expression, leaf
 
 Params = dict[str, Any]
+"""Arrays by name: parameters, and what an optimiser remembers of each."""
+Rate = float | Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""α: a number, or a function from the times of updates, in epochs, to one for each."""
 
 RATE = leaf(PARAMETER, "(rate)")
 """The rate α, as moved parameters refer to it."""
+UPDATES = leaf(PARAMETER, "(updates)")
+"""How many updates were made before, as moved parameters refer to it."""
 
 ROWS_KEPT = 1000  # of a record; twice as many are held before every second one goes
+
+
+def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
+    """α for each of some times, in epochs."""
+    return np.broadcast_to(np.asarray(rate(times) if callable(rate) else rate, np.float64), times.shape).copy()
 
 
 def slope(parameter: Expression) -> Expression:
@@ -29,11 +42,12 @@ class Step:
 
     Attributes:
         cost: the cost in its stable form.
-        moved: each parameter's next value, of parameters, data and :data:`RATE`; with differences of
-            parameters, :func:`slope` and :data:`RATE` alone.
+        moved: the next value of each parameter, then of everything that the optimiser remembers, of these, data and
+            :data:`RATE`; with differences not of data but of :func:`slope`.
         size: the norm of the gradient, if a stopping rule asks for it.
         difference: ε, where the gradient is one of finite differences; else None.
         central: whether those are central.
+        memory: what the optimiser remembers: each leaf of it, and its value at the start, of parameters.
     """
 
     cost: Expression
@@ -41,6 +55,36 @@ class Step:
     size: Expression | None = None
     difference: float | None = None
     central: bool = False
+    memory: Mapping[Expression, Expression] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> list[Expression]:
+        """The leaves that the gradient is taken by."""
+        return [leaf for leaf in self.moved if leaf not in self.memory]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How an epoch walks through the samples, some at a time; each epoch in another order, drawn from a seed.
+
+    Attributes:
+        size: samples of a batch; the last one of an epoch may have fewer.
+        seed: of the orders.
+        part: which part of a table this is, from 1, if the table is walked through in parts.
+    """
+
+    size: int
+    seed: int
+    part: int = 0
+
+    def number(self, rows: int) -> int:
+        """Batches of an epoch."""
+        return -(-rows // self.size)
+
+    def order(self, epoch: int, rows: int) -> NDArray[np.int64]:
+        """The samples in the order of their turn; an epoch's order depends on the seed and its number alone."""
+        marks = [self.seed, epoch, self.part] if self.part else [self.seed, epoch]
+        return np.random.default_rng(marks).permutation(rows)
 
 
 @dataclass(frozen=True)
@@ -107,7 +151,7 @@ class Record:
         sparse: how many rows of costs there are for one of parameters, a power of two.
         stride: epochs between two rows; a row is due at each multiple, from 0.
         costs: row k is that of the epoch k·stride.
-        places: the parameters; row k is that of the epoch k·stride·sparse.
+        places: the parameters; row k is that of the epoch k·stride·sparse, or None if it was not kept.
     """
 
     sparse: int = 1
@@ -135,13 +179,13 @@ class Record:
     def path(self, before: int) -> list[tuple[int, Any]]:
         """Rows (epoch, parameters) before an epoch."""
         apart = self.stride * self.sparse
-        return [(k * apart, place) for k, place in enumerate(self.places) if k * apart < before]
+        return [(k * apart, row) for k, row in enumerate(self.places) if k * apart < before and row is not None]
 
 
 class Walker(Protocol):
     """A descent by one engine. ``rate`` may be changed between legs."""
 
-    rate: float
+    rate: Rate
 
     def cost_at(self, params: Params) -> float:
         """The cost at some parameters."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import RATE, Leg, Params, Record, Rules, Step, slope
+from steepest.engines.step import RATE, Batches, Leg, Params, Rate, Record, Rules, Step, rates_of, slope
 from steepest.expression import Expression
 
 Array = NDArray[Any]
@@ -33,12 +34,15 @@ class Stepwise:
         rows: the number of samples.
         rate: α.
         dtype: the precision.
+        batches: how an epoch walks through the samples; all at once if left out.
     """
 
     def __init__(
-        self, compiler: Compiler, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str
-    ) -> None:
+        self, compiler: Compiler, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
+        batches: Batches | None = None,
+    ) -> None:  # fmt: skip
         self._step, self._data, self._rows, self._dtype = step, dict(data), rows, np.dtype(dtype)
+        self._batches = batches
         self._names = [leaf.name for leaf in step.moved]
         self._cost = compiler([step.cost], dtype)
         size = [] if step.size is None else [step.size]
@@ -56,16 +60,17 @@ class Stepwise:
         epoch, rises, first_rise, reason = leg.epoch, leg.rises, leg.first_rise, ""
         try:
             while epoch < until and not reason:
-                value, size, after = self._advance(params)
+                value, size, after = self._epoch(epoch, params)
                 if rules.rose(value, last):
                     rises, first_rise = rises + 1, first_rise or epoch
                 reason = rules.reason(epoch, value, last, size)
-                if not reason:
+                if not reason or (self._batches is not None and reason != "diverged"):
                     if epoch % record.stride == 0:
                         placed = epoch % (record.stride * record.sparse) == 0
                         record.add([value], [params] if placed else [])
                     last, before, params, epoch = value, params, after, epoch + 1
-                    reason = "" if all(np.isfinite(array).all() for array in after.values()) else "diverged"
+                    if not all(np.isfinite(array).all() for array in after.values()):
+                        reason = "diverged"
         except KeyboardInterrupt:
             reason = "interrupted"
         return Leg(params, before, last, epoch, rises, first_rise, reason)
@@ -75,30 +80,46 @@ class Stepwise:
         found: Params = row
         return found
 
-    def _advance(self, params: Params) -> tuple[float, float, Params]:
-        values = {**params, RATE.name: np.asarray(self.rate, self._dtype)[()]}
+    def _epoch(self, epoch: int, params: Params) -> tuple[float, float, Params]:
+        """The cost, the gradient's norm and the parameters after an epoch; of batches the mean of their costs."""
+        if self._batches is None:
+            return self._advance(params, self._data, self._rows, epoch)
+        order, sofar, steps = self._batches.order(epoch, self._rows), 0.0, self._batches.number(self._rows)
+        for k in range(steps):
+            chosen = order[k * self._batches.size : (k + 1) * self._batches.size]
+            data = {name: column[chosen] for name, column in self._data.items()}
+            cost, _, params = self._advance(params, data, len(chosen), epoch + k / steps)
+            sofar += cost * len(chosen)
+        return sofar / self._rows, math.nan, params
+
+    def _advance(
+        self, params: Params, data: Mapping[str, Array], rows: int, time: float
+    ) -> tuple[float, float, Params]:
+        rate = rates_of(self.rate, np.array([time]))[0]
+        values = {**params, RATE.name: np.asarray(rate, self._dtype)[()]}
         if self._step.difference is None:
-            cost, *found = self._whole({**self._data, **values}, self._rows)
+            cost, *found = self._whole({**data, **values}, rows)
         else:
-            cost = np.asarray(self._run(params))
-            found = self._whole({**values, **self._slopes(params, cost)}, 1)
+            cost = np.asarray(self._cost({**data, **params}, rows)[0])
+            found = self._whole({**values, **self._slopes(params, cost, data, rows)}, 1)
         size = 0.0 if self._step.size is None else float(found.pop(0))
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
-    def _run(self, params: Params) -> Any:
-        return self._cost({**self._data, **params}, self._rows)[0]
-
-    def _slopes(self, params: Params, here: Any) -> Params:
+    def _slopes(self, params: Params, here: Any, data: Mapping[str, Array], rows: int) -> Params:
         """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
+
+        def run(name: str, value: Array) -> Any:
+            return self._cost({**data, **params, name: value}, rows)[0]
+
         found: Params = {}
         epsilon = np.asarray(self._step.difference, self._dtype)[()]
-        for leaf in self._step.moved:
+        for leaf in self._step.parameters:
             value = params[leaf.name]
             partial = np.empty_like(np.asarray(value))
             for index in np.ndindex(partial.shape):
-                rise = self._run({**params, leaf.name: _shifted(value, index, epsilon)})
+                rise = run(leaf.name, _shifted(value, index, epsilon))
                 if self._step.central:
-                    fall = self._run({**params, leaf.name: _shifted(value, index, -epsilon)})
+                    fall = run(leaf.name, _shifted(value, index, -epsilon))
                     partial[index] = (rise - fall) / (2 * epsilon)
                 else:
                     partial[index] = (rise - here) / epsilon

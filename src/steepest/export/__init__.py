@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from steepest.errors import ModelError, StorageError, nearest
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from steepest.model import Model
+    from steepest.optimisers import Optimiser
+
+Method: TypeAlias = "str | Optimiser | None"
 
 
 @dataclass(frozen=True)
@@ -23,35 +28,37 @@ class Medium:
     Attributes:
         meaning: what the file is, in a few words.
         ending: of a file's name that stands for it; empty if another medium has that.
-        write: from a model, a dtype and what functions are to be called, the file's content.
+        write: from a model, a dtype, what functions are to be called and an optimiser, the file's content.
+        trains: whether the file does.
     """
 
     meaning: str
     ending: str
-    write: Callable[[Model, str, str], bytes]
+    write: Callable[[Model, str, str, Method], bytes]
+    trains: bool = False
 
 
-def _onnx(model: Model, dtype: str, name: str) -> bytes:
+def _onnx(model: Model, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.onnx import write_onnx
     from steepest.export.prepared import prepare
 
     return write_onnx(prepare(model, dtype, name))
 
 
-def _c(model: Model, dtype: str, name: str) -> bytes:
+def _c(model: Model, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.c import write_c
     from steepest.export.prepared import prepare
 
     return write_c(prepare(model, dtype, name))
 
 
-def _c_training(model: Model, dtype: str, name: str) -> bytes:
+def _c_training(model: Model, dtype: str, name: str, optimiser: Method) -> bytes:
     from steepest.export.c_training import write_training
 
-    return write_training(model, dtype, name)
+    return write_training(model, dtype, name, optimiser)
 
 
-def _numpy(model: Model, dtype: str, name: str) -> bytes:
+def _numpy(model: Model, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.numpy_source import write_numpy
     from steepest.export.prepared import prepare
 
@@ -61,13 +68,13 @@ def _numpy(model: Model, dtype: str, name: str) -> bytes:
 MEDIA: dict[str, Medium] = {
     "onnx": Medium("a graph for ONNX runtimes", ".onnx", _onnx),
     "c": Medium("C99 that predicts", ".c", _c),
-    "c-train": Medium("C99 that predicts and trains", "", _c_training),
+    "c-train": Medium("C99 that predicts and trains", "", _c_training, trains=True),
     "numpy": Medium("Python that needs NumPy alone", ".py", _numpy),
 }
 """Every medium by its name."""
 
 
-def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "model") -> bytes:
+def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "model", optimiser: Method = None) -> bytes:
     """What a file of a medium holds.
 
     Args:
@@ -75,6 +82,7 @@ def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "mod
         to: one of :data:`MEDIA`.
         dtype: ``"float64"`` or ``"float32"``.
         name: what functions in C are called after.
+        optimiser: how parameters move in a file that trains; plain gradient descent if left out.
 
     Raises:
         ModelError: there is no such medium or dtype, the model is not fitted, or it cannot be exported.
@@ -86,10 +94,14 @@ def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "mod
     """
     if to not in MEDIA:
         raise ModelError(f"there is no medium {to!r}{nearest(to, MEDIA)}; a model is exported to {', '.join(MEDIA)}")
-    return MEDIA[to].write(model, dtype, name)
+    if optimiser is not None and not MEDIA[to].trains:
+        raise ModelError(f"a file of the medium {to!r} does not train; leave optimiser out, or say to='c-train'")
+    return MEDIA[to].write(model, dtype, name, optimiser)
 
 
-def export_model(model: Model, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64") -> str:
+def export_model(
+    model: Model, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64", optimiser: Method = None
+) -> str:
     """Write a model to a file for use without steepest.
 
     Args:
@@ -97,6 +109,7 @@ def export_model(model: Model, path: str | os.PathLike[str], to: str | None = No
         path: the file. Functions in C are called after its name.
         to: one of :data:`MEDIA`; if left out, what the ending of the path says.
         dtype: ``"float64"`` or ``"float32"``.
+        optimiser: as for :func:`export_bytes`.
 
     Returns:
         The medium.
@@ -117,7 +130,7 @@ def export_model(model: Model, path: str | os.PathLike[str], to: str | None = No
                 f"the ending of {where!r} names no medium; end it in {endings}, or say to={', '.join(MEDIA)}"
             )
         to = found[0]
-    storage.write_atomically(path, export_bytes(model, to, dtype, stem or "model"))
+    storage.write_atomically(path, export_bytes(model, to, dtype, stem or "model", optimiser))
     return to
 
 
@@ -137,7 +150,6 @@ def largest_difference(model: Model, path: str | os.PathLike[str], table: Any) -
         StorageError: the file cannot be read.
     """
     from steepest.export.onnx import largest_difference as compare
-    from steepest.table import open_table
 
     try:
         with open(path, "rb") as file:
@@ -146,5 +158,4 @@ def largest_difference(model: Model, path: str | os.PathLike[str], table: Any) -
         raise StorageError(
             f"cannot read {os.fspath(path)}: {error.strerror or error}; export the model first"
         ) from None
-    columns = open_table(table).select(model.prediction.data).arrays
-    return compare(content, dict(columns), model.predict(columns))
+    return compare(content, dict(model.inputs(table).arrays), model.predict(table))

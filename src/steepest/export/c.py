@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from steepest.engines.native.passes import users
 from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, array_literal, size_of
@@ -29,12 +29,15 @@ def comment(*paragraphs: str) -> str:
     return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
 
 
-def described(nodes: Sequence[Expression], identifiers: Sequence[str]) -> list[str]:
-    """A line for each array: what it is called here and in the formula, and its shape."""
+def described(
+    nodes: Sequence[Expression], identifiers: Sequence[str], blocks: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """A line for each array: what it is called here and in the formula, its shape, and the columns of a block."""
     lines = []
     for node, identifier in zip(nodes, identifiers, strict=True):
         shape = " x ".join(str(d) for d in node.shape) if node.shape else "1 number"
-        lines.append(f"    {identifier}: {shape}{'' if identifier == node.name else f', {node.name}'}")
+        columns = f": {', '.join(blocks[node.name])}" if node.name in blocks else ""
+        lines.append(f"    {identifier}: {shape}{'' if identifier == node.name else f', {node.name}'}{columns}")
     return lines
 
 
@@ -77,7 +80,7 @@ def write_c(prepared: Prepared) -> bytes:
         f"{one} predicts one sample. {many} predicts n samples, one after another in each array. Matrices lie row by "
         "row. The arrays of a sample:",
         "",
-        *described(prepared.columns, called[:-1]),
+        *described(prepared.columns, called[:-1], prepared.blocks),
         f"    {called[-1]}: {count} number{'s' if count > 1 else ''}",
         "",
         f"Copy the two lines above into a header to call them from other files. Numbers are of type {kind}. Nothing is "

@@ -191,6 +191,10 @@ class Code:
         self._inlined: dict[Expression, int] = {}
         self._conditions: set[Expression] = set()
 
+    def go_on(self, users: Mapping[Expression, Sequence[Expression]]) -> None:
+        """Write another program below, which has what was computed."""
+        self._users = users
+
     def add(self, *lines: str) -> None:
         """Statements, at the indentation of this place."""
         self.lines.extend("    " * self.indent + line for line in lines)

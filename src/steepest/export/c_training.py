@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steepest.costs import WEIGHT
 from steepest.engines import DTYPES
 from steepest.engines.native.passes import passes, users
-from steepest.engines.step import RATE, Step
+from steepest.engines.step import RATE, UPDATES, Step
 from steepest.errors import ModelError
 from steepest.export.c import (
     COMPILING,
@@ -24,9 +25,9 @@ from steepest.export.c import (
 )
 from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, size_of
 from steepest.export.names import Identifiers
-from steepest.expression import DATA, PARAMETER, Expression, leaves
+from steepest.expression import DATA, PARAMETER, Expression, constant, leaves
 from steepest.operations import count
-from steepest.optimisers import gradient_descent
+from steepest.optimisers import Optimiser, optimiser_named
 from steepest.program import Program, lower
 from steepest.stability import stabilise
 from steepest.training import gradient_step
@@ -68,13 +69,14 @@ class File:
         return {node: of_sample(node, name) for node, name in self.params.items()}
 
 
-def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
+def write_training(model: Model, dtype: str, name: str = "model", optimiser: str | Optimiser | None = None) -> bytes:
     """A file of C99 that trains a model by gradient descent.
 
     Args:
         model: one that knows which names are columns; it need not be fitted.
         dtype: the precision of all numbers.
         name: what functions are called after.
+        optimiser: how a parameter moves, by name or as a value; plain gradient descent if left out.
 
     Returns:
         The file's content.
@@ -87,9 +89,13 @@ def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
     model.refuse_flat()
     if not model.cost.parameters or not model.cost.data:
         raise ModelError(f"there is nothing to train in {model.formula!r}: it needs a parameter and a data column")
-    if RATE.name in model.cost.parameters:
-        raise ModelError(f"a parameter is called {RATE.name!r}, as the rate of a descent is; rename it")
-    step = gradient_step(model.cost, "backprop", gradient_descent(), maximise=False, norm=False)
+    for leaf in (RATE, UPDATES):
+        if leaf.name in model.cost.parameters:
+            raise ModelError(f"a parameter is called {leaf.name!r}, which a descent means otherwise; rename it")
+    method = optimiser_named(optimiser)
+    if not isinstance(method, Optimiser):
+        raise ModelError(f"the optimiser {method.name!r} searches along lines and has no form in C; choose another")
+    step = gradient_step(model.cost, "backprop", method, maximise=False, norm=False)
     names = Identifiers(RESERVED)
     prefix = names.pick(name)
     called = {word: names.pick(f"{prefix}_{word}") for word in ("predict", "cost", "train")}
@@ -105,14 +111,17 @@ def write_training(model: Model, dtype: str, name: str = "model") -> bytes:
     training, stack = _training(file, step, called["train"], called["cost"], rate, epochs)
     predicting = _predicting(file, model, called["predict"])
     declarations = [text.partition("\n{")[0] for text in (predicting, costing, training) if text]
-    head = _head(model, file, called, declarations, rate, epochs, stack)
+    head = _head(model, file, method.name, called, declarations, (rate, epochs), stack)
     return joined([head, INCLUDES, constants, functions.source(), predicting, costing, training])
 
 
 def _head(
-    model: Model, file: File, called: Mapping[str, str], declarations: Sequence[str], rate: str, epochs: str, stack: int
-) -> str:
+    model: Model, file: File, method: str, called: Mapping[str, str], declarations: Sequence[str],
+    steps: tuple[str, str], stack: int,
+) -> str:  # fmt: skip
+    rate, epochs = steps
     kind = file.type
+    weights = [name for node, name in file.columns.items() if node.name == WEIGHT]
     arguments = ", ".join(["4", *file.columns.values(), *file.params.values()])
     arrays = [
         *(f"    {kind} {v}[4{f' * {size_of(n)}' if n.shape else ''}] = {{0}};" for n, v in file.columns.items()),
@@ -130,7 +139,7 @@ def _head(
     ]
     return comment(
         f"Trains {model.formula}",
-        f"by gradient descent on the cost {model.cost_name}, with the gradient that steepest derived.",
+        f"by {method} on the cost {model.cost_name}, with the gradient that steepest derived.",
         "",
         *(f"    {each};" for each in declarations),
         "",
@@ -139,9 +148,10 @@ def _head(
         f"is no longer a finite number, and returns that. {called['cost']} is the cost alone. Columns hold n samples, "
         "one after another; matrices lie row by row. The arrays:",
         "",
-        *described(list(file.columns), list(file.columns.values())),
-        *described(list(file.params), list(file.params.values())),
+        *described(list(file.columns), list(file.columns.values()), model.blocks),
+        *described(list(file.params), list(file.params.values()), {}),
         "",
+        *(f"{name} weighs the samples; divide the weights by their mean." for name in weights),
         "Give parameters that are not all equal to start from: hidden neurons that start alike stay alike.",
         f"Numbers are of type {kind}. Memory does not depend on n: nothing is allocated, arrays of one sample take "
         f"about {stack * (8 if kind == 'double' else 4)} bytes of the stack, and sums, which have the size of the "
@@ -186,23 +196,25 @@ def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
 
 
 def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs: str) -> tuple[str, int]:
-    """The function that descends. What moves and is no parameter of the cost is a state, which starts at 0."""
+    """The function that descends. What moves and is no parameter of the cost is remembered, from 0 if not said."""
     program = lower([step.cost, *step.moved.values()])
     value, *next_values = program.outputs
     places = file.places()
     places[RATE] = Place(rate)
     names = file.names.inner()
     states = {node: names.pick(f"state {node.name}") for node in step.moved if node not in file.params}
-    for node, variable in states.items():
+    begin = lower([step.memory.get(node, constant(0)) for node in states])
+    code = Code(file.functions, names, places, users(begin), static=True)
+    code.compute(begin.nodes)
+    for (node, variable), first in zip(states.items(), begin.outputs, strict=True):
         places[node] = Place(variable, size_of(node))
-    code = Code(file.functions, names, places, users(program), static=True)
-    epoch = names.pick("epoch")
-    for node, variable in states.items():
         if node.shape:
             code.add(f"static {file.type} {variable}[{size_of(node)}];")
-            code.loop(size_of(node), f"{variable}[i] = 0;")
+            copy_into(code, places[node], places[first])
         else:
-            code.add(f"{file.type} {variable} = 0;")
+            code.add(f"{file.type} {variable} = {places[first].text};")
+    epoch = names.pick("epoch")
+    code.go_on(users(program))
     code.add(f"for (long {epoch} = 0; {epoch} < {epochs}; {epoch}++) {{")
     code.indent += 1
     _over_samples(code, program, file)

@@ -14,8 +14,10 @@ class Identifiers:
         reserved: words that are taken already.
         unicode: whether letters beyond ASCII may stand in an identifier.
 
+    None begins with ``_``: those are C's own.
+
     >>> taken = Identifiers({"double"})
-    >>> taken.pick("petal length"), taken.pick("petal-length"), taken.pick("double"), taken.pick("1st")
+    >>> taken.pick("petal length"), taken.pick("(petal length)"), taken.pick("double"), taken.pick("1st")
     ('petal_length', 'petal_length_2', 'double_', 'x1st')
     """
 
@@ -36,8 +38,8 @@ class Identifiers:
         text = unicodedata.normalize("NFKC", wanted)
         text = re.sub(r"\W" if self._unicode else r"[^A-Za-z0-9_]", "_", text)
         text = "".join(c if c == "_" or f"a{c}".isidentifier() else "_" for c in text)
-        text = re.sub("__+", "_", text)
-        if not text[0].isidentifier() or text[0] == "_":  # C keeps names that begin so for itself
+        text = re.sub("__+", "_", text).strip("_") or "x"
+        if not text[0].isidentifier():
             text = "x" + text
         if text in self._reserved:
             text += "_"

@@ -234,7 +234,8 @@ def write_numpy(prepared: Prepared) -> bytes:
         whole = not prepared.output.args or writer.template(prepared.output).level >= ATOM
         result = f"{result if whole else f'({result})'}[..., 0]"
     told = [
-        f"    {column}: {'' if column == node.name else in_docstring(node.name) + ', '}shape {_shape(node.shape)}."
+        f"    {column}: {'' if column == node.name else in_docstring(node.name) + ', '}shape {_shape(node.shape)}"
+        + (f": {in_docstring(', '.join(prepared.blocks[node.name]))}" if node.name in prepared.blocks else "")
         for node, column in zip(prepared.columns, columns, strict=True)
     ]
     body = [f"{column} = np.asarray({column}, dtype=DTYPE)" for column in columns] + writer.lines + [f"return {result}"]

@@ -263,7 +263,8 @@ def write_onnx(prepared: Prepared) -> bytes:
         opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="steepest",
         producer_version=__version__,
     )  # fmt: skip
-    helper.set_model_props(model, {"formula": prepared.formula, "steepest": __version__})
+    blocks = {f"columns of {name}": ", ".join(columns) for name, columns in prepared.blocks.items()}
+    helper.set_model_props(model, {"formula": prepared.formula, "steepest": __version__, **blocks})
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content

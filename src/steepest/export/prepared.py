@@ -48,6 +48,7 @@ class Prepared:
         values: an array of ``dtype`` for every parameter of the program, in its shape.
         dtype: ``"float64"`` or ``"float32"``.
         layers: the activations through which everything passes, in the program; a prediction that is one is last.
+        blocks: the columns of the table that a column here is made of, where it is a block of them.
         meanings: what a parameter stands for that is not of the model but was computed from those, as formula text.
     """
 
@@ -58,6 +59,7 @@ class Prepared:
     values: Mapping[str, Array]
     dtype: str
     layers: tuple[Expression, ...]
+    blocks: Mapping[str, Sequence[str]]
     meanings: Mapping[str, str]
 
     @property
@@ -102,7 +104,7 @@ def prepare(model: Model, dtype: str, name: str = "model", fold: bool = True) ->
     columns = tuple(node for node in leaves([prediction]) if node.operation is DATA)
     program = lower([root])
     layers = lower([root, *find_layers(root)]).outputs[1:]
-    return Prepared(name, model.formula, program, columns, values, dtype, layers, meanings)
+    return Prepared(name, model.formula, program, columns, values, dtype, layers, model.blocks, meanings)
 
 
 def refuse_samples(prediction: Expression) -> None:

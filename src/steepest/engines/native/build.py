@@ -16,8 +16,7 @@ from typing import Any
 from steepest.engines.native import cache
 from steepest.engines.native.host import Host, Loaded, compile_module, this_host
 from steepest.engines.native.kernels import Kernel
-from steepest.engines.native.plan import Plan
-from steepest.program import Program
+from steepest.program import Program, described
 
 _IN_MEMORY = 256
 _LARGE = 200_000  # characters of a module from which on LLVM is asked for less effort
@@ -43,19 +42,6 @@ _built: OrderedDict[str, Built] = OrderedDict()
 _lock = threading.Lock()
 
 
-def described(program: Program) -> list[Any]:
-    """A program as plain lists, equal for equal programs only."""
-    place = {node: k for k, node in enumerate(program.nodes)}
-    nodes = [
-        [
-            node.operation.name, [a.hex() if isinstance(a, float) else a for a in node.attributes],
-            [place[arg] for arg in node.args], node.shape, node.per_sample,
-        ]
-        for node in program.nodes
-    ]  # fmt: skip
-    return [nodes, [place[output] for output in program.outputs]]
-
-
 @functools.cache
 def _own_sources() -> str:
     """A digest of this package's files: code written by another version is another code."""
@@ -65,7 +51,7 @@ def _own_sources() -> str:
     return digest.hexdigest()
 
 
-def key(name: str, programs: list[Program], plan: Plan, dtype: str, extra: list[Any], host: Host) -> str:
+def key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
     """The name of a kernel among all kernels: a digest of everything that its code depends on."""
     about = [name, [described(program) for program in programs], repr(plan), dtype, extra, host.mark, _own_sources()]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()

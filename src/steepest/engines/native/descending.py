@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,17 @@ import numpy as np
 from steepest.engines.native import state
 from steepest.engines.native.arrange import arranged
 from steepest.engines.native.build import build, key
+from steepest.engines.native.calling import together
 from steepest.engines.native.differences import copies
 from steepest.engines.native.epochs import COUNTERS, NUMBERS, REASONS, epochs
 from steepest.engines.native.host import this_host
 from steepest.engines.native.memory import Array, addresses, aligned, blocks_of, deal, packed, unpacked
 from steepest.engines.native.plan import instructions, plan, power_of_two
 from steepest.engines.native.samples import data_leaves
-from steepest.engines.step import Leg, Record, Rules, Step
+from steepest.engines.step import Leg, Rate, Record, Rules, Step, rates_of
 from steepest.program import lower
 
-_RELEASE = 1 << 60  # a count at the barrier that lets everyone pass
+_PACED = 1 << 20  # epochs of a leg whose rates are made before
 
 
 class Walk:
@@ -37,9 +37,10 @@ class Walk:
     """
 
     def __init__(
-        self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, threads: int | None = None
+        self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, threads: int | None = None
     ) -> None:
         kind, host = np.dtype(dtype), this_host()
+        self._paced = callable(rate)
         extra = [] if step.size is None else [step.size]
         moved = list(step.moved.values())
         by_difference = step.difference is not None
@@ -50,8 +51,9 @@ class Walk:
         if layout.unrolled:
             program, moves = arranged(program, rows), arranged(moves, rows)
         about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
+        about.append([len(step.parameters), callable(rate)])
         mark = key("descend", [program, moves], layout, dtype, about, host)
-        self._built = build(mark, "descend", 11, lambda: epochs(step, program, moves, layout, dtype))
+        self._built = build(mark, "descend", 12, lambda: epochs(step, program, moves, layout, dtype, self._paced))
         self._where = state.layout(list(step.moved), layout)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
@@ -67,19 +69,21 @@ class Walk:
         """The cost at some parameters."""
         first = self._threads[0]
         packed(params, self._where, first.params)
-        first.number("rate", self.rate)
         first.count("looking", 1)
+        self._rates = np.zeros(1)
         self._go()
         return float(first.numbers[NUMBERS.index("cost")])
 
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
         """Go on; see :class:`steepest.engines.step.Walker`. It returns before when the record is full."""
         first, stride = self._threads[0], record.stride
+        if self._paced:
+            until = min(until, leg.epoch + _PACED)
+        self._rates = rates_of(self.rate, np.arange(leg.epoch, until if self._paced else leg.epoch + 1))
         packed(leg.params, self._where, first.params)
         packed(leg.before, self._where, first.before)
         for name in ("limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign"):
             first.number(name, getattr(rules, name))
-        first.number("rate", self.rate)
         first.number("last", leg.last)
         due = -leg.epoch % stride
         rows = min(record.room, max(0, -(-(until - leg.epoch - due) // stride)))
@@ -108,35 +112,10 @@ class Walk:
         return unpacked(row, self._where)
 
     def _go(self) -> None:
-        first, others = self._threads[0], self._threads[1:]
-        self._barrier[0] = 0
-        if not others:
-            first.call()
-            return
+        first, *others = self._threads
         for other in others:
             other.follow(first)
-        running = [threading.Thread(target=other.call) for other in others]
-        try:
-            for thread in running:
-                thread.start()
-            first.call()
-        finally:
-            self._barrier[0] = _RELEASE
-            _wait_for(running)
-
-
-def _wait_for(threads: Sequence[threading.Thread]) -> None:
-    """Join threads that were started; an interruption waits until they are done, for they write to our memory."""
-    interrupted = False
-    while any(thread.is_alive() for thread in threads):
-        try:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        raise KeyboardInterrupt
+        together([thread.call for thread in self._threads], self._barrier)
 
 
 class _Thread:
@@ -173,7 +152,7 @@ class _Thread:
     def call(self) -> None:
         walk = self._walk
         arguments = [
-            walk._data, self.params, self.before, self.numbers, self.counters, self.costs, self.places, self._deal,
-            walk._partials, self._scratch, walk._barrier,
+            walk._data, self.params, self.before, self.numbers, self.counters, self.costs, self.places, walk._rates,
+            self._deal, walk._partials, self._scratch, walk._barrier,
         ]  # fmt: skip
         walk._built.call(*(array.ctypes.data for array in arguments))

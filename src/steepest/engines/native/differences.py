@@ -26,7 +26,7 @@ from steepest.program import Program
 
 def copies(step: Step) -> int:
     """How many copies of the model an epoch computes."""
-    elements = sum(prod(leaf.shape) for leaf in step.moved)
+    elements = sum(prod(leaf.shape) for leaf in step.parameters)
     return 1 + elements * (2 if step.central else 1)
 
 
@@ -53,7 +53,7 @@ class Differences:
         )  # fmt: skip
         self.first: dict[Expression, int] = {}
         position = 0
-        for leaf in step.moved:
+        for leaf in step.parameters:
             self.first[leaf] = position
             position += prod(leaf.shape)
         self.elements = position
@@ -71,7 +71,7 @@ class Differences:
         """
         code = self.code
         epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
-        cost, slopes = self._by_groups(now, epsilon) if self.in_memory else self._side_by_side(now, epsilon)
+        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._side_by_side(now, epsilon)
         bound = {**now, **slopes, RATE: Held((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
         return cost, self.emitter.values
@@ -89,10 +89,10 @@ class Differences:
         code, lanes = self.code, self.frame.plan.lanes
         shift = code.broadcast(epsilon, lanes.copies)
         bound: dict[Expression, Tensor] = {}
-        for leaf, tensor in now.items():
+        for leaf, first in self.first.items():
             items = []
             for k, place in enumerate(places(leaf.shape)):
-                items.append(self._shifted(tensor.at(place), shift, self.first[leaf] + k))
+                items.append(self._shifted(now[leaf].at(place), shift, first + k))
             bound[leaf] = Held(leaf.shape, items)
         costs = self._run_cost(bound)
         here = code.shuffle(costs, [0] * lanes.copies)
@@ -103,8 +103,8 @@ class Differences:
         else:
             ratio = code.builder.fdiv(code.builder.fsub(costs, here), shift)
         slopes: dict[Expression, Tensor] = {}
-        for leaf in now:
-            start = 1 + self.first[leaf]
+        for leaf, first in self.first.items():
+            start = 1 + first
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
             slopes[slope(leaf)] = Held(leaf.shape, parts)
         return Held((), [here]), slopes
@@ -120,7 +120,7 @@ class Differences:
 
     # -- group after group
 
-    def _by_groups(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+    def _by_groups(self, epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         code, build = self.code, self.code.builder
         side = self.frame.plan.lanes.copies
         groups = -(-copies(self.step) // side)
@@ -130,7 +130,7 @@ class Differences:
         memory = code.arguments["params"]
         with code.loop(0, groups) as group:
             bound: dict[Expression, Tensor] = {}
-            for leaf in now:
+            for leaf in self.first:
                 begin = self.where.begins[leaf.name]
                 with code.loop(0, prod(leaf.shape)) as k:
                     number = code.read(memory, code.plus(k, begin), code.number)
@@ -144,7 +144,7 @@ class Differences:
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
-        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in now}
+        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first}
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
         """Move, in each lane of a group that is due for it, one element of a parameter."""

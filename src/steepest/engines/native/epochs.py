@@ -22,9 +22,11 @@ from steepest.expression import Expression
 from steepest.program import Program
 
 NUMBERS = (
-    "rate", "step", "limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign", "last", "cost",
+    "step", "limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign", "last", "cost",
 )  # fmt: skip
 """What the array ``numbers`` of float64 holds, in order; ``last`` and ``cost`` are written as well."""
+ARGUMENTS = ("params", "before", "numbers", "counters", "costs", "places", "rates")
+"""What the function takes besides what every kernel takes; ``rates`` is α for each epoch, or one for all, float64."""
 COUNTERS = (
     "epoch", "until", "stride", "sparse", "due", "kept", "placed", "room", "rises", "first_rise", "reason", "looking",
 )  # fmt: skip
@@ -87,7 +89,7 @@ class _Derived:
         return self.emitter.values[self.frame.program.outputs[0]], self.emitter.values
 
 
-def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str) -> Kernel:
+def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str, paced: bool = False) -> Kernel:
     """A function that descends.
 
     Args:
@@ -96,8 +98,9 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
         moves: with differences the program of norm and moved parameters, else not used.
         plan: how it is laid out.
         dtype: the precision.
+        paced: whether there is a rate for each epoch.
     """
-    frame = Frame(program, plan, dtype, "descend", ("params", "before", "numbers", "counters", "costs", "places"))
+    frame = Frame(program, plan, dtype, "descend", ARGUMENTS)
     code, build = frame.code, frame.code.builder
     book = _Book(code)
     where = layout(list(step.moved), plan)
@@ -107,11 +110,14 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str)
     size_node = None if step.size is None else outputs.pop(0)
     moved = dict(zip(step.moved, outputs, strict=True))
     params.expect(moved)
-    rate = _narrowed(code, book["rate"])
+    rates, begin = code.arguments["rates"], book["epoch"]
+    rate = _narrowed(code, code.read(rates, 0, DOUBLE))
 
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
+    if paced:
+        rate = _narrowed(code, code.read(rates, build.sub(book["epoch"], begin), DOUBLE))
     cost, outcome = way.run(params.now(), rate, book["step"])
     value = _widened(code, code.lane(cost.at(())))
     size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))

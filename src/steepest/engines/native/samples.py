@@ -7,22 +7,20 @@ run the whole program; they meet at a barrier in each pass over the samples, and
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.arrange import ready
-from steepest.engines.native.code import I32, I64, Code, Index, Value, declared, i64
+from steepest.engines.native.code import I64, Code, Index, Value, i64
 from steepest.engines.native.emitter import Emitter
 from steepest.engines.native.lanes import fold
 from steepest.engines.native.passes import Pass, passes
 from steepest.engines.native.tensors import Held, Lazy, Place, Stored, Tensor, places
+from steepest.engines.native.threads import meet
 from steepest.expression import DATA, Expression, Shape
 from steepest.program import Program
-
-_SPINS = 1000  # looks at the barrier before the thread lets others run
 
 Sink = Callable[[Expression, Value], None]
 """What is to be done with an output of each sample: the node, and the first sample's number."""
@@ -228,26 +226,7 @@ class BlockByBlock:
 
     def _meet(self) -> None:
         """Wait until every thread is here."""
-        code, build, dealt = self.emitter.code, self.emitter.code.builder, self.dealt
-        with build.if_then(build.icmp_signed(">", dealt.threads, i64(1))):
-            met = build.add(code.get(self._met, I64), i64(1))
-            code.put(met, self._met)
-            build.atomic_rmw("add", dealt.barrier, i64(1), "acq_rel")
-            expected = build.mul(met, dealt.threads)
-            spins = code.slot(I64, i64(0))
-            wait, look, after = (code.function.append_basic_block(name) for name in ("wait", "look", "met"))
-            build.branch(wait)
-            build.position_at_end(wait)
-            here = build.load_atomic(dealt.barrier, "acquire", 8, typ=I64)
-            build.cbranch(build.icmp_signed(">=", here, expected), after, look)
-            build.position_at_end(look)
-            tries = build.add(code.get(spins, I64), i64(1))
-            code.put(tries, spins)
-            with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
-                yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
-                build.call(declared(build.module, yielding, I32, []), [])
-            build.branch(wait)
-            build.position_at_end(after)
+        meet(self.emitter.code, self.dealt.threads, self.dealt.barrier, self._met)
 
 
 class _Sum:

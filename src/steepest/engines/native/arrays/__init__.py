@@ -1,0 +1,1 @@
+"""Descents of networks by machine code: samples are rows of arrays, lanes carry neighbouring features."""

@@ -1,0 +1,254 @@
+"""A descent of a network by machine code, leg by leg: batches, or the whole table at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from steepest.engines.native.arrays.layout import places, rows_of, size
+from steepest.engines.native.arrays.schedule import fits, normal, work
+from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
+from steepest.engines.native.build import build, key
+from steepest.engines.native.calling import together
+from steepest.engines.native.epochs import REASONS
+from steepest.engines.native.host import this_host
+from steepest.engines.native.memory import Array, addresses, aligned, processors
+from steepest.engines.native.samples import data_leaves
+from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
+from steepest.expression import PARAMETER, Expression
+from steepest.program import lower
+
+_CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
+_TURNS = 1 << 22  # of samples in a leg, whose orders are made before
+_SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
+_AGAIN = 20  # legs after which the number of threads that was slower is tried again
+_LARGE = 128  # numbers of a matrix from which on its products are better written as products
+_MANY = 16  # samples likewise
+
+
+def takes(step: Step) -> bool:
+    """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
+    exchanged = any(
+        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
+    )
+    return step.difference is None and not exchanged and fits(lower([step.cost, *step.moved.values()]))
+
+
+def suits(step: Step, rows: int) -> bool:
+    """Whether arrays run a step over a whole table faster than lanes of samples do."""
+    matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
+    return bool(matrices) and rows >= _MANY and takes(step)
+
+
+class ArrayWalk:
+    """One descent; see :class:`steepest.engines.step.Walker`.
+
+    Args:
+        step: what an update does; its gradient is derived.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        rate: α.
+        dtype: the precision.
+        batches: how an epoch walks through the samples; all at once if left out.
+        threads: how many at most; as many as pay if left out.
+    """
+
+    def __init__(
+        self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
+        batches: Batches | None = None, threads: int | None = None,
+    ) -> None:  # fmt: skip
+        self._kernel = _Kernel(step, data, rows, dtype, batches, threads)
+        self._look: Look | None = None
+        self._looking = partial(Look, step.cost, data, rows, dtype, threads)
+        self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
+        self._steps = 1 if batches is None else batches.number(rows)
+        self.rate = rate
+
+    def cost_at(self, params: Mapping[str, Any]) -> float:
+        """The cost at some parameters, of all samples."""
+        if self._look is None:
+            self._look = self._looking()
+        return self._look(params)
+
+    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
+        """Go on; see :class:`steepest.engines.step.Walker`."""
+        kernel, stride = self._kernel, record.stride
+        last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
+        until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
+        kernel.where.pack(leg.params, kernel.params)
+        kernel.where.pack(leg.before, kernel.before)
+        orders = None if self._orders is None else self._orders.take(leg.epoch, until)
+        epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
+        costs = kernel.costs[: epoch - leg.epoch]
+        found = np.array([leg.last, *costs])
+        worse = (found[1:] - found[:-1]) * rules.sign > rules.relative * np.abs(found[:-1]) + rules.slack
+        rises = np.flatnonzero(worse) + leg.epoch
+        due = range(leg.epoch + -leg.epoch % stride, epoch - (reason == "diverged" and not kernel.form.whole), stride)
+        rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
+        record.add([float(costs[k - leg.epoch]) for k in due], rows)
+        first_rise = leg.first_rise or (int(rises[0]) if len(rises) else 0)
+        return Leg(
+            kernel.where.unpack(kernel.params), kernel.where.unpack(kernel.before), last, epoch,
+            leg.rises + len(rises), first_rise, reason,
+        )  # fmt: skip
+
+    def unpacked(self, row: Array) -> dict[str, Array]:
+        """The parameters in a row of the record."""
+        return self._kernel.where.unpack(row)
+
+    def _rates(self, epoch: int, until: int) -> Array:
+        kind = self._kernel.kind
+        if not callable(self.rate):
+            return np.array([self.rate], kind)
+        times = epoch + np.arange((until - epoch) * self._steps) / self._steps
+        return rates_of(self.rate, times).astype(kind)
+
+
+class _Orders:
+    """The samples in the order of their turn, epoch by epoch; while some run, those of the next ones are drawn."""
+
+    def __init__(self, batches: Batches, rows: int) -> None:
+        self._batches, self._rows = batches, rows
+        self._pool = ThreadPoolExecutor(1)
+        self._begin, self._ahead = 0, self._pool.submit(self._draw, 0, 0)
+
+    def take(self, epoch: int, until: int) -> Array:
+        """The orders of some epochs, ``(epochs, rows)``."""
+        drawn, begin = self._ahead.result(), self._begin
+        first, after = max(epoch, begin), min(until, begin + len(drawn))
+        parts = [drawn[first - begin : after - begin]] if first == epoch and first < after else []
+        rest = self._draw(after if parts else epoch, until)
+        self._begin = until
+        self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
+        return np.concatenate([*parts, rest])
+
+    def _draw(self, epoch: int, until: int) -> Array:
+        found = np.empty((until - epoch, self._rows), np.int32)
+        for k in range(epoch, until):
+            found[k - epoch] = self._batches.order(k, self._rows)
+        return found
+
+
+class _Crew:
+    """How many threads run: one or all, whichever was faster of late; the result is the same.
+
+    Threads that wait for one another are slow where other programs want the processors, too.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._choices = (most, 1) if most > 1 else (1,)
+        self._seconds: dict[int, float] = {}
+        self._turn = 0
+
+    def choose(self) -> int:
+        """How many for the next leg."""
+        self._turn += 1
+        unknown = [choice for choice in self._choices if choice not in self._seconds]
+        best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
+        others = [choice for choice in self._choices if choice != best]
+        return unknown[0] if unknown else others[0] if others and self._turn % _AGAIN == 0 else best
+
+    def note(self, threads: int, seconds: float) -> None:
+        """An epoch took so long."""
+        self._seconds[threads] = seconds
+
+
+class Look:
+    """The cost of a table at any parameters.
+
+    Args:
+        cost: an expression of one number.
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        dtype: the precision.
+        threads: how many at most; as many as pay if left out.
+    """
+
+    def __init__(
+        self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None
+    ) -> None:
+        self._kernel = _Kernel(Step(cost, {}), data, rows, dtype, None, threads)
+
+    def __call__(self, params: Mapping[str, Any]) -> float:
+        """The cost at some parameters."""
+        kernel = self._kernel
+        kernel.where.pack(params, kernel.params)
+        kernel.run(Leg({}, {}, math.nan), 1, Rules(), Record(), np.zeros(1, kernel.kind), None)
+        return float(kernel.costs[0])
+
+
+class _Kernel:
+    """A compiled step over a table, and its memory."""
+
+    def __init__(
+        self, step: Step, data: Mapping[str, Array], rows: int, dtype: str, batches: Batches | None,
+        threads: int | None,
+    ) -> None:  # fmt: skip
+        self.kind, host = np.dtype(dtype), this_host()
+        lanes = host.vector_bytes // self.kind.itemsize
+        norm = [] if step.size is None else [step.size]
+        leaves = list(step.moved)
+        program = normal(lower([step.cost, *norm, *step.moved.values()]))
+        outputs = list(program.outputs[1:])
+        size_node = outputs.pop(0) if norm else None
+        moved = dict(zip(leaves, outputs, strict=True))
+        present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
+        self.where = places(present, lanes)
+        self.shown = sum(size(leaf.shape, lanes) for leaf in present if leaf not in step.memory)
+        batch = rows if batches is None else min(batches.size, rows)
+        self.form = form = Form(lanes, min(batch, _CAPACITY), batch > _CAPACITY, batches is not None, batches is None)
+        about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], self.shown]
+        mark = key("train", [program], form, dtype, about, host)
+        self._built = build(
+            mark, "train", len(ARGUMENTS),
+            lambda: training(program, moved, size_node, form, dtype, self.where, self.shown),
+        )  # fmt: skip
+        self._columns = [rows_of(data[leaf.name], lanes) for leaf in data_leaves(program)]
+        self._data = addresses(self._columns)
+        self.params, self.before = (aligned(self.where.length, self.kind) for _ in range(2))
+        self._rows, self._batch = rows, batch
+        self.costs, self.places = np.zeros(1), aligned(1, self.kind)
+        self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
+        pays = work(program, min(batch, _CAPACITY)) >= _SHARED
+        self._crew = _Crew(processors() if pays else 1)
+        self._threads = threads
+
+    def run(
+        self, leg: Leg, until: int, rules: Rules, record: Record, rates: Array, orders: Array | None
+    ) -> tuple[int, str, float, int]:
+        """Run epochs; the epoch it came to, why it stopped, the cost of the last one, and places written."""
+        apart = record.stride * record.sparse
+        epochs = until - leg.epoch
+        if len(self.costs) < epochs:
+            self.costs = np.zeros(epochs)
+        if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
+            self.places = aligned(rows, self.kind)
+        numbers = np.array([rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last])
+        counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
+                  "paced": len(rates) > 1}  # fmt: skip
+        counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
+        threads = self._threads or self._crew.choose()
+        mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
+        turns = np.zeros(1, np.int32) if orders is None else orders
+
+        def call(own: tuple[Array, Array, Array]) -> None:
+            numbers, counters, deal = own
+            arguments = [
+                self._data, self.params, self.before, numbers, counters, self.costs, self.places, turns, rates,
+                deal, self._scratch, self._barrier,
+            ]  # fmt: skip
+            self._built.call(*(array.ctypes.data for array in arguments))
+
+        begin = time.perf_counter()
+        together([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
+        self._crew.note(threads, (time.perf_counter() - begin) / epochs)
+        numbers, counters, _ = mine[0]
+        found = dict(zip(COUNTERS, map(int, counters), strict=True))
+        return found["epoch"], REASONS[found["reason"]], float(numbers[NUMBERS.index("last")]), found["placed"]

@@ -1,0 +1,84 @@
+"""How arrays lie in memory: rows padded to whole vectors, parameters one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.engines.native.memory import aligned
+from steepest.expression import Expression, Shape
+
+Array = NDArray[Any]
+
+
+def whole(length: int, lanes: int) -> int:
+    """A length rounded up to whole vectors."""
+    return -(-length // lanes) * lanes
+
+
+def width(shape: Shape, lanes: int) -> int:
+    """Numbers from one row of an array to the next; of a number 1."""
+    return whole(shape[-1], lanes) if shape else 1
+
+
+def size(shape: Shape, lanes: int) -> int:
+    """Numbers that an array takes, its padding included; a number has a vector's room."""
+    return prod(shape[:-1]) * width(shape, lanes) if shape else lanes
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where arrays lie in one stretch of memory.
+
+    Attributes:
+        leaves: the arrays.
+        begins: where each begins, by its name.
+        length: of all of them.
+        lanes: numbers of a vector.
+    """
+
+    leaves: tuple[Expression, ...]
+    begins: Mapping[str, int]
+    length: int
+    lanes: int
+
+    def pack(self, values: Mapping[str, Any], target: Array) -> None:
+        """Write arrays to their places."""
+        for leaf in self.leaves:
+            self._view(target, leaf)[...] = values[leaf.name]
+
+    def unpack(self, source: Array) -> dict[str, Array]:
+        """Copies of the arrays in a stretch of memory that holds the first of them at least."""
+        inside = (leaf for leaf in self.leaves if self.begins[leaf.name] < len(source))
+        return {leaf.name: np.array(self._view(source, leaf)) for leaf in inside}
+
+    def _view(self, array: Array, leaf: Expression) -> Array:
+        begin, shape = self.begins[leaf.name], leaf.shape
+        if not shape:
+            return array[begin : begin + 1].reshape(())
+        room = array[begin : begin + size(shape, self.lanes)]
+        return room.reshape(*shape[:-1], width(shape, self.lanes))[..., : shape[-1]]
+
+
+def places(leaves: Iterable[Expression], lanes: int) -> Places:
+    """Arrays one after another."""
+    begins, length = {}, 0
+    leaves = tuple(leaves)
+    for leaf in leaves:
+        begins[leaf.name] = length
+        length += size(leaf.shape, lanes)
+    return Places(leaves, begins, length, lanes)
+
+
+def rows_of(column: Array, lanes: int) -> Array:
+    """A data column ``(n, …)`` with its rows padded to whole vectors, and a vector of zeros behind the last one."""
+    shape, rows = column.shape[1:], len(column)
+    made = aligned(rows * width(shape, lanes) + lanes, column.dtype)
+    view = made[: rows * width(shape, lanes)].reshape(rows, -1)
+    view[:, : prod(shape)] = column.reshape(rows, -1)
+    return made

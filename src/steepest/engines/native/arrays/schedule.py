@@ -1,0 +1,266 @@
+"""The order of a step on arrays: products, loops over elements, and what may happen at the same time.
+
+A pass over the samples (see :mod:`steepest.engines.native.passes`) is cut into *phases*. A phase begins with products
+of rows and matrices, whose factors earlier phases have stored, and goes on with everything that a row can compute by
+itself: loops over its elements, and numbers. What all samples share is cut likewise into *stages*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from steepest.engines.native.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import FUNCTIONS
+from steepest.engines.native.passes import passes
+from steepest.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, Shape, make, transform
+from steepest.program import Program
+from steepest.walks import in_reading_order
+
+REDUCTIONS = frozenset(("sum", "largest", "dot"))
+WHOLE = frozenset(("matmul", "transpose", "outer"))
+"""Operations on whole arrays, whose arguments lie in memory."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Elements of one shape, computed run after run; reductions of them end with it."""
+
+    shape: Shape
+    nodes: tuple[Expression, ...]
+
+    @property
+    def reductions(self) -> tuple[Expression, ...]:
+        """Those of its nodes that are reductions."""
+        return tuple(node for node in self.nodes if is_reduction(node))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Operations on whole arrays, then numbers, then loops that do not need one another."""
+
+    whole: tuple[Expression, ...]
+    numbers: tuple[Expression, ...]
+    loops: tuple[Loop, ...]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One walk down the rows.
+
+    Attributes:
+        products: of rows and shared matrices, which come first.
+        before: numbers of each sample that need nothing of this phase's loops; lanes carry samples.
+        stages: loops, and the numbers between them; lanes carry features.
+        after: numbers of each sample that no loop needs; lanes carry samples again.
+    """
+
+    products: tuple[Expression, ...]
+    before: tuple[Expression, ...]
+    stages: tuple[Stage, ...]
+    after: tuple[Expression, ...]
+
+    @property
+    def rowwise(self) -> tuple[Expression, ...]:
+        """The nodes of the stages."""
+        return tuple(
+            node for stage in self.stages for part in (stage.numbers, *(loop.nodes for loop in stage.loops))
+            for node in part
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Round:
+    """A pass: shared stages, phases of each block of samples, and sums over the samples."""
+
+    shared: tuple[Stage, ...]
+    phases: tuple[Phase, ...]
+    sums: tuple[Expression, ...]
+
+
+def is_reduction(node: Expression) -> bool:
+    """Whether a node makes one number of the elements of another."""
+    inner = node.operation.name == "matmul" and all(len(arg.shape) == 1 for arg in node.args)
+    return inner or node.operation.name in REDUCTIONS
+
+
+def is_whole(node: Expression) -> bool:
+    """Whether a node is computed from arrays in memory."""
+    return node.operation.name in WHOLE and not is_reduction(node)
+
+
+def is_available(node: Expression) -> bool:
+    """Whether a node is there from the beginning: a leaf, or n."""
+    return not node.args
+
+
+def normal(program: Program) -> Program:
+    """The same program with every product of a matrix and a vector turned round: M v = v Mᵀ."""
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        if node.operation.name == "matmul" and [len(arg.shape) for arg in args] == [2, 1]:
+            return make(node.operation, (args[1], make(OPERATIONS["transpose"], args[:1])))
+        return node if args == node.args else make(node.operation, args, node.attributes)
+
+    new = transform(program.outputs, visit)
+    outputs = tuple(new[output] for output in program.outputs)
+    return Program(tuple(in_reading_order(outputs)), outputs)
+
+
+def fits(program: Program) -> bool:
+    """Whether arrays can compute a program: no sample has a matrix of its own."""
+    nodes = [node for node in normal(program).nodes if node.per_sample]
+    return not any(len(node.shape) > 1 or node.operation.name in ("transpose", "outer") for node in nodes)
+
+
+def rounds(program: Program) -> list[Round]:
+    """The passes of a normal program, cut to phases and stages."""
+    found = []
+    for each in passes(program):
+        shared = [node for node in each.shared if node.args]
+        sampled = [node for node in each.sampled if node.operation is not DATA]
+        found.append(Round(tuple(stages(shared)), tuple(_phases(sampled, each.sums)), each.sums))
+    return found
+
+
+# -- stages ------------------------------------------------------------------------------------------------------
+
+
+def stages(nodes: Sequence[Expression]) -> list[Stage]:
+    """Nodes that do not need others than themselves and what is there already, in an order for loops."""
+    inside = set(nodes)
+    home: dict[Expression, int] = {}
+    for node in nodes:
+        home[node] = max((_ready(arg, node, home) for arg in node.args if arg in inside), default=0)
+    cut = []
+    for k in range(max(home.values(), default=-1) + 1):
+        here = [node for node in nodes if home[node] == k]
+        whole = [node for node in here if is_whole(node)]
+        numbers = [node for node in here if not node.shape and not is_reduction(node) and node not in whole]
+        shapes: dict[Shape, list[Expression]] = {}
+        for node in here:
+            if node not in whole and (node.shape or is_reduction(node)):
+                shapes.setdefault(_domain(node), []).append(node)
+        loops = tuple(Loop(shape, tuple(each)) for shape, each in shapes.items())
+        cut.append(Stage(tuple(whole), tuple(numbers), loops))
+    return cut
+
+
+def _domain(node: Expression) -> Shape:
+    """The shape whose elements a loop runs over to compute a node."""
+    return next(arg.shape for arg in node.args if arg.shape) if is_reduction(node) else node.shape
+
+
+def _ready(arg: Expression, user: Expression, home: dict[Expression, int]) -> int:
+    """The first stage in which an argument can be used."""
+    later = is_reduction(arg) or (arg.shape and is_whole(user)) or (not is_whole(arg) and _is_number_later(arg, user))
+    return home[arg] + bool(later)
+
+
+def _is_number_later(arg: Expression, user: Expression) -> bool:
+    """Whether the argument of a number comes out of a loop of its stage: only reductions do."""
+    return bool(arg.shape) and not user.shape and not is_reduction(user)
+
+
+# -- phases ------------------------------------------------------------------------------------------------------
+
+
+def _is_cheap(node: Expression) -> bool:
+    name = node.operation.name
+    return name in ("one_hot", "expand") or (name in ELEMENTWISE and name not in FUNCTIONS and name != "divide")
+
+
+def _phases(nodes: Sequence[Expression], sums: Sequence[Expression]) -> list[Phase]:
+    inside, when = set(nodes), dict.fromkeys(nodes, 0)
+    for node in nodes:
+        when[node] = max((when[arg] for arg in node.args if arg in inside), default=0) + is_whole(node)
+    users: dict[Expression, list[Expression]] = {}
+    for node in nodes:
+        for arg in node.args:
+            users.setdefault(arg, []).append(node)
+    summed = {arg for node in sums for arg in node.args}
+    for node in reversed(nodes):
+        # A cheap node is computed where it is wanted, rather than stored for later.
+        if _is_cheap(node) and node not in summed and node in users:
+            when[node] = max(when[node], min(when[user] - is_whole(user) for user in users[node]))
+    found = []
+    for k in range(max(when.values(), default=-1) + 1):
+        here = [node for node in nodes if when[node] == k]
+        found.append(_phase([n for n in here if is_whole(n)], [n for n in here if not is_whole(n)]))
+    return found
+
+
+def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
+    cut = stages(nodes)
+    last = max((k for k, stage in enumerate(cut) if stage.loops), default=-1)
+    if last < 0:
+        return Phase(tuple(products), tuple(nodes), (), ())
+    before = cut[0].numbers
+    after = [node for stage in cut[last + 1 :] for node in stage.numbers]
+    kept = [Stage((), () if k == 0 else stage.numbers, stage.loops) for k, stage in enumerate(cut[: last + 1])]
+    return Phase(tuple(products), before, tuple(kept), tuple(after))
+
+
+# -- what has to lie in memory -----------------------------------------------------------------------------------
+
+
+def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], bool]) -> set[Expression]:
+    """The nodes whose values are read elsewhere than in the loop, or if ``held`` the walk down the rows, of theirs.
+
+    Args:
+        program: a normal program.
+        order: its rounds.
+        held: whether a row's values stay in registers from one loop of a phase to the next.
+    """
+    places: dict[Expression, set[tuple[int, ...]]] = {}
+    home: dict[Expression, tuple[int, ...]] = {}
+
+    def visit(node: Expression, place: tuple[int, ...]) -> None:
+        home[node] = place
+        for arg in node.args:
+            places.setdefault(arg, set()).add((-1,) if is_whole(node) else place)
+
+    for r, each in enumerate(order):
+        for s, stage in enumerate(each.shared):
+            for node in (*stage.whole, *stage.numbers):
+                visit(node, (r, 0, s))
+            for k, loop in enumerate(stage.loops):
+                for node in loop.nodes:
+                    visit(node, (r, 0, s, k))
+        for p, phase in enumerate(each.phases):
+            for node in phase.products:
+                visit(node, (r, 1, p))
+            for node in phase.before:
+                visit(node, (r, 1, p, 0))
+            for s, stage in enumerate(phase.stages):
+                for node in stage.numbers:
+                    visit(node, (r, 1, p, 1))
+                for k, loop in enumerate(stage.loops):
+                    for node in loop.nodes:
+                        visit(node, (r, 1, p, 1) if held(phase) else (r, 1, p, 1, s, k))
+            for node in phase.after:
+                visit(node, (r, 1, p, 2))
+        for node in each.sums:
+            for arg in node.args:
+                places.setdefault(arg, set()).add((r, 2))
+            home[node] = (r, 2)
+    for output in program.outputs:
+        places.setdefault(output, set()).add((-1,))
+    return {
+        node for node, found in places.items()
+        if node.operation not in (CONSTANT, DATA, PARAMETER) and found - {home.get(node, ())}
+    }  # fmt: skip
+
+
+def work(program: Program, rows: int) -> int:
+    """About how many multiplications a step takes for so many samples."""
+    found = 0
+    for node in program.nodes:
+        size = prod(node.shape) * (rows if node.per_sample else 1)
+        if node.operation.name == "matmul":
+            size *= node.args[1].shape[0]
+        elif node.operation.name == "total_outer":
+            size *= rows
+        found += size
+    return found

@@ -1,0 +1,390 @@
+"""Epochs over batches as machine code: every thread runs the whole function and does its share of each part.
+
+The threads share all arrays and meet whenever one needs what another has written. What the others read is never added
+up in an order that depends on how many threads there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from llvmlite import ir
+
+from steepest.engines.native.arrays import layout
+from steepest.engines.native.arrays.layout import Places, width
+from steepest.engines.native.arrays.schedule import Phase, Round, rounds, stored
+from steepest.engines.native.arrays.writing import Team, Writer, block_size, is_held
+from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Value, i64
+from steepest.engines.native.kernels import Kernel
+from steepest.engines.native.samples import data_leaves
+from steepest.engines.native.threads import meet
+from steepest.engines.step import RATE
+from steepest.expression import PARAMETER, Expression
+from steepest.program import Program
+
+ARGUMENTS = (
+    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "deal", "scratch",
+    "barrier",
+)  # fmt: skip
+"""What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
+in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
+``costs`` gets the cost of each epoch, ``places`` the parameters at the beginning of some."""
+NUMBERS = ("limit", "tolerance", "gradient_tolerance", "last")
+"""What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
+COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
+"""What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
+places, places written, whether the rate changes from update to update, and why it stopped as in ``epochs.REASONS``."""
+
+_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a step runs over a table.
+
+    Attributes:
+        lanes: numbers of a vector.
+        capacity: samples of a block.
+        several: whether a batch may take more than one block.
+        gathered: whether samples come in an order of their own.
+        whole: whether a batch is the table, so that an epoch's cost is that of the parameters it began with.
+    """
+
+    lanes: int
+    capacity: int
+    several: bool
+    gathered: bool
+    whole: bool
+
+
+def training(
+    program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form, dtype: str,
+    where: Places, shown: int,
+) -> Kernel:  # fmt: skip
+    """A function that descends epoch by epoch.
+
+    Args:
+        program: a normal program of cost, norm and moved values.
+        moved: for each leaf that moves the output that it becomes.
+        size: the output that is the gradient's norm, if a rule asks for it.
+        form: how it runs.
+        dtype: the precision.
+        where: how the leaves lie in memory.
+        shown: numbers at the beginning of that memory which a place of the path keeps.
+    """
+    return _Training(program, moved, size, form, dtype, where, shown).kernel()
+
+
+class _Training:
+    def __init__(
+        self, program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form,
+        dtype: str, where: Places, shown: int,
+    ) -> None:  # fmt: skip
+        self.program, self.moved, self.size, self.form = program, moved, size, form
+        self.where, self.shown = where, shown
+        self.module = ir.Module("train")
+        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, True)
+        deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
+        self.team = Team(*deal)
+        self.met = code.slot(I64, i64(0))
+        self.writer = Writer(code, {}, self.team)
+        self.scratch = 0
+        self.order = rounds(program)
+        self.numbers = [leaf for leaf in where.leaves if not leaf.shape]
+        self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
+        self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
+        self._place()
+
+    # -- memory
+
+    def _room(self, numbers: int) -> Value:
+        begin = self.scratch // self.code.size
+        self.scratch += -(-numbers * self.code.size // _ALIGNMENT) * _ALIGNMENT
+        return self.code.place(self.code.arguments["scratch"], begin, self.code.number)
+
+    def _place(self) -> None:
+        """Give every node that lies in memory its place."""
+        code, lanes, arrays = self.code, self.form.lanes, self.writer.arrays
+        for leaf in self.where.leaves:
+            arrays[leaf] = code.place(code.arguments["params"], self.where.begins[leaf.name], code.number)
+        self.columns = {
+            leaf: code.read(code.arguments["data"], k, POINTER) for k, leaf in enumerate(data_leaves(self.program))
+        }
+        if self.form.gathered:
+            for leaf in self.columns:
+                arrays[leaf] = self._room(block_size(leaf, self.form.capacity, lanes))
+        self.targets, self.late = self._in_place()
+        straight = set(self.targets)
+        for node in self.program.nodes:
+            if node in self._kept(straight):
+                if node.per_sample:
+                    arrays[node] = self._room(block_size(node, self.form.capacity, lanes))
+                elif node.shape:
+                    arrays[node] = self._room(layout.size(node.shape, lanes))
+
+    def _kept(self, straight: set[Expression]) -> set[Expression]:
+        if not hasattr(self, "_stored"):
+
+            def held(phase: Phase) -> bool:
+                return is_held(phase, self.form.lanes)
+
+            inner = [node for node in self.program.outputs if node not in straight]
+            self._stored = stored(Program(self.program.nodes, tuple(inner)), self.order, held)
+        return self._stored
+
+    def _in_place(self) -> tuple[dict[Expression, Value], list[tuple[Expression, Expression]]]:
+        """Which moved arrays are written straight to where they go, and which are copied when all are computed.
+
+        Straight is safe if nobody reads the old values later than the loop that writes the new ones.
+        """
+        written, read = _turns(self.order)
+        straight: dict[Expression, Value] = {}
+        late = []
+        for leaf, node in self.moved.items():
+            if node is leaf or not leaf.shape:
+                continue
+            turn = written.get(node)
+            if turn is not None and node not in straight and all(turn >= each for each in read.get(leaf, ())):
+                straight[node] = self.writer.arrays[leaf]
+            else:
+                late.append((leaf, node))
+        return straight, late
+
+    # -- the function
+
+    def kernel(self) -> Kernel:
+        code, build, counts = self.code, self.code.builder, self.counts
+        for leaf in self.numbers:
+            self._load(leaf)
+        epoch, placed = code.slot(I64, counts["epoch"]), code.slot(I64, counts["placed"])
+        reason, last = code.slot(I64, i64(0)), code.slot(DOUBLE, self.rules["last"])
+        update = code.slot(I64, i64(0))
+        head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
+        build.branch(head)
+        build.position_at_end(head)
+        now = code.get(epoch, I64)
+        with self._alone():
+            self._save()
+            self._copy(code.arguments["params"], code.arguments["before"], self.where.length)
+            with build.if_then(build.icmp_signed("==", build.srem(now, counts["apart"]), i64(0))):
+                start = code.times(code.get(placed, I64), self.shown)
+                target = code.place(code.arguments["places"], start, code.number)
+                self._copy(code.arguments["params"], target, self.shown)
+                code.put(build.add(code.get(placed, I64), i64(1)), placed)
+        cost = self._epoch(build.sub(now, counts["epoch"]), update)
+        code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
+        found = self._reason(cost, code.get(last, DOUBLE), now)
+        code.put(found, reason)
+        stopped = build.icmp_signed("!=", found, i64(0))
+        code.put(build.add(now, i64(1)), epoch)
+        with build.if_else(stopped) as (yes, no):
+            with yes:
+                if self.form.whole:  # the rule looked at the cost of the parameters before the update
+                    code.put(now, epoch)
+                    with self._alone():
+                        self._copy(code.arguments["before"], code.arguments["params"], self.where.length)
+            with no:
+                code.put(cost, last)
+                with self._alone():
+                    self._save()
+                self._meet()
+                lost = self._lost()
+                code.put(build.select(lost, i64(1), i64(0)), reason)
+        ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
+        done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
+        self._meet()
+        build.cbranch(done, leave, head)
+        build.position_at_end(leave)
+        for name, slot in (("epoch", epoch), ("placed", placed), ("reason", reason)):
+            code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
+        code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
+        build.ret_void()
+        return Kernel(str(self.module), self.scratch, 0)
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        """What is written inside is done by the first thread only."""
+        build = self.code.builder
+        first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
+        return first
+
+    def _meet(self) -> None:
+        code = self.code
+        meet(code, self.team.threads, code.arguments["barrier"], self.met)
+
+    def _load(self, leaf: Expression) -> None:
+        number = self.code.read(self.writer.arrays[leaf], 0, self.code.number)
+        self.writer.bind(leaf, self.code.broadcast(number, self.form.lanes))
+
+    def _save(self) -> None:
+        """Write the parameters that are numbers back to memory."""
+        for leaf in self.numbers:
+            self.code.write(self.code.lane(self.writer.number(leaf)), self.writer.arrays[leaf], 0)
+
+    def _copy(self, source: Value, target: Value, numbers: int) -> None:
+        code, kind = self.code, self.writer.kind
+        with code.loop(0, numbers, self.form.lanes) as k:
+            value = code.read(code.place(source, k, code.number), 0, kind, code.size)
+            code.write(value, code.place(target, k, code.number), 0, code.size)
+
+    def _lost(self) -> Value:
+        """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""
+        code, build, kind = self.code, self.code.builder, self.writer.kind
+        probe = code.slot(kind, code.splat(0, self.form.lanes))
+        for leaf in self.where.leaves:
+            step = width(leaf.shape, self.form.lanes) if leaf.shape else self.form.lanes
+            total = layout.size(leaf.shape, self.form.lanes)
+            with code.loop(0, total, self.form.lanes) as k:
+                value = code.read(code.place(self.writer.arrays[leaf], k, code.number), 0, kind, code.size)
+                vector = build.sdiv(build.srem(k, i64(step)), i64(self.form.lanes))
+                inside = self.writer._inside(leaf.shape or (1,), vector)
+                if inside is not None:
+                    value = build.select(inside, value, code.splat(0, self.form.lanes))
+                zero = build.fmul(value, code.splat(0, self.form.lanes))
+                code.put(build.fadd(code.get(probe, kind), zero), probe)
+        found = code.get(probe, kind)
+        word = build.bitcast(build.fcmp_unordered("uno", found, found), ir.IntType(self.form.lanes))
+        return build.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
+
+    def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
+        code, build = self.code, self.code.builder
+
+        def magnitude(x: Value) -> Value:
+            return code.intrinsic("llvm.fabs.f64", DOUBLE, [x])
+
+        finite = build.fcmp_ordered("<", magnitude(cost), ir.Constant(DOUBLE, inf))
+        sound = build.and_(finite, build.fcmp_ordered("<=", cost, self.rules["limit"]))
+        little = build.fmul(self.rules["tolerance"], magnitude(last))
+        steady = build.fcmp_ordered("<=", magnitude(build.fsub(cost, last)), little)
+        steady = build.and_(steady, build.icmp_signed(">", epoch, i64(0)))
+        reason = build.select(steady, i64(3), i64(0))
+        if self.size is not None:
+            size = self._widened(code.lane(self.writer.number(self.size)))
+            flat = build.fcmp_ordered("<=", size, self.rules["gradient_tolerance"])
+            reason = build.select(flat, i64(2), reason)
+        return build.select(sound, reason, i64(1))
+
+    def _widened(self, number: Value) -> Value:
+        return number if self.code.number == DOUBLE else self.code.builder.fpext(number, DOUBLE)
+
+    # -- an epoch
+
+    def _epoch(self, number: Value, update: Value) -> Value:
+        """Write an epoch; the mean of its batches' costs."""
+        code, build, rows = self.code, self.code.builder, self.counts["rows"]
+        sofar = code.slot(DOUBLE, ir.Constant(DOUBLE, 0))
+        start = build.mul(number, rows)
+        with code.loop(0, rows, self.counts["batch"]) as begin:
+            left = build.sub(rows, begin)
+            whole = build.icmp_signed("<", self.counts["batch"], left)
+            size = build.select(whole, self.counts["batch"], left)
+            turn = code.get(update, I64)
+            rate = code.read(code.arguments["rates"], build.mul(turn, self.counts["paced"]), code.number)
+            code.put(build.add(turn, i64(1)), update)
+            self.writer.bind(RATE, code.broadcast(rate, self.form.lanes))
+            cost = self._widened(code.lane(self._step(begin, size, build.add(start, begin))))
+            share = build.fmul(cost, build.sitofp(size, DOUBLE))
+            code.put(build.fadd(code.get(sofar, DOUBLE), share), sofar)
+        return build.fdiv(code.get(sofar, DOUBLE), build.sitofp(rows, DOUBLE))
+
+    def _step(self, begin: Value, size: Value, turn: Value) -> Value:
+        """Write a step on the samples from ``begin`` on, whose numbers stand in the orders from ``turn`` on."""
+        code, writer = self.code, self.writer
+        count = code.broadcast(code.builder.sitofp(size, code.number), self.form.lanes)
+        for node in self.program.nodes:
+            if node.operation.name == "count":
+                writer.bind(node, count)
+        for each in self.order:
+            writer.shared(each.shared, self.targets, self._meet)
+            if each.sums:
+                self._blocks(each, begin, size, turn)
+        cost = writer.number(self.program.outputs[0])
+        self._finish()
+        return cost
+
+    def _finish(self) -> None:
+        """Let the leaves have their next values where those are not in place yet."""
+        code, writer, lanes = self.code, self.writer, self.form.lanes
+        numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
+        for leaf, value in numbers:
+            writer.bind(leaf, value)
+        for leaf, node in self.late:
+            first, after = writer._share(layout.size(leaf.shape, lanes) // lanes)
+            with code.loop(first, after) as k:
+                position = code.times(k, lanes)
+                value = code.read(code.place(writer.arrays[node], position, code.number), 0, writer.kind, code.size)
+                code.write(value, code.place(writer.arrays[leaf], position, code.number), 0, code.size)
+        if self.late:
+            self._meet()
+
+    def _blocks(self, each: Round, begin: Value, size: Value, turn: Value) -> None:
+        code, build, capacity = self.code, self.code.builder, self.form.capacity
+        if not self.form.several:
+            self._block(each, begin, size, turn)
+            return
+        self.writer.clear(each.sums)
+        with code.loop(0, size, capacity) as offset:
+            left = build.sub(size, offset)
+            rows = build.select(build.icmp_signed("<", i64(capacity), left), i64(capacity), left)
+            self._block(each, build.add(begin, offset), rows, build.add(turn, offset))
+
+    def _block(self, each: Round, begin: Value, rows: Value, turn: Value) -> None:
+        code, build, writer, lanes = self.code, self.code.builder, self.writer, self.form.lanes
+        vectors = build.sdiv(build.add(rows, i64(lanes - 1)), i64(lanes))
+        writer.rows = rows
+        edges = []
+        for part in (self.team.thread, build.add(self.team.thread, i64(1))):
+            edge = build.mul(build.sdiv(build.mul(vectors, part), self.team.threads), i64(lanes))
+            edges.append(build.select(build.icmp_signed("<", edge, rows), edge, rows))
+        first, after = edges
+        for leaf, column in self.columns.items():
+            step = width(leaf.shape, lanes) if leaf.shape else 1
+            if self.form.gathered:
+                self._gather(leaf, column, step, turn, first, after)
+            else:
+                writer.arrays[leaf] = code.place(column, code.times(begin, step), code.number)
+        for phase in each.phases:
+            writer.phase(phase, first, after)
+        self._meet()
+        writer.sums(each.sums, self.form.several)
+        self._meet()
+
+    def _gather(self, leaf: Expression, column: Value, step: int, turn: Value, first: Value, after: Value) -> None:
+        """Copy the rows whose turn it is to the block."""
+        code, build, target = self.code, self.code.builder, self.writer.arrays[leaf]
+        with code.loop(first, after) as row:
+            index = build.sext(code.read(code.arguments["orders"], build.add(turn, row), I32), I64)
+            source = code.place(column, code.times(index, step), code.number)
+            place = code.place(target, code.times(row, step), code.number)
+            if step == 1:
+                code.write(code.read(source, 0, code.number), place, 0)
+            else:
+                self._copy(source, place, step)
+
+
+def _turns(
+    order: Sequence[Round],
+) -> tuple[dict[Expression, tuple[int, ...]], dict[Expression, list[tuple[int, ...]]]]:
+    """When arrays are written by loops without reductions, and when the leaves are read."""
+    written: dict[Expression, tuple[int, ...]] = {}
+    read: dict[Expression, list[tuple[int, ...]]] = {}
+
+    def visit(nodes: Sequence[Expression], turn: tuple[int, ...]) -> None:
+        for node in nodes:
+            for arg in node.args:
+                if arg.operation is PARAMETER:
+                    read.setdefault(arg, []).append(turn)
+
+    for r, each in enumerate(order):
+        for s, stage in enumerate(each.shared):
+            visit(stage.whole, (r, 0, s, 0))
+            for k, loop in enumerate(stage.loops, 1):
+                visit(loop.nodes, (r, 0, s, k))
+                if not loop.reductions:
+                    written.update(dict.fromkeys((node for node in loop.nodes if node.shape), (r, 0, s, k)))
+        for phase in each.phases:
+            visit((*phase.products, *phase.before, *phase.rowwise, *phase.after), (r, 1))
+    return written, read

@@ -1,0 +1,396 @@
+"""Shared stages, phases and sums written as code over arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, prod
+
+from llvmlite import ir
+
+from steepest.engines.native.arithmetic import ELEMENTWISE
+from steepest.engines.native.arrays.layout import size, whole, width
+from steepest.engines.native.arrays.products import Factors, multiply, transpose
+from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
+from steepest.engines.native.code import I1, I32, Code, Index, Value, i64
+from steepest.engines.native.tensors import Place  # noqa: F401
+from steepest.expression import CONSTANT, Expression, Shape
+
+_HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
+
+
+@dataclass(frozen=True)
+class Team:
+    """The threads that share the work: how many, and which one runs."""
+
+    threads: Value
+    thread: Value
+
+
+def is_held(phase: Phase, lanes: int) -> bool:
+    """Whether a phase's rows are computed in registers."""
+    return all(width(loop.shape, lanes) <= _HELD * lanes for stage in phase.stages for loop in stage.loops)
+
+
+class Writer:
+    """Writes the parts of a step.
+
+    Args:
+        code: the function being written.
+        arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.stored` names.
+        team: the threads.
+        capacity: samples that a block has room for.
+    """
+
+    def __init__(self, code: Code, arrays: dict[Expression, Value], team: Team) -> None:
+        self.code, self.arrays, self.team = code, arrays, team
+        self.lanes = code.native
+        self.kind = code.vector(code.native)
+        self.numbers: dict[Expression, Value] = {}
+        self.rows: Value = i64(0)
+
+    # -- numbers that all samples share
+
+    def bind(self, node: Expression, value: Value) -> None:
+        """Give a shared number its value, in all lanes."""
+        if node not in self.numbers:
+            self.numbers[node] = self.code.slot(self.kind)
+        self.code.put(value, self.numbers[node])
+
+    def number(self, node: Expression) -> Value:
+        """A shared number, in all lanes."""
+        if node.operation is CONSTANT:
+            return self.code.splat(node.value, self.lanes)
+        return self.code.get(self.numbers[node], self.kind)
+
+    # -- what all samples share
+
+    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], meet: object) -> None:
+        """Write stages of shared nodes.
+
+        Args:
+            stages: in order.
+            targets: where to put the values of some nodes besides.
+            meet: writes that the threads wait for one another.
+        """
+        for stage in stages:
+            for node in stage.whole:
+                self._whole(node)
+            if stage.whole:
+                meet()  # type: ignore[operator]
+            for node in stage.numbers:
+                self.bind(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
+            for loop in stage.loops:
+                self._flat(loop, targets)
+            if stage.loops:
+                meet()  # type: ignore[operator]
+
+    def _flat(self, loop: Loop, targets: Mapping[Expression, Value]) -> None:
+        """Write a loop over all elements of arrays; with reductions every thread runs all of it."""
+        code, build = self.code, self.code.builder
+        vectors = size(loop.shape, self.lanes) // self.lanes
+        a_row = width(loop.shape, self.lanes) // self.lanes
+        sums = {node: code.slot(self.kind, self._neutral(node)) for node in loop.reductions}
+        first, after = (i64(0), i64(vectors)) if sums else self._share(vectors)
+        with code.loop(first, after) as k:
+            position = build.mul(k, i64(self.lanes))
+            found: dict[Expression, Value] = {}
+
+            def get(node: Expression) -> Value:
+                if not node.shape:
+                    return self.number(node)
+                if node not in found:
+                    place = code.place(self.arrays[node], position, code.number)
+                    found[node] = code.read(place, 0, self.kind, code.size)
+                return found[node]
+
+            for node in loop.nodes:
+                if is_reduction(node):
+                    inside = self._inside(loop.shape, build.srem(k, i64(a_row)))
+                    self._reduce(node, [get(arg) for arg in node.args], sums[node], inside)
+                else:
+                    found[node] = self._element(node, [get(arg) for arg in node.args], position)
+            for node in loop.nodes:
+                for array in filter(None, (self.arrays.get(node), targets.get(node))):
+                    if node.shape:
+                        code.write(found[node], code.place(array, position, code.number), 0, code.size)
+        for node, slot in sums.items():
+            self.bind(node, self._across(node, code.get(slot, self.kind)))
+
+    def _share(self, length: int) -> tuple[Value, Value]:
+        """This thread's part of so many things."""
+        build, team = self.code.builder, self.team
+        first = build.sdiv(build.mul(i64(length), team.thread), team.threads)
+        after = build.sdiv(build.mul(i64(length), build.add(team.thread, i64(1))), team.threads)
+        return first, after
+
+    def _whole(self, node: Expression) -> None:
+        first, after = self._share(node.shape[0])
+        target, code = self.arrays[node], self.code
+        strides = [width(arg.shape, self.lanes) for arg in node.args]
+        if node.operation.name == "transpose":
+            (arg,) = node.args
+            both = strides[0], width(node.shape, self.lanes)
+            transpose(code, self.arrays[arg], target, (arg.shape[0], arg.shape[1]), both, first, after)
+        elif node.operation.name == "outer":
+            self._outer(node, first, after)
+        elif len(node.shape) == 1:  # a vector times a matrix, one row: no work for two
+            self._product(node, i64(0), i64(1))
+        else:
+            self._product(node, first, after)
+
+    def _outer(self, node: Expression, first: Value, after: Value) -> None:
+        code, step = self.code, width(node.shape, self.lanes)
+        x, y = (self.arrays[arg] for arg in node.args)
+        with code.loop(first, after) as row:
+            number = code.broadcast(code.read(x, row, code.number), self.lanes)
+            line = code.place(self.arrays[node], code.times(row, step), code.number)
+            for k in range(0, step, self.lanes):
+                value = code.read(code.place(y, k, code.number), 0, self.kind, code.size)
+                product = ELEMENTWISE["multiply"](code, number, value)
+                code.write(product, code.place(line, k, code.number), 0, code.size)
+
+    def _product(self, node: Expression, first: Value, after: Value) -> None:
+        """A product of rows, from one row to another, with a matrix."""
+        code, (a, b) = self.code, node.args
+        down, right = width(a.shape, self.lanes), width(b.shape, self.lanes)
+        result = width(node.shape, self.lanes)
+        left = code.place(self.arrays[a], code.times(first, down), code.number)
+        target = code.place(self.arrays[node], code.times(first, result), code.number)
+        rows, inner = code.builder.sub(after, first), i64(b.shape[0])
+        multiply(code, Factors(down, 1, right, result, False), left, self.arrays[b], target, rows, inner, result)
+
+    # -- elements
+
+    def _element(self, node: Expression, operands: list[Value], column: Index) -> Value:
+        """An elementwise node of neighbouring elements, the first of them at ``column``."""
+        name, code = node.operation.name, self.code
+        if name == "expand":
+            return operands[0]
+        if name == "one_hot":
+            return self._one_hot(operands[0], column)
+        found: Value = ELEMENTWISE[name](code, *operands)
+        return found
+
+    def _one_hot(self, label: Value, column: Index) -> Value:
+        code = self.code
+        lanes = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
+        first = code.broadcast(code.builder.trunc(i64(column), I32), self.lanes)
+        numbers = code.builder.sitofp(code.builder.add(first, lanes), self.kind)
+        hit = ELEMENTWISE["equal"](code, label, numbers)
+        return code.builder.select(code.builder.fcmp_unordered("uno", label, label), label, hit)
+
+    # -- reductions
+
+    def _neutral(self, node: Expression) -> Value:
+        return self.code.splat(-inf if node.operation.name == "largest" else 0, self.lanes)
+
+    def _join(self, node: Expression, x: Value, y: Value) -> Value:
+        found: Value = ELEMENTWISE["maximum" if node.operation.name == "largest" else "add"](self.code, x, y)
+        return found
+
+    def _reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
+        code = self.code
+        value = operands[0] if len(operands) == 1 else ELEMENTWISE["multiply"](code, *operands)
+        if inside is not None:
+            value = code.builder.select(inside, value, self._neutral(node))
+        code.put(self._join(node, code.get(slot, self.kind), value), slot)
+
+    def _across(self, node: Expression, value: Value) -> Value:
+        """All lanes joined, in all lanes."""
+        distance = self.lanes // 2
+        while distance:
+            partner = self.code.shuffle(value, [k ^ distance for k in range(self.lanes)])
+            value = self._join(node, value, partner)
+            distance //= 2
+        return value
+
+    def _inside(self, shape: Shape, vector: Index) -> Value | None:
+        """Which lanes of a row's vector hold elements; None if all of them always do."""
+        over, last = shape[-1] % self.lanes, width(shape, self.lanes) // self.lanes - 1
+        if not over or (isinstance(vector, int) and vector < last):
+            return None
+        mask = ir.Constant(ir.VectorType(I1, self.lanes), [int(k < over) for k in range(self.lanes)])
+        if isinstance(vector, int):
+            return mask
+        full = ir.Constant(mask.type, [1] * self.lanes)
+        return self.code.builder.select(self.code.builder.icmp_signed("==", vector, i64(last)), mask, full)
+
+    # -- rows
+
+    def phase(self, phase: Phase, first: Value, after: Value) -> None:
+        """Write a phase for the rows ``first`` to ``after`` of a block; ``first`` is a multiple of the lanes."""
+        for node in phase.products:
+            self._product(node, first, after)
+        self._columns(phase.before, first, after)
+        if phase.stages:
+            with self.code.loop(first, after) as row:
+                _Row(self, row, is_held(phase, self.lanes)).write(phase.stages)
+        self._columns(phase.after, first, after)
+
+    def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:
+        """Write numbers of each sample, lanes carrying samples."""
+        if not nodes:
+            return
+        code = self.code
+        with code.loop(first, after, self.lanes) as row:
+            found: dict[Expression, Value] = {}
+
+            def get(node: Expression) -> Value:
+                if not node.per_sample:
+                    return self.number(node)
+                if node not in found:
+                    place = code.place(self.arrays[node], row, code.number)
+                    found[node] = code.read(place, 0, self.kind, code.size)
+                return found[node]
+
+            for node in nodes:
+                found[node] = ELEMENTWISE[node.operation.name](code, *map(get, node.args))
+                if node in self.arrays:
+                    code.write(found[node], code.place(self.arrays[node], row, code.number), 0, code.size)
+
+    # -- sums over the samples
+
+    def sums(self, nodes: Iterable[Expression], grows: bool) -> None:
+        """Write the sums over the samples of a block, as they stand or on top of those of the blocks before."""
+        for node in nodes:
+            if node.operation.name == "total_outer":
+                self._total_outer(node, grows)
+            elif node.shape:
+                self._total_row(node, grows)
+            else:
+                self._total_number(node, grows)
+
+    def _total_outer(self, node: Expression, grows: bool) -> None:
+        code, (x, y) = self.code, node.args
+        first, after = self._share(node.shape[0])
+        step, right = width(x.shape, self.lanes), width(y.shape, self.lanes)
+        left = code.place(self.arrays[x], first, code.number)
+        target = code.place(self.arrays[node], code.times(first, right), code.number)
+        factors = Factors(1, step, right, right, grows)
+        multiply(code, factors, left, self.arrays[y], target, code.builder.sub(after, first), self.rows, right)
+
+    def _total_row(self, node: Expression, grows: bool) -> None:
+        code, (arg,) = self.code, node.args
+        step = width(arg.shape, self.lanes)
+        first, after = self._share(step // self.lanes)
+        with code.loop(first, after) as k:
+            column = code.times(k, self.lanes)
+            target = code.place(self.arrays[node], column, code.number)
+            begin = code.read(target, 0, self.kind, code.size) if grows else code.splat(0, self.lanes)
+            sofar = code.slot(self.kind, begin)
+            with code.loop(0, self.rows) as row:
+                place = code.place(self.arrays[arg], code.plus(code.times(row, step), column), code.number)
+                value = code.read(place, 0, self.kind, code.size)
+                code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
+            code.write(code.get(sofar, self.kind), target, 0, code.size)
+
+    def _total_number(self, node: Expression, grows: bool) -> None:
+        code, build, (arg,) = self.code, self.code.builder, node.args
+        sofar = code.slot(self.kind, code.splat(0, self.lanes))
+        numbers = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
+        with code.loop(0, self.rows, self.lanes) as row:
+            value = code.read(code.place(self.arrays[arg], row, code.number), 0, self.kind, code.size)
+            left = code.broadcast(build.trunc(build.sub(self.rows, row), I32), self.lanes)
+            value = build.select(build.icmp_signed("<", numbers, left), value, code.splat(0, self.lanes))
+            code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
+        found = self._across(node, code.get(sofar, self.kind))
+        self.bind(node, ELEMENTWISE["add"](code, self.number(node), found) if grows else found)
+
+    def clear(self, nodes: Iterable[Expression]) -> None:
+        """Set sums to zero."""
+        for node in nodes:
+            zero = self.code.splat(0, self.lanes)
+            if not node.shape:
+                self.bind(node, zero)
+                continue
+            first, after = self._share(size(node.shape, self.lanes) // self.lanes)
+            with self.code.loop(first, after) as k:
+                place = self.code.place(self.arrays[node], self.code.times(k, self.lanes), self.code.number)
+                self.code.write(zero, place, 0, self.code.size)
+
+
+class _Row:
+    """The stages of a phase for one sample: vectors of its features, and numbers in all lanes."""
+
+    def __init__(self, writer: Writer, row: Value, held: bool) -> None:
+        self.writer, self.row, self.held = writer, row, held
+        self.code, self.lanes = writer.code, writer.lanes
+        self.numbers: dict[Expression, Value] = {}
+        self.found: dict[tuple[Expression, int], Value] = {}
+
+    def write(self, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            for node in stage.numbers:
+                self._keep(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
+            for loop in stage.loops:
+                self._loop(loop)
+
+    def _keep(self, node: Expression, value: Value) -> None:
+        self.numbers[node] = value
+        if node in self.writer.arrays:
+            self.code.write(self.code.lane(value), self.writer.arrays[node], self.row)
+
+    def number(self, node: Expression) -> Value:
+        """A number of this sample, or of all."""
+        if not node.per_sample:
+            return self.writer.number(node)
+        if node not in self.numbers:
+            number = self.code.read(self.writer.arrays[node], self.row, self.code.number)
+            self.numbers[node] = self.code.broadcast(number, self.lanes)
+        return self.numbers[node]
+
+    def _loop(self, loop: Loop) -> None:
+        code, writer = self.code, self.writer
+        vectors = width(loop.shape, self.lanes) // self.lanes
+        for node in loop.nodes:  # read before the loop: a number is the same for all of its elements
+            for arg in node.args:
+                if not arg.shape:
+                    self.number(arg)
+        sums = {node: code.slot(writer.kind, writer._neutral(node)) for node in loop.reductions}
+        if self.held:
+            for k in range(vectors):
+                self._vector(loop, k, self.found, sums)
+        else:
+            with code.loop(0, vectors) as k:
+                self._vector(loop, k, {}, sums)
+        for node, slot in sums.items():
+            self._keep(node, writer._across(node, code.get(slot, writer.kind)))
+
+    def _vector(self, loop: Loop, k: Index, found: dict[tuple[Expression, int], Value],
+                sums: dict[Expression, Value]) -> None:  # fmt: skip
+        """One vector of a row."""
+        code, writer, known = self.code, self.writer, k if isinstance(k, int) else -1
+        column = code.times(k, self.lanes)
+
+        def get(node: Expression) -> Value:
+            if not node.shape:
+                return self.number(node)
+            if (node, known) not in found:
+                found[node, known] = code.read(self._place(node, column), 0, writer.kind, code.size)
+            return found[node, known]
+
+        for node in loop.nodes:
+            operands = [get(arg) for arg in node.args]
+            if is_reduction(node):
+                writer._reduce(node, operands, sums[node], writer._inside(loop.shape, k))
+                continue
+            found[node, known] = writer._element(node, operands, column)
+            if node in writer.arrays:
+                code.write(found[node, known], self._place(node, column), 0, code.size)
+
+    def _place(self, node: Expression, column: Index) -> Value:
+        """Where an element of this row, or of a shared vector, lies."""
+        code = self.code
+        begin = code.times(self.row, width(node.shape, self.lanes)) if node.per_sample else 0
+        return code.place(self.writer.arrays[node], code.plus(begin, column), code.number)
+
+
+def block_size(node: Expression, capacity: int, lanes: int) -> int:
+    """Numbers that a node of each sample takes in a block of so many samples."""
+    return whole(capacity, lanes) * (width(node.shape, lanes) if node.shape else 1)
+
+
+def numbers_of(node: Expression, lanes: int) -> int:
+    """Numbers of a shared node."""
+    return size(node.shape, lanes) if node.shape else prod(node.shape)

@@ -1,0 +1,204 @@
+"""Schedules: the rate α as a function of time, counted in epochs.
+
+A schedule is asked at every update, so that with batches the rate changes within an epoch, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from steepest.errors import DescentError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A rate that changes with time.
+
+    Attributes:
+        name: what it is called, with its settings.
+        factor: from times ``(k,)`` in epochs, from 0, to what the rate is multiplied by.
+        rate: the rate that the factor multiplies.
+
+    >>> [float(rate) for rate in step(0.1, every=10)([0, 10, 25])]
+    [0.1, 0.01, 0.001]
+    """
+
+    name: str
+    factor: Callable[[NDArray[np.float64]], Any]
+    rate: float = 1.0
+
+    def __call__(self, times: Any) -> NDArray[np.float64]:
+        """The rates at some times, ``(k,)``."""
+        import numpy as np
+
+        at = np.asarray(times, np.float64)
+        return self.rate * np.broadcast_to(np.asarray(self.factor(at), np.float64), at.shape)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A rate that is multiplied by a factor whenever the cost has not fallen for some epochs.
+
+    The cost looked at is that of the validation rows, if there are any.
+
+    Attributes:
+        rate: at the beginning.
+        factor: what it is multiplied by, below 1.
+        patience: epochs without a fall before that.
+        threshold: a fall by less than this share of the lowest cost does not count.
+
+    Source: the usual practice; Goodfellow, Bengio and Courville 2016, section 8.3.1.
+    """
+
+    rate: float = 0.1
+    factor: float = 0.5
+    patience: int = 10
+    threshold: float = 1e-4
+
+
+def _positive(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise DescentError(f"{name} is a positive number, not {value!r}")
+    return value
+
+
+def constant(rate: float) -> Schedule:
+    """Always the same rate."""
+    return Schedule("constant", lambda t: 1.0, _positive("rate", rate))
+
+
+def step(rate: float, every: float, factor: float = 0.1) -> Schedule:
+    """α f^⌊t/k⌋: multiplied by a factor every so many epochs.
+
+    Args:
+        rate: at the beginning.
+        every: k, epochs.
+        factor: f.
+    """
+    _positive("every", every), _positive("factor", factor)
+    return Schedule(f"step:{every:g}:{factor:g}", lambda t: factor ** (t // every), _positive("rate", rate))
+
+
+def exponential(rate: float, decay: float) -> Schedule:
+    """α d^t: multiplied by a factor each epoch, smoothly.
+
+    >>> float(exponential(0.1, decay=0.5)(2.0))
+    0.025
+    """
+    _positive("decay", decay)
+    return Schedule(f"exponential:{decay:g}", lambda t: decay**t, _positive("rate", rate))
+
+
+def cosine(rate: float, epochs: float, final: float = 0.0) -> Schedule:
+    """α ((1 − f)(1 + cos πt/T)/2 + f) until t = T, and α f from there on.
+
+    Args:
+        rate: at the beginning.
+        epochs: T.
+        final: f, the share of the rate that is left.
+
+    Source: Loshchilov and Hutter 2017, SGDR, eq. 5.
+    """
+    _positive("epochs", epochs)
+    if not 0 <= final <= 1:
+        raise DescentError(f"final is a share from 0 to 1, not {final!r}")
+
+    def factor(t: NDArray[np.float64]) -> Any:
+        import numpy as np
+
+        return (1 - final) * 0.5 * (1 + np.cos(math.pi * np.minimum(t / epochs, 1.0))) + final
+
+    return Schedule(f"cosine:{epochs:g}:{final:g}", factor, _positive("rate", rate))
+
+
+def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedule:
+    """From a share of the rate to all of it in a straight line, and then another schedule from its beginning.
+
+    Args:
+        epochs: how long it takes.
+        then: what follows; a number is a constant rate.
+        start: the share at the beginning, from 0 to 1; at 0 the first update does not move.
+
+    >>> [round(float(rate), 3) for rate in warm_up(4, 0.2)([0, 1, 4, 9])]
+    [0.0, 0.05, 0.2, 0.2]
+
+    Source: Goyal et al. 2017, section 2.2.
+    """
+    _positive("epochs", epochs)
+    if not 0 <= start <= 1:
+        raise DescentError(f"start is a share from 0 to 1, not {start!r}")
+    follows = then if isinstance(then, Schedule) else constant(then)
+
+    def factor(t: NDArray[np.float64]) -> Any:
+        import numpy as np
+
+        rising = (start + (1 - start) * t / epochs) * follows.factor(np.zeros_like(t))
+        return np.where(t < epochs, rising, follows.factor(np.maximum(t - epochs, 0.0)))
+
+    return Schedule(f"warm-up:{epochs:g}:{start:g}+{follows.name}", factor, follows.rate)
+
+
+def plateau(rate: float, factor: float = 0.5, patience: int = 10, threshold: float = 1e-4) -> Plateau:
+    """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
+    _positive("rate", rate), _positive("factor", factor), _positive("patience", patience)
+    if factor >= 1:
+        raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
+    return Plateau(rate, factor, patience, threshold)
+
+
+_FORMS = ("constant", "step:EPOCHS[:FACTOR]", "exponential:DECAY", "cosine[:EPOCHS[:FINAL]]",
+          "warm-up:EPOCHS[:START][+OTHER]", "plateau[:FACTOR[:PATIENCE]]")  # fmt: skip
+
+
+def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
+    """A schedule from its text, as the command line and estimators take it.
+
+    Args:
+        text: one of ``constant``, ``step:30:0.1``, ``exponential:0.95``, ``cosine``, ``warm-up:5+cosine``,
+            ``plateau:0.5:10``.
+        rate: α.
+        epochs: of the descent, for what lasts as long as that.
+
+    Raises:
+        DescentError: it is none of them.
+
+    >>> read_schedule("cosine", 0.1, 50).name
+    'cosine:50:0'
+    """
+    head, _, tail = text.partition("+")
+    name, *words = head.split(":")
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        name, numbers = "", []
+    known = {"constant": (0, 0), "step": (1, 2), "exponential": (1, 1), "cosine": (0, 2), "warm-up": (1, 2),
+             "plateau": (0, 2)}  # fmt: skip
+    if name not in known or not known[name][0] <= len(numbers) <= known[name][1] or (tail and name != "warm-up"):
+        close = nearest(text.partition(":")[0], known)
+        raise DescentError(f"there is no schedule {text!r}{close}; write one of {', '.join(_FORMS)}")
+    if name == "warm-up":
+        then = read_schedule(tail or "constant", rate, max(epochs - int(numbers[0]), 1))
+        if isinstance(then, Plateau):
+            raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
+        return warm_up(numbers[0], then, *numbers[1:])
+    if name == "plateau":
+        found = plateau(rate)
+        usual = [found.factor, float(found.patience)]
+        factor, patience = numbers + usual[len(numbers) :]
+        return plateau(rate, factor, int(patience))
+    if name == "cosine":
+        return cosine(rate, *([float(epochs)] if not numbers else []), *numbers)
+    makers: dict[str, Callable[..., Schedule]] = {"constant": constant, "step": step, "exponential": exponential}
+    return makers[name](rate, *numbers)
+
+
+def scaled(schedule: Schedule, by: float) -> Schedule:
+    """The same schedule with another rate."""
+    return replace(schedule, rate=schedule.rate * by)

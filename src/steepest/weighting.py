@@ -1,0 +1,95 @@
+"""The weights of samples: a column of them, a weight for each class, or both, 1 on average."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import ModelError
+
+Array = NDArray[np.float64]
+ClassWeight = Literal["balanced"] | Mapping[Any, float]
+
+
+def check_class_weight(given: object) -> None:
+    """Raise unless this is "balanced" or a mapping from class numbers to weights.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    if given is None or (isinstance(given, str) and given == "balanced"):
+        return
+    if not isinstance(given, Mapping) or not given:
+        raise ModelError(f"class_weight is 'balanced' or a dict such as {{0: 1, 1: 5}}, not {given!r}")
+    for label, weight in given.items():
+        for what, number in (("class", label), ("weight", weight)):
+            if not isinstance(number, numbers.Real) or not math.isfinite(number):
+                raise ModelError(f"class_weight has the {what} {number!r}; classes and weights are finite numbers")
+        if weight < 0:
+            raise ModelError(f"class_weight gives the class {label:g} the weight {weight:g}; weights are 0 or more")
+
+
+def sample_weights(
+    rows: int, column: tuple[str, Array] | None, class_weight: ClassWeight | None, target: tuple[str, Array]
+) -> Array:
+    """The weight of every sample, 1 on average, so that a rate means what it does without weights.
+
+    A class of n_c among n samples of k classes has the weight n/(k·n_c) if ``"balanced"``, where each sample counts
+    as much as its own weight, so that the classes weigh the same together; a class that a dict leaves out has the
+    weight 1. A sample's own weight and that of its class are multiplied.
+
+    Args:
+        rows: n, the number of samples.
+        column: the name and the values ``(n,)`` of the samples' own weights, if they have any.
+        class_weight: ``"balanced"``, or the weight of each class.
+        target: the name and the values ``(n,)`` of the target, whose values are the classes.
+
+    Returns:
+        ``(n,)``, float64.
+
+    Raises:
+        ModelError: a weight is negative, all are 0, or the targets are no classes.
+
+    >>> sample_weights(4, None, "balanced", ("y", np.array([0.0, 0, 0, 1])))
+    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
+
+    Source: King and Zeng 2001, eq. 8, for balanced classes.
+    """
+    weights = np.ones(rows)
+    if column is not None:
+        name, values = column
+        if values.ndim != 1:
+            raise ModelError(f"the weights {name!r} have the shape {values.shape}; a sample has one weight")
+        wrong = np.flatnonzero(~(values >= 0) | np.isinf(values))
+        if len(wrong):
+            row = wrong[0]
+            raise ModelError(f"the weight {name!r} is {values[row]:g} in data row {row + 1}; weights are 0 or more")
+        weights = weights * values
+    with np.errstate(over="ignore"):
+        if class_weight is not None:
+            weights = weights * _of_classes(class_weight, weights, *target)
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        what = "sum to 0, so that no sample counts" if total == 0 else "have no finite sum"
+        raise ModelError(f"the weights of the samples {what}; give some row a positive one of ordinary size")
+    return np.asarray(weights / total * rows)
+
+
+def _of_classes(class_weight: ClassWeight, weights: Array, name: str, target: Array) -> Array:
+    wrong = np.argwhere(target != np.floor(target))
+    if target.ndim != 1 or len(wrong):
+        found = f"has the shape {target.shape}" if target.ndim != 1 else f"is {target[wrong[0, 0]]:g}"
+        place = f" in data row {wrong[0, 0] + 1}" if target.ndim == 1 else ""
+        raise ModelError(f"class_weight needs class numbers, but the target {name} {found}{place}; leave it out")
+    classes, place_of = np.unique(target, return_inverse=True)
+    if isinstance(class_weight, str):
+        counts = np.bincount(place_of, weights)
+        shares = np.divide(weights.sum() / len(classes), counts, out=np.zeros(len(classes)), where=counts > 0)
+        return np.asarray(shares[place_of])
+    given = {float(label): float(weight) for label, weight in class_weight.items()}
+    return np.array([given.get(float(label), 1.0) for label in classes])[place_of]
