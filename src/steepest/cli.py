@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from steepest.expression import Expression
 
 
-
 _EXAMPLES = """
 steepest fit nand
 steepest fit table.csv "y ~ a*x + b" --save model.safetensors

@@ -71,9 +71,17 @@ _choice = click.Choice
 @click.argument("formula", required=False)
 @options.cost
 @click.option("--features", metavar="PATTERN", help="The columns that are X together, as 'pixel_*'; with --layers all.")
-@click.option("--layers", callback=_layers, type=click.UNPROCESSED, metavar="N,…", help="A network with hidden layers of so many neurons.")
+@click.option(
+    "--layers",
+    callback=_layers,
+    type=click.UNPROCESSED,
+    metavar="N,…",
+    help="A network with hidden layers of so many neurons.",
+)
 @click.option("--activation", default="tanh", show_default=True, help="Of hidden layers: a name, or a formula in z.")
-@click.option("--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target.")
+@click.option(
+    "--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target."
+)
 @click.option("--initial", metavar="SCHEME", help="glorot, he, lecun, zeros or normal; chosen by the activation.")
 @click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
 @click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
@@ -96,7 +104,13 @@ _choice = click.Choice
 @click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
 @click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
-@click.option("--validate", callback=_validate, type=click.UNPROCESSED, metavar="SHARE|TABLE", help="Rows to look at the cost after each epoch.")
+@click.option(
+    "--validate",
+    callback=_validate,
+    type=click.UNPROCESSED,
+    metavar="SHARE|TABLE",
+    help="Rows to look at the cost after each epoch.",
+)
 @click.option("--patience", type=int, help="Stop after so many epochs without a lower validation cost; keep the best.")
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Write where the descent stands, every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Write it after so many epochs instead.")
@@ -107,7 +121,7 @@ _choice = click.Choice
 @options.as_json
 @click.pass_context
 def fit(
-    ctx: click.Context, table: str, formula: str | None, start: dict[str, float], seed: int | None, na: str,
+    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, float], seed: int | None, na: str,
     save: str | None, as_json: bool, check: bool | None, **given: Any,
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.

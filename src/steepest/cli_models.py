@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
@@ -16,7 +15,7 @@ from steepest.cli_output import plain, print_json
     examples="""
     steepest predict model.safetensors new.csv
     steepest predict model.safetensors new.csv -o predictions.csv
-    """
+    """,
 )
 @click.argument("model")
 @click.argument("table")

@@ -11,7 +11,6 @@ import click
 
 from steepest.errors import nearest
 
-
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
 CONFIGURATION = "steepest.toml"
@@ -42,7 +41,9 @@ def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
         command = group.commands.get(name)
         if command is None or not isinstance(section, dict):
             known = ", ".join(sorted(group.commands))
-            raise click.UsageError(f"{CONFIGURATION} has {name!r}, which is no command; write a table [fit], of {known}")
+            raise click.UsageError(
+                f"{CONFIGURATION} has {name!r}, which is no command; write a table [fit], of {known}"
+            )
         read[name] = dict(_option(command, name, word, value) for word, value in section.items())
     return read
 

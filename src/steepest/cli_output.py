@@ -91,7 +91,9 @@ def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
     rows.append(["cost", _number(run.cost)])
     if run.validation:
         lowest = min(run.validation, key=lambda row: -row[1] if run.history[-1][1] > run.history[0][1] else row[1])
-        rows.append(["validation cost", f"{_number(run.validation[-1][1])}, lowest {_number(lowest[1])} at {lowest[0]}"])
+        rows.append(
+            ["validation cost", f"{_number(run.validation[-1][1])}, lowest {_number(lowest[1])} at {lowest[0]}"]
+        )
     table(rows, right=[1])
     if run.levels is not None:
         say()

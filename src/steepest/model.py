@@ -28,6 +28,7 @@ from steepest.gradient import find_layers, gradient
 from steepest.initial import initial
 from steepest.metrics import classification, regression
 from steepest.operations import power
+from steepest.optimisers import Optimiser
 from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
@@ -158,6 +159,11 @@ class Model:
     def data(self) -> tuple[str, ...]:
         """The names of the columns in the formula, those of the prediction first."""
         return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
+
+    @property
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each block of the formula, as the first table had them; empty before that."""
+        return dict(self._blocks)
 
     def fit(
         self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
@@ -290,6 +296,18 @@ class Model:
                 "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
             )
 
+    def inputs(self, table: Any, na: str = "error") -> Columns:
+        """The columns of the prediction, blocks of them put together.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: the table lacks a column.
+        """
+        return self._open(table)[0].select(self.prediction.data, na=na)
+
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
         """The prediction for every row of a table, which needs no target.
 
@@ -315,7 +333,7 @@ class Model:
         missing = [name for name in self.prediction.parameters if name not in given]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
-        columns = self._open(table)[0].select(self.prediction.data, na=na)
+        columns = self.inputs(table, na)
         if not self.prediction.per_sample:
             return np.full(columns.rows, evaluate(self.prediction, given))
         found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
@@ -400,6 +418,27 @@ class Model:
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
         storage.save(path, initial(self.cost, self.params, what="params"), about)
+
+    def export(
+        self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
+        optimiser: str | Optimiser | None = None,
+    ) -> None:  # fmt: skip
+        """Write the fitted model to a file that is used without steepest.
+
+        Args:
+            path: the file; functions in C are called after its name.
+            to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that trains, too) or ``"numpy"``; if left
+                out, what the path's ending says: ``.onnx``, ``.c`` or ``.py``.
+            dtype: ``"float64"`` or ``"float32"``.
+            optimiser: for ``"c-train"``, how its parameters move; plain gradient descent if left out.
+
+        Raises:
+            ModelError: the model is not fitted, or its prediction needs all samples at once.
+            StorageError: the file cannot be written.
+        """
+        from steepest.export import export_model
+
+        export_model(self, path, to, dtype, optimiser)
 
     def _settings(self) -> dict[str, Any]:
         """What is not as it is left out, for JSON, which has no numbers as keys."""

@@ -6,16 +6,18 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from steepest.activations import Activation, written
+from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.costs import Cost
 from steepest.errors import ModelError
 from steepest.expression import Shape
 from steepest.formula import LIMITS, Limits
-from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.model import Model as Model
 from steepest.model import load as load
 from steepest.notation import quoted
-
+from steepest.table import Table
 
 _MOST_CLASSES = 1000  # that whole numbers are taken for
 
