@@ -148,6 +148,7 @@ def fit(
         given["cost"] = None  # a network's goes by its output
     model = _model(opened, formula, given)
     opened = model.use(opened)
+    notes = model.notes  # every further look at a table makes them anew
     settings = _settings(given)
     _refuse(model, settings, start)
     model.refuse_flat()
@@ -162,7 +163,6 @@ def fit(
         announce(model, opened, columns, report)
     begin = {} if settings["restarts"] is not None else {"start": start}
     effective = {name: value for name, value in ctx.params.items() if name not in ("save", "as_json", "check")}
-    notes = model.notes
     with warnings.catch_warnings():
         from steepest.errors import SteepestWarning
 

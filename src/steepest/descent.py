@@ -141,7 +141,7 @@ def descend(
     ready = Preparation(cost, settings, engine, bound, apart, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
-    with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
+    with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
         told = progress if callable(progress) else shown
         crowd = None if restarts is None or restarts == 1 else ready.crowd(restarts, loop)
         if restarts is None:

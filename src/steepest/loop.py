@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker
+from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker, rates_of
 from steepest.errors import StartError
-from steepest.render.progress import Progress
+from steepest.render.progress import Details, Progress
 from steepest.watching import Watch
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
@@ -132,12 +132,12 @@ class Loop:
     def __init__(
         self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
         dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Watch | None = None,
-        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (),
+        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (), rows: int = 0,
     ) -> None:  # fmt: skip
         self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
-        self.watch, self.resume, self.names = watch, resume, names
+        self.watch, self.resume, self.names, self.rows = watch, resume, names, rows
         self.first = 0.0
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
@@ -173,6 +173,13 @@ class Loop:
         if watch is not None and leg.reason != "diverged":
             watch.keep(leg, record)
         return self.ended(leg, stopped, params, record, progress, begin)
+
+    def details(self, epoch: int) -> Details:
+        """What a progress bar may show of an epoch."""
+        seen = self.watch.seen if self.watch is not None else []
+        rate = None if self.gentler is None and not callable(self.walker.rate) else self.walker.rate
+        now = None if rate is None else float(rates_of(rate, np.array([float(epoch)]))[0])
+        return Details(seen[-1][1] if seen else None, now, self.rows)
 
     def _shown(self, params: Params) -> Params:
         """The parameters without what the optimiser remembers."""

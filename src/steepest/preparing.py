@@ -101,7 +101,7 @@ class Preparation:
             self._walker(), stops, speed if isinstance(speed, float) else float(speed(np.zeros(1))[0]), given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
-            names=list(self._shapes),
+            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
         )  # fmt: skip
 
     def crowd(self, starts: int, loop: Loop) -> Crowd | None:
