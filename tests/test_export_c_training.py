@@ -189,14 +189,16 @@ def test_weights_and_penalties_train() -> None:
 # -- any mapping from leaves to what they become ---------------------------------------------------------------------
 
 
-def with_momentum(cost: Expression, *_: Any, **__: Any) -> Step:
-    """Heavy-ball descent, its velocities as leaves of the step: v := 0.9·v − α·∂C/∂w, w := w + v."""
-    moved = {}
+def with_momentum(cost: Expression, begin: float) -> Step:
+    """Heavy-ball descent, its velocities as leaves of the step: v := 0.9·v − α·∂C/∂w, w := w + v, at first begin·w."""
+    moved, memory = {}, {}
     for node, partial in gradient(cost, wrt=list(_parameters(cost))).items():
         velocity = leaf(node.operation, f"velocity of {node.name}", node.shape)
         moved[velocity] = velocity * 0.9 - RATE * partial
+        if begin:
+            memory[velocity] = begin * node
         moved[node] = node + moved[velocity]
-    return Step(cost, moved)
+    return Step(cost, moved, memory=memory)
 
 
 def _parameters(cost: Expression) -> list[Expression]:
@@ -206,15 +208,16 @@ def _parameters(cost: Expression) -> list[Expression]:
 @needs_compiler
 @pytest.mark.parametrize("model", [st.models.network([2, 3, 1]), st.Model("y ~ sigmoid(X@w + b)", "mse",
                                    {"X": (2,), "y": ()}, {"w": 2})], ids=["network", "neuron"])  # fmt: skip
-def test_states_start_at_zero_and_are_carried(model: st.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c_training, "gradient_step", with_momentum)
+@pytest.mark.parametrize("begin", [0.0, 0.5])
+def test_states_start_anew_and_are_carried(begin: float, model: st.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_training, "gradient_step", lambda cost, *_, **__: with_momentum(cost, begin))
     X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
     start = st.descend(model.cost, {"X": X, "y": y}, epochs=0, seed=4).params
     functions = harness.library([export_bytes(model, "c-train", name="xor")])
     slopes = gradient(model.cost)
     for _ in range(2):  # a second call begins anew
         cost, params = train(functions, "xor", {"X": X, "y": y}, start, 0.2, 30, "float64")
-        wanted, speed = dict(start), {name: 0.0 * np.asarray(value) for name, value in start.items()}
+        wanted, speed = dict(start), {name: begin * np.asarray(value) for name, value in start.items()}
         for _ in range(30):
             found = st.evaluate(slopes, {"X": X, "y": y, **wanted})
             for name in wanted:
