@@ -285,9 +285,10 @@ class Model:
         Raises:
             ModelError: every partial derivative is 0 by the rules.
         """
-        partials = gradient(self.cost)
+        cost = replace(self.objective, l1=0.0, l2=0.0).of(self.prediction, self.target)  # a penalty always has one
+        partials = gradient(cost)
         if partials and all(_is_zero(partial) for partial in partials.values()):
-            flat = [n for n in walk([self.cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+            flat = [n for n in walk([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
             culprit = (
                 f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
             )
