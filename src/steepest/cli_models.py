@@ -96,13 +96,13 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     cls=options.Command,
     examples="""
     steepest export model.safetensors --to onnx
-    steepest export model.safetensors --to c -o model.c --dtype float64
+    steepest export model.safetensors --to c -o model.c --dtype float32
     """,
 )
 @click.argument("model")
 @click.option("--to", "to", required=True, type=click.Choice(["onnx", "c", "c-train", "numpy"]), help="The medium.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; beside the model if left out.")
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
 def export(model: str, to: str, output: str | None, dtype: str) -> int:
     """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""
     from pathlib import Path

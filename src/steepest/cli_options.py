@@ -41,9 +41,7 @@ def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
         command = group.commands.get(name)
         if command is None or not isinstance(section, dict):
             known = ", ".join(sorted(group.commands))
-            raise click.UsageError(
-                f"{CONFIGURATION} has {name!r}, which is no command; write a table [fit], of {known}"
-            )
+            raise click.UsageError(f"{CONFIGURATION} has {name!r}, which is no table of a command; those are {known}")
         read[name] = dict(_option(command, name, word, value) for word, value in section.items())
     return read
 

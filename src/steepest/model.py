@@ -192,8 +192,9 @@ class Model:
             if columns.dropped:
                 self.notes.append(rows_left_out(columns.dropped, opened.rows))
             source = columns.arrays
-        if settings.get("validate") is not None and not isinstance(settings["validate"], float):
-            settings["validate"] = self.held_out(settings["validate"], na)
+        apart = settings.get("validate")
+        if apart is not None and not isinstance(apart, float) and not (isinstance(apart, Mapping) and WEIGHT in apart):
+            settings["validate"] = self.held_out(apart, na)
         self.run = descend(self.cost, source, start, na=na, **settings)
         self.params = dict(self.run.params)
         if self.run.diverged:
