@@ -189,7 +189,13 @@ def _model(opened: Table, formula: str, given: dict[str, Any]) -> Model:
         return Model(formula, cost or "mse", features=features, **extras)
     if "~" in formula:
         raise click.UsageError("with --layers FORMULA is the target's name alone; leave --layers out, or the formula")
-    return network_for(opened, formula, layers, activation, output, cost, features=features or "*", **extras)
+    model = network_for(opened, formula, layers, activation, output, cost, features=features, **extras)
+    if features is None:
+        inside = {formula, extras["weights"], *model.features["X"]}
+        left_out = [name for name in opened.names if name not in inside]
+        if left_out:
+            options.tell(f"note: {', '.join(left_out)} left out, as they hold no numbers")
+    return model
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,11 @@ class Model:
         return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
 
     @property
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """The columns or patterns of each block, as they were given."""
+        return dict(self._features)
+
+    @property
     def blocks(self) -> dict[str, tuple[str, ...]]:
         """The columns of each block of the formula, as the first table had them; empty before that."""
         return dict(self._blocks)

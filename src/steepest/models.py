@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from steepest.activations import Activation, written
 from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.costs import Cost
-from steepest.errors import ModelError
+from steepest.errors import ModelError, TableError
 from steepest.expression import Shape
 from steepest.formula import LIMITS, Limits
 from steepest.model import Model as Model
@@ -20,6 +20,7 @@ from steepest.notation import quoted
 from steepest.table import Table
 
 _MOST_CLASSES = 1000  # that whole numbers are taken for
+_FIRST = 100  # rows by which a column of numbers is told from one of texts
 
 
 def linear() -> Model:
@@ -136,7 +137,7 @@ def network(
 
 def network_for(
     table: Table, target: str, layers: Sequence[int], activation: Activation | Sequence[Activation] = "tanh",
-    output: str = "auto", cost: str | Cost | None = None, *, features: Features = "*", **settings: Any,
+    output: str = "auto", cost: str | Cost | None = None, *, features: Features | None = None, **settings: Any,
 ) -> Model:  # fmt: skip
     """A network from a table's columns to one of them.
 
@@ -148,7 +149,7 @@ def network_for(
         output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it is a class
             number from 0 that leaves none out, of at most 1000, else linear.
         cost: as for :func:`network`.
-        features: the columns that are the inputs: a pattern, or a list; all others if left out.
+        features: the columns that are the inputs: a pattern, or a list; all others that begin with numbers if left out.
         settings: ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
 
     Raises:
@@ -165,9 +166,26 @@ def network_for(
         whole = values.ndim == 1 and len(classes) <= _MOST_CLASSES and np.array_equal(classes, np.arange(len(classes)))
         chosen = "linear" if not whole or len(classes) < 2 else "sigmoid" if len(classes) == 2 else "softmax"
     last = int(classes[-1]) + 1 if chosen == "softmax" else 1
-    block = resolve(spelt_out(features), table, [DEFAULT, target], {target, str(settings.get("weights"))})[DEFAULT]
+    taken = {target, str(settings.get("weights"))}
+    chosen_columns = _numeric(table, taken) if features is None else features
+    block = resolve(spelt_out(chosen_columns), table, [DEFAULT, target], taken)[DEFAULT]
     sizes = [len(block), *layers, last]
     return network(sizes, activation, chosen, cost, target=target, features=list(block), **settings)
+
+
+def _numeric(table: Table, taken: Collection[str]) -> list[str]:
+    """The columns whose first rows are numbers, without those that are taken."""
+    found = []
+    for name in table.names:
+        try:
+            first = table.part(0, min(table.rows, _FIRST), [name]).read(name)
+        except TableError:
+            continue
+        if name not in taken and first.ndim == 1:
+            found.append(name)
+    if not found:
+        raise TableError(f"{table.source}: no column but {', '.join(sorted(taken))} holds numbers; there are no inputs")
+    return found
 
 
 def _hidden(activation: Activation | Sequence[Activation], layers: int) -> list[Activation]:
