@@ -82,11 +82,11 @@ class ArrayWalk:
             epochs = range(leg.epoch, until)
             orders = np.array([self._batches.order(k, self._rows) for k in epochs], np.int32)
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
-        costs = kernel.costs[: epoch - leg.epoch]
+        costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
         found = np.array([leg.last, *costs])
         worse = (found[1:] - found[:-1]) * rules.sign > rules.relative * np.abs(found[:-1]) + rules.slack
         rises = np.flatnonzero(worse) + leg.epoch
-        due = range(leg.epoch + -leg.epoch % stride, epoch - (reason == "diverged" and not kernel.form.whole), stride)
+        due = range(leg.epoch + -leg.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
         record.add([float(costs[k - leg.epoch]) for k in due], rows)
         first_rise = leg.first_rise or (int(rises[0]) if len(rises) else 0)
@@ -103,8 +103,9 @@ class ArrayWalk:
         kind = self._kernel.kind
         if not callable(self.rate):
             return np.array([self.rate], kind)
-        times = epoch + np.arange((until - epoch) * self._steps) / self._steps
-        return rates_of(self.rate, times).astype(kind)
+        # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
+        times = np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps
+        return rates_of(self.rate, times.ravel()).astype(kind)
 
 
 class Look:
