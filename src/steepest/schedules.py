@@ -39,7 +39,8 @@ class Schedule:
         import numpy as np
 
         at = np.asarray(times, np.float64)
-        return self.rate * np.broadcast_to(np.asarray(self.factor(at), np.float64), at.shape)
+        with np.errstate(over="ignore", under="ignore"):
+            return self.rate * np.broadcast_to(np.asarray(self.factor(at), np.float64), at.shape)
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,13 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
     return Schedule(f"warm-up:{epochs:g}:{start:g}+{follows.name}", factor, follows.rate)
 
 
-def plateau(rate: float, factor: float = 0.5, patience: int = 10, threshold: float = 1e-4) -> Plateau:
+def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Plateau:
     """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
     _positive("rate", rate), _positive("factor", factor), _positive("patience", patience)
+    if not isinstance(patience, int):
+        raise DescentError(f"patience is a whole number of epochs, not {patience!r}")
+    if not 0 <= threshold < 1:
+        raise DescentError(f"threshold is a share from 0 to below 1, not {threshold!r}")
     if factor >= 1:
         raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
     return Plateau(rate, factor, patience, threshold)
@@ -172,6 +177,10 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
     >>> read_schedule("cosine", 0.1, 50).name
     'cosine:50:0'
     """
+    return _read(text, rate, epochs)
+
+
+def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
     head, _, tail = text.partition("+")
     name, *words = head.split(":")
     try:
@@ -184,7 +193,8 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
         close = nearest(text.partition(":")[0], known)
         raise DescentError(f"there is no schedule {text!r}{close}; write one of {', '.join(_FORMS)}")
     if name == "warm-up":
-        then = read_schedule(tail or "constant", rate, max(epochs - int(numbers[0]), 1))
+        _positive("epochs", numbers[0])
+        then = _read(tail or "constant", rate, max(epochs - numbers[0], 1))
         if isinstance(then, Plateau):
             raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
         return warm_up(numbers[0], then, *numbers[1:])
@@ -192,9 +202,9 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
         found = plateau(rate)
         usual = [found.factor, float(found.patience)]
         factor, patience = numbers + usual[len(numbers) :]
-        return plateau(rate, factor, int(patience))
+        return plateau(rate, factor, int(patience) if patience.is_integer() else patience)
     if name == "cosine":
-        return cosine(rate, *([float(epochs)] if not numbers else []), *numbers)
+        return cosine(rate, *([float(max(epochs, 1))] if not numbers else []), *numbers)
     makers: dict[str, Callable[..., Schedule]] = {"constant": constant, "step": step, "exponential": exponential}
     return makers[name](rate, *numbers)
 
