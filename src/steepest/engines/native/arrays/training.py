@@ -32,7 +32,8 @@ ARGUMENTS = (
 )  # fmt: skip
 """What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
 in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
-``costs`` gets the cost of each epoch, ``places`` the parameters at the beginning of some."""
+``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
+each epoch, ``places`` the parameters at the beginning of some."""
 NUMBERS = ("limit", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
@@ -168,9 +169,11 @@ class _Training:
         build.branch(head)
         build.position_at_end(head)
         now = code.get(epoch, I64)
+        turn = build.mul(build.and_(now, i64(1)), i64(self.where.length))
+        before = code.place(code.arguments["before"], turn, code.number)
         with self._alone():
             self._save()
-            self._copy(code.arguments["params"], code.arguments["before"], self.where.length)
+            self._copy(code.arguments["params"], before, self.where.length)
             with build.if_then(build.icmp_signed("==", build.srem(now, counts["apart"]), i64(0))):
                 start = code.times(code.get(placed, I64), self.shown)
                 target = code.place(code.arguments["places"], start, code.number)
@@ -185,7 +188,7 @@ class _Training:
         undone = build.icmp_signed("!=", found, i64(0)) if self.form.whole else build.icmp_signed("==", found, i64(1))
         with build.if_else(undone) as (yes, no):
             with yes, self._alone():
-                self._copy(code.arguments["before"], code.arguments["params"], self.where.length)
+                self._copy(before, code.arguments["params"], self.where.length)
             with no:
                 code.put(build.add(now, i64(1)), epoch)
                 code.put(cost, last)
