@@ -6,6 +6,7 @@ A schedule is asked at every update, so that with batches the rate changes withi
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -65,8 +66,14 @@ class Plateau:
 
 
 def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
         raise DescentError(f"{name} is a positive number, not {value!r}")
+    return value
+
+
+def _share(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise DescentError(f"{name} is a share from 0 to 1, not {value!r}")
     return value
 
 
@@ -107,9 +114,7 @@ def cosine(rate: float, epochs: float, final: float = 0.0) -> Schedule:
 
     Source: Loshchilov and Hutter 2017, SGDR, eq. 5.
     """
-    _positive("epochs", epochs)
-    if not 0 <= final <= 1:
-        raise DescentError(f"final is a share from 0 to 1, not {final!r}")
+    _positive("epochs", epochs), _share("final", final)
 
     def factor(t: NDArray[np.float64]) -> Any:
         import numpy as np
@@ -132,9 +137,7 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
 
     Source: Goyal et al. 2017, section 2.2.
     """
-    _positive("epochs", epochs)
-    if not 0 <= start <= 1:
-        raise DescentError(f"start is a share from 0 to 1, not {start!r}")
+    _positive("epochs", epochs), _share("start", start)
     follows = then if isinstance(then, Schedule) else constant(then)
 
     def factor(t: NDArray[np.float64]) -> Any:
@@ -149,13 +152,12 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
 def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Plateau:
     """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
     _positive("rate", rate), _positive("factor", factor), _positive("patience", patience)
-    if not isinstance(patience, int):
+    _share("threshold", threshold)
+    if not isinstance(patience, numbers.Integral):
         raise DescentError(f"patience is a whole number of epochs, not {patience!r}")
-    if not 0 <= threshold < 1:
-        raise DescentError(f"threshold is a share from 0 to below 1, not {threshold!r}")
     if factor >= 1:
         raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
-    return Plateau(rate, factor, patience, threshold)
+    return Plateau(rate, factor, int(patience), threshold)
 
 
 _FORMS = ("constant", "step:EPOCHS[:FACTOR]", "exponential:DECAY", "cosine[:EPOCHS[:FINAL]]",
