@@ -78,7 +78,7 @@ class Settings:
     @property
     def batches(self) -> Batches | None:
         """How an epoch walks through the samples; None for all at once."""
-        return None if self.batch is None else Batches(self.batch, self.seed)
+        return None if self.batch is None else Batches(int(self.batch), int(self.seed))
 
     @property
     def is_exact(self) -> bool:
