@@ -25,7 +25,7 @@ from steepest.watching import Moment
 ENGINES = ("reference", "native")
 WAYS: dict[str, dict[str, Any]] = {
     "whole": {}, "batches": {"batch": 7}, "adam in batches": {"batch": 7, "optimiser": "adam", "rate": 0.02},
-    "cosine": {"rate": schedules.cosine(0.2, 40)}, "lbfgs": {"optimiser": "lbfgs"}, "auto": {"rate": "auto"},
+    "cosine": {"rate": schedules.cosine(0.2, 40)}, "lbfgs": {"optimiser": "lbfgs"}, "auto": {"rate": "auto"}, "adam": {"optimiser": "adam", "rate": 0.02},
     "differences": {"gradient": "finite-difference", "step": 1e-4},
 }  # fmt: skip
 
@@ -167,6 +167,23 @@ def test_patience_when_the_epochs_end_first(engine: str) -> None:
     assert run.best_epoch < 400
     assert (run.reason, run.epochs) == ("epochs", 400)
     assert np.array_equal(run.params["v"], run.path[run.best_epoch][1]["v"])
+
+
+@every_engine
+@every_way
+def test_patience_with_every_way(way: str, engine: str) -> None:
+    """The parameters kept are those of the epoch in the path."""
+    model, table = parted(curve(), range(8), range(8, 14))
+    given: dict[str, Any] = {"rate": 0.1, **WAYS[way], "epochs": 300, "validate": table, "patience": 8}
+    run = model.descend(engine if way != "differences" else "native", **given)
+    assert run.best_epoch is not None
+    assert run.validation is not None
+    assert min(run.validation, key=lambda row: row[1])[0] == run.best_epoch
+    kept = dict(run.path)[run.best_epoch]
+    assert np.array_equal(run.params["v"], kept["v"])
+    assert run.params.keys() == kept.keys() == {"v", "b"}
+    assert run.cost == pytest.approx(float(st.evaluate(model.cost, {**model.table, **kept})), rel=1e-12)
+    assert run.memory.keys() == model.descend(engine, **{**given, "epochs": 2, "patience": None}).memory.keys()
 
 
 @every_engine

@@ -237,7 +237,7 @@ class Loop:
         if self.watch is not None and self.watch.seen:
             validation = self.watch.seen
             if self.watch.patience is not None and reason != "diverged":
-                params, best_epoch = self.watch.best, self.watch.best_epoch
+                params, best_epoch = {**params, **self.watch.best}, self.watch.best_epoch
                 value = self.walker.cost_at(params)
         seconds = time.perf_counter() - begin
         message = self._message(reason, leg.epoch, value, start, history)
