@@ -121,6 +121,8 @@ def descend(
         max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume,
     )  # fmt: skip
     settings.check(cost)
+    if on_epoch is not None and not callable(on_epoch):
+        raise DescentError(f"on_epoch is a function that takes a Moment, not {on_epoch!r}")
     choose(engine, dtype)
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")

@@ -153,7 +153,7 @@ class Loop:
         stopped, watch = "", self.watch
         try:
             if watch is not None:
-                watch.begin(leg, self.walker)
+                stopped = watch.begin(leg, self.walker)
             pace = 1
             while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
@@ -229,20 +229,24 @@ class Loop:
         if not finite or value > rules.limit:
             reason = "diverged"
             if not finite:
-                params, value, epoch = leg.before, leg.last, max(epoch - 1, 0)
+                params, epoch = leg.before, max(epoch - 1, 0)
+                value = self.walker.cost_at(params)  # with batches, leg.last is the mean of their costs
+                value = value if math.isfinite(value) else leg.last
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         memory = {name: array for name, array in params.items() if self.names and name not in self.names}
+        history = [*record.history(epoch), (epoch, value)]
+        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
+        if record.costs and epoch and not (places and places[0][0] == 0):  # a descent that goes on from a checkpoint
+            places.insert(0, (0, start))
+        path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]
         validation, best_epoch = None, None
         if self.watch is not None and self.watch.seen:
             validation = self.watch.seen
             if self.watch.patience is not None and reason != "diverged":
-                params, best_epoch = self.watch.best, self.watch.best_epoch
+                params, best_epoch = {**params, **self.watch.best}, self.watch.best_epoch
                 value = self.walker.cost_at(params)
         seconds = time.perf_counter() - begin
-        history = [*record.history(epoch), (epoch, value)]
-        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
-        path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(

@@ -75,19 +75,20 @@ class Watch:
             return epoch + 1
         return math.inf if self.every is None else (epoch // self.every + 1) * self.every
 
-    def begin(self, leg: Leg, walker: Walker) -> None:
-        """Look at the start, which counts as the best so far."""
+    def begin(self, leg: Leg, walker: Walker) -> str:
+        """Look at the start, which counts as the best so far; the reason to stop already, or nothing."""
         if self.plateau is not None:
             walker.rate = self.plateau.rate * self.factor
         if self.validate is not None and not self.seen:
             self._judge(leg.epoch, leg.params)
+        return "validation" if self._is_hopeless(leg.epoch) else ""
 
     def look(self, leg: Leg, record: Record, walker: Walker, seconds: float) -> str:
         """Do what is due; the reason to stop here, or nothing."""
         reason = leg.reason
         if self.validate is not None and reason != "diverged" and leg.epoch > self.seen[-1][0]:
             self._judge(leg.epoch, leg.params)
-            if not reason and self.patience is not None and leg.epoch - self.best_epoch >= self.patience:
+            if not reason and self._is_hopeless(leg.epoch):
                 reason = "validation"
         if self.plateau is not None and not reason:
             self._follow(self.plateau, walker, self.seen[-1][1] if self.seen else leg.last)
@@ -110,12 +111,16 @@ class Watch:
             self.save(leg, record, self)
             self._saved = time.perf_counter()
 
+    def _is_hopeless(self, epoch: int) -> bool:
+        """Whether the validation cost has not fallen for long enough."""
+        return self.patience is not None and epoch - self.best_epoch >= self.patience
+
     def _judge(self, epoch: int, params: Params) -> None:
         assert self.validate is not None
         cost = self.validate(params)
         self.seen.append((epoch, cost))
-        if self.sign * cost < self.best_cost:
-            self.best_cost, self.best_epoch = self.sign * cost, epoch
+        if not self.best or self.sign * cost < self.best_cost:  # the start, even if its cost is not finite
+            self.best_cost, self.best_epoch = self.sign * cost if math.isfinite(cost) else math.inf, epoch
             self.best = {name: np.array(params[name]) for name in self.names}
 
     def _follow(self, plateau: Plateau, walker: Walker, cost: float) -> None:

@@ -105,6 +105,7 @@ class Stepwise:
         size = 0.0 if self._step.size is None else float(found.pop(0))
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
+    @np.errstate(all="ignore")  # costs that are not finite have no difference
     def _slopes(self, params: Params, here: Any, data: Mapping[str, Array], rows: int) -> Params:
         """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
 

@@ -32,7 +32,8 @@ ARGUMENTS = (
 )  # fmt: skip
 """What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
 in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
-``costs`` gets the cost of each epoch, ``places`` the parameters at the beginning of some."""
+``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
+each epoch, ``places`` the parameters at the beginning of some."""
 NUMBERS = ("limit", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
@@ -132,7 +133,8 @@ class _Training:
             def held(phase: Phase) -> bool:
                 return is_held(phase, self.form.lanes)
 
-            inner = [node for node in self.program.outputs if node not in straight]
+            copied = {node for _, node in self.late}
+            inner = [node for node in self.program.outputs if node not in straight or node in copied]
             self._stored = stored(Program(self.program.nodes, tuple(inner)), self.order, held)
         return self._stored
 
@@ -167,33 +169,33 @@ class _Training:
         build.branch(head)
         build.position_at_end(head)
         now = code.get(epoch, I64)
+        turn = build.mul(build.and_(now, i64(1)), i64(self.where.length))
+        before = code.place(code.arguments["before"], turn, code.number)
         with self._alone():
             self._save()
-            self._copy(code.arguments["params"], code.arguments["before"], self.where.length)
+            self._copy(code.arguments["params"], before, self.where.length)
             with build.if_then(build.icmp_signed("==", build.srem(now, counts["apart"]), i64(0))):
                 start = code.times(code.get(placed, I64), self.shown)
                 target = code.place(code.arguments["places"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
                 code.put(build.add(code.get(placed, I64), i64(1)), placed)
+        self._meet()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
-        stopped = build.icmp_signed("!=", found, i64(0))
-        code.put(build.add(now, i64(1)), epoch)
-        with build.if_else(stopped) as (yes, no):
-            with yes:
-                if self.form.whole:  # the rule looked at the cost of the parameters before the update
-                    code.put(now, epoch)
-                    with self._alone():
-                        self._copy(code.arguments["before"], code.arguments["params"], self.where.length)
+        # Of a whole table, the rule looked at the cost of the parameters before the update.
+        undone = build.icmp_signed("!=", found, i64(0)) if self.form.whole else build.icmp_signed("==", found, i64(1))
+        with build.if_else(undone) as (yes, no):
+            with yes, self._alone():
+                self._copy(before, code.arguments["params"], self.where.length)
             with no:
+                code.put(build.add(now, i64(1)), epoch)
                 code.put(cost, last)
                 with self._alone():
                     self._save()
                 self._meet()
-                lost = self._lost()
-                code.put(build.select(lost, i64(1), i64(0)), reason)
+                code.put(build.select(self._lost(), i64(1), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
         self._meet()
