@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.activations import Activation, written
+from steepest.activations import Activation, function_of, written
 from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.costs import Cost
 from steepest.errors import ModelError, TableError
-from steepest.expression import Shape
+from steepest.expression import DATA, Shape, leaf
 from steepest.formula import LIMITS, Limits
 from steepest.model import Model as Model
 from steepest.model import load as load
@@ -127,9 +127,9 @@ def network(
         shapes |= {f"W{k}": (sizes[k - 1], sizes[k]), f"b{k}": (sizes[k],)}
     if target in shapes:
         raise ModelError(f"the target {target!r} has the name of a parameter; rename the column")
-    probabilities = text.startswith(("sigmoid(", "softmax("))
-    wide = () if text.startswith("softmax(") or sizes[-1] == 1 else (sizes[-1],)
-    named = cost or ("cross_entropy" if probabilities else "mse")
+    last = function_of(output, True)(leaf(DATA, "z", (sizes[-1],))).operation.name
+    wide = () if last == "softmax" or sizes[-1] == 1 else (sizes[-1],)
+    named = cost or ("cross_entropy" if last in ("sigmoid", "softmax") else "mse")
     data = {"X": (sizes[0],), target: wide}
     limits = _as_long_as(before + text, len(sizes))
     return Model(f"{before}{quoted(target)} ~ {text}", named, data, shapes, limits, **settings)
