@@ -65,6 +65,11 @@ def test_digits_from_table_to_prediction(steepest: Steepest) -> None:
     assert found["accuracy"] == pytest.approx(oracle.accuracy_score(labels, chances.argmax(axis=1)), abs=1e-12)
     assert found["log_loss"] == pytest.approx(oracle.log_loss(labels, chances, labels=range(10)), rel=1e-9)
     assert found["confusion"] == oracle.confusion_matrix(labels, chances.argmax(axis=1)).tolist()
+    lines = steepest("predict", "digits.safetensors", "test.parquet").out.splitlines()
+    assert lines[0] == ",".join([*(f"prediction_{k}" for k in range(10)), "class"])
+    np.testing.assert_array_equal([int(line.split(",")[-1]) for line in lines[1:]], chances.argmax(axis=1))
+    np.testing.assert_array_equal([float(line.split(",")[3]) for line in lines[1:]], chances[:, 3])
+    assert steepest("predict", "digits.safetensors", "test.parquet", "--json").json["class"][0] == chances[0].argmax()
     shown = steepest("evaluate", "digits.safetensors", "test.parquet").out
     assert "accuracy" in shown
     assert "class" in shown

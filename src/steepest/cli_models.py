@@ -30,6 +30,7 @@ from steepest.cli_output import plain, print_json
 def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
     """Predict every row of TABLE by a saved MODEL; prints a CSV column 'prediction'.
 
+    Of several classes there is a column of probabilities for each, and the likeliest in the column 'class'.
     With --na drop a column 'row' says which rows (counted from 1) were left.
     """
     from steepest.model import load, rows_left_out
@@ -38,20 +39,22 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
 
     loaded = load(model)
     opened = open_table(table)
-    columns = opened.select(loaded.prediction.data, na=na)
+    columns = loaded.inputs(opened, na)
     found = loaded.predict(columns.arrays)
-    many = found.ndim > 1
-    names = [f"prediction_{k}" for k in range(found.shape[1])] if many else ["prediction"]
-    if as_json:
-        text = json.dumps(
-            plain({"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}), allow_nan=False
-        )
+    shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
+    if found.ndim > 1:
+        shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
     else:
-        lines = [",".join((["row"] if na == "drop" else []) + names)]
-        for row, value in zip(columns.kept, found.tolist(), strict=True):
-            cells = [repr(v) for v in (value if many else [value])]
-            lines.append(",".join(([str(int(row) + 1)] if na == "drop" else []) + cells))
-        text = "\n".join(lines)
+        shown["prediction"] = found
+    classes = found.argmax(axis=1) if loaded.prediction.operation.name == "softmax" else None
+    if classes is not None:
+        shown["class"] = classes
+    if as_json:
+        document = {"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}
+        text = json.dumps(plain(document | ({} if classes is None else {"class": classes})), allow_nan=False)
+    else:
+        rows = zip(*(column.tolist() for column in shown.values()), strict=True)
+        text = "\n".join([",".join(shown), *(",".join(map(repr, row)) for row in rows)])
     if output:
         write_atomically(output, (text + "\n").encode())
     else:
