@@ -25,7 +25,8 @@ from steepest.watching import Moment
 ENGINES = ("reference", "native")
 WAYS: dict[str, dict[str, Any]] = {
     "whole": {}, "batches": {"batch": 7}, "adam in batches": {"batch": 7, "optimiser": "adam", "rate": 0.02},
-    "cosine": {"rate": schedules.cosine(0.2, 40)}, "lbfgs": {"optimiser": "lbfgs"}, "auto": {"rate": "auto"}, "adam": {"optimiser": "adam", "rate": 0.02},
+    "cosine": {"rate": schedules.cosine(0.2, 40)}, "lbfgs": {"optimiser": "lbfgs"}, "auto": {"rate": "auto"},
+    "adam": {"optimiser": "adam", "rate": 0.02},
     "differences": {"gradient": "finite-difference", "step": 1e-4},
 }  # fmt: skip
 
