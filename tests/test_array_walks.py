@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -127,7 +130,7 @@ def test_several_passes() -> None:
 def test_the_path_has_the_parameters_before_they_move() -> None:
     """An update that needs no gradient is written at once, by a second thread before the first has copied anything."""
     X, W = st.data("X", shape=16), st.params("W", shape=(16, 8000))
-    model = drawn(op.mean(op.sum_((X @ W) ** 2)), table_of({"X": (16,)}, 16, 0), 0, 0.01)
+    model = drawn(op.mean(op.sum_((X @ op.tanh(W)) ** 2)), table_of({"X": (16,)}, 16, 0), 0, 0.01)
     step = step_of(model, Optimiser("fades", lambda w: (), lambda w, g, state, rate, t: (w - rate * w, state)))
     start = start_of(model, step)
     walker = walker_of(model, "native", step, 0.01, threads=2)
@@ -203,3 +206,45 @@ def test_random_networks(seed: int) -> None:
 def _columns(model: Model) -> tuple[dict[str, Any], int]:
     bound = bind([model.cost], {**model.table, **model.start}, "float64")
     return bound.data, bound.rows
+
+
+# -- memory --------------------------------------------------------------------------------------------------------
+
+_GUARDED = """
+import sys
+from types import SimpleNamespace
+import numpy as np
+from batch_cases import random_case
+from engine_cases import guarded
+from steepest.engines.native.arrays import descending, layout
+def guarded_zeros(shape, kind=float):
+    return guarded(shape, kind)
+for module in (descending, layout):
+    module.aligned = guarded
+def array(values, kind=None):
+    made = np.array(values, kind)
+    found = guarded(made.size, made.dtype)
+    found[:] = made.ravel()
+    return found.reshape(made.shape)
+descending.np = SimpleNamespace(**vars(np))  # costs, rates, orders and counters
+descending.np.zeros, descending.np.array = guarded_zeros, array
+for seed in range(int(sys.argv[1]), int(sys.argv[2])):
+    model, settings = random_case(seed)
+    dtype = ("float64", "float32")[seed % 2]
+    model.descend("native", dtype=dtype, **settings)
+    model.descend("native", dtype=dtype, **{**settings, "batch": None, "epochs": 50})
+    model.descend("native", dtype=dtype, **{**settings, "epochs": 30, "validate": model.table})
+print("sound")
+"""
+
+
+@pytest.mark.parametrize(("first", "after"), [(0, 7), (7, 14), pytest.param(14, 80, marks=pytest.mark.slow)])
+def test_nothing_is_read_or_written_past_the_end(first: int, after: int) -> None:
+    """All arrays lie at the end of a page, before one that must not be touched; a process of its own may crash."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("mprotect is called as on Linux")
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", _GUARDED, str(first), str(after)], cwd=Path(__file__).parent,
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr[-3000:]
