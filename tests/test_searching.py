@@ -259,6 +259,15 @@ def test_armijo_takes_the_longest_of_halves_that_will_do() -> None:
         assert run.memory == {"(search) rate": 0.5}
 
 
+def test_armijo_does_not_take_a_step_that_hardly_helps() -> None:
+    """cx² with c = 0.99999: the whole step goes from 1 to 1 − 2c, which is lower, but by a tenth of c₁ αg²."""
+    c = 0.99999
+    for engine in ENGINES:
+        run = _pure(c * x**2, x=1).descend(engine, rate="auto", epochs=1)
+        assert c * (1 - 2 * c) ** 2 < c
+        assert run.params["x"] == pytest.approx(1 - c, rel=1e-9)
+
+
 @pytest.mark.parametrize("settings", [{"optimiser": lbfgs(3)}, {"rate": "auto"}])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_memory_goes_on(settings: dict[str, Any], dtype: str) -> None:

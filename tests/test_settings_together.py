@@ -83,9 +83,9 @@ def _is_touchy(settings: dict[str, Any]) -> bool:
     """
     method = settings.get("optimiser")
     return (
-        settings.get("rate") in (30.0, 1e200, "auto") or (isinstance(method, str) and method != "momentum")
+        settings.get("rate") in (30.0, 1e200, "auto") or method not in (None, "gradient-descent")
         or settings.get("gradient") == "finite-difference" or settings.get("maximise", False)
-        or isinstance(method, type(lbfgs())) or settings.get("dtype") == "float32"
+        or settings.get("dtype") == "float32"
     )  # fmt: skip
 
 

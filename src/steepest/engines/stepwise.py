@@ -95,8 +95,9 @@ class Stepwise:
     def _advance(
         self, params: Params, data: Mapping[str, Array], rows: int, time: float
     ) -> tuple[float, float, Params]:
-        rate = rates_of(self.rate, np.array([time]))[0]
-        values = {**params, RATE.name: np.asarray(rate, self._dtype)[()]}
+        with np.errstate(over="ignore"):  # beyond float32 is ∞
+            rate = rates_of(self.rate, np.array([time])).astype(self._dtype)[0]
+        values = {**params, RATE.name: rate}
         if self._step.difference is None:
             cost, *found = self._whole({**data, **values}, rows)
         else:

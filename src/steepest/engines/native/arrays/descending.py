@@ -104,12 +104,10 @@ class ArrayWalk:
         return self._kernel.where.unpack(row)
 
     def _rates(self, epoch: int, until: int) -> Array:
-        kind = self._kernel.kind
-        if not callable(self.rate):
-            return np.array([self.rate], kind)
         # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
         times = np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps
-        return rates_of(self.rate, times.ravel()).astype(kind)
+        with np.errstate(over="ignore"):  # beyond float32 is ∞
+            return rates_of(self.rate, times.ravel() if callable(self.rate) else np.zeros(1)).astype(self._kernel.kind)
 
 
 class _Orders:
