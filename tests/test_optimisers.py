@@ -256,7 +256,7 @@ def test_an_optimiser_of_ones_own_counts_its_updates() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_restarts_side_by_side_are_those_one_after_another(name: str, dtype: str) -> None:
-    """Each start remembers for itself; in float32 updates round by some 1e-7. L-BFGS divides by differences of slopes."""
+    """Each start remembers for itself; in float32 updates round by some 1e-7. L-BFGS divides by small ones."""
     model = FORMULAS["decay"](25)
     method = BENIGN[name]() if name in BENIGN else name
     settings: dict[str, Any] = {"restarts": 7, "epochs": 15, "rate": 0.02, "optimiser": method, "dtype": dtype}
