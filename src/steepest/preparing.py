@@ -94,7 +94,7 @@ class Preparation:
         steady = isinstance(speed, float) and given.batch is None and not given.searches
         stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
         return Loop(
-            self._walker(), stops, float(getattr(speed, "rate", speed)), given.maximise,
+            self._walker(), stops, given.full_rate, given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
             names=list(self._shapes),

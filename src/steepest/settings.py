@@ -66,9 +66,14 @@ class Settings:
     @property
     def speed(self) -> Rate:
         """α, or α as a function of time."""
-        if isinstance(self.rate, Schedule):
-            return self.rate
-        return self.rate.rate if isinstance(self.rate, Plateau) else 1.0 if self.rate == "auto" else float(self.rate)
+        return self.rate if isinstance(self.rate, Schedule) else self.full_rate
+
+    @property
+    def full_rate(self) -> float:
+        """α, before a schedule multiplies it by a factor."""
+        if isinstance(self.rate, Schedule | Plateau):
+            return self.rate.rate
+        return 1.0 if self.rate == "auto" else float(self.rate)
 
     @property
     def sign(self) -> float:
