@@ -12,6 +12,8 @@ import optax
 import pytest
 
 import steepest as st
+from batch_cases import FORMULAS, gaps
+from batch_cases import OPTIMISERS as BENIGN
 from steepest import operations as op
 from steepest import optimisers as o
 from steepest.errors import DescentError, SteepestError
@@ -249,3 +251,17 @@ def test_an_optimiser_of_ones_own_counts_its_updates() -> None:
             place -= 0.5 / t * (place - 3)
             places.append(place)
         assert [row["w"] for _, row in run.path] == pytest.approx(places, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_restarts_side_by_side_are_those_one_after_another(name: str, dtype: str) -> None:
+    """Each start remembers for itself; in float32 updates round by some 1e-7. L-BFGS divides by small ones."""
+    model = FORMULAS["decay"](25)
+    method = BENIGN[name]() if name in BENIGN else name
+    settings: dict[str, Any] = {"restarts": 7, "epochs": 15, "rate": 0.02, "optimiser": method, "dtype": dtype}
+    found, wanted = (model.descend(engine, **settings) for engine in ENGINES[::-1])
+    near = (1e-12 if dtype == "float64" else 2e-6) * (1000 if name == "lbfgs" else 1)
+    assert gaps(found, wanted) < near
+    np.testing.assert_allclose(found.restarts, wanted.restarts, rtol=near)
+    assert len(set(found.restarts or [])) == 7

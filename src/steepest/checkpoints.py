@@ -48,6 +48,7 @@ class Checkpoint:
             "kind": self.kind, "epoch": leg.epoch, "last": float(leg.last).hex(), "rises": leg.rises,
             "first_rise": leg.first_rise, "reason": leg.reason, "stops": list(self.stops), "stride": record.stride,
             "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": watch.about(),
+            "order": list(tensors),
         }  # fmt: skip
         write_tensors(self.path, tensors, _KEY, about, again=True)
 
@@ -66,9 +67,9 @@ class Checkpoint:
                 "give the same ones, or another file"
             )
         groups: dict[str, Params] = {part: {} for part in _PARTS}
-        for label, array in tensors.items():
+        for label in about["order"]:  # safetensors has one of its own
             part, _, name = label.partition(" ")
-            groups[part][name] = array[()]
+            groups[part][name] = tensors[label][()]
         record.stride = about["stride"]
         record.costs = [float.fromhex(cost) for cost in about["costs"]]
         record.places = [None] * -(-len(record.costs) // record.sparse)

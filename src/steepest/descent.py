@@ -123,6 +123,8 @@ def descend(
     settings.check(cost)
     if on_epoch is not None and not callable(on_epoch):
         raise DescentError(f"on_epoch is a function that takes a Moment, not {on_epoch!r}")
+    if memory is not None and not isinstance(memory, Mapping):
+        raise DescentError(f"memory is run.memory of another descent, not {memory!r}")
     choose(engine, dtype)
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")

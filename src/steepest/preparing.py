@@ -100,7 +100,7 @@ class Preparation:
         steady = isinstance(speed, float) and given.batch is None and not given.searches
         stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
         return Loop(
-            self._walker(), stops, speed if isinstance(speed, float) else float(speed(np.zeros(1))[0]), given.maximise,
+            self._walker(), stops, given.full_rate, given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
             names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,

@@ -66,9 +66,14 @@ class Settings:
     @property
     def speed(self) -> Rate:
         """α, or α as a function of time."""
-        if isinstance(self.rate, Schedule):
-            return self.rate
-        return self.rate.rate if isinstance(self.rate, Plateau) else 1.0 if self.rate == "auto" else float(self.rate)
+        return self.rate if isinstance(self.rate, Schedule) else self.full_rate
+
+    @property
+    def full_rate(self) -> float:
+        """α, before a schedule multiplies it by a factor."""
+        if isinstance(self.rate, Schedule | Plateau):
+            return self.rate.rate
+        return 1.0 if self.rate == "auto" else float(self.rate)
 
     @property
     def sign(self) -> float:
@@ -116,7 +121,7 @@ class Settings:
             positive["rate"] = self.rate
         for label, number in positive.items():
             given = number is not None or label in ("rate", "step")
-            if given and not (is_number(number, numbers.Real) and math.isfinite(number) and number > 0):
+            if given and not (is_number(number, numbers.Real) and _is_positive(number)):
                 also = ", a schedule or 'auto'" if label == "rate" else ""
                 raise DescentError(f"{label} is a positive number{also}, not {number!r}")
         least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
@@ -156,6 +161,13 @@ class Settings:
             raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
         if self.checkpoint is not None and self.restarts is not None:
             raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
+
+
+def _is_positive(number: Any) -> bool:
+    try:
+        return 0 < float(number) < math.inf
+    except OverflowError:  # a whole number beyond all of float64
+        return False
 
 
 def is_number(value: object, kind: type) -> bool:
