@@ -9,7 +9,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import steepest as st
 
-QUICK = [st.NetworkRegressor(), st.NetworkClassifier(), st.FormulaRegressor(), st.FormulaClassifier()]
+QUICK = [
+    st.NetworkRegressor(dtype="float64"),
+    st.NetworkClassifier(dtype="float64"),
+    st.FormulaRegressor(),
+    st.FormulaClassifier(),
+]
 
 
 @parametrize_with_checks(QUICK)

@@ -37,6 +37,7 @@ BATCH = 64
 """Samples of an update where nothing else is said."""
 
 _ROWS = 512  # that are predicted at a time
+_NO_SLOPE = 1e-30  # a gradient that is none: beyond it a line search would go on towards a minimum at infinity
 
 
 class Descending(BaseEstimator):  # type: ignore[misc]
@@ -138,7 +139,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             optimiser=self.optimiser, batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=self.initial, validate=None if part else self.validation_fraction,
             patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
-            progress=bool(self.verbose),
+            progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
         self._keep(model, run, again)

@@ -179,35 +179,42 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return scores[:, 1] - scores[:, 0] if scores.shape[1:] == (2,) and not self._several else scores
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of every class, ``(n, k)``, in the order of ``classes_``."""
-        check_is_fitted(self)
-        found = self._evaluate(features(self, X), self.model_.prediction)[0].astype(np.float64)
-        if self._several:
-            return found.reshape(len(found), -1)
-        if found.ndim == 1:
-            found = np.clip(found, 0, 1)
-            return np.stack([1 - found, found], axis=1)
-        found = np.clip(found, 0, None)
-        total = found.sum(axis=1, keepdims=True)
-        return np.divide(found, total, out=np.full_like(found, 1 / found.shape[1]), where=total > 0)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """The logarithms of the probabilities, ``(n, k)``, also of those that are 0 to the last digit."""
+        """The probability of every class, ``(n, k)`` float64, in the order of ``classes_``."""
         check_is_fitted(self)
         a = self.model_.prediction
-        if a.operation is op.softmax:
-            return np.asarray(self._evaluate(features(self, X), op.log(a))[0], np.float64)
-        if a.operation is op.sigmoid and not self._several and a.shape in ((), (1,)):
-            pair = self._evaluate(features(self, X), op.log(1 - a), op.log(a))
-            return np.stack(pair, axis=1).astype(np.float64)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.predict_proba(X)))
+        if self._is_odds:
+            return self._columns_of(X, op.sigmoid(-a.args[0]), a)
+        found = self._columns_of(X, a)
+        if self._several:
+            return found
+        found = np.clip(found, 0, None if found.shape[1] > 1 else 1)
+        if found.shape[1] == 1:
+            return np.concatenate([1 - found, found], axis=1)
+        total = found.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(found, total, out=np.full_like(found, 1 / found.shape[1]), where=total > 0))
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
-        return tags
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of the probabilities, ``(n, k)`` float64, also of those that are 0 to the last digit."""
+        check_is_fitted(self)
+        a = self.model_.prediction
+        if self._is_odds:
+            return self._columns_of(X, op.log(1 - a), op.log(a))
+        if a.operation is op.softmax:
+            return self._columns_of(X, op.log(a))
+        with np.errstate(divide="ignore"):
+            found: Array = np.log(self.predict_proba(X))
+        return found
+
+    @property
+    def _is_odds(self) -> bool:
+        """Whether one sigmoid tells two classes apart."""
+        a = self.model_.prediction
+        return a.operation is op.sigmoid and not self._several and a.shape in ((), (1,))
+
+    def _columns_of(self, X: Any, *expressions: Expression) -> Array:
+        """Expressions side by side, ``(n, k)``, in float64: in float32 an e^-104 is 0 already."""
+        found = self._evaluate(features(self, X).astype(np.float64), *expressions)
+        return np.concatenate([each.reshape(len(each), -1) for each in found], axis=1)
 
 
 def _for(prediction: Expression, classes: Classes, codes: Array) -> Array:

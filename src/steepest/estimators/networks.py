@@ -188,3 +188,9 @@ class NetworkClassifier(_Layers, Classifier):
             output = "sigmoid" if several or k == 2 else "softmax"
         single = k == 2 and not several and output != "softmax"
         return self._network(X, 1 if single else k, output, weighted)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
