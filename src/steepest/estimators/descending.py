@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,16 +29,50 @@ from steepest.schedules import read_schedule
 from steepest.stability import stabilise
 
 USUAL_RATES = {
-    "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
+    "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
     "nesterov": 0.02, "lbfgs": 1.0,
 }  # fmt: skip
 """The rate of an optimiser where none is given; 0.1 for any other."""
 
-BATCH = 64
+BATCH = 200
 """Samples of an update where nothing else is said."""
 
 _ROWS = 512  # that are predicted at a time
 _NO_SLOPE = 1e-30  # a gradient that is none: beyond it a line search would go on towards a minimum at infinity
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model that can be fitted.
+
+    Attributes:
+        model: the model; its columns are known, it has no parameters yet.
+        cost: its cost, which has a slope.
+        target: the name of its target.
+    """
+
+    model: Model
+    cost: Expression
+    target: str
+
+
+def built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
+    """A model by a function of some settings: the same one for the same settings, fold after fold of a search.
+
+    Raises:
+        ModelError: its cost has no slope anywhere.
+    """
+    try:
+        return _built(target, make, *settings)
+    except TypeError:  # a setting that cannot be a key
+        return _built.__wrapped__(target, make, *settings)
+
+
+@lru_cache(maxsize=32)
+def _built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
+    model = make(*settings)
+    model.refuse_flat()
+    return Built(model, model.cost, target)
 
 
 class Descending(BaseEstimator):  # type: ignore[misc]
@@ -113,39 +148,37 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     # -- fitting
 
-    def _descend(self, model: Model, columns: dict[str, Array], weights: Array | None, part: bool, again: bool) -> None:
+    def _descend(self, built: Built, columns: dict[str, Array], weights: Array | None, part: bool, again: bool) -> None:
         """Fit a model and keep what came of it.
 
         Args:
-            model: the model; its columns are known.
+            built: the model.
             columns: its columns, the target among them.
-            weights: the weight of each sample, if ``model`` has some.
+            weights: the weight of each sample, if the model has some.
             part: whether these are not all samples, which are walked through once.
             again: whether to go on from where the last fit ended.
         """
-        model.refuse_flat()
-        model.refuse_targets(columns)
         table = columns if weights is None else {**columns, WEIGHT: weights}
         start, memory, done = self.start, None, 0
         if again:
-            self._refuse_others(model)
+            self._refuse_others(built.cost)
             same = self._remembers[0] == optimiser_named(self.optimiser).name
             start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
         else:
             self._first_seed = self._seed()
         # Each descent counts its epochs from 0, so that another seed gives the samples another order.
         run = descend(
-            model.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
+            built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=self.optimiser, batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=self.initial, validate=None if part else self.validation_fraction,
             patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
             progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
-        self._keep(model, run, again)
+        self._keep(built.model, run, again)
 
-    def _refuse_others(self, model: Model) -> None:
-        shapes = {node.name: node.shape for node in leaves([model.cost]) if node.operation is PARAMETER}
+    def _refuse_others(self, cost: Expression) -> None:
+        shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
         known = {name: np.shape(value) for name, value in self.params_.items()}
         if shapes != known:
             raise ModelError(
@@ -157,7 +190,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         looks_for_end = self.tolerance is not None or self._searches
         if run.diverged:
             warnings.warn(run.message, ConvergenceWarning, stacklevel=5)
-        elif run.reason == "epochs" and looks_for_end and not part:
+        elif run.reason == "epochs" and run.epochs and looks_for_end and not part:
             message = f"the cost was still changing after {run.epochs} epochs; give more, or standardise the features"
             warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
@@ -170,6 +203,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
         self._remembers = optimiser_named(self.optimiser).name, run.memory
+        model = copy(model)
         # Without the path, which may take 64 MB, and without second copies: an estimator is sent to other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
         self.model_ = model

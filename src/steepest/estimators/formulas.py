@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from steepest import operations as op
 from steepest.costs import Cost
 from steepest.derivation import Derivation
 from steepest.errors import FormulaError, ModelError
-from steepest.estimators.descending import Descending
+from steepest.estimators.descending import Built, Descending, built
 from steepest.estimators.inputs import Array, Classes
 from steepest.estimators.kinds import Classifier, Regressor
 from steepest.expression import Shape
@@ -25,6 +25,26 @@ from steepest.schedules import Plateau, Schedule
 from steepest.watching import OnEpoch
 
 _BLOCK = "X"  # all features together, unless one is called so
+
+
+Shapes = tuple[tuple[str, Shape], ...]
+
+
+def _of_formula(
+    formula: str, loss: str | Cost, data: Shapes, params: Shapes, target: str, classes: int, outputs: int,
+    weighted: bool, l1: float, l2: float,
+) -> Model:  # fmt: skip
+    """A model of a formula; for classes the shape of the target follows from the prediction."""
+
+    def model(shape: Shape) -> Model:
+        weights = "sample_weight" if weighted else None
+        return Model(formula, loss, dict([*data, (target, shape)]), dict(params), l1=l1, l2=l2, weights=weights)
+
+    if not classes:
+        return model(() if outputs == 1 else (outputs,))
+    found = model(())
+    apart = found.prediction.operation is not op.softmax and found.prediction.shape == (classes,)
+    return model((classes,)) if apart and classes > 1 else found
 
 
 class _Written(Descending):
@@ -46,15 +66,14 @@ class _Written(Descending):
         check_is_fitted(self)
         return self.model_.derive(wrt, level)
 
-    def _written(
-        self, X: Array, usual: str, target_shape: Callable[[Model], Shape], weighted: bool
-    ) -> tuple[Model, str]:
-        """The model of the formula, or of the usual one if there is none, and the name of its target.
+    def _written(self, X: Array, usual: str, classes: int, outputs: int, weighted: bool) -> Built:
+        """The model of the formula, or of the usual one if there is none.
 
         Args:
             X: the features.
             usual: the formula where none is given.
-            target_shape: from the model with a target of one number a sample to the target's shape.
+            classes: of which each has an output of its own, if the formula has so many; 0 for none.
+            outputs: numbers of a target.
             weighted: whether samples have weights.
         """
         formula = usual if self.formula is None else self.formula
@@ -65,16 +84,10 @@ class _Written(Descending):
             raise ModelError(f"the target {target!r} of the formula is a feature, too; give X without it")
         named = names_in(formula)
         self._places = {name: place for name, place in columns.items() if name in named}
-        shapes: dict[str, Shape] = {name: X.shape[1:] if p is None else () for name, p in self._places.items()}
-        params = {name: np.shape(value) for name, value in (self.start or {}).items()}
-
-        def model(shape: Shape) -> Model:
-            return Model(
-                formula, self.loss, {**shapes, target: shape}, params, l1=self.l1, l2=self.l2,
-                weights="sample_weight" if weighted else None,
-            )  # fmt: skip
-
-        return model(target_shape(model(()))), target
+        data = tuple((name, X.shape[1:] if place is None else ()) for name, place in self._places.items())
+        params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
+        own = (formula, self.loss, data, params, target, classes, outputs, weighted, self.l1, self.l2)
+        return built(target, _of_formula, *own)
 
     def _columns(self, X: Array) -> dict[str, int | None]:
         """The place of each feature by its name: that of the DataFrame's column, else x0, x1, …"""
@@ -152,9 +165,8 @@ class FormulaRegressor(_Written, Regressor):
         self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
         self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
 
-    def _model(self, X: Array, outputs: int, weighted: bool) -> tuple[Model, str]:
-        shape: Shape = () if outputs == 1 else (outputs,)
-        return self._written(X, f"y ~ dense(X, {outputs})", lambda model: shape, weighted)
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
+        return self._written(X, f"y ~ dense(X, {outputs})", 0, outputs, weighted)
 
 
 class FormulaClassifier(_Written, Classifier):
@@ -198,13 +210,8 @@ class FormulaClassifier(_Written, Classifier):
         self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
         self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
 
-    def _model(self, X: Array, classes: Classes, weighted: bool) -> tuple[Model, str]:
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
         k = len(classes.labels)
         several, single = classes.several, k == 2 and not classes.several
         activation, outputs = "sigmoid" if several or single else "softmax", 1 if single else k
-
-        def shape(model: Model) -> Shape:
-            apart = model.prediction.operation is not op.softmax and model.prediction.shape == (k,)
-            return (k,) if apart else ()
-
-        return self._written(X, f"y ~ {activation}(dense(X, {outputs}))", shape, weighted)
+        return self._written(X, f"y ~ {activation}(dense(X, {outputs}))", k, 1, weighted)

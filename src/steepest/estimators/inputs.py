@@ -104,13 +104,13 @@ class Classes:
 
     @classmethod
     def of(cls, y: Array, given: Any = None) -> Classes:
-        """The labels in some targets, or those given.
+        """The labels in some targets, or those given, among which these must be.
 
         Raises:
             ValueError: the targets are none of classes, or of a single one.
         """
         check_classification_targets(y)
-        if type_of_target(y) == "multilabel-indicator":
+        if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), several=True)
         if y.ndim != 1:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
@@ -129,11 +129,11 @@ class Classes:
             if y.ndim != 2 or y.shape[1] != len(self.labels):
                 raise ValueError(f"y should be rows of {len(self.labels)} numbers 0 or 1, not of shape {y.shape}")
             return y.astype(np.float64)
-        check_classification_targets(y)
-        unknown = np.setdiff1d(y, self.labels)
+        places = np.searchsorted(self.labels, y)
+        unknown = np.flatnonzero(self.labels[np.minimum(places, len(self.labels) - 1)] != y)
         if len(unknown):
-            raise ValueError(f"y has the class {unknown[0]!r}, which is not among classes={list(self.labels)}")
-        return np.searchsorted(self.labels, y).astype(np.float64)
+            raise ValueError(f"y has the class {y[unknown[0]]!r}, which is not among classes={list(self.labels)}")
+        return places.astype(np.float64)
 
     def coded(self, class_weight: Any) -> Any:
         """Weights of labels as those of their numbers; anything but a mapping stays as it is.

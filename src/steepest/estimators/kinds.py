@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import operations as op
-from steepest.estimators.descending import Descending
+from steepest.estimators.descending import Built, Descending
 from steepest.estimators.inputs import Array, Classes, features, features_and_targets, joint_weights, own_weights
 from steepest.expression import Expression
-from steepest.model import Model
 
 
 def _takes_parts(estimator: Descending) -> bool:
@@ -27,8 +27,8 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
 
     n_outputs_: int
 
-    def _model(self, X: Array, outputs: int, weighted: bool) -> tuple[Model, str]:
-        """The model for some features and so many outputs, and the name of its target."""
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
+        """The model for some features and so many outputs."""
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -63,8 +63,9 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
         X, y = features_and_targets(self, X, y, reset=not again, numeric=True)
         weights = joint_weights(own_weights(sample_weight, len(X)), None, None, y, whole=not part)
         outputs = 1 if y.ndim == 1 else y.shape[1]
-        model, target = self._model(X, outputs, weights is not None)
-        self._descend(model, {**self._inputs(X), target: y}, weights, part, again)
+        built = self._model(X, outputs, weights is not None)
+        built.model.refuse_targets({built.target: y})
+        self._descend(built, {**self._inputs(X), built.target: y}, weights, part, again)
         self.n_outputs_ = outputs
         return self
 
@@ -89,8 +90,8 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
     classes_: Array
     n_outputs_: int
 
-    def _model(self, X: Array, classes: Classes, weighted: bool) -> tuple[Model, str]:
-        """The model for some features and classes, and the name of its target."""
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
+        """The model for some features and classes."""
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -127,11 +128,12 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         classes = self._known(y, given, part, again)
         codes = classes.codes(y)
         weights = joint_weights(own_weights(sample_weight, len(X)), self.class_weight, classes, codes, whole=not part)
-        model, target = self._model(X, classes, weights is not None)
-        each = _for(model.prediction, classes, codes)
-        self._descend(model, {**self._inputs(X), target: each}, weights, part, again)
+        built = self._model(X, classes, weights is not None)
+        prediction = built.model.prediction
+        targets = _for(prediction, classes, codes)
+        self._descend(built, {**self._inputs(X), built.target: targets}, weights, part, again)
         self.classes_, self._several = classes.labels, classes.several
-        self.n_outputs_ = 1 if not model.prediction.shape else model.prediction.shape[0]
+        self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
         return self
 
     def _known(self, y: Array, given: Any, part: bool, again: bool) -> Classes:
@@ -150,6 +152,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
             return Classes.of(y, given)
         if given is not None and not np.array_equal(np.unique(given), self.classes_):
             raise ValueError(f"`classes={given!r}` is not the same as on last call to partial_fit: {self.classes_}")
+        check_classification_targets(y)
         return Classes(self.classes_, self._several)
 
     def _scores(self, X: Any) -> Array:

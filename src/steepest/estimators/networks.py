@@ -11,7 +11,7 @@ import numpy as np
 from steepest.activations import Activation
 from steepest.costs import Cost
 from steepest.errors import ModelError
-from steepest.estimators.descending import Descending
+from steepest.estimators.descending import Built, Descending, built
 from steepest.estimators.inputs import Array, Classes
 from steepest.estimators.kinds import Classifier, Regressor
 from steepest.initial import Scheme
@@ -22,6 +22,13 @@ from steepest.schedules import Plateau, Schedule
 from steepest.watching import OnEpoch
 
 _TARGET = "y"
+
+
+def _network(
+    sizes: Sequence[int], activation: Any, output: Activation, loss: str | Cost, weighted: bool, l1: float, l2: float
+) -> Model:
+    weights = "sample_weight" if weighted else None
+    return network(sizes, activation, output, loss, target=_TARGET, weights=weights, l1=l1, l2=l2)
 
 
 class _Layers(Descending):
@@ -43,7 +50,7 @@ class _Layers(Descending):
         """The bias of each layer, ``(outputs,)``."""
         return [self.params_[f"b{k + 1}"] for k in range(len(self.params_) // 2)]
 
-    def _network(self, X: Array, outputs: int, output: Activation, weighted: bool) -> tuple[Model, str]:
+    def _network(self, X: Array, outputs: int, output: Activation, weighted: bool) -> Built:
         sizes = self.hidden if isinstance(self.hidden, Sequence | np.ndarray) else (self.hidden,)
         try:
             hidden = [operator.index(size) for size in sizes]
@@ -51,11 +58,9 @@ class _Layers(Descending):
             hidden = [0]
         if min(hidden, default=1) < 1:
             raise ModelError(f"hidden is the sizes of the hidden layers, as (100,), not {self.hidden!r}")
-        model = network(
-            [X.shape[1], *hidden, outputs], self.activation, output, self.loss, target=_TARGET,
-            weights="sample_weight" if weighted else None, l1=self.l1, l2=self.l2,
-        )  # fmt: skip
-        return model, _TARGET
+        each = tuple(self.activation) if isinstance(self.activation, list) else self.activation
+        sizes = (X.shape[1], *hidden, outputs)
+        return built(_TARGET, _network, sizes, each, output, self.loss, weighted, self.l1, self.l2)
 
     def _inputs(self, X: Array) -> dict[str, Array]:
         return {"X": X}
@@ -75,11 +80,11 @@ class NetworkRegressor(_Layers, Regressor):
         loss: ``"mse"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and ``target`` such as
             ``"(prediction - target)^4"``, or a function of the two.
         optimiser: a name or value of :mod:`steepest.optimisers`.
-        rate: the step length; left out, one that is usual for the optimiser (0.002 for Adam); ``"auto"`` for Armijo's
+        rate: the step length; left out, one that is usual for the optimiser (0.001 for Adam); ``"auto"`` for Armijo's
             rule under plain gradient descent; a :class:`steepest.schedules.Schedule` or the text of one.
         schedule: how the rate changes, as ``"cosine"`` or ``"step:30:0.1"``; see
             :func:`steepest.schedules.read_schedule`.
-        batch: samples of an update; ``"auto"`` is 64; None is the whole table, as L-BFGS and ``rate="auto"`` need it.
+        batch: samples of an update; ``"auto"`` is 200; None is the whole table, as L-BFGS and ``rate="auto"`` need it.
         epochs: how many walks through the samples at most.
         tolerance: stop when the cost changes by less than this share of itself in an epoch.
         validation_fraction: the share of the samples that is held out, drawn at random; after each epoch its cost
@@ -87,7 +92,8 @@ class NetworkRegressor(_Layers, Regressor):
         patience: stop when that cost has not fallen for so many epochs, and keep the best parameters.
         l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, without biases, to the mean loss. An MLP's ``alpha`` is
             l2 times the number of samples.
-        initial: how parameters are drawn; see :func:`steepest.initial.initial`.
+        initial: how parameters are drawn, as for :func:`steepest.initial.initial`: ``"glorot"`` is gentler than He's
+            scheme, which None takes before a rectifier, where few features meet many neurons.
         dtype: the precision of the descent, ``"float32"`` or ``"float64"``.
         engine: ``"auto"``, ``"native"`` or ``"reference"``.
         random_state: of the start, the order of samples and the validation rows.
@@ -120,7 +126,7 @@ class NetworkRegressor(_Layers, Regressor):
         optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
         schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
-        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float32",
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "glorot", dtype: str = "float32",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
@@ -130,7 +136,7 @@ class NetworkRegressor(_Layers, Regressor):
         self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
         self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
 
-    def _model(self, X: Array, outputs: int, weighted: bool) -> tuple[Model, str]:
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
         return self._network(X, outputs, self.output, weighted)
 
 
@@ -171,7 +177,7 @@ class NetworkClassifier(_Layers, Classifier):
         optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
         schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
-        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float32",
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "glorot", dtype: str = "float32",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
@@ -182,7 +188,7 @@ class NetworkClassifier(_Layers, Classifier):
         self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
         self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
 
-    def _model(self, X: Array, classes: Classes, weighted: bool) -> tuple[Model, str]:
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
         several, k, output = classes.several, len(classes.labels), self.output
         if output == "auto":
             output = "sigmoid" if several or k == 2 else "softmax"
