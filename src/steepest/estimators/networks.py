@@ -113,7 +113,7 @@ class NetworkRegressor(_Layers, Regressor):
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 100)[:, None]
-    >>> network = NetworkRegressor((16,), "tanh", rate=0.02, random_state=0).fit(X, np.sin(3 * X[:, 0]))
+    >>> network = NetworkRegressor((16,), "tanh", rate=0.02, batch=20, random_state=0).fit(X, np.sin(3 * X[:, 0]))
     >>> network.score(X, np.sin(3 * X[:, 0])) > 0.99
     True
 

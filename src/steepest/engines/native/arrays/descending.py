@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from math import prod
 from typing import Any
@@ -27,8 +27,10 @@ from steepest.program import lower
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
+_MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
 _SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
+_INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
 _MANY = 16  # samples likewise
 
@@ -116,17 +118,19 @@ class _Orders:
 
     def __init__(self, batches: Batches, rows: int) -> None:
         self._batches, self._rows = batches, rows
-        self._pool = ThreadPoolExecutor(1)
-        self._begin, self._ahead = 0, self._pool.submit(self._draw, 0, 0)
+        self._pool = ThreadPoolExecutor(1)  # which starts its thread with the first call
+        self._begin = 0
+        self._ahead: Future[Array] | None = None
 
     def take(self, epoch: int, until: int) -> Array:
         """The orders of some epochs, ``(epochs, rows)``."""
-        drawn, begin = self._ahead.result(), self._begin
+        begin, drawn = self._begin, self._ahead.result() if self._ahead is not None else self._draw(0, 0)
         first, after = max(epoch, begin), min(until, begin + len(drawn))
         parts = [drawn[first - begin : after - begin]] if first == epoch and first < after else []
         rest = self._draw(after if parts else epoch, until)
-        self._begin = until
-        self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
+        self._begin, self._ahead = until, None
+        if (until - epoch) * self._rows >= _MANY_TURNS:
+            self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
         return np.concatenate([*parts, rest])
 
     def _draw(self, epoch: int, until: int) -> Array:
@@ -139,16 +143,19 @@ class _Orders:
 class _Crew:
     """How many threads run: one or all, whichever was faster of late; the result is the same.
 
-    Threads that wait for one another are slow where other programs want the processors, too.
+    Threads that wait for one another are slow where other programs want the processors, too, and a leg that is over
+    in an instant is not worth their start.
     """
 
     def __init__(self, most: int) -> None:
-        self._choices = (most, 1) if most > 1 else (1,)
+        self._choices = (1, most) if most > 1 else (1,)
         self._seconds: dict[int, float] = {}
         self._turn = 0
 
-    def choose(self) -> int:
-        """How many for the next leg."""
+    def choose(self, epochs: int) -> int:
+        """How many for the next leg of so many epochs."""
+        if epochs * self._seconds.get(1, 0.0) < _INSTANT:
+            return 1
         self._turn += 1
         unknown = [choice for choice in self._choices if choice not in self._seconds]
         best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
@@ -234,7 +241,7 @@ class _Kernel:
         counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
                   "paced": len(rates) > 1}  # fmt: skip
         counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
-        threads = self._threads or self._crew.choose()
+        threads = self._threads or self._crew.choose(epochs)
         mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
