@@ -24,7 +24,7 @@ from steepest.errors import DescentError, ModelError
 from steepest.estimators.inputs import Array
 from steepest.expression import PARAMETER, Expression, leaves, walk
 from steepest.model import Model
-from steepest.optimisers import LBFGS, optimiser_named
+from steepest.optimisers import LBFGS, Optimiser, optimiser_named
 from steepest.schedules import read_schedule
 from steepest.stability import stabilise
 
@@ -39,6 +39,12 @@ BATCH = 200
 
 _ROWS = 512  # that are predicted at a time
 _NO_SLOPE = 1e-30  # a gradient that is none: beyond it a line search would go on towards a minimum at infinity
+
+
+@lru_cache(maxsize=32)
+def _method(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+    """An optimiser by its name: the same one each time, so that what is derived with it is known again."""
+    return optimiser_named(optimiser)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     @property
     def _searches(self) -> bool:
         """Whether each epoch searches along a line, for which it needs the whole table."""
-        return isinstance(optimiser_named(self.optimiser), LBFGS) or self.rate == "auto"
+        return isinstance(_method(self.optimiser), LBFGS) or self.rate == "auto"
 
     def _rate(self) -> Any:
         """The rate as a descent takes it: a number, "auto" or a schedule."""
@@ -125,7 +131,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
                 raise DescentError(f"rate={rate!r} and schedule={text!r} are two schedules; give the rate as a number")
             rate, text = None, rate
         if rate is None:
-            rate = USUAL_RATES.get(optimiser_named(self.optimiser).name, 0.1)
+            rate = USUAL_RATES.get(_method(self.optimiser).name, 0.1)
         if text is None:
             return rate
         if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
@@ -162,14 +168,14 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         start, memory, done = self.start, None, 0
         if again:
             self._refuse_others(built.cost)
-            same = self._remembers[0] == optimiser_named(self.optimiser).name
+            same = self._remembers[0] == _method(self.optimiser).name
             start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
         else:
             self._first_seed = self._seed()
         # Each descent counts its epochs from 0, so that another seed gives the samples another order.
         run = descend(
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
-            optimiser=self.optimiser, batch=self._batch(), tolerance=None if part else self.tolerance,
+            optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=self.initial, validate=None if part else self.validation_fraction,
             patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
             progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
@@ -202,7 +208,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
         self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
-        self._remembers = optimiser_named(self.optimiser).name, run.memory
+        self._remembers = _method(self.optimiser).name, run.memory
         model = copy(model)
         # Without the path, which may take 64 MB, and without second copies: an estimator is sent to other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})

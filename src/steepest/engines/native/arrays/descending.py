@@ -23,7 +23,6 @@ from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
 from steepest.expression import PARAMETER, Expression
-from steepest.program import lower
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
@@ -40,7 +39,7 @@ def takes(step: Step) -> bool:
     exchanged = any(
         leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
     )
-    return step.difference is None and not exchanged and fits(lower([step.cost, *step.moved.values()]))
+    return step.difference is None and not exchanged and fits(step.program)
 
 
 def suits(step: Step, rows: int) -> bool:
@@ -202,7 +201,7 @@ class _Kernel:
         lanes = host.vector_bytes // self.kind.itemsize
         norm = [] if step.size is None else [step.size]
         leaves = list(step.moved)
-        program = normal(lower([step.cost, *norm, *step.moved.values()]))
+        program = normal(step.program)
         outputs = list(program.outputs[1:])
         size_node = outputs.pop(0) if norm else None
         moved = dict(zip(leaves, outputs, strict=True))
