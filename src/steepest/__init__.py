@@ -70,6 +70,10 @@ if TYPE_CHECKING:
     from steepest.descent import Descent, descend
     from steepest.differences import finite_difference, shrinking_steps
     from steepest.engines import evaluate
+    from steepest.estimators import FormulaClassifier as FormulaClassifier
+    from steepest.estimators import FormulaRegressor as FormulaRegressor
+    from steepest.estimators import NetworkClassifier as NetworkClassifier
+    from steepest.estimators import NetworkRegressor as NetworkRegressor
     from steepest.formula import Limits, parse
     from steepest.gradient import gradient
     from steepest.model import Model, load
@@ -81,8 +85,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Descent": "descent",
     "Derivation": "derivation",
+    "FormulaClassifier": "estimators",
+    "FormulaRegressor": "estimators",
     "Limits": "formula",
     "Model": "model",
+    "NetworkClassifier": "estimators",
+    "NetworkRegressor": "estimators",
     "Report": "checking",
     "Tangent": "tangent",
     "check": "checking",
@@ -97,6 +105,7 @@ _HOMES = {
     "simplify": "simplify",
     "tangent": "tangent",
 }
+# The estimators are not in __all__, for "from steepest import *" is to work without scikit-learn.
 _MODULES = ("costs", "models", "optimisers", "schedules")
 
 __all__ = [
@@ -133,4 +142,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *_HOMES, "__version__"})

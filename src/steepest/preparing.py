@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from steepest.checkpoints import Checkpoint, kind_of
 from steepest.engines import Engine, choose, evaluate
 from steepest.engines.step import Crowd, Leg, Params, Rate, Record, Rules, Step, Walker
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, leaves
+from steepest.expression import PARAMETER, Expression, leaves, walk
 from steepest.loop import Loop, Stops
 from steepest.program import described, lower
 from steepest.schedules import Plateau
@@ -27,6 +28,10 @@ from steepest.values import Bound, number_array
 from steepest.watching import OnEpoch, Watch
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
+_SMALL = 500  # nodes of a cost whose step is kept
+
+# Descents of one cost by one optimiser follow one another: folds of a search, parts of a stream.
+_derived = lru_cache(maxsize=16)(gradient_step)
 
 
 class Preparation:
@@ -58,7 +63,8 @@ class Preparation:
             return search_step(cost, given.gradient)
         if given.gradient == "finite-difference":
             return difference_step(cost, given.step, given.scheme, given.mover, given.maximise, norm)
-        return gradient_step(cost, given.gradient, given.mover, given.maximise, norm)
+        derived = _derived if len(walk([cost])) <= _SMALL else gradient_step
+        return derived(cost, given.gradient, given.mover, given.maximise, norm)
 
     def _walk(self, step: Step, rate: Rate) -> Walker:
         dtype, batches = self.settings.dtype, self.settings.batches

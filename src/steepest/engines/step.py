@@ -6,12 +6,14 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steepest.expression import PARAMETER, Expression, leaf
+from steepest.program import Program, lower
 
 Params = dict[str, Any]
 """Arrays by name: parameters, and what an optimiser remembers of each."""
@@ -61,6 +63,12 @@ class Step:
     def parameters(self) -> list[Expression]:
         """The leaves that the gradient is taken by."""
         return [leaf for leaf in self.moved if leaf not in self.memory]
+
+    @cached_property
+    def program(self) -> Program:
+        """The cost, the norm of the gradient if it is wanted, and all that is moved, in primitives."""
+        norm = [] if self.size is None else [self.size]
+        return lower([self.cost, *norm, *self.moved.values()])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from math import prod
 from typing import Any
@@ -23,12 +23,13 @@ from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
 from steepest.expression import PARAMETER, Expression
-from steepest.program import lower
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
+_MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
 _SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
+_INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
 _MANY = 16  # samples likewise
 
@@ -38,7 +39,7 @@ def takes(step: Step) -> bool:
     exchanged = any(
         leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
     )
-    return step.difference is None and not exchanged and fits(lower([step.cost, *step.moved.values()]))
+    return step.difference is None and not exchanged and fits(step.program)
 
 
 def suits(step: Step, rows: int) -> bool:
@@ -115,17 +116,19 @@ class _Orders:
 
     def __init__(self, batches: Batches, rows: int) -> None:
         self._batches, self._rows = batches, rows
-        self._pool = ThreadPoolExecutor(1)
-        self._begin, self._ahead = 0, self._pool.submit(self._draw, 0, 0)
+        self._pool = ThreadPoolExecutor(1)  # which starts its thread with the first call
+        self._begin = 0
+        self._ahead: Future[Array] | None = None
 
     def take(self, epoch: int, until: int) -> Array:
         """The orders of some epochs, ``(epochs, rows)``."""
-        drawn, begin = self._ahead.result(), self._begin
+        begin, drawn = self._begin, self._ahead.result() if self._ahead is not None else self._draw(0, 0)
         first, after = max(epoch, begin), min(until, begin + len(drawn))
         parts = [drawn[first - begin : after - begin]] if first == epoch and first < after else []
         rest = self._draw(after if parts else epoch, until)
-        self._begin = until
-        self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
+        self._begin, self._ahead = until, None
+        if (until - epoch) * self._rows >= _MANY_TURNS:
+            self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
         return np.concatenate([*parts, rest])
 
     def _draw(self, epoch: int, until: int) -> Array:
@@ -138,16 +141,19 @@ class _Orders:
 class _Crew:
     """How many threads run: one or all, whichever was faster of late; the result is the same.
 
-    Threads that wait for one another are slow where other programs want the processors, too.
+    Threads that wait for one another are slow where other programs want the processors, too, and a leg that is over
+    in an instant is not worth their start.
     """
 
     def __init__(self, most: int) -> None:
-        self._choices = (most, 1) if most > 1 else (1,)
+        self._choices = (1, most) if most > 1 else (1,)
         self._seconds: dict[int, float] = {}
         self._turn = 0
 
-    def choose(self) -> int:
-        """How many for the next leg."""
+    def choose(self, epochs: int) -> int:
+        """How many for the next leg of so many epochs."""
+        if epochs * self._seconds.get(1, 0.0) < _INSTANT:
+            return 1
         self._turn += 1
         unknown = [choice for choice in self._choices if choice not in self._seconds]
         best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
@@ -194,7 +200,7 @@ class _Kernel:
         lanes = host.vector_bytes // self.kind.itemsize
         norm = [] if step.size is None else [step.size]
         leaves = list(step.moved)
-        program = normal(lower([step.cost, *norm, *step.moved.values()]))
+        program = normal(step.program)
         outputs = list(program.outputs[1:])
         size_node = outputs.pop(0) if norm else None
         moved = dict(zip(leaves, outputs, strict=True))
@@ -239,7 +245,7 @@ class _Kernel:
         counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
                   "paced": len(rates) > 1}  # fmt: skip
         counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
-        threads = self._threads or self._crew.choose()
+        threads = self._threads or self._crew.choose(epochs)
         mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 

@@ -1,0 +1,434 @@
+"""What the estimators do beyond fitting: going on, parts, validation, probabilities, labels, errors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+
+import steepest as st
+from steepest.errors import DescentError, ModelError, SteepestError
+from steepest.schedules import cosine
+from steepest.watching import Moment
+
+X, SPECIES = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
+WIDTH = X[:, 3] + 0.2 * X[:, 0] ** 2
+EVERY = [st.NetworkRegressor, st.NetworkClassifier, st.FormulaRegressor, st.FormulaClassifier]
+NETWORKS = EVERY[:2]
+
+
+def target(kind: Any) -> Any:
+    return NAMES if "Classifier" in kind.__name__ else WIDTH
+
+
+def quick(kind: Any, **settings: Any) -> Any:
+    """An estimator that is fitted in an instant."""
+    small: dict[str, Any] = {"random_state": 0}
+    if kind in NETWORKS:
+        small |= {"hidden": (8,), "rate": 0.05, "epochs": 30}
+    return kind(**{**small, **settings})
+
+
+# -- what is kept
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_attributes(kind: Any) -> None:
+    fitted = quick(kind, hidden=(8, 5)).fit(X, target(kind))
+    outputs = 3 if "Classifier" in kind.__name__ else 1
+    assert [coef.shape for coef in fitted.coefs_] == [(4, 8), (8, 5), (5, outputs)]
+    assert [intercept.shape for intercept in fitted.intercepts_] == [(8,), (5,), (outputs,)]
+    assert set(fitted.params_) == {"W1", "b1", "W2", "b2", "W3", "b3"}
+    assert fitted.coefs_[0] is fitted.params_["W1"]
+    assert fitted.n_iter_ == len(fitted.loss_curve_) == 30
+    assert fitted.loss_ < fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+    assert fitted.validation_loss_curve_ is None
+    assert (fitted.n_features_in_, fitted.n_outputs_) == (4, outputs)
+    assert isinstance(fitted.model_, st.Model)
+    assert fitted.model_.run.reason == "epochs"
+    assert fitted.params_["W1"].dtype == np.float32
+
+
+def test_the_loss_is_the_cross_entropy_of_the_training_samples() -> None:
+    fitted = quick(st.NetworkClassifier).fit(X, NAMES)
+    assert fitted.loss_ == pytest.approx(log_loss(NAMES, fitted.predict_proba(X)), rel=1e-5)
+
+
+def test_the_model_is_one_of_the_library() -> None:
+    """Its prediction is that of the estimator, it derives, and it is checked."""
+    fitted = quick(st.NetworkClassifier, dtype="float64").fit(X, NAMES)
+    np.testing.assert_allclose(fitted.model_.predict({"X": X}), fitted.predict_proba(X), rtol=1e-12)
+    assert fitted.model_.check({"X": X, "y": SPECIES}).ok
+
+
+def test_a_descent_of_the_same_seed_ends_at_the_same_parameters() -> None:
+    fitted = quick(st.NetworkClassifier, random_state=5, initial=None, batch=50).fit(X, NAMES)
+    net = st.models.network([4, 8, 3], "relu", "softmax")
+    run = st.descend(
+        net.cost, {"X": X, "y": SPECIES}, rate=0.05, epochs=30, optimiser="adam", batch=50, dtype="float32", seed=5
+    )
+    np.testing.assert_array_equal(fitted.params_["W1"], run.params["W1"])
+
+
+@pytest.mark.parametrize("state", [None, np.random.RandomState(3)])
+def test_random_states(state: Any) -> None:
+    """Another start each time, unless the state is a number."""
+    starts = [quick(st.NetworkRegressor, epochs=0, random_state=state).fit(X, WIDTH).params_["W1"] for _ in range(2)]
+    assert not np.allclose(*starts)
+    same = [quick(st.NetworkRegressor, epochs=0, random_state=3).fit(X, WIDTH).params_["W1"] for _ in range(2)]
+    np.testing.assert_array_equal(*same)
+
+
+# -- predicting
+
+
+def test_probabilities_are_stable_far_out() -> None:
+    """Where a class has the probability e^-400 its logarithm is still known, to the digits of a double."""
+    far = np.array([[400.0], [-400.0]])
+    two = st.FormulaClassifier("y ~ sigmoid(k*x0)", start={"k": 1.0}, epochs=0).fit([[0.0], [1.0]], ["a", "b"])
+    np.testing.assert_allclose(two.predict_log_proba(far), [[-400, 0], [0, -400]], atol=1e-12)
+    np.testing.assert_allclose(two.predict_proba(far), [[math.exp(-400), 1], [1, math.exp(-400)]], rtol=1e-12)
+    far = np.array([[1000.0, 0.0, 0.0], [0.0, 0.0, -1000.0]])
+    start = {"k": 1.0}
+    three = st.FormulaClassifier("y ~ softmax(k*X)", start=start, epochs=0).fit(np.eye(3), [0, 1, 2])
+    expected = [[0, -1000, -1000], [-math.log(2), -math.log(2), -1000 - math.log(2)]]
+    np.testing.assert_allclose(three.predict_log_proba(far), expected, rtol=1e-12, atol=1e-12)
+    assert three.predict(far).tolist() == [0, 0]
+
+
+def test_single_precision_predicts_what_double_does() -> None:
+    for kind in NETWORKS:
+        fitted = quick(kind).fit(X, target(kind))
+        name = "predict_proba" if "Classifier" in kind.__name__ else "predict"
+        single, double = (getattr(fitted, name)(X.astype(dtype)) for dtype in ("float32", "float64"))
+        np.testing.assert_allclose(single, double, rtol=2e-5, atol=1e-6)
+        assert fitted.score(X.astype(np.float32), target(kind)) == pytest.approx(
+            fitted.score(X, target(kind)), abs=1e-4
+        )
+
+
+def test_many_rows_are_predicted_as_few_are() -> None:
+    fitted = quick(st.NetworkRegressor).fit(X, WIDTH)
+    many = np.tile(X, (9, 1))
+    np.testing.assert_allclose(fitted.predict(many), np.tile(fitted.predict(X), 9), rtol=1e-12)
+
+
+def test_a_formula_of_all_samples_is_predicted_in_one() -> None:
+    """x − mean(x) is that of the table that is predicted, however many rows it has."""
+    centred = st.FormulaRegressor("y ~ a*(x0 - mean(x0)) + b").fit(X[:, :1], X[:, 0] * 2 + 1)
+    many = np.linspace(0, 1, 2000)[:, None]
+    expected = centred.params_["a"] * (many[:, 0] - 0.5) + centred.params_["b"]
+    np.testing.assert_allclose(centred.predict(many), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_decisions() -> None:
+    """Two classes have one number, also where a softmax has two outputs; its sign is the class."""
+    two = SPECIES > 0
+    for output in ("auto", "softmax", "0.5 + 0.5*tanh(z)"):
+        fitted = quick(st.NetworkClassifier, output=output, rate=0.01).fit(X, two)
+        decision = fitted.decision_function(X)
+        assert decision.shape == (150,)
+        assert (fitted.predict(X) == (decision > 0)).all()
+        assert (np.argsort(decision) == np.argsort(fitted.predict_proba(X)[:, 1], kind="stable")).mean() > 0.9
+        np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
+        np.testing.assert_allclose(np.exp(fitted.predict_log_proba(X)), fitted.predict_proba(X), atol=1e-6)
+    assert fitted.score(X, two) > 0.95
+
+
+def test_one_against_the_rest() -> None:
+    fitted = quick(st.NetworkClassifier, output="sigmoid").fit(X, NAMES)
+    assert fitted.decision_function(X).shape == fitted.predict_proba(X).shape == (150, 3)
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
+    assert fitted.score(X, NAMES) > 0.9
+
+
+def test_several_labels() -> None:
+    y = np.stack([SPECIES > 0, X[:, 0] > 0, X[:, 1] > 0], axis=1).astype(int)
+    fitted = quick(st.NetworkClassifier, epochs=200).fit(X, y)
+    assert fitted.predict(X).shape == (150, 3)
+    assert (fitted.predict(X) == y).mean() > 0.95
+    assert ((fitted.predict_proba(X) > 0.5) == fitted.predict(X)).all()
+    with pytest.raises(ModelError, match="one class a sample"):
+        quick(st.NetworkClassifier, class_weight="balanced").fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["a", "b", "c"], [-5, 7, 100], [2.0, 3.0, 4.0]])
+def test_labels_of_any_type(labels: list[Any]) -> None:
+    fitted = quick(st.NetworkClassifier).fit(X, np.array(labels)[SPECIES])
+    assert fitted.classes_.tolist() == labels
+    assert (fitted.predict(X) == np.array(labels)[SPECIES]).mean() > 0.9
+    assert quick(st.NetworkClassifier).fit(X, SPECIES == 1).predict(X).dtype == bool
+
+
+# -- going on
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_warm_start_goes_on(kind: Any) -> None:
+    """Without batches thirty epochs and then thirty are sixty: the optimiser's memory is kept, too."""
+    settings = {"batch": None, "dtype": "float64"}
+    twice = quick(kind, warm_start=True, **settings).fit(X, target(kind)).fit(X, target(kind))
+    once = quick(kind, epochs=60, **settings).fit(X, target(kind))
+    np.testing.assert_allclose(twice.params_["W1"], once.params_["W1"], rtol=1e-9)
+    np.testing.assert_allclose(twice.loss_curve_, once.loss_curve_, rtol=1e-9)
+    assert twice.n_iter_ == 60
+    cold = quick(kind, **settings).fit(X, target(kind)).fit(X, target(kind))
+    assert cold.n_iter_ == 30
+
+
+def test_a_warm_start_may_change_settings_but_not_the_network() -> None:
+    fitted = quick(st.NetworkClassifier, warm_start=True).fit(X, NAMES)
+    fitted.set_params(rate=0.001, batch=16, loss="mse").fit(X, NAMES)
+    fitted.set_params(optimiser="momentum").fit(X, NAMES)
+    assert fitted.n_iter_ == 90
+    with pytest.raises(ModelError, match=r"has parameters W1 \(4, 8\).*warm_start=False"):
+        fitted.set_params(hidden=(9,)).fit(X, NAMES)
+    with pytest.raises(ValueError, match="warm_start goes on with the classes"):
+        fitted.set_params(hidden=(8,)).fit(X, NAMES == "setosa")
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_parts(kind: Any) -> None:
+    """Passes over the whole table are epochs of a fit; they take other orders, so the ends are near, not equal."""
+    parts, whole = quick(kind, batch=None, dtype="float64"), quick(kind, batch=None, dtype="float64")
+    names = {"classes": np.unique(NAMES)} if kind is st.NetworkClassifier else {}
+    for _ in range(30):
+        parts.partial_fit(X, target(kind), **names)
+    whole.fit(X, target(kind))
+    np.testing.assert_allclose(parts.params_["W1"], whole.params_["W1"], rtol=1e-9)
+    assert parts.n_iter_ == len(parts.loss_curve_) == 30
+    shuffled = quick(kind, batch=32)
+    for _ in range(30):
+        for rows in (slice(0, 80), slice(80, 150)):
+            shuffled.partial_fit(X[::-1][rows], target(kind)[::-1][rows], **names)
+    assert shuffled.n_iter_ == 60
+    assert shuffled.score(X, target(kind)) > 0.8
+
+
+def test_passes_take_other_orders() -> None:
+    """Two passes in batches are two epochs of other orders, not the same one twice."""
+    first = quick(st.NetworkRegressor, batch=10, optimiser=None, rate=0.05).partial_fit(X, WIDTH)
+    net = st.models.network([4, 8, 1], "relu", "linear")
+    table, start = {"X": X, "y": WIDTH}, dict(first.params_)
+    again = {
+        seed: st.descend(net.cost, table, start, 0.05, 1, batch=10, dtype="float32", seed=seed).params["W1"]
+        for seed in (0, 1)
+    }
+    second = first.partial_fit(X, WIDTH).params_["W1"]
+    np.testing.assert_array_equal(second, again[1])
+    assert not np.array_equal(second, again[0])
+
+
+def test_classes_of_parts() -> None:
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        quick(st.NetworkClassifier).partial_fit(X, NAMES)
+    fitted = quick(st.NetworkClassifier).partial_fit(X[:50], NAMES[:50], classes=np.unique(NAMES))  # all setosa
+    assert fitted.predict_proba(X).shape == (150, 3)
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        fitted.partial_fit(X, NAMES, classes=["setosa", "versicolor"])
+    with pytest.raises(ValueError, match=r"y has the class .*rose.*, which is not among"):
+        fitted.partial_fit(X[:2], ["rose", "setosa"])
+
+
+def test_weights_of_parts_are_taken_as_they_are() -> None:
+    """Samples of the weight 2 move the parameters twice as far as those of the weight 1, whatever part they are in."""
+    start = quick(st.NetworkRegressor, optimiser="gradient-descent", epochs=0, dtype="float64", batch=None)
+    moves = []
+    for weight in (1.0, 2.0):
+        fitted = start.fit(X, WIDTH)
+        before = fitted.params_["W1"].copy()
+        fitted.partial_fit(X, WIDTH, sample_weight=np.full(150, weight))
+        moves.append(fitted.params_["W1"] - before)
+    np.testing.assert_allclose(moves[1], 2 * moves[0], rtol=1e-9)
+    names = {"classes": np.unique(NAMES)}
+    with pytest.raises(ValueError, match="compute_class_weight"):
+        quick(st.NetworkClassifier, class_weight="balanced").partial_fit(X, NAMES, **names)
+    heavy = quick(st.NetworkClassifier, class_weight={"setosa": 5.0}, epochs=0).fit(X, NAMES)
+    light = quick(st.NetworkClassifier, epochs=0).fit(X, NAMES)
+    heavy.partial_fit(X[:50], NAMES[:50])
+    light.partial_fit(X[:50], NAMES[:50], sample_weight=np.full(50, 5.0))
+    np.testing.assert_array_equal(heavy.params_["W1"], light.params_["W1"])
+
+
+def test_line_searches_take_no_parts() -> None:
+    assert not hasattr(st.FormulaRegressor(), "partial_fit")
+    assert not hasattr(st.NetworkRegressor(optimiser=None, rate="auto"), "partial_fit")
+    assert hasattr(st.FormulaRegressor(optimiser="adam"), "partial_fit")
+    fitted = st.FormulaRegressor(optimiser="adam", rate=0.05)
+    for _ in range(300):
+        fitted.partial_fit(X, WIDTH)
+    assert fitted.score(X, WIDTH) > 0.9
+
+
+# -- validation, callbacks, schedules
+
+
+def test_the_validation_loss_is_noted_and_ends_a_fit() -> None:
+    rng = np.random.default_rng(1)
+    noisy = np.where(rng.random(150) < 0.3, rng.permutation(NAMES), NAMES)
+    settings: dict[str, Any] = {"hidden": (50,), "rate": 0.05, "validation_fraction": 0.3, "epochs": 300}
+    noted = quick(st.NetworkClassifier, **settings).fit(X, noisy)
+    curve = noted.validation_loss_curve_
+    assert len(curve) == len(noted.loss_curve_) == noted.n_iter_ == 300
+    assert curve[-1] > 1.2 * min(curve)  # it learns the noise
+    patient = quick(st.NetworkClassifier, **settings, patience=10).fit(X, noisy)
+    assert patient.n_iter_ == int(np.argmin(curve)) + 1 + 10 < 300
+    assert patient.model_.run.reason == "validation"
+    assert patient.validation_loss_curve_ == curve[: patient.n_iter_]
+    # The parameters are those of the lowest one: the split is that of st.descend.
+    order = np.random.default_rng([0, 150]).permutation(150)[:45]
+    found = log_loss(noisy[order], patient.predict_proba(X[order]))
+    assert found == pytest.approx(min(curve), rel=1e-4)
+
+
+def test_callbacks() -> None:
+    seen: list[Moment] = []
+
+    def look(moment: Moment) -> bool:
+        seen.append(moment)
+        return moment.epoch == 7
+
+    fitted = quick(st.NetworkClassifier, on_epoch=look, validation_fraction=0.2).fit(X, NAMES)
+    assert [moment.epoch for moment in seen] == list(range(1, 8))
+    assert fitted.n_iter_ == 7
+    assert [moment.validation for moment in seen] == fitted.validation_loss_curve_
+    assert [moment.cost for moment in seen] == pytest.approx(fitted.loss_curve_)
+
+
+def test_schedules_and_rates() -> None:
+    """A text may stand for the rate, or beside a number; the usual rate is that of the optimiser."""
+    settings = {"batch": None, "dtype": "float64", "epochs": 40}
+    ways = [{"rate": "cosine"}, {"rate": None, "schedule": "cosine"}, {"rate": 0.001, "schedule": "cosine"},
+            {"rate": cosine(0.001, 40)}]  # fmt: skip
+    ends = [quick(st.NetworkRegressor, **settings, **way).fit(X, WIDTH).params_["W1"] for way in ways]
+    for end in ends[1:]:
+        np.testing.assert_array_equal(end, ends[0])
+    constant = quick(st.NetworkRegressor, **settings, rate=None).fit(X, WIDTH).params_["W1"]
+    assert not np.allclose(constant, ends[0])
+    with pytest.warns(ConvergenceWarning, match="after 50 epochs"):
+        auto = quick(st.NetworkRegressor, optimiser=None, rate="auto", epochs=50).fit(X, WIDTH)
+    assert all(later <= earlier for earlier, later in zip(auto.loss_curve_, auto.loss_curve_[1:], strict=False))
+    for wrong in ({"rate": "cosine", "schedule": "cosine"}, {"rate": "auto", "schedule": "cosine"}, {"rate": "cosin"}):
+        with pytest.raises(DescentError, match="schedule"):
+            quick(st.NetworkRegressor, **wrong).fit(X, WIDTH)
+
+
+# -- what MLPs lack
+
+
+def test_a_loss_of_ones_own() -> None:
+    """The pinball loss at 0.9 leaves a tenth of the samples above the line: as text and as a function."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (400, 1))
+    y = x[:, 0] + rng.exponential(1, 400)
+
+    def pinball(prediction: st.Expression, target: st.Expression) -> st.Expression:
+        error = target - prediction
+        return st.maximum(0.9 * error, -0.1 * error)
+
+    for loss in (pinball, "e = target - prediction; max(0.9*e, -0.1*e)"):
+        fitted = st.NetworkRegressor((8,), "tanh", loss=loss, rate=0.02, epochs=300, random_state=0).fit(x, y)
+        assert (y > fitted.predict(x)).mean() == pytest.approx(0.1, abs=0.02)
+    focal = "p = prediction; -(target*(1-p)^2*log(p) + (1-target)*p^2*log(1-p))"
+    assert (
+        quick(st.NetworkClassifier, loss=focal, epochs=100).fit(X, NAMES == "setosa").score(X, NAMES == "setosa") == 1
+    )
+
+
+def test_an_activation_for_each_layer() -> None:
+    each = ["sin", "max(0.1*z, z)", lambda z: z * st.sigmoid(z)]
+    fitted = quick(st.NetworkClassifier, hidden=(6, 5, 4), activation=each, epochs=100).fit(X, NAMES)
+    assert "sin(X @ W1 + b1)" in fitted.model_.formula
+    z = np.sin(X @ fitted.coefs_[0] + fitted.intercepts_[0]) @ fitted.coefs_[1] + fitted.intercepts_[1]
+    z = np.maximum(0.1 * z, z) @ fitted.coefs_[2] + fitted.intercepts_[2]
+    z = z / (1 + np.exp(-z)) @ fitted.coefs_[3] + fitted.intercepts_[3]
+    np.testing.assert_allclose(fitted.decision_function(X), z, rtol=1e-4, atol=1e-5)
+    assert fitted.score(X, NAMES) > 0.9
+
+
+def test_rare_classes_count_more() -> None:
+    """Weighted so, the rare class is found: its recall rises."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(1.2, 1, (20, 2))])
+    y = np.repeat(["common", "rare"], [300, 20])
+    recalls = [
+        (quick(st.NetworkClassifier, class_weight=weight, epochs=60).fit(x, y).predict(x[300:]) == "rare").mean()
+        for weight in (None, "balanced", {"rare": 15.0, "common": 1.0})
+    ]
+    assert recalls[0] <= 0.5
+    assert min(recalls[1:]) >= 0.7
+
+
+# -- warnings and errors
+
+
+def test_a_descent_that_diverged_warns() -> None:
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        quick(st.NetworkRegressor, optimiser="gradient-descent", rate=50.0).fit(X * 10, WIDTH)
+
+
+def test_epochs_that_were_too_few_warn_only_where_an_end_was_asked_for() -> None:
+    with pytest.warns(ConvergenceWarning, match="still changing after 3 epochs"):
+        st.FormulaRegressor(epochs=3).fit(X, WIDTH)
+    with pytest.warns(ConvergenceWarning, match="still changing after 30 epochs"):
+        quick(st.NetworkRegressor, tolerance=1e-9).fit(X, WIDTH)
+    ended = quick(st.NetworkRegressor, tolerance=0.05).fit(X, WIDTH)
+    assert ended.n_iter_ < 30
+    assert ended.model_.run.reason == "tolerance"
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"hidden": (0,)}, r"hidden is the sizes of the hidden layers, as \(100,\), not \(0,\)"),
+    ({"hidden": (2.5,)}, "hidden is the sizes"),
+    ({"batch": "all"}, "batch is a whole number, None for the whole table, or 'auto', not 'all'"),
+    ({"optimiser": "adm"}, "there is no optimiser 'adm'; did you mean 'adam'"),
+    ({"optimiser": "lbfgs", "batch": 10}, "leave batch out"),
+    ({"output": "step", "loss": "mse"}, "cannot be trained by its gradient"),
+    ({"loss": "hubber"}, "there is no cost 'hubber'; did you mean 'huber'"),
+    ({"l2": -1}, "l2 is a finite number from 0"),
+    ({"patience": 3}, "patience waits for the validation cost"),
+    ({"engine": "nativ"}, "there is no engine 'nativ'"),
+    ({"dtype": "float16"}, "there is no dtype 'float16'"),
+    ({"initial": "glorott"}, "there is no scheme of initial values 'glorott'"),
+]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize(
+    ("settings", "message"), BAD, ids=lambda case: next(iter(case)) if isinstance(case, dict) else ""
+)
+def test_settings_that_make_no_sense(kind: Any, settings: dict[str, Any], message: str) -> None:
+    estimator = quick(kind, **settings)  # which says nothing yet, as scikit-learn asks
+    with pytest.raises(SteepestError, match=message):
+        estimator.fit(X, target(kind))
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_inputs_that_make_no_sense(kind: Any) -> None:
+    estimator, y = quick(kind), target(kind)
+    for method in ("predict", "score") + (("predict_proba", "decision_function") if y is NAMES else ()):
+        with pytest.raises(NotFittedError):
+            getattr(estimator, method)(*((X, y) if method == "score" else (X,)))
+    for name in ("params_", *(("coefs_",) if kind in NETWORKS else ())):
+        assert not hasattr(estimator, name)
+    wrong: list[tuple[Any, str]] = [
+        (np.full(150, -1.0), "Negative values"), (np.zeros(150), "at least one non-zero"),
+        (np.ones(149), "inconsistent"), (np.ones((150, 2)), "1D"), (np.full(150, np.nan), "NaN"),
+    ]  # fmt: skip
+    for weights, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            estimator.fit(X, y, sample_weight=weights)
+    if y is NAMES:
+        with pytest.raises(ValueError, match="one class"):
+            estimator.fit(X, ["a"] * 150)
+        with pytest.raises(ValueError, match="class_weight has the class 'rose'"):
+            quick(kind, class_weight={"rose": 2.0}).fit(X, y)
+    assert not hasattr(estimator, "model_")
