@@ -83,6 +83,7 @@ class Watch:
         if self.plateau is not None:
             walker.rate = self.plateau.rate * self.factor
         if self.looked < 0:
+            self.seen.clear()  # an interrupted first look counts for nothing
             if self.validate is not None:
                 self._judge(leg.epoch, leg.params)
             self.looked = leg.epoch
