@@ -24,6 +24,7 @@ from steepest.engines.step import Record
 from steepest.errors import SteepestError, StorageError
 from steepest.loop import Descent
 from steepest.storage import write_tensors
+from steepest.watching import Watch
 
 SLOW = pytest.mark.slow
 
@@ -160,6 +161,37 @@ def test_interrupted_while_a_leg_is_handed_over(tmp_path: Path, monkeypatch: pyt
     monkeypatch.undo()
     rest = model.descend("native", epochs=5000, checkpoint=tmp_path / "kept", resume=True)
     assert_same_bits(numbers(rest), numbers(model.descend("native", epochs=5000)))
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("where", ["_judge", "_follow"])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_interrupted_while_it_validates(
+    engine: str, where: str, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not done for the last epoch is done when it is resumed, and nothing twice."""
+    real, calls = getattr(Watch, where), [0]
+
+    def cut(*given: Any) -> None:
+        calls[0] += 1
+        if late:
+            real(*given)
+        if calls[0] in (9, 15):
+            raise KeyboardInterrupt
+        if not late:
+            real(*given)
+
+    model = FORMULAS["neuron"](30)
+    settings: dict[str, Any] = {
+        "epochs": 40, "validate": 0.4, "patience": 30, "rate": schedules.plateau(2.0, 0.5, 2, 0.01), "batch": 7,
+        "optimiser": "momentum",
+    }  # fmt: skip
+    whole = model.descend(engine, **settings)
+    monkeypatch.setattr(Watch, where, cut)
+    kept = {"checkpoint": tmp_path / "kept", "resume": True}
+    for _ in range(2):
+        assert model.descend(engine, **settings, **kept).reason == "interrupted"
+    assert_same_bits(numbers(model.descend(engine, **settings, **kept)), numbers(whole))
 
 
 # -- refused -------------------------------------------------------------------------------------------------------

@@ -25,10 +25,6 @@ EPOCHS, ROWS, BATCH = 12, 50, 8
 STEPS = -(-ROWS // BATCH)  # updates of an epoch
 
 
-def _stairs(rate: float, every: int, factor: float) -> Callable[[int], Any]:
-    return optax.exponential_decay(rate, every * STEPS, factor, staircase=True)
-
-
 PAIRS: dict[str, tuple[Schedule, Callable[[int], Callable[[int], Any]]]] = {
     "constant": (s.constant(0.3), lambda n: optax.constant_schedule(0.3)),
     "step": (s.step(0.3, 3, 0.5), lambda n: optax.exponential_decay(0.3, 3 * n, 0.5, staircase=True)),
