@@ -125,6 +125,15 @@ def test_many_rows_are_predicted_as_few_are() -> None:
     np.testing.assert_allclose(fitted.predict(many), np.tile(fitted.predict(X), 9), rtol=1e-12)
 
 
+def test_predictions_may_be_written_to() -> None:
+    """Also those of a formula without data, which is one number."""
+    for estimator in (quick(st.NetworkRegressor), st.FormulaRegressor("y ~ b")):
+        found = estimator.fit(X, WIDTH).predict(X)
+        found += 1
+        assert found.shape == (150,)
+    assert found[0] == pytest.approx(WIDTH.mean() + 1)
+
+
 def test_a_formula_of_all_samples_is_predicted_in_one() -> None:
     """x − mean(x) is that of the table that is predicted, however many rows it has."""
     centred = st.FormulaRegressor("y ~ a*(x0 - mean(x0)) + b").fit(X[:, :1], X[:, 0] * 2 + 1)
@@ -164,6 +173,8 @@ def test_several_labels() -> None:
     assert near.sum() > 10
     for each in (fitted, unsure):
         assert ((each.predict_proba(X) > 0.5) == each.predict(X)).all()
+    with pytest.raises(ValueError, match="y has 3 labels a sample"):
+        quick(st.NetworkClassifier, output="softmax").fit(X, y)
     with pytest.raises(ModelError, match="one class a sample"):
         quick(st.NetworkClassifier, class_weight="balanced").fit(X, y)
 
@@ -197,6 +208,10 @@ def test_a_warm_start_may_change_settings_but_not_the_network() -> None:
     fitted.set_params(rate=0.001, batch=16, loss="mse").fit(X, NAMES)
     fitted.set_params(optimiser="momentum").fit(X, NAMES)
     assert fitted.n_iter_ == 90
+    with pytest.warns(ConvergenceWarning, match="30 epochs"):
+        fitted.set_params(optimiser=None, rate="auto", batch=None).fit(X, NAMES)
+    fitted.set_params(rate=0.001).fit(X, NAMES)
+    assert fitted.n_iter_ == 150
     with pytest.raises(ModelError, match=r"has parameters W1 \(4, 8\).*warm_start=False"):
         fitted.set_params(hidden=(9,)).fit(X, NAMES)
     with pytest.raises(ValueError, match="warm_start goes on with the classes"):

@@ -25,8 +25,6 @@ MORE = [
 
 def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Checks that cannot pass, and why."""
-    if getattr(estimator, "batch", None) == 50:
-        return {"check_sample_weight_equivalence_on_dense_data": "batches are drawn from rows, so repeated ones differ"}
     if estimator.dtype == "float32":
         return {"check_sample_weight_equivalence_on_dense_data": "it asks for seven digits, float32 has as many"}
     return {}

@@ -123,6 +123,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """Whether each epoch searches along a line, for which it needs the whole table."""
         return isinstance(_method(self.optimiser), LBFGS) or self.rate == "auto"
 
+    @property
+    def _way(self) -> tuple[str, bool]:
+        """What a memory belongs to."""
+        return _method(self.optimiser).name, self._searches
+
     def _rate(self) -> Any:
         """The rate as a descent takes it: a number, "auto" or a schedule."""
         rate, text = self.rate, self.schedule
@@ -168,7 +173,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         start, memory, done = self.start, None, 0
         if again:
             self._refuse_others(built.cost)
-            same = self._remembers[0] == _method(self.optimiser).name
+            same = self._remembers[0] == self._way
             start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
         else:
             self._first_seed = self._seed()
@@ -208,7 +213,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
         self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
-        self._remembers = _method(self.optimiser).name, run.memory
+        self._remembers = self._way, run.memory
         model = copy(model)
         # Without the path, which may take 64 MB, and without second copies: an estimator is sent to other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
@@ -235,8 +240,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             for k in range(0, len(X), size)
         ]
         found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
-        shapes = [(len(X), *node.shape) for node in expressions]
-        each = [np.broadcast_to(value, shape) for value, shape in zip(found, shapes, strict=True)]
+        shapes = [(len(X), *node.shape) for node in expressions]  # also where no data is in an expression
+        each = [
+            value if value.shape == shape else np.broadcast_to(value, shape).copy()
+            for value, shape in zip(found, shapes, strict=True)
+        ]
         return [value[:, 0] if value.shape[1:] == (1,) else value for value in each]
 
 

@@ -197,6 +197,5 @@ class NetworkClassifier(_Layers, Classifier):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = self.output != "softmax"
         return tags
