@@ -78,6 +78,17 @@ def test_a_descent_of_the_same_seed_ends_at_the_same_parameters() -> None:
     np.testing.assert_array_equal(fitted.params_["W1"], run.params["W1"])
 
 
+def test_starts_are_drawn_as_those_of_mlps() -> None:
+    """Matrices and biases of a layer are uniform within ±√(6/(inputs + outputs)), by the size of 10,000 numbers."""
+    wide = st.NetworkRegressor((2000,), epochs=0, random_state=0).fit(X, WIDTH)
+    bound = math.sqrt(6 / 2004)
+    for drawn in (wide.coefs_[0], wide.intercepts_[0]):
+        assert 0.99 * bound < np.abs(drawn).max() <= bound
+        assert drawn.std() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    assert abs(np.corrcoef(wide.coefs_[0][0], wide.intercepts_[0])[0, 1]) < 0.1
+    assert not st.NetworkRegressor((5,), epochs=0, initial="glorot").fit(X, WIDTH).intercepts_[0].any()
+
+
 @pytest.mark.parametrize("state", [None, np.random.RandomState(3)])
 def test_random_states(state: Any) -> None:
     """Another start each time, unless the state is a number."""

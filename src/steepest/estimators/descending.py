@@ -170,23 +170,29 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             again: whether to go on from where the last fit ended.
         """
         table = columns if weights is None else {**columns, WEIGHT: weights}
-        start, memory, done = self.start, None, 0
+        memory, done, initial = None, 0, None
+        start: Mapping[str, Any] | None
         if again:
             self._refuse_others(built.cost)
             same = self._remembers[0] == self._way
             start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
         else:
             self._first_seed = self._seed()
+            start, initial = self._beginning(built, self._first_seed)
         # Each descent counts its epochs from 0, so that another seed gives the samples another order.
         run = descend(
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
-            seed=self._first_seed + done, initial=self.initial, validate=None if part else self.validation_fraction,
+            seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
             patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
             progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
         self._keep(built.model, run, again)
+
+    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        """Parameters to start from, and how the others are drawn."""
+        return self.start, self.initial
 
     def _refuse_others(self, cost: Expression) -> None:
         shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
