@@ -78,6 +78,17 @@ def test_a_descent_of_the_same_seed_ends_at_the_same_parameters() -> None:
     np.testing.assert_array_equal(fitted.params_["W1"], run.params["W1"])
 
 
+def test_starts_are_drawn_as_those_of_mlps() -> None:
+    """Matrices and biases of a layer are uniform within ±√(6/(inputs + outputs)), by the size of 10,000 numbers."""
+    wide = st.NetworkRegressor((2000,), epochs=0, random_state=0).fit(X, WIDTH)
+    bound = math.sqrt(6 / 2004)
+    for drawn in (wide.coefs_[0], wide.intercepts_[0]):
+        assert 0.99 * bound < np.abs(drawn).max() <= bound
+        assert drawn.std() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    assert abs(np.corrcoef(wide.coefs_[0][0], wide.intercepts_[0])[0, 1]) < 0.1
+    assert not st.NetworkRegressor((5,), epochs=0, initial="glorot").fit(X, WIDTH).intercepts_[0].any()
+
+
 @pytest.mark.parametrize("state", [None, np.random.RandomState(3)])
 def test_random_states(state: Any) -> None:
     """Another start each time, unless the state is a number."""
@@ -110,6 +121,10 @@ def test_single_precision_predicts_what_double_does() -> None:
         name = "predict_proba" if "Classifier" in kind.__name__ else "predict"
         single, double = (getattr(fitted, name)(X.astype(dtype)) for dtype in ("float32", "float64"))
         np.testing.assert_allclose(single, double, rtol=2e-5, atol=1e-6)
+        last = fitted.decision_function if "Classifier" in kind.__name__ else fitted.predict
+        assert [last(X.astype(dtype)).dtype for dtype in ("float32", "float64")] == ["float32", "float64"]
+        # In the precision of the features, so that a row alone is predicted as it is among others.
+        np.testing.assert_allclose(np.concatenate([last(row[None]) for row in X]), last(X), rtol=1e-12, atol=1e-13)
         assert fitted.score(X.astype(np.float32), target(kind)) == pytest.approx(
             fitted.score(X, target(kind)), abs=1e-4
         )
@@ -119,6 +134,15 @@ def test_many_rows_are_predicted_as_few_are() -> None:
     fitted = quick(st.NetworkRegressor).fit(X, WIDTH)
     many = np.tile(X, (9, 1))
     np.testing.assert_allclose(fitted.predict(many), np.tile(fitted.predict(X), 9), rtol=1e-12)
+
+
+def test_predictions_may_be_written_to() -> None:
+    """Also those of a formula without data, which is one number."""
+    for estimator in (quick(st.NetworkRegressor), st.FormulaRegressor("y ~ b")):
+        found = estimator.fit(X, WIDTH).predict(X)
+        found += 1
+        assert found.shape == (150,)
+    assert found[0] == pytest.approx(WIDTH.mean() + 1)
 
 
 def test_a_formula_of_all_samples_is_predicted_in_one() -> None:
@@ -155,7 +179,13 @@ def test_several_labels() -> None:
     fitted = quick(st.NetworkClassifier, epochs=200).fit(X, y)
     assert fitted.predict(X).shape == (150, 3)
     assert (fitted.predict(X) == y).mean() > 0.95
-    assert ((fitted.predict_proba(X) > 0.5) == fitted.predict(X)).all()
+    unsure = quick(st.NetworkClassifier, epochs=1).fit(X, y)
+    near = np.abs(unsure.predict_proba(X) - 0.5) < 0.1
+    assert near.sum() > 10
+    for each in (fitted, unsure):
+        assert ((each.predict_proba(X) > 0.5) == each.predict(X)).all()
+    with pytest.raises(ValueError, match="y has 3 labels a sample"):
+        quick(st.NetworkClassifier, output="softmax").fit(X, y)
     with pytest.raises(ModelError, match="one class a sample"):
         quick(st.NetworkClassifier, class_weight="balanced").fit(X, y)
 
@@ -189,6 +219,10 @@ def test_a_warm_start_may_change_settings_but_not_the_network() -> None:
     fitted.set_params(rate=0.001, batch=16, loss="mse").fit(X, NAMES)
     fitted.set_params(optimiser="momentum").fit(X, NAMES)
     assert fitted.n_iter_ == 90
+    with pytest.warns(ConvergenceWarning, match="30 epochs"):
+        fitted.set_params(optimiser=None, rate="auto", batch=None).fit(X, NAMES)
+    fitted.set_params(rate=0.001).fit(X, NAMES)
+    assert fitted.n_iter_ == 150
     with pytest.raises(ModelError, match=r"has parameters W1 \(4, 8\).*warm_start=False"):
         fitted.set_params(hidden=(9,)).fit(X, NAMES)
     with pytest.raises(ValueError, match="warm_start goes on with the classes"):
@@ -431,4 +465,7 @@ def test_inputs_that_make_no_sense(kind: Any) -> None:
             estimator.fit(X, ["a"] * 150)
         with pytest.raises(ValueError, match="class_weight has the class 'rose'"):
             quick(kind, class_weight={"rose": 2.0}).fit(X, y)
+        for weight in ("balance", {"setosa": -1.0}, {"setosa": "much"}, {}):
+            with pytest.raises(ModelError, match="class_weight"):
+                quick(kind, class_weight=weight).fit(X, y)
     assert not hasattr(estimator, "model_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -23,10 +24,14 @@ MORE = [
 ]
 
 
+# Whether single precision is exact enough is a matter of luck, so that passing is no fault (scikit-learn 1.8 on).
+LENIENT: dict[str, Any] = (
+    {"xfail_strict": False} if "xfail_strict" in signature(parametrize_with_checks).parameters else {}
+)
+
+
 def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Checks that cannot pass, and why."""
-    if getattr(estimator, "batch", None) == 50:
-        return {"check_sample_weight_equivalence_on_dense_data": "batches are drawn from rows, so repeated ones differ"}
     if estimator.dtype == "float32":
         return {"check_sample_weight_equivalence_on_dense_data": "it asks for seven digits, float32 has as many"}
     return {}
@@ -37,14 +42,14 @@ ENDS = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning
 
 
 @ENDS
-@parametrize_with_checks(DEFAULTS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(DEFAULTS, expected_failed_checks=expected_failures, **LENIENT)
 def test_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
 @pytest.mark.slow
 @ENDS
-@parametrize_with_checks(MORE, expected_failed_checks=expected_failures)
+@parametrize_with_checks(MORE, expected_failed_checks=expected_failures, **LENIENT)
 def test_checks_of_other_settings(estimator: Any, check: Any) -> None:
     check(estimator)
 

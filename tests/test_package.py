@@ -13,7 +13,7 @@ import pytest
 import steepest as st
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("numpy", "polars", "narwhals", "lark", "rich", "safetensors", "click", "jax", "pandas")
+HEAVY = ("numpy", "polars", "narwhals", "lark", "rich", "safetensors", "click", "jax", "pandas", "sklearn")
 
 
 def loaded(code: str) -> set[str]:

@@ -123,6 +123,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """Whether each epoch searches along a line, for which it needs the whole table."""
         return isinstance(_method(self.optimiser), LBFGS) or self.rate == "auto"
 
+    @property
+    def _way(self) -> tuple[str, bool]:
+        """What a memory belongs to."""
+        return _method(self.optimiser).name, self._searches
+
     def _rate(self) -> Any:
         """The rate as a descent takes it: a number, "auto" or a schedule."""
         rate, text = self.rate, self.schedule
@@ -165,23 +170,29 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             again: whether to go on from where the last fit ended.
         """
         table = columns if weights is None else {**columns, WEIGHT: weights}
-        start, memory, done = self.start, None, 0
+        memory, done, initial = None, 0, None
+        start: Mapping[str, Any] | None
         if again:
             self._refuse_others(built.cost)
-            same = self._remembers[0] == _method(self.optimiser).name
+            same = self._remembers[0] == self._way
             start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
         else:
             self._first_seed = self._seed()
+            start, initial = self._beginning(built, self._first_seed)
         # Each descent counts its epochs from 0, so that another seed gives the samples another order.
         run = descend(
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
-            seed=self._first_seed + done, initial=self.initial, validate=None if part else self.validation_fraction,
+            seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
             patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
             progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
         self._keep(built.model, run, again)
+
+    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        """Parameters to start from, and how the others are drawn."""
+        return self.start, self.initial
 
     def _refuse_others(self, cost: Expression) -> None:
         shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
@@ -208,7 +219,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
         self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
-        self._remembers = _method(self.optimiser).name, run.memory
+        self._remembers = self._way, run.memory
         model = copy(model)
         # Without the path, which may take 64 MB, and without second copies: an estimator is sent to other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
@@ -235,8 +246,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             for k in range(0, len(X), size)
         ]
         found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
-        shapes = [(len(X), *node.shape) for node in expressions]
-        each = [np.broadcast_to(value, shape) for value, shape in zip(found, shapes, strict=True)]
+        shapes = [(len(X), *node.shape) for node in expressions]  # also where no data is in an expression
+        each = [
+            value if value.shape == shape else np.broadcast_to(value, shape).copy()
+            for value, shape in zip(found, shapes, strict=True)
+        ]
         return [value[:, 0] if value.shape[1:] == (1,) else value for value in each]
 
 

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d, validate_data
 
 from steepest.errors import ModelError
-from steepest.weighting import sample_weights
+from steepest.weighting import check_class_weight, sample_weights
 
 Array = NDArray[Any]
 
@@ -77,6 +77,7 @@ def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None,
         if classes.several:
             raise ModelError("class_weight needs one class a sample, not several labels; leave it out")
         class_weight = classes.coded(class_weight)
+        check_class_weight(class_weight)
     if own is None and class_weight is None:
         return None
     if whole:

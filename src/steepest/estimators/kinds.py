@@ -229,8 +229,11 @@ def _for(prediction: Expression, classes: Classes, codes: Array) -> Array:
     outputs, wanted = prediction.shape, len(classes.labels)
     single = outputs in ((), (1,))
     if classes.several:
-        if outputs != (wanted,):
-            raise ValueError(f"y has {wanted} labels a sample, but the prediction is of shape {outputs}")
+        if prediction.operation is op.softmax or outputs != (wanted,):
+            raise ValueError(
+                f"y has {wanted} labels a sample, for which the prediction needs as many outputs, each a probability "
+                "of its own, as a sigmoid gives"
+            )
         return codes
     if single and wanted == 2:
         return codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from steepest.errors import ModelError
 from steepest.estimators.descending import Built, Descending, built
 from steepest.estimators.inputs import Array, Classes
 from steepest.estimators.kinds import Classifier, Regressor
+from steepest.expression import PARAMETER, leaves
 from steepest.initial import Scheme
 from steepest.model import Model
 from steepest.models import network
@@ -62,6 +64,17 @@ class _Layers(Descending):
         sizes = (X.shape[1], *hidden, outputs)
         return built(_TARGET, _network, sizes, each, output, self.loss, weighted, self.l1, self.l2)
 
+    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        if self.initial != "mlp":
+            return None, self.initial
+        rng = np.random.default_rng([seed, 1])  # other numbers than those of the matrices
+        biases = {}
+        for node in leaves([built.cost]):
+            if node.operation is PARAMETER and len(node.shape) == 2:
+                bound = math.sqrt(6 / sum(node.shape))
+                biases[f"b{node.name[1:]}"] = rng.uniform(-bound, bound, node.shape[1])
+        return biases, "glorot"
+
     def _inputs(self, X: Array) -> dict[str, Array]:
         return {"X": X}
 
@@ -92,8 +105,9 @@ class NetworkRegressor(_Layers, Regressor):
         patience: stop when that cost has not fallen for so many epochs, and keep the best parameters.
         l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, without biases, to the mean loss. An MLP's ``alpha`` is
             l2 times the number of samples.
-        initial: how parameters are drawn, as for :func:`steepest.initial.initial`: ``"glorot"`` is gentler than He's
-            scheme, which None takes before a rectifier, where few features meet many neurons.
+        initial: how parameters are drawn: ``"mlp"`` as scikit-learn's MLPs do, matrices and biases within
+            ±√(6/(inputs + outputs)) of their layer; else as for :func:`steepest.initial.initial`, which takes He's
+            scheme before a rectifier and biases 0 for None.
         dtype: the precision of the descent, ``"float32"`` or ``"float64"``.
         engine: ``"auto"``, ``"native"`` or ``"reference"``.
         random_state: of the start, the order of samples and the validation rows.
@@ -126,7 +140,7 @@ class NetworkRegressor(_Layers, Regressor):
         optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
         schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
-        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "glorot", dtype: str = "float32",
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "mlp", dtype: str = "float32",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
@@ -177,7 +191,7 @@ class NetworkClassifier(_Layers, Classifier):
         optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
         schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
-        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "glorot", dtype: str = "float32",
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "mlp", dtype: str = "float32",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
@@ -197,6 +211,5 @@ class NetworkClassifier(_Layers, Classifier):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = self.output != "softmax"
         return tags
