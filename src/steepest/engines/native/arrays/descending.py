@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from math import prod
@@ -100,9 +100,9 @@ class ArrayWalk:
             leg.rises + len(rises), first_rise, reason,
         )  # fmt: skip
 
-    def unpacked(self, row: Array) -> dict[str, Array]:
-        """The parameters in a row of the record."""
-        return self._kernel.where.unpack(row)
+    def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
+        """The parameters in rows of the record."""
+        return self._kernel.where.unpack_rows(np.stack(rows)) if rows else []
 
     def _rates(self, epoch: int, until: int) -> Array:
         # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
