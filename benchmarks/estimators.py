@@ -268,7 +268,7 @@ def scores(name: str, seeds: int, quick: bool) -> dict[str, list[float]]:
 
 def compare(options: Options) -> tuple[list[dict[str, Any]], dict[str, dict[str, list[float]]]]:
     """Every contender on every table, and how far ours are from their peers."""
-    seeds = 1 if options.quick else 4
+    seeds = 1 if options.quick else 10
     names = ["iris"] if options.quick else list(TABLES)
     every, bars = {}, []
     for name in names:
