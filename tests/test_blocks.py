@@ -138,6 +138,7 @@ def test_the_columns_of_the_first_fit_stay(tmp_path: Path) -> None:
     model.save(tmp_path / "m.safetensors")
     back = st.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(back.predict(other), model.predict(COLUMNS))
+    np.testing.assert_array_equal(back.predict({"X": X}), model.predict(COLUMNS))
     refitted = back.fit(other, start=back.params, epochs=2)
     again = model.fit(COLUMNS, start=model.params, epochs=2)
     np.testing.assert_array_equal(refitted.params["W1"], again.params["W1"])

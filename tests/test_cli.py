@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.datasets import load_digits
 
 from command_line import Steepest, steepest, table
 from plain_loops import NAND, nand_loop, sigmoid
@@ -57,6 +58,11 @@ def test_the_examples_of_the_help_run_as_written(steepest: Steepest, tmp_path: P
     for name in ("table.csv", "data.csv"):
         table(tmp_path / name, data)
     table(tmp_path / "new.csv", data)
+    table(tmp_path / "test.csv", data)
+    images, digits = load_digits(return_X_y=True)
+    header = ",".join([*(f"pixel_{k}" for k in range(64)), "digit"])
+    rows = [",".join(map(str, [*image / 16, digit])) for image, digit in zip(images[:300], digits, strict=False)]
+    table(tmp_path / "digits.csv", "\n".join([header, *rows]))
     (tmp_path / "iris.csv").write_bytes(IRIS.read_bytes())
     lines = [line for words in [(), *((c,) for c in COMMANDS)] for line in examples_of(steepest(*words, "--help").out)]
     assert len(lines) > 12

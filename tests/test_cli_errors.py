@@ -34,7 +34,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("no such command", ["fitt"], ["No such command 'fitt'"]),
     ("no arguments", ["fit"], ["Missing argument 'TABLE'"]),
     ("no such option", ["fit", "nand", "--rat", "1"], ["No such option", "--rate"]),
-    ("option without number", ["fit", "nand", "--rate", "fast"], ["'fast' is not a valid float"]),
+    ("option without number", ["fit", "nand", "--rate", "fast"], ["'fast' is neither a number nor auto"]),
     ("no formula", ["fit", str(IRIS)], ["a formula is needed", "y ~ a*x + b"]),
     ("formula with a hole", ["fit", "nand", "z ~ sigmoid(x*w"], ["z ~ sigmoid(x*w\n", "^"]),
     ("misspelt function", ["fit", "nand", "z ~ sigmod(x*w)"], ["sigmoid", "^"]),

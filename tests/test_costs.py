@@ -251,6 +251,7 @@ def test_a_formula_may_take_its_own_mean() -> None:
         ("(prediction - y)^2", "the name 'y' is neither data nor a parameter"),
         ("(predction - target)^2", "did you mean 'prediction'?"),
         ("target ~ prediction", "with its '~'"),
+        ("(sum(dense(prediction, 3)) - target)^2", "makes parameters by dense"),
         ("(prediction - target", "expected"),
     ],
 )

@@ -105,7 +105,7 @@ def test_other_optimisers(dtype: str) -> None:
         lambda w, g, s, rate, t: (w - rate / (1 + g * g) * g, s),
         lambda w, g, s, rate, t: (w * (1 - rate * 0.01) - rate * g, s),
         lambda w, g, s, rate, t: (w - rate * g * rate, s),
-        lambda w, g, s, rate, t: (w - rate * g * g, s),
+        lambda w, g, s, rate, t: (w - rate * g * op.absolute(g), s),
         lambda w, g, s, rate, t: (0.1 * rate - g, s),
     ]
     for update in updates:

@@ -265,3 +265,14 @@ def test_the_limit_of_weights_may_be_raised() -> None:
 def test_dense_is_no_target() -> None:
     with pytest.raises(ModelError, match="not a column"):
         st.Model("dense(x, 2) ~ x").fit({"x": [1.0]})
+
+
+@pytest.mark.parametrize(
+    ("output", "cost"),
+    [("linear", "mse"), ("sigmoid", "cross_entropy"), ("softmax", "cross_entropy"), ("tanh", "mse"), ("2*z", "mse")],
+)
+def test_the_cost_goes_by_the_output_not_by_what_is_inside(output: str, cost: str) -> None:
+    """A linear output of a hidden sigmoid begins with sigmoid, too."""
+    model = st.models.network([3, 4, 2], "sigmoid", output)
+    assert model.cost_name == cost
+    assert leaves([model.target])[0].shape == (() if output == "softmax" else (2,))

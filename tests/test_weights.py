@@ -194,6 +194,12 @@ def test_costs_that_are_none(cost: Any, says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_a_penalty_alone_does_not_make_a_model_trainable() -> None:
+    """Its slope would draw the weights to 0 and nothing else."""
+    with pytest.raises(ModelError, match="step has the slope 0"):
+        st.Model("z ~ step(x*w + b)", l1=0.1, l2=0.1).fit("and")
+
+
 def test_weights_by_something_else_than_a_name() -> None:
     with pytest.raises(ModelError, match="weights is the name of a column, not list"):
         st.Model("y ~ a*x", weights=[1, 2])

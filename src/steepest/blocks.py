@@ -113,16 +113,20 @@ class BlockTable(Table):
         arrays = {name: columns.arrays[name] for name in needed if name not in self.blocks}
         for name in needed:
             if name in self.blocks:
-                parts = [self._column(columns.arrays[column], column) for column in self.blocks[name]]
+                parts = [_column(columns.arrays[column], column, self.source) for column in self.blocks[name]]
                 arrays[name] = np.stack(parts, axis=1)
                 arrays[name].flags.writeable = False
         return Columns({name: arrays[name] for name in needed}, columns.rows, columns.dropped, columns.kept)
 
-    def _column(self, array: FloatArray, name: str) -> FloatArray:
-        if array.ndim != 1:
-            what = f"column {name!r} has {array.shape[1:]} numbers a row, and a block is made of columns with one"
-            raise TableError(f"{self.source}: {what}; write the column itself in the formula")
-        return array
+    @property
+    def in_parts(self) -> bool:
+        """Whether some rows can be read without the others."""
+        return self.table.in_parts
+
+    def part(self, first: int, count: int, names: Iterable[str]) -> Table:
+        """Give the table of some neighbouring rows; see :meth:`Table.part`."""
+        single = [column for name in names for column in self.blocks.get(name, (name,))]
+        return with_blocks(self.table.part(first, count, single), self.blocks)
 
 
 def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
@@ -132,10 +136,19 @@ def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
         return table
 
     def read(name: str) -> FloatArray:
-        return made.select([name], na="drop").arrays[name] if name in own else table.read(name)
+        # Not by the table that is made here: one that refers to itself stays in memory until it is searched for.
+        if name not in own:
+            return table.read(name)
+        return np.stack([_column(table.read(column), column, table.source) for column in own[name]], axis=1)
 
-    made = BlockTable((*table.names, *own), table.source, table.rows, read, table=table, blocks=own)
-    return made
+    return BlockTable((*table.names, *own), table.source, table.rows, read, table=table, blocks=own)
+
+
+def _column(array: FloatArray, name: str, source: str) -> FloatArray:
+    if array.ndim != 1:
+        what = f"column {name!r} has {array.shape[1:]} numbers a row, and a block is made of columns with one"
+        raise TableError(f"{source}: {what}; write the column itself in the formula")
+    return array
 
 
 def feature_shape(table: Table, name: str) -> Shape:

@@ -28,10 +28,12 @@ class Checkpoint:
     Attributes:
         path: the file.
         kind: a digest of cost, settings and data: a file of another kind is not gone on from.
+        stops: the tolerances: a descent that one of them has ended is at its end until they are others.
     """
 
     path: str | os.PathLike[str]
     kind: str
+    stops: tuple[float | None, ...] = ()
 
     def save(self, leg: Leg, record: Record, watch: Watch) -> None:
         """Write where a descent stands; a reader sees the file before or the one after, never half of one.
@@ -41,12 +43,14 @@ class Checkpoint:
         """
         groups = {"params": leg.params, "before": leg.before, "best": watch.best}
         tensors = {f"{part} {name}": np.asarray(array) for part in _PARTS for name, array in groups[part].items()}
+        due = -(-leg.epoch // record.stride)  # an interruption may have left later rows
         about = {
             "kind": self.kind, "epoch": leg.epoch, "last": float(leg.last).hex(), "rises": leg.rises,
-            "first_rise": leg.first_rise, "reason": leg.reason, "stride": record.stride,
-            "costs": [float(cost).hex() for cost in record.costs], "watch": watch.about(),
+            "first_rise": leg.first_rise, "reason": leg.reason, "stops": list(self.stops), "stride": record.stride,
+            "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": watch.about(),
+            "order": list(tensors),
         }  # fmt: skip
-        write_tensors(self.path, tensors, _KEY, about)
+        write_tensors(self.path, tensors, _KEY, about, again=True)
 
     def load(self, watch: Watch, record: Record) -> Leg | None:
         """Where the descent stood; None if there is no such file yet.
@@ -63,15 +67,17 @@ class Checkpoint:
                 "give the same ones, or another file"
             )
         groups: dict[str, Params] = {part: {} for part in _PARTS}
-        for label, array in tensors.items():
+        for label in about["order"]:  # safetensors has one of its own
             part, _, name = label.partition(" ")
-            groups[part][name] = array[()]
+            groups[part][name] = tensors[label][()]
         record.stride = about["stride"]
         record.costs = [float.fromhex(cost) for cost in about["costs"]]
+        record.places = [None] * -(-len(record.costs) // record.sparse)
         watch.restore(about["watch"], groups["best"])
+        ended = about["reason"] in ("tolerance", "gradient") and about["stops"] == list(self.stops)
         return Leg(
             groups["params"], groups["before"], float.fromhex(about["last"]), about["epoch"], about["rises"],
-            about["first_rise"],
+            about["first_rise"], about["reason"] if ended else "",
         )  # fmt: skip
 
 

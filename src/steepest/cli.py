@@ -7,25 +7,22 @@ found something (a wrong gradient, a descent that diverged), 2 bad usage or inpu
 from __future__ import annotations
 
 import io
-import json
 import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest import __version__
 from steepest import cli_options as options
-from steepest.cli_output import announce, check_json, plain, print_json, show_check, show_fit
+from steepest.cli_fit import fit
+from steepest.cli_models import evaluate, export, predict
+from steepest.cli_options import BAD_INPUT, FOUND, INTERRUPTED, OUR_FAULT, READER_LEFT
+from steepest.cli_output import check_json, print_json, show_check
 from steepest.errors import SteepestError
 
 if TYPE_CHECKING:
     from steepest.expression import Expression
-
-FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
-READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
 
 
 _EXAMPLES = """
@@ -68,159 +65,14 @@ def run() -> None:
 
 @click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="steepest")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Write a cost as a formula: its gradient derived, checked, and descended."""
+    ctx.default_map = options.configuration(main)
 
 
-@main.command(
-    examples="""
-    steepest fit nand
-    steepest fit iris.csv "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)" --cost cross_entropy
-    steepest fit xor --rate 1 --epochs 10000 --restarts 1000
-    steepest fit data.csv "y ~ a*x^2 + b*x + c" --rate 0.01 --epochs 20000 --start a=1,b=0 --save model.safetensors
-    cat data.csv | steepest fit - "y ~ x*w" --json
-    """
-)
-@click.argument("table")
-@click.argument("formula", required=False)
-@options.cost
-@click.option("--rate", type=float, default=0.1, show_default=True, help="The step length of the descent.")
-@click.option("--epochs", type=int, default=1000, show_default=True, help="How many updates at most.")
-@options.assignments("--start", "Parameters to start from.")
-@options.seed
-@click.option(
-    "--gradient", type=click.Choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
-    show_default=True, help="How the gradient is computed.",
-)  # fmt: skip
-@click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, native or reference.")
-@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
-@click.option("--maximise", is_flag=True, help="Climb instead.")
-@click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
-@click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
-@options.na
-@click.option("--save", type=click.Path(dir_okay=False), help="Save the model here (.safetensors).")
-@options.as_json
-def fit(
-    table: str, formula: str | None, cost: str, start: dict[str, float], seed: int | None, na: str, save: str | None,
-    as_json: bool, **settings: Any,
-) -> int:  # fmt: skip
-    """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
-
-    TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
-    twice, which brings its formula. Names of the formula that are columns are data, all others parameters.
-    """
-    from steepest.descent import check_settings, initial
-    from steepest.engines import choose
-    from steepest.errors import SteepestWarning
-    from steepest.model import Model, rows_left_out
-    from steepest.storage import refuse_place
-    from steepest.table import BUILT_IN, open_table
-
-    if formula is None:
-        if table not in BUILT_IN:
-            raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables bring their own')
-        formula = BUILT_IN[table].formula
-        if not start and seed is None and settings["restarts"] is None:
-            start = dict(BUILT_IN[table].start)
-    if save:
-        refuse_place(save)
-    model = Model(formula, cost)
-    opened = model.use(open_table(table))
-    notes = model.notes
-    choose(settings["engine"], settings["dtype"])
-    checked = ("rate", "epochs", "step", "tolerance", "restarts")
-    check_settings(model.cost, **{k: v for k, v in settings.items() if k in checked})
-    if settings["restarts"] is not None and start:
-        raise click.UsageError("--restarts draws every start from the seed; leave --start out")
-    model.refuse_flat()
-    begin = initial(model.cost, start, seed or 0, "--start")
-    columns = opened.select(model.data, na=na)
-    model.refuse_targets(columns.arrays)
-    if columns.dropped:
-        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
-    method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
-    report = model.check(columns.arrays, at=begin, method=method)
-    if not as_json:
-        announce(model, opened.source, columns, report)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
-        if settings["restarts"] is None:
-            settings["start"] = begin
-        model.fit(columns.arrays, seed=seed or 0, progress=False if as_json else None, **settings)
-    run = model.run
-    assert run is not None  # fit has just set it
-    if as_json:
-        document = {
-            "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
-            "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
-            "check": check_json(report), "notes": notes,
-            "warnings": run.warnings, "rows": columns.rows, "dropped": columns.dropped, "start": run.start,
-            "seed": seed or 0,
-            "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
-        }  # fmt: skip
-        print_json(document)
-    else:
-        show_fit(model, columns.arrays)
-    if save and not run.diverged:
-        model.save(save)
-        click.echo(f"saved to {save}", err=True)
-    for sentence in [*notes, *run.warnings]:
-        click.echo(f"warning: {sentence}", err=True)
-    if run.diverged:
-        click.echo(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}", err=True)
-        return FOUND
-    return INTERRUPTED if run.reason == "interrupted" else 0
-
-
-@main.command(
-    examples="""
-    steepest predict model.safetensors new.csv
-    steepest predict model.safetensors new.csv -o predictions.csv
-    """
-)
-@click.argument("model")
-@click.argument("table")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    help="Write the CSV here instead of to standard output.",
-)
-@options.na
-@options.as_json
-def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
-    """Predict every row of TABLE by a saved MODEL; prints a CSV column 'prediction'.
-
-    With --na drop a column 'row' says which rows (counted from 1) were left.
-    """
-    from steepest.model import load, rows_left_out
-    from steepest.storage import write_atomically
-    from steepest.table import open_table
-
-    loaded = load(model)
-    opened = open_table(table)
-    columns = opened.select(loaded.prediction.data, na=na)
-    found = loaded.predict(columns.arrays)
-    many = found.ndim > 1
-    names = [f"prediction_{k}" for k in range(found.shape[1])] if many else ["prediction"]
-    if as_json:
-        text = json.dumps(
-            plain({"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}), allow_nan=False
-        )
-    else:
-        lines = [",".join((["row"] if na == "drop" else []) + names)]
-        for row, value in zip(columns.kept, found.tolist(), strict=True):
-            cells = [repr(v) for v in (value if many else [value])]
-            lines.append(",".join(([str(int(row) + 1)] if na == "drop" else []) + cells))
-        text = "\n".join(lines)
-    if output:
-        write_atomically(output, (text + "\n").encode())
-    else:
-        click.echo(text)
-    if columns.dropped:
-        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
-    return 0
+for _command in (fit, predict, evaluate, export):
+    main.add_command(_command)
 
 
 def _read_cost(text: str, cost: str, data: list[str] | None, wrt: list[str] | None = None) -> Expression:

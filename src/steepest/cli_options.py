@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from steepest.errors import nearest
+
+FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
+READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
+CONFIGURATION = "steepest.toml"
+
+
+def tell(sentence: str) -> None:
+    """Say something on standard error."""
+    click.echo(sentence, err=True)
+
+
+def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
+    """The options that ``steepest.toml`` of this folder gives to the commands of a group; what is typed goes first.
+
+    Raises:
+        click.UsageError: the file is not TOML, or holds what no command takes.
+    """
+    path = Path(CONFIGURATION)
+    if not path.is_file():
+        return {}
+    import tomllib
+
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{CONFIGURATION} cannot be read: {error}") from None
+    read = {}
+    for name, section in found.items():
+        command = group.commands.get(name)
+        if command is None or not isinstance(section, dict):
+            known = ", ".join(sorted(group.commands))
+            raise click.UsageError(f"{CONFIGURATION} has {name!r}, which is no table of a command; those are {known}")
+        read[name] = dict(_option(command, name, word, value) for word, value in section.items())
+    return read
+
+
+def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[str, Any]:
+    """The parameter that a word of the file means, and its value as click wants it."""
+    flag = "--" + word.replace("_", "-")
+    known = {flag: param for param in command.params if isinstance(param, click.Option) for flag in param.opts}
+    if flag not in known:
+        hint = nearest(flag, known)
+        raise click.UsageError(f"{CONFIGURATION} has {word!r} in [{name}], which is no option of it{hint}")
+    param = known[flag]
+    return str(param.name), [value] if param.multiple and not isinstance(value, list) else value
 
 
 class _WithExamples(click.Command):
@@ -101,8 +149,8 @@ def _bare(name: str) -> str:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = click.option(
-    "--cost", default="mse", metavar="NAME", help="mse, cross_entropy, mae or huber, for 'target ~ prediction'.",
-    show_default=True,
+    "--cost", default="mse", metavar="NAME", help="mse, cross_entropy, mae, huber, poisson, or a formula in prediction "
+    "and target.", show_default=True,
 )  # fmt: skip
 na = click.option("--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values.")
 seed = click.option("--seed", type=int, default=None, help="Of the starting parameters that are not given.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from steepest.checking import Report
     from steepest.descent import Descent
     from steepest.model import Model
-    from steepest.table import Columns
+    from steepest.table import Columns, Table
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -55,24 +55,27 @@ def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
-def announce(model: Model, source: str, columns: Columns, report: Report) -> None:
-    """What is going to be fitted, and the verdict on its gradient."""
+def announce(model: Model, opened: Table, columns: Columns | None, report: Report | None) -> None:
+    """What is going to be fitted, and the verdict on its gradient; a large table has no columns yet."""
     from steepest.render.console import say, table
 
+    rows = opened.rows if columns is None else columns.rows
     table(
         [
             ["model", model.formula], ["cost", f"{model.cost_name}, C = {model.cost}"],
-            ["table", f"{source}, {columns.rows} row{'s'[columns.rows == 1 :]}"],
+            ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}" + (", read in parts" if not columns else "")],
         ]
     )  # fmt: skip
     say()
+    if report is None:
+        return
     say("The gradient at the start, checked against finite differences:")
     show_check(report)
     say()
 
 
-def show_fit(model: Model, arrays: dict[str, Any]) -> None:
-    """The result of a fit: the parameters, and how the predictions compare with the table."""
+def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
+    """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand."""
     import numpy as np
 
     from steepest.render.console import say, table
@@ -85,11 +88,17 @@ def show_fit(model: Model, arrays: dict[str, Any]) -> None:
     rows = []
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
-    table([*rows, ["cost", _number(run.cost)]], right=[1])
+    rows.append(["cost", _number(run.cost)])
+    if run.validation:
+        lowest = min(run.validation, key=lambda row: -row[1] if run.history[-1][1] > run.history[0][1] else row[1])
+        rows.append(
+            ["validation cost", f"{_number(run.validation[-1][1])}, lowest {_number(lowest[1])} at {lowest[0]}"]
+        )
+    table(rows, right=[1])
     if run.levels is not None:
         say()
         _show_levels(run)
-    if run.diverged:
+    if run.diverged or arrays is None:
         return
     say()
     predicted = model.predict(arrays)
@@ -97,8 +106,35 @@ def show_fit(model: Model, arrays: dict[str, Any]) -> None:
     if len(predicted) <= 16 and predicted.ndim == 1:
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
+    elif predicted.ndim == 2 and model.target.name in arrays and arrays[model.target.name].ndim == 1:
+        right = int((predicted.argmax(axis=1) == arrays[model.target.name]).sum())
+        say(f"{right} of {len(predicted)} rows are given their class")
     elif model.target.name in arrays and predicted.shape == arrays[model.target.name].shape:
         say(_summary(predicted, arrays[model.target.name]))
+
+
+def show_evaluation(found: dict[str, Any]) -> None:
+    """How good predictions are."""
+    from steepest.render.console import say, table
+
+    words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
+             "mae": "mean absolute error", "cost": "cost"}  # fmt: skip
+    rows = [["rows", f"{found['rows']:,}"]]
+    rows += [[text, _number(found[name])] for name, text in words.items() if name in found]
+    table(rows, right=[1])
+    if "confusion" not in found:
+        return
+    say()
+    counts = found["confusion"]
+    if len(counts) > _MOST_SHOWN:
+        say(f"{len(counts)} classes; --json prints who was taken for whom")
+        return
+    say("Rows of each class, and what they were taken for:")
+    table([[str(k), *map(str, row)] for k, row in enumerate(counts)], ["class", *map(str, range(len(counts)))],
+          right=range(1, len(counts) + 1))  # fmt: skip
+
+
+_MOST_SHOWN = 20  # classes of a confusion matrix
 
 
 def _show_levels(run: Descent) -> None:

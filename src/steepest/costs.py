@@ -204,6 +204,8 @@ def _read_loss(text: str, shapes: dict[str, Shape]) -> Expression:
     formula = parse_formula(text, shapes, ())
     if formula.target is not None:
         raise ModelError(f"the cost {text} is a model with its '~'; a cost is a formula in prediction and target")
+    if formula.expression.parameters:
+        raise ModelError(f"the cost {text} makes parameters by dense; a layer belongs to the prediction")
     return formula.expression
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest import streaming
 from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError
@@ -29,7 +28,7 @@ from steepest.restarts import one_by_one, side_by_side
 from steepest.schedules import Plateau, Schedule
 from steepest.settings import GRADIENTS as GRADIENTS
 from steepest.settings import Settings, is_number
-from steepest.streaming import Parts
+from steepest.streaming import Parts, is_read_in_parts
 from steepest.table import Table, open_table
 from steepest.values import bind
 from steepest.watching import OnEpoch
@@ -122,6 +121,10 @@ def descend(
         max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume,
     )  # fmt: skip
     settings.check(cost)
+    if on_epoch is not None and not callable(on_epoch):
+        raise DescentError(f"on_epoch is a function that takes a Moment, not {on_epoch!r}")
+    if memory is not None and not isinstance(memory, Mapping):
+        raise DescentError(f"memory is run.memory of another descent, not {memory!r}")
     choose(engine, dtype)
     if restarts is not None and start is not None:
         raise DescentError("restarts draws every start from the seed; leave start out")
@@ -142,7 +145,7 @@ def descend(
     ready = Preparation(cost, settings, engine, bound, apart, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
-    with bar(progress if isinstance(progress, bool) else None if progress is None else False) as shown:
+    with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
         told = progress if callable(progress) else shown
         crowd = None if restarts is None or restarts == 1 else ready.crowd(restarts, loop)
         if restarts is None:
@@ -183,7 +186,7 @@ def _columns(cost: Expression, table: Table, na: str) -> Params:
 def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
     """The table in parts, if it is one on disk that is large."""
     width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
-    if table.slice is None or 8 * width * table.rows <= streaming.WHOLE_BYTES:
+    if not is_read_in_parts(table, width):
         return None
 
     def convert(columns: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -141,8 +141,10 @@ class Initial:
         rng = np.random.default_rng(int(seed))
         params: Values = {}
         for name, shape in self.shapes.items():
-            drawn = self._draws[name](rng)  # even if given, so that those after it stay what they are
-            params[name] = fit_shape(name, number_array(name, given.get(name, drawn), "float64"), shape)
+            params[name] = np.asarray(self._draws[name](rng))  # even if given, so that later ones stay
+            if name not in given:
+                continue
+            params[name] = fit_shape(name, number_array(name, given[name], "float64"), shape)
             if not np.all(np.isfinite(params[name])):
                 raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
         return params

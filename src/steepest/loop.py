@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker
+from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker, rates_of
 from steepest.errors import StartError
-from steepest.render.progress import Progress
+from steepest.render.progress import Details, Progress
 from steepest.watching import Watch
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
@@ -132,12 +132,12 @@ class Loop:
     def __init__(
         self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
         dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Watch | None = None,
-        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (),
+        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (), rows: int = 0,
     ) -> None:  # fmt: skip
         self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
-        self.watch, self.resume, self.names = watch, resume, names
+        self.watch, self.resume, self.names, self.rows = watch, resume, names, rows
         self.first = 0.0
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
@@ -153,7 +153,7 @@ class Loop:
         stopped, watch = "", self.watch
         try:
             if watch is not None:
-                watch.begin(leg, self.walker)
+                stopped = watch.begin(leg, self.walker)
             pace = 1
             while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
@@ -173,6 +173,13 @@ class Loop:
         if watch is not None and leg.reason != "diverged":
             watch.keep(leg, record)
         return self.ended(leg, stopped, params, record, progress, begin)
+
+    def details(self, epoch: int) -> Details:
+        """What a progress bar may show of an epoch."""
+        seen = self.watch.seen if self.watch is not None else []
+        rate = None if self.gentler is None and not callable(self.walker.rate) else self.walker.rate
+        now = None if rate is None else float(rates_of(rate, np.array([float(epoch)]))[0])
+        return Details(seen[-1][1] if seen else None, now, self.rows)
 
     def _shown(self, params: Params) -> Params:
         """The parameters without what the optimiser remembers."""
@@ -222,20 +229,24 @@ class Loop:
         if not finite or value > rules.limit:
             reason = "diverged"
             if not finite:
-                params, value, epoch = leg.before, leg.last, max(epoch - 1, 0)
+                params, epoch = leg.before, max(epoch - 1, 0)
+                value = self.walker.cost_at(params)  # with batches, leg.last is the mean of their costs
+                value = value if math.isfinite(value) else leg.last
         if progress is not None:
             progress(epoch, self.stops.epochs, value)
         memory = {name: array for name, array in params.items() if self.names and name not in self.names}
+        history = [*record.history(epoch), (epoch, value)]
+        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
+        if record.costs and epoch and not (places and places[0][0] == 0):  # a descent that goes on from a checkpoint
+            places.insert(0, (0, start))
+        path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]
         validation, best_epoch = None, None
         if self.watch is not None and self.watch.seen:
             validation = self.watch.seen
             if self.watch.patience is not None and reason != "diverged":
-                params, best_epoch = self.watch.best, self.watch.best_epoch
+                params, best_epoch = {**params, **self.watch.best}, self.watch.best_epoch
                 value = self.walker.cost_at(params)
         seconds = time.perf_counter() - begin
-        history = [*record.history(epoch), (epoch, value)]
-        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
-        path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]
         message = self._message(reason, leg.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(

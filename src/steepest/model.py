@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError, SteepestError, SteepestWarning, StorageError, nearest
-from steepest.expression import CONSTANT, OPERATIONS, PARAMETER, Expression, leaves, walk
+from steepest.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, leaves, walk
 from steepest.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.gradient import find_layers, gradient
 from steepest.initial import initial
+from steepest.metrics import classification, regression
 from steepest.operations import power
+from steepest.optimisers import Optimiser
+from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
 
@@ -56,6 +60,7 @@ class Model:
     Attributes:
         params: the fitted parameters by name; empty before a fit. May be set by hand.
         run: the last Descent, or None.
+        settings: how it was fitted, as the command line was told; saved with the model.
         notes: sentences about the last fit: rows dropped, a parameter that looks like a column.
 
     >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)")
@@ -90,6 +95,7 @@ class Model:
         self._limits = limits
         self.names = names_in(formula, limits)
         self.params: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
         self.run: Descent | None = None
         self.notes: list[str] = []
         if data is not None:
@@ -154,6 +160,16 @@ class Model:
         """The names of the columns in the formula, those of the prediction first."""
         return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
 
+    @property
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """The columns or patterns of each block, as they were given."""
+        return dict(self._features)
+
+    @property
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each block of the formula, as the first table had them; empty before that."""
+        return dict(self._blocks)
+
     def fit(
         self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
     ) -> Model:
@@ -174,15 +190,42 @@ class Model:
         """
         opened = self.use(table)
         self.refuse_flat()
-        columns = self.columns(opened, na)
-        self.refuse_targets(columns.arrays)
-        if columns.dropped:
-            self.notes.append(rows_left_out(columns.dropped, opened.rows))
-        self.run = descend(self.cost, columns.arrays, start, **settings)
+        source: Any = opened
+        if settings.get("batch") is None or not self.is_read_in_parts(opened):
+            columns = self.columns(opened, na)
+            self.refuse_targets(columns.arrays)
+            if columns.dropped:
+                self.notes.append(rows_left_out(columns.dropped, opened.rows))
+            source = columns.arrays
+        apart = settings.get("validate")
+        if apart is not None and not isinstance(apart, float) and not (isinstance(apart, Mapping) and WEIGHT in apart):
+            settings["validate"] = self.held_out(apart, na)
+        self.run = descend(self.cost, source, start, na=na, **settings)
         self.params = dict(self.run.params)
         if self.run.diverged:
             warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
         return self
+
+    def is_read_in_parts(self, opened: Table) -> bool:
+        """Whether a table is too large to be read at once; what it holds is then looked at as it is read.
+
+        Raises:
+            ModelError: the samples have weights, which takes all of them.
+        """
+        width = sum(prod(node.shape) for node in leaves([self.prediction, self.target]) if node.operation is DATA)
+        large = is_read_in_parts(opened, width)
+        if large and self.objective.weighted:
+            raise ModelError(
+                f"{opened.source} is too large to be read at once, and weights are divided by their mean over the "
+                "table; leave weights and class_weight out, or weigh in the formula of a cost"
+            )
+        return large
+
+    def held_out(self, table: Any, na: str = "error") -> dict[str, NDArray[Any]]:
+        """The columns of a table of validation rows."""
+        arrays = self.columns(self.use(table), na).arrays
+        self.refuse_targets(arrays)
+        return arrays
 
     def use(self, table: Any) -> Table:
         """Open a table; if it is not known yet which names are data, those are that are columns or blocks here."""
@@ -248,9 +291,10 @@ class Model:
         Raises:
             ModelError: every partial derivative is 0 by the rules.
         """
-        partials = gradient(self.cost)
+        cost = replace(self.objective, l1=0.0, l2=0.0).of(self.prediction, self.target)  # a penalty always has one
+        partials = gradient(cost)
         if partials and all(_is_zero(partial) for partial in partials.values()):
-            flat = [n for n in walk([self.cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+            flat = [n for n in walk([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
             culprit = (
                 f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
             )
@@ -258,6 +302,18 @@ class Model:
                 f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
                 "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
             )
+
+    def inputs(self, table: Any, na: str = "error") -> Columns:
+        """The columns of the prediction, blocks of them put together.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: the table lacks a column.
+        """
+        return self._open(table)[0].select(self.prediction.data, na=na)
 
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
         """The prediction for every row of a table, which needs no target.
@@ -284,11 +340,42 @@ class Model:
         missing = [name for name in self.prediction.parameters if name not in given]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
-        columns = self._open(table)[0].select(self.prediction.data, na=na)
+        columns = self.inputs(table, na)
         if not self.prediction.per_sample:
             return np.full(columns.rows, evaluate(self.prediction, given))
         found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
         return found[:, 0] if self.prediction.shape == (1,) else found
+
+    def evaluate(self, table: Any, na: str = "error") -> dict[str, Any]:
+        """How good the predictions for a table with targets are.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Returns:
+            ``rows``, ``dropped``, ``cost``; of probabilities for classes ``accuracy``, ``log_loss`` and ``confusion``
+            (rows are the true classes), of other predictions ``r2``, ``mse`` and ``mae``.
+
+        Raises:
+            ModelError: the model is not fitted, or a target is not one that its cost takes.
+            TableError: the table lacks a column.
+
+        >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)", "cross_entropy").fit("nand", rate=1.0)
+        >>> model.evaluate("nand")["accuracy"]
+        1.0
+        """
+        columns = self.columns(self.use(table), na)
+        self.refuse_targets(columns.arrays)
+        found = self.predict(columns.arrays)
+        target = np.asarray(evaluate(self.target, columns.arrays))
+        cost = float(evaluate(self.cost, {**columns.arrays, **self.params}))
+        about = {"rows": columns.rows, "dropped": columns.dropped, "cost": cost}
+        row = self.prediction.operation.name
+        classes = found.shape[1] if row == "softmax" else 2 if row == "sigmoid" and found.ndim == 1 else 0
+        if classes and target.ndim == 1 and np.isin(target, np.arange(classes)).all():
+            return about | classification(target, found)
+        return about | regression(target, found)
 
     def check(
         self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0
@@ -330,12 +417,35 @@ class Model:
         shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
         about: dict[str, Any] = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
         about |= self._settings()
+        if self.settings:
+            about["settings"] = self.settings
         if self.run is not None:
             about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
         missing = [name for name in self.cost.parameters if name not in self.params]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
         storage.save(path, initial(self.cost, self.params, what="params"), about)
+
+    def export(
+        self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
+        optimiser: str | Optimiser | None = None,
+    ) -> None:  # fmt: skip
+        """Write the fitted model to a file that is used without steepest.
+
+        Args:
+            path: the file; functions in C are called after its name.
+            to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that trains, too) or ``"numpy"``; if left
+                out, what the path's ending says: ``.onnx``, ``.c`` or ``.py``.
+            dtype: ``"float64"`` or ``"float32"``.
+            optimiser: for ``"c-train"``, how its parameters move; plain gradient descent if left out.
+
+        Raises:
+            ModelError: the model is not fitted, or its prediction needs all samples at once.
+            StorageError: the file cannot be written.
+        """
+        from steepest.export import export_model
+
+        export_model(self, path, to, dtype, optimiser)
 
     def _settings(self) -> dict[str, Any]:
         """What is not as it is left out, for JSON, which has no numbers as keys."""
@@ -403,6 +513,7 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
         if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
             raise StorageError("its parameters or shapes are not those of its formula")
         model.params = {name: params[name][()] for name in expected}
+        model.settings = dict(about.get("settings", {}))
     except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
         raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None

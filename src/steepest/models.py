@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from steepest.activations import Activation, written
+import numpy as np
+
+from steepest.activations import Activation, function_of, written
+from steepest.blocks import DEFAULT, Features, resolve, spelt_out
 from steepest.costs import Cost
-from steepest.errors import ModelError
-from steepest.expression import Shape
+from steepest.errors import ModelError, TableError
+from steepest.expression import DATA, Shape, leaf
 from steepest.formula import LIMITS, Limits
 from steepest.model import Model as Model
 from steepest.model import load as load
 from steepest.notation import quoted
+from steepest.table import Table
+
+_MOST_CLASSES = 1000  # that whole numbers are taken for
+_FIRST = 100  # rows by which a column of numbers is told from one of texts
 
 
 def linear() -> Model:
@@ -120,12 +127,65 @@ def network(
         shapes |= {f"W{k}": (sizes[k - 1], sizes[k]), f"b{k}": (sizes[k],)}
     if target in shapes:
         raise ModelError(f"the target {target!r} has the name of a parameter; rename the column")
-    probabilities = text.startswith(("sigmoid(", "softmax("))
-    wide = () if text.startswith("softmax(") or sizes[-1] == 1 else (sizes[-1],)
-    named = cost or ("cross_entropy" if probabilities else "mse")
+    last = function_of(output, True)(leaf(DATA, "z", (sizes[-1],))).operation.name
+    wide = () if last == "softmax" or sizes[-1] == 1 else (sizes[-1],)
+    named = cost or ("cross_entropy" if last in ("sigmoid", "softmax") else "mse")
     data = {"X": (sizes[0],), target: wide}
     limits = _as_long_as(before + text, len(sizes))
     return Model(f"{before}{quoted(target)} ~ {text}", named, data, shapes, limits, **settings)
+
+
+def network_for(
+    table: Table, target: str, layers: Sequence[int], activation: Activation | Sequence[Activation] = "tanh",
+    output: str = "auto", cost: str | Cost | None = None, *, features: Features | None = None, **settings: Any,
+) -> Model:  # fmt: skip
+    """A network from a table's columns to one of them.
+
+    Args:
+        table: the table.
+        target: the column that is to be predicted.
+        layers: neurons of each hidden layer; none for a straight line to the output.
+        activation: of the hidden layers, as for :func:`network`.
+        output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it is a class
+            number from 0 that leaves none out, of at most 1000, else linear.
+        cost: as for :func:`network`.
+        features: the columns that are the inputs: a pattern, or a list; all others that begin with numbers if left out.
+        settings: ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
+
+    Raises:
+        TableError: the target or a feature is no column of numbers.
+
+    >>> from steepest.table import open_table
+    >>> network_for(open_table("xor"), "z", [2]).formula
+    'z ~ sigmoid(tanh(X @ W1 + b1) @ W2 + b2)'
+    """
+    values = table.select([target], na="drop").arrays[target]
+    classes = np.unique(values)
+    chosen = output
+    if output == "auto":
+        whole = values.ndim == 1 and len(classes) <= _MOST_CLASSES and np.array_equal(classes, np.arange(len(classes)))
+        chosen = "linear" if not whole or len(classes) < 2 else "sigmoid" if len(classes) == 2 else "softmax"
+    last = int(classes[-1]) + 1 if chosen == "softmax" else 1
+    taken = {target, str(settings.get("weights"))}
+    chosen_columns = _numeric(table, taken) if features is None else features
+    block = resolve(spelt_out(chosen_columns), table, [DEFAULT, target], taken)[DEFAULT]
+    sizes = [len(block), *layers, last]
+    return network(sizes, activation, chosen, cost, target=target, features=list(block), **settings)
+
+
+def _numeric(table: Table, taken: Collection[str]) -> list[str]:
+    """The columns whose first rows are numbers, without those that are taken."""
+    found = []
+    for name in table.names:
+        try:
+            first = table.part(0, min(table.rows, _FIRST), [name]).read(name)
+        except TableError:
+            continue
+        if name not in taken and first.ndim == 1:
+            found.append(name)
+    if not found:
+        raise TableError(f"{table.source}: no column but {', '.join(sorted(taken))} holds numbers; there are no inputs")
+    return found
 
 
 def _hidden(activation: Activation | Sequence[Activation], layers: int) -> list[Activation]:

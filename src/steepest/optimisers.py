@@ -5,6 +5,8 @@ The same text runs on arrays, compiles into the training step as expressions, an
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,15 +50,27 @@ def _sign(x: Any) -> Any:
     return np.sign(x)
 
 
-def _share(name: str, value: float, least: float = 0.0) -> float:
-    """A setting from ``least`` to below 1, or an error."""
-    if not least <= value < 1:
-        raise DescentError(f"{name} is a number from {least:g} to below 1, not {value!r}")
+def _gone(β: float, t: Any) -> Any:
+    """1 − βᵗ; the power itself would leave few digits of it in float32, for β is near 1."""
+    if not β:
+        return 1.0
+    exponent = t * math.log(β)
+    return -(op.expm1(exponent) if isinstance(exponent, Expression) else math.expm1(exponent))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _share(name: str, value: float) -> float:
+    """A setting from 0 to below 1, or an error."""
+    if not (_is_number(value) and 0 <= value < 1):
+        raise DescentError(f"{name} is a number from 0 to below 1, not {value!r}")
     return value
 
 
 def _from_zero(name: str, value: float) -> float:
-    if not 0 <= value < float("inf"):
+    if not (_is_number(value) and 0 <= value < float("inf")):
         raise DescentError(f"{name} is a number from 0, not {value!r}")
     return value
 
@@ -176,7 +190,7 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
         m = β1 * state[0] + (1 - β1) * g
         v = β2 * state[1] + (1 - β2) * g**2
         # α/(1 − β₁ᵗ) and the root of 1 − β₂ᵗ are numbers: one division for each parameter is left.
-        pace, root = rate / (1 - β1**t), 1 / _root(1 - β2**t)
+        pace, root = rate / _gone(β1, t), 1 / _root(_gone(β2, t))
         move = pace * m / (_root(v) * root + ε)
         return w - (move + rate * λ * w if λ else move), (m, v)
 
@@ -222,7 +236,7 @@ class LBFGS:
     name: str = "lbfgs"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.memory, int) or self.memory < 1:
+        if not isinstance(self.memory, int) or isinstance(self.memory, bool) or self.memory < 1:
             raise DescentError(f"memory is a whole number from 1, not {self.memory!r}")
 
 

@@ -19,8 +19,9 @@ from steepest.expression import PARAMETER, Expression, leaves, walk
 from steepest.loop import Loop, Stops
 from steepest.program import described, lower
 from steepest.schedules import Plateau
-from steepest.searching import SearchWalker
+from steepest.searching import SearchWalker, remembered
 from steepest.settings import Settings
+from steepest.storage import refuse_place
 from steepest.streaming import Parts, StreamWalker
 from steepest.training import difference_step, gradient_step, is_quadratic, search_step
 from steepest.values import Bound, number_array
@@ -95,7 +96,8 @@ class Preparation:
         watch = self._watch(on_epoch)
         kept = None
         if watch is not None and given.checkpoint is not None:
-            kept = Checkpoint(given.checkpoint, self._kind(start))
+            refuse_place(given.checkpoint)
+            kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
             watch.save = kept.save
 
         def resume(record: Record) -> Leg | None:
@@ -104,10 +106,10 @@ class Preparation:
         steady = isinstance(speed, float) and given.batch is None and not given.searches
         stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
         return Loop(
-            self._walker(), stops, speed if isinstance(speed, float) else float(speed(np.zeros(1))[0]), given.maximise,
+            self._walker(), stops, given.full_rate, given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
-            names=list(self._shapes),
+            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
         )  # fmt: skip
 
     def crowd(self, starts: int, loop: Loop) -> Crowd | None:
@@ -138,8 +140,9 @@ class Preparation:
         rate: Any = given.rate if isinstance(given.rate, int | float | str) else repr(given.rate)
         if callable(given.speed):
             rate = [getattr(given.rate, "name", ""), given.speed(np.arange(8.0)).tolist()]
+        whole = given.batch, given.seed, given.patience
         about = [moved, rate, repr(getattr(given.method, "memory", "")), step.difference, step.central, given.maximise,
-                 self.engine.name, given.dtype, given.batch, given.seed, given.patience]  # fmt: skip
+                 self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
         columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
         if self._held_out is not None:
             columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
@@ -151,15 +154,17 @@ class Preparation:
         Raises:
             DescentError: what is given is not what this optimiser remembers.
         """
-        dtype = self.settings.dtype
+        dtype, method = self.settings.dtype, self.settings.method
         params = {name: number_array(name, value, dtype) for name, value in start.items()}
+        if self.settings.searches:
+            numbers = sum(math.prod(shape) for shape in self._shapes.values())
+            return {**params, **remembered(memory or {}, numbers, getattr(method, "memory", 0))}
         fresh = {leaf.name: value for leaf, value in self.step.memory.items()}
         first = evaluate(fresh, params, dtype) if fresh else {}
         for name, value in (memory or {}).items():
-            known = not fresh or (name in fresh and np.shape(value) == fresh[name].shape)
-            if not known or (not fresh and not self.settings.searches):
+            if name not in fresh or np.shape(value) != fresh[name].shape:
                 raise DescentError(
-                    f"memory has {name!r}, which {self.settings.method.name} does not remember"
+                    f"memory has {name!r} of the shape {np.shape(value)}, which {method.name} does not remember"
                     f"{nearest(name, fresh)}; give run.memory of a descent by the same optimiser"
                 )
         given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}

@@ -68,11 +68,40 @@ def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
     row = node.operation
     if row.expansion is not None:
         return row.expansion(*args)
+    if row is op.negate and args[0].operation is op.negate:
+        return args[0].args[0]
+    if row is op.add:
+        loss = _logistic_loss(*args)
+        if loss is not None:
+            return loss
     if args and all(arg.operation is CONSTANT for arg in args) and row.name in _FOLDED:
         return constant(_FOLDED[row.name](*(arg.value for arg in args)))
     if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
         return _SMALL_POWERS[args[1].value](args[0])
     return node if args == node.args else make(row, args, node.attributes)
+
+
+def _logistic_loss(left: Expression, right: Expression) -> Expression | None:
+    """y·(−softplus(−z)) + (1 − y)·(−softplus(z)) → −(max(z, 0) − y·z + softplus(−|z|)), with one softplus for two.
+
+    Nothing cancels that the two do not: where y is 0 or 1, the difference before the last term is exact.
+    """
+    first, second = _log_of_class(left), _log_of_class(right)
+    if first is None or second is None:
+        return None
+    for (y, minus_z), (complement, z) in ((first, second), (second, first)):
+        opposite = -z is minus_z or -minus_z is z
+        if opposite and complement is op.subtract(1, y) and not (y.shape and not z.shape):
+            return -(op.maximum(z, 0) - y * z + op.softplus(-op.absolute(z)))
+    return None
+
+
+def _log_of_class(node: Expression) -> tuple[Expression, Expression] | None:
+    """y and z of y·(−softplus(z))."""
+    if node.operation is not op.multiply or node.args[1].operation is not op.negate:
+        return None
+    inner = node.args[1].args[0]
+    return (node.args[0], inner.args[0]) if inner.operation is op.softplus else None
 
 
 # Correctly rounded by IEEE 754, so that a folded number is the one an engine in float64 would compute.

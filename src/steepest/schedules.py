@@ -6,6 +6,7 @@ A schedule is asked at every update, so that with batches the rate changes withi
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ class Schedule:
         import numpy as np
 
         at = np.asarray(times, np.float64)
-        return self.rate * np.broadcast_to(np.asarray(self.factor(at), np.float64), at.shape)
+        with np.errstate(over="ignore", under="ignore"):
+            return self.rate * np.broadcast_to(np.asarray(self.factor(at), np.float64), at.shape)
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,14 @@ class Plateau:
 
 
 def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
         raise DescentError(f"{name} is a positive number, not {value!r}")
+    return value
+
+
+def _share(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise DescentError(f"{name} is a share from 0 to 1, not {value!r}")
     return value
 
 
@@ -106,9 +114,7 @@ def cosine(rate: float, epochs: float, final: float = 0.0) -> Schedule:
 
     Source: Loshchilov and Hutter 2017, SGDR, eq. 5.
     """
-    _positive("epochs", epochs)
-    if not 0 <= final <= 1:
-        raise DescentError(f"final is a share from 0 to 1, not {final!r}")
+    _positive("epochs", epochs), _share("final", final)
 
     def factor(t: NDArray[np.float64]) -> Any:
         import numpy as np
@@ -131,9 +137,7 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
 
     Source: Goyal et al. 2017, section 2.2.
     """
-    _positive("epochs", epochs)
-    if not 0 <= start <= 1:
-        raise DescentError(f"start is a share from 0 to 1, not {start!r}")
+    _positive("epochs", epochs), _share("start", start)
     follows = then if isinstance(then, Schedule) else constant(then)
 
     def factor(t: NDArray[np.float64]) -> Any:
@@ -145,12 +149,15 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
     return Schedule(f"warm-up:{epochs:g}:{start:g}+{follows.name}", factor, follows.rate)
 
 
-def plateau(rate: float, factor: float = 0.5, patience: int = 10, threshold: float = 1e-4) -> Plateau:
+def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Plateau:
     """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
     _positive("rate", rate), _positive("factor", factor), _positive("patience", patience)
+    _share("threshold", threshold)
+    if not isinstance(patience, numbers.Integral):
+        raise DescentError(f"patience is a whole number of epochs, not {patience!r}")
     if factor >= 1:
         raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
-    return Plateau(rate, factor, patience, threshold)
+    return Plateau(rate, factor, int(patience), threshold)
 
 
 _FORMS = ("constant", "step:EPOCHS[:FACTOR]", "exponential:DECAY", "cosine[:EPOCHS[:FINAL]]",
@@ -172,6 +179,10 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
     >>> read_schedule("cosine", 0.1, 50).name
     'cosine:50:0'
     """
+    return _read(text, rate, epochs)
+
+
+def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
     head, _, tail = text.partition("+")
     name, *words = head.split(":")
     try:
@@ -184,7 +195,8 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
         close = nearest(text.partition(":")[0], known)
         raise DescentError(f"there is no schedule {text!r}{close}; write one of {', '.join(_FORMS)}")
     if name == "warm-up":
-        then = read_schedule(tail or "constant", rate, max(epochs - int(numbers[0]), 1))
+        _positive("epochs", numbers[0])
+        then = _read(tail or "constant", rate, max(epochs - numbers[0], 1))
         if isinstance(then, Plateau):
             raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
         return warm_up(numbers[0], then, *numbers[1:])
@@ -192,9 +204,9 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
         found = plateau(rate)
         usual = [found.factor, float(found.patience)]
         factor, patience = numbers + usual[len(numbers) :]
-        return plateau(rate, factor, int(patience))
+        return plateau(rate, factor, int(patience) if patience.is_integer() else patience)
     if name == "cosine":
-        return cosine(rate, *([float(epochs)] if not numbers else []), *numbers)
+        return cosine(rate, *([float(max(epochs, 1))] if not numbers else []), *numbers)
     makers: dict[str, Callable[..., Schedule]] = {"constant": constant, "step": step, "exponential": exponential}
     return makers[name](rate, *numbers)
 

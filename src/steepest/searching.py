@@ -7,7 +7,7 @@ of a parameter, so that a leg of one epoch looks at both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.engines.step import Leg, Params, Rate, Record, Rules, Walker
+from steepest.errors import DescentError
+from steepest.values import number_array
 
 Vector = NDArray[np.float64]
 
@@ -63,6 +65,7 @@ class SearchWalker:
         found: Params = row
         return found
 
+    @np.errstate(all="ignore")  # a trial may well leave the finite numbers, and is then one too far
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
         """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""
         params, before, last, epoch, reason = leg.params, leg.before, leg.last, leg.epoch, ""
@@ -125,7 +128,7 @@ class SearchWalker:
         direction = -_lbfgs(here.slope, moves)
         if not direction @ here.slope < 0:  # round-off has spoilt what is remembered
             moves, direction = moves[:0], -here.slope
-        first = self._first if len(moves) else min(self._first, 1 / max(float(np.linalg.norm(here.slope)), 1e-300))
+        first = 1.0 if len(moves) else min(self._first, 1 / max(float(np.linalg.norm(here.slope)), 1e-300))
         there = _wolfe(lambda far: self._at(here.place + far * direction), here, direction, first)
         if there is here:
             if not len(moves):
@@ -146,6 +149,31 @@ class SearchWalker:
                 return there, {_RATE: np.float64(far)}
             far /= 2
         return here, {}
+
+
+def remembered(memory: Mapping[str, Any], numbers: int, length: int) -> Params:
+    """What an earlier descent remembered, for another one to go on with.
+
+    Args:
+        memory: its ``run.memory``.
+        numbers: of all parameters together.
+        length: moves that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
+
+    Raises:
+        DescentError: that was another optimiser, or the parameters were others.
+    """
+    found: Params = {}
+    who = "lbfgs" if length else "rate='auto'"
+    for name, value in memory.items():
+        array = number_array(name, value, "float64")
+        shape = (array.shape[0], 2, numbers) if length and array.ndim else ()
+        if name != (_MOVES if length else _RATE) or array.shape != shape or bool(length) != bool(shape):
+            raise DescentError(
+                f"memory has {name!r} of the shape {array.shape}, which {who} does not remember of these "
+                "parameters; give run.memory of a descent of the same kind"
+            )
+        found[name] = array[-length:] if length else array[()]
+    return found
 
 
 def _lbfgs(slope: Vector, moves: NDArray[np.float64]) -> Vector:

@@ -49,6 +49,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str) and self.rate != "auto":
+            self._check_whole("epochs", 0)  # some schedules last as long as the descent
             object.__setattr__(self, "rate", read_schedule(self.rate, 0.1, self.epochs))
         object.__setattr__(self, "method", optimiser_named(self.optimiser))
 
@@ -65,9 +66,14 @@ class Settings:
     @property
     def speed(self) -> Rate:
         """α, or α as a function of time."""
-        if isinstance(self.rate, Schedule):
-            return self.rate
-        return self.rate.rate if isinstance(self.rate, Plateau) else 1.0 if self.rate == "auto" else float(self.rate)
+        return self.rate if isinstance(self.rate, Schedule) else self.full_rate
+
+    @property
+    def full_rate(self) -> float:
+        """α, before a schedule multiplies it by a factor."""
+        if isinstance(self.rate, Schedule | Plateau):
+            return self.rate.rate
+        return 1.0 if self.rate == "auto" else float(self.rate)
 
     @property
     def sign(self) -> float:
@@ -77,7 +83,7 @@ class Settings:
     @property
     def batches(self) -> Batches | None:
         """How an epoch walks through the samples; None for all at once."""
-        return None if self.batch is None else Batches(self.batch, self.seed)
+        return None if self.batch is None else Batches(int(self.batch), int(self.seed))
 
     @property
     def is_exact(self) -> bool:
@@ -115,22 +121,24 @@ class Settings:
             positive["rate"] = self.rate
         for label, number in positive.items():
             given = number is not None or label in ("rate", "step")
-            if given and not (is_number(number, numbers.Real) and math.isfinite(number) and number > 0):
+            if given and not (is_number(number, numbers.Real) and _is_positive(number)):
                 also = ", a schedule or 'auto'" if label == "rate" else ""
                 raise DescentError(f"{label} is a positive number{also}, not {number!r}")
-        whole: Any
-        least = {"epochs": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
+        least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
         for label, low in least.items():
-            whole = getattr(self, label)
-            given = whole is not None or label == "epochs"
-            if given and not (is_number(whole, numbers.Integral) and whole >= low):
-                raise DescentError(f"{label} is a whole number from {low}, not {whole!r}")
+            self._check_whole(label, low)
         if self.restarts is not None and self.restarts > MOST_RESTARTS:
             raise DescentError(
                 f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; take several seeds for more"
             )
         if is_number(self.validate, numbers.Real) and not 0 < self.validate < 1:
             raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
+
+    def _check_whole(self, label: str, low: int) -> None:
+        whole: Any = getattr(self, label)
+        given = whole is not None or label in ("epochs", "seed")
+        if given and not (is_number(whole, numbers.Integral) and whole >= low):
+            raise DescentError(f"{label} is a whole number from {low}, not {whole!r}")
 
     def _check_together(self) -> None:
         if self.searches:
@@ -147,10 +155,19 @@ class Settings:
             raise DescentError("the gradient of a batch is not that of the cost; leave gradient_tolerance or batch out")
         if self.patience is not None and self.validate is None:
             raise DescentError("patience waits for the validation cost; give validate=0.2, or a table")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
+            raise DescentError(f"checkpoint is the path of a file, not {self.checkpoint!r}")
         if self.checkpoint is None and (self.resume or self.checkpoint_every is not None):
             raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
         if self.checkpoint is not None and self.restarts is not None:
             raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
+
+
+def _is_positive(number: Any) -> bool:
+    try:
+        return 0 < float(number) < math.inf
+    except OverflowError:  # a whole number beyond all of float64
+        return False
 
 
 def is_number(value: object, kind: type) -> bool:

@@ -24,8 +24,14 @@ FORMAT = 1
 _KEY, _SUM = "steepest", "sha256"
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool = False) -> None:
     """Write beside the target, sync, rename: a reader sees the old file or the new one, never half of it.
+
+    Args:
+        path: the file.
+        content: of it.
+        again: whether it is written again and again by one process: the file beside it then always has the same name,
+            so that what a killed process leaves there goes with the next writing.
 
     Raises:
         StorageError: the folder does not exist or cannot be written.
@@ -33,7 +39,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     target = Path(path)
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        if again:
+            temporary = os.fspath(target.parent / f".{target.name}.part")
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        else:
+            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -48,7 +58,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
     finally:  # an interruption leaves no litter either
         if temporary:
-            os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
 
 
 def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:
@@ -64,8 +74,9 @@ def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, 
 
 
 def write_tensors(
-    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any]
-) -> None:
+    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
+    again: bool = False,
+) -> None:  # fmt: skip
     """Write arrays, with metadata under a key and a checksum of both.
 
     Args:
@@ -73,6 +84,7 @@ def write_tensors(
         tensors: arrays by name.
         key: what kind of file it is.
         about: what JSON can hold.
+        again: whether it is written again and again, as for :func:`write_atomically`.
 
     Raises:
         StorageError: it cannot be written.
@@ -82,7 +94,7 @@ def write_tensors(
     # safetensors writes an array's memory as it lies, so it must lie in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}))
+    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}), again)
 
 
 def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:

@@ -20,6 +20,16 @@ PART_BYTES = 32 << 20  # of a part's columns in float64
 WHOLE_BYTES = 512 << 20  # of columns up to which a table is read at once
 
 
+def is_read_in_parts(table: Table, width: int) -> bool:
+    """Whether a table is better not read at once: it is on disk, and large.
+
+    Args:
+        table: the table.
+        width: numbers of a row, all columns that are wanted together.
+    """
+    return table.in_parts and 8 * width * table.rows > WHOLE_BYTES
+
+
 class Parts:
     """A table in parts of neighbouring rows, each read when it is wanted.
 

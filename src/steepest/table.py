@@ -129,6 +129,11 @@ class Table:
             what = "there are column names but no rows; add a row a sample below them"
             raise TableError(f"{self.source}: {what}")
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether some rows can be read without the others."""
+        return self.slice is not None
+
     def part(self, first: int, count: int, names: Iterable[str]) -> Table:
         """Give the table of some neighbouring rows.
 

@@ -13,6 +13,8 @@ import numpy as np
 from steepest.engines.step import Leg, Params, Record, Walker
 from steepest.schedules import Plateau
 
+_STATE = ("looked", "best_epoch", "best_cost", "lowest", "waited", "factor")
+
 OnEpoch = Callable[["Moment"], Any]
 
 
@@ -61,6 +63,7 @@ class Watch:
     seconds: float = 60.0
     sign: float = 1.0
     seen: list[tuple[int, float]] = field(default_factory=list)
+    looked: int = -1
     best: Params = field(default_factory=dict)
     best_epoch: int = 0
     best_cost: float = math.inf
@@ -75,22 +78,22 @@ class Watch:
             return epoch + 1
         return math.inf if self.every is None else (epoch // self.every + 1) * self.every
 
-    def begin(self, leg: Leg, walker: Walker) -> None:
-        """Look at the start, which counts as the best so far."""
+    def begin(self, leg: Leg, walker: Walker) -> str:
+        """Look at the start, which counts as the best so far; the reason to stop already, or nothing."""
         if self.plateau is not None:
             walker.rate = self.plateau.rate * self.factor
-        if self.validate is not None and not self.seen:
-            self._judge(leg.epoch, leg.params)
+        if self.looked < 0:
+            self.seen.clear()  # an interrupted first look counts for nothing
+            if self.validate is not None:
+                self._judge(leg.epoch, leg.params)
+            self.looked = leg.epoch
+        self._follow_up(leg, walker)  # if the look before a checkpoint was interrupted
+        return "validation" if self._is_hopeless(leg.epoch) else ""
 
     def look(self, leg: Leg, record: Record, walker: Walker, seconds: float) -> str:
         """Do what is due; the reason to stop here, or nothing."""
-        reason = leg.reason
-        if self.validate is not None and reason != "diverged" and leg.epoch > self.seen[-1][0]:
-            self._judge(leg.epoch, leg.params)
-            if not reason and self.patience is not None and leg.epoch - self.best_epoch >= self.patience:
-                reason = "validation"
-        if self.plateau is not None and not reason:
-            self._follow(self.plateau, walker, self.seen[-1][1] if self.seen else leg.last)
+        self._follow_up(leg, walker)
+        reason = leg.reason or ("validation" if self._is_hopeless(leg.epoch) else "")
         if self.on_epoch is not None and leg.reason != "diverged":
             params = {name: np.array(leg.params[name])[()] for name in self.names}
             validation = self.seen[-1][1] if self.seen else None
@@ -110,12 +113,33 @@ class Watch:
             self.save(leg, record, self)
             self._saved = time.perf_counter()
 
+    def _follow_up(self, leg: Leg, walker: Walker) -> None:
+        """Judge the parameters and let the rate follow the cost, once an epoch: all of that, or if interrupted none."""
+        if leg.epoch <= self.looked or leg.reason == "diverged":
+            return
+        before, rows, rate = {name: getattr(self, name) for name in (*_STATE, "best")}, len(self.seen), walker.rate
+        try:
+            if self.validate is not None:
+                self._judge(leg.epoch, leg.params)
+            if self.plateau is not None and not leg.reason and not self._is_hopeless(leg.epoch):
+                self._follow(self.plateau, walker, self.seen[-1][1] if self.seen else leg.last)
+            self.looked = leg.epoch
+        except KeyboardInterrupt:
+            self.__dict__.update(before)
+            del self.seen[rows:]
+            walker.rate = rate
+            raise
+
+    def _is_hopeless(self, epoch: int) -> bool:
+        """Whether the validation cost has not fallen for long enough."""
+        return self.patience is not None and epoch - self.best_epoch >= self.patience
+
     def _judge(self, epoch: int, params: Params) -> None:
         assert self.validate is not None
         cost = self.validate(params)
         self.seen.append((epoch, cost))
-        if self.sign * cost < self.best_cost:
-            self.best_cost, self.best_epoch = self.sign * cost, epoch
+        if not self.best or self.sign * cost < self.best_cost:  # the start, even if its cost is not finite
+            self.best_cost, self.best_epoch = self.sign * cost if math.isfinite(cost) else math.inf, epoch
             self.best = {name: np.array(params[name]) for name in self.names}
 
     def _follow(self, plateau: Plateau, walker: Walker, cost: float) -> None:
@@ -133,8 +157,7 @@ class Watch:
 
     def about(self) -> dict[str, Any]:
         """Everything that changes, but arrays, as JSON can hold it."""
-        fields = ("seen", "best_epoch", "best_cost", "lowest", "waited", "factor")
-        return {name: getattr(self, name) for name in fields}
+        return {name: getattr(self, name) for name in ("seen", *_STATE)}
 
     def restore(self, about: dict[str, Any], best: Params) -> None:
         """Go on from there."""

@@ -95,8 +95,9 @@ class Stepwise:
     def _advance(
         self, params: Params, data: Mapping[str, Array], rows: int, time: float
     ) -> tuple[float, float, Params]:
-        rate = rates_of(self.rate, np.array([time]))[0]
-        values = {**params, RATE.name: np.asarray(rate, self._dtype)[()]}
+        with np.errstate(over="ignore"):  # beyond float32 is ∞
+            rate = rates_of(self.rate, np.array([time])).astype(self._dtype)[0]
+        values = {**params, RATE.name: rate}
         if self._step.difference is None:
             cost, *found = self._whole({**data, **values}, rows)
         else:
@@ -105,6 +106,7 @@ class Stepwise:
         size = 0.0 if self._step.size is None else float(found.pop(0))
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
+    @np.errstate(all="ignore")  # costs that are not finite have no difference
     def _slopes(self, params: Params, here: Any, data: Mapping[str, Array], rows: int) -> Params:
         """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
 

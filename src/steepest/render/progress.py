@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -14,9 +16,29 @@ class Progress(Protocol):
     def __call__(self, epoch: int, epochs: int, cost: float) -> None: ...
 
 
+@dataclass(frozen=True)
+class Details:
+    """What a bar shows besides epochs and cost; what is not there is left out.
+
+    Attributes:
+        validation: the last cost of the validation rows.
+        rate: α as it is now.
+        rows: samples of an epoch.
+    """
+
+    validation: float | None = None
+    rate: float | None = None
+    rows: int = 0
+
+
 @contextmanager
-def bar(wanted: bool | None) -> Iterator[Progress | None]:
-    """A bar on standard error: always (True), never (False), or if that is a terminal (None)."""
+def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: Details()) -> Iterator[Progress | None]:
+    """A bar on standard error: always (True), never (False), or if that is a terminal (None).
+
+    Args:
+        wanted: when to show it.
+        details: from an epoch to what else there is to show.
+    """
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield None
         return
@@ -25,16 +47,29 @@ def bar(wanted: bool | None) -> Iterator[Progress | None]:
     from rich.progress import Progress as RichProgress
 
     columns = (
-        TextColumn("descending"),
-        BarColumn(),
+        BarColumn(bar_width=10),  # short, so that the rest has room on a narrow terminal
         MofNCompleteColumn(),
-        TextColumn("cost {task.fields[cost]:.6g}"),
-        TimeRemainingColumn(),
+        TextColumn("cost {task.fields[cost]:.4g}{task.fields[more]}"),
+        TimeRemainingColumn(compact=True),
     )
+    begin = time.perf_counter()
     with RichProgress(*columns, console=Console(stderr=True)) as shown:
-        task = shown.add_task("", total=None, cost=float("nan"), visible=False)
+        task = shown.add_task("", total=None, cost=float("nan"), more="", visible=False)
 
         def progress(epoch: int, epochs: int, cost: float) -> None:
-            shown.update(task, completed=epoch, total=epochs, cost=cost, visible=True)
+            seconds = max(time.perf_counter() - begin, 1e-9)
+            more = _written(details(epoch), epoch, seconds)
+            shown.update(task, completed=epoch, total=epochs, cost=cost, more=more, visible=True)
 
         yield progress
+
+
+def _written(found: Details, epochs: int, seconds: float) -> str:
+    parts = []
+    if found.validation is not None:
+        parts.append(f"validation {found.validation:.4g}")
+    if found.rate is not None:
+        parts.append(f"rate {found.rate:.3g}")
+    if found.rows:
+        parts.append(f"{found.rows * epochs / seconds:.3g} samples/s")
+    return "".join(f", {part}" for part in parts)

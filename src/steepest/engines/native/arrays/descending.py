@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.arrays.layout import places, rows_of, size
+from steepest.engines.native.arrays.layout import places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
 from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
 from steepest.engines.native.build import build, key
@@ -84,19 +84,19 @@ class ArrayWalk:
         last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
         until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
         kernel.where.pack(leg.params, kernel.params)
-        kernel.where.pack(leg.before, kernel.before)
+        kernel.where.pack(leg.before, kernel.before(leg.epoch))
         orders = None if self._orders is None else self._orders.take(leg.epoch, until)
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
-        costs = kernel.costs[: epoch - leg.epoch]
+        costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
         found = np.array([leg.last, *costs])
         worse = (found[1:] - found[:-1]) * rules.sign > rules.relative * np.abs(found[:-1]) + rules.slack
         rises = np.flatnonzero(worse) + leg.epoch
-        due = range(leg.epoch + -leg.epoch % stride, epoch - (reason == "diverged" and not kernel.form.whole), stride)
+        due = range(leg.epoch + -leg.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
         record.add([float(costs[k - leg.epoch]) for k in due], rows)
         first_rise = leg.first_rise or (int(rises[0]) if len(rises) else 0)
         return Leg(
-            kernel.where.unpack(kernel.params), kernel.where.unpack(kernel.before), last, epoch,
+            kernel.where.unpack(kernel.params), kernel.where.unpack(kernel.before(epoch)), last, epoch,
             leg.rises + len(rises), first_rise, reason,
         )  # fmt: skip
 
@@ -105,11 +105,10 @@ class ArrayWalk:
         return self._kernel.where.unpack(row)
 
     def _rates(self, epoch: int, until: int) -> Array:
-        kind = self._kernel.kind
-        if not callable(self.rate):
-            return np.array([self.rate], kind)
-        times = epoch + np.arange((until - epoch) * self._steps) / self._steps
-        return rates_of(self.rate, times).astype(kind)
+        # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
+        times = np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps
+        with np.errstate(over="ignore"):  # beyond float32 is ∞
+            return rates_of(self.rate, times.ravel() if callable(self.rate) else np.zeros(1)).astype(self._kernel.kind)
 
 
 class _Orders:
@@ -209,7 +208,8 @@ class _Kernel:
         self.where = places(present, lanes)
         self.shown = sum(size(leaf.shape, lanes) for leaf in present if leaf not in step.memory)
         batch = rows if batches is None else min(batches.size, rows)
-        self.form = form = Form(lanes, min(batch, _CAPACITY), batch > _CAPACITY, batches is not None, batches is None)
+        room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
+        self.form = form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
         about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], self.shown]
         mark = key("train", [program], form, dtype, about, host)
         self._built = build(
@@ -218,13 +218,18 @@ class _Kernel:
         )  # fmt: skip
         self._columns = [rows_of(data[leaf.name], lanes) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
-        self.params, self.before = (aligned(self.where.length, self.kind) for _ in range(2))
+        self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
         pays = work(program, min(batch, _CAPACITY)) >= _SHARED
         self._crew = _Crew(processors() if pays else 1)
         self._threads = threads
+
+    def before(self, epoch: int) -> Array:
+        """Where the parameters at the beginning of the epoch before another one lie."""
+        turn = (epoch - 1) % 2
+        return self._begins[turn * self.where.length : (turn + 1) * self.where.length]
 
     def run(
         self, leg: Leg, until: int, rules: Rules, record: Record, rates: Array, orders: Array | None
@@ -247,7 +252,7 @@ class _Kernel:
         def call(own: tuple[Array, Array, Array]) -> None:
             numbers, counters, deal = own
             arguments = [
-                self._data, self.params, self.before, numbers, counters, self.costs, self.places, turns, rates,
+                self._data, self.params, self._begins, numbers, counters, self.costs, self.places, turns, rates,
                 deal, self._scratch, self._barrier,
             ]  # fmt: skip
             self._built.call(*(array.ctypes.data for array in arguments))

@@ -82,3 +82,8 @@ def rows_of(column: Array, lanes: int) -> Array:
     view = made[: rows * width(shape, lanes)].reshape(rows, -1)
     view[:, : prod(shape)] = column.reshape(rows, -1)
     return made
+
+
+def block_size(node: Expression, capacity: int, lanes: int) -> int:
+    """Numbers that a node of each sample takes in a block of so many samples."""
+    return whole(capacity, lanes) * (width(node.shape, lanes) if node.shape else 1)

@@ -6,7 +6,7 @@ up in an order that depends on how many threads there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
@@ -16,14 +16,15 @@ from llvmlite import ir
 
 from steepest.engines.native.arrays import layout
 from steepest.engines.native.arrays.layout import Places, width
-from steepest.engines.native.arrays.schedule import Phase, Round, rounds, stored
-from steepest.engines.native.arrays.writing import Team, Writer, block_size, is_held
+from steepest.engines.native.arrays.rooms import rooms
+from steepest.engines.native.arrays.schedule import Round, rounds
+from steepest.engines.native.arrays.writing import Team, Writer
 from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Value, i64
 from steepest.engines.native.kernels import Kernel
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.native.threads import meet
 from steepest.engines.step import RATE
-from steepest.expression import PARAMETER, Expression
+from steepest.expression import Expression
 from steepest.program import Program
 
 ARGUMENTS = (
@@ -32,14 +33,13 @@ ARGUMENTS = (
 )  # fmt: skip
 """What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
 in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
-``costs`` gets the cost of each epoch, ``places`` the parameters at the beginning of some."""
+``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
+each epoch, ``places`` the parameters at the beginning of some."""
 NUMBERS = ("limit", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
 """What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
 places, places written, whether the rate changes from update to update, and why it stopped as in ``epochs.REASONS``."""
-
-_ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -91,68 +91,26 @@ class _Training:
         deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
         self.team = Team(*deal)
         self.met = code.slot(I64, i64(0))
-        self.writer = Writer(code, {}, self.team)
-        self.scratch = 0
         self.order = rounds(program)
+        self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
+                        for k, leaf in enumerate(data_leaves(program))}  # fmt: skip
+        gathered = list(self.columns) if form.gathered else []
+        self.rooms = rooms(program, self.order, moved, gathered, form.capacity, form.lanes, code.size)
+        self.writer = Writer(code, self._arrays(), self.team)
+        self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.rooms.straight.items()}
         self.numbers = [leaf for leaf in where.leaves if not leaf.shape]
         self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
         self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
-        self._place()
 
-    # -- memory
-
-    def _room(self, numbers: int) -> Value:
-        begin = self.scratch // self.code.size
-        self.scratch += -(-numbers * self.code.size // _ALIGNMENT) * _ALIGNMENT
-        return self.code.place(self.code.arguments["scratch"], begin, self.code.number)
-
-    def _place(self) -> None:
-        """Give every node that lies in memory its place."""
-        code, lanes, arrays = self.code, self.form.lanes, self.writer.arrays
-        for leaf in self.where.leaves:
-            arrays[leaf] = code.place(code.arguments["params"], self.where.begins[leaf.name], code.number)
-        self.columns = {
-            leaf: code.read(code.arguments["data"], k, POINTER) for k, leaf in enumerate(data_leaves(self.program))
+    def _arrays(self) -> dict[Expression, Value]:
+        """Where everything in memory begins."""
+        code, where, scratch = self.code, self.where, self.code.arguments["scratch"]
+        leaves = {leaf: code.place(code.arguments["params"], where.begins[leaf.name], code.number)
+                  for leaf in where.leaves}  # fmt: skip
+        others = {
+            node: code.place(scratch, begin // code.size, code.number) for node, begin in self.rooms.begins.items()
         }
-        if self.form.gathered:
-            for leaf in self.columns:
-                arrays[leaf] = self._room(block_size(leaf, self.form.capacity, lanes))
-        self.targets, self.late = self._in_place()
-        straight = set(self.targets)
-        for node in self.program.nodes:
-            if node in self._kept(straight):
-                if node.per_sample:
-                    arrays[node] = self._room(block_size(node, self.form.capacity, lanes))
-                elif node.shape:
-                    arrays[node] = self._room(layout.size(node.shape, lanes))
-
-    def _kept(self, straight: set[Expression]) -> set[Expression]:
-        if not hasattr(self, "_stored"):
-
-            def held(phase: Phase) -> bool:
-                return is_held(phase, self.form.lanes)
-
-            inner = [node for node in self.program.outputs if node not in straight]
-            self._stored = stored(Program(self.program.nodes, tuple(inner)), self.order, held)
-        return self._stored
-
-    def _in_place(self) -> tuple[dict[Expression, Value], list[tuple[Expression, Expression]]]:
-        """Which moved arrays are written straight to where they go, and which are copied when all are computed.
-
-        Straight is safe if nobody reads the old values later than the loop that writes the new ones.
-        """
-        written, read = _turns(self.order)
-        straight: dict[Expression, Value] = {}
-        late = []
-        for leaf, node in self.moved.items():
-            if node is leaf or not leaf.shape:
-                continue
-            turn = written.get(node)
-            if turn is not None and node not in straight and all(turn >= each for each in read.get(leaf, ())):
-                straight[node] = self.writer.arrays[leaf]
-            else:
-                late.append((leaf, node))
-        return straight, late
+        return leaves | others
 
     # -- the function
 
@@ -167,33 +125,33 @@ class _Training:
         build.branch(head)
         build.position_at_end(head)
         now = code.get(epoch, I64)
+        turn = build.mul(build.and_(now, i64(1)), i64(self.where.length))
+        before = code.place(code.arguments["before"], turn, code.number)
         with self._alone():
             self._save()
-            self._copy(code.arguments["params"], code.arguments["before"], self.where.length)
+            self._copy(code.arguments["params"], before, self.where.length)
             with build.if_then(build.icmp_signed("==", build.srem(now, counts["apart"]), i64(0))):
                 start = code.times(code.get(placed, I64), self.shown)
                 target = code.place(code.arguments["places"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
                 code.put(build.add(code.get(placed, I64), i64(1)), placed)
+        self._meet()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
-        stopped = build.icmp_signed("!=", found, i64(0))
-        code.put(build.add(now, i64(1)), epoch)
-        with build.if_else(stopped) as (yes, no):
-            with yes:
-                if self.form.whole:  # the rule looked at the cost of the parameters before the update
-                    code.put(now, epoch)
-                    with self._alone():
-                        self._copy(code.arguments["before"], code.arguments["params"], self.where.length)
+        # Of a whole table, the rule looked at the cost of the parameters before the update.
+        undone = build.icmp_signed("!=", found, i64(0)) if self.form.whole else build.icmp_signed("==", found, i64(1))
+        with build.if_else(undone) as (yes, no):
+            with yes, self._alone():
+                self._copy(before, code.arguments["params"], self.where.length)
             with no:
+                code.put(build.add(now, i64(1)), epoch)
                 code.put(cost, last)
                 with self._alone():
                     self._save()
                 self._meet()
-                lost = self._lost()
-                code.put(build.select(lost, i64(1), i64(0)), reason)
+                code.put(build.select(self._lost(), i64(1), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
         self._meet()
@@ -203,7 +161,7 @@ class _Training:
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
         code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
         build.ret_void()
-        return Kernel(str(self.module), self.scratch, 0)
+        return Kernel(str(self.module), self.rooms.length, 0)
 
     def _alone(self) -> AbstractContextManager[Any]:
         """What is written inside is done by the first thread only."""
@@ -240,7 +198,7 @@ class _Training:
             with code.loop(0, total, self.form.lanes) as k:
                 value = code.read(code.place(self.writer.arrays[leaf], k, code.number), 0, kind, code.size)
                 vector = build.sdiv(build.srem(k, i64(step)), i64(self.form.lanes))
-                inside = self.writer._inside(leaf.shape or (1,), vector)
+                inside = self.writer.inside(leaf.shape or (1,), vector)
                 if inside is not None:
                     value = build.select(inside, value, code.splat(0, self.form.lanes))
                 zero = build.fmul(value, code.splat(0, self.form.lanes))
@@ -311,13 +269,13 @@ class _Training:
         numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
         for leaf, value in numbers:
             writer.bind(leaf, value)
-        for leaf, node in self.late:
-            first, after = writer._share(layout.size(leaf.shape, lanes) // lanes)
+        for leaf, node in self.rooms.late:
+            first, after = writer.share(layout.size(leaf.shape, lanes) // lanes)
             with code.loop(first, after) as k:
                 position = code.times(k, lanes)
                 value = code.read(code.place(writer.arrays[node], position, code.number), 0, writer.kind, code.size)
                 code.write(value, code.place(writer.arrays[leaf], position, code.number), 0, code.size)
-        if self.late:
+        if self.rooms.late:
             self._meet()
 
     def _blocks(self, each: Round, begin: Value, size: Value, turn: Value) -> None:
@@ -363,28 +321,3 @@ class _Training:
                 code.write(code.read(source, 0, code.number), place, 0)
             else:
                 self._copy(source, place, step)
-
-
-def _turns(
-    order: Sequence[Round],
-) -> tuple[dict[Expression, tuple[int, ...]], dict[Expression, list[tuple[int, ...]]]]:
-    """When arrays are written by loops without reductions, and when the leaves are read."""
-    written: dict[Expression, tuple[int, ...]] = {}
-    read: dict[Expression, list[tuple[int, ...]]] = {}
-
-    def visit(nodes: Sequence[Expression], turn: tuple[int, ...]) -> None:
-        for node in nodes:
-            for arg in node.args:
-                if arg.operation is PARAMETER:
-                    read.setdefault(arg, []).append(turn)
-
-    for r, each in enumerate(order):
-        for s, stage in enumerate(each.shared):
-            visit(stage.whole, (r, 0, s, 0))
-            for k, loop in enumerate(stage.loops, 1):
-                visit(loop.nodes, (r, 0, s, k))
-                if not loop.reductions:
-                    written.update(dict.fromkeys((node for node in loop.nodes if node.shape), (r, 0, s, k)))
-        for phase in each.phases:
-            visit((*phase.products, *phase.before, *phase.rowwise, *phase.after), (r, 1))
-    return written, read

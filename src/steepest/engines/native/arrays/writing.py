@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf
 
 from llvmlite import ir
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
-from steepest.engines.native.arrays.layout import size, whole, width
+from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
+from steepest.engines.native.arrays.rows import Row, is_held
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
 from steepest.engines.native.code import I1, I32, Code, Index, Value, i64
-from steepest.engines.native.tensors import Place  # noqa: F401
 from steepest.expression import CONSTANT, Expression, Shape
-
-_HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,6 @@ class Team:
     thread: Value
 
 
-def is_held(phase: Phase, lanes: int) -> bool:
-    """Whether a phase's rows are computed in registers."""
-    return all(width(loop.shape, lanes) <= _HELD * lanes for stage in phase.stages for loop in stage.loops)
-
-
 class Writer:
     """Writes the parts of a step.
 
@@ -39,7 +32,6 @@ class Writer:
         code: the function being written.
         arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.stored` names.
         team: the threads.
-        capacity: samples that a block has room for.
     """
 
     def __init__(self, code: Code, arrays: dict[Expression, Value], team: Team) -> None:
@@ -65,7 +57,7 @@ class Writer:
 
     # -- what all samples share
 
-    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], meet: object) -> None:
+    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], meet: Callable[[], None]) -> None:
         """Write stages of shared nodes.
 
         Args:
@@ -77,21 +69,21 @@ class Writer:
             for node in stage.whole:
                 self._whole(node)
             if stage.whole:
-                meet()  # type: ignore[operator]
+                meet()
             for node in stage.numbers:
                 self.bind(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
             for loop in stage.loops:
                 self._flat(loop, targets)
             if stage.loops:
-                meet()  # type: ignore[operator]
+                meet()
 
     def _flat(self, loop: Loop, targets: Mapping[Expression, Value]) -> None:
         """Write a loop over all elements of arrays; with reductions every thread runs all of it."""
         code, build = self.code, self.code.builder
         vectors = size(loop.shape, self.lanes) // self.lanes
         a_row = width(loop.shape, self.lanes) // self.lanes
-        sums = {node: code.slot(self.kind, self._neutral(node)) for node in loop.reductions}
-        first, after = (i64(0), i64(vectors)) if sums else self._share(vectors)
+        sums = {node: code.slot(self.kind, self.neutral(node)) for node in loop.reductions}
+        first, after = (i64(0), i64(vectors)) if sums else self.share(vectors)
         with code.loop(first, after) as k:
             position = build.mul(k, i64(self.lanes))
             found: dict[Expression, Value] = {}
@@ -106,18 +98,18 @@ class Writer:
 
             for node in loop.nodes:
                 if is_reduction(node):
-                    inside = self._inside(loop.shape, build.srem(k, i64(a_row)))
-                    self._reduce(node, [get(arg) for arg in node.args], sums[node], inside)
+                    inside = self.inside(loop.shape, build.srem(k, i64(a_row)))
+                    self.reduce(node, [get(arg) for arg in node.args], sums[node], inside)
                 else:
-                    found[node] = self._element(node, [get(arg) for arg in node.args], position)
+                    found[node] = self.element(node, [get(arg) for arg in node.args], position)
             for node in loop.nodes:
                 for array in filter(None, (self.arrays.get(node), targets.get(node))):
                     if node.shape:
                         code.write(found[node], code.place(array, position, code.number), 0, code.size)
         for node, slot in sums.items():
-            self.bind(node, self._across(node, code.get(slot, self.kind)))
+            self.bind(node, self.across(node, code.get(slot, self.kind)))
 
-    def _share(self, length: int) -> tuple[Value, Value]:
+    def share(self, length: int) -> tuple[Value, Value]:
         """This thread's part of so many things."""
         build, team = self.code.builder, self.team
         first = build.sdiv(build.mul(i64(length), team.thread), team.threads)
@@ -125,7 +117,7 @@ class Writer:
         return first, after
 
     def _whole(self, node: Expression) -> None:
-        first, after = self._share(node.shape[0])
+        first, after = self.share(node.shape[0])
         target, code = self.arrays[node], self.code
         strides = [width(arg.shape, self.lanes) for arg in node.args]
         if node.operation.name == "transpose":
@@ -162,7 +154,7 @@ class Writer:
 
     # -- elements
 
-    def _element(self, node: Expression, operands: list[Value], column: Index) -> Value:
+    def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
         """An elementwise node of neighbouring elements, the first of them at ``column``."""
         name, code = node.operation.name, self.code
         if name == "expand":
@@ -182,21 +174,23 @@ class Writer:
 
     # -- reductions
 
-    def _neutral(self, node: Expression) -> Value:
+    def neutral(self, node: Expression) -> Value:
+        """What a reduction begins with, in all lanes."""
         return self.code.splat(-inf if node.operation.name == "largest" else 0, self.lanes)
 
     def _join(self, node: Expression, x: Value, y: Value) -> Value:
         found: Value = ELEMENTWISE["maximum" if node.operation.name == "largest" else "add"](self.code, x, y)
         return found
 
-    def _reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
+    def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
+        """Let a reduction take a vector more, of which perhaps only some lanes count."""
         code = self.code
         value = operands[0] if len(operands) == 1 else ELEMENTWISE["multiply"](code, *operands)
         if inside is not None:
-            value = code.builder.select(inside, value, self._neutral(node))
+            value = code.builder.select(inside, value, self.neutral(node))
         code.put(self._join(node, code.get(slot, self.kind), value), slot)
 
-    def _across(self, node: Expression, value: Value) -> Value:
+    def across(self, node: Expression, value: Value) -> Value:
         """All lanes joined, in all lanes."""
         distance = self.lanes // 2
         while distance:
@@ -205,7 +199,7 @@ class Writer:
             distance //= 2
         return value
 
-    def _inside(self, shape: Shape, vector: Index) -> Value | None:
+    def inside(self, shape: Shape, vector: Index) -> Value | None:
         """Which lanes of a row's vector hold elements; None if all of them always do."""
         over, last = shape[-1] % self.lanes, width(shape, self.lanes) // self.lanes - 1
         if not over or (isinstance(vector, int) and vector < last):
@@ -225,7 +219,7 @@ class Writer:
         self._columns(phase.before, first, after)
         if phase.stages:
             with self.code.loop(first, after) as row:
-                _Row(self, row, is_held(phase, self.lanes)).write(phase.stages)
+                Row(self, row, is_held(phase, self.lanes)).write(phase.stages)
         self._columns(phase.after, first, after)
 
     def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:
@@ -263,7 +257,7 @@ class Writer:
 
     def _total_outer(self, node: Expression, grows: bool) -> None:
         code, (x, y) = self.code, node.args
-        first, after = self._share(node.shape[0])
+        first, after = self.share(node.shape[0])
         step, right = width(x.shape, self.lanes), width(y.shape, self.lanes)
         left = code.place(self.arrays[x], first, code.number)
         target = code.place(self.arrays[node], code.times(first, right), code.number)
@@ -273,7 +267,7 @@ class Writer:
     def _total_row(self, node: Expression, grows: bool) -> None:
         code, (arg,) = self.code, node.args
         step = width(arg.shape, self.lanes)
-        first, after = self._share(step // self.lanes)
+        first, after = self.share(step // self.lanes)
         with code.loop(first, after) as k:
             column = code.times(k, self.lanes)
             target = code.place(self.arrays[node], column, code.number)
@@ -294,7 +288,7 @@ class Writer:
             left = code.broadcast(build.trunc(build.sub(self.rows, row), I32), self.lanes)
             value = build.select(build.icmp_signed("<", numbers, left), value, code.splat(0, self.lanes))
             code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
-        found = self._across(node, code.get(sofar, self.kind))
+        found = self.across(node, code.get(sofar, self.kind))
         self.bind(node, ELEMENTWISE["add"](code, self.number(node), found) if grows else found)
 
     def clear(self, nodes: Iterable[Expression]) -> None:
@@ -304,93 +298,7 @@ class Writer:
             if not node.shape:
                 self.bind(node, zero)
                 continue
-            first, after = self._share(size(node.shape, self.lanes) // self.lanes)
+            first, after = self.share(size(node.shape, self.lanes) // self.lanes)
             with self.code.loop(first, after) as k:
                 place = self.code.place(self.arrays[node], self.code.times(k, self.lanes), self.code.number)
                 self.code.write(zero, place, 0, self.code.size)
-
-
-class _Row:
-    """The stages of a phase for one sample: vectors of its features, and numbers in all lanes."""
-
-    def __init__(self, writer: Writer, row: Value, held: bool) -> None:
-        self.writer, self.row, self.held = writer, row, held
-        self.code, self.lanes = writer.code, writer.lanes
-        self.numbers: dict[Expression, Value] = {}
-        self.found: dict[tuple[Expression, int], Value] = {}
-
-    def write(self, stages: Sequence[Stage]) -> None:
-        for stage in stages:
-            for node in stage.numbers:
-                self._keep(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
-            for loop in stage.loops:
-                self._loop(loop)
-
-    def _keep(self, node: Expression, value: Value) -> None:
-        self.numbers[node] = value
-        if node in self.writer.arrays:
-            self.code.write(self.code.lane(value), self.writer.arrays[node], self.row)
-
-    def number(self, node: Expression) -> Value:
-        """A number of this sample, or of all."""
-        if not node.per_sample:
-            return self.writer.number(node)
-        if node not in self.numbers:
-            number = self.code.read(self.writer.arrays[node], self.row, self.code.number)
-            self.numbers[node] = self.code.broadcast(number, self.lanes)
-        return self.numbers[node]
-
-    def _loop(self, loop: Loop) -> None:
-        code, writer = self.code, self.writer
-        vectors = width(loop.shape, self.lanes) // self.lanes
-        for node in loop.nodes:  # read before the loop: a number is the same for all of its elements
-            for arg in node.args:
-                if not arg.shape:
-                    self.number(arg)
-        sums = {node: code.slot(writer.kind, writer._neutral(node)) for node in loop.reductions}
-        if self.held:
-            for k in range(vectors):
-                self._vector(loop, k, self.found, sums)
-        else:
-            with code.loop(0, vectors) as k:
-                self._vector(loop, k, {}, sums)
-        for node, slot in sums.items():
-            self._keep(node, writer._across(node, code.get(slot, writer.kind)))
-
-    def _vector(self, loop: Loop, k: Index, found: dict[tuple[Expression, int], Value],
-                sums: dict[Expression, Value]) -> None:  # fmt: skip
-        """One vector of a row."""
-        code, writer, known = self.code, self.writer, k if isinstance(k, int) else -1
-        column = code.times(k, self.lanes)
-
-        def get(node: Expression) -> Value:
-            if not node.shape:
-                return self.number(node)
-            if (node, known) not in found:
-                found[node, known] = code.read(self._place(node, column), 0, writer.kind, code.size)
-            return found[node, known]
-
-        for node in loop.nodes:
-            operands = [get(arg) for arg in node.args]
-            if is_reduction(node):
-                writer._reduce(node, operands, sums[node], writer._inside(loop.shape, k))
-                continue
-            found[node, known] = writer._element(node, operands, column)
-            if node in writer.arrays:
-                code.write(found[node, known], self._place(node, column), 0, code.size)
-
-    def _place(self, node: Expression, column: Index) -> Value:
-        """Where an element of this row, or of a shared vector, lies."""
-        code = self.code
-        begin = code.times(self.row, width(node.shape, self.lanes)) if node.per_sample else 0
-        return code.place(self.writer.arrays[node], code.plus(begin, column), code.number)
-
-
-def block_size(node: Expression, capacity: int, lanes: int) -> int:
-    """Numbers that a node of each sample takes in a block of so many samples."""
-    return whole(capacity, lanes) * (width(node.shape, lanes) if node.shape else 1)
-
-
-def numbers_of(node: Expression, lanes: int) -> int:
-    """Numbers of a shared node."""
-    return size(node.shape, lanes) if node.shape else prod(node.shape)

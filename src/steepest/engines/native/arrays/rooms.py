@@ -1,0 +1,106 @@
+"""Where every value of a step lies in memory, and which parameters may move in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from steepest.engines.native.arrays.layout import block_size, size
+from steepest.engines.native.arrays.rows import is_held
+from steepest.engines.native.arrays.schedule import Round, stored
+from steepest.expression import PARAMETER, Expression
+from steepest.program import Program
+
+_ALIGNMENT = 64  # bytes
+
+Turn = tuple[int, ...]
+"""When something happens in a step: round, sharing or rows, stage, loop."""
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The memory of a step.
+
+    Attributes:
+        begins: where each value begins in the threads' common memory, in bytes.
+        straight: the moved value that is written straight to the place of a leaf, by that value.
+        late: leaves and their moved values that are copied when all of them are computed.
+        length: of the memory, bytes.
+    """
+
+    begins: Mapping[Expression, int]
+    straight: Mapping[Expression, Expression]
+    late: Sequence[tuple[Expression, Expression]]
+    length: int
+
+
+def rooms(
+    program: Program, order: Sequence[Round], moved: Mapping[Expression, Expression], columns: Sequence[Expression],
+    capacity: int, lanes: int, numbers: int,
+) -> Rooms:  # fmt: skip
+    """Give every value that lies in memory its place.
+
+    Args:
+        program: a normal program.
+        order: its rounds.
+        moved: for each leaf that moves the output that it becomes.
+        columns: data columns that are gathered to blocks.
+        capacity: samples of a block.
+        lanes: numbers of a vector.
+        numbers: bytes of a number.
+    """
+    straight, late = _in_place(order, moved)
+    copied = {node for _, node in late}
+    outputs = tuple(node for node in program.outputs if node not in straight or node in copied)
+    kept = stored(Program(program.nodes, outputs), order, lambda phase: is_held(phase, lanes))
+    begins, length = {}, 0
+    for node in (*columns, *(node for node in program.nodes if node in kept)):
+        if node.per_sample or node.shape:
+            begins[node] = length
+            taken = block_size(node, capacity, lanes) if node.per_sample else size(node.shape, lanes)
+            length += -(-taken * numbers // _ALIGNMENT) * _ALIGNMENT
+    return Rooms(begins, straight, late, length)
+
+
+def _in_place(
+    order: Sequence[Round], moved: Mapping[Expression, Expression]
+) -> tuple[dict[Expression, Expression], list[tuple[Expression, Expression]]]:
+    """Which moved arrays are written straight to where they go, and which are copied when all are computed.
+
+    Straight is safe if nobody reads the old values later than the loop that writes the new ones.
+    """
+    written, read = _turns(order)
+    straight: dict[Expression, Expression] = {}
+    late = []
+    for leaf, node in moved.items():
+        if node is leaf or not leaf.shape:
+            continue
+        turn = written.get(node)
+        if turn is not None and node not in straight and all(turn >= each for each in read.get(leaf, ())):
+            straight[node] = leaf
+        else:
+            late.append((leaf, node))
+    return straight, late
+
+
+def _turns(order: Sequence[Round]) -> tuple[dict[Expression, Turn], dict[Expression, list[Turn]]]:
+    """When arrays are written by loops without reductions, and when the leaves are read."""
+    written: dict[Expression, Turn] = {}
+    read: dict[Expression, list[Turn]] = {}
+
+    def visit(nodes: Sequence[Expression], turn: Turn) -> None:
+        for node in nodes:
+            for arg in node.args:
+                if arg.operation is PARAMETER:
+                    read.setdefault(arg, []).append(turn)
+
+    for r, each in enumerate(order):
+        for s, stage in enumerate(each.shared):
+            visit(stage.whole, (r, 0, s, 0))
+            for k, loop in enumerate(stage.loops, 1):
+                visit(loop.nodes, (r, 0, s, k))
+                if not loop.reductions:
+                    written.update(dict.fromkeys((node for node in loop.nodes if node.shape), (r, 0, s, k)))
+        for phase in each.phases:
+            visit((*phase.products, *phase.before, *phase.rowwise, *phase.after), (r, 1))
+    return written, read

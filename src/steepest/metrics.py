@@ -1,0 +1,60 @@
+"""How good predictions are: what ``steepest evaluate`` reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def regression(target: Array, prediction: Array) -> dict[str, float]:
+    """R², the mean squared and the mean absolute error.
+
+    Args:
+        target, prediction: ``(n,)`` or ``(n, k)``; of several outputs R² is the mean of theirs, without those that do
+            not vary.
+
+    >>> regression(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))["r2"]
+    0.5
+
+    Source: definition.
+    """
+    error = (prediction - target) ** 2
+    spread = ((target - target.mean(axis=0)) ** 2).sum(axis=0)
+    varies = spread > 0
+    share = np.divide(error.sum(axis=0), spread, out=np.zeros_like(spread, dtype=float), where=varies)
+    r2 = float(1 - np.mean(share[varies])) if np.any(varies) else float("nan")
+    return {"r2": r2, "mse": float(error.mean()), "mae": float(np.abs(prediction - target).mean())}
+
+
+def classification(target: Array, prediction: Array) -> dict[str, Any]:
+    """Accuracy, log-loss, and how often each class was taken for which.
+
+    Args:
+        target: class numbers, ``(n,)``.
+        prediction: probabilities: of class 1, ``(n,)``, or of every class, ``(n, k)``.
+
+    Returns:
+        ``accuracy``, ``log_loss`` (natural logarithm; probabilities are kept away from 0 by the smallest double
+        difference from 1) and ``confusion``, ``(k, k)``: rows are the true classes, columns the predicted ones.
+
+    >>> classification(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.9, 0.4]))["confusion"]
+    [[1, 0], [1, 1]]
+
+    Source: definition.
+    """
+    chances = np.stack([1 - prediction, prediction], axis=1) if prediction.ndim == 1 else prediction
+    labels, taken = target.astype(int), chances.argmax(axis=1)
+    classes = chances.shape[1]
+    confusion = np.zeros((classes, classes), int)
+    np.add.at(confusion, (labels, taken), 1)
+    tiny = np.finfo(float).eps
+    right = np.clip(chances[np.arange(len(labels)), labels], tiny, 1 - tiny)
+    return {
+        "accuracy": float((labels == taken).mean()),
+        "log_loss": float(-np.log(right).mean()),
+        "confusion": confusion.tolist(),
+    }

@@ -1,0 +1,195 @@
+"""Networks, batches, checkpoints, evaluation, export and configuration from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics as oracle
+from sklearn.datasets import load_diabetes, load_digits
+
+import steepest as st
+from command_line import Steepest, steepest
+from steepest.metrics import classification, regression
+
+__all__ = ["steepest"]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables of digits and of diabetes."""
+    place = tmp_path_factory.mktemp("tables")
+    inputs, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(labels))
+    columns = {f"pixel_{k}": inputs[order, k] / 16 for k in range(64)} | {"digit": labels[order]}
+    frame = pl.DataFrame(columns)
+    frame[:600].write_csv(place / "train.csv")
+    frame[600:900].write_parquet(place / "test.parquet")
+    inputs, target = load_diabetes(return_X_y=True, as_frame=True)
+    pl.from_pandas(inputs.assign(target=target / 100)).write_csv(place / "diabetes.csv")
+    return place
+
+
+@pytest.fixture
+def folder(steepest: Steepest, tables: Path, tmp_path: Path) -> Path:
+    """A working directory with these tables."""
+    for path in tables.iterdir():
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+ADAM = ("--optimiser", "adam", "--rate", "0.01", "--batch", "32", "--seed", "3")
+
+
+@pytest.mark.usefixtures("folder")
+def test_digits_from_table_to_prediction(steepest: Steepest) -> None:
+    said = steepest(
+        "fit", "train.csv", "digit", "--layers", "24", *ADAM, "--epochs", "40", "--validate", "test.parquet",
+        "--patience", "10", "--save", "digits.safetensors",
+    )  # fmt: skip
+    assert said.status == 0
+    assert "digit ~ softmax(tanh(X @ W1 + b1) @ W2 + b2)" in said.out
+    assert "validation cost" in said.out
+    found = json.loads(steepest("evaluate", "digits.safetensors", "test.parquet", "--json").out)
+    assert found["accuracy"] > 0.93
+    model = st.load("digits.safetensors")
+    assert model.settings["optimiser"] == "adam"
+    assert model.settings["layers"] == [24]
+    assert model.settings["engine"] == "native"
+    table = pl.read_parquet("test.parquet")
+    chances, labels = model.predict(table), table["digit"].to_numpy()
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(labels, chances.argmax(axis=1)), abs=1e-12)
+    assert found["log_loss"] == pytest.approx(oracle.log_loss(labels, chances, labels=range(10)), rel=1e-9)
+    assert found["confusion"] == oracle.confusion_matrix(labels, chances.argmax(axis=1)).tolist()
+    lines = steepest("predict", "digits.safetensors", "test.parquet").out.splitlines()
+    assert lines[0] == ",".join([*(f"prediction_{k}" for k in range(10)), "class"])
+    np.testing.assert_array_equal([int(line.split(",")[-1]) for line in lines[1:]], chances.argmax(axis=1))
+    np.testing.assert_array_equal([float(line.split(",")[3]) for line in lines[1:]], chances[:, 3])
+    assert steepest("predict", "digits.safetensors", "test.parquet", "--json").json["class"][0] == chances[0].argmax()
+    shown = steepest("evaluate", "digits.safetensors", "test.parquet").out
+    assert "accuracy" in shown
+    assert "class" in shown
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_regression_is_evaluated(steepest: Steepest) -> None:
+    steepest("fit", "diabetes.csv", "target", "--layers", "4", *ADAM, "--epochs", "30", "--save", "m.safetensors")
+    found = json.loads(steepest("evaluate", "m.safetensors", "diabetes.csv", "--json").out)
+    table = pl.read_csv("diabetes.csv")
+    predicted, target = st.load("m.safetensors").predict(table), table["target"].to_numpy()
+    assert st.load("m.safetensors").formula.startswith("target ~ tanh(X @ W1 + b1) @ W2")
+    assert found["r2"] == pytest.approx(oracle.r2_score(target, predicted), rel=1e-9)
+    assert found["mse"] == pytest.approx(oracle.mean_squared_error(target, predicted), rel=1e-9)
+    assert found["mae"] == pytest.approx(oracle.mean_absolute_error(target, predicted), rel=1e-9)
+
+
+def test_metrics_of_several_outputs_and_of_two_classes() -> None:
+    rng = np.random.default_rng(0)
+    target, predicted = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
+    target[:, 2] = 1.0
+    varying = oracle.r2_score(target[:, :2], predicted[:, :2])
+    assert regression(target, predicted)["r2"] == pytest.approx(varying, rel=1e-12)
+    labels, chances = np.array([0.0, 1, 1, 0, 1]), np.array([0.0, 1.0, 0.3, 0.6, 0.0])
+    found = classification(labels, chances)
+    assert found["accuracy"] == oracle.accuracy_score(labels, chances > 0.5)
+    assert found["log_loss"] == pytest.approx(oracle.log_loss(labels, chances), rel=1e-9)
+    assert found["confusion"] == oracle.confusion_matrix(labels, chances > 0.5).tolist()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_fit_goes_on_from_its_checkpoint(steepest: Steepest) -> None:
+    words = ("fit", "train.csv", "digit", "--layers", "8", *ADAM, "--no-check", "--dtype", "float32")
+    assert steepest(*words, "--epochs", "12", "--save", "whole.safetensors").status == 0
+    assert steepest(*words, "--epochs", "5", "--checkpoint", "c.safetensors", "--checkpoint-every", "2").status == 0
+    said = steepest(
+        *words, "--epochs", "12", "--checkpoint", "c.safetensors", "--resume", "--save", "parts.safetensors"
+    )
+    assert said.status == 0
+    whole, parts = st.load("whole.safetensors"), st.load("parts.safetensors")
+    for name, value in whole.params.items():
+        np.testing.assert_array_equal(parts.params[name], value)
+    other = steepest(*words, "--epochs", "12", "--rate", "0.02", "--checkpoint", "c.safetensors", "--resume")
+    assert other.status == 2
+    assert "is a checkpoint of another descent" in other.err
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("medium", "ending"), [("onnx", ".onnx"), ("c", ".c"), ("c-train", ".c"), ("numpy", ".py")])
+def test_export(steepest: Steepest, medium: str, ending: str) -> None:
+    steepest("fit", "train.csv", "digit", "--layers", "4", *ADAM, "--epochs", "1", "--save", "m.safetensors")
+    said = steepest("export", "m.safetensors", "--to", medium, "-o", f"out{ending}")
+    assert (said.status, said.out, said.err) == (0, "", f"written to out{ending}\n")
+    assert Path(f"out{ending}").stat().st_size > 1000
+    if medium == "numpy":
+        space: dict[str, object] = {}
+        exec(Path("out.py").read_text(), space)
+        pixels = pl.read_parquet("test.parquet").drop("digit").to_numpy()
+        predict = space["predict"]
+        assert callable(predict)
+        np.testing.assert_allclose(predict(pixels), st.load("m.safetensors").predict({"X": pixels}), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
+    Path("steepest.toml").write_text('[fit]\nlayers = [5]\noptimiser = "adam"\nrate = 0.01\nbatch = 16\nepochs = 2\n')
+    found = json.loads(steepest("fit", "train.csv", "digit", "--batch", "32", "--json").out)
+    assert found["epochs"] == 2
+    assert np.shape(found["params"]["W1"]) == (64, 5)
+    assert found["settings"]["batch"] == 32  # what is typed goes first
+    assert found["settings"]["optimiser"] == "adam"
+    Path("steepest.toml").write_text("[fit]\nstart = { w1 = 0.3, w2 = 0.6, b = 0.1 }\n")
+    found = json.loads(steepest("fit", "nand", "--json").out)
+    assert found["start"] == {"w1": 0.3, "w2": 0.6, "b": 0.1}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[fit]\nlayer = [5]\n", "has 'layer' in [fit], which is no option of it; did you mean '--layers'?"),
+        ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is no table of a command"),
+        ("rate = 1\n", "steepest.toml has 'rate', which is no table of a command"),
+        ("[fit\n", "steepest.toml cannot be read"),
+        ('[fit]\nrate = "fast"\n', "'fast' is neither a number nor auto"),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_is_one_sentence(steepest: Steepest, text: str, says: str) -> None:
+    Path("steepest.toml").write_text(text)
+    said = steepest("fit", "nand")
+    assert said.status == 2
+    assert says in said.err
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["digits"], "there is no column 'digits' (did you mean 'digit'?)"),
+        (["digit ~ X"], "with --layers FORMULA is the target's name alone"),
+        (["digit", "--optimiser", "adm"], "there is no optimiser 'adm'; did you mean 'adam'?"),
+        (["digit", "--layers", "a"], "'a' is not of the form 32,16"),
+        (["digit", "--layers", "0"], "sizes are the numbers of inputs, hidden neurons and outputs"),
+        (["digit", "--activation", "foo"], "there is no activation 'foo'"),
+        (["digit", "--batch", "0"], "batch is a whole number from 1, not 0"),
+        (["digit", "--rate", "auto", "--schedule", "cosine"], "--rate auto finds its own rates"),
+        (["digit", "--schedule", "cosin"], "there is no schedule 'cosin'; did you mean 'cosine'?"),
+        (["digit", "--features", "pixels*"], "no column matches 'pixels*'"),
+        (["digit", "--resume"], "there is no checkpoint to write or go on from"),
+        (["digit", "--checkpoint", "nowhere/c"], "there is no directory nowhere"),
+        (["digit", "--patience", "3"], "patience waits for the validation cost"),
+        (["digit", "--validate", "7"], "validate is a share of the rows between 0 and 1, or a table"),
+        (["digit", "--validate", "none.csv"], "none.csv: there is no such file"),
+        (["digit", "--initial", "gloro"], "gloro"),
+        (["digit", "--weights", "pixel"], "there is no column 'pixel'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_sentence(steepest: Steepest, words: list[str], says: str) -> None:
+    said = steepest("fit", "train.csv", *words, *([] if "--layers" in words else ["--layers", "3"]))
+    assert said.status == 2
+    assert says in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
