@@ -166,9 +166,7 @@ def run(code: str) -> str:
 
 def test_the_package_loads_without_scikit_learn() -> None:
     assert run("import sys, steepest; steepest.Model('y ~ x*w'); print('sklearn' in sys.modules)") == "False"
-    assert run("import steepest as st; print('NetworkClassifier' in dir(st), st.NetworkClassifier.__name__)") == (
-        "True NetworkClassifier"
-    )
+    assert run("import steepest as st; print(st.NetworkClassifier.__name__)") == "NetworkClassifier"
     hidden = "import sys; sys.modules['sklearn'] = None\nimport steepest as st\nfrom steepest import *\n"
     code = hidden + "try: st.NetworkClassifier\nexcept st.SteepestError as error: print(error)"
     assert run(code) == (

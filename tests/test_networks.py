@@ -145,6 +145,14 @@ def test_errors_of_networks(options: dict[str, Any], says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_an_error_names_what_a_reader_meets_first() -> None:
+    """Whatever was built before: here b1, which comes after W1 in a layer."""
+    older = st.params("b1", shape=3)
+    with pytest.raises(SteepestError, match="holds 'W1'"):
+        models.network([4, 3, 2, 1], activation="dense(z, 3)")
+    assert older.name == "b1"
+
+
 # -- dense(…) ------------------------------------------------------------------------------------------------------
 
 

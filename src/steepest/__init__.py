@@ -105,7 +105,7 @@ _HOMES = {
     "simplify": "simplify",
     "tangent": "tangent",
 }
-# The estimators are not in __all__, for "from steepest import *" is to work without scikit-learn.
+# The estimators are not in __all__, for "from steepest import *" and dir(steepest) are to work without scikit-learn.
 _MODULES = ("costs", "models", "optimisers", "schedules")
 
 __all__ = [
@@ -142,4 +142,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_HOMES, "__version__"})
+    return sorted([*__all__, "__version__"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steepest.errors import FormulaError, ModelError, nearest
-from steepest.expression import DATA, Expression, Operation, leaf, substitute, walk
+from steepest.expression import DATA, Expression, Operation, leaf, leaves, substitute, walk
 from steepest.formula import names_in, parse_formula
 from steepest.notation import ATOM
 from steepest.operations import TABLE
@@ -93,9 +93,10 @@ def _mixing(called: str, row: Operation, remedy: str = "") -> ModelError:
 
 
 def _check(body: Expression, z: Expression, called: str, output: bool) -> None:
-    for node in walk([body]):
-        if node.name and node is not z:
+    for node in leaves([body]):  # as they are read
+        if node is not z:
             raise ModelError(f"the activation {called} holds {node.name!r}; it is a formula in the layer's input alone")
+    for node in walk([body]):
         if node.args and not is_elementwise(node.operation):
             if output and node is body and node.operation.activation and node.args == (z,):
                 continue  # a softmax

@@ -188,7 +188,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         if self._is_odds:
             return self._columns_of(X, op.sigmoid(-a.args[0]), a)
         found = self._columns_of(X, a)
-        if self._several:
+        if self._several or a.operation is op.softmax:
             return found
         found = np.clip(found, 0, None if found.shape[1] > 1 else 1)
         if found.shape[1] == 1:
@@ -216,8 +216,9 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
 
     def _columns_of(self, X: Any, *expressions: Expression) -> Array:
         """Expressions side by side, ``(n, k)``, in float64: in float32 an e^-104 is 0 already."""
-        found = self._evaluate(features(self, X).astype(np.float64), *expressions)
-        return np.concatenate([each.reshape(len(each), -1) for each in found], axis=1)
+        found = self._evaluate(features(self, X).astype(np.float64, copy=False), *expressions)
+        columns = [each.reshape(len(each), -1) for each in found]
+        return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
 
 def _for(prediction: Expression, classes: Classes, codes: Array) -> Array:
