@@ -28,7 +28,7 @@ from steepest.program import Program
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
 _MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
-_SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
+_SHARED = 3_000_000  # multiplications of a step from which on a second thread saves more than it may lose by waiting
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
 _INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
