@@ -193,3 +193,94 @@ def test_mistakes_are_one_sentence(steepest: Steepest, words: list[str], says: s
     assert says in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+@pytest.mark.usefixtures("folder")
+def test_weights_and_lists_of_columns_and_activations(steepest: Steepest) -> None:
+    """The weight of a row is its column divided by the mean; the result is that of the library."""
+    words = ("--layers", "4,3", "--activation", "relu,sin", "--features", "pixel_20,pixel_30", "--weights", "pixel_36")
+    said = steepest("fit", "train.csv", "digit", *words, "--epochs", "3", "--rate", "0.05", "--save", "m.safetensors")
+    assert said.status == 0
+    assert "2 columns: 'pixel_20', 'pixel_30'" in said.out
+    features = ["pixel_20", "pixel_30"]
+    model = st.models.network(
+        [2, 4, 3, 10], ["relu", "sin"], "softmax", target="digit", features=features, weights="pixel_36"
+    ).fit("train.csv", epochs=3, rate=0.05)
+    for name, value in st.load("m.safetensors").params.items():
+        np.testing.assert_allclose(value, model.params[name], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("folder")
+def test_probabilities_are_compared_with_indicators(steepest: Steepest) -> None:
+    """Under a squared error, too: never with the number of the class."""
+    words = ("--layers", "16", *ADAM, "--epochs", "60", "--cost", "mse", "--no-check", "--save", "m.safetensors")
+    assert steepest("fit", "train.csv", "digit", *words).status == 0
+    found = steepest("evaluate", "m.safetensors", "test.parquet", "--json").json
+    assert found["accuracy"] > 0.85
+    table = pl.read_parquet("test.parquet")
+    chances, labels = st.load("m.safetensors").predict(table), table["digit"].to_numpy()
+    assert found["cost"] == pytest.approx(float(np.mean((chances - np.eye(10)[labels]) ** 2)), rel=1e-9)
+    assert st.load("m.safetensors").settings["cost"] == "mse"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_checkpoint_is_not_overwritten_unasked(steepest: Steepest) -> None:
+    words = ("fit", "nand", "--epochs", "20", "--checkpoint", "c.safetensors")
+    assert steepest(*words).status == 0
+    kept = Path("c.safetensors").read_bytes()
+    said = steepest(*words)
+    assert said.status == 2
+    assert "is there already; go on from it by --resume" in said.err
+    assert Path("c.safetensors").read_bytes() == kept
+    assert "note: went on from epoch 20" in steepest(*words, "--resume").err
+
+
+def test_a_checkpoint_that_cannot_be_written_loses_nothing() -> None:
+    """A full disk, as a device that takes nothing."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no device that is always full here")
+    run = st.descend(st.params("w") ** 2, start={"w": 1.0}, epochs=5, checkpoint=full)
+    assert any("a checkpoint could not be written" in sentence for sentence in run.warnings)
+    assert run.epochs == 5
+    assert full.is_char_device()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["digit", "--features", "digit,pixel_3"], "the target 'digit' is among the features"),
+        (["digit", "--layers", "3,2", "--activation", "relu,tanh,sin"], "and 3 activations"),
+        (["pixel_3", "--layers", "2", "--output", "softmax", "--cost", "mse"], "class numbers"),
+    ],
+)  # fmt: skip
+def test_mistakes_with_features_and_classes(steepest: Steepest, words: list[str], says: str) -> None:
+    said = steepest("fit", "train.csv", *words, *([] if "--layers" in words else ["--layers", "3"]))
+    assert said.status == 2
+    assert says in said.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_whole_numbers_that_leave_some_out_are_a_quantity_and_it_says_so(steepest: Steepest) -> None:
+    frame = pl.read_csv("train.csv")
+    frame.with_columns(digit=pl.col("digit") + 1).write_csv("from_one.csv")
+    said = steepest("fit", "from_one.csv", "digit", "--layers", "2", "--epochs", "1", "--no-check")
+    assert "note: digit is taken as a quantity; to have 1, 2, 3" in said.err
+    assert "number them from 0" in said.err
+
+
+def test_a_device_is_written_to_and_not_replaced(steepest: Steepest) -> None:
+    null = Path("/dev/null")
+    if not null.is_char_device():
+        pytest.skip("there is no such device here")
+    assert steepest("fit", "nand", "--epochs", "1", "--save", str(null)).status == 0
+    assert null.is_char_device()
+
+
+@pytest.mark.parametrize("text", ["[fit]\nepochs = 7.5\n", "[fit]\ntolerance = true\n", '[fit]\nmaximise = "yes"\n'])
+def test_a_configuration_has_the_kinds_of_its_options(steepest: Steepest, text: str) -> None:
+    Path("steepest.toml").write_text(text)
+    said = steepest("fit", "nand")
+    assert said.status == 2
+    assert "; write " in said.err

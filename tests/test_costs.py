@@ -302,3 +302,30 @@ def test_penalties_that_are_none(factor: Any) -> None:
     for name in ("l1", "l2"):
         with pytest.raises(ModelError, match=f"{name} is a finite number from 0"):
             st.Model("y ~ x*w", **{name: factor})
+
+
+def test_a_loss_of_vectors_and_one_hot_in_python() -> None:
+    """The focal loss of three classes, as a text and as a function, against NumPy."""
+    rng = np.random.default_rng(0)
+    table = {"X": rng.normal(size=(20, 2)), "y": rng.integers(0, 3, 20).astype(float)}
+    text = "-(1 - dot(target, prediction))^2*log(dot(target, prediction))"
+    start = {"W1": rng.normal(size=(2, 3)), "b1": np.array([0.1, 0.2, 0.3])}
+
+    def focal(prediction: Any, target: Any) -> Any:
+        right = st.dot(target, prediction)
+        return -((1 - right) ** 2) * st.log(right)
+
+    z = table["X"] @ start["W1"] + start["b1"]
+    chances = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    right = chances[np.arange(20), table["y"].astype(int)]
+    for cost in (text, focal):
+        model = st.Model("y ~ softmax(X @ W1 + b1)", cost, {"X": 2, "y": ()}, {"W1": (2, 3), "b1": 3})
+        found = st.evaluate(model.cost, {**table, **start})
+        assert found == pytest.approx(float(np.mean(-((1 - right) ** 2) * np.log(right))), rel=1e-12)
+    y = st.data("y")
+    assert st.one_hot(y, 3) is st.one_hot(y, attributes=(3,))
+
+
+def test_class_weights_of_classes_that_are_not_there_are_refused() -> None:
+    with pytest.raises(ModelError, match="has the class 5, which the target y does not: it has 0, 1"):
+        st.Model("y ~ x*w", class_weight={0: 1, 5: 5}).fit({"x": [1, 2, 3], "y": [0, 1, 1]}, epochs=1)

@@ -49,7 +49,10 @@ def run() -> None:
         sys.exit(BAD_INPUT)
     except SteepestError as error:
         # The library speaks of its arguments; here they are options.
-        click.echo(f"steepest: {error}".replace('na="drop"', "--na drop"), err=True)
+        said = f"steepest: {error}"
+        for argument, option in options.SPELT.items():
+            said = said.replace(argument, option)
+        click.echo(said, err=True)
         sys.exit(BAD_INPUT)
     except SystemExit:
         # click and rich end so when the reader of a pipe has left; nothing more can be said to it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from steepest.table import Columns, Table
 
 _MOST_CHECKED = 200  # numbers of parameters up to which the gradient is checked without being asked
+_FEW = 20  # different whole numbers that may be meant as classes
 _LOOKED_AT = 20_000  # rows that such a check looks at, times these numbers
 
 
@@ -71,7 +73,9 @@ _choice = click.Choice
 @click.argument("table")
 @click.argument("formula", required=False)
 @options.cost
-@click.option("--features", metavar="PATTERN", help="The columns that are X together, as 'pixel_*'; with --layers all.")
+@click.option(
+    "--features", metavar="PATTERN", help="The columns that are X together, as 'pixel_*' or a,b,c; with --layers all."
+)
 @click.option(
     "--layers",
     callback=_layers,
@@ -79,7 +83,12 @@ _choice = click.Choice
     metavar="N,…",
     help="A network with hidden layers of so many neurons.",
 )
-@click.option("--activation", default="tanh", show_default=True, help="Of hidden layers: a name, or a formula in z.")
+@click.option(
+    "--activation",
+    default="tanh",
+    show_default=True,
+    help="Of hidden layers: a name, a formula in z, or relu,tanh: one for each.",
+)
 @click.option(
     "--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target."
 )
@@ -144,6 +153,10 @@ def fit(
     for place in (save, given["checkpoint"]):
         if place:
             refuse_place(place)
+    if given["checkpoint"] and Path(given["checkpoint"]).exists() and not given["resume"]:
+        raise click.UsageError(
+            f"{given['checkpoint']} is there already; go on from it by --resume, or name another file"
+        )
     opened = open_table(table)
     if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
         given["cost"] = None  # a network's goes by its output
@@ -172,7 +185,12 @@ def fit(
         warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
         source = opened if columns is None else columns.arrays
         _fit(model, source, seed or 0, na, {**settings, **begin}, progress=False if as_json else None)
-    model.settings = {**effective, "engine": model.run.engine if model.run else ""}
+    run = model.run
+    assert run is not None  # fit has just set it
+    if settings["resume"]:
+        where = "there was no checkpoint to go on from" if run.resumed is None else f"went on from epoch {run.resumed}"
+        options.tell(f"note: {where}")
+    model.settings = {**effective, "cost": model.cost_name, "engine": run.engine}
     return _report(model, columns, report, notes, save, as_json, seed or 0)
 
 
@@ -181,8 +199,9 @@ def _model(opened: Table, formula: str, given: dict[str, Any]) -> Model:
     from steepest.model import Model
     from steepest.models import network_for
 
-    layers, output, activation = given.pop("layers"), given.pop("output"), given.pop("activation")
+    layers, output, activation = given.pop("layers"), given.pop("output"), _several(given.pop("activation"))
     cost, features = given.pop("cost"), given.pop("features")
+    features = [part.strip() for part in features.split(",")] if features and "," in features else features
     extras = {name: given.pop(name) for name in ("weights", "l1", "l2")}
     extras["class_weight"] = "balanced" if given.pop("balanced") else None
     if layers is None:
@@ -190,12 +209,30 @@ def _model(opened: Table, formula: str, given: dict[str, Any]) -> Model:
     if "~" in formula:
         raise click.UsageError("with --layers FORMULA is the target's name alone; leave --layers out, or the formula")
     model = network_for(opened, formula, layers, activation, output, cost, features=features, **extras)
+    _note_classes(opened, formula, model)
     if features is None:
         inside = {formula, extras["weights"], *model.features["X"]}
         left_out = [name for name in opened.names if name not in inside]
         if left_out:
             options.tell(f"note: {', '.join(left_out)} left out, as they hold no numbers")
     return model
+
+
+def _several(activation: str) -> str | list[str]:
+    """``relu,tanh`` as one for each layer; a formula may have commas of its own."""
+    parts = [part.strip() for part in activation.split(",")]
+    return parts if len(parts) > 1 and all(part.isidentifier() for part in parts) else activation
+
+
+def _note_classes(opened: Table, target: str, model: Model) -> None:
+    """Say so if whole numbers are taken for a quantity that may have been meant as classes."""
+    import numpy as np
+
+    values = np.unique(opened.select([target], na="drop").arrays[target])
+    few = len(values) <= _FEW and np.array_equal(values, np.floor(values))
+    if few and model.prediction.operation.name not in ("softmax", "sigmoid"):
+        found = ", ".join(f"{value:g}" for value in values)
+        options.tell(f"note: {target} is taken as a quantity; to have {found} as classes, number them from 0")
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

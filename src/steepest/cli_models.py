@@ -106,8 +106,9 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
 @click.argument("model")
 @click.option("--to", "to", required=True, type=click.Choice(["onnx", "c", "c-train", "numpy"]), help="The medium.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; beside the model if left out.")
+@click.option("--optimiser", metavar="NAME", help="Of c-train: how parameters move; plain descent if left out.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
-def export(model: str, to: str, output: str | None, dtype: str) -> int:
+def export(model: str, to: str, output: str | None, optimiser: str | None, dtype: str) -> int:
     """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""
     from pathlib import Path
 
@@ -116,6 +117,6 @@ def export(model: str, to: str, output: str | None, dtype: str) -> int:
 
     suffixes = {"onnx": ".onnx", "c": ".c", "c-train": ".train.c", "numpy": ".py"}
     place = output or str(Path(model).with_suffix(suffixes[to]))
-    export_model(load(model), place, to, dtype)
+    export_model(load(model), place, to, dtype, optimiser)
     options.tell(f"written to {place}")
     return 0

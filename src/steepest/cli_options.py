@@ -14,6 +14,12 @@ from steepest.errors import nearest
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
 CONFIGURATION = "steepest.toml"
+SPELT = {
+    'na="drop"': "--na drop", "give checkpoint=, a file": "give --checkpoint FILE",
+    "give validate=0.2, or a table": "give --validate 0.2, or a table", "give validate= a table": "give --validate",
+    "rate='auto'": "--rate auto", "leave batch out": "leave --batch out",
+}  # fmt: skip
+"""How the command line says what the library says of its arguments."""
 
 
 def tell(sentence: str) -> None:
@@ -54,6 +60,11 @@ def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[s
         hint = nearest(flag, known)
         raise click.UsageError(f"{CONFIGURATION} has {word!r} in [{name}], which is no option of it{hint}")
     param = known[flag]
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    fits = {"integer": whole, "float": whole or isinstance(value, float), "boolean": isinstance(value, bool)}
+    if not fits.get(param.type.name, True):
+        kinds = {"integer": "a whole number", "float": "a number", "boolean": "true or false"}
+        raise click.UsageError(f"{CONFIGURATION} has {word} = {value!r} in [{name}]; write {kinds[param.type.name]}")
     return str(param.name), [value] if param.multiple and not isinstance(value, list) else value
 
 
@@ -150,7 +161,7 @@ def _bare(name: str) -> str:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = click.option(
     "--cost", default="mse", metavar="NAME", help="mse, cross_entropy, mae, huber, poisson, or a formula in prediction "
-    "and target.", show_default=True,
+    "and target; with --layers chosen by the output.", show_default=True,
 )  # fmt: skip
 na = click.option("--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values.")
 seed = click.option("--seed", type=int, default=None, help="Of the starting parameters that are not given.")

@@ -62,7 +62,7 @@ def announce(model: Model, opened: Table, columns: Columns | None, report: Repor
     rows = opened.rows if columns is None else columns.rows
     table(
         [
-            ["model", model.formula], ["cost", f"{model.cost_name}, C = {model.cost}"],
+            ["model", model.formula], *_inputs(model), ["cost", f"{model.cost_name}, C = {model.cost}"],
             ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}" + (", read in parts" if not columns else "")],
         ]
     )  # fmt: skip
@@ -72,6 +72,13 @@ def announce(model: Model, opened: Table, columns: Columns | None, report: Repor
     say("The gradient at the start, checked against finite differences:")
     show_check(report)
     say()
+
+
+def _inputs(model: Model) -> list[list[str]]:
+    """The columns of each block."""
+    from steepest.csv_text import listed
+
+    return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 
 
 def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
@@ -90,10 +97,9 @@ def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
     rows.append(["cost", _number(run.cost)])
     if run.validation:
-        lowest = min(run.validation, key=lambda row: -row[1] if run.history[-1][1] > run.history[0][1] else row[1])
-        rows.append(
-            ["validation cost", f"{_number(run.validation[-1][1])}, lowest {_number(lowest[1])} at {lowest[0]}"]
-        )
+        epoch, lowest = min(run.validation, key=lambda row: row[1])
+        last = lowest if run.best_epoch is not None else run.validation[-1][1]
+        rows += [["validation cost", _number(last)], [f"lowest, epoch {epoch}", _number(lowest)]]
     table(rows, right=[1])
     if run.levels is not None:
         say()

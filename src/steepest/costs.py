@@ -7,6 +7,7 @@ these too; cross-entropies and the Poisson loss, which are logarithms of probabi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import numbers
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest import operations as op
-from steepest.errors import ModelError, nearest
+from steepest.errors import FormulaError, ModelError, nearest
 from steepest.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, walk
 from steepest.formula import names_in, parse_formula
 
@@ -131,19 +132,19 @@ def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost:
         prediction: the prediction.
         target: ``(n,)`` or ``(n, k)``.
         name: what the target is called.
-        cost: the name of the cost; any but cross_entropy and poisson takes every number.
+        cost: the name of the cost; any but cross_entropy and poisson takes every number, but for classes of a softmax.
 
     Raises:
         ModelError: a class number, probability or count is out of its range; the sentence names the row.
     """
     classes = prediction.shape[0] if prediction.operation is op.softmax and target.ndim == 1 else 0
-    if cost == "poisson":
+    if classes:
+        wrong = (target != np.floor(target)) | (target < 0) | (target >= classes)
+        wanted = f"class numbers 0 to {classes - 1}"
+    elif cost == "poisson":
         wrong, wanted = target < 0, "targets from 0"
     elif cost != "cross_entropy":
         return
-    elif classes:
-        wrong = (target != np.floor(target)) | (target < 0) | (target >= classes)
-        wanted = f"class numbers 0 to {classes - 1}"
     else:
         wrong, wanted = (target < 0) | (target > 1), "targets between 0 and 1"
     if wrong.any():
@@ -186,7 +187,7 @@ def cost_named(name: str) -> Callable[..., Expression]:
             f"there is no cost {name!r}{nearest(name, COSTS)}; the costs are {', '.join(COSTS)}, "
             "and formulas such as (prediction - target)^4"
         )
-    _read_loss(name, dict.fromkeys(_NAMES, ()))
+    _check_loss(name)
     for wanted in _NAMES:
         if wanted not in names_in(name):
             raise ModelError(f"the cost {name} does not hold {wanted!r}; a formula of a cost is one of both")
@@ -198,6 +199,17 @@ def cost_named(name: str) -> Callable[..., Expression]:
         return over_samples(substitute(loss, found), weight)
 
     return cost
+
+
+def _check_loss(text: str) -> None:
+    """Raise unless a text is a loss of numbers, or of the vectors that several outputs have."""
+    try:
+        _read_loss(text, dict.fromkeys(_NAMES, ()))
+    except FormulaError as error:
+        with contextlib.suppress(FormulaError):
+            _read_loss(text, dict.fromkeys(_NAMES, (2,)))
+            return
+        raise error from None
 
 
 def _read_loss(text: str, shapes: dict[str, Shape]) -> Expression:
@@ -246,7 +258,8 @@ class Objective:
     """What a model minimises: a cost, over weighted samples, and penalties on the weights.
 
     Attributes:
-        cost: a name, a formula in ``prediction`` and ``target``, or a function of the two.
+        cost: a name, a formula in ``prediction`` and ``target``, or a function of the two. With a softmax and class
+            numbers the target that it gets is the row of indicators, 1 at the class.
         weighted: whether samples weigh differently; their weights are the column :data:`WEIGHT`.
         l1, l2: the factors of :func:`penalty`.
     """
@@ -274,6 +287,13 @@ class Objective:
     def of(self, prediction: Expression, target: Expression) -> Expression:
         """The objective of a prediction for a target, one number."""
         weight = leaf(DATA, WEIGHT) if self.weighted else None
+        if (
+            prediction.operation is op.softmax
+            and not target.shape
+            and self.cost not in ("cross_entropy", cross_entropy)
+        ):
+            # Probabilities are compared with the row of indicators of the class, never with its number.
+            target = op.one_hot(target, attributes=prediction.shape)
         if isinstance(self.cost, str):
             value = cost_named(self.cost)(prediction, target, weight)
         else:

@@ -18,11 +18,11 @@ class ShapeError(SteepestError):
     """An operation was given arguments whose shapes do not fit together."""
 
 
-class FormulaError(SteepestError):
+class FormulaError(SteepestError, ValueError):
     """A text is not a formula, or is one beyond the limits."""
 
 
-class ValuesError(SteepestError):
+class ValuesError(SteepestError, ValueError):
     """The values given for an expression are missing, of another shape, or not numbers."""
 
 
@@ -38,11 +38,11 @@ class TableError(SteepestError):
     """A table cannot be read, or a needed column holds something that is not a number."""
 
 
-class ModelError(SteepestError):
+class ModelError(SteepestError, ValueError):
     """A model cannot do what was asked of it."""
 
 
-class DescentError(SteepestError):
+class DescentError(SteepestError, ValueError):
     """A descent cannot start."""
 
 

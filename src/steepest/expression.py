@@ -82,6 +82,9 @@ class Operation:
             ShapeError: the shapes of the operands do not fit together.
             TypeError: an operand is not an expression or a number, or there are too many or too few.
         """
+        if self.attributes and not attributes and len(operands) > self.arity:
+            # As formulas write it: one_hot(y, 3).
+            operands, attributes = operands[: self.arity], operands[self.arity :]
         if len(operands) != self.arity:
             plural = "" if self.arity == 1 else "s"
             raise TypeError(f"{self.name} takes {self.arity} argument{plural}, not {len(operands)}")

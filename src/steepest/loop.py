@@ -46,6 +46,7 @@ class Descent:
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch whose parameters these are, where the lowest validation cost decided.
         memory: what the optimiser remembers, for another descent to go on with.
+        resumed: the epoch of the checkpoint that it went on from; None if it began at its start.
     """
 
     params: Params
@@ -64,6 +65,7 @@ class Descent:
     validation: list[tuple[int, float]] | None = None
     best_epoch: int | None = None
     memory: Params = field(default_factory=dict, repr=False)
+    resumed: int | None = None
 
     @property
     def diverged(self) -> bool:
@@ -139,6 +141,7 @@ class Loop:
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
         self.watch, self.resume, self.names, self.rows = watch, resume, names, rows
         self.first = 0.0
+        self.resumed: int | None = None
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
         begin = time.perf_counter()
@@ -149,7 +152,8 @@ class Loop:
                 "outside its domain"
             )
         rules, record = self.rules(first), Record(sparse=_sparse(self._shown(params)))
-        leg = self.resume(record) or Leg(params, params, first)
+        kept = self.resume(record)
+        leg, self.resumed = (Leg(params, params, first), None) if kept is None else (kept, kept.epoch)
         stopped, watch = "", self.watch
         try:
             if watch is not None:
@@ -254,6 +258,7 @@ class Loop:
         return Descent(
             _plain(self._shown(params)), value, reason, message, epoch, seconds, "", history, path,
             _plain(self._shown(start)), warnings, validation=validation, best_epoch=best_epoch, memory=memory,
+            resumed=self.resumed,
         )  # fmt: skip
 
     def _message(
@@ -290,6 +295,8 @@ class Loop:
         self, reason: str, history: Sequence[tuple[int, float]], start: Params, rises: int, first_rise: int
     ) -> list[str]:
         found, first = [], self.first
+        if self.watch is not None and self.watch.trouble:
+            found.append(f"a checkpoint could not be written, and the descent went on without: {self.watch.trouble}")
         if rises and self.exact and reason != "diverged":
             verb, opposite = ("fell", "ascent") if self.maximise else ("rose", "descent")
             found.append(

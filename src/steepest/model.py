@@ -242,6 +242,9 @@ class Model:
                     f"the block {node.name!r} has {len(blocks[node.name])} columns of {opened.source}, but the model "
                     f"takes the shape {node.shape}; change features or the model's sizes"
                 )
+        for name in self.target.data:
+            if any(name in block for block in blocks.values()):
+                raise ModelError(f"the target {name!r} is among the features; leave it out of them")
         self._blocks = blocks
         inside = {*self.data, *(column for block in blocks.values() for column in block), self.weights}
         self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in inside])
@@ -268,6 +271,8 @@ class Model:
         """
         if not self.objective.weighted:
             return opened.select(self.data, na)
+        if WEIGHT in opened.names:  # columns that this method has given before
+            return opened.select([*self.data, WEIGHT], na)
         own = [] if self.weights is None else [self.weights]
         columns = opened.select([*self.data, *own], na)
         column = (self.weights, columns.arrays[self.weights]) if self.weights is not None else None
@@ -281,9 +286,9 @@ class Model:
         Raises:
             ModelError: a target of a cross-entropy is no probability or class number, a count is negative.
         """
-        if isinstance(self.objective.cost, str):
-            targets = np.asarray(evaluate(self.target, arrays))
-            check_targets(self.prediction, targets, str(self.target), self.cost_name)
+        targets = np.asarray(evaluate(self.target, arrays))
+        cost = self.cost_name if isinstance(self.objective.cost, str) else "the cost"
+        check_targets(self.prediction, targets, str(self.target), cost)
 
     def refuse_flat(self) -> None:
         """Raise if the cost has no slope anywhere, so that no descent can move.

@@ -39,6 +39,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
     target = Path(path)
     temporary = ""
     try:
+        if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
+            target.write_bytes(content)
+            return
         if again:
             temporary = os.fspath(target.parent / f".{target.name}.part")
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
@@ -118,7 +121,13 @@ def refuse_place(path: str | os.PathLike[str]) -> None:
         raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
     if not target.parent.is_dir():
         raise StorageError(f"cannot write {target}: there is no directory {target.parent}; choose another place")
-    if not os.access(target.parent, os.W_OK):
+    try:
+        if not target.exists():
+            tempfile.TemporaryFile(dir=target.parent).close()  # rights alone do not say whether a folder takes files
+        writable = os.access(target if target.exists() else target.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
         raise StorageError(f"cannot write {target}: {target.parent} is not yours to write to; choose another place")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engines.step import Leg, Params, Record, Walker
+from steepest.errors import StorageError
 from steepest.schedules import Plateau
 
 _STATE = ("looked", "best_epoch", "best_cost", "lowest", "waited", "factor")
@@ -51,6 +52,7 @@ class Watch:
         every: epochs from a checkpoint to the next, if that is not left to the time.
         seconds: s from a checkpoint to the next otherwise.
         sign: −1 where the cost is to climb.
+        trouble: why a checkpoint could not be written; empty if all could.
     """
 
     names: list[str]
@@ -70,6 +72,7 @@ class Watch:
     lowest: float = math.inf
     waited: int = 0
     factor: float = 1.0
+    trouble: str = ""
     _saved: float = field(default_factory=time.perf_counter)
 
     def next(self, epoch: int) -> float:
@@ -110,7 +113,10 @@ class Watch:
     def keep(self, leg: Leg, record: Record) -> None:
         """Write a checkpoint, if any are wanted."""
         if self.save is not None:
-            self.save(leg, record, self)
+            try:
+                self.save(leg, record, self)
+            except StorageError as error:  # a full disk is no reason to lose what was learnt
+                self.trouble = str(error)
             self._saved = time.perf_counter()
 
     def _follow_up(self, leg: Leg, walker: Walker) -> None:

@@ -92,4 +92,8 @@ def _of_classes(class_weight: ClassWeight, weights: Array, name: str, target: Ar
         shares = np.divide(weights.sum() / len(classes), counts, out=np.zeros(len(classes)), where=counts > 0)
         return np.asarray(shares[place_of])
     given = {float(label): float(weight) for label, weight in class_weight.items()}
+    for label in given:
+        if label not in classes:
+            found = ", ".join(f"{value:g}" for value in classes[:10])
+            raise ModelError(f"class_weight has the class {label:g}, which the target {name} does not: it has {found}")
     return np.array([given.get(float(label), 1.0) for label in classes])[place_of]
