@@ -136,7 +136,7 @@ def test_the_path_has_the_parameters_before_they_move() -> None:
     walker = walker_of(model, "native", step, 0.01, threads=2)
     leg, record = run_legs(walker, start, 40, 40)
     for epoch, row in record.path(40):
-        assert gap(walker.unpacked(row)["W"], start["W"] * 0.99**epoch) < 1e-12
+        assert gap(walker.unpacked([row])[0]["W"], start["W"] * 0.99**epoch) < 1e-12
     assert gap(leg.before["W"], start["W"] * 0.99**39) < 1e-12
 
 
@@ -177,7 +177,7 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
     ends = []
     for length in lengths:
         leg, record = run_legs(walker, start, epochs, length, Rules(), Record(sparse=4))
-        path = [(k, walker.unpacked(row)) for k, row in record.path(epochs)]
+        path = [(k, walker.unpacked([row])[0]) for k, row in record.path(epochs)]
         ends.append((leg, record.history(epochs), path))
     assert len(ends[0][1]) == epochs
     for leg, history, path in ends[1:]:

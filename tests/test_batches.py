@@ -152,7 +152,7 @@ def test_threads_give_the_same_bits(name: str, dtype: str) -> None:
         for batches in (Batches(20, 1), None):
             walker = walker_of(model, "native", step, rate, dtype, batches, threads)
             leg, record = run_legs(walker, start_of(model, step, dtype), 6, 3)
-            path = [walker.unpacked(row) for _, row in record.path(6)]
+            path = walker.unpacked([row for _, row in record.path(6)])
             legs.append((record.costs, {"end": [*leg.params.values()], "path": [[*row.values()] for row in path]}))
     for (costs, arrays_), (again, others) in zip(legs, legs[2:], strict=False):
         assert costs == again

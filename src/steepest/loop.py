@@ -236,7 +236,9 @@ class Loop:
             progress(epoch, self.stops.epochs, value)
         memory = {name: array for name, array in params.items() if self.names and name not in self.names}
         history = [*record.history(epoch), (epoch, value)]
-        places = [(k, self.walker.unpacked(row)) for k, row in record.path(epoch)]
+        kept = record.path(epoch)
+        numbers, rows = [k for k, _ in kept], [row for _, row in kept]
+        places = list(zip(numbers, self.walker.unpacked(rows), strict=True))
         if record.costs and epoch and not (places and places[0][0] == 0):  # a descent that goes on from a checkpoint
             places.insert(0, (0, start))
         path = [(k, _plain(self._shown(place))) for k, place in [*places, (epoch, params)]]

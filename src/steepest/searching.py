@@ -7,7 +7,7 @@ of a parameter, so that a leg of one epoch looks at both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,9 @@ class SearchWalker:
         """The cost at some parameters."""
         return self._inner.cost_at({name: params[name] for name in self._shapes})
 
-    def unpacked(self, row: Any) -> Params:
-        """A row's parameters, as they are."""
-        found: Params = row
-        return found
+    def unpacked(self, rows: Sequence[Any]) -> list[Params]:
+        """The parameters of rows, as they are."""
+        return list(rows)
 
     @np.errstate(all="ignore")  # a trial may well leave the finite numbers, and is then one too far
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:

@@ -97,10 +97,9 @@ class StreamWalker:
             sofar, seen = sofar + rows * self._look(columns, rows)(params), seen + rows
         return sofar / seen if seen else math.nan
 
-    def unpacked(self, row: Any) -> Params:
-        """A row's parameters, as they are."""
-        found: Params = row
-        return found
+    def unpacked(self, rows: Sequence[Any]) -> list[Params]:
+        """The parameters of rows, as they are."""
+        return list(rows)
 
     def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
         """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""

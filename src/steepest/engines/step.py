@@ -214,8 +214,8 @@ class Walker(Protocol):
         """
         ...
 
-    def unpacked(self, row: Any) -> Params:
-        """The parameters in a row of the record."""
+    def unpacked(self, rows: Sequence[Any]) -> list[Params]:
+        """The parameters in rows of the record."""
         ...
 
 

@@ -75,10 +75,9 @@ class Stepwise:
             reason = "interrupted"
         return Leg(params, before, last, epoch, rises, first_rise, reason)
 
-    def unpacked(self, row: Any) -> Params:
-        """A row's parameters, as they are."""
-        found: Params = row
-        return found
+    def unpacked(self, rows: Sequence[Any]) -> list[Params]:
+        """The parameters of rows, as they are."""
+        return list(rows)
 
     def _epoch(self, epoch: int, params: Params) -> tuple[float, float, Params]:
         """The cost, the gradient's norm and the parameters after an epoch; of batches the mean of their costs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,13 +103,13 @@ class Walk:
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
         return Leg(
-            self.unpacked(first.params), self.unpacked(first.before), last, found["epoch"], found["rises"],
-            found["first_rise"], reason,
+            unpacked(first.params, self._where), unpacked(first.before, self._where), last, found["epoch"],
+            found["rises"], found["first_rise"], reason,
         )  # fmt: skip
 
-    def unpacked(self, row: Array) -> dict[str, Array]:
-        """The parameters in a row of all numbers."""
-        return unpacked(row, self._where)
+    def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
+        """The parameters in rows of all numbers."""
+        return [unpacked(row, self._where) for row in rows]
 
     def _go(self) -> None:
         first, *others = self._threads

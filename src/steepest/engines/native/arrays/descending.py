@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -18,16 +18,17 @@ from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS
 from steepest.engines.native.build import build, key
 from steepest.engines.native.calling import together
 from steepest.engines.native.epochs import REASONS
-from steepest.engines.native.host import this_host
+from steepest.engines.native.host import Host, this_host
 from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
 from steepest.expression import PARAMETER, Expression
+from steepest.program import Program
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
 _MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
-_SHARED = 500_000  # multiplications of a step from which on a second thread may save more time than meeting takes
+_SHARED = 3_000_000  # multiplications of a step from which on a second thread saves more than it may lose by waiting
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
 _INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
@@ -100,9 +101,9 @@ class ArrayWalk:
             leg.rises + len(rises), first_rise, reason,
         )  # fmt: skip
 
-    def unpacked(self, row: Array) -> dict[str, Array]:
-        """The parameters in a row of the record."""
-        return self._kernel.where.unpack(row)
+    def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
+        """The parameters in rows of the record."""
+        return self._kernel.where.unpack_rows(np.stack(rows)) if rows else []
 
     def _rates(self, epoch: int, until: int) -> Array:
         # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
@@ -179,7 +180,7 @@ class Look:
     def __init__(
         self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None
     ) -> None:
-        self._kernel = _Kernel(Step(cost, {}), data, rows, dtype, None, threads)
+        self._kernel = _Kernel(_only(cost), data, rows, dtype, None, threads)
 
     def __call__(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
@@ -187,6 +188,18 @@ class Look:
         kernel.where.pack(params, kernel.params)
         kernel.run(Leg({}, {}, math.nan), 1, Rules(), Record(), np.zeros(1, kernel.kind), None)
         return float(kernel.costs[0])
+
+
+@lru_cache(maxsize=16)
+def _mark(program: Program, form: Form, dtype: str, about: tuple[Any, ...], host: Host) -> str:
+    """The name of a kernel among all kernels."""
+    return key("train", [program], form, dtype, list(about), host)
+
+
+@lru_cache(maxsize=16)
+def _only(cost: Expression) -> Step:
+    """The step that computes a cost and moves nothing."""
+    return Step(cost, {})
 
 
 class _Kernel:
@@ -210,8 +223,8 @@ class _Kernel:
         batch = rows if batches is None else min(batches.size, rows)
         room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
         self.form = form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
-        about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], self.shown]
-        mark = key("train", [program], form, dtype, about, host)
+        about = tuple(leaf.name for leaf in present), tuple(leaf.shape for leaf in present), norm != [], self.shown
+        mark = _mark(program, form, dtype, about, host)
         self._built = build(
             mark, "train", len(ARGUMENTS),
             lambda: training(program, moved, size_node, form, dtype, self.where, self.shown),

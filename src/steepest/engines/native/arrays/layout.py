@@ -57,6 +57,17 @@ class Places:
         inside = (leaf for leaf in self.leaves if self.begins[leaf.name] < len(source))
         return {leaf.name: np.array(self._view(source, leaf)) for leaf in inside}
 
+    def unpack_rows(self, rows: Array) -> list[dict[str, Array]]:
+        """The same for many stretches of memory, ``(k, numbers)``: each row's arrays are views of one for all."""
+        parts: dict[str, Array] = {}
+        for leaf in self.leaves:
+            begin, shape = self.begins[leaf.name], leaf.shape
+            if begin < rows.shape[1]:
+                room = rows[:, begin : begin + size(shape, self.lanes)]
+                wide = room.reshape(len(rows), *shape[:-1], width(shape, self.lanes) if shape else self.lanes)
+                parts[leaf.name] = np.array(wide[..., : shape[-1]] if shape else wide[:, 0])
+        return [{name: array[k] for name, array in parts.items()} for k in range(len(rows))]
+
     def _view(self, array: Array, leaf: Expression) -> Array:
         begin, shape = self.begins[leaf.name], leaf.shape
         if not shape:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
@@ -95,6 +96,7 @@ def is_available(node: Expression) -> bool:
     return not node.args
 
 
+@lru_cache(maxsize=16)  # of a short descent, walking through the graph again and again would take most of the time
 def normal(program: Program) -> Program:
     """The same program with every product of a matrix and a vector turned round: M v = v Mᵀ."""
 
