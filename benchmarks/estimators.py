@@ -274,15 +274,16 @@ def scores(name: str, seeds: int, quick: bool) -> dict[str, list[float]]:
     split = StratifiedKFold if classes else KFold
     found: dict[str, list[float]] = {}
     for seed in range(seeds):
-        for train, test in split(5, shuffle=True, random_state=seed).split(X, y):
+        for k, (train, test) in enumerate(split(5, shuffle=True, random_state=seed).split(X, y)):
+            start = 5 * seed + k  # lest the folds of one repetition share the luck of a start
             inner = [(train[a], train[b]) for a, b in split(3).split(X[train], y[train])]
             for contender, maker in (CLASSIFIERS if classes else REGRESSORS).items():
                 rates = RATES if contender in ("network", "MLP") else RATES[:1]
                 grid = [(penalty, rate) for penalty in PENALTIES[: 1 if quick else None] for rate in rates]
 
-                def tried(setting: Setting, rows: Any, maker: Maker = maker, seed: int = seed) -> float:
+                def tried(setting: Setting, rows: Any, maker: Maker = maker, start: int = start) -> float:
                     parts = [(X[a], y[a], X[b], y[b]) for a, b in rows]
-                    return statistics.mean(fitted_score(maker, setting, seed, classes, part) for part in parts)
+                    return statistics.mean(fitted_score(maker, setting, start, classes, part) for part in parts)
 
                 best = max(grid, key=lambda setting: tried(setting, inner))
                 found.setdefault(contender, []).append(tried(best, [(train, test)]))
