@@ -66,9 +66,10 @@ class ArrayWalk:
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
         batches: Batches | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
-        self._kernel = _Kernel(step, data, rows, dtype, batches, threads)
+        packed: dict[str, Array] = {}
+        self._kernel = _Kernel(step, data, rows, dtype, batches, threads, packed)
         self._look: Look | None = None
-        self._looking = partial(Look, step.cost, data, rows, dtype, threads)
+        self._looking = partial(Look, step.cost, data, rows, dtype, threads, packed)
         self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate = rate
@@ -175,12 +176,14 @@ class Look:
         rows: the number of samples.
         dtype: the precision.
         threads: how many at most; as many as pay if left out.
+        packed: columns that were laid out before, by name; gets the others.
     """
 
     def __init__(
-        self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None
-    ) -> None:
-        self._kernel = _Kernel(_only(cost), data, rows, dtype, None, threads)
+        self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None,
+        packed: dict[str, Array] | None = None,
+    ) -> None:  # fmt: skip
+        self._kernel = _Kernel(_only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
 
     def __call__(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
@@ -203,11 +206,11 @@ def _only(cost: Expression) -> Step:
 
 
 class _Kernel:
-    """A compiled step over a table, and its memory."""
+    """A compiled step over a table, and its memory; columns that are not ``packed`` yet are laid out there."""
 
     def __init__(
         self, step: Step, data: Mapping[str, Array], rows: int, dtype: str, batches: Batches | None,
-        threads: int | None,
+        threads: int | None, packed: dict[str, Array],
     ) -> None:  # fmt: skip
         self.kind, host = np.dtype(dtype), this_host()
         lanes = host.vector_bytes // self.kind.itemsize
@@ -229,7 +232,10 @@ class _Kernel:
             mark, "train", len(ARGUMENTS),
             lambda: training(program, moved, size_node, form, dtype, self.where, self.shown),
         )  # fmt: skip
-        self._columns = [rows_of(data[leaf.name], lanes) for leaf in data_leaves(program)]
+        for leaf in data_leaves(program):
+            if leaf.name not in packed:
+                packed[leaf.name] = rows_of(data[leaf.name], lanes)
+        self._columns = [packed[leaf.name] for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
