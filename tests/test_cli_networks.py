@@ -284,3 +284,15 @@ def test_a_configuration_has_the_kinds_of_its_options(steepest: Steepest, text: 
     said = steepest("fit", "nand")
     assert said.status == 2
     assert "; write " in said.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_rows_that_were_held_out_are_counted_apart(steepest: Steepest) -> None:
+    words = ("--layers", "8", *ADAM, "--epochs", "20", "--validate", "0.25", "--no-check", "--save", "m.safetensors")
+    said = steepest("fit", "train.csv", "digit", *words)
+    table = pl.read_csv("train.csv")
+    chances, labels = st.load("m.safetensors").predict(table), table["digit"].to_numpy()
+    apart = np.sort(np.random.default_rng([3, 600]).permutation(600)[:150])  # the share's rows, as descend draws them
+    right = chances.argmax(axis=1) == labels
+    assert f"held out:    {right[apart].sum()} of 150 rows are given their class" in said.out
+    assert f"learnt from: {right.sum() - right[apart].sum()} of 450 rows are given their class" in said.out

@@ -112,11 +112,14 @@ def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
     if len(predicted) <= 16 and predicted.ndim == 1:
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
-    elif predicted.ndim == 2 and model.target.name in arrays and arrays[model.target.name].ndim == 1:
-        right = int((predicted.argmax(axis=1) == arrays[model.target.name]).sum())
-        say(f"{right} of {len(predicted)} rows are given their class")
-    elif model.target.name in arrays and predicted.shape == arrays[model.target.name].shape:
-        say(_summary(predicted, arrays[model.target.name]))
+    elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
+        target, apart = arrays[model.target.name], run.held_out
+        if apart is None:
+            say(_summary(predicted, target))
+        else:
+            learnt = np.delete(np.arange(len(target)), apart)
+            say(f"learnt from: {_summary(predicted[learnt], target[learnt])}")
+            say(f"held out:    {_summary(predicted[apart], target[apart])}")
 
 
 def show_evaluation(found: dict[str, Any]) -> None:
@@ -164,7 +167,10 @@ def _show_levels(run: Descent) -> None:
 
 
 def _summary(predicted: Any, target: Any) -> str:
-    """One line on how well many rows are predicted: rows on the right side of 1/2, or R²."""
+    """One line on how well many rows are predicted: rows given their class, rows on the right side of 1/2, or R²."""
+    if predicted.ndim == 2:
+        right = int((predicted.argmax(axis=1) == target).sum())
+        return f"{right} of {len(predicted)} rows are given their class"
     if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
         right = int(((predicted > 0.5) == (target > 0.5)).sum())
         return f"{right} of {len(target)} rows are predicted on the right side of 0.5"

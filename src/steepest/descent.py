@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines import choose
 from steepest.engines.step import Params
@@ -138,8 +138,11 @@ def descend(
     if opened is not None:
         columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
     held_out: Params | None = None
-    if validate is not None:
-        columns, held_out = _divided(cost, columns, validate, na, seed)
+    rows_out: NDArray[np.intp] | None = None
+    if validate is not None and is_number(validate, numbers.Real):
+        columns, held_out, rows_out = _divided(columns, validate, seed)
+    elif validate is not None:
+        held_out = _columns(cost, open_table(validate), na)
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
     ready = Preparation(cost, settings, engine, bound, apart, parts)
@@ -154,7 +157,7 @@ def descend(
             run = side_by_side(begins, crowd, loop, told)
         else:
             run = one_by_one(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
-    return replace(run, engine=ready.engine.name)
+    return replace(run, engine=ready.engine.name, held_out=rows_out)
 
 
 def _again(ready: Preparation, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
@@ -195,10 +198,8 @@ def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -
     return Parts(table, cost.data, na, convert, width)
 
 
-def _divided(cost: Expression, columns: Params, validate: Any, na: str, seed: int) -> tuple[Params, Params]:
-    """The columns to learn from, and those of the validation rows: a table's, or a share drawn from the seed."""
-    if not is_number(validate, numbers.Real):
-        return columns, _columns(cost, open_table(validate), na)
+def _divided(columns: Params, validate: float, seed: int) -> tuple[Params, Params, NDArray[np.intp]]:
+    """The columns to learn from, those of a share drawn from the seed, and the rows of the latter."""
     rows = len(next(iter(columns.values())))
     held_out = round(rows * validate)
     if not 0 < held_out < rows:
@@ -208,4 +209,4 @@ def _divided(cost: Expression, columns: Params, validate: Any, na: str, seed: in
     order = np.random.default_rng([seed, rows]).permutation(rows)
     parts = np.sort(order[held_out:]), np.sort(order[:held_out])
     learnt, apart = ({name: column[part] for name, column in columns.items()} for part in parts)
-    return learnt, apart
+    return learnt, apart, parts[1]

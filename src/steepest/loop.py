@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker, rates_of
 from steepest.errors import StartError
@@ -46,6 +47,8 @@ class Descent:
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch whose parameters these are, where the lowest validation cost decided.
         memory: what the optimiser remembers, for another descent to go on with.
+        held_out: the rows, from 0, of those learnt from and held out together, that a share for validation took; None
+            without one.
         resumed: the epoch of the checkpoint that it went on from; None if it began at its start.
     """
 
@@ -65,6 +68,7 @@ class Descent:
     validation: list[tuple[int, float]] | None = None
     best_epoch: int | None = None
     memory: Params = field(default_factory=dict, repr=False)
+    held_out: NDArray[np.intp] | None = field(default=None, repr=False)
     resumed: int | None = None
 
     @property

@@ -27,8 +27,8 @@ class Schedule:
         factor: from times ``(k,)`` in epochs, from 0, to what the rate is multiplied by.
         rate: the rate that the factor multiplies.
 
-    >>> [float(rate) for rate in step(0.1, every=10)([0, 10, 25])]
-    [0.1, 0.01, 0.001]
+    >>> [float(rate) for rate in step(0.5, every=10, factor=0.5)([0, 10, 25])]
+    [0.5, 0.25, 0.125]
     """
 
     name: str
