@@ -32,6 +32,10 @@ LENIENT: dict[str, Any] = (
 
 def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Checks that cannot pass, and why."""
+    if estimator.optimiser == "lbfgs" and isinstance(estimator, st.NetworkClassifier | st.NetworkRegressor):
+        # Weights and repeated rows agree to 1e-13 for forty epochs; then round-off decides which kink of the rectifiers
+        # the line search cannot leave.
+        return {"check_sample_weight_equivalence_on_dense_data": "a search ends at a kink, which round-off chooses"}
     if estimator.dtype == "float32":
         return {"check_sample_weight_equivalence_on_dense_data": "it asks for seven digits, float32 has as many"}
     return {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
@@ -171,3 +172,19 @@ def test_balanced_classes_of_one_against_the_rest() -> None:
         alone = LogisticRegression(C=1 / (0.01 * weights.sum()), tol=1e-12, solver="newton-cholesky")
         alone.fit(IRIS[keep], SPECIES[keep] == k, sample_weight=weights)
         np.testing.assert_allclose(ours.coefs_[0][:, k], alone.coef_[0], atol=1e-4)
+
+
+def test_weights_are_repeated_rows_to_line_searches_of_networks_too() -> None:
+    """As long as no kink stops the search, where round-off would choose between minima."""
+    rng = np.random.default_rng(42)
+    inputs, labels, times = rng.random((15, 30)), rng.integers(0, 3, 15), rng.integers(0, 5, 15)
+
+    def network() -> st.NetworkClassifier:
+        return st.NetworkClassifier((5,), dtype="float64", optimiser="lbfgs", l2=0.01, epochs=20, random_state=0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # twenty epochs are no end
+        weighted = network().fit(inputs, labels, sample_weight=times)
+        repeated = network().fit(np.repeat(inputs, times, axis=0), np.repeat(labels, times))
+    found, wanted = weighted.predict_proba(inputs), repeated.predict_proba(inputs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)

@@ -136,6 +136,7 @@ def test_parts_of_a_table_in_memory() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the most memory is read from Linux's /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """1.3 GB of columns within 700 MB, most of which are the libraries and two parts."""
     path = tmp_path / "large.parquet"
@@ -149,13 +150,15 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         frames.append(pl.scan_parquet(part))
     pl.concat(frames).sink_parquet(path, row_group_size=50_000)
     script = (
-        "import json, resource, steepest as st\n"
+        "import json, steepest as st\n"
         "model = st.Model('y ~ X @ W', features='x*', params={'W': 64})\n"
         f"model.fit({str(path)!r}, batch=256, rate=0.01, epochs=1, dtype='float32', seed=1)\n"
-        "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        # ru_maxrss would count what the process that began this one had; the status does not.
+        "lines = open('/proc/self/status').read().splitlines()\n"
+        "most = next(int(line.split()[1]) for line in lines if line.startswith('VmHWM'))\n"
         "print(json.dumps([most, model.run.cost]))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     most, cost = json.loads(done.stdout)
     assert cost < 1e-3  # the variance of y is 64
-    assert most * (1 if sys.platform == "darwin" else 1024) < 700e6
+    assert most * 1024 < 700e6
