@@ -89,7 +89,9 @@ def test_parameters_that_leave_the_numbers_though_the_cost_does_not() -> None:
     blows = Optimiser("blows", lambda w: (), lambda w, g, s, rate, t: (w * 1e60 + 0 * g, s))
     shrunk = Model(model.cost, model.table, {**model.start, "scale": 0.0})
     for batch in (None, 9):
-        compared(shrunk, epochs=20, batch=batch, optimiser=blows)
+        run = compared(shrunk, epochs=20, batch=batch, optimiser=blows)
+        assert run.reason == "diverged"
+        assert all(np.isfinite(value).all() for value in run.params.values())
 
 
 @pytest.mark.parametrize("epochs", [1999, 2000, 2001, 4003, 8001])
@@ -103,8 +105,9 @@ def test_thinning(epochs: int) -> None:
 def test_rises_are_counted_alike() -> None:
     """The warning says in how many epochs; a rate a little too large makes the cost rise now and then."""
     model = wide(30, "linear")
-    for rate in (0.3, 0.25, 0.2, 0.15):
-        compared(model, rate=rate, epochs=60)
+    for rate in (0.8, 1.0, 1.3, 1.6):
+        run = compared(model, rate=rate, epochs=60)
+        assert any("the cost rose in" in sentence for sentence in run.warnings)
 
 
 def test_a_rise_in_the_epoch_that_ends_it_is_counted() -> None:

@@ -268,6 +268,8 @@ def test_whole_numbers_that_leave_some_out_are_a_quantity_and_it_says_so(steepes
     said = steepest("fit", "from_one.csv", "digit", "--layers", "2", "--epochs", "1", "--no-check")
     assert "note: digit is taken as a quantity; to have 1, 2, 3" in said.err
     assert "number them from 0" in said.err
+    frame[:12].write_csv("few.csv")  # a few whole numbers are no sign of classes
+    assert "taken as" not in steepest("fit", "few.csv", "pixel_3", "--layers", "2", "--epochs", "1", "--no-check").err
 
 
 def test_a_device_is_written_to_and_not_replaced(steepest: Steepest) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_CHECKED = 200  # numbers of parameters up to which the gradient is checked without being asked
 _FEW = 20  # different whole numbers that may be meant as classes
+_EACH = 5  # rows of each that make classes of them rather than quantities
 _LOOKED_AT = 20_000  # rows that such a check looks at, times these numbers
 
 
@@ -228,8 +229,9 @@ def _note_classes(opened: Table, target: str, model: Model) -> None:
     """Say so if whole numbers are taken for a quantity that may have been meant as classes."""
     import numpy as np
 
-    values = np.unique(opened.select([target], na="drop").arrays[target])
-    few = len(values) <= _FEW and np.array_equal(values, np.floor(values))
+    column = opened.select([target], na="drop").arrays[target]
+    values = np.unique(column)
+    few = len(values) <= min(_FEW, len(column) // _EACH) and np.array_equal(values, np.floor(values))
     if few and model.prediction.operation.name not in ("softmax", "sigmoid"):
         found = ", ".join(f"{value:g}" for value in values)
         options.tell(f"note: {target} is taken as a quantity; to have {found} as classes, number them from 0")

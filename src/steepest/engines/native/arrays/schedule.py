@@ -91,11 +91,6 @@ def is_whole(node: Expression) -> bool:
     return node.operation.name in WHOLE and not is_reduction(node)
 
 
-def is_available(node: Expression) -> bool:
-    """Whether a node is there from the beginning: a leaf, or n."""
-    return not node.args
-
-
 @lru_cache(maxsize=16)  # of a short descent, walking through the graph again and again would take most of the time
 def normal(program: Program) -> Program:
     """The same program with every product of a matrix and a vector turned round: M v = v Mᵀ."""
