@@ -179,7 +179,8 @@ def check(
     from steepest.checking import check as check_gradient
     from steepest.descent import initial
     from steepest.formula import names_in, parse
-    from steepest.model import Model, notes_on_names
+    from steepest.model import Model
+    from steepest.remarks import notes_on_names
     from steepest.table import open_table
 
     opened = open_table(table)

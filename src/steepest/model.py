@@ -12,23 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest import storage
+from steepest import saved
 from steepest.blocks import Features, feature_shape, resolve, spelt_out, with_blocks
 from steepest.checking import Report
 from steepest.checking import check as check_gradient
-from steepest.costs import COSTS, WEIGHT, Cost, Objective, check_targets
+from steepest.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.derivation import Derivation
 from steepest.derivation import derive as derive_by_rules
 from steepest.descent import Descent, descend
 from steepest.engines import evaluate
-from steepest.errors import FormulaError, ModelError, SteepestError, SteepestWarning, StorageError, nearest
-from steepest.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, leaves, walk
+from steepest.errors import FormulaError, ModelError, SteepestWarning, nearest
+from steepest.expression import DATA, Expression, leaves
 from steepest.formula import LIMITS, Formula, Limits, names_in, parse_formula
-from steepest.gradient import find_layers, gradient
+from steepest.gradient import find_layers
 from steepest.initial import initial
 from steepest.metrics import classification, regression
-from steepest.operations import power
 from steepest.optimisers import Optimiser
+from steepest.remarks import notes_on_names, refuse_flat
+from steepest.remarks import rows_left_out as rows_left_out
 from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
@@ -297,16 +298,7 @@ class Model:
             ModelError: every partial derivative is 0 by the rules.
         """
         cost = replace(self.objective, l1=0.0, l2=0.0).of(self.prediction, self.target)  # a penalty always has one
-        partials = gradient(cost)
-        if partials and all(_is_zero(partial) for partial in partials.values()):
-            flat = [n for n in walk([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
-            culprit = (
-                f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
-            )
-            raise ModelError(
-                f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
-                "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
-            )
+        refuse_flat(cost)
 
     def inputs(self, table: Any, na: str = "error") -> Columns:
         """The columns of the prediction, blocks of them put together.
@@ -409,27 +401,7 @@ class Model:
             ModelError: the model is not fitted, or its cost is a function of your own.
             StorageError: the file cannot be written.
         """
-        from steepest import __version__
-
-        if not self.params:
-            raise ModelError("the model has no parameters to save yet; fit it first")
-        if self.run is not None and self.run.diverged and self.params == self.run.params:
-            raise ModelError(f"nothing is saved: {self.run.message}")
-        if not isinstance(self.objective.cost, str):
-            known = ", ".join(COSTS)
-            raise ModelError(f"only a model with a named cost can be saved: {known}, or a formula of a cost")
-        nodes = leaves([self.target, self.prediction])
-        shapes = {kind: {n.name: list(n.shape) for n in nodes if n.operation is OPERATIONS[kind]} for kind in _KINDS}
-        about: dict[str, Any] = {"version": __version__, "formula": self.formula, "cost": self.cost_name, **shapes}
-        about |= self._settings()
-        if self.settings:
-            about["settings"] = self.settings
-        if self.run is not None:
-            about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
-        missing = [name for name in self.cost.parameters if name not in self.params]
-        if missing:
-            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
-        storage.save(path, initial(self.cost, self.params, what="params"), about)
+        saved.write(self, path)
 
     def export(
         self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
@@ -452,48 +424,8 @@ class Model:
 
         export_model(self, path, to, dtype, optimiser)
 
-    def _settings(self) -> dict[str, Any]:
-        """What is not as it is left out, for JSON, which has no numbers as keys."""
-        classes = self.class_weight
-        pairs = classes if isinstance(classes, str) else [[float(k), float(w)] for k, w in (classes or {}).items()]
-        factors = {"l1": float(self.objective.l1), "l2": float(self.objective.l2)}
-        blocks = {name: list(columns) for name, columns in (self._blocks or self._features).items()}
-        settings = {"features": blocks, "weights": self.weights, "class_weight": pairs, **factors}
-        return {name: value for name, value in settings.items() if value}
-
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
-
-
-_KINDS = ("data", "parameter")
-_COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
-
-
-def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
-    """Sentences on parameters that were probably meant otherwise: as one of these columns, or as the number e."""
-    notes = [
-        f"{name!r} is no column, so it is a parameter{nearest(name, columns)}"
-        for name in root.parameters
-        if len(name) > 3 and name not in columns and nearest(name, columns)
-    ]
-    if any(node.operation is power and node.args[0].name == "e" for node in walk([root]) if node.args):
-        notes.append("'e' is a parameter here; the exponential function is written exp(x)")
-    return notes
-
-
-def rows_left_out(dropped: int, rows: int) -> str:
-    """How many rows ``na="drop"`` left out."""
-    verbs = ("has", "was") if dropped == 1 else ("have", "were")
-    return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
-
-
-def _is_zero(partial: Expression) -> bool:
-    return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
-
-
-def _classes(about: Mapping[str, Any]) -> Any:
-    given = about.get("class_weight")
-    return given if given is None or isinstance(given, str) else dict(given)
 
 
 def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
@@ -506,20 +438,4 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
     Raises:
         StorageError: the file is missing, damaged, not a model, or of a newer version.
     """
-    params, about = storage.load(path)
-    try:
-        data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
-        shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
-        settings = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
-        model = Model(about["formula"], about["cost"], data, shapes, limits, **settings, class_weight=_classes(about))
-        model._blocks = dict(model._features)
-        expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
-        found = {name: array.shape for name, array in params.items()}
-        if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
-            raise StorageError("its parameters or shapes are not those of its formula")
-        model.params = {name: params[name][()] for name in expected}
-        model.settings = dict(about.get("settings", {}))
-    except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
-        raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None
-    return model
+    return saved.read(Model, path, limits)
