@@ -18,7 +18,7 @@ import pytest
 from safetensors.numpy import save as to_bytes
 
 import steepest as st
-from steepest import storage
+from steepest import files, storage
 from steepest.errors import ModelError, StorageError
 
 ABOUT = {"formula": "y ~ a*x", "cost": "mse", "data": {"x": [], "y": []}, "parameter": {"a": []}}
@@ -297,7 +297,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file(
 
     monkeypatch.setattr(os, function, fail)
     with pytest.raises(StorageError, match="No space left on device; choose another place"):
-        storage.write_atomically(path, b"new content")
+        files.write_atomically(path, b"new content")
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
 
@@ -311,7 +311,7 @@ def test_an_interruption_in_the_middle_leaves_no_litter(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        storage.write_atomically(path, b"new content")
+        files.write_atomically(path, b"new content")
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
 

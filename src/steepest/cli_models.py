@@ -34,8 +34,8 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     Of several classes there is a column of probabilities for each, and the likeliest in the column 'class'.
     With --na drop a column 'row' says which rows (counted from 1) were left.
     """
+    from steepest.files import write_atomically
     from steepest.model import load, rows_left_out
-    from steepest.storage import write_atomically
     from steepest.table import open_table
 
     loaded = load(model)

@@ -50,6 +50,10 @@ class StartError(DescentError):
     """The cost is not finite where a descent was to begin."""
 
 
+class PictureError(SteepestError, ValueError):
+    """A picture cannot be drawn of this, or not in the format that was asked for."""
+
+
 class StorageError(SteepestError):
     """A file is not a saved model, or is damaged."""
 

@@ -118,7 +118,7 @@ def export_model(
         ModelError: as :func:`export_bytes`, or the path's ending says no medium.
         StorageError: the file cannot be written.
     """
-    from steepest import storage
+    from steepest import files
 
     where = os.path.basename(os.fspath(path))
     stem, ending = os.path.splitext(where)
@@ -130,7 +130,7 @@ def export_model(
                 f"the ending of {where!r} names no medium; end it in {endings}, or say to={', '.join(MEDIA)}"
             )
         to = found[0]
-    storage.write_atomically(path, export_bytes(model, to, dtype, stem or "model", optimiser))
+    files.write_atomically(path, export_bytes(model, to, dtype, stem or "model", optimiser))
     return to
 
 
