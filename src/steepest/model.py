@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,9 @@ from steepest.remarks import rows_left_out as rows_left_out
 from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
+
+if TYPE_CHECKING:
+    from steepest.layered import LayeredDerivation
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
@@ -393,6 +396,19 @@ class Model:
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
         """Derive the partial derivative of the cost line by line."""
         return derive_by_rules(self.cost, wrt, level)
+
+    def derivation(self, symbolic: bool | None = None) -> LayeredDerivation:
+        """Derive the gradient of a model of layers by indices, in vectors and in matrices.
+
+        Args:
+            symbolic: whether to write the layers for any l; left out, from four layers on that are alike.
+
+        Raises:
+            DerivationError: the model is not made of layers.
+        """
+        from steepest.layered import derive_layers
+
+        return derive_layers(self, symbolic)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save formula, cost, shapes and parameters; :func:`load` reads them back.

@@ -1,0 +1,114 @@
+"""The whole derivation of a layered model: its forms side by side, as text, LaTeX, and blocks of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steepest.document import Block, Heading
+from steepest.errors import DerivationError
+from steepest.layered import elementary, indices, layerwise, matrices, vectors
+from steepest.layered.lines import Form, formula
+from steepest.layered.problem import Problem, problem_of
+from steepest.layered.verifying import Verification, verify
+from steepest.render.text import Line as TextLine
+from steepest.render.text import lay_out
+
+if TYPE_CHECKING:
+    from steepest.model import Model
+
+
+@dataclass(frozen=True)
+class LayeredDerivation:
+    """The derivation of a model of layers in several notations.
+
+    Attributes:
+        problem: the layers and the loss.
+        forms: by indices, in vectors, in matrices, with samples in columns: those that the model has.
+    """
+
+    problem: Problem
+    forms: tuple[Form, ...]
+
+    def __getitem__(self, name: str) -> Form:
+        """A form by its name.
+
+        Raises:
+            DerivationError: the derivation has no such form.
+        """
+        for form in self.forms:
+            if form.name == name:
+                return form
+        names = ", ".join(form.name for form in self.forms)
+        raise DerivationError(f"this derivation has no form {name!r}; it has {names}")
+
+    def verify(self, points: int = 3, seed: int = 0) -> Mapping[str, Verification]:
+        """Evaluate both sides of every equation at random points; see :mod:`steepest.layered.verifying`."""
+        return {form.name: verify(self.problem, form, points, seed) for form in self.forms}
+
+    def blocks(self) -> list[Block]:
+        """The derivation as blocks of a document, a heading for each form."""
+        found: list[Block] = []
+        for form in self.forms:
+            found.append(Heading((form.title,), 2))
+            for passage in form.passages:
+                found += passage.blocks()
+        return found
+
+    def __str__(self) -> str:
+        parts, number = [], 0
+        for form in self.forms:
+            parts.append(f"{form.title}\n{'-' * len(form.title)}")
+            for passage in form.passages:
+                rows = []
+                for line in passage.lines:
+                    number += 1
+                    left = "" if line.left is None else formula(line.left).text
+                    rows.append(TextLine(left, formula(line.right).text, f"({number}) {line.rule}".strip()))
+                text = "".join(
+                    piece if isinstance(piece, str) else str(getattr(piece, "text", "")) for piece in passage.text
+                )
+                parts.append("\n".join(part for part in (text, lay_out([rows]) if rows else "") if part))
+        return "\n\n".join(parts)
+
+
+def derive_layers(model: Model, symbolic: bool | None = None) -> LayeredDerivation:
+    """Derive the gradient of a model of layers: by indices, in vectors, and in matrices.
+
+    Each layer is z⁽ˡ⁾ = a⁽ˡ⁻¹⁾ W⁽ˡ⁾ + b⁽ˡ⁾, a⁽ˡ⁾ = f(z⁽ˡ⁾). Back-propagation carries δ⁽ˡ⁾ = ∂ℓ/∂z⁽ˡ⁾ from the loss
+    to the first layer, and every parameter's partial derivative follows from the δ of its layer.
+
+    Args:
+        model: a chain or a network, of any widths, activations of each neuron alone, or a softmax at the end.
+        symbolic: whether to write the layers for any l and their number as m; left out, from four on that are alike.
+
+    Returns:
+        A LayeredDerivation; its ``verify()`` evaluates every equation at random points.
+
+    Raises:
+        DerivationError: the prediction is not made of layers, or the loss is no mean over the samples.
+
+    >>> from steepest.models import chain
+    >>> derivation = derive_layers(chain(2))
+    >>> [form.name for form in derivation.forms]
+    ['indices', 'matrices', 'activations', 'layerwise']
+    >>> print(formula(derivation["indices"].lines[-1].right).text)
+    1/n Σ δ^(1)_i
+
+    Source: Rumelhart, Hinton and Williams 1986; rows B2 to B4, D3 and D4 of the notes.
+    """
+    problem = problem_of(model, symbolic)
+    by_index = None if problem is None else indices.form(problem)
+    if problem is None or by_index is None:
+        raise DerivationError(
+            f"the model {model.formula!r} is not made of layers a @ W + b or a*w + b with a loss for each sample; take "
+            "st.derive for formulas of numbers, or st.gradient"
+        )
+    found = [by_index, vectors.vectors(problem), matrices.matrices(problem), matrices.columns(problem)]
+    extra = (
+        Form("activations", "The slopes of the activations", elementary.passages(model.prediction)),
+        Form("layerwise", "A cost for each layer", layerwise.passages(problem)),
+    )
+    forms = [form for form in found if form is not None] + [form for form in extra if form.passages]
+    return LayeredDerivation(problem, tuple(forms))
