@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 
 from steepest.document import Document
 from steepest.errors import DocumentError
-from steepest.render.documents import tex
+from steepest.render.documents import html, markdown, notebook, tex
 
 MEDIA: Mapping[str, Callable[[Document], str]] = {
     ".tex": tex.write,
+    ".html": html.write,
+    ".md": markdown.write,
+    ".ipynb": notebook.write,
 }
 """What writes a paper as the text of a file, by the file's suffix."""
 

@@ -20,7 +20,8 @@ from steepest.render.documents.atoms import (
 )
 
 _A_LINE = 30.0  # what a further line costs, beside the place where it is broken
-_A_BRACKET = 45.0  # what a break costs for each bracket that it stands in
+_A_BRACKET = 45.0  # what a break within a bracket costs, within two of them four times that, and so on
+_A_GAP = 4.0  # what a line costs that is all but empty, the last one aside
 _NEVER = 1e6
 _SLACK = 1.03  # widths are estimates
 _DELIMITER = re.compile(r"\\(left|right)\s*(\\[a-zA-Z]+|\\.|.)", re.DOTALL)
@@ -96,7 +97,7 @@ def _with_stroke(atom: Atom) -> str:
 def _penalty(found: Sequence[Atom], k: int) -> float:
     """What a break before atom k costs."""
     atom, before = found[k], found[k - 1]
-    within = _A_BRACKET * atom.depth
+    within = _A_BRACKET * atom.depth**2
     if atom.kind == RELATION:
         return within
     if atom.kind == BINARY:
@@ -127,6 +128,8 @@ def _breaks(found: Sequence[Atom], first: float, rest: float) -> list[int]:
             cost = best[begin][0] + _A_LINE + (_NEVER + excess if excess > 1e-9 else 0.0)
             if begin:
                 cost += _penalty(found, places[begin])
+            if end < len(places) - 1:
+                cost += _A_GAP * max(0.0, -excess) / room
             choices.append((cost, begin))
         best.append(min(choices))
     breaks, at = [], len(places) - 1

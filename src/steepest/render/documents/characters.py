@@ -51,6 +51,9 @@ _RUNS = re.compile(
 _LONG = 24  # letters after which a word may be broken anywhere
 _BREAKABLE = "_/*=+(,.:@"
 
+KNOWN = "".join([*_SPECIAL, *_LETTERS, *_MATHS, *_RAISED, *_LOWERED])
+"""Every sign that is written by a command."""
+
 
 def text(running: str) -> str:
     r"""Running text as LaTeX.

@@ -12,7 +12,7 @@ from steepest.render.documents.breaking import Line, lines
 _SIGN = 1.35  # of "=" with its space, em
 _APART = 2.0  # between a formula and its rule
 _NOTE = 0.92  # the size of a rule
-_WIDE_LEFT = 0.4  # share of the page from which a left side stands on a line of its own
+_WIDE_LEFT = 0.3  # share of the page from which a left side stands on a line of its own
 _WIDE_NOTE = 0.55  # share of the room right of the sign from which a rule stands below
 _WIDE_INLINE = 0.5  # share of the page from which a formula leaves the running text
 
