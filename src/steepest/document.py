@@ -6,7 +6,10 @@ in ``render/documents`` writes all of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from steepest.errors import DocumentError, nearest
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,27 @@ class Code:
 Block = Heading | Paragraph | Items | Equations | Grid | Figure | Code
 
 
+EQUATION, TABLE, FIGURE = "equation", "table", "figure"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands that has a number.
+
+    Attributes:
+        kind: equation, table or figure.
+        number: counted from 1 within its kind.
+    """
+
+    kind: str
+    number: int
+
+    @property
+    def text(self) -> str:
+        """How running text names it: ``(3)`` an equation, ``3`` a table or figure."""
+        return f"({self.number})" if self.kind == EQUATION else str(self.number)
+
+
 @dataclass(frozen=True)
 class Document:
     """A paper.
@@ -138,25 +162,92 @@ class Document:
         title: its title.
         blocks: its contents in order.
         subtitle: a line beneath the title, such as the formula.
+        language: of its words, for hyphenation and screen readers.
     """
 
     title: Pieces
     blocks: tuple[Block, ...]
     subtitle: Pieces = field(default=())
+    language: str = "en"
 
     def numbers(self) -> dict[str, str]:
         """The number of everything that has a label: equations, tables and figures each count from 1."""
-        found: dict[str, str] = {}
-        counts = {"equation": 0, "table": 0, "figure": 0}
+        return {label: str(place.number) for label, place in self.places().items()}
+
+    def places(self) -> dict[str, Place]:
+        """What stands where, by label.
+
+        Raises:
+            DocumentError: two things have one label.
+        """
+        found: dict[str, Place] = {}
+        counts = dict.fromkeys((EQUATION, TABLE, FIGURE), 0)
         for block in self.blocks:
+            labels: list[tuple[str, str]] = []
             if isinstance(block, Equations):
-                for line in block.lines:
-                    counts["equation"] += 1
-                    if line.label:
-                        found[line.label] = str(counts["equation"])
+                labels = [(EQUATION, line.label) for line in block.lines]
             elif isinstance(block, Grid | Figure):
-                kind = "table" if isinstance(block, Grid) else "figure"
+                labels = [(TABLE if isinstance(block, Grid) else FIGURE, block.label)]
+            for kind, label in labels:
                 counts[kind] += 1
-                if block.label:
-                    found[block.label] = str(counts[kind])
+                if label in found:
+                    raise DocumentError(f"two things have the label {label!r}; give each one of its own")
+                if label:
+                    found[label] = Place(kind, counts[kind])
         return found
+
+    def texts(self) -> Iterator[Pieces]:
+        """All running text: title, headings, paragraphs, items, cells and captions."""
+        yield self.title
+        yield self.subtitle
+        for block in self.blocks:
+            if isinstance(block, Heading):
+                yield block.text
+            elif isinstance(block, Paragraph):
+                yield block.pieces
+            elif isinstance(block, Items):
+                yield from block.items
+            elif isinstance(block, Figure):
+                yield block.caption
+            elif isinstance(block, Grid):
+                yield block.caption
+                yield from block.header
+                yield from (cell for row in block.rows for cell in row)
+
+    def check(self) -> None:
+        """Raise unless every reference has its label and every row of a table its cells.
+
+        Raises:
+            DocumentError: something is missing; the sentence names it.
+        """
+        places = self.places()
+        for pieces in self.texts():
+            for piece in pieces:
+                if isinstance(piece, Reference) and piece.label not in places:
+                    raise DocumentError(f"nothing has the label {piece.label!r}{nearest(piece.label, places)}")
+        for grid in (block for block in self.blocks if isinstance(block, Grid)):
+            for k, row in enumerate(grid.rows):
+                if len(row) != len(grid.header):
+                    raise DocumentError(
+                        f"row {k + 1} of the table {plain(grid.caption)!r} has {len(row)} cells, "
+                        f"but there are {len(grid.header)} columns; give a cell for each"
+                    )
+
+
+def plain(pieces: Pieces, places: Mapping[str, Place] | None = None) -> str:
+    """Running text as plain text, formulas in their text form.
+
+    >>> plain(("of ", Formula(r"\\sigma", "σ")))
+    'of σ'
+    """
+    known = {} if places is None else places
+    return "".join(
+        piece
+        if isinstance(piece, str)
+        else piece.text
+        if isinstance(piece, Formula)
+        else known[piece.label].text
+        if piece.label in known
+        else piece.label
+        for piece in pieces
+    )

@@ -54,6 +54,10 @@ class PictureError(SteepestError, ValueError):
     """A picture cannot be drawn of this, or not in the format that was asked for."""
 
 
+class DocumentError(SteepestError, ValueError):
+    """A paper refers to what it does not hold, or there is no such format to write it in."""
+
+
 class StorageError(SteepestError):
     """A file is not a saved model, or is damaged."""
 

@@ -16,7 +16,8 @@ _GREEK = (
     "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
 )
 # fmt: on
-_GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK, strict=True))
+GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK, strict=True))
+"""The Greek letters that have a command of their own, by letter."""
 _SPECIAL = {"\\": r"\backslash ", "_": r"\_", "^": r"\^{}", "~": r"\~{}", **{c: "\\" + c for c in "{}$%&#"}}
 
 
@@ -32,8 +33,8 @@ def latex_name(name: str, index: str = "", layer: bool = False) -> str:
     stem = stem[:-1] if digits and stem.endswith("_") and len(stem) > 1 else stem
     if stem in _GREEK:
         written = "\\" + stem
-    elif stem in _GREEK_LETTERS:
-        written = "\\" + _GREEK_LETTERS[stem]
+    elif stem in GREEK_LETTERS:
+        written = "\\" + GREEK_LETTERS[stem]
     elif len(stem) == 1 and stem.isalpha():
         written = stem
     else:

@@ -1,0 +1,55 @@
+"""Mathematical text in plain ASCII, for terminals that show nothing else: ``∂C/∂w₁ = 2·x²`` as ``dC/dw_1 = 2*x^2``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from steepest.notation import SUBSCRIPTS, SUPERSCRIPTS
+from steepest.render.latex import GREEK_LETTERS
+
+_RAISED = dict(zip(SUPERSCRIPTS + "⁺⁻⁼⁽⁾ⁿⁱᵀˡᵐʲᵏ", "0123456789+-=()niTlmjk", strict=True))
+_LOWERED = dict(zip(SUBSCRIPTS + "₊₋₌₍₎ₐₑᵢⱼₖₗₘₙₒₚₓ", "0123456789+-=()aeijklmnopx", strict=True))
+_SIGNS = {
+    **GREEK_LETTERS,
+    "σ": "sigmoid", "Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod", "∂": "d", "∇": "grad ", "√": "sqrt", "∞": "inf",
+    "ϕ": "phi", "ϵ": "epsilon", "ς": "sigma", "µ": "mu", "−": "-", "–": "-", "—": "-", "‑": "-", "‐": "-", "±": "+/-",
+    "×": "*", "·": "*", "⋅": "*", "∗": "*", "∘": "o", "⊙": ".*", "⊗": "(x)", "÷": "/", "≤": "<=", "≥": ">=",
+    "≠": "!=", "≈": "~", "≡": "==", "≔": ":=", "∼": "~", "∝": "~", "∈": "in", "∉": "not in", "→": "->", "←": "<-",
+    "↦": "|->", "⇒": "=>", "⇔": "<=>", "↑": "^", "↓": "v", "¬": "not ", "∧": "and", "∨": "or", "ℝ": "R", "ℓ": "l",
+    "′": "'", "″": "''", "⊤": "T", "‖": "||", "∥": "||", "∫": "int", "½": "1/2", "¼": "1/4", "¾": "3/4", "°": " deg",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "…": "...", "⋯": "...", "⋮": ":", "•": "*",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u200b": "", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O",
+    "œ": "oe", "ł": "l", "Ł": "L", "đ": "d", "þ": "th", "ı": "i", "€": "EUR", "§": "section ", "✓": "yes", "✗": "no",
+    "│": "|", "┃": "|", "─": "-", "━": "-", "┄": "-", "┼": "+", "├": "+", "┤": "+", "└": "+", "┘": "+", "┌": "+",
+    "┐": "+", "┴": "+", "┬": "+", "╸": "-", "╺": "-",
+}  # fmt: skip
+_NAMES = {"\u0304": "bar", "\u0302": "hat", "\u0303": "tilde", "\u0307": "dot"}
+_PARTS = re.compile(f"[{re.escape(''.join(_RAISED))}]+|[{re.escape(''.join(_LOWERED))}]+|.[\u0300-\u036f]*", re.DOTALL)
+
+
+def transliterated(text: str) -> str:
+    """A text in ASCII; signs that have no likeness become ``?``.
+
+    >>> transliterated("∂C/∂w₁ = 1/n Σ 2·(σ(x_i·w₁) − y_i)²")
+    'dC/dw_1 = 1/n sum 2*(sigmoid(x_i*w_1) - y_i)^2'
+    """
+    if text.isascii():
+        return text
+    return "".join(part if part.isascii() else _written(part) for part in _PARTS.findall(text))
+
+
+def _written(part: str) -> str:
+    if part[0] in _RAISED:
+        inside = "".join(_RAISED[sign] for sign in part)
+        return f"^{inside}" if inside.isalnum() or inside.startswith("(") else f"^({inside})"
+    if part[0] in _LOWERED:
+        return "_" + "".join(_LOWERED[sign] for sign in part)
+    if part in _SIGNS:
+        return _SIGNS[part]
+    base, *marks = list(unicodedata.normalize("NFD", part))
+    if marks:
+        names = "".join(_NAMES[mark] for mark in marks if mark in _NAMES) if len(part) > 1 else ""
+        return f"{_SIGNS.get(base, base if base.isascii() else '?')}{names}"
+    found = unicodedata.normalize("NFKD", part)
+    return found if found.isascii() else "?"

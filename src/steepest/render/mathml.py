@@ -1,0 +1,160 @@
+r"""Mathematics as MathML, by latex2mathml, whose output is put right here where it is not what LaTeX shows.
+
+Words (``\text``, ``\mathrm``, ``\operatorname``) come out as single letters, or not escaped; they go through it as
+letters of Unicode's private use and are written afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from xml.etree import ElementTree
+
+from steepest.errors import DocumentError
+
+_WORDS = re.compile(r"\\(text|mathrm|operatorname)\*?\{")
+_ESCAPES = (
+    (r"\textbackslash{}", "\\"), (r"\backslash ", "\\"), (r"\backslash", "\\"), (r"\^{}", "^"), (r"\~{}", "~"),
+    (r"\textasciitilde{}", "~"), (r"\small ", ""), (r"\ ", " "), (r"\,", "\u2009"), (r"\;", " "), (r"\quad", "\u2003"),
+    *((f"\\{sign}", sign) for sign in "_%$#&{}"),
+)  # fmt: skip
+_PRIVATE = 0xF0000
+_PLACE = re.compile(r"<m([a-z]+)[^<>]*>([\U000F0000-\U000FFFFD])</m\1>")
+_LIMITS = {"msubsup": "munderover", "msub": "munder", "msup": "mover"}
+_WITH_LIMITS = ("∑", "∏", "max", "min")
+_TALL = {"mfrac", "mtable", "msubsup", "munder", "munderover", "msqrt"}
+_BOLD_ITALIC = {  # of which MathML Core has no variant
+    **{chr(65 + k): chr(0x1D468 + k) for k in range(26)}, **{chr(97 + k): chr(0x1D482 + k) for k in range(26)},
+    **{chr(0x391 + k): chr(0x1D71C + k) for k in range(25)}, **{chr(0x3B1 + k): chr(0x1D736 + k) for k in range(25)},
+}  # fmt: skip
+
+
+def mathml(latex: str, text: str, display: bool = False) -> str:
+    r"""A formula as a ``<math>`` element.
+
+    Args:
+        latex: LaTeX mathematics.
+        text: the formula as text, for those to whom it is read.
+        display: whether it is displayed rather than part of running text.
+
+    Raises:
+        DocumentError: latex2mathml is not installed, or cannot read the formula.
+
+    >>> mathml(r"\sigma", "σ")
+    '<math alttext="σ" aria-label="σ"><mrow><mi>σ</mi></mrow></math>'
+    """
+    said = escape(text)
+    block = ' display="block"' if display else ""
+    return f'<math{block} alttext="{said}" aria-label="{said}">{_converted(latex, display)}</math>'
+
+
+def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
+    """A displayed formula in lines, which are read as the one formula that they are.
+
+    Args:
+        lines: LaTeX mathematics.
+        text: the whole formula as text.
+        mark: the comma or full stop after it.
+    """
+    if len(lines) == 1:
+        return mathml(lines[0], text, display=True) + mark
+    inside = "".join(
+        f'<span class="line"><math display="block" aria-hidden="true">{_converted(line, True)}</math>'
+        f"{mark if k == len(lines) - 1 else ''}</span>"
+        for k, line in enumerate(lines)
+    )
+    return f'<span class="lines" role="math" aria-label="{escape(text)}">{inside}</span>'
+
+
+def _converted(latex: str, display: bool) -> str:
+    """The inside of a ``<math>`` element."""
+    try:
+        from latex2mathml.converter import convert
+        from latex2mathml.exceptions import DenominatorNotFoundError, NumeratorNotFoundError
+    except ImportError:
+        raise DocumentError(
+            "formulas of a web page need the package latex2mathml, which is not installed; install steepest[paper]"
+        ) from None
+    latex, words = _without_words(latex)
+    try:
+        found = convert(latex.replace(":=", r"\coloneqq "), display="block" if display else "inline")
+    except (DenominatorNotFoundError, NumeratorNotFoundError, IndexError, KeyError, ValueError) as error:
+        raise DocumentError(
+            f"latex2mathml cannot read the formula {latex!r}: {error or type(error).__name__}"
+        ) from None
+    inside = found[found.index(">") + 1 : found.rindex("</math>")]
+    root = ElementTree.fromstring(f"<math>{_PLACE.sub(lambda m: words[ord(m[2]) - _PRIVATE], inside)}</math>")
+    for element in root.iter():
+        _put_right(element)
+    written = ElementTree.tostring(root, encoding="unicode")
+    return written[len("<math>") : -len("</math>")]
+
+
+def _put_right(element: ElementTree.Element) -> None:
+    """What latex2mathml writes otherwise than LaTeX shows it."""
+    children = list(element)
+    if element.get("mathvariant") in ("bold", "bold-italic"):
+        element.text = "".join(_BOLD_ITALIC.get(letter, letter) for letter in element.text or "")
+        del element.attrib["mathvariant"]
+    elif element.tag in _LIMITS and children[0].tag == "mo" and children[0].text in _WITH_LIMITS:
+        element.tag = _LIMITS[element.tag]
+    elif element.tag == "mo" and element.text in ("∂", "⊤"):
+        element.tag = "mi"  # no operators with spaces around them
+    elif element.tag == "mo" and element.get("minsize") and element.text in ("(", ")", "[", "]"):
+        element.set("form", "prefix" if element.text in "([" else "postfix")
+    elif element.tag == "mrow" and len(children) > 1 and children[0].get("form") == "prefix":
+        # As in TeX brackets are larger only around what is higher than letters with their indices.
+        inner = {part.tag for child in children for part in child.iter()}
+        powers = any(part.tag == "msup" and part[0].tag == "mrow" for child in children for part in child.iter())
+        if not inner & _TALL and not powers:
+            for bracket in (children[0], children[-1]):
+                bracket.set("stretchy", "false")
+
+
+def _without_words(latex: str) -> tuple[str, list[str]]:
+    """The formula with a private letter for each word, and the words as elements."""
+    made, words, at = [], list[str](), 0
+    while (found := _WORDS.search(latex, at)) is not None:
+        end = _closing(latex, found.end())
+        word = _decoded(latex[found.end() : end])
+        if word is None:  # mathematics in upright letters
+            made.append(latex[at : found.end()])
+            at = found.end()
+            continue
+        made.append(latex[at : found.start()] + f"{{{chr(_PRIVATE + len(words))}}}")
+        words.append(_element(found[1], word))
+        at = end + 1
+    return "".join([*made, latex[at:]]), words
+
+
+def _closing(latex: str, at: int) -> int:
+    """Where the group that is open here ends."""
+    depth = 1
+    while at < len(latex):
+        if latex[at] == "\\":
+            at += 1
+        elif latex[at] in "{}":
+            depth += 1 if latex[at] == "{" else -1
+            if not depth:
+                return at
+        at += 1
+    return at
+
+
+def _decoded(word: str) -> str | None:
+    """A word as it is to be read; None if it is more than words."""
+    marked = word
+    for k, (written, _) in enumerate(_ESCAPES):
+        marked = marked.replace(written, chr(0xE000 + k))
+    if re.search(r"[\\{}^_]", marked):
+        return None
+    return "".join(_ESCAPES[ord(c) - 0xE000][1] if 0 <= ord(c) - 0xE000 < len(_ESCAPES) else c for c in marked)
+
+
+def _element(command: str, word: str) -> str:
+    said = escape(re.sub(r"^\s|\s$", "\u00a0", word))
+    if command == "text":
+        return f"<mtext>{said}</mtext>"
+    # A single letter would be set in italics.
+    return f'<mi mathvariant="normal">{said}</mi>' if len(word) == 1 else f"<mi>{said}</mi>"
