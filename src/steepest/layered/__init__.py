@@ -2,3 +2,5 @@
 
 from steepest.layered.derivation import LayeredDerivation as LayeredDerivation
 from steepest.layered.derivation import derive_layers as derive_layers
+from steepest.layered.nodewise import NodeDerivation as NodeDerivation
+from steepest.layered.nodewise import derive_nodes as derive_nodes

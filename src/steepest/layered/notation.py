@@ -92,7 +92,7 @@ def over_samples(body: Expression) -> Expression:
     return make(SAMPLE_MEAN, (body,))
 
 
-SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean)
+SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean, op.total_outer)
 """What is written with a Σ in front: it reaches to the end of its product, so that it stands last without brackets."""
 
 
@@ -171,6 +171,8 @@ class PaperLatex(Latex):
             if _is_ones(node.args[1]):
                 return Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM))
             return Template(r"{0}^{{\top}}\, {1}", PRODUCT, (ATOM, PRODUCT))
+        if row is op.total_outer:
+            return Template(r"\sum_{{i=1}}^{{n}} {0}^{{\top}}\, {1}", SUM + 5, (ATOM, PRODUCT))
         if row is op.matmul and len(node.args[0].shape) == 1 and not node.args[0].per_sample:
             return Template(r"{0}^{{\top}}\, {1}", PRODUCT, (ATOM, PRODUCT + 1))  # a column, such as 1
         if row is op.sum_:
@@ -222,6 +224,8 @@ class PaperText(MathsText):
             if _is_ones(node.args[1]):
                 return Template("{0} {1}ᵀ", PRODUCT, (PRODUCT, ATOM))
             return Template("{0}ᵀ {1}", PRODUCT, (ATOM, PRODUCT))
+        if row is op.total_outer:
+            return Template("Σ {0}ᵀ {1}", SUM + 5, (ATOM, PRODUCT))
         if row is op.transpose:
             return Template("{0}ᵀ", POWER, (ATOM,))
         if row is op.matmul:

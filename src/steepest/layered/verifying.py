@@ -75,12 +75,11 @@ def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
         values = [truth.value(side, level, lengths) for side in (left, line.right)]
         letters = sorted({letter for _, named in values for letter in named})
         first, second = (aligned(array, named, letters) for array, named in values)
-        gap = np.abs(first - second)
     except (ShapeError, ValueError):  # NumPy says so where one index runs to different lengths
         return float("inf")
     if not letters and first.shape != second.shape:
         return float("inf")
-    return float(gap.max(initial=0.0)) / _scale(first)
+    return relative_difference(first, second)
 
 
 def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
@@ -89,11 +88,17 @@ def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> 
         first, second = (truth.array_value(side, level) for side in (left, line.right))
     except (ShapeError, ValueError):
         return float("inf")
-    if first.shape != second.shape:
+    return relative_difference(first, second) if first.shape == second.shape else float("inf")
+
+
+def relative_difference(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """The largest difference of two arrays by their largest value; ∞ where NaN meets a number or shapes do not fit.
+
+    Slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding.
+    """
+    try:
+        gap = np.abs(first - second)
+    except ValueError:
         return float("inf")
-    return float(np.abs(first - second).max(initial=0.0)) / _scale(first)
-
-
-def _scale(values: NDArray[Any]) -> float:
-    """The largest of them; slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding."""
-    return max(_SMALL, float(np.abs(values).max(initial=0.0)))
+    found = float(gap.max(initial=0.0)) / max(_SMALL, float(np.abs(first).max(initial=0.0)))
+    return found if found == found else float("inf")
