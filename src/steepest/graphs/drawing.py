@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from steepest.graphs.names import latex_figure
 from steepest.graphs.view import Box, Link, View
 from steepest.render import graphviz
+from steepest.render.labels import latex_figure
 from steepest.render.palette import BLUE, GREEN, VERMILION
 from steepest.render.scene import SMALL, Group, Point, Scene, Shape, Text, Wire, point_at, text_width
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.expression import Expression
-from steepest.graphs.names import figure, summary, written
+from steepest.graphs.names import summary
 from steepest.graphs.numbers import Local, Numbers
+from steepest.render.labels import figure, written
 
 _LISTED = 3  # samples whose products are written out
 _INDEX = "ᵢ"

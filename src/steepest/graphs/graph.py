@@ -16,9 +16,10 @@ from steepest.graphs import explaining
 from steepest.graphs.dot import dot
 from steepest.graphs.drawing import draw
 from steepest.graphs.folding import Group, find_groups, folded
-from steepest.graphs.names import described, layer_names, name_nodes
+from steepest.graphs.names import layer_names, name_nodes
 from steepest.graphs.numbers import Numbers, compute
 from steepest.graphs.view import View, Viewer
+from steepest.render.labels import described
 from steepest.render.picture import Picture
 from steepest.render.scene import Scene
 from steepest.render.scene_png import png

@@ -19,7 +19,7 @@ from steepest.engines import evaluate
 from steepest.errors import PictureError
 from steepest.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
 from steepest.gradient import Adjoint, gradient, handed_down, sweep
-from steepest.graphs.names import is_number
+from steepest.render.labels import is_number
 from steepest.simplify import simplify
 from steepest.values import Bound, bind
 from steepest.walks import in_reading_order

@@ -10,17 +10,10 @@ import numpy as np
 from steepest.expression import Expression
 from steepest.graphs.explaining import whole
 from steepest.graphs.folding import Group
-from steepest.graphs.names import (
-    described,
-    latex_figure,
-    latex_sign,
-    pretty,
-    sign,
-    summary,
-    written,
-)
+from steepest.graphs.names import summary
 from steepest.graphs.numbers import Array, Numbers
 from steepest.notation import quoted
+from steepest.render.labels import described, latex_sign, pretty, sign, written
 from steepest.render.latex import latex_name
 
 
@@ -191,8 +184,3 @@ class Viewer:
                 if not waiting[target]:
                     ready.append(target)
         return found
-
-
-def latex_number(text: str) -> str:
-    """A number of a link in LaTeX."""
-    return latex_figure(text)
