@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 from numpy.typing import ArrayLike
 
 from steepest.expression import Expression
-from steepest.neurons import Edge, Sheet, spread
+from steepest.neurons import Sheet, Spot, spread
 from steepest.render.labels import figure, latex_figure, pretty, written
 from steepest.render.latex import latex, latex_name
 from steepest.render.palette import NEGATIVE, POSITIVE
@@ -22,6 +22,8 @@ from steepest.structure import decompose
 
 _GAP = 58.0  # between the middles of two columns
 _MARGIN = 4.0
+_WIDEST = 1.4  # by how much the line of the largest weight is wider than one of none
+_SPREAD = 0.75  # of the tallest column's height, that others take at least
 _LABELLED = 12  # edges between two columns up to which each says its weight
 _LONGEST = 60  # characters of a formula that stands in a box
 
@@ -103,9 +105,15 @@ def _draw(sheet: Sheet) -> Scene:
     for k, column in enumerate(sheet.columns):
         if k:
             x += max(_GAP, column.radius + sheet.columns[k - 1].radius + sheet.gap(k))
-        y = _MARGIN + tall / 2 - column.height / 2
-        for spot in column.spots:
-            places[spot.key] = (x, y + spot.offset)
+        # Few spots stand further apart, so that edges and what they say cross less.
+        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.spots) - 1, 1)
+        whole = column.height + extra * (len(column.spots) - 1)
+        y = _MARGIN + tall / 2 - whole / 2
+        for row, spot in enumerate(column.spots):
+            places[spot.key] = (x, y + spot.offset + extra * row)
+    for edge in sheet.edges:
+        if edge.gap == "target":  # each target level with its neuron
+            places[edge.target] = (places[edge.target][0], places[edge.source][1])
     top = _MARGIN + tall
     groups = _edges(sheet, places)
     radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
@@ -131,74 +139,97 @@ def _draw(sheet: Sheet) -> Scene:
 
 
 def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
-    """The edges, and their weights where there is room for them."""
+    """The edges, and their weights where there are few enough."""
     radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
-    shown = {spot.key: spot for column in sheet.columns for spot in column.spots}
-    per_gap: dict[str, int] = {}
-    for edge in sheet.edges:
-        per_gap[edge.gap] = per_gap.get(edge.gap, 0) + 1
-    groups = []
-    taken: list[tuple[float, float, float, float]] = []
+    kinds = {spot.key: spot.kind for column in sheet.columns for spot in column.spots}
+    per_gap = Counter(edge.gap for edge in sheet.edges)
+    lines = {}
     for edge in sheet.edges:
         start, end = places[edge.source], places[edge.target]
-        plain = shown[edge.source].kind != "neuron"
-        before = text_width(shown[edge.source].label) / 2 if plain else radius[edge.source]
-        first = (start[0] + 3, start[1]) if plain else _on_circle(start, end, before)
-        last = (
-            (end[0] - 3, end[1]) if shown[edge.target].kind != "neuron" else _on_circle(end, start, radius[edge.target])
-        )
-        if shown[edge.target].kind == "ellipsis":
-            last = (end[0] - 8, end[1])
-        if shown[edge.source].kind == "ellipsis":
-            first = (start[0] + 8, start[1])
+        first = _end(kinds[edge.source], start, end, radius[edge.source], 1.0)
+        last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
+        lines[edge] = (first, last)
+    groups, texts = [], []
+    taken: list[_Room] = []
+    for edge, (first, last) in lines.items():
         colour = "" if edge.value is None else NEGATIVE if edge.value < 0 else POSITIVE
-        line = 0.7 if edge.value is None else 0.4 + 2.0 * abs(edge.value) / sheet.largest if sheet.largest else 0.4
-        marks: list[Wire | Text] = [
-            Wire(
-                (first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=(edge.source, edge.target)
-            )
-        ]
+        share = abs(edge.value) / sheet.largest if edge.value is not None and sheet.largest else 0.0
+        line = 0.7 if edge.value is None else 0.4 + _WIDEST * share
+        ends = (edge.source + _SIDES.get(kinds[edge.source], ""), edge.target + _SIDES.get(kinds[edge.target], ""))
+        wire = Wire((first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=ends)
+        groups.append(Group((wire,), edge.title, "weight", f"{edge.source} {edge.target}"))
         if edge.label and per_gap[edge.gap] <= _LABELLED:
-            text = _weight(edge, first, last, taken, colour)
-            if text is not None:
-                marks.append(text)
-        groups.append(Group(tuple(marks), edge.title, "weight", f"{edge.source} {edge.target}"))
-    return groups
+            others = [other for beside, other in lines.items() if beside.gap == edge.gap and beside is not edge]
+            x, y = _free_place(edge.label, first, last, others, taken)
+            text = Text(x, y, edge.label, edge.latex, SMALL, colour=colour, role="weight", halo=True)
+            texts.append(Group((text,), edge.title, "label", f"{edge.source} {edge.target}"))
+    return [*groups, *texts]
 
 
-def _on_circle(middle: Point, towards: Point, radius: float) -> Point:
-    dx, dy = towards[0] - middle[0], towards[1] - middle[1]
-    length = (dx * dx + dy * dy) ** 0.5 or 1.0
-    return middle[0] + radius * dx / length, middle[1] + radius * dy / length
+_SIDES = {"input": ".east", "target": ".west"}
 
 
-_ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.2, 0.74)
+def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> Point:
+    """Where an edge meets what stands at a place."""
+    if kind == "neuron":
+        dx, dy = other[0] - place[0], other[1] - place[1]
+        length = (dx * dx + dy * dy) ** 0.5 or 1.0
+        return place[0] + radius * dx / length, place[1] + radius * dy / length
+    return place[0] + side * (8.0 if kind == "ellipsis" else 3.0), place[1]
 
 
-def _weight(
-    edge: Edge, first: Point, last: Point, taken: list[tuple[float, float, float, float]], colour: str
-) -> Text | None:
-    """The label of an edge, above its line and clear of other labels; None if there is no room."""
-    width = text_width(edge.label, SMALL)
+_Room = tuple[float, float, float, float]
+_ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22)
+
+
+def _free_place(label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]) -> Point:
+    """Where a label stands by its line, so that it covers few other lines and labels."""
+    width = text_width(label, SMALL) - 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
+    best: tuple[int, Point, _Room] | None = None
+    off = SMALL / 2 + 1 + abs(slope) * width / 2
+    aside = width / 2 + 2 + SMALL / 2 / (abs(slope) or 1.0)
+    # Above or below a flat line, to the left or right of a steep one.
+    moves = ((0.0, -off), (0.0, off)) if abs(slope) < 0.6 else ((-aside, 0.0), (aside, 0.0))
     for share in _ALONG:
-        x, y = (first[axis] + share * (last[axis] - first[axis]) for axis in (0, 1))
-        y -= SMALL / 2 + 1 + abs(slope) * width / 2
-        box = (x - width / 2, y - SMALL / 2, x + width / 2, y + SMALL / 2)
-        if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
-            taken.append(box)
-            return Text(x, y, edge.label, edge.latex, SMALL, colour=colour, role="weight")
-    return None
+        for dx, dy in moves:
+            x = first[0] + share * (last[0] - first[0]) + dx
+            y = first[1] + share * (last[1] - first[1]) + dy
+            box = (x - width / 2, y - SMALL / 2, x + width / 2, y + SMALL / 2)
+            cost = (
+                4 * (box[0] < first[0] + 1 or box[2] > last[0] - 4)
+                + sum(8 for room in taken if _overlap(box, room))
+                + sum(_crosses(line, box) for line in others)
+            )
+            if best is None or cost < best[0]:
+                best = (cost, (x, y), box)
+    assert best is not None  # there are places to try
+    taken.append(best[2])
+    return best[1]
 
 
-def _spot(spot: Any, place: Point, radius: float) -> Group:
+def _overlap(a: _Room, b: _Room) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
+    """Whether a line passes through a box, looked at where it is above its left, middle and right."""
+    (x0, y0), (x1, y1) = line
+    heights = []
+    for x in (box[0], box[2]):
+        share = min(max((x - x0) / ((x1 - x0) or 1.0), 0.0), 1.0)
+        heights.append(y0 + share * (y1 - y0))
+    return min(heights) < box[3] and max(heights) > box[1]
+
+
+def _spot(spot: Spot, place: Point, radius: float) -> Group:
     x, y = place
     if spot.kind == "neuron":
         marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", spot.key)]
         marks.append(Text(x, y, spot.label, spot.latex, role="activation"))
         if spot.below:
             below = latex_figure(spot.below)
-            marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias"))
+            marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias", halo=True))
         return Group(tuple(marks), spot.title, "neuron", spot.key)
     if spot.kind == "ellipsis":
         return Group((Text(x, y, spot.label, spot.latex, role="ellipsis"),), spot.title, "ellipsis")

@@ -159,7 +159,7 @@ def spread(
         found.append(_column(maker, level))
     _wire(maker, hidden)
     found.append(_targets(maker, structure.layers[-1]))
-    laid = tuple(_laid(column) for column in found)
+    laid = tuple(_laid(column, k) for k, column in enumerate(found))
     fitted = [abs(edge.value) for edge in maker.edges if edge.value is not None and maker.params]
     return Sheet(laid, tuple(maker.edges), max(fitted, default=0.0), _described(maker))
 
@@ -240,7 +240,7 @@ def _neuron(
     elif not layer.output.shape:
         names = [maker.name(bias, negative) for bias, negative in layer.biases]
         said += "".join(f", bias {name}" for name, _ in names)
-        alone = _alone(layer)
+        alone = _alone(layer) if maker.depth == 1 else None
         if alone is not None:  # the notes write the one weight of a line into its neuron
             text, tex = maker.name(alone)
         elif names:
@@ -325,7 +325,7 @@ def _join(maker: _Spreader, layer: Layer, term: Term, i: int, start: str, value:
         if number is not None and maker.params and term.weight is not None:
             label = figure(number, 3)
             tex = latex_figure(label)
-        elif term.weight is not None and not term.weight.shape and not _is_written_inside(layer):
+        elif term.weight is not None and not term.weight.shape and not _is_written_inside(maker, layer):
             label, tex = maker.name(term.weight, term.negative)
         elif term.weight is None and term.negative:
             label, tex = "−", "$-$"
@@ -333,8 +333,8 @@ def _join(maker: _Spreader, layer: Layer, term: Term, i: int, start: str, value:
         maker.edges.append(Edge(start, end, label, tex, title, shown, gap))
 
 
-def _is_written_inside(layer: Layer) -> bool:
-    return _alone(layer) is not None and not layer.output.shape
+def _is_written_inside(maker: _Spreader, layer: Layer) -> bool:
+    return maker.depth == 1 and _alone(layer) is not None and not layer.output.shape
 
 
 def _targets(maker: _Spreader, last: Layer) -> Column:
@@ -358,7 +358,7 @@ def _targets(maker: _Spreader, last: Layer) -> Column:
     return Column(tuple(spots))
 
 
-def _laid(column: Column) -> Column:
+def _laid(column: Column, number: int) -> Column:
     """The column with the places of its spots."""
     neurons = [spot for spot in column.spots if spot.kind == "neuron"]
     radius = max([9.0, *(text_width(spot.label) / 2 + 3 for spot in neurons)]) if neurons else 0.0
@@ -367,7 +367,7 @@ def _laid(column: Column) -> Column:
     spots, y = [], 0.0
     for k, spot in enumerate(column.spots):
         room = pitch if spot.kind != "ellipsis" else 16.0
-        spots.append(replace(spot, offset=y + room / 2, key=spot.key or f"more{k}"))
+        spots.append(replace(spot, offset=y + room / 2, key=spot.key or f"more{number}-{k}"))
         y += room
     return replace(column, spots=tuple(spots), radius=radius, height=y)
 

@@ -26,6 +26,7 @@ class Text:
         text: in Unicode.
         latex: in LaTeX, with ``$`` around mathematics; it may be empty where the text is plain.
         anchor: ``start``, ``middle`` or ``end``: what of it stands at x.
+        halo: whether lines behind it give way.
         role: what it says, for those who read the SVG by a program: its class.
     """
 
@@ -38,6 +39,7 @@ class Text:
     colour: str = ""
     role: str = ""
     italic: bool = False
+    halo: bool = False
 
 
 @dataclass(frozen=True)

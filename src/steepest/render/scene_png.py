@@ -48,8 +48,14 @@ def _text(axes: Any, text: Text, order: int) -> None:
     axes.text(
         text.x, text.y, text.text, fontsize=text.size * 0.92, color=colour, zorder=order + 1, parse_math=False,
         ha={"start": "left", "end": "right"}.get(text.anchor, "center"), va="center_baseline",
-        style="italic" if text.italic else "normal",
+        style="italic" if text.italic else "normal", path_effects=[_halo()] if text.halo else [],
     )  # fmt: skip
+
+
+def _halo() -> Any:
+    from matplotlib.patheffects import withStroke
+
+    return withStroke(linewidth=2, foreground=PAPER)
 
 
 def _shape(shape: Shape) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
-from steepest.render.palette import READABLE, STYLE
+from steepest.render.palette import DARK_PAPER, PAPER, READABLE, STYLE
 from steepest.render.scene import Group, Mark, Scene, Shape, Text, Wire
 
 _numbers = count(1)  # ids are of a document, and a page may hold several drawings
@@ -33,6 +33,8 @@ def _text_colours() -> str:
     """Darker letters on paper and lighter on a dark page: what is thin needs more contrast than a line."""
     light = "".join(f"text.c{name[1:]}{{fill:{pair[0]}}}" for name, pair in READABLE.items())
     dark = "".join(f"text.c{name[1:]}{{fill:{pair[1]}}}" for name, pair in READABLE.items())
+    light += f"text.halo{{paint-order:stroke;stroke:{PAPER};stroke-width:2.6px}}"
+    dark += f"text.halo{{stroke:{DARK_PAPER}}}"
     return f"{light}@media (prefers-color-scheme: dark){{{dark}}}"
 
 
@@ -52,7 +54,8 @@ def _mark(mark: Mark) -> list[str]:
 
 
 def _text(text: Text) -> str:
-    classes = " ".join(part for part in (text.role, f"c{text.colour[1:]}" if text.colour in READABLE else "") if part)
+    coloured = f"c{text.colour[1:]}" if text.colour in READABLE else ""
+    classes = " ".join(part for part in (text.role, coloured, "halo" if text.halo else "") if part)
     style = f' style="fill:{text.colour}"' if text.colour and text.colour not in READABLE else ""
     slanted = ' font-style="italic"' if text.italic else ""
     anchor = f' text-anchor="{text.anchor}"'

@@ -32,12 +32,16 @@ def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
         if colour in READABLE:
             lines.append(rf"\definecolor{{{_colour(colour)}text}}{{HTML}}{{{READABLE[colour][0][1:]}}}")
     named = {m.name for m in scene.marks() if isinstance(m, Shape) and m.name}
-    # Wires that join shapes by their names come after these.
+    # Wires that join shapes by their names come after these, and what is written over wires after both.
     later: list[str] = []
+    over: list[str] = []
     for mark in scene.marks():
-        joins = isinstance(mark, Wire) and mark.ends is not None and set(mark.ends) <= named
-        (later if joins else lines).append(_mark(mark, joins, scale))
-    return "\n".join([*lines, *later, r"\end{tikzpicture}", ""])
+        joins = (
+            isinstance(mark, Wire) and mark.ends is not None and {end.partition(".")[0] for end in mark.ends} <= named
+        )
+        halo = isinstance(mark, Text) and mark.halo
+        (later if joins else over if halo else lines).append(_mark(mark, joins, scale))
+    return "\n".join([*lines, *later, *over, r"\end{tikzpicture}", ""])
 
 
 def _mark(mark: Mark, joins: bool, scale: float) -> str:
@@ -59,7 +63,8 @@ def _text(text: Text) -> str:
     anchor = {"start": "west", "end": "east"}.get(text.anchor, "center")
     colour = f"text={_colour(text.colour)}{'text' if text.colour in READABLE else ''}, " if text.colour else ""
     font = rf"font=\fontsize{{{_n(text.size)}}}{{{_n(text.size * 1.2)}}}\selectfont"
-    options = f"{colour}anchor={anchor}, inner sep=0, {font}"
+    halo = "fill=white, " if text.halo else ""
+    options = f"{halo}{colour}anchor={anchor}, inner sep=0, {font}"
     return rf"\node[{options}] at ({_n(text.x)},{_n(text.y)}) {{{text.latex or escaped(text.text)}}};"
 
 
