@@ -150,8 +150,8 @@ def _filled(adjoint: Adjoint, node: Expression) -> Expression:
     return whole if whole.shape == node.shape else op.expand(whole, attributes=node.shape)
 
 
-def _handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
-    """What a node's adjoint contributes to the adjoint of its k-th argument."""
+def handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
+    """What a node's adjoint contributes to the adjoint of its k-th argument; None for nothing at all."""
     row, child = node.operation, node.args[k]
     if row.adjoints:
         body = adjoint.body
@@ -203,7 +203,7 @@ def sweep(
             continue
         for k, child in enumerate(node.args):
             if child in leads:
-                part = _handed_down(node, k, adjoint)
+                part = handed_down(node, k, adjoint)
                 if part is not None:
                     adjoints[child] = _plus(adjoints.get(child), part)
     return {node: adjoints[node] for node in targets if node in adjoints}

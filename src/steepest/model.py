@@ -35,6 +35,7 @@ from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
 
 if TYPE_CHECKING:
+    from steepest.diagrams import Diagram
     from steepest.layered import LayeredDerivation
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
@@ -409,6 +410,24 @@ class Model:
         from steepest.layered import derive_layers
 
         return derive_layers(self, symbolic)
+
+    def diagram(self) -> Diagram:
+        """A picture of the model: neurons, weights, biases, activations, inputs and the target.
+
+        Of a fitted model the edges show the weights by number, colour and width, of any other by name. A formula that
+        is not made of layers is drawn as one box.
+
+        Raises:
+            ModelError: the model does not know yet which names are columns.
+
+        >>> diagram = Model("z ~ sigmoid(x*w1 + y*w2 + b)", data=["x", "y", "z"]).diagram()
+        >>> diagram.save("neuron.svg")  # doctest: +SKIP
+
+        Source: rows B1, D1 and D3 of the notes.
+        """
+        from steepest.diagrams import Diagram  # for most users draw nothing
+
+        return Diagram(self.prediction, self.target, self.params, self.blocks)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save formula, cost, shapes and parameters; :func:`load` reads them back.

@@ -27,3 +27,6 @@ STYLE = (
     "text{fill:currentColor;font-family:system-ui,sans-serif}"
 )
 """Put into a ``<style>`` of every SVG: ink is ``currentColor``, light on dark where the reader wants that."""
+
+READABLE = {BLUE: ("#00598f", "#6cb8ec"), GREEN: ("#00694d", "#45c79d"), VERMILION: ("#a34700", "#ff9a57")}
+"""The same hues for letters, on light and on dark: thin strokes need a contrast of 4.5."""

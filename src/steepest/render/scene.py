@@ -1,0 +1,129 @@
+"""A drawing in no format in particular: texts, shapes and wires at their places, from which SVG, TikZ and PNG are made.
+
+Lengths are in points of 1/72 inch, x to the right and y down. An empty colour is the reader's ink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+SIZE = 8.0
+"""The usual height of letters: that of captions in a two-column paper."""
+SMALL = 6.5
+
+_NARROW = frozenset("iljt.,:;|()[]1 ₁⁽⁾ᵢ'`·")
+_RAISED = frozenset("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾ᵢⱼᵀ")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text; ``y`` is the middle of its line.
+
+    Attributes:
+        text: in Unicode.
+        latex: in LaTeX, with ``$`` around mathematics; it may be empty where the text is plain.
+        anchor: ``start``, ``middle`` or ``end``: what of it stands at x.
+        halo: whether lines behind it give way.
+        role: what it says, for those who read the SVG by a program: its class.
+    """
+
+    x: float
+    y: float
+    text: str
+    latex: str = ""
+    size: float = SIZE
+    anchor: str = "middle"
+    colour: str = ""
+    role: str = ""
+    italic: bool = False
+    halo: bool = False
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A circle or a box around a point; ``name`` is what wires refer to."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str = "circle"
+    name: str = ""
+    colour: str = ""
+    fill: str = ""
+    dashed: bool = False
+    line: float = 0.7
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A straight line of two points, or Bézier curves of 1 + 3k.
+
+    Attributes:
+        ends: the names of the shapes that a straight line joins, where it does.
+    """
+
+    points: tuple[Point, ...]
+    arrow: bool = True
+    colour: str = ""
+    line: float = 0.7
+    dashed: bool = False
+    ends: tuple[str, str] | None = None
+
+
+Mark = Text | Shape | Wire
+
+
+@dataclass(frozen=True)
+class Group:
+    """Marks that belong together.
+
+    Attributes:
+        marks: what is drawn.
+        title: what a reader sees who points at it.
+        role: what it is, such as ``node`` or ``edge``.
+        name: of the thing that it shows.
+    """
+
+    marks: tuple[Mark, ...]
+    title: str = ""
+    role: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Groups on a sheet, the earlier beneath the later."""
+
+    width: float
+    height: float
+    groups: tuple[Group, ...]
+
+    def marks(self) -> Iterator[Mark]:
+        """Every mark."""
+        for group in self.groups:
+            yield from group.marks
+
+
+def text_width(text: str, size: float = SIZE) -> float:
+    """About how wide a text is, in points; rather too much than too little."""
+    width = sum(0.33 if c in _NARROW else 0.42 if c in _RAISED else 0.78 if c in "mwMWΣ@…" else 0.6 for c in text)
+    return width * size
+
+
+def point_at(points: tuple[Point, ...], share: float) -> Point:
+    """The point after a share of a wire's pieces: halfway for 0.5."""
+    if len(points) < 4:
+        (x0, y0), (x1, y1) = points[0], points[-1]
+        return x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+    pieces = (len(points) - 1) // 3
+    k = min(int(share * pieces), pieces - 1)
+    t = share * pieces - k
+    a, b, c, d = points[3 * k : 3 * k + 4]
+    u = 1 - t
+    weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
+    x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
+    return x, y
