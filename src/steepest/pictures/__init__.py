@@ -1,0 +1,12 @@
+"""Pictures: costs over their parameters, activations, trainings, predictions; still, interactive and moving.
+
+Numbers are computed in ``computed``, drawn by matplotlib in ``drawing`` and by plotly in ``interactive``; a module here
+joins them for each kind of picture.
+"""
+
+from __future__ import annotations
+
+from steepest.pictures.drawn import MatplotlibPicture
+from steepest.pictures.surfaces import surface
+
+__all__ = ["MatplotlibPicture", "surface"]

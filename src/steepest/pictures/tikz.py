@@ -1,0 +1,138 @@
+"""Pictures as pgfplots code with the data in it, for LaTeX: a column wide, in the document's own fonts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from steepest.pictures.computed.levels import levels, thinned
+from steepest.pictures.computed.slices import Curve, Sheet
+from steepest.pictures.computed.trails import Trail
+from steepest.render.palette import COLUMN, SERIES
+
+_POINTS = 200  # of a line
+_MESH = 31  # along an axis
+_DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "loosely dashed")
+_SPECIAL = str.maketrans({
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+})  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """A text as LaTeX shows it."""
+    return text.translate(_SPECIAL)
+
+
+def picture(options: Iterable[str], body: Iterable[str], height: float = 2.4) -> str:
+    """A ``tikzpicture`` of one axis.
+
+    Args:
+        options: of the axis.
+        body: lines within it.
+        height: in inches.
+    """
+    colours = [f"\\definecolor{{steepest{k}}}{{HTML}}{{{colour[1:]}}}" for k, colour in enumerate(SERIES)]
+    shared = [
+        f"width={COLUMN}in, height={height}in", "scale only axis=false", r"tick label style={font=\footnotesize}",
+        r"label style={font=\footnotesize}", r"legend style={font=\footnotesize, draw=none, fill=none,"
+        " at={(0.5,-0.28)}, anchor=north, legend columns=1, cells={anchor=west}}",
+    ]  # fmt: skip
+    axis = ",\n    ".join([*shared, *options])
+    lines = [r"\begin{tikzpicture}", *colours, rf"\begin{{axis}}[{axis}]", *body, r"\end{axis}", r"\end{tikzpicture}"]
+    return "\n".join(lines) + "\n"
+
+
+def line(x: Any, y: Any, k: int, legend: str = "", extra: str = "") -> list[str]:
+    """A line in the look number k, of at most 200 points."""
+    kept = thinned(np.asarray(x), _POINTS)
+    pairs = " ".join(f"({x[i]:.6g},{y[i]:.6g})" for i in kept if np.isfinite(y[i]))
+    drawn = [rf"\addplot[color=steepest{k % len(SERIES)}, {_DASHES[k % len(_DASHES)]}, thick{extra}]",
+             rf"    coordinates {{{pairs}}};"]  # fmt: skip
+    return [*drawn, rf"\addlegendentry{{{escaped(legend)}}}"] if legend else drawn
+
+
+def curve_code(found: Curve) -> str:
+    """A cost over one parameter."""
+    finite = found.costs[np.isfinite(found.costs)]
+    margin = 0.06 * float(np.ptp(finite)) or 0.5
+    options = [
+        f"xlabel={{{escaped(found.axis.label)}}}", "ylabel={cost}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
+        f"ymin={float(finite.min()) - margin:.6g}", f"ymax={float(finite.max()) + margin:.6g}",
+    ]  # fmt: skip
+    body = line(found.x, found.costs, 0, "cost")
+    if found.tangent is not None:
+        t = found.tangent
+        reach = 0.22 * (found.x[-1] - found.x[0])
+        ends = np.array([t.at - reach, t.at + reach])
+        body += line(ends, t.height(ends), 1, f"tangent, slope {t.slope:.4g}")
+        body += line(np.array([t.at]), np.array([t.value]), 1, "", ", only marks, mark size=1.5pt, forget plot")
+    for k, trail in enumerate(found.trails, start=2):
+        body += line(trail.places[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")
+    return picture(options, body)
+
+
+def _called(trail: Trail) -> str:
+    ended = "diverged" if trail.diverged else f"cost {trail.final:.3g}"
+    return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
+
+
+def sheet_code(found: Sheet) -> str:
+    """A cost over two parameters, as a map of colours with paths on it."""
+    columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
+    heights, _ = levels(found.costs)
+    low, top = float(heights[0]), float(heights[-1])
+    first, second = (escaped(axis.label) for axis in found.axes)
+    options = [
+        "view={0}{90}", "colormap/viridis", f"xlabel={{{first}}}", f"ylabel={{{second}}}", "colorbar", "axis on top",
+        r"colorbar style={width=2mm, ytick=" + _ticks(low, top) + r", tick label style={font=\footnotesize}}",
+        f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}", f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}",
+        "point meta min=0", "point meta max=1", "unbounded coords=jump", "z buffer=none",
+    ]  # fmt: skip
+    options[6] = "colorbar style={width=2mm, ytick={0,0.5,1}, yticklabels={%s}}" % ",".join(  # noqa: UP031 - braces
+        f"{low + (top - low) * share**2:.3g}" for share in (0.0, 0.5, 1.0)
+    )
+    table = []
+    for row in rows:
+        for column in columns:
+            cost = float(found.costs[row, column])
+            # The root of the share, for colours to step as the levels of the other pictures do.
+            share = float(np.sqrt(np.clip((cost - low) / (top - low), 0, 1))) if np.isfinite(cost) else float("nan")
+            table.append(f"{found.x[column]:.6g} {found.y[row]:.6g} {share:.4g}")
+    body = [
+        rf"\addplot3[surf, shader=interp, mesh/rows={len(rows)}, forget plot, point meta=explicit]",
+        "    table[x index=0, y index=1, z expr=0, meta index=2, row sep=newline] {",
+        *table, "};",
+    ]  # fmt: skip
+    for k, trail in enumerate(found.trails):
+        body += _over(trail.places[:, 0], trail.places[:, 1], k, _called(trail))
+    if found.move is not None:
+        move = found.move
+        body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(f"{c:.4g}" for c in move.costs))
+    if found.point is not None:
+        x, y, cost = found.point
+        body += _over(np.array([x]), np.array([y]), 0, f"the point, cost {cost:.4g}", only_mark=True)
+    return picture(options, body, height=2.7)
+
+
+_OVER = ("white", "steepest3", "steepest1", "steepest5", "steepest4", "black")
+_MARKS = ("*", "square*", "triangle*", "diamond*", "pentagon*", "x")
+
+
+def _over(x: Any, y: Any, k: int, legend: str, only_mark: bool = False) -> list[str]:
+    """A path over a map of colours."""
+    kept = thinned(np.asarray(x), _POINTS)
+    pairs = " ".join(f"({x[i]:.6g},{y[i]:.6g},0)" for i in kept)
+    each = max(len(kept) // 12, 1)
+    style = "only marks" if only_mark else f"thick, {_DASHES[k % len(_DASHES)]}"
+    return [
+        rf"\addplot3[color={_OVER[k % len(_OVER)]}, {style}, mark={_MARKS[k % len(_MARKS)]}, mark size=1.2pt,"
+        rf" mark repeat={each}, mark options={{solid, draw=black}}]",
+        rf"    coordinates {{{pairs}}};", rf"\addlegendentry{{{escaped(legend)}}}",
+    ]  # fmt: skip
+
+
+def _ticks(low: float, top: float) -> str:
+    return f"{{{low:.3g},{top:.3g}}}"
