@@ -6,7 +6,9 @@ joins them for each kind of picture.
 
 from __future__ import annotations
 
+from steepest.pictures.activations import activation
+from steepest.pictures.courses import training
 from steepest.pictures.drawn import MatplotlibPicture
 from steepest.pictures.surfaces import surface
 
-__all__ = ["MatplotlibPicture", "surface"]
+__all__ = ["MatplotlibPicture", "activation", "surface", "training"]

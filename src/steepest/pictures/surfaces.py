@@ -108,8 +108,8 @@ def _title(found: Curve | Sheet) -> str:
     if isinstance(found, Curve):
         return f"The cost over {found.axis.label}"
     first, second = found.axes
-    if first.element is None and second.element is None and first.label.endswith("principal direction"):
-        return "The cost over the two principal directions of the path"
+    if first.element is None and second.element is None and first.label.startswith("principal direction"):
+        return "The cost over the path's principal directions"
     return f"The cost over {first.label} and {second.label}"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from steepest.pictures.computed.courses import Course
 from steepest.pictures.computed.levels import levels, thinned
 from steepest.pictures.computed.slices import Curve, Sheet
 from steepest.pictures.computed.trails import Trail
@@ -82,24 +83,22 @@ def _called(trail: Trail) -> str:
 def sheet_code(found: Sheet) -> str:
     """A cost over two parameters, as a map of colours with paths on it."""
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
-    heights, _ = levels(found.costs)
-    low, top = float(heights[0]), float(heights[-1])
+    lines = levels(found.costs)
+    low, top = float(lines.heights[0]), float(lines.heights[-1])
     first, second = (escaped(axis.label) for axis in found.axes)
     options = [
         "view={0}{90}", "colormap/viridis", f"xlabel={{{first}}}", f"ylabel={{{second}}}", "colorbar", "axis on top",
-        r"colorbar style={width=2mm, ytick=" + _ticks(low, top) + r", tick label style={font=\footnotesize}}",
+        "colorbar style={width=2mm, ytick={0,0.5,1}, yticklabels={%s}}" % ",".join(  # noqa: UP031 - braces
+            f"{low + (top - low) * share**lines.power:.3g}" for share in (0.0, 0.5, 1.0)
+        ),
         f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}", f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}",
         "point meta min=0", "point meta max=1", "unbounded coords=jump", "z buffer=none",
     ]  # fmt: skip
-    options[6] = "colorbar style={width=2mm, ytick={0,0.5,1}, yticklabels={%s}}" % ",".join(  # noqa: UP031 - braces
-        f"{low + (top - low) * share**2:.3g}" for share in (0.0, 0.5, 1.0)
-    )
     table = []
     for row in rows:
         for column in columns:
             cost = float(found.costs[row, column])
-            # The root of the share, for colours to step as the levels of the other pictures do.
-            share = float(np.sqrt(np.clip((cost - low) / (top - low), 0, 1))) if np.isfinite(cost) else float("nan")
+            share = float(lines.shares(np.array(cost))) if np.isfinite(cost) else float("nan")
             table.append(f"{found.x[column]:.6g} {found.y[row]:.6g} {share:.4g}")
     body = [
         rf"\addplot3[surf, shader=interp, mesh/rows={len(rows)}, forget plot, point meta=explicit]",
@@ -134,5 +133,30 @@ def _over(x: Any, y: Any, k: int, legend: str, only_mark: bool = False) -> list[
     ]  # fmt: skip
 
 
-def _ticks(low: float, top: float) -> str:
-    return f"{{{low:.3g},{top:.3g}}}"
+def course_code(found: Sequence[Course]) -> str:
+    """The costs of trainings over their epochs; epoch 0 is left out where epochs stand on a logarithmic axis."""
+    lines = []
+    for each in found:
+        name = f"{each.label}: " if len(found) > 1 else ""
+        lines.append((f"{name}cost", each.cost))
+        if each.validation is not None:
+            lines.append((f"{name}validation", each.validation))
+    positive = all(np.nanmin(line.values) > 0 for _, line in lines)
+    long = max(float(line.epochs[-1]) for _, line in lines) > 20
+    options = ["xlabel={epoch}", "ylabel={cost}", "enlarge x limits=false"]
+    options += ["xmode=log"] * long + ["ymode=log"] * positive
+    body: list[str] = []
+    for k, (label, numbers) in enumerate(lines):
+        kept = numbers.epochs > 0 if long else np.ones(len(numbers.epochs), bool)
+        epochs, values = numbers.epochs[kept], numbers.values[kept]
+        chosen = evenly(epochs, _POINTS, long)
+        body += line(epochs[chosen], values[chosen], k, label if len(lines) > 1 else "")
+    return picture(options, body)
+
+
+def evenly(epochs: Any, most: int, logarithmic: bool) -> Any:
+    """Indices of at most so many epochs that look evenly spaced."""
+    if len(epochs) <= most or not logarithmic:
+        return thinned(np.asarray(epochs), most)
+    wanted = np.geomspace(epochs[0], epochs[-1], most)
+    return np.unique(np.clip(np.searchsorted(epochs, wanted), 0, len(epochs) - 1))

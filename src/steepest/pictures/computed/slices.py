@@ -233,8 +233,8 @@ def sheet(
     first, second = span.axes
     made = None if move is None else _move(land, span, at, move)
     ends = [] if made is None else [np.column_stack([made.x, made.y])]
-    if made is not None:  # so that it fills a third of the picture, not all of it
-        ends += [ends[0] - np.abs(np.array(move)), ends[0] + np.abs(np.array(move))]
+    if made is not None:  # so that it fills a part of the picture, not all of it
+        ends += [ends[0] - 1.5 * np.abs(np.array(move)), ends[0] + 1.5 * np.abs(np.array(move))]
     seen = _to_be_seen(span, at, routes, ends)
     x, y = (
         np.linspace(*extent(seen[:, k], wanted.get(axis.label), axis.label), land.resolution(points, 2, 25))

@@ -143,9 +143,9 @@ def principal_axes(route: Route) -> tuple[Axis, Axis]:
     if not whole:
         raise PictureError("the path does not move, so it has no principal directions; name parameters instead")
     found = []
-    for k, which in enumerate(("first", "second")):
+    for k in range(2):
         direction = directions[k] * (1.0 if directions[k][np.argmax(np.abs(directions[k]))] > 0 else -1.0)
-        found.append(Axis(f"{which} principal direction", direction, None, float(sizes[k] ** 2) / whole))
+        found.append(Axis(f"principal direction {k + 1}", direction, None, float(sizes[k] ** 2) / whole))
     return found[0], found[1]
 
 

@@ -59,7 +59,7 @@ def style(ink: str) -> Iterator[None]:
         "axes.titlecolor": ink, "legend.labelcolor": ink, "lines.color": ink, "patch.edgecolor": ink,
         "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
         "axes.linewidth": 0.6, "lines.linewidth": 1.3, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
-        "axes.spines.top": False, "axes.spines.right": False, "grid.color": ink, "grid.alpha": 0.15,
+        "axes.spines.top": False, "axes.spines.right": False, "grid.color": ink + "30",
         "grid.linewidth": 0.5, "axes.axisbelow": True, "axes.formatter.use_mathtext": False,
         "axes.formatter.limits": (-3, 4), "svg.fonttype": "none", "svg.hashsalt": "steepest", "pdf.fonttype": 42,
         "text.usetex": False, "text.parse_math": False, "path.simplify": True, "figure.dpi": 100,

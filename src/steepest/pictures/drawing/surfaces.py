@@ -87,7 +87,8 @@ def draw_sheet(found: Sheet, title: str, width: float, view: str) -> Figure:
 def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     from matplotlib.colors import BoundaryNorm
 
-    heights, capped = levels(found.costs)
+    lines = levels(found.costs)
+    heights, capped = lines.heights, lines.capped
     costs = np.ma.masked_invalid(found.costs)
     # A colour for each band, the same step from band to band: levels are not evenly spaced.
     norm = BoundaryNorm(heights, 256, extend="max" if capped else "neither")
@@ -111,15 +112,11 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
-    first, second = (_labelled(axis.label, axis.share) for axis in found.axes)
-    axes.set_xlabel(first)
-    axes.set_ylabel(second)
+    first, second = found.axes
+    axes.set_xlabel(first.label if first.share is None else f"{first.label} ({first.share:.1%} of variance)")
+    axes.set_ylabel(second.label if second.share is None else f"{second.label} ({second.share:.1%})")
     for spine in axes.spines.values():
         spine.set_visible(True)
-
-
-def _labelled(label: str, share: float | None) -> str:
-    return label if share is None else f"{label} ({share:.1%} of variance)"
 
 
 def _over(axes: Axes, x: Any, y: Any, k: int, label: str) -> None:
@@ -128,7 +125,7 @@ def _over(axes: Axes, x: Any, y: Any, k: int, label: str) -> None:
 
     look = {**series(k + 1), **_TRAIL, "color": _bright(k)}
     (line,) = axes.plot(x, y, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=_EDGE, markeredgewidth=0.4,
-                        markevery=_few(len(x)), **look)  # fmt: skip
+                        markevery=_apart(len(x)), **look)  # fmt: skip
     line.set_path_effects([Stroke(linewidth=2.6, foreground=_EDGE), Normal()])
 
 
@@ -139,9 +136,9 @@ def _bright(k: int) -> str:
     return _BRIGHT[k % len(_BRIGHT)]
 
 
-def _few(points: int) -> Sequence[int]:
-    """Where marks stand on a path: on every point of a short one, else on some, the last among them."""
-    return thinned(np.arange(points), 14).tolist() if points > 30 else list(range(points))
+def _apart(points: int) -> float | None:
+    """Marks of a path stand on its points, but never closer than this share of the picture."""
+    return 0.09 if points > 2 else None
 
 
 def _arrows(axes: Axes, found: Sheet) -> None:
@@ -174,8 +171,7 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
     """The surface in space, with everything that lies on it."""
     axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
-    heights, _ = levels(found.costs)
-    top = float(heights[-1])
+    top = float(levels(found.costs).heights[-1])
     across, up = np.meshgrid(found.x[columns], found.y[rows])
     costs = np.minimum(found.costs[np.ix_(rows, columns)], top)
     body = axes.plot_surface(
@@ -187,7 +183,7 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
         look = {**series(k + 1), **_TRAIL, "color": _bright(k + 1)}
         inside = np.minimum(trail.heights, top)
         axes.plot(trail.places[:, 0], trail.places[:, 1], inside, label=_called(trail), zorder=5, gid=f"trail-{k + 1}",
-                  markevery=_few(len(inside)), markeredgecolor=_EDGE, markeredgewidth=0.4, **look)  # fmt: skip
+                  markevery=_apart(len(inside)), markeredgecolor=_EDGE, markeredgewidth=0.4, **look)  # fmt: skip
     if found.point is not None:
         x, y, cost = found.point
         axes.plot([x], [y], [cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", gid="point",
@@ -196,14 +192,17 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
         _move_in_space(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
-    axes.set_xlabel(_labelled(found.axes[0].label, None))
-    axes.set_ylabel(_labelled(found.axes[1].label, None))
+    axes.set_xlabel(found.axes[0].label)
+    axes.set_ylabel(found.axes[1].label)
     axes.set_zlabel(COST)
     axes.view_init(elev=28, azim=-58)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((0, 0, 0, 0))
         axis.set_major_locator(_fewer())
-    axes.set_box_aspect(None, zoom=0.86)
+        axis.labelpad = 0 if axis is axes.zaxis else -3
+    axes.tick_params(pad=-2)
+    # Labels stand outside the box and are not seen by the layout; two panels leave less room for them.
+    axes.set_box_aspect(None, zoom=0.98 if place[:2] == (1, 1) else 0.84)
     return axes
 
 
@@ -214,18 +213,20 @@ def _fewer() -> Any:
 
 
 def _move_in_space(axes: Any, found: Sheet) -> None:
-    move = found.move
+    import matplotlib
+
+    move, ink = found.move, matplotlib.rcParams["text.color"]
     assert move is not None  # drawn only if there is one
-    reach = 1.6 * max(abs(move.x[2] - move.x[0]), 1e-12), 1.6 * max(abs(move.y[2] - move.y[0]), 1e-12)
+    reach = 2.5 * max(abs(move.x[2] - move.x[0]), 1e-12), 2.5 * max(abs(move.y[2] - move.y[0]), 1e-12)
     x = np.clip(np.array([move.x[0] - reach[0], move.x[0] + reach[0]]), found.x[0], found.x[-1])
     y = np.clip(np.array([move.y[0] - reach[1], move.y[0] + reach[1]]), found.y[0], found.y[-1])
     across, up = np.meshgrid(x, y)
     plane = axes.plot_surface(across, up, move.plane(across, up), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
     plane.set_gid("plane")
-    axes.plot(move.x, move.y, move.costs, "-o", color=_EDGE, linewidth=1.6, markersize=3.5, zorder=6, gid="move",
+    axes.plot(move.x, move.y, move.costs, "-o", color=ink, linewidth=1.6, markersize=3.5, zorder=6, gid="move",
               label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
     axes.plot([move.x[0], move.x[2]], [move.y[0], move.y[2]], [move.costs[0], move.tangent_value], "--s", zorder=6,
               color=VERMILION, linewidth=1.4, markersize=3, gid="along-plane",
               label=f"tangent plane at A, {move.tangent_value:.4g} above C")  # fmt: skip
     for letter, x_, y_, z in zip("ABC", move.x, move.y, move.costs, strict=True):
-        axes.text(x_, y_, z, f" {letter}", weight="bold", color=_EDGE, zorder=8)
+        axes.text(x_, y_, z, f" {letter}", weight="bold", zorder=8)

@@ -43,7 +43,7 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
 
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     x, y, costs = found.x[columns], found.y[rows], found.costs[np.ix_(rows, columns)]
-    heights, _ = levels(found.costs)
+    heights = levels(found.costs).heights
     top = float(heights[-1])
     first, second = (escape(axis.label) for axis in found.axes)
     told = f"{first} %{{x:.4g}}<br>{second} %{{y:.4g}}<br>cost %{{z:.4g}}<extra></extra>"
