@@ -9,6 +9,7 @@ from __future__ import annotations
 from steepest.pictures.activations import activation
 from steepest.pictures.courses import training
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.pictures.predictions import boundary, confusion, predicted
 from steepest.pictures.surfaces import surface
 
-__all__ = ["MatplotlibPicture", "activation", "surface", "training"]
+__all__ = ["MatplotlibPicture", "activation", "boundary", "confusion", "predicted", "surface", "training"]

@@ -26,7 +26,7 @@ Params = Mapping[str, Any]
 
 _ELEMENT = re.compile(r"(.+)\[(\d+)(?:,\s*(\d+))?\]")
 _AT_ONCE = 1 << 22  # numbers of parameters that are laid out at a time
-_COMPILED, _INTERPRETED = 1e11, 1e8  # elements of nodes that a grid may take, by the engine
+_COMPILED, _INTERPRETED = 2.5e10, 1e8  # elements of nodes that a grid may take, by the engine
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.pictures.computed.courses import Course, Line
-from steepest.pictures.drawing.style import canvas, series, wrapped
+from steepest.pictures.drawing.style import canvas, legend_below, series, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,9 +32,12 @@ def draw_courses(found: Sequence[Course], title: str, width: float) -> Figure:
     draw: Callable[[Axes, Sequence[Course]], None]
     for axes, draw in zip(places, panels, strict=False):
         draw(axes, found)
-        _legend(axes)
+        if len(found) == 1:
+            _legend(axes)
     for axes in places[len(panels) :]:
         axes.remove()
+    if len(found) > 1:
+        legend_below(places[0], figure)
     return figure
 
 
@@ -57,33 +60,51 @@ def scales(axes: Axes, lines: Sequence[Line]) -> None:
     last = max(float(line.epochs[-1]) for line in lines)
     if last > 20:
         axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+        axes.xaxis.set_major_formatter(power)
     axes.set_xlim(0, last)
     finite = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     if len(finite) and finite.min() > 0:
-        axes.set_yscale("log")
-        if finite.max() < 12 * finite.min():  # less than about a decade: powers of ten alone would leave it bare
-            from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
-
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(_plain(ScalarFormatter()))
-            axes.yaxis.set_minor_formatter(NullFormatter())
+        logarithmic(axes, float(finite.max() / finite.min()))
     axes.set_xlabel("epoch")
     axes.grid(True, which="major")
 
 
-def _plain(formatter: Any) -> Any:
-    formatter.set_scientific(False)
-    return formatter
+def logarithmic(axes: Axes, ratio: float) -> None:
+    """A logarithmic axis for costs; within about a decade powers of ten alone would leave it bare."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 50 else (1,), numticks=8))
+    axes.yaxis.set_major_formatter(power)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power(value: float, position: float = 0.0) -> str:
+    """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
+
+    >>> power(0.01), power(20000.0), power(1e-7)
+    ('0.01', '2·10⁴', '10⁻⁷')
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:g}"
+    digits, _, exponent = f"{value:.3e}".partition("e")
+    factor = f"{float(digits):g}"
+    raised = str(int(exponent)).translate(_RAISED)
+    return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
 
 
 def _costs(axes: Axes, found: Sequence[Course]) -> None:
     lines = []
     for k, course in enumerate(found):
-        name = f"{course.label}: " if len(found) > 1 else ""
-        _plot(axes, course.cost, 2 * k if course.validation else k, f"{name}cost", f"cost-{k + 1}")
+        name = f"{course.label}, " if len(found) > 1 else ""
+        alone = course.label if name and course.validation is None else f"{name}cost"
+        _plot(axes, course.cost, k, alone, f"cost-{k + 1}")
         lines.append(course.cost)
         if course.validation is not None:
-            _plot(axes, course.validation, 2 * k + 1, f"{name}validation", f"validation-{k + 1}")
+            _plot(axes, course.validation, len(found) + k, f"{name}validation", f"validation-{k + 1}")
             lines.append(course.validation)
         if course.best_epoch is not None and course.validation is not None:
             place = int(np.searchsorted(course.validation.epochs, course.best_epoch))
@@ -134,7 +155,8 @@ def _restarts(axes: Axes, found: Sequence[Course]) -> None:
                               ha="center")  # fmt: skip
     lowest = min(float(course.restarts[0]) for course in found if course.restarts is not None and len(course.restarts))
     if lowest > 0:
-        axes.set_yscale("log")
+        highest = max(float(course.restarts[-1]) for course in found if course.restarts is not None)
+        logarithmic(axes, highest / lowest)
     axes.margins(y=0.15)
     axes.set_xlim(0, 100)
     axes.set_xlabel("restarts, per cent of them, the best first")

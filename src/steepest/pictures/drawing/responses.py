@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANEL = 1.75  # inches, about, of a panel's width where there are several
+_PANEL = 1.6  # inches, about, of a panel's width where there are several
 _HIGHEST = 4.0  # of an axis: what grows beyond is cut off
 _DASHED = (0, (5, 1.5))
 
