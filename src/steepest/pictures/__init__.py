@@ -9,7 +9,12 @@ from __future__ import annotations
 from steepest.pictures.activations import activation
 from steepest.pictures.courses import training
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.pictures.live import Live
+from steepest.pictures.moving import Animation, animate
 from steepest.pictures.predictions import boundary, confusion, predicted
 from steepest.pictures.surfaces import surface
 
-__all__ = ["MatplotlibPicture", "activation", "boundary", "confusion", "predicted", "surface", "training"]
+__all__ = [
+    "Animation", "Live", "MatplotlibPicture", "activation", "animate", "boundary", "confusion", "predicted", "surface",
+    "training",
+]  # fmt: skip

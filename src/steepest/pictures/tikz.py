@@ -8,38 +8,54 @@ from typing import Any
 import numpy as np
 
 from steepest.pictures.computed.courses import Course
+from steepest.pictures.computed.landscape import Axis
 from steepest.pictures.computed.levels import levels, thinned
 from steepest.pictures.computed.slices import Curve, Sheet
 from steepest.pictures.computed.trails import Trail
-from steepest.render.palette import COLUMN, SERIES
+from steepest.render.latex import latex_name
+from steepest.render.palette import SERIES
 
 _POINTS = 200  # of a line
 _MESH = 31  # along an axis
 _DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "loosely dashed")
-_SPECIAL = str.maketrans({
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-})  # fmt: skip
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$",
+    **{sign: "\\" + sign for sign in "{}_#%&$"},
+}  # fmt: skip
 
 
 def escaped(text: str) -> str:
-    """A text as LaTeX shows it."""
-    return text.translate(_SPECIAL)
+    """A text as LaTeX shows it, Greek letters as mathematics.
+
+    >>> escaped("50% of λ_1")
+    '50\\\\% of $\\\\lambda$\\\\_1'
+    """
+    greek = {c: f"${latex_name(c)}$" for c in text if latex_name(c)[:1] == "\\" and c.isalpha()}
+    return "".join(greek.get(c, _SPECIAL.get(c, c)) for c in text)
 
 
-def picture(options: Iterable[str], body: Iterable[str], height: float = 2.4) -> str:
-    """A ``tikzpicture`` of one axis.
+def _label(axis: Axis) -> str:
+    """What an axis is called: a parameter as in a formula, a direction in words."""
+    if axis.element is None:
+        return escaped(axis.label)
+    name, bracket, index = axis.label.partition("[")
+    return f"${latex_name(name)}{bracket}{index}$"
+
+
+def picture(options: Iterable[str], body: Iterable[str], width: float = 2.6, height: float = 1.75) -> str:
+    """A ``tikzpicture`` of one axis, with labels and all at most a column wide.
 
     Args:
         options: of the axis.
         body: lines within it.
-        height: in inches.
+        width, height: of the axis itself, in inches.
     """
     colours = [f"\\definecolor{{steepest{k}}}{{HTML}}{{{colour[1:]}}}" for k, colour in enumerate(SERIES)]
     shared = [
-        f"width={COLUMN}in, height={height}in", "scale only axis=false", r"tick label style={font=\footnotesize}",
-        r"label style={font=\footnotesize}", r"legend style={font=\footnotesize, draw=none, fill=none,"
-        " at={(0.5,-0.28)}, anchor=north, legend columns=1, cells={anchor=west}}",
+        f"width={width}in, height={height}in, scale only axis", r"tick label style={font=\footnotesize}",
+        r"label style={font=\footnotesize}", "xticklabel style={inner xsep=0pt}", "ylabel style={inner ysep=1pt}",
+        r"legend style={font=\footnotesize, draw=none, fill=none, at={(0.5,0)}, yshift=-0.42in, anchor=north,"
+        " legend columns=1, cells={anchor=west}}",
     ]  # fmt: skip
     axis = ",\n    ".join([*shared, *options])
     lines = [r"\begin{tikzpicture}", *colours, rf"\begin{{axis}}[{axis}]", *body, r"\end{axis}", r"\end{tikzpicture}"]
@@ -60,7 +76,7 @@ def curve_code(found: Curve) -> str:
     finite = found.costs[np.isfinite(found.costs)]
     margin = 0.06 * float(np.ptp(finite)) or 0.5
     options = [
-        f"xlabel={{{escaped(found.axis.label)}}}", "ylabel={cost}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
+        f"xlabel={{{_label(found.axis)}}}", "ylabel={cost}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
         f"ymin={float(finite.min()) - margin:.6g}", f"ymax={float(finite.max()) + margin:.6g}",
     ]  # fmt: skip
     body = line(found.x, found.costs, 0, "cost")
@@ -85,14 +101,14 @@ def sheet_code(found: Sheet) -> str:
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     lines = levels(found.costs)
     low, top = float(lines.heights[0]), float(lines.heights[-1])
-    first, second = (escaped(axis.label) for axis in found.axes)
+    first, second = (_label(axis) for axis in found.axes)
+    ticks = ",".join(f"{low + (top - low) * share**lines.power:.3g}" for share in (0.0, 0.5, 1.0))
     options = [
-        "view={0}{90}", "colormap/viridis", f"xlabel={{{first}}}", f"ylabel={{{second}}}", "colorbar", "axis on top",
-        "colorbar style={width=2mm, ytick={0,0.5,1}, yticklabels={%s}}" % ",".join(  # noqa: UP031 - braces
-            f"{low + (top - low) * share**lines.power:.3g}" for share in (0.0, 0.5, 1.0)
-        ),
-        f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}", f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}",
-        "point meta min=0", "point meta max=1", "unbounded coords=jump", "z buffer=none",
+        "view={0}{90}", "colormap/viridis", "colorbar", "colorbar shift/.style={xshift=2mm}", "axis on top",
+        rf"colorbar style={{width=2mm, ytick={{0,0.5,1}}, yticklabels={{{ticks}}}, tick label style={{font=\footnotesize}}}}",
+        f"xlabel={{{first}}}", f"ylabel={{{second}}}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
+        f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}", "zmin=-1", "zmax=1", "point meta min=0", "point meta max=1",
+        "unbounded coords=jump", "z buffer=none",
     ]  # fmt: skip
     table = []
     for row in rows:
@@ -113,10 +129,10 @@ def sheet_code(found: Sheet) -> str:
     if found.point is not None:
         x, y, cost = found.point
         body += _over(np.array([x]), np.array([y]), 0, f"the point, cost {cost:.4g}", only_mark=True)
-    return picture(options, body, height=2.7)
+    return picture(options, body, width=2.1, height=1.75)
 
 
-_OVER = ("white", "steepest3", "steepest1", "steepest5", "steepest4", "black")
+_OVER = ("white", "steepest3", "yellow", "steepest5", "steepest4", "steepest1")
 _MARKS = ("*", "square*", "triangle*", "diamond*", "pentagon*", "x")
 
 
@@ -128,7 +144,8 @@ def _over(x: Any, y: Any, k: int, legend: str, only_mark: bool = False) -> list[
     style = "only marks" if only_mark else f"thick, {_DASHES[k % len(_DASHES)]}"
     return [
         rf"\addplot3[color={_OVER[k % len(_OVER)]}, {style}, mark={_MARKS[k % len(_MARKS)]}, mark size=1.2pt,"
-        rf" mark repeat={each}, mark options={{solid, draw=black}}]",
+        rf" mark repeat={each}, mark options={{solid, draw=black}},"
+        " preaction={draw, black, solid, line width=1.7pt}]",
         rf"    coordinates {{{pairs}}};", rf"\addlegendentry{{{escaped(legend)}}}",
     ]  # fmt: skip
 
@@ -137,8 +154,8 @@ def course_code(found: Sequence[Course]) -> str:
     """The costs of trainings over their epochs; epoch 0 is left out where epochs stand on a logarithmic axis."""
     lines = []
     for each in found:
-        name = f"{each.label}: " if len(found) > 1 else ""
-        lines.append((f"{name}cost", each.cost))
+        name = f"{each.label}, " if len(found) > 1 else ""
+        lines.append((each.label if name and each.validation is None else f"{name}cost", each.cost))
         if each.validation is not None:
             lines.append((f"{name}validation", each.validation))
     positive = all(np.nanmin(line.values) > 0 for _, line in lines)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from steepest.errors import PictureError
 from steepest.pictures.computed.landscape import Landscape
-from steepest.pictures.computed.levels import thinned
 
 if TYPE_CHECKING:
     from steepest.loop import Descent, Level
@@ -99,7 +98,8 @@ def _line(rows: Any) -> Line:
 
 def _gradient(land: Landscape, path: list[tuple[int, Any]]) -> Line:
     work = land.size * max(land.rows, 1)
-    kept = thinned(np.arange(len(path)), int(min(_GRADIENTS, max(_FEWEST, _WORK / max(work, 1)))))
+    number = int(min(_GRADIENTS, len(path), max(_FEWEST, _WORK / max(work, 1))))
+    kept = np.unique(np.round(np.linspace(0, 1, number) ** 3 * (len(path) - 1)).astype(int))  # much happens early
     vectors = np.array([land.vector(path[k][1]) for k in kept])
     lengths = np.linalg.norm(land.gradients(vectors), axis=1)
     return Line(np.array([path[k][0] for k in kept]), lengths)

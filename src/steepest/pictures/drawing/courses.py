@@ -57,10 +57,14 @@ def _plot(axes: Axes, line: Line, k: int, label: str, gid: str, **more: Any) -> 
 
 def scales(axes: Axes, lines: Sequence[Line]) -> None:
     """Logarithmic axes; 0 has its place on that of epochs, and costs that are not positive get a straight axis."""
+    from matplotlib.ticker import MaxNLocator
+
     last = max(float(line.epochs[-1]) for line in lines)
     if last > 20:
         axes.set_xscale("symlog", linthresh=1, linscale=0.3)
         axes.xaxis.set_major_formatter(power)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0, last)
     finite = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     if len(finite) and finite.min() > 0:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SPARSE = 40  # samples up to which their marks are large
 _DENSE = 300  # samples from which on their marks are smaller and let others through
 _COUNTED = 20  # classes up to which the counts are written into the cells
 
@@ -33,7 +34,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     inside = np.ones(len(found.true), bool)
     inside[found.apart] = False
     dense = len(found.true) > _DENSE
-    look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.6 if dense else 0.9,
+    look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
                             "markeredgewidth": 0}  # fmt: skip
     learnt = "learnt from" if len(found.apart) else "samples"
     axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
@@ -57,10 +58,10 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
 def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     """A cell for each pair of classes, coloured by its share of the row."""
     classes = len(found.counts)
-    side = min(width, 4.6, 1.3 + 0.45 * classes) if width > 3.5 else width
-    figure = canvas(width, side)
+    side = min(width, max(3.0, 1.3 + 0.42 * classes), 5.5)
+    figure = canvas(min(width, side + 0.7), side)
+    figure.suptitle(wrapped(title, min(width, side + 0.7)))
     axes = figure.add_subplot()
-    axes.set_title(wrapped(title, width))
     whole = found.counts.sum(axis=1, keepdims=True)
     shares = np.divide(found.counts, whole, out=np.zeros(found.counts.shape), where=whole > 0)
     edges = np.arange(classes + 1) - 0.5
@@ -81,7 +82,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     axes.set_ylabel(f"true {found.target}")
     for spine in axes.spines.values():
         spine.set_visible(True)
-    bar = figure.colorbar(cells, ax=axes, shrink=0.85, pad=0.03)
+    bar = figure.colorbar(cells, ax=axes, shrink=0.8, pad=0.03, fraction=0.06)
     bar.set_label("share of the true class")
     bar.outline.set_linewidth(0.4)
     return figure
@@ -97,7 +98,7 @@ def draw_plane(found: Plane, title: str, width: float) -> Figure:
     places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     filled: Any = None
     for k, axes in enumerate(places[:panels]):
-        filled = _panel(axes, found, k)
+        filled = _panel(axes, found, k, narrow=width / columns < 2)
         if k % columns == 0:
             axes.set_ylabel(found.names[1])
         if k + columns >= panels:
@@ -107,13 +108,13 @@ def draw_plane(found: Plane, title: str, width: float) -> Figure:
         axes.remove()
     if found.classes <= 2:
         bar = figure.colorbar(filled, ax=places[:panels], pad=0.02, shrink=0.9)
-        bar.set_label("predicted" if not found.classes else f"predicted probability of {found.target} = 1")
+        bar.set_label("predicted" if not found.classes else f"probability of {found.target} = 1")
         bar.outline.set_linewidth(0.4)
     legend_below(places[0], figure, 4)
     return figure
 
 
-def _panel(axes: Axes, found: Plane, k: int) -> Any:
+def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
     from matplotlib.colors import ListedColormap
 
     grid = found.predicted[k]
@@ -129,16 +130,19 @@ def _panel(axes: Axes, found: Plane, k: int) -> Any:
         filled.set_edgecolor("face")
         filled.set_linewidth(0.2)
         if found.classes and grid.min() < 0.5 < grid.max():
-            axes.contour(found.x, found.y, grid, [0.5], colors=["#ffffff"], linewidths=1.6).set_gid("boundary")
+            axes.contour(found.x, found.y, grid, [0.5], colors=["#101010"], linewidths=2.8, zorder=5)
+            axes.contour(found.x, found.y, grid, [0.5], colors=["#ffffff"], linewidths=1.4, zorder=6).set_gid(
+                "boundary"
+            )
     _samples(axes, found)
     heading = [] if found.epochs[k] < 0 else [f"epoch {found.epochs[k]}"]
     heading += [f"{found.right[k]:.0%} right"] if found.right else []
-    axes.set_title(", ".join(heading), fontsize=8)
+    axes.set_title(("\n" if narrow else ", ").join(heading), fontsize=8)
     return filled
 
 
 def _samples(axes: Axes, found: Plane) -> None:
-    size = 2.2 if len(found.targets) > _DENSE else 4.0
+    size = 4.0 if len(found.targets) <= _SPARSE else 2.6 if len(found.targets) <= _DENSE else 1.8
     edge: dict[str, Any] = {
         "linestyle": "none",
         "markersize": size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -230,3 +230,27 @@ def _move_in_space(axes: Any, found: Sheet) -> None:
               label=f"tangent plane at A, {move.tangent_value:.4g} above C")  # fmt: skip
     for letter, x_, y_, z in zip("ABC", move.x, move.y, move.costs, strict=True):
         axes.text(x_, y_, z, f" {letter}", weight="bold", zorder=8)
+
+
+def draw_moving(found: Sheet, title: str, width: float) -> tuple[Figure, Callable[[int], None]]:
+    """The contours with paths that grow: the figure, and what shows it at an epoch."""
+    figure = draw_sheet(found, title, width, "contours")
+    axes = figure.axes[0]
+    lines = {str(line.get_gid()): line for line in axes.get_lines()}
+    heads = [
+        axes.plot([], [], "o", color=_bright(k), markeredgecolor=_EDGE, markersize=6, zorder=8, gid=f"head-{k + 1}")[0]
+        for k in range(len(found.trails))
+    ]
+    told = axes.text(0.02, 0.98, "", transform=axes.transAxes, va="top", color="white", zorder=9, gid="epoch",
+                     bbox={"facecolor": _EDGE, "alpha": 0.65, "linewidth": 0, "pad": 2})  # fmt: skip
+
+    def show(epoch: int) -> None:
+        costs = []
+        for k, trail in enumerate(found.trails):
+            gone = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
+            lines[f"trail-{k + 1}"].set_data(trail.places[:gone, 0], trail.places[:gone, 1])
+            heads[k].set_data(trail.places[gone - 1 : gone, 0], trail.places[gone - 1 : gone, 1])
+            costs.append(f"{trail.costs[gone - 1]:.3g}")
+        told.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
+
+    return figure, show
