@@ -105,10 +105,11 @@ def sheet_code(found: Sheet) -> str:
     ticks = ",".join(f"{low + (top - low) * share**lines.power:.3g}" for share in (0.0, 0.5, 1.0))
     options = [
         "view={0}{90}", "colormap/viridis", "colorbar", "colorbar shift/.style={xshift=2mm}", "axis on top",
-        rf"colorbar style={{width=2mm, ytick={{0,0.5,1}}, yticklabels={{{ticks}}}, tick label style={{font=\footnotesize}}}}",
+        rf"colorbar style={{width=2mm, ytick={{0,0.5,1}}, yticklabels={{{ticks}}},"
+        r" tick label style={font=\footnotesize}}",
         f"xlabel={{{first}}}", f"ylabel={{{second}}}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
-        f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}", "zmin=-1", "zmax=1", "point meta min=0", "point meta max=1",
-        "unbounded coords=jump", "z buffer=none",
+        f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}", "zmin=-1", "zmax=1", "point meta min=0",
+        "point meta max=1", "unbounded coords=jump", "z buffer=none",
     ]  # fmt: skip
     table = []
     for row in rows:

@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.pictures.computed.predictions import Compared, Confusion, Plane
 from steepest.pictures.drawing.style import COLOURS, MARKS, canvas, legend_below, wrapped
-from steepest.render.palette import BLUE, SERIES, VERMILION
+from steepest.render.palette import BLUE, EDGE, OVER, SERIES, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
         for row in range(classes):
             for column in range(classes):
                 axes.text(column, row, f"{found.counts[row, column]}", ha="center", va="center", fontsize=size,
-                          color="#101010" if shares[row, column] > 0.55 else "#ffffff")  # fmt: skip
+                          color=EDGE if shares[row, column] > 0.55 else "#ffffff")  # fmt: skip
     axes.set_aspect("equal")
     axes.invert_yaxis()
     ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
@@ -130,7 +130,7 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
         filled.set_edgecolor("face")
         filled.set_linewidth(0.2)
         if found.classes and grid.min() < 0.5 < grid.max():
-            axes.contour(found.x, found.y, grid, [0.5], colors=["#101010"], linewidths=2.8, zorder=5)
+            axes.contour(found.x, found.y, grid, [0.5], colors=[EDGE], linewidths=2.8, zorder=5)
             axes.contour(found.x, found.y, grid, [0.5], colors=["#ffffff"], linewidths=1.4, zorder=6).set_gid(
                 "boundary"
             )
@@ -146,7 +146,7 @@ def _samples(axes: Axes, found: Plane) -> None:
     edge: dict[str, Any] = {
         "linestyle": "none",
         "markersize": size,
-        "markeredgecolor": "#101010",
+        "markeredgecolor": EDGE,
         "markeredgewidth": 0.5,
     }
     if not found.classes:
@@ -154,6 +154,6 @@ def _samples(axes: Axes, found: Plane) -> None:
         return
     for c, value in enumerate(np.unique(found.targets)):
         here = found.targets == value
-        colour = SERIES[c % len(SERIES)] if found.classes > 2 else ("#ffffff", "#E69F00")[c % 2]
+        colour = SERIES[c % len(SERIES)] if found.classes > 2 else OVER[c % 2]
         axes.plot(found.points[here, 0], found.points[here, 1], MARKS[c % len(MARKS)], color=colour,
                   label=f"{found.target} = {value:g}", gid=f"class-{value:g}", **edge)  # fmt: skip

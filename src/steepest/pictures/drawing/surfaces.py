@@ -11,7 +11,7 @@ from steepest.pictures.computed.levels import levels, thinned
 from steepest.pictures.computed.slices import Curve, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.drawing.style import COLOURS, canvas, legend_below, series, wrapped
-from steepest.render.palette import BLUE, VERMILION
+from steepest.render.palette import BLUE, EDGE, OVER, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 COST = "cost"
 _MESH = 41  # points along an axis of a surface in space
 _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
-# Lines over a map of colours are white with a dark edge, or dark with a white one: then they are seen on both ends.
-_EDGE = "#101010"
 
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
@@ -107,7 +105,7 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
         _over(axes, trail.places[:, 0], trail.places[:, 1], k, _called(trail))
     if found.point is not None:
         x, y, cost = found.point
-        axes.plot([x], [y], "*", color="white", markeredgecolor=_EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
+        axes.plot([x], [y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
                   linestyle="none", label=f"the point, cost {cost:.4g}", gid="point")  # fmt: skip
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
@@ -123,17 +121,10 @@ def _over(axes: Axes, x: Any, y: Any, k: int, label: str) -> None:
     """A path over a map of colours, with an edge that keeps it apart from any of them."""
     from matplotlib.patheffects import Normal, Stroke
 
-    look = {**series(k + 1), **_TRAIL, "color": _bright(k)}
-    (line,) = axes.plot(x, y, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=_EDGE, markeredgewidth=0.4,
+    look = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
+    (line,) = axes.plot(x, y, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=EDGE, markeredgewidth=0.4,
                         markevery=_apart(len(x)), **look)  # fmt: skip
-    line.set_path_effects([Stroke(linewidth=2.6, foreground=_EDGE), Normal()])
-
-
-_BRIGHT = ("#ffffff", "#E69F00", "#F0E442", "#56B4E9", "#CC79A7", "#D55E00")
-
-
-def _bright(k: int) -> str:
-    return _BRIGHT[k % len(_BRIGHT)]
+    line.set_path_effects([Stroke(linewidth=2.6, foreground=EDGE), Normal()])
 
 
 def _apart(points: int) -> float | None:
@@ -148,7 +139,7 @@ def _arrows(axes: Axes, found: Sheet) -> None:
     field, length = found.field, np.hypot(found.field.u, found.field.v)
     largest = float(np.nanmax(length)) or 1.0
     stretch = np.divide((length / largest) ** 0.3, length, out=np.zeros_like(length), where=length > 0)
-    axes.quiver(field.x, field.y, -field.u * stretch, -field.v * stretch, color="white", edgecolor=_EDGE, linewidth=0.3,
+    axes.quiver(field.x, field.y, -field.u * stretch, -field.v * stretch, color="white", edgecolor=EDGE, linewidth=0.3,
                 angles="xy", pivot="mid", scale=18, width=0.006, alpha=0.9, gid="field", zorder=4)  # fmt: skip
 
 
@@ -157,7 +148,7 @@ def _letters(axes: Axes, found: Sheet) -> None:
     if found.move is None:
         return
     move = found.move
-    axes.plot(move.x, move.y, "-o", color="white", markeredgecolor=_EDGE, linewidth=1.4, markersize=4, gid="move",
+    axes.plot(move.x, move.y, "-o", color="white", markeredgecolor=EDGE, linewidth=1.4, markersize=4, gid="move",
               zorder=6, label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
     for letter, x, y in zip("ABC", move.x, move.y, strict=True):
         axes.annotate(letter, (x, y), xytext=(5, 5), textcoords="offset points", color="white", weight="bold", zorder=7)
@@ -180,10 +171,10 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
     )  # fmt: skip
     body.set_gid("surface")
     for k, trail in enumerate(found.trails):
-        look = {**series(k + 1), **_TRAIL, "color": _bright(k + 1)}
+        look = {**series(k + 1), **_TRAIL, "color": OVER[(k + 1) % len(OVER)]}
         inside = np.minimum(trail.heights, top)
         axes.plot(trail.places[:, 0], trail.places[:, 1], inside, label=_called(trail), zorder=5, gid=f"trail-{k + 1}",
-                  markevery=_apart(len(inside)), markeredgecolor=_EDGE, markeredgewidth=0.4, **look)  # fmt: skip
+                  markevery=_apart(len(inside)), markeredgecolor=EDGE, markeredgewidth=0.4, **look)  # fmt: skip
     if found.point is not None:
         x, y, cost = found.point
         axes.plot([x], [y], [cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", gid="point",
@@ -238,11 +229,13 @@ def draw_moving(found: Sheet, title: str, width: float) -> tuple[Figure, Callabl
     axes = figure.axes[0]
     lines = {str(line.get_gid()): line for line in axes.get_lines()}
     heads = [
-        axes.plot([], [], "o", color=_bright(k), markeredgecolor=_EDGE, markersize=6, zorder=8, gid=f"head-{k + 1}")[0]
+        axes.plot(
+            [], [], "o", color=OVER[k % len(OVER)], markeredgecolor=EDGE, markersize=6, zorder=8, gid=f"head-{k + 1}"
+        )[0]
         for k in range(len(found.trails))
     ]
     told = axes.text(0.02, 0.98, "", transform=axes.transAxes, va="top", color="white", zorder=9, gid="epoch",
-                     bbox={"facecolor": _EDGE, "alpha": 0.65, "linewidth": 0, "pad": 2})  # fmt: skip
+                     bbox={"facecolor": EDGE, "alpha": 0.65, "linewidth": 0, "pad": 2})  # fmt: skip
 
     def show(epoch: int) -> None:
         costs = []

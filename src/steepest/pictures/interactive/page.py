@@ -46,7 +46,8 @@ def layout(figure: Any, title: str, height: int = 560) -> Any:
     figure.update_layout(
         title={"text": escape(title)}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=height,
         font={"family": "system-ui, sans-serif", "color": INK, "size": 14}, template="none",
-        margin={"l": 70, "r": 20, "t": 60, "b": 60}, legend={"orientation": "h", "y": -0.15},
+        margin={"l": 70, "r": 20, "t": 60, "b": 60}, legend={"orientation": "h", "y": -0.16},
+        modebar={"bgcolor": "rgba(0,0,0,0)"},
     )  # fmt: skip
     return figure
 

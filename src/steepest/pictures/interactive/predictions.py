@@ -75,7 +75,7 @@ def plane_figure(found: Plane, title: str) -> Any:
             for k, epoch in enumerate(found.epochs)
         ]  # fmt: skip
         figure.update_layout(sliders=[
-            {"steps": steps, "active": len(steps) - 1, "currentvalue": {"prefix": "epoch "}, "pad": {"t": 60}}
+            {"steps": steps, "active": len(steps) - 1, "currentvalue": {"prefix": "epoch "}, "pad": {"t": 90}}
         ])  # fmt: skip
     figure.update_xaxes(title=escape(found.names[0]))
     figure.update_yaxes(title=escape(found.names[1]))

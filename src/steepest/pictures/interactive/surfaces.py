@@ -11,6 +11,7 @@ from steepest.pictures.computed.levels import levels, thinned
 from steepest.pictures.computed.slices import Curve, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.interactive.page import MARKS, layout, look
+from steepest.render.palette import OVER, VERMILION
 
 _MESH = 101  # points along an axis, lest a page become large
 
@@ -60,7 +61,7 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
     for k, trail in enumerate(found.trails):
         place = {"x": trail.places[:, 0], "y": trail.places[:, 1], "mode": "lines+markers", "name": escape(trail.label),
                  "text": _told(trail), "hoverinfo": "text"}  # fmt: skip
-        drawn = {**look(k + 1), "width": 4}
+        drawn = {**look(k), "width": 4, "color": OVER[k % len(OVER)]}
         if view == "contours":
             figure.add_scatter(**place, line=drawn, marker={"symbol": MARKS[k % len(MARKS)], "size": 6})
         else:
@@ -76,7 +77,7 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
     else:
         figure.update_scenes(
             xaxis={"title": first, "range": [x[0], x[-1]]}, yaxis={"title": second, "range": [y[0], y[-1]]},
-            zaxis={"title": "cost"},
+            zaxis={"title": "cost"}, aspectmode="cube",
         )  # fmt: skip
     return layout(figure, title)
 
@@ -89,9 +90,11 @@ def _add_move(figure: Any, found: Sheet, view: str) -> None:
         figure.add_scatter(**place, line={"color": "white", "width": 3}, textposition="top right")
         return
     figure.add_scatter3d(**place, z=move.costs, line={"color": "black", "width": 6}, marker={"size": 4})
-    across, up = np.meshgrid([move.x[0], move.x[2]], [move.y[0], move.y[2]])
+    x, y = (np.clip([a - 2 * abs(c - a), a + 2 * abs(c - a)], along[0], along[-1])
+            for a, c, along in ((move.x[0], move.x[2], found.x), (move.y[0], move.y[2], found.y)))  # fmt: skip
+    across, up = np.meshgrid(x, y)
     figure.add_surface(x=across, y=up, z=move.plane(across, up), showscale=False, opacity=0.5, name="tangent plane",
-                       colorscale=[[0, "#D55E00"], [1, "#D55E00"]])  # fmt: skip
+                       colorscale=[[0, VERMILION], [1, VERMILION]])  # fmt: skip
 
 
 def _told(trail: Trail) -> list[str]:
