@@ -19,12 +19,21 @@ def commands() -> str:
     parts = ["# Commands", "", "Made from the commands themselves by `make docs`.", ""]
     settings = {"help_option_names": ["-h", "--help"], "terminal_width": _WIDTH, "max_content_width": _WIDTH}
     context = click.Context(main, info_name="steepest", **settings)
-    for name in ["", *sorted(main.commands)]:
-        command = main.commands[name] if name else main
+    for name, command in [("", main), *_below(main)]:
         inner = click.Context(command, parent=context, info_name=name, **settings) if name else context
         title = f"steepest {name}".strip()
         parts += [f"## {title}", "", "```text", command.get_help(inner).rstrip(), "```", ""]
     return "\n".join(parts)
+
+
+def _below(group: click.Group, before: str = "") -> list[tuple[str, click.Command]]:
+    """The commands of a group by their words, and those of groups within it after them."""
+    found: list[tuple[str, click.Command]] = []
+    for name, command in sorted(group.commands.items()):
+        found.append((f"{before}{name}", command))
+        if isinstance(command, click.Group):
+            found += _below(command, f"{before}{name} ")
+    return found
 
 
 def operations() -> str:

@@ -64,7 +64,7 @@ from steepest.operations import greater_equal as greater_equal
 from steepest.operations import sum_ as sum
 
 if TYPE_CHECKING:
-    from steepest import costs, models, optimisers, schedules
+    from steepest import costs, models, optimisers, pictures, schedules
     from steepest.checking import Report, check
     from steepest.derivation import Derivation, derive
     from steepest.descent import Descent, descend
@@ -106,7 +106,7 @@ _HOMES = {
     "tangent": "tangent",
 }
 # The estimators are not in __all__, for "from steepest import *" and dir(steepest) are to work without scikit-learn.
-_MODULES = ("costs", "models", "optimisers", "schedules")
+_MODULES = ("costs", "models", "optimisers", "pictures", "schedules")
 
 __all__ = [
     "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Report", "SteepestError",
@@ -114,8 +114,8 @@ __all__ = [
     "descend", "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "greater",
     "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax",
     "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params",
-    "parse", "power", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin", "softmax",
-    "softplus",
+    "parse", "pictures", "power", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",
+    "softmax", "softplus",
     "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer", "transpose", "where",
 ]  # fmt: skip
 

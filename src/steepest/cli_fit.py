@@ -161,7 +161,7 @@ def fit(
     opened = open_table(table)
     if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
         given["cost"] = None  # a network's goes by its output
-    model = _model(opened, formula, given)
+    model = model_of(opened, formula, given)
     opened = model.use(opened)
     notes = model.notes  # every further look at a table makes them anew
     settings = _settings(given)
@@ -195,7 +195,7 @@ def fit(
     return _report(model, columns, report, notes, save, as_json, seed or 0)
 
 
-def _model(opened: Table, formula: str, given: dict[str, Any]) -> Model:
+def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
     """The model that the options describe."""
     from steepest.model import Model
     from steepest.models import network_for

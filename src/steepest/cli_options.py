@@ -112,7 +112,7 @@ class Assignments(_Dicts):
         found: dict[str, float] = {}
         for part in str(value).split(","):
             name, _, number = part.rpartition("=")
-            name = _bare(name)
+            name = bare(name)
             if name in found:
                 self.fail(f"{name!r} has two values; give it one", param, ctx)
             try:
@@ -146,13 +146,13 @@ def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list
     """``w1,w2`` as a list."""
     if value is None:
         return None
-    found = [_bare(name) for name in value.split(",") if _bare(name)]
+    found = [bare(name) for name in value.split(",") if bare(name)]
     if not found and param.required:
         raise click.BadParameter("it is empty; give at least one name", ctx, param)
     return found
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """A name without the blanks and backticks around it."""
     name = name.strip()
     return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name

@@ -34,6 +34,8 @@ class Engine:
         compile: from expressions and a precision to something that evaluates them.
         walk: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
         look: from a cost, columns, the number of rows and a precision to what gives the cost at some parameters.
+        sweep: from the same and a number of points to what gives the costs at about as many parameters, each an array
+            with a row for each point.
         crowd: from what walk gets but batches, and a number of starts, to as many descents side by side; None where
             that is not offered.
     """
@@ -42,6 +44,7 @@ class Engine:
     compile: Compiler
     walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Walker]
     look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Params], float]]
+    sweep: Callable[[Expression, Mapping[str, Array], int, str, int], Callable[[Params], Array]]
     crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
 
 
@@ -77,6 +80,26 @@ def _look(
     return lambda params: float(compiled({**data, **params}, rows)[0])
 
 
+def _sweep(
+    compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
+) -> Callable[[Params], Array]:
+    look = _look(compiler, cost, data, rows, dtype)
+
+    def costs(params: Params) -> Array:
+        many = len(next(iter(params.values())))
+        return np.array([look({name: values[k] for name, values in params.items()}) for k in range(many)])
+
+    return costs
+
+
+def _native_sweep(
+    cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
+) -> Callable[[Params], Array]:
+    from steepest.engines.native.sweeping import Sweep
+
+    return Sweep(cost, data, rows, dtype, points)
+
+
 def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Crowd:
     from steepest.engines.native.restarting import Many
 
@@ -86,9 +109,13 @@ def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float,
 # LLVM is loaded with the first descent, not with this module.
 ENGINES: dict[str, Engine] = {
     "reference": Engine(
-        "reference", compile_expressions, partial(Stepwise, compile_expressions), partial(_look, compile_expressions)
+        "reference",
+        compile_expressions,
+        partial(Stepwise, compile_expressions),
+        partial(_look, compile_expressions),
+        partial(_sweep, compile_expressions),
     ),
-    "native": Engine("native", _native_compile, _native_walk, _native_look, _native_crowd),
+    "native": Engine("native", _native_compile, _native_walk, _native_look, _native_sweep, _native_crowd),
 }
 """Every engine by its name."""
 

@@ -12,6 +12,11 @@ SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 """The colours of several lines in one picture, in order."""
 
+OVER = ("#ffffff", ORANGE, YELLOW, SKY, PURPLE, VERMILION)
+"""The colours of several lines over a map of colours, which is dark at one end and bright at the other, in order."""
+EDGE = "#101010"
+"""The edge that keeps such lines apart from any of its colours."""
+
 POSITIVE, NEGATIVE = BLUE, VERMILION
 """The colours of weights by their sign."""
 

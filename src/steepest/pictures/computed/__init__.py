@@ -1,0 +1,1 @@
+"""The numbers of pictures, as frozen dataclasses; nothing here draws."""

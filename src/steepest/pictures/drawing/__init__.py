@@ -1,0 +1,1 @@
+"""Pictures drawn by matplotlib, from numbers that are computed elsewhere."""

@@ -1,0 +1,105 @@
+"""How pictures look: fonts, lines, ink. Everything is drawn on a Figure; pyplot and its global state are not used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from steepest.errors import PictureError
+from steepest.render.palette import COLUMN, PAGE, SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = "viridis"
+"""The map of costs to colours: even to the eye, and read by people with colour deficiencies and on grey paper."""
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (9, 2)),
+)
+MARKS = ("o", "s", "^", "D", "v", "P")
+_WIDTHS = {"column": COLUMN, "page": PAGE}
+_NARROWEST, _WIDEST = 2.0, 30.0
+
+
+def width_of(width: float | str) -> float:
+    """A width in inches: ``"column"``, ``"page"`` or a number.
+
+    Raises:
+        PictureError: it is none of these.
+    """
+    inches = _WIDTHS.get(width) if isinstance(width, str) else width
+    if inches is None or not _NARROWEST <= inches <= _WIDEST:
+        raise PictureError(f"a width is 'column', 'page' or from 2 to 30 inches, not {width!r}")
+    return float(inches)
+
+
+@contextmanager
+def style(ink: str) -> Iterator[None]:
+    """Within it figures are made and written in this ink; matplotlib's own settings are as before afterwards.
+
+    Raises:
+        PictureError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise PictureError("pictures need matplotlib; install steepest[pictures]") from None
+    settings: dict[str, Any] = {
+        "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.0, "axes.titlesize": 9.0,
+        "axes.labelsize": 8.0, "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "legend.fontsize": 8.0,
+        "figure.titlesize": 9.0, "axes.titleweight": "normal", "axes.unicode_minus": True,
+        "text.color": ink, "axes.edgecolor": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink,
+        "axes.titlecolor": ink, "legend.labelcolor": ink, "lines.color": ink, "patch.edgecolor": ink,
+        "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
+        "axes.linewidth": 0.6, "lines.linewidth": 1.3, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+        "axes.spines.top": False, "axes.spines.right": False, "grid.color": ink + "30",
+        "grid.linewidth": 0.5, "axes.axisbelow": True, "axes.formatter.use_mathtext": False,
+        "axes.formatter.limits": (-3, 4), "svg.fonttype": "none", "svg.hashsalt": "steepest", "pdf.fonttype": 42,
+        "text.usetex": False, "text.parse_math": False, "path.simplify": True, "figure.dpi": 100,
+    }  # fmt: skip
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(cast(Any, settings))
+        yield
+
+
+def canvas(width: float, height: float) -> Figure:
+    """A figure without axes yet, laid out so that nothing is cut off.
+
+    Args:
+        width, height: in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def wrapped(text: str, width: float) -> str:
+    """A title in lines that fit a width in inches."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, max(int(width * 15), 20))) or text
+
+
+def series(k: int) -> dict[str, Any]:
+    """Colour, dashes and mark of the line number k; lines differ in all three."""
+    return {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k % len(DASHES)], "marker": MARKS[k % len(MARKS)]}
+
+
+def legend_below(axes: Axes, figure: Figure, columns: int = 2) -> None:
+    """The legend beneath everything, where it covers nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        longest = max(len(label) for label in labels)
+        fitting = max(1, int(figure.get_figwidth() * 15 / (longest + 7)))
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, fitting, len(labels)))
