@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from steepest import operations as op
+from steepest.document import Equation, Formula
 from steepest.errors import DerivationError, nearest
 from steepest.expression import (
     OPERATIONS,
@@ -98,6 +99,11 @@ class Derivation:
     def _repr_latex_(self) -> str:
         return self.latex()
 
+    def blocks(self) -> list[list[Equation]]:
+        """The lines as equations: the definitions, then one list for each part."""
+        pairs = zip(self._blocks(_LatexWriter(self.names)), self._blocks(_TextWriter(self.names)), strict=True)
+        return [[_equation(*lines) for lines in zip(first, second, strict=True)] for first, second in pairs]
+
     def _blocks(self, writer: _TextWriter | _LatexWriter) -> list[list[Line]]:
         blocks = [[Line(writer.name(node), writer.plain(node)) for node in self.names]]
         whole = self.parts[-1]
@@ -112,6 +118,12 @@ class Derivation:
                 block.append(Line("", writer.plain(step.after), step.rule))
             blocks.append(block or [Line(left, writer.plain(part.result))])
         return [block for block in blocks if block]
+
+
+def _equation(as_latex: Line, as_text: Line) -> Equation:
+    """One line, from the same line in both notations."""
+    left = Formula(as_latex.left, as_text.left) if as_text.left else None
+    return Equation(left, Formula(as_latex.right, as_text.right), as_text.note)
 
 
 class _TextWriter:

@@ -37,6 +37,7 @@ from steepest.weighting import ClassWeight, check_class_weight, sample_weights
 if TYPE_CHECKING:
     from steepest.diagrams import Diagram
     from steepest.layered import LayeredDerivation
+    from steepest.paper import Paper
 
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
@@ -410,6 +411,21 @@ class Model:
         from steepest.layered import derive_layers
 
         return derive_layers(self, symbolic)
+
+    def paper(self, table: Any = None, **settings: Any) -> Paper:
+        """The model's story as a document: picture, cost, derivation, check, training, times, surface.
+
+        Args:
+            table: the data; without any the paper ends with the derivation.
+            settings: ``start``, ``symbolic``, ``title``, ``na``, ``compare``, and those of the training, as for
+                :func:`steepest.descend`; see :func:`steepest.paper.write_paper`.
+
+        Returns:
+            A Paper; ``save("paper.tex")``, ``.html``, ``.md`` or ``.ipynb`` writes it.
+        """
+        from steepest.paper import write_paper  # for most users write nothing
+
+        return write_paper(self, table, **settings)
 
     def diagram(self) -> Diagram:
         """A picture of the model: neurons, weights, biases, activations, inputs and the target.

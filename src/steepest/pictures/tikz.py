@@ -116,10 +116,10 @@ def sheet_code(found: Sheet) -> str:
         for column in columns:
             cost = float(found.costs[row, column])
             share = float(lines.shares(np.array(cost))) if np.isfinite(cost) else float("nan")
-            table.append(f"{found.x[column]:.6g} {found.y[row]:.6g} {share:.4g}")
+            table.append(rf"{found.x[column]:.6g} {found.y[row]:.6g} {share:.4g}\\")
     body = [
         rf"\addplot3[surf, shader=interp, mesh/rows={len(rows)}, forget plot, point meta=explicit]",
-        "    table[x index=0, y index=1, z expr=0, meta index=2, row sep=newline] {",
+        "    table[x index=0, y index=1, z expr=0, meta index=2, row sep=\\\\] {",
         *table, "};",
     ]  # fmt: skip
     for k, trail in enumerate(found.trails):

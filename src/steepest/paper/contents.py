@@ -1,0 +1,195 @@
+"""What a paper says, section by section."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.costs import COSTS
+from steepest.document import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Equations,
+    Figure,
+    Formula,
+    Heading,
+    Paragraph,
+    Pieces,
+)
+from steepest.expression import PARAMETER, Expression, leaves
+from steepest.layered.layers import find
+from steepest.layered.lines import formula
+from steepest.paper.course import surface_of, training_of
+from steepest.paper.derivations import derivation_of
+from steepest.paper.results import check_of, comparison_of, limit_of
+from steepest.paper.words import of
+from steepest.render.latex import latex_name
+
+if TYPE_CHECKING:
+    from steepest.model import Model
+    from steepest.paper.story import Story
+
+_SOURCES = {
+    "mse": "the mean squared error (Legendre 1805)",
+    "mae": "the mean absolute error (Boscovich 1757)",
+    "huber": "Huber's loss, quadratic near 0 and linear far away (Huber 1964)",
+    "cross_entropy": "the cross-entropy of targets and predicted probabilities (Bishop 2006, eqs 4.90 and 4.108)",
+    "poisson": "the Poisson loss (McCullagh and Nelder 1989)",
+}
+
+
+def document_of(story: Story, symbolic: bool | None, title: str | None) -> Document:
+    """The paper of a story."""
+    model = story.model
+    blocks = [*_model(story), *_cost(model), *limit_of(story), *derivation_of(model, symbolic)]
+    if story.run is not None:
+        blocks += [*check_of(story), *training_of(story), *comparison_of(story), *surface_of(story)]
+    blocks += _again(story)
+    shown = model.formula if len(model.formula) <= 80 else model.formula[:79] + "…"
+    if title is None:
+        return Document((f"{kind_of(model, symbolic)}: {shown}",), tuple(blocks))
+    return Document((title,), tuple(blocks), (shown,))
+
+
+def kind_of(model: Model, symbolic: bool | None = None) -> str:
+    """What a model is called in a title."""
+    layers = find(model.prediction)
+    if layers is None:
+        return "One neuron" if model.prediction.operation.activation else "A model"
+    if len(layers) == 1 and layers[0].is_linear and layers[0].outputs == 1:
+        return "A line"
+    if all(layer.inputs == layer.outputs == 1 for layer in layers):
+        if len(layers) == 1:
+            return "One neuron"
+        return f"A chain of {'m' if symbolic else len(layers)} neurons"
+    sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
+    return f"A network {'-'.join(map(str, sizes))}"
+
+
+def hat(model: Model) -> Formula:
+    """The prediction, as the target with a hat."""
+    target = model.target
+    if target.name:
+        letter = latex_name(target.name)
+        return Formula(rf"\hat{{{letter}}}_{{i}}", f"prediction of {target.name}_i")
+    return Formula(r"\hat{y}_{i}", "prediction_i")
+
+
+def _model(story: Story) -> list[Block]:
+    model = story.model
+    inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
+    parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
+    shown = [of(node) for node in inputs]
+    blocks: list[Block] = [
+        Heading(("The model",)),
+        Paragraph((
+            "Sample ", Formula("i", "i"), f" has the input{'s' if len(inputs) > 1 else ''} ", *_listed(shown),
+            " and the target ", formula(model.target), ". From the inputs the model predicts",
+        )),
+        Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
+        Paragraph((
+            f"with {story.numbers:,} numbers to be learnt: ",
+            *_listed([(*of_parameter(node),) for node in parameters]), ".",
+        )),
+        *_picture(model),
+    ]  # fmt: skip
+    return blocks
+
+
+def of_parameter(node: Expression) -> Pieces:
+    """A parameter with its shape."""
+    name = formula(node)
+    if not node.shape:
+        return (name,)
+    lengths = r" \times ".join(map(str, node.shape)), "×".join(map(str, node.shape))
+    return (name, " of shape ", Formula(lengths[0], lengths[1]))
+
+
+def _listed(parts: list[Pieces]) -> Pieces:
+    """a, b and c."""
+    found: list[Any] = []
+    for k, part in enumerate(parts):
+        if k:
+            found.append(" and " if k == len(parts) - 1 else ", ")
+        found += part
+    return tuple(found)
+
+
+def _picture(model: Model) -> list[Block]:
+    picture = model.diagram()
+    return [
+        Figure(
+            picture.svg(), picture.tikz(), picture.description,
+            ("The model as neurons, weights and activations." if find(model.prediction) else "The model.",), "picture",
+        )
+    ]  # fmt: skip
+
+
+def _cost(model: Model) -> list[Block]:
+    named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
+    what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
+    blocks: list[Block] = [
+        Heading(("The cost",)),
+        Paragraph(("How wrong the predictions are is told by " + what + ",",)),
+    ]
+    blocks.append(Equations((Equation(Formula("C", "C"), formula(model.cost), "", "cost"),)))
+    said = ["where n is the number of samples."]
+    objective = model.objective
+    if objective.weighted:
+        said.append("The samples weigh differently; their weights are 1 on average.")
+    if objective.l1 or objective.l2:
+        said.append("The last terms keep the weights small.")
+    said.append("To learn is to change the parameters so that C falls: against the gradient of C, again and again,")
+    blocks.append(Paragraph((" ".join(said),)))
+    some = leaves([model.cost])
+    first = next(node for node in some if node.operation is PARAMETER)
+    name = formula(first)
+    slope = Formula(
+        rf"{name.latex} - \alpha \frac{{\partial C}}{{\partial {name.latex}}}", f"{name.text} − α ∂C/∂{name.text}"
+    )
+    blocks.append(Equations((Equation(name, slope, "", "update", ":="),)))
+    blocks.append(
+        Paragraph(("and likewise for every parameter, all at once, with a small rate ", Formula(r"\alpha", "α"), "."))
+    )
+    return blocks
+
+
+def _again(story: Story) -> list[Block]:
+    """How the reader gets the same."""
+    model = story.model
+    lines = ["import steepest as st", ""]
+    data = {
+        node.name: node.shape for node in leaves([model.prediction, model.target]) if node.operation is not PARAMETER
+    }
+    shapes = {
+        node.name: node.shape for node in leaves([model.prediction]) if node.operation is PARAMETER and node.shape
+    }
+    columns = list(data) if not any(data.values()) else data
+    extra = f", params={shapes!r}" if shapes else ""
+    cost = f", cost={model.cost_name!r}" if model.cost_name != "mse" else ""
+    lines.append(f"model = st.Model({model.formula!r}{cost}, data={columns!r}{extra})")
+    if story.run is None:
+        lines.append("print(model.cost)")
+        return [Heading(("The same in Python",)), Code("\n".join(lines))]
+    table = _table_name(story)
+    given = "".join(f", {name}={value!r}" for name, value in story.settings.items())
+    begin = "{" + ", ".join(f"{k!r}: {_plain(v)}" for k, v in story.start.items()) + "}"
+    small = story.numbers <= 40
+    start = f"start={begin}, " if small else ""
+    lines += [f"model.fit({table}, {start}{given.lstrip(', ')})".replace(", )", ")"), "print(model.run)"]
+    if not small:
+        lines.insert(2, "# The starting parameters are drawn from the seed.")
+    return [Heading(("The same in Python",)), Code("\n".join(lines))]
+
+
+def _table_name(story: Story) -> str:
+    if story.source.startswith("the built-in table "):
+        return repr(story.source.removeprefix("the built-in table "))
+    return repr(story.source) if "." in story.source else "table"
+
+
+def _plain(value: Any) -> str:
+    return repr(np.asarray(value).tolist())

@@ -1,0 +1,104 @@
+"""The derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steepest.document import Block, Equation, Equations, Formula, Heading, Paragraph
+from steepest.errors import DerivationError
+from steepest.expression import walk
+from steepest.layered import LayeredDerivation, derive_layers, derive_nodes, elementary
+from steepest.layered.layers import find
+from steepest.layered.lines import formula
+from steepest.layered.verifying import Verification
+from steepest.paper.words import count, number
+
+if TYPE_CHECKING:
+    from steepest.derivation import Derivation
+    from steepest.model import Model
+
+_MOST_DERIVED = 8  # parameters that are derived one by one
+_SHORT = 12  # steps of a derivation up to which every rule has a line of its own
+
+
+def derivation_of(model: Model, symbolic: bool | None) -> list[Block]:
+    """The section that derives the gradient."""
+    layers = find(model.prediction)
+    deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
+    if deep:
+        try:
+            return _layered(derive_layers(model, symbolic))
+        except DerivationError:  # a loss that has no form in indices: node by node, then
+            return _nodewise(model)
+    small = len(model.cost.parameters) <= _MOST_DERIVED and not any(node.shape for node in walk([model.cost]))
+    return _by_rules(model) if small else _nodewise(model)
+
+
+def _by_rules(model: Model) -> list[Block]:
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    blocks.append(
+        Paragraph((
+            "The partial derivative of the cost by each parameter, line by line; a line names the rule that led to it.",
+        ))
+    )  # fmt: skip
+    for passage in elementary.passages(model.prediction):
+        blocks += passage.blocks()
+    names = model.cost.parameters
+    derivations = [model.derive(name, "full") for name in names]
+    if any(len(each.steps) > _SHORT for each in derivations):
+        derivations = [model.derive(name) for name in names]
+    blocks += [Paragraph(("Named quantities:",)), _equations(derivations[0], 0)]
+    for each in derivations:
+        name = formula(next(node for node in walk([model.cost]) if node.name == each.wrt))
+        blocks += [Heading(("By ", name), 2)]
+        blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
+    if len(names) > 1:
+        blocks += [Paragraph(("Together the gradient is",)), Equations(tuple(_last(each) for each in derivations))]
+    return blocks
+
+
+def _equations(derivation: Derivation, block: int) -> Equations:
+    return Equations(tuple(derivation.blocks()[block]))
+
+
+def _last(derivation: Derivation) -> Equation:
+    """∂C/∂w and its last line."""
+    lines = derivation.blocks()[-1]
+    return Equation(lines[0].left, lines[-1].right, "", f"slope-{derivation.wrt}")
+
+
+def _layered(derivation: LayeredDerivation) -> list[Block]:
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    found = derivation.verify()
+    shown = ["by indices" if form.name == "indices" else f"in {form.name}" for form in derivation.forms[:3]]
+    shown = [text for text in shown if text in ("by indices", "in vectors", "in matrices")]
+    blocks.append(
+        Paragraph((
+            "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
+            "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
+            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
+            *_said(list(found.values())),
+        ))
+    )  # fmt: skip
+    return [*blocks, *derivation.blocks()]
+
+
+def _nodewise(model: Model) -> list[Block]:
+    derivation = derive_nodes(model.cost)
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    blocks.append(
+        Paragraph((
+            "Back-propagation through every operation of the cost, whose local derivatives are those of the table of "
+            "operations. ", *_said([derivation.verify()]),
+        ))
+    )  # fmt: skip
+    return [*blocks, *derivation.blocks()]
+
+
+def _said(found: list[Verification]) -> tuple[str | Formula, ...]:
+    """What the evaluation of the equations found."""
+    equations = sum(each.equations for each in found)
+    error = max(each.error for each in found)
+    text = f"Each of the {count(equations, 'equation')} was evaluated at {found[0].points} random points"
+    return (f"{text}, of networks with fewer neurons; no two sides differ by more than ", number(max(error, 1e-16), 2),
+            " of their size.")  # fmt: skip

@@ -1,0 +1,159 @@
+"""The numbers of a paper: the check, the training, the times; computed once, whatever they are written in."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.checking import Report
+from steepest.descent import Descent, descend
+from steepest.differences import StepRow, shrinking_steps
+from steepest.errors import SteepestWarning
+from steepest.expression import PARAMETER, leaves
+from steepest.initial import initial
+
+if TYPE_CHECKING:
+    from steepest.model import Model
+
+_MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
+_MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
+_LOOKED_AT = 200_000  # rows of the check, times the numbers of parameters
+_MOMENT = 0.15  # seconds that a timed descent takes about
+_ROUNDS = 3
+_STEPS = tuple(10.0**-k for k in range(1, 15, 2))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Epochs of descent by the gradient and by finite differences, in turn.
+
+    Attributes:
+        gradient: seconds an epoch by back-propagation, the median of the rounds.
+        difference: the same by forward differences.
+        epochs: how many of each were timed in a round.
+        engine: what ran them.
+    """
+
+    gradient: float
+    difference: float
+    epochs: tuple[int, int]
+    engine: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long a difference takes."""
+        return self.difference / self.gradient
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a paper tells.
+
+    Attributes:
+        model: the model.
+        columns: the data; empty without a table.
+        source: where the table is from.
+        rows: how many samples there are.
+        start: the parameters at which the gradient is checked and the training begins.
+        report: the verdicts; None without a table, or for too many parameters.
+        steps: differences for an ε that shrinks, by the first number among the parameters.
+        run: the training; None without a table.
+        settings: of the training, as they were given.
+        timing: of both ways of descending; None where it is left out.
+    """
+
+    model: Model
+    columns: Mapping[str, NDArray[Any]]
+    source: str
+    rows: int
+    start: Mapping[str, Any]
+    report: Report | None
+    steps: tuple[StepRow, ...]
+    run: Descent | None
+    settings: Mapping[str, Any]
+    timing: Timing | None
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the parameters hold."""
+        nodes = leaves([self.model.cost])
+        return sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+
+    @classmethod
+    def told(
+        cls, model: Model, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
+        settings: Mapping[str, Any],
+    ) -> Story:  # fmt: skip
+        """Run what the paper tells of."""
+        if table is None:
+            return cls(model, {}, "", 0, {}, None, (), None, dict(settings), None)
+        opened = model.use(table)
+        chosen = model.columns(opened, na)
+        columns = chosen.arrays
+        model.refuse_targets(columns)
+        kept = model.run is not None and start is None and not settings
+        seed = settings.get("seed", 0)
+        begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SteepestWarning)  # what they say stands in the paper
+            run = model.run if kept else descend(model.cost, columns, begin, na=na, progress=False, **settings)
+        nodes = leaves([model.cost])
+        numbers = sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+        report = None
+        if numbers <= _MOST_CHECKED:
+            rows = max(_LOOKED_AT // max(numbers, 1), 16)
+            report = model.check({name: array[:rows] for name, array in columns.items()}, at=begin)
+        scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
+        steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
+        timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
+        return cls(model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings), timing)
+
+
+def timed(model: Model, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]) -> Timing:
+    """Time both ways of descending, round by round in turn.
+
+    Each is long enough to be told from its beginning; the time of no epoch at all is taken off.
+    """
+    rate = settings.get("rate", 0.1)
+    plain: dict[str, Any] = {"rate": rate if isinstance(rate, float | int) else 0.1, "progress": False}
+    engine = ""
+
+    def seconds(epochs: int, **how: Any) -> float:
+        nonlocal engine
+        begin = time.perf_counter()
+        engine = descend(model.cost, columns, start, epochs=epochs, **plain, **how).engine
+        return time.perf_counter() - begin
+
+    ways: tuple[dict[str, Any], dict[str, Any]] = ({}, {"gradient": "finite-difference"})
+    counts = [_count(lambda epochs, way=way: seconds(epochs, **way)) for way in ways]
+    each: list[list[float]] = [[], []]
+    for _ in range(_ROUNDS):
+        for k, way in enumerate(ways):
+            idle = seconds(0, **way)
+            each[k].append(max(seconds(counts[k], **way) - idle, 1e-12) / counts[k])
+    gradient, difference = (statistics.median(times) for times in each)
+    return Timing(gradient, difference, (counts[0], counts[1]), engine)
+
+
+def _count(seconds: Any) -> int:
+    """So many epochs that a descent takes about a moment."""
+    seconds(10)  # compiles
+    epochs, taken = 100, 0.0
+    while taken < _MOMENT / 10 and epochs < 10**8:
+        epochs *= 4
+        taken = seconds(epochs)
+    return max(10, int(epochs * _MOMENT / max(taken, 1e-9)))
+
+
+def summary(array: ArrayLike) -> tuple[float, float, float, float]:
+    """Smallest, largest, mean and Euclidean norm of a parameter."""
+    values = np.asarray(array, dtype=float)
+    return float(values.min()), float(values.max()), float(values.mean()), float(np.linalg.norm(values))
