@@ -92,7 +92,7 @@ def derive_layers(model: Model, symbolic: bool | None = None) -> LayeredDerivati
     >>> from steepest.models import chain
     >>> derivation = derive_layers(chain(2))
     >>> [form.name for form in derivation.forms]
-    ['indices', 'matrices', 'activations', 'layerwise']
+    ['activations', 'indices', 'matrices', 'layerwise']
     >>> print(formula(derivation["indices"].lines[-1].right).text)
     1/n Σ δ^(1)_i
 
@@ -105,10 +105,9 @@ def derive_layers(model: Model, symbolic: bool | None = None) -> LayeredDerivati
             f"the model {model.formula!r} is not made of layers a @ W + b or a*w + b with a loss for each sample; take "
             "st.derive for formulas of numbers, or st.gradient"
         )
-    found = [by_index, vectors.vectors(problem), matrices.matrices(problem), matrices.columns(problem)]
-    extra = (
+    found = [
         Form("activations", "The slopes of the activations", elementary.passages(model.prediction)),
+        by_index, vectors.vectors(problem), matrices.matrices(problem), matrices.columns(problem),
         Form("layerwise", "A cost for each layer", layerwise.passages(problem)),
-    )
-    forms = [form for form in found if form is not None] + [form for form in extra if form.passages]
-    return LayeredDerivation(problem, tuple(forms))
+    ]  # fmt: skip
+    return LayeredDerivation(problem, tuple(form for form in found if form is not None and form.passages))

@@ -18,7 +18,7 @@ def _sigmoid(u: Expression) -> tuple[Line, list[Line]]:
         partial(value, u),
         (partial(explicit, u), "definition"),
         (decay / (1 + decay) ** 2, "quotient rule, derivative of exp, chain rule"),
-        (explicit * (1 - explicit), "e^−u = (1 + e^−u) − 1"),
+        (explicit * (1 - explicit), "add and subtract 1 above the line"),
         (value * (1 - value), "definition"),
     )
 

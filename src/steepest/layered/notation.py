@@ -107,7 +107,7 @@ def _with_a_sum_last(node: Expression, dot: str, minus: str) -> Template | None:
 
 
 _LAYERED = re.compile(r"(.+)\^([(\[])(.+)[)\]]", re.DOTALL)
-_LETTERS = {"ℓ": r"\ell", "1": r"\mathbf{1}"}
+_LETTERS = {"ŷ": r"\hat{y}", "ℓ": r"\ell", "1": r"\mathbf{1}"}
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -147,8 +147,19 @@ def _is_ones(node: Expression) -> bool:
     return node.name == "1"
 
 
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 class PaperLatex(Latex):
     """LaTeX of layered derivations: vectors are rows."""
+
+    def _turned(self, node: Expression) -> str:
+        """The pattern of a transpose: with ⊤ beside the layer of a name that has one, else behind."""
+        found = _indices(node)
+        if found is None or not _parts(found[0])[1]:
+            return r"{0}^{{\top}}"
+        return _escaped(self._written(*found, r"\top"))
 
     def template(self, node: Expression) -> Template:
         """Sums with their limits, ∂/∂ as fractions, ⊙ between arrays; the operation's own for the rest."""
@@ -165,20 +176,25 @@ class PaperLatex(Latex):
             return Template(r"\frac{{\partial}}{{\partial {1}}} \left({0}\right)", POWER)
         if row is FACTOR:
             return Template(rf"2^{{{{{node.attributes[0]}}}}} \cdot {{0}}", PRODUCT, (PRODUCT + 1,))
+        if row is op.transpose:
+            return Template(self._turned(node.args[0]), POWER, (ATOM,))
         if row is op.outer:
             if _is_ones(node.args[0]):
-                return Template(r"{0}\, {1}", PRODUCT, (PRODUCT, ATOM))
+                return Template(r"{0}\, {1}", PRODUCT, (PRODUCT, POWER))
             if _is_ones(node.args[1]):
                 return Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM))
-            return Template(r"{0}^{{\top}}\, {1}", PRODUCT, (ATOM, PRODUCT))
+            return Template(self._turned(node.args[0]) + r"\, {1}", PRODUCT, (ATOM, PRODUCT))
         if row is op.total_outer:
-            return Template(r"\sum_{{i=1}}^{{n}} {0}^{{\top}}\, {1}", SUM + 5, (ATOM, PRODUCT))
+            turned = r"\sum_{{i=1}}^{{n}} " + self._turned(node.args[0]) + r"\, {1}"
+            return Template(turned, SUM + 5, (ATOM, PRODUCT))
         if row is op.matmul and len(node.args[0].shape) == 1 and not node.args[0].per_sample:
-            return Template(r"{0}^{{\top}}\, {1}", PRODUCT, (ATOM, PRODUCT + 1))  # a column, such as 1
+            turned = self._turned(node.args[0])  # a column, such as 1
+            return Template(turned + r"\, {1}", PRODUCT, (ATOM, PRODUCT + 1))
         if row is op.sum_:
             return Template(r"{0}\, \mathbf{{1}}", PRODUCT, (PRODUCT + 1,))  # a row times a column of ones
         if row is op.dot:
-            return Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM))
+            turned = self._turned(node.args[1]).replace("{0}", "{1}")
+            return Template(r"{0}\, " + turned, PRODUCT, (PRODUCT, ATOM))
         if _is_mixed(node):
             return Template(r"{0} \odot {1}", PRODUCT, _around_odot(node))
         if _is_scaled_product(node):
@@ -192,15 +208,19 @@ class PaperLatex(Latex):
         found = _indices(node)
         if found is None:
             return super().leaf(node)
-        letter, layer = _parts(found[0])
+        # A raised layer is no power, and a power of it goes outside of brackets.
+        return self._written(*found), POWER if _parts(found[0])[1] else ATOM
+
+    def _written(self, name: str, indices: tuple[str, ...], more: str = "") -> str:
+        """A name with its layer and what stands beside it above, its indices below."""
+        letter, layer = _parts(name)
         written = _LETTERS.get(letter) or latex_name(letter)
-        below = "".join(found[1]) if all(len(x) == 1 for x in found[1]) else ",".join(found[1])
+        below = "".join(indices) if all(len(x) == 1 for x in indices) else ",".join(indices)
         if below and "_{" in written:
             written = written[:-1] + "," + below + "}"
             below = ""
-        raised = f"^{{{layer}}}" if layer else ""
-        # A raised layer is no power, and a power of it goes outside of brackets.
-        return written + raised + (f"_{{{below}}}" if below else ""), POWER if layer else ATOM
+        raised = f"^{{{layer}{more}}}" if layer else ""
+        return written + raised + (f"_{{{below}}}" if below else "")
 
 
 class PaperText(MathsText):
@@ -220,7 +240,7 @@ class PaperText(MathsText):
             return Template(f"2^({node.attributes[0]})·{{0}}", PRODUCT, (PRODUCT + 1,))
         if row is op.outer:
             if _is_ones(node.args[0]):
-                return Template("{0} {1}", PRODUCT, (PRODUCT, ATOM))
+                return Template("{0} {1}", PRODUCT, (PRODUCT, POWER))
             if _is_ones(node.args[1]):
                 return Template("{0} {1}ᵀ", PRODUCT, (PRODUCT, ATOM))
             return Template("{0}ᵀ {1}", PRODUCT, (ATOM, PRODUCT))

@@ -7,31 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.costs import COSTS
-from steepest.document import (
-    Block,
-    Code,
-    Document,
-    Equation,
-    Equations,
-    Figure,
-    Formula,
-    Heading,
-    Paragraph,
-    Pieces,
-)
-from steepest.expression import PARAMETER, Expression, leaves
+from steepest.document import Block, Code, Document, Equation, Equations, Figure, Formula, Heading, Paragraph, Pieces
+from steepest.expression import PARAMETER, Expression, leaves, remake, transform
 from steepest.layered.layers import find
 from steepest.layered.lines import formula
+from steepest.layered.notation import over_samples, symbol
+from steepest.layered.problem import in_indices, problem_of
 from steepest.paper.course import surface_of, training_of
 from steepest.paper.derivations import derivation_of
 from steepest.paper.results import check_of, comparison_of, limit_of
-from steepest.paper.words import of
+from steepest.paper.words import count, of
 from steepest.render.latex import latex_name
 
 if TYPE_CHECKING:
     from steepest.model import Model
     from steepest.paper.story import Story
 
+_FEW = 40  # numbers that are written out in a program
+_LINE = 80  # signs of its lines
 _SOURCES = {
     "mse": "the mean squared error (Legendre 1805)",
     "mae": "the mean absolute error (Boscovich 1757)",
@@ -82,21 +75,23 @@ def _model(story: Story) -> list[Block]:
     model = story.model
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
     parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
-    shown = [of(node) for node in inputs]
-    blocks: list[Block] = [
+    several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
+    shown: list[Pieces] = [
+        of(node) if not node.shape else (*of(node), f", a row of {node.shape[0]} numbers,") for node in inputs
+    ]
+    return [
         Heading(("The model",)),
         Paragraph((
-            "Sample ", Formula("i", "i"), f" has the input{'s' if len(inputs) > 1 else ''} ", *_listed(shown),
+            "Sample ", Formula("i", "i"), f" has the input{'s' if several else ''} ", *_listed(shown),
             " and the target ", formula(model.target), ". From the inputs the model predicts",
         )),
         Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
         Paragraph((
-            f"with {story.numbers:,} numbers to be learnt: ",
-            *_listed([(*of_parameter(node),) for node in parameters]), ".",
+            f"with {count(story.numbers, 'number')} to be learnt: ",
+            *_listed([of_parameter(node) for node in parameters]), ".",
         )),
         *_picture(model),
     ]  # fmt: skip
-    return blocks
 
 
 def of_parameter(node: Expression) -> Pieces:
@@ -131,11 +126,9 @@ def _picture(model: Model) -> list[Block]:
 def _cost(model: Model) -> list[Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
-    blocks: list[Block] = [
-        Heading(("The cost",)),
-        Paragraph(("How wrong the predictions are is told by " + what + ",",)),
-    ]
-    blocks.append(Equations((Equation(Formula("C", "C"), formula(model.cost), "", "cost"),)))
+    blocks: list[Block] = [Heading(("The cost",))]
+    blocks.append(Paragraph(("How wrong the predictions are is told by " + what + ",",)))
+    blocks.append(Equations((Equation(Formula("C", "C"), _short_cost(model), "", "cost"),)))
     said = ["where n is the number of samples."]
     objective = model.objective
     if objective.weighted:
@@ -144,52 +137,73 @@ def _cost(model: Model) -> list[Block]:
         said.append("The last terms keep the weights small.")
     said.append("To learn is to change the parameters so that C falls: against the gradient of C, again and again,")
     blocks.append(Paragraph((" ".join(said),)))
-    some = leaves([model.cost])
-    first = next(node for node in some if node.operation is PARAMETER)
+    first = next(node for node in leaves([model.cost]) if node.operation is PARAMETER)
     name = formula(first)
-    slope = Formula(
+    step = Formula(
         rf"{name.latex} - \alpha \frac{{\partial C}}{{\partial {name.latex}}}", f"{name.text} − α ∂C/∂{name.text}"
     )
-    blocks.append(Equations((Equation(name, slope, "", "update", ":="),)))
-    blocks.append(
-        Paragraph(("and likewise for every parameter, all at once, with a small rate ", Formula(r"\alpha", "α"), "."))
-    )
+    blocks.append(Equations((Equation(name, step, "", "update", ":="),)))
+    rate = Formula(r"\alpha", "α")
+    blocks.append(Paragraph(("and likewise for every parameter, all at once, with a small rate ", rate, ".")))
     return blocks
+
+
+def _short_cost(model: Model) -> Formula:
+    """The cost; of a network, by its prediction ŷ and not by its formula."""
+    problem = problem_of(model, symbolic=False)
+    short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")
+    if problem is None or short is None:
+        return formula(model.cost)
+    hats = {symbol("a", problem.top): symbol("ŷ")}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return hats[node] if node in hats else remake(node, args) if node.args else node
+
+    found = formula(over_samples(transform([short], visit)[short]))
+    if not problem.has_classes:
+        return found
+    return Formula(
+        rf"{found.latex}, \quad t_{{ij}} = [y_{{i}} = j]",
+        f"{found.text}, where t_ij is 1 if j is the class of sample i, else 0",
+    )
 
 
 def _again(story: Story) -> list[Block]:
     """How the reader gets the same."""
     model = story.model
-    lines = ["import steepest as st", ""]
-    data = {
-        node.name: node.shape for node in leaves([model.prediction, model.target]) if node.operation is not PARAMETER
-    }
-    shapes = {
-        node.name: node.shape for node in leaves([model.prediction]) if node.operation is PARAMETER and node.shape
-    }
-    columns = list(data) if not any(data.values()) else data
-    extra = f", params={shapes!r}" if shapes else ""
-    cost = f", cost={model.cost_name!r}" if model.cost_name != "mse" else ""
-    lines.append(f"model = st.Model({model.formula!r}{cost}, data={columns!r}{extra})")
+    nodes = leaves([model.prediction, model.target])
+    data = {node.name: node.shape for node in nodes if node.operation is not PARAMETER}
+    shapes = {node.name: node.shape for node in nodes if node.operation is PARAMETER and node.shape}
+    given = [repr(model.formula)]
+    given += [f"cost={model.cost_name!r}"] if model.cost_name != "mse" else []
+    given.append(f"data={data!r}" if any(data.values()) else f"data={list(data)!r}")
+    given += [f"params={shapes!r}"] if shapes else []
+    lines = ["import steepest as st", "", *_call("model = st.Model", given)]
     if story.run is None:
-        lines.append("print(model.cost)")
-        return [Heading(("The same in Python",)), Code("\n".join(lines))]
-    table = _table_name(story)
-    given = "".join(f", {name}={value!r}" for name, value in story.settings.items())
-    begin = "{" + ", ".join(f"{k!r}: {_plain(v)}" for k, v in story.start.items()) + "}"
-    small = story.numbers <= 40
-    start = f"start={begin}, " if small else ""
-    lines += [f"model.fit({table}, {start}{given.lstrip(', ')})".replace(", )", ")"), "print(model.run)"]
-    if not small:
-        lines.insert(2, "# The starting parameters are drawn from the seed.")
-    return [Heading(("The same in Python",)), Code("\n".join(lines))]
+        return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.cost)"]))]
+    settings = [f"{name}={value!r}" for name, value in story.settings.items()]
+    if story.numbers <= _FEW:
+        begin = {name: np.asarray(value).tolist() for name, value in story.start.items()}
+        settings.insert(0, f"start={begin!r}")
+    else:
+        lines.append("# The starting parameters are drawn from the seed.")
+    lines += _call("model.fit", [_table(story), *settings])
+    return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.run)"]))]
 
 
-def _table_name(story: Story) -> str:
+def _call(function: str, arguments: list[str]) -> list[str]:
+    """A call in one line, or with a line for each argument."""
+    line = f"{function}({', '.join(arguments)})"
+    return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
+
+
+def _table(story: Story) -> str:
+    """The table as Python names it: a built-in one, a file, or its columns if they are few."""
     if story.source.startswith("the built-in table "):
         return repr(story.source.removeprefix("the built-in table "))
-    return repr(story.source) if "." in story.source else "table"
-
-
-def _plain(value: Any) -> str:
-    return repr(np.asarray(value).tolist())
+    if story.place != "the table":
+        return repr(story.source)
+    size = sum(array.size for array in story.columns.values())
+    if size <= _FEW:
+        return repr({name: array.tolist() for name, array in story.columns.items()})
+    return "table"

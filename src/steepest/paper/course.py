@@ -49,9 +49,9 @@ def _course(story: Story, run: Descent) -> Pieces:
         at = ""
     first, last = run.history[0][1], run.history[-1][1]
     return (
-        f"On {story.source} ({count(story.rows, 'sample')}), {count(run.epochs, 'epoch')} of {name}{at} "
+        f"On {story.place} ({count(story.rows, 'sample')}), {count(run.epochs, 'epoch')} of {name}{at} "
         f"take {duration(run.seconds)} (engine {run.engine}) and bring the cost from ", number(first), " to ",
-        number(last, 10), f"; it {run.message}. The parameters stand in table ", Reference("parameters"), ".",
+        number(last, 10), f"; {run.message}. The parameters stand in table ", Reference("parameters"), ".",
     )  # fmt: skip
 
 

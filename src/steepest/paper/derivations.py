@@ -70,17 +70,32 @@ def _last(derivation: Derivation) -> Equation:
 def _layered(derivation: LayeredDerivation) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     found = derivation.verify()
-    shown = ["by indices" if form.name == "indices" else f"in {form.name}" for form in derivation.forms[:3]]
-    shown = [text for text in shown if text in ("by indices", "in vectors", "in matrices")]
+    words = {"indices": "by indices", "vectors": "in vectors", "matrices": "in matrices"}
+    shown = [words[form.name] for form in derivation.forms if form.name in words]
     blocks.append(
         Paragraph((
             "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
             " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
+            *_names(derivation),
             *_said(list(found.values())),
         ))
     )  # fmt: skip
     return [*blocks, *derivation.blocks()]
+
+
+def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
+    """What the letters of the derivation are in the formula."""
+    problem = derivation.problem
+    first = problem.layers[0]
+    letter = "w" if problem.is_chain else "W"
+    weight = Formula(rf"{letter}^{{(l)}}", f"{letter}^(l)")
+    bias = () if first.bias is None else (" and ", Formula("b^{(l)}", "b^(l)"))
+    own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
+    return (
+        "Here ", weight, *bias, f" stand for {own} and so on, ", Formula("x", "x"),
+        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ",
+    )  # fmt: skip
 
 
 def _nodewise(model: Model) -> list[Block]:

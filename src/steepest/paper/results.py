@@ -84,7 +84,7 @@ def check_of(story: Story) -> list[Block]:
     return [
         Heading(("The gradient, checked",)),
         Paragraph((
-            f"At the start, on {story.source}, the derived gradient beside central differences with their error bars "
+            f"At the start, on {story.place}, the derived gradient beside central differences with their error bars "
             "(table ", Reference("check"), f"). {said}{which}",
         )),
         Grid(

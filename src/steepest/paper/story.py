@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
 _MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
-_LOOKED_AT = 200_000  # rows of the check, times the numbers of parameters
+_LOOKED_AT = 20_000  # rows of the check, times the numbers of parameters
 _MOMENT = 0.15  # seconds that a timed descent takes about
 _ROUNDS = 3
 _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
@@ -86,6 +86,11 @@ class Story:
         """How many numbers the parameters hold."""
         nodes = leaves([self.model.cost])
         return sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+
+    @property
+    def place(self) -> str:
+        """The table, as running text names it."""
+        return self.source if self.source.startswith("the built-in") or "." in self.source else "the table"
 
     @classmethod
     def told(

@@ -1,0 +1,104 @@
+"""The command ``paper``: a model's story as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest import cli_options as options
+from steepest.cli_output import print_json
+
+if TYPE_CHECKING:
+    from steepest.model import Model
+
+SUFFIXES = (".tex", ".html", ".md", ".ipynb")
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest paper nand -o neuron.html
+    steepest paper "y ~ sigmoid(sigmoid(x*w1 + b1)*w2 + b2)" data.csv -o chain.tex --rate 0.5
+    steepest paper model.safetensors data.csv -o model.ipynb
+    """,
+)
+@click.argument("model")
+@click.argument("table", required=False)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file: .tex, .html, .md, .ipynb."
+)
+@options.cost
+@click.option("--data", callback=options.names, metavar="NAME,…", help="Without a table: the names that are data.")
+@click.option("--title", help="The title, if not made from the model.")
+@click.option(
+    "--symbolic/--explicit", default=None, help="Layers for any l, or one by one; by their number if left out."
+)
+@options.assignments("--start", "Parameters to start from.")
+@click.option("--rate", type=float, default=0.1, show_default=True, help="The step length.")
+@click.option("--epochs", type=int, default=1000, show_default=True, help="Of the training.")
+@click.option("--optimiser", metavar="NAME", help="As for fit; gradient descent if left out.")
+@click.option("--batch", type=int, help="Samples of an update; all if left out.")
+@options.seed
+@click.option("--compare/--no-compare", default=True, help="Time finite differences beside descent; takes a second.")
+@options.na
+@options.as_json
+def paper(
+    model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
+    symbolic: bool | None, start: dict[str, float], rate: float, epochs: int, optimiser: str | None,
+    batch: int | None, seed: int | None, compare: bool, na: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Write the story of MODEL as a paper: picture, cost, derivation, check, training, times, surface.
+
+    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), or a built-in table, which brings its
+    formula. Without TABLE the paper ends with the derivation. LaTeX needs no other file; HTML no network.
+    """
+    from steepest.errors import DocumentError
+
+    suffix = Path(output).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DocumentError(f"a paper cannot be written as {output!r}; its suffix is one of {', '.join(SUFFIXES)}")
+    subject, table, begin = _subject(model, table, cost, data, start)
+    settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    written = subject.paper(
+        table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **(chosen if table else {})
+    )
+    written.save(output)
+    for note in subject.notes:
+        options.tell(f"warning: {note}")
+    run = written.story.run
+    if as_json:
+        found = {
+            "output": output,
+            "cost": None if run is None else run.cost,
+            "params": None if run is None else run.params,
+        }
+        print_json(found)
+    else:
+        options.tell(f"wrote {output}")
+    return 0
+
+
+def _subject(
+    model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, float]
+) -> tuple[Model, str | None, dict[str, float]]:
+    """The model, its table, and where it starts."""
+    from steepest.formula import guess_data
+    from steepest.model import Model, load
+    from steepest.table import BUILT_IN
+
+    if model.endswith(".safetensors"):
+        return load(model), table, start
+    if "~" not in model:
+        if model not in BUILT_IN:
+            raise click.UsageError(
+                f"{model!r} is no formula 'target ~ prediction', no saved model (.safetensors) and no built-in table: "
+                f"{', '.join(BUILT_IN)}"
+            )
+        known = BUILT_IN[model]
+        return Model(known.formula, cost), table or model, start or dict(known.start)
+    if table is None:
+        return Model(model, cost, data=data if data is not None else guess_data(model, [])), None, start
+    return Model(model, cost), table, start
