@@ -260,5 +260,5 @@ def test_what_is_no_chain_of_layers_is_refused(model: st.Model) -> None:
 def test_forms_are_asked_for_by_name() -> None:
     derivation = models.chain(2).derivation()
     assert derivation["indices"].name == "indices"
-    with pytest.raises(DerivationError, match="no form .matrix.; it has activations, indices"):
+    with pytest.raises(DerivationError, match=r"no form .matrix.; it has activations, indices"):
         derivation["matrix"]

@@ -91,10 +91,20 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     letter = "w" if problem.is_chain else "W"
     weight = Formula(rf"{letter}^{{(l)}}", f"{letter}^(l)")
     bias = () if first.bias is None else (" and ", Formula("b^{(l)}", "b^(l)"))
+    general = (
+        (
+            "It holds for any number ",
+            Formula("m", "m"),
+            " of layers; the model that is drawn and trained here has ",
+            f"{len(problem.layers)}. ",
+        )
+        if problem.symbolic
+        else ()
+    )
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
         "Here ", weight, *bias, f" stand for {own} and so on, ", Formula("x", "x"),
-        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ",
+        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ", *general,
     )  # fmt: skip
 
 
