@@ -207,7 +207,7 @@ def derive(
         if node.shape:
             raise DerivationError(
                 f"a derivation line by line is written for formulas of numbers, but {_short(node)} has the shape "
-                f"{node.shape}; write its elements as separate names, or take st.gradient"
+                f"{node.shape}; of a model of layers take model.derivation(), of any other st.gradient"
             )
     if len(order) > _MOST_NODES:
         raise DerivationError(

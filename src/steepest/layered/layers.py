@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from steepest import operations as op
 from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
+from steepest.structure import Layer as Neurons
+from steepest.structure import decompose
 
 Function = Callable[[Expression], Expression]
 
@@ -80,66 +82,44 @@ def find(prediction: Expression) -> tuple[Layer, ...] | None:
     >>> [layer.number for layer in find(parse("sigmoid(sigmoid(x*w1 + b1)*w2 + b2)", data=["x"]))]
     [1, 2]
     """
+    structure = decompose(prediction)
+    if structure is None:
+        return None
     found: list[Layer] = []
     taken: set[Expression] = set()
-    top = prediction
-    while top.operation is not DATA:
-        layer = _outermost(top)
-        if layer is None:
+    for each in structure.layers:
+        layer = _plain(each, len(found) + 1)
+        above = layer is not None and (layer.below.operation is DATA if not found else layer.below is found[-1].a)
+        if layer is None or not above:
             return None
         own = {layer.weight, *([layer.bias] if layer.bias is not None else [])}
         if own & taken:
             return None
         taken |= own
         found.append(layer)
-        top = layer.below
-    return tuple(
-        Layer(k, each.below, each.weight, each.bias, each.z, each.a) for k, each in enumerate(reversed(found), start=1)
-    )
+    return tuple(found)
 
 
-def _outermost(a: Expression) -> Layer | None:
-    """The layer whose activation this is: the weighted sums nearest to it through which everything passes."""
-    for node in reversed(walk([a])):
-        parts = _affine(node)
-        if parts is None:
-            continue
-        below, weight, bias = parts
-        between = walk([a], stop={node}.__contains__)
-        if any(each.operation in (DATA, PARAMETER) for each in between if each is not node):
-            continue
-        if a is not node and not _acts_on_each(a, node, between):
-            return None
-        return Layer(0, below, weight, bias, node, a)
-    return None
+def _plain(layer: Neurons, number: int) -> Layer | None:
+    """A layer with one source, a weight and at most one bias, all of them names; None for any other."""
+    if len(layer.terms) != 1 or len(layer.biases) > 1:
+        return None
+    term, z = layer.terms[0], layer.total
+    below, weight = term.source, term.weight
+    bias, minus = layer.biases[0] if layer.biases else (None, False)
+    if term.negative or minus or weight is None or weight.operation is not PARAMETER:
+        return None
+    if bias is not None and (bias.operation is not PARAMETER or bias.shape != z.shape):
+        return None
+    shapes = (len(below.shape), len(weight.shape))
+    if (term.kind, *shapes) not in (("columns", 1, 2), ("each", 0, 0)):
+        return None
+    return Layer(number, below, weight, bias, z, layer.output) if _acts_on_each(layer.output, z) else None
 
 
-def _acts_on_each(a: Expression, z: Expression, between: list[Expression]) -> bool:
+def _acts_on_each(a: Expression, z: Expression) -> bool:
     """Whether an activation acts on each neuron alone; a softmax of the sums themselves is the one that need not."""
     if a.operation is op.softmax:
         return a.args[0] is z
-    return a.shape == z.shape and not any(each.operation.adjoints for each in between if each is not z)
-
-
-def _affine(node: Expression) -> tuple[Expression, Expression, Expression | None] | None:
-    """Input, weight and bias of ``u @ W + b`` or ``u*w + b``; None of anything else."""
-    product, bias = node, None
-    if node.operation is op.add:
-        product, bias = node.args
-        if bias.operation is not PARAMETER:
-            return None
-    if product.operation is op.matmul:
-        below, weight = product.args
-        fits = len(below.shape) == 1 and len(weight.shape) == 2
-    elif product.operation is op.multiply:
-        below, weight = product.args
-        if below.operation is PARAMETER:
-            below, weight = weight, below
-        fits = not below.shape and not weight.shape
-    else:
-        return None
-    if not fits or weight.operation is not PARAMETER or not below.per_sample:
-        return None
-    if bias is not None and bias.shape != node.shape:
-        return None
-    return below, weight, bias
+    between = [each for each in walk([a], stop={z}.__contains__) if each is not z]
+    return a.shape == z.shape and not any(each.operation.adjoints or each.name for each in between)
