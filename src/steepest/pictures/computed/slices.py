@@ -253,7 +253,7 @@ def sheet(
 
 def _finite_somewhere(costs: Array, labels: str) -> Array:
     if not np.any(np.isfinite(costs)):
-        raise PictureError(f"the cost is not finite anywhere in this range of {labels}; give another one in ranges")
+        raise PictureError(f"the cost is not finite anywhere in this range of {labels}; give another one in ranges=")
     return costs
 
 

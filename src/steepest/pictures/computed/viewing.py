@@ -73,12 +73,12 @@ def _axes(
         names = list(land.shapes) if land.size == len(land.shapes) <= 2 else PRINCIPAL
         if names == PRINCIPAL and not found:
             raise PictureError(
-                f"the cost has {land.size} numbers as parameters; give one or two of them as names=, or paths= a "
-                "descent for its principal directions"
+                f"the cost has {land.size} numbers as parameters; give one or two of them in names=, or give paths= "
+                "for the principal directions of a descent"
             )
     if isinstance(names, str) and names == PRINCIPAL and PRINCIPAL not in land.shapes:
         if not found:
-            raise PictureError("principal directions are those of a descent's path; give paths= one")
+            raise PictureError("principal directions are those of a descent's path; give paths=")
         return list(principal_axes(found[0]))
     given: list[Name] = [names] if isinstance(names, str | Mapping) else list(names)
     if len(given) not in (1, 2):
