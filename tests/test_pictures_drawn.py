@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import io
 import itertools
 import os
@@ -10,6 +12,7 @@ import shutil
 import stat
 import struct
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,12 @@ def test_e3_in_space_has_surface_plane_and_letters() -> None:
     assert group(root, "along-plane") is not None
     for number in ("0.75", "0.97", "1.08", "1.05", "0.03"):
         assert number in picture.description
+
+
+def test_a_point_in_space_has_its_tangent_plane() -> None:
+    root = parsed(st.pictures.surface(2 * x**2 + y**2, at={"x": 1, "y": 1}, look="3d", points=20).svg())
+    assert "cost 3, tangent plane with slopes 4, 2" in " ".join(words(root))
+    assert paths(root, "plane")
 
 
 def test_e2_curve_has_a_tangent_with_its_slope() -> None:
@@ -102,7 +111,7 @@ def test_svg_has_a_text_alternative_and_ink_that_follows_the_reader() -> None:
     assert (root[0].text, root[1].text) == ("a < b & c", picture.description)
     assert root.get("role") == "img"
     assert str(root.get("aria-labelledby")).split() == [root[0].get("id"), root[1].get("id")]
-    assert INK not in svg.split("</style>")[1].lower()
+    assert INK not in svg.split("</style>", 1)[1].lower()
     assert "currentColor" in svg
     assert "prefers-color-scheme: dark" in svg
     assert "DejaVu" not in svg
@@ -292,3 +301,36 @@ def test_what_cannot_move_is_refused() -> None:
         st.pictures.animate(run, SQUARES, TWICE)
     with pytest.raises(PictureError, match="no descent to animate"):
         st.pictures.animate(None, x * y, points=5)
+
+
+# -- the package --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [
+    "surfaces", "activations", "courses", "predictions", "moving", "live", "drawing.courses", "computed.levels", "tikz",
+])  # fmt: skip
+def test_the_examples_of_the_docstrings_run(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"steepest.pictures.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_matplotlib_and_plotly_come_with_the_first_picture() -> None:
+    code = (
+        "import sys, steepest as st\nw = st.params('w')\npicture = st.pictures.surface(w**2)\n"
+        "assert not {'matplotlib', 'plotly', 'PIL', 'IPython'} & set(sys.modules)\n"
+        "picture.svg()\nassert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
+        "assert 'plotly' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = st.pictures.surface(SQUARES, TWICE)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(PictureError, match=r"pictures need matplotlib; install steepest\[pictures\]"):
+        picture.svg()
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(PictureError, match=r"interactive pictures need plotly; install steepest\[pictures\]"):
+        picture.html()

@@ -289,6 +289,9 @@ def test_a_boundary_of_a_block_of_classes_and_of_a_quantity() -> None:
     one = st.models.network([2, 3, 1]).fit({"X": X, "y": (X[:, 0] > 0) * 1.0}, rate=0.5, epochs=50)
     found = st.pictures.boundary(one, {"X": X, "y": (X[:, 0] > 0) * 1.0}, points=11).numbers
     assert 0 < found.predicted.min() < found.predicted.max() < 1
+    chances = one.predict({"X": X})
+    assert ((chances > 0.5) & (chances < 0.9)).any()
+    assert found.right[-1] == np.mean((chances > 0.5) == (X[:, 0] > 0))
     table = {"u": X[:, 0], "v": X[:, 1], "t": X[:, 0] - 2 * X[:, 1]}
     line = st.Model("t ~ a*u + c*v").fit(table, rate=0.1, epochs=100)
     picture = st.pictures.boundary(line, table, panels=1, points=11)

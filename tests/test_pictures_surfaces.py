@@ -79,10 +79,17 @@ def test_e3_move_and_tangent_plane() -> None:
     assert move.slopes == pytest.approx((2, 1), abs=1e-14)
     assert move.tangent_value == pytest.approx(1.05, abs=1e-14)
     assert move.error == pytest.approx(0.03, abs=1e-14)
-    assert move.plane(0.6, 0.5) == pytest.approx(0.95)
+    assert move.point.plane(0.6, 0.5) == pytest.approx(0.95)
     t = tangent(f, at, by)
     assert move.costs == pytest.approx(t.path, abs=1e-13)
     assert (move.tangent_value, move.error) == pytest.approx((t.tangent_value, t.error), abs=1e-13)
+
+
+def test_a_marked_point_has_its_slopes_and_tangent_plane() -> None:
+    point = sheet(2 * x**2 + y**2, at={"x": -1, "y": 2}).point
+    assert point is not None
+    assert (point.cost, *point.slopes) == pytest.approx((6, -4, 4), abs=1e-13)
+    assert point.plane(0, 0) == pytest.approx(6 - 4 - 8)
 
 
 def test_e4_path_of_the_ascent() -> None:

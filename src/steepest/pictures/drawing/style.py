@@ -100,6 +100,9 @@ def legend_below(axes: Axes, figure: Figure, columns: int = 2) -> None:
     """The legend beneath everything, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
-        longest = max(len(label) for label in labels)
+        import textwrap
+
+        labels = [textwrap.fill(label, max(int(figure.get_figwidth() * 15) - 8, 20)) for label in labels]
+        longest = max(len(line) for label in labels for line in label.split("\n"))
         fitting = max(1, int(figure.get_figwidth() * 15 / (longest + 7)))
         figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, fitting, len(labels)))

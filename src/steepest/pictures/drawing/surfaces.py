@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.pictures.computed.levels import levels, thinned
-from steepest.pictures.computed.slices import Curve, Sheet
+from steepest.pictures.computed.slices import Curve, Point, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.drawing.style import COLOURS, canvas, legend_below, series, wrapped
 from steepest.render.palette import BLUE, EDGE, OVER, VERMILION
@@ -104,9 +104,9 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     for k, trail in enumerate(found.trails):
         _over(axes, trail.places[:, 0], trail.places[:, 1], k, _called(trail))
     if found.point is not None:
-        x, y, cost = found.point
-        axes.plot([x], [y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
-                  linestyle="none", label=f"the point, cost {cost:.4g}", gid="point")  # fmt: skip
+        p = found.point
+        axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
+                  linestyle="none", label=f"the point, cost {p.cost:.4g}", gid="point")  # fmt: skip
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
@@ -176,9 +176,11 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
         axes.plot(trail.places[:, 0], trail.places[:, 1], inside, label=_called(trail), zorder=5, gid=f"trail-{k + 1}",
                   markevery=_apart(len(inside)), markeredgecolor=EDGE, markeredgewidth=0.4, **look)  # fmt: skip
     if found.point is not None:
-        x, y, cost = found.point
-        axes.plot([x], [y], [cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", gid="point",
-                  label=f"the point, cost {cost:.4g}")  # fmt: skip
+        p = found.point
+        _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+        told = f"cost {p.cost:.4g}, tangent plane with slopes {p.slopes[0]:.4g}, {p.slopes[1]:.4g}"
+        axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=told,
+                  gid="point")  # fmt: skip
     if found.move is not None:
         _move_in_space(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
@@ -203,17 +205,21 @@ def _fewer() -> Any:
     return MaxNLocator(4)
 
 
+def _plane(axes: Any, found: Sheet, point: Point, across: float, up: float) -> None:
+    """The tangent plane at a point, so far to each side."""
+    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
+    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
+    grid = np.meshgrid(x, y)
+    made = axes.plot_surface(*grid, point.plane(*grid), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
+    made.set_gid("plane")
+
+
 def _move_in_space(axes: Any, found: Sheet) -> None:
     import matplotlib
 
     move, ink = found.move, matplotlib.rcParams["text.color"]
     assert move is not None  # drawn only if there is one
-    reach = 2.5 * max(abs(move.x[2] - move.x[0]), 1e-12), 2.5 * max(abs(move.y[2] - move.y[0]), 1e-12)
-    x = np.clip(np.array([move.x[0] - reach[0], move.x[0] + reach[0]]), found.x[0], found.x[-1])
-    y = np.clip(np.array([move.y[0] - reach[1], move.y[0] + reach[1]]), found.y[0], found.y[-1])
-    across, up = np.meshgrid(x, y)
-    plane = axes.plot_surface(across, up, move.plane(across, up), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
-    plane.set_gid("plane")
+    _plane(axes, found, move.point, 2.5 * abs(move.x[2] - move.x[0]), 2.5 * abs(move.y[2] - move.y[0]))
     axes.plot(move.x, move.y, move.costs, "-o", color=ink, linewidth=1.6, markersize=3.5, zorder=6, gid="move",
               label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
     axes.plot([move.x[0], move.x[2]], [move.y[0], move.y[2]], [move.costs[0], move.tangent_value], "--s", zorder=6,
