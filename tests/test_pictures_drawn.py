@@ -48,7 +48,7 @@ def test_e3_in_space_has_surface_plane_and_letters() -> None:
     texts = words(root)
     assert "A → B → C: 0.75, 0.97, 1.08" in texts
     assert "tangent plane at A, 1.05 above C" in texts
-    assert {"A", "B", "C", "x", "y", "cost", "The cost over x and y"} <= set(texts)
+    assert {"A", "B", "C", "x", "y", "height: cost", "The cost over x and y"} <= set(texts)
     assert len(paths(root, "surface")) == 40 * 40
     assert len(paths(root, "plane")) >= 1
     assert group(root, "move") is not None
