@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.errors import PictureError, nearest
 from steepest.expression import Expression
-from steepest.pictures.computed.landscape import Axis, Landscape, Span, axis_of, landscape, span_of
+from steepest.pictures.computed.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.computed.slices import Curve, Range, Sheet, curve, sheet
 from steepest.pictures.computed.trails import Route, principal_axes, routes, shares
 
@@ -114,6 +114,3 @@ def _distances(move: Mapping[str, float], axes: Sequence[Axis]) -> tuple[float, 
         if name not in labels:
             raise PictureError(f"{name!r} moves but is no axis of the picture{nearest(name, labels)}")
     return float(move.get(labels[0], 0.0)), float(move.get(labels[1], 0.0))
-
-
-__all__ = ["PRINCIPAL", "Name", "Span", "land_of", "view"]
