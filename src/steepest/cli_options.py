@@ -18,6 +18,7 @@ SPELT = {
     'na="drop"': "--na drop", "give checkpoint=, a file": "give --checkpoint FILE",
     "give validate=0.2, or a table": "give --validate 0.2, or a table", "give validate= a table": "give --validate",
     "rate='auto'": "--rate auto", "leave batch out": "leave --batch out",
+    "in at=": "by --at", "in names=": "by --over", "give paths=": "give --start", "in ranges=": "by --range",
 }  # fmt: skip
 """How the command line says what the library says of its arguments."""
 

@@ -68,5 +68,7 @@ def _about(found: Response) -> str:
         what, sides = ("value jumps", kink.values) if jumps else ("slope jumps", kink.slopes)
         sentences.append(f"At z = {kink.x:.4g} its {what} from {sides[0]:.4g} to {sides[1]:.4g}.")
     for region in found.saturated:
-        sentences.append(f"It is saturated near {region.value:.4g} from {region.low:.3g} to {region.high:.3g}.")
+        sentences.append(
+            f"It is saturated near {round(region.value, 2) + 0.0:g} from {region.low:.3g} to {region.high:.3g}."
+        )
     return " ".join(sentences)

@@ -33,9 +33,8 @@ class Live:
         PictureError: there is no notebook to draw in.
 
     >>> import steepest as st
-    >>> live = Live.__new__(Live)  # as Live() in a notebook
-    >>> type(live).__name__
-    'Live'
+    >>> w = st.params("w")
+    >>> run = st.descend(w**2, start={"w": 1.0}, on_epoch=Live(every=0.2))  # doctest: +SKIP
     """
 
     def __init__(self, every: float = 0.5, epochs: int | None = None, width: float | str = "column") -> None:

@@ -42,7 +42,7 @@ def surface(
     Args:
         cost: an expression of one number, or a model, which brings its parameters and its last descent.
         table: the data, as for :func:`steepest.descend`.
-        at: values of parameters, and the point to mark.
+        at: values of parameters, and the point to mark; in space its tangent plane is drawn.
         names: one or two parameters, elements such as ``"W1[0,2]"`` or directions (a dict from parameters to numbers
             or arrays); ``"principal"`` for the two directions in which the first descent moved most, each with its
             share of the path's variance. Left out: the parameters if they are one or two numbers, else principal.
@@ -136,7 +136,10 @@ def _about_sheet(found: Sheet) -> str:
         f"{found.y[0]:.4g} to {found.y[-1]:.4g}; its lowest value on this grid is {cost:.4g} at ({x:.4g}, {y:.4g})."
     ]
     if found.point is not None:
-        sentences.append(f"At ({found.point[0]:.4g}, {found.point[1]:.4g}) it is {found.point[2]:.6g}.")
+        p = found.point
+        sentences.append(
+            f"At ({p.x:.4g}, {p.y:.4g}) it is {p.cost:.6g}, with the slopes {p.slopes[0]:.6g} and {p.slopes[1]:.6g}."
+        )
     if found.move is not None:
         m = found.move
         sentences.append(

@@ -128,8 +128,8 @@ def sheet_code(found: Sheet) -> str:
         move = found.move
         body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(f"{c:.4g}" for c in move.costs))
     if found.point is not None:
-        x, y, cost = found.point
-        body += _over(np.array([x]), np.array([y]), 0, f"the point, cost {cost:.4g}", only_mark=True)
+        p = found.point
+        body += _over(np.array([p.x]), np.array([p.y]), 0, f"the point, cost {p.cost:.4g}", only_mark=True)
     return picture(options, body, width=2.1, height=1.75)
 
 

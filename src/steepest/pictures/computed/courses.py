@@ -99,7 +99,8 @@ def _line(rows: Any) -> Line:
 def _gradient(land: Landscape, path: list[tuple[int, Any]]) -> Line:
     work = land.size * max(land.rows, 1)
     number = int(min(_GRADIENTS, len(path), max(_FEWEST, _WORK / max(work, 1))))
-    kept = np.unique(np.round(np.linspace(0, 1, number) ** 3 * (len(path) - 1)).astype(int))  # much happens early
+    even = number == len(path)  # else what happens early, which is much, is looked at more closely
+    kept = np.unique(np.round(np.linspace(0, 1, number) ** (1 if even else 3) * (len(path) - 1)).astype(int))
     vectors = np.array([land.vector(path[k][1]) for k in kept])
     lengths = np.linalg.norm(land.gradients(vectors), axis=1)
     return Line(np.array([path[k][0] for k in kept]), lengths)

@@ -63,7 +63,7 @@ class Landscape:
 
     def _value(self, name: str, params: Params) -> Array:
         if name not in params:
-            raise PictureError(f"the parameter {name!r} has no value; give at={{{name!r}: …}}")
+            raise PictureError(f"the parameter {name!r} has no value; give it one in at=")
         return fit_shape(name, number_array(name, params[name], "float64"), self.shapes[name])
 
     def params(self, vectors: Array) -> dict[str, Array]:
@@ -177,7 +177,8 @@ def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "
     found = _ELEMENT.fullmatch(name)
     bare, index = (name, ()) if found is None or name in land.shapes else (found[1], _index(found))
     if bare not in land.shapes:
-        raise PictureError(f"{bare!r} is not a parameter of the cost{nearest(bare, land.shapes)}")
+        known = ", ".join(land.shapes)
+        raise PictureError(f"{bare!r} is not a parameter of the cost{nearest(bare, land.shapes)}; those are {known}")
     shape = land.shapes[bare]
     if len(index) != len(shape) or any(k >= d for k, d in zip(index, shape, strict=True)):
         last = ",".join(str(d - 1) for d in shape)

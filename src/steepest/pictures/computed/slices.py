@@ -65,6 +65,26 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A point of a surface, and its tangent plane.
+
+    Attributes:
+        x, y: its coordinates.
+        cost: the height there.
+        slopes: the partial derivatives there, along each axis.
+    """
+
+    x: float
+    y: float
+    cost: float
+    slopes: tuple[float, float]
+
+    def plane(self, x: Any, y: Any) -> Any:
+        """The height of the tangent plane at other coordinates."""
+        return self.cost + self.slopes[0] * (x - self.x) + self.slopes[1] * (y - self.y)
+
+
+@dataclass(frozen=True)
 class Move:
     """A move A → B → C, first along one axis, then along the other, and the tangent plane at A.
 
@@ -94,9 +114,10 @@ class Move:
         """The cost at C minus the plane's height."""
         return self.costs[2] - self.tangent_value
 
-    def plane(self, x: Any, y: Any) -> Any:
-        """The height of the tangent plane at other coordinates."""
-        return self.costs[0] + self.slopes[0] * (x - self.x[0]) + self.slopes[1] * (y - self.y[0])
+    @property
+    def point(self) -> Point:
+        """A, with the tangent plane there."""
+        return Point(self.x[0], self.y[0], self.costs[0], self.slopes)
 
 
 @dataclass(frozen=True)
@@ -124,7 +145,7 @@ class Sheet:
         y: coordinates along the second, ``(ny,)``.
         costs: ``(ny, nx)``; not finite outside the domain.
         trails: descents.
-        point: coordinates and cost of the point through which the plane goes, if that is to be marked.
+        point: the point through which the plane goes, if that is to be marked.
         move: A → B → C, or None.
         field: gradients, or None.
         whole: whether the plane holds all parameters, so that trails lie on the surface.
@@ -135,7 +156,7 @@ class Sheet:
     y: Array
     costs: Array
     trails: tuple[Trail, ...]
-    point: tuple[float, float, float] | None
+    point: Point | None
     move: Move | None
     field: Field | None
     whole: bool
@@ -242,8 +263,11 @@ def sheet(
     )
     across, up = np.meshgrid(x, y)
     costs = land.costs(span.points(across.ravel(), up.ravel())).reshape(across.shape)
-    place = span.coordinates(at[None])[0]
-    point = (float(place[0]), float(place[1]), float(land.costs(at[None])[0])) if marked else None
+    point = None
+    if marked:
+        place = span.coordinates(at[None])[0]
+        slopes = land.gradients(at[None])[0]
+        point = Point(float(place[0]), float(place[1]), float(land.costs(at[None])[0]), _along(span, slopes))
     trails = tuple(trail(land, span, route) for route in routes)
     return Sheet(
         (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
@@ -253,7 +277,7 @@ def sheet(
 
 def _finite_somewhere(costs: Array, labels: str) -> Array:
     if not np.any(np.isfinite(costs)):
-        raise PictureError(f"the cost is not finite anywhere in this range of {labels}; give another one in ranges")
+        raise PictureError(f"the cost is not finite anywhere in this range of {labels}; give another one in ranges=")
     return costs
 
 
@@ -262,8 +286,14 @@ def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> 
     across, up = np.array([x, x + dx, x + dx]), np.array([y, y, y + dy])
     costs = land.costs(span.points(across, up))
     slopes = land.gradients(span.points(across[:1], up[:1]))[0]
-    a, b, c = (tuple(map(float, part)) for part in (across, up, costs))
-    return Move(a, b, c, tuple(float(slopes @ axis.direction) for axis in span.axes))  # type: ignore[arg-type]
+    a, b, c = ((float(part[0]), float(part[1]), float(part[2])) for part in (across, up, costs))
+    return Move(a, b, c, _along(span, slopes))
+
+
+def _along(span: Span, slopes: Array) -> tuple[float, float]:
+    """The derivatives along both axes of a gradient."""
+    first, second = (float(slopes @ axis.direction) for axis in span.axes)
+    return first, second
 
 
 _ARROWS = 15  # of a field, along an axis

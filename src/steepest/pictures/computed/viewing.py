@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.errors import PictureError, nearest
 from steepest.expression import Expression
-from steepest.pictures.computed.landscape import Axis, Landscape, Span, axis_of, landscape, span_of
+from steepest.pictures.computed.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.computed.slices import Curve, Range, Sheet, curve, sheet
 from steepest.pictures.computed.trails import Route, principal_axes, routes, shares
 
@@ -73,12 +73,12 @@ def _axes(
         names = list(land.shapes) if land.size == len(land.shapes) <= 2 else PRINCIPAL
         if names == PRINCIPAL and not found:
             raise PictureError(
-                f"the cost has {land.size} numbers as parameters; give one or two of them as names=, or paths= a "
-                "descent for its principal directions"
+                f"the cost has {land.size} numbers as parameters; give one or two of them in names=, or give paths= "
+                "for the principal directions of a descent"
             )
     if isinstance(names, str) and names == PRINCIPAL and PRINCIPAL not in land.shapes:
         if not found:
-            raise PictureError("principal directions are those of a descent's path; give paths= one")
+            raise PictureError("principal directions are those of a descent's path; give paths=")
         return list(principal_axes(found[0]))
     given: list[Name] = [names] if isinstance(names, str | Mapping) else list(names)
     if len(given) not in (1, 2):
@@ -114,6 +114,3 @@ def _distances(move: Mapping[str, float], axes: Sequence[Axis]) -> tuple[float, 
         if name not in labels:
             raise PictureError(f"{name!r} moves but is no axis of the picture{nearest(name, labels)}")
     return float(move.get(labels[0], 0.0)), float(move.get(labels[1], 0.0))
-
-
-__all__ = ["PRINCIPAL", "Name", "Span", "land_of", "view"]

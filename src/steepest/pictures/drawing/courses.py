@@ -26,28 +26,29 @@ def draw_courses(found: Sequence[Course], title: str, width: float) -> Figure:
     panels += [_restarts] * any(course.restarts is not None for course in found)
     columns = 2 if width > 5 and len(panels) > 1 else 1
     rows = -(-len(panels) // columns)
-    figure = canvas(width, rows * (2.5 if columns > 1 else 0.62 * min(width, 5) + 0.2) + 0.3)
+    each = 2.5 if columns > 1 else 0.62 * min(width, 5) + 0.2
+    figure = canvas(width, rows * each + 0.3)
     figure.suptitle(wrapped(title, width))
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     draw: Callable[[Axes, Sequence[Course]], None]
     for axes, draw in zip(places, panels, strict=False):
         draw(axes, found)
         if len(found) == 1:
-            _legend(axes)
+            _legend(axes, each)
     for axes in places[len(panels) :]:
         axes.remove()
     if len(found) > 1:
-        legend_below(places[0], figure)
+        legend_below(figure)
     return figure
 
 
-def _legend(axes: Axes) -> None:
-    """Beneath the axes, where it covers no line."""
+def _legend(axes: Axes, height: float) -> None:
+    """Beneath axes of about this height in inches, where it covers no line."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         wide = axes.figure.get_figwidth() / (2 if axes.figure.get_figwidth() > 5 else 1)  # type: ignore[union-attr]
         columns = max(1, min(len(labels), int(wide * 14 / (max(map(len, labels)) + 7))))
-        axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=columns)
+        axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.36 / (height - 0.7)), ncols=columns)
 
 
 def _plot(axes: Axes, line: Line, k: int, label: str, gid: str, **more: Any) -> None:

@@ -51,7 +51,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     axes.set_xlabel(f"true {found.target}")
     axes.set_ylabel(f"predicted {found.target}")
     axes.text(0.03, 0.97, f"R² = {found.r2:.4g}", transform=axes.transAxes, va="top")
-    legend_below(axes, figure, 3)
+    legend_below(figure, 3)
     return figure
 
 
@@ -98,7 +98,7 @@ def draw_plane(found: Plane, title: str, width: float) -> Figure:
     places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     filled: Any = None
     for k, axes in enumerate(places[:panels]):
-        filled = _panel(axes, found, k, narrow=width / columns < 2)
+        filled = _panel(axes, found, k, narrow=width / columns < 2.4)
         if k % columns == 0:
             axes.set_ylabel(found.names[1])
         if k + columns >= panels:
@@ -110,7 +110,7 @@ def draw_plane(found: Plane, title: str, width: float) -> Figure:
         bar = figure.colorbar(filled, ax=places[:panels], pad=0.02, shrink=0.9)
         bar.set_label("predicted" if not found.classes else f"probability of {found.target} = 1")
         bar.outline.set_linewidth(0.4)
-    legend_below(places[0], figure, 4)
+    legend_below(figure, 4)
     return figure
 
 

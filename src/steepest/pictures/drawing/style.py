@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +10,6 @@ from steepest.errors import PictureError
 from steepest.render.palette import COLUMN, PAGE, SERIES
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = "viridis"
@@ -96,10 +95,35 @@ def series(k: int) -> dict[str, Any]:
     return {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k % len(DASHES)], "marker": MARKS[k % len(MARKS)]}
 
 
-def legend_below(axes: Axes, figure: Figure, columns: int = 2) -> None:
-    """The legend beneath everything, where it covers nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if labels:
-        longest = max(len(label) for label in labels)
-        fitting = max(1, int(figure.get_figwidth() * 15 / (longest + 7)))
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, fitting, len(labels)))
+_LETTERS = 15  # of a legend, an inch
+_HANDLE = 8  # letters that the sample of a line takes
+_LINE = 0.165  # inches
+
+
+def legend_room(labels: Sequence[str], width: float, columns: int = 2) -> float:
+    """The height in inches that a legend with these labels takes beneath a picture."""
+    if not labels:
+        return 0.0
+    folded, number = _folded(labels, width, columns)
+    rows = -(-len(folded) // number)
+    return 0.1 + _LINE * sum(sorted((label.count("\n") + 1 for label in folded), reverse=True)[:rows])
+
+
+def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str], int]:
+    """Labels in lines that fit, and how many stand side by side."""
+    import textwrap
+
+    folded = [textwrap.fill(label, max(int(width * _LETTERS) - _HANDLE, 20)) for label in labels]
+    longest = max(len(line) for label in folded for line in label.split("\n"))
+    return folded, min(columns, len(labels), max(1, int(width * _LETTERS / (longest + _HANDLE - 1))))
+
+
+def legend_below(figure: Figure, columns: int = 2) -> None:
+    """One legend of all axes beneath everything, where it covers nothing."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        labels, number = _folded(list(found), figure.get_figwidth(), columns)
+        figure.legend(list(found.values()), labels, loc="outside lower center", ncols=number)

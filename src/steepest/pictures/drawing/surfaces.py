@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.pictures.computed.levels import levels, thinned
-from steepest.pictures.computed.slices import Curve, Sheet
+from steepest.pictures.computed.slices import Curve, Point, Sheet
 from steepest.pictures.computed.trails import Trail
-from steepest.pictures.drawing.style import COLOURS, canvas, legend_below, series, wrapped
+from steepest.pictures.drawing.style import COLOURS, canvas, legend_below, legend_room, series, wrapped
 from steepest.render.palette import BLUE, EDGE, OVER, VERMILION
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
     """The cost over one parameter, with tangent and descents."""
-    figure = canvas(width, 0.72 * min(width, 4.6) + 0.3)
+    told = [*map(_called, found.trails), *[COST, "tangent at w = 1.234, slope 1.234"] * (found.tangent is not None)]
+    figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_room(told, width))
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
@@ -44,7 +45,7 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     axes.set_xlabel(found.axis.label)
     axes.set_ylabel(COST)
     if tangent is not None or found.trails:
-        legend_below(axes, figure)
+        legend_below(figure)
     return figure
 
 
@@ -64,22 +65,28 @@ def _called(trail: Trail) -> str:
 
 def draw_sheet(found: Sheet, title: str, width: float, view: str) -> Figure:
     """The cost over two parameters: as contours, in space, or both."""
+    room = legend_room(_labels(found), width)
+    side = 0.76 * min(width, 5.0)
     if view == "both":
-        side = width > 5
-        figure = canvas(width, 3.4 if side else 6.0)
-        left = figure.add_subplot(*((1, 2, 1) if side else (2, 1, 1)))
-        _contours(figure, left, found)
-        _space(figure, found, (1, 2, 2) if side else (2, 1, 2))
-    elif view == "3d":
-        figure = canvas(width, 0.85 * min(width, 5.0))
-        left = _space(figure, found, (1, 1, 1))
+        beside = width > 5
+        figure = canvas(width, 3.1 + room if beside else 2 * side + 0.3 + room)
+        _contours(figure, figure.add_subplot(*((1, 2, 1) if beside else (2, 1, 1))), found)
+        _space(figure, found, (1, 2, 2) if beside else (2, 1, 2))
     else:
-        figure = canvas(width, 0.85 * min(width, 5.0))
-        left = figure.add_subplot()
-        _contours(figure, left, found)
+        figure = canvas(width, side + 0.25 + room)
+        if view == "3d":
+            _space(figure, found, (1, 1, 1))
+        else:
+            _contours(figure, figure.add_subplot(), found)
     figure.suptitle(wrapped(title, width))
-    legend_below(left, figure)
+    legend_below(figure)
     return figure
+
+
+def _labels(found: Sheet) -> list[str]:
+    """About what the legend says, for its size."""
+    extra = ["tangent plane at A, 1.05 above C", "A → B → C: 0.75, 0.97, 1.08"] if found.move is not None else []
+    return [*map(_called, found.trails), *extra, *["the point, cost 0.1234"] * (found.point is not None)]
 
 
 def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
@@ -102,11 +109,11 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     bar.outline.set_linewidth(0.4)
     _arrows(axes, found)
     for k, trail in enumerate(found.trails):
-        _over(axes, trail.places[:, 0], trail.places[:, 1], k, _called(trail))
+        _over(axes, (trail.places[:, 0], trail.places[:, 1]), k, _called(trail))
     if found.point is not None:
-        x, y, cost = found.point
-        axes.plot([x], [y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
-                  linestyle="none", label=f"the point, cost {cost:.4g}", gid="point")  # fmt: skip
+        p = found.point
+        axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
+                  linestyle="none", label=f"the point, cost {p.cost:.4g}", gid="point")  # fmt: skip
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
@@ -117,13 +124,13 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
         spine.set_visible(True)
 
 
-def _over(axes: Axes, x: Any, y: Any, k: int, label: str) -> None:
+def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
     """A path over a map of colours, with an edge that keeps it apart from any of them."""
     from matplotlib.patheffects import Normal, Stroke
 
     look = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
-    (line,) = axes.plot(x, y, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=EDGE, markeredgewidth=0.4,
-                        markevery=_apart(len(x)), **look)  # fmt: skip
+    (line,) = axes.plot(*place, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=EDGE, markeredgewidth=0.4,
+                        markevery=_apart(len(place[0])), **look)  # fmt: skip
     line.set_path_effects([Stroke(linewidth=2.6, foreground=EDGE), Normal()])
 
 
@@ -171,29 +178,28 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
     )  # fmt: skip
     body.set_gid("surface")
     for k, trail in enumerate(found.trails):
-        look = {**series(k + 1), **_TRAIL, "color": OVER[(k + 1) % len(OVER)]}
-        inside = np.minimum(trail.heights, top)
-        axes.plot(trail.places[:, 0], trail.places[:, 1], inside, label=_called(trail), zorder=5, gid=f"trail-{k + 1}",
-                  markevery=_apart(len(inside)), markeredgecolor=EDGE, markeredgewidth=0.4, **look)  # fmt: skip
+        _over(axes, (trail.places[:, 0], trail.places[:, 1], np.minimum(trail.heights, top)), k, _called(trail))
     if found.point is not None:
-        x, y, cost = found.point
-        axes.plot([x], [y], [cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", gid="point",
-                  label=f"the point, cost {cost:.4g}")  # fmt: skip
+        p = found.point
+        _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+        told = f"cost {p.cost:.4g}, tangent plane with slopes {p.slopes[0]:.4g}, {p.slopes[1]:.4g}"
+        axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=told,
+                  gid="point")  # fmt: skip
     if found.move is not None:
         _move_in_space(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
     axes.set_xlabel(found.axes[0].label)
     axes.set_ylabel(found.axes[1].label)
-    axes.set_zlabel(COST)
+    axes.text2D(0.0, 0.95, f"height: {COST}", transform=axes.transAxes)  # a label at the axis would be cut off
     axes.view_init(elev=28, azim=-58)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((0, 0, 0, 0))
         axis.set_major_locator(_fewer())
         axis.labelpad = 0 if axis is axes.zaxis else -3
     axes.tick_params(pad=-2)
-    # Labels stand outside the box and are not seen by the layout; two panels leave less room for them.
-    axes.set_box_aspect(None, zoom=0.98 if place[:2] == (1, 1) else 0.84)
+    # Labels stand outside the box and are not seen by the layout; two panels side by side leave less room for them.
+    axes.set_box_aspect(None, zoom=0.84 if place[:2] == (1, 2) else 0.98)
     return axes
 
 
@@ -203,17 +209,21 @@ def _fewer() -> Any:
     return MaxNLocator(4)
 
 
+def _plane(axes: Any, found: Sheet, point: Point, across: float, up: float) -> None:
+    """The tangent plane at a point, so far to each side."""
+    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
+    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
+    grid = np.meshgrid(x, y)
+    made = axes.plot_surface(*grid, point.plane(*grid), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
+    made.set_gid("plane")
+
+
 def _move_in_space(axes: Any, found: Sheet) -> None:
     import matplotlib
 
     move, ink = found.move, matplotlib.rcParams["text.color"]
     assert move is not None  # drawn only if there is one
-    reach = 2.5 * max(abs(move.x[2] - move.x[0]), 1e-12), 2.5 * max(abs(move.y[2] - move.y[0]), 1e-12)
-    x = np.clip(np.array([move.x[0] - reach[0], move.x[0] + reach[0]]), found.x[0], found.x[-1])
-    y = np.clip(np.array([move.y[0] - reach[1], move.y[0] + reach[1]]), found.y[0], found.y[-1])
-    across, up = np.meshgrid(x, y)
-    plane = axes.plot_surface(across, up, move.plane(across, up), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
-    plane.set_gid("plane")
+    _plane(axes, found, move.point, 2.5 * abs(move.x[2] - move.x[0]), 2.5 * abs(move.y[2] - move.y[0]))
     axes.plot(move.x, move.y, move.costs, "-o", color=ink, linewidth=1.6, markersize=3.5, zorder=6, gid="move",
               label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
     axes.plot([move.x[0], move.x[2]], [move.y[0], move.y[2]], [move.costs[0], move.tangent_value], "--s", zorder=6,

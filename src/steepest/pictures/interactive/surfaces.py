@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.pictures.computed.levels import levels, thinned
-from steepest.pictures.computed.slices import Curve, Sheet
+from steepest.pictures.computed.slices import Curve, Point, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.interactive.page import MARKS, layout, look
 from steepest.render.palette import OVER, VERMILION
@@ -69,6 +69,13 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
                 **place, z=np.minimum(trail.heights, top), line=drawn,
                 marker={"symbol": MARKS[k % len(MARKS)], "size": 3},
             )  # fmt: skip
+    if found.point is not None:
+        p, place = found.point, {"mode": "markers", "name": "the point", "marker": {"size": 8, "color": VERMILION}}
+        if view == "contours":
+            figure.add_scatter(x=[p.x], y=[p.y], **place)
+        else:
+            figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **place)
+            _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
     if found.move is not None:
         _add_move(figure, found, view)
     if view == "contours":
@@ -90,10 +97,15 @@ def _add_move(figure: Any, found: Sheet, view: str) -> None:
         figure.add_scatter(**place, line={"color": "white", "width": 3}, textposition="top right")
         return
     figure.add_scatter3d(**place, z=move.costs, line={"color": "black", "width": 6}, marker={"size": 4})
-    x, y = (np.clip([a - 2 * abs(c - a), a + 2 * abs(c - a)], along[0], along[-1])
-            for a, c, along in ((move.x[0], move.x[2], found.x), (move.y[0], move.y[2], found.y)))  # fmt: skip
-    across, up = np.meshgrid(x, y)
-    figure.add_surface(x=across, y=up, z=move.plane(across, up), showscale=False, opacity=0.5, name="tangent plane",
+    _add_plane(figure, found, move.point, 2 * abs(move.x[2] - move.x[0]), 2 * abs(move.y[2] - move.y[0]))
+
+
+def _add_plane(figure: Any, found: Sheet, point: Point, across: float, up: float) -> None:
+    """The tangent plane at a point, so far to each side."""
+    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
+    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
+    grid = np.meshgrid(x, y)
+    figure.add_surface(x=grid[0], y=grid[1], z=point.plane(*grid), showscale=False, opacity=0.5, name="tangent plane",
                        colorscale=[[0, VERMILION], [1, VERMILION]])  # fmt: skip
 
 

@@ -1,0 +1,137 @@
+"""The commands that draw numbers: what they write, what they say, and how they answer mistakes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from command_line import Steepest, steepest, table
+from picture_parts import group, parsed, words
+from steepest.cli import main
+from steepest.cli_plots import plot
+
+__all__ = ["steepest"]
+
+NEURON = "z ~ sigmoid(x*w1 + y*w2 + b)"
+COMMANDS = ["surface", "plot", *(f"plot {name}" for name in plot.commands)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_begins_with_examples(steepest: Steepest, command: str) -> None:
+    said = steepest(*command.split(), "--help")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("Examples:\n")
+    assert f"Usage: steepest {command}" in said.out
+    assert command.split()[0] in main.commands
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_the_help_run_as_written(steepest: Steepest, command: str, tmp_path: Path) -> None:
+    data = "x,y,z\n" + "".join(f"{k % 2},{k // 2 % 2},{int(k % 4 != 3)}\n" for k in range(8))
+    for name in ("test.csv", "digits.csv"):
+        table(tmp_path / name, data.replace("z", "digit") if name == "digits.csv" else data)
+    steepest("fit", "nand", "--cost", "cross_entropy", "--save", "model.safetensors")
+    examples = steepest(*command.split(), "--help").out.split("\n\n")[0].splitlines()[1:]
+    assert examples
+    for example in examples:
+        parts = shlex.split(example.strip())[1:]
+        said = steepest(*parts)
+        assert said.status == 0, (example, said.err)
+        output = parts[parts.index("-o") + 1]
+        assert (tmp_path / output).stat().st_size > 500, example
+        assert said.out.strip().endswith("."), example
+        assert f"written to {output}" in said.err
+
+
+def test_e3_on_the_command_line(steepest: Steepest, tmp_path: Path) -> None:
+    said = steepest("surface", "2*x^2 + y^2", "--at", "x=.5,y=.5", "--move", "x=.1,y=.1", "--look", "3d", "-o", "a.svg")
+    assert "0.75, 0.97, 1.08" in said.out
+    assert "1.05" in said.out
+    root = parsed((tmp_path / "a.svg").read_text(encoding="utf-8"))
+    assert "A → B → C: 0.75, 0.97, 1.08" in words(root)
+
+
+def test_descents_side_by_side(steepest: Steepest, tmp_path: Path) -> None:
+    given = "--start x=-4,y=2 --optimiser momentum --optimiser adam:.5 --optimiser finite-difference --epochs 20"
+    said = steepest("surface", "x^2 + 4*y^2", *given.split(), "--points", "30", "-o", "a.svg")
+    assert said.status == 0, said.err
+    root = parsed((tmp_path / "a.svg").read_text(encoding="utf-8"))
+    for k, name in enumerate(("momentum", "adam", "finite difference"), start=1):
+        assert any(text.startswith(f"{name}, 20 epochs") for text in words(root))
+        assert group(root, f"trail-{k}") is not None
+
+
+def test_a_gif_of_the_ascent_of_e4(steepest: Steepest, tmp_path: Path) -> None:
+    given = "--start x=4,y=-3 --rate .2 --epochs 3 --maximise --points 20 --json"
+    said = steepest("surface", "x*y", *given.split(), "-o", "a.gif")
+    assert said.json["output"] == "a.gif"
+    assert "-2.465" in said.json["description"]
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 4  # type: ignore[attr-defined]
+
+
+def test_a_saved_model_is_drawn_where_it_ended(steepest: Steepest) -> None:
+    steepest("fit", "nand", "--save", "m.safetensors")
+    said = steepest("surface", "m.safetensors", "nand", "--over", "w1,w2", "--points", "20", "-o", "a.svg")
+    assert said.status == 0, said.err
+    said = steepest("plot", "boundary", "m.safetensors", "nand", "-o", "b.svg")
+    assert "The fitted model has 100% of the samples on the right side." in said.out
+
+
+def test_elements_and_ranges_of_a_network(steepest: Steepest) -> None:
+    steepest("fit", "xor", "z", "--layers", "2", "--save", "m.safetensors")
+    said = steepest("surface", "m.safetensors", "xor", "--over", "W1[0,1],b1[0]", "--range", "W1[0,1]=-2:4,b1[0]=0:1",
+                    "--points", "20", "-o", "a.svg")  # fmt: skip
+    assert said.out.startswith("The cost for W1[0,1] from -2 to 4 and b1[0] from 0 to 1;")
+
+
+def test_a_training_with_validation_rows(steepest: Steepest, tmp_path: Path) -> None:
+    table(tmp_path / "t.csv", "x,y\n" + "".join(f"{k / 10},{2 * k / 10 + k % 3}\n" for k in range(30)))
+    said = steepest("plot", "training", "y ~ a*x + b", "t.csv", "--validate", ".3", "--epochs", "50", "-o", "a.svg")
+    assert "That of the validation rows is lowest" in said.out
+    root = parsed((tmp_path / "a.svg").read_text(encoding="utf-8"))
+    for name in ("cost-1", "validation-1", "gradient-1", "norm-a"):
+        assert group(root, name) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("words_given", "said"),
+    [
+        ("surface x^2 -o a.jpg", "no format 'jpg'"), ("surface x^2 -o a", "no format without an ending"),
+        ("surface x^2 -o nowhere/a.png", "there is no directory nowhere"),
+        ("surface x^2 -o a.gif", "a moving picture shows a descent"),
+        ("surface x^2+y^2 --over x,z -o a.png", "'z' is not a parameter of the cost; those are x, y"),
+        ("surface x^2 --range 3:1 -o a.png", "not of the form name=low:high"),
+        ("surface x^2 --range x=3:1 -o a.png", "from 3 to 1"),
+        ("surface log(x) --range x=-3:-1 -o a.png", "give another one by --range"),
+        ("surface y~x*w -o a.png", "a model needs its TABLE"),
+        (f"surface '{NEURON}' nand -o a.png", "give one or two of them by --over, or give --start"),
+        (f"surface '{NEURON}' nand --over w1,w2 -o a.png", "'b' has no value; give it one by --at"),
+        ("surface x^2 --start x=1 --optimiser adam:fast -o a.png", "'fast' is no rate"),
+        ("surface x^2 --start x=1 --optimiser adm -o a.png", "did you mean 'adam'"),
+        ("surface x^2 --width pages -o a.png", "a width is 'column', 'page'"),
+        ("plot activation sigmod -o a.svg", "did you mean 'sigmoid'"),
+        ("plot activation tanh --range 4 -o a.svg", "not of the form low:high"),
+        ("plot confusion 'y ~ x*w' twice --rate .05 -o a.svg", "not of classes"),
+        ("plot boundary 'y ~ x*w' twice --rate .05 -o a.svg", "over two inputs"),
+        ("plot training 'y ~ x*w' twice --layers a -o a.svg", "not of the form 32,16"),
+        ("plot training 'y ~ x*w' twice --restarts 3 --start w=1 -o a.svg", "leave --start out"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_answered_by_a_sentence_and_exit_2(
+    steepest: Steepest, tmp_path: Path, words_given: str, said: str
+) -> None:
+    found = steepest(*shlex.split(words_given))
+    assert (found.status, found.out) == (2, "")
+    assert said in found.err
+    assert not list(tmp_path.glob("a*"))
+
+
+def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
+    steepest("fit", "nand", "--save", "m.safetensors")
+    said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
+    assert said.status == 2
+    assert "not how it came to them" in said.err
