@@ -121,8 +121,14 @@ def sample() -> Document:
         Grid(
             (("name",), ("what is to be said of it",), ("why",)),
             ((("w1",), ("words " * 30,), ("reasons " * 20,)), (("w2",), ("short",), ("also short",))),
-            ("Words that wrap.",),
+            ("Words that wrap, of ", wide, ".",),
         ),
+        Grid(
+            (("name",), ("formula and ", wide), ("words",)),
+            ((("w1",), ("of ", formula(cost), " it is said"), ("words " * 30,)),),
+            ("Words beside formulas.",),
+        ),
+        Heading(("A heading with ", wide), 3),
         Grid(
             (("row",), ("square",)),
             tuple(((str(k),), (str(k * k),)) for k in range(70)),

@@ -8,7 +8,7 @@ from steepest.render.axes import CostPlot, written
 from steepest.render.palette import BLUE, ORANGE
 
 _WIDTH, _HEIGHT = 460, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 26, 40
 _COLOURS, _DASHES = (BLUE, ORANGE), ("", ' stroke-dasharray="6 3"')
 _MOST_POINTS = 400
 
@@ -41,15 +41,17 @@ def curve_svg(plot: CostPlot) -> str:
         parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{written(tick)}</text>')
     parts.append(f'<path d="M{_LEFT} {_TOP}V{bottom}H{right}" fill="none" stroke="currentColor"/>')
     parts.append(f'<text x="{(_LEFT + right) / 2:.1f}" y="{_HEIGHT - 5}" text-anchor="middle">epoch</text>')
+    parts.append(f'<text x="{_LEFT - 6}" y="14" text-anchor="end">cost</text>')
+    # A falling curve leaves the lower left free, a rising one the upper left.
+    ends = plot.curves[0].points[0], plot.curves[0].points[-1]
+    legend = bottom - 30 if ends[1][1] <= ends[0][1] else _TOP + 10
     for k, curve in enumerate(plot.curves):
         step = -(-len(curve.points) // _MOST_POINTS)
         points = [*curve.points[:-1:step], curve.points[-1]]
         path = " ".join(f"{across(epoch):.1f},{up(cost):.1f}" for epoch, cost in points)
-        parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{_COLOURS[k]}" stroke-width="2"{_DASHES[k]}/>'
-            if len(plot.curves) == 1
-            else f'<polyline points="{path}" fill="none" stroke="{_COLOURS[k]}" stroke-width="2"{_DASHES[k]}/>'
-            f'<path d="M{right - 150} {_TOP + 8 + 16 * k}h24" stroke="{_COLOURS[k]}" stroke-width="2"{_DASHES[k]}/>'
-            f'<text x="{right - 120}" y="{_TOP + 12 + 16 * k}">{escape(curve.name)}</text>'
-        )
+        drawn = f'stroke="{_COLOURS[k]}" stroke-width="2"{_DASHES[k]}/>'
+        parts.append(f'<polyline points="{path}" fill="none" {drawn}')
+        if len(plot.curves) > 1:
+            parts.append(f'<path d="M{_LEFT + 12} {legend + 16 * k}h24" {drawn}')
+            parts.append(f'<text x="{_LEFT + 42}" y="{legend + 4 + 16 * k}">{escape(curve.name)}</text>')
     return "".join([*parts, "</svg>"])
