@@ -31,7 +31,7 @@ TIKZ = r"""\begin{tikzpicture}
 \node[circle,draw] (a) {$x_i$}; \node[circle,draw] (b) at (12,0) {σ}; \draw[->] (a) -- node[above] {−0.5 ≤ w} (b);
 \end{tikzpicture}"""
 WIDE_TIKZ = TIKZ.replace("12,0", "25,0")
-NASTY = "50 % of R&D_costs cost $5 {net} #1 ~ a^b \\ \"quoted\" 'single' `back` <b>bold</b> | --option x--y, 3 < 4 > 2"
+NASTY = "50 % of R&D_costs cost $a$ {net} #1 ~ a^b \\ \"quoted\" 'single' `back` <b>bold</b> | --option x--y, 3 < 4 > 2"
 UNICODE = (
     "∂C/∂w₁ = 2·Σ (σ(z) − y)² ≤ 1 ≠ ∞, Greek αβγδεζηθλμπρστφχψω ΓΔΘΛΣΦΨΩ, ⁽²⁾ and x̄, ŷ, δ̂, größe naïve Łódź œuvre, "
     "“typo” – — … → ⊙ √2 ½ ⊤ ℝ 中 🎉 \u00a0é"

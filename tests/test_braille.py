@@ -62,6 +62,8 @@ def test_values_beside_the_axes_stand_where_they_belong() -> None:
     ticks, labels = lines[-2], lines[-1]
     marks = [k for k, sign in enumerate(ticks) if sign == "┬"]
     assert labels.split() == ["1", "10", "100", "1000"]
+    columns = len(ticks) - ticks.index("└") - 1
+    assert marks == [ticks.index("└") + 1 + round(k / 3 * (columns - 1)) for k in range(4)]
     for mark, label in zip(marks, labels.split(), strict=True):
         begin = labels.index(f" {label}" if label == "1" else label, max(0, mark - 4))
         assert begin - 1 <= mark <= begin + len(label)

@@ -87,6 +87,10 @@ def test_a_descent_shows_its_end_and_a_curve_with_a_description() -> None:
     assert "0.06262 at epoch 1000" in (described.text or "")
     (line,) = picture.iter(f"{SVG}polyline")
     points = [tuple(map(float, pair.split(","))) for pair in line.get("points", "").split()]
+    frame = next(path.get("d", "") for path in picture.iter(f"{SVG}path") if path.get("fill") == "none")
+    left, top, bottom, right = map(float, re.findall(r"[\d.]+", frame))
+    assert (points[0][0], points[0][1]) == pytest.approx((left, top), abs=0.1)  # the highest cost is the first one
+    assert (points[-1][0], points[-1][1]) == pytest.approx((right, bottom), abs=0.1)
     labels = {text.text: text for text in picture.iter(f"{SVG}text")}
     # The curve ends above its last epoch, and passes the height of the label 0.1 at the epoch of that cost.
     assert points[-1][0] == pytest.approx(float(labels["1000"].get("x", "")), abs=0.1)
