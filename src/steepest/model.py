@@ -28,10 +28,9 @@ from steepest.gradient import find_layers
 from steepest.initial import initial
 from steepest.metrics import classification, regression
 from steepest.optimisers import Optimiser
-from steepest.remarks import notes_on_names, refuse_flat
+from steepest.remarks import model_card, notes_on_names, refuse_flat
 from steepest.remarks import rows_left_out as rows_left_out
-from steepest.render.cards import Card, Showing, facts_sheet, values_sheet
-from steepest.render.expressions import shown
+from steepest.render.cards import Card, Showing
 from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
@@ -129,6 +128,11 @@ class Model(Showing):
     def formula(self) -> str:
         """The formula as it was written."""
         return self._text
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is known which names are columns, and with it prediction and cost."""
+        return self._parsed is not None
 
     @property
     def prediction(self) -> Expression:
@@ -428,18 +432,7 @@ class Model(Showing):
 
     def card(self) -> Card:
         """Formula, cost, parameters, and the last descent if there was one."""
-        # Which names are data, and with it the cost, is known from the first table on.
-        cost = self.cost_name if self._parsed is None else f"{self.cost_name}, C = {shown(self.cost)}"
-        facts = [("formula", self.formula), ("cost", cost)]
-        sheets = [facts_sheet("Model", facts)]
-        if self.params:
-            sheets.append(values_sheet("Parameters", self.params))
-        run = self.run
-        title = f"{self.formula}, {'not fitted yet' if not self.params else 'fitted'}"
-        if run is None:
-            return Card(title, tuple(sheets), None, tuple(self.notes))
-        sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-        return Card(title, tuple(sheets), run.plot(), (*self.notes, *run.warnings))
+        return model_card(self)
 
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
