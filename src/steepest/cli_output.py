@@ -175,7 +175,7 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
 
     if wanted is False:
         return
-    found = run.plot() if run.epochs >= _FEW_EPOCHS or wanted else None
+    found = run.cost_plot() if run.epochs >= _FEW_EPOCHS or wanted else None
     if found is not None:
         show_plot(found, always=bool(wanted))
     elif wanted:

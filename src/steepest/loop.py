@@ -77,7 +77,7 @@ class Descent(Showing):
         """Whether the cost or a parameter left the finite numbers, or was on its way there."""
         return self.reason == "diverged"
 
-    def plot(self) -> CostPlot | None:
+    def cost_plot(self) -> CostPlot | None:
         """The cost by epoch, and that of the validation rows, ready to be drawn; None after less than two epochs."""
         return cost_plot(self.history, self.validation)
 
@@ -91,7 +91,7 @@ class Descent(Showing):
             facts.append(("starts", f"{len(self.restarts):,}, of which this is the best"))
         sheets = (facts_sheet("Descent", facts), values_sheet("Parameters", self.params))
         title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
-        return Card(title, sheets, self.plot(), tuple(self.warnings))
+        return Card(title, sheets, self.cost_plot(), tuple(self.warnings))
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())

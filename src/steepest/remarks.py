@@ -67,4 +67,4 @@ def model_card(model: Model) -> Card:
     if run is None:
         return Card(title, tuple(sheets), None, tuple(model.notes))
     sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-    return Card(title, tuple(sheets), run.plot(), (*model.notes, *run.warnings))
+    return Card(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))

@@ -80,7 +80,7 @@ class _Writer:
         for piece in displayed(pieces, _PAGE):
             if isinstance(piece, Displayed):
                 lines = mathml_lines([line.latex for line in piece.lines], piece.formula.text, piece.mark)
-                made.append(f'<span class="displayed" tabindex="0">{lines}</span>')
+                made.append(f'<span class="displayed" role="group" aria-label="Formula" tabindex="0">{lines}</span>')
             else:
                 made.append(self._piece(piece))
         return "".join(made)
@@ -157,7 +157,7 @@ class _Writer:
         for k, part in enumerate(parts):
             which = f" (part {k + 1} of {len(parts)})" if len(parts) > 1 else ""
             caption = f"Table {number}{which}. {self.inline(grid.caption)}"
-            place = f' id="table-{number}"' if k == 0 else ""
+            place = f' aria-label="Table {number}{which}"' + (f' id="table-{number}"' if k == 0 else "")
             made.append(self._table(grid, part, caption, place, words))
         return "\n".join(made)
 
@@ -184,7 +184,8 @@ class _Writer:
         number = self._next("figure")
         name = f"figure-{number}"
         title = plain(figure.caption, self.places)
-        picture = embedded(figure.svg, name, title, figure.alternative)
+        said = f'<p class="alternative">{escape(figure.alternative, quote=False)}</p>'
+        picture = embedded(figure.svg, name, title, figure.alternative) if figure.svg.strip() else said
         caption = f"Figure {number}. {self.inline(figure.caption)}"
         return f'<figure id="{name}">\n{picture}\n<figcaption>{caption}</figcaption>\n</figure>'
 

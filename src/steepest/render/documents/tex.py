@@ -1,4 +1,4 @@
-"""A paper as LaTeX: one file in plain ASCII for pdflatex, lualatex and xelatex alike."""
+"""A paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
 
 from __future__ import annotations
 
@@ -221,9 +221,12 @@ class _Writer:
 
     def _figure(self, figure: Figure) -> str:
         said = "\n".join(f"% {line}" for line in transliterated(figure.alternative).splitlines() if line.strip())
+        drawn = characters.picture(figure.tikz).strip()
+        if not drawn:  # those who read the page are told what they would see
+            drawn = rf"\fbox{{\parbox{{.8\linewidth}}{{{characters.text(figure.alternative)}}}}}"
         return (
             f"\\begin{{figure}}[!htbp]\n\\centering\n% Alternative text:\n{said}\n"
-            f"\\fitted{{\\linewidth}}{{%\n{characters.picture(figure.tikz).strip()}}}\n"
+            f"\\fitted{{\\linewidth}}{{%\n{drawn}}}\n"
             f"\\caption{{{self.inline(figure.caption)}}}{self._labelled(figure.label)}\n\\end{{figure}}\n"
         )
 
