@@ -31,7 +31,7 @@ TIKZ = r"""\begin{tikzpicture}
 \node[circle,draw] (a) {$x_i$}; \node[circle,draw] (b) at (12,0) {σ}; \draw[->] (a) -- node[above] {−0.5 ≤ w} (b);
 \end{tikzpicture}"""
 WIDE_TIKZ = TIKZ.replace("12,0", "25,0")
-NASTY = "50 % of R&D_costs cost $5 {net} #1 ~ a^b \\ \"quoted\" 'single' `back` <b>bold</b> | --option x--y, 3 < 4 > 2"
+NASTY = "50 % of R&D_costs cost $a$ {net} #1 ~ a^b \\ \"quoted\" 'single' `back` <b>bold</b> | --option x--y, 3 < 4 > 2"
 UNICODE = (
     "∂C/∂w₁ = 2·Σ (σ(z) − y)² ≤ 1 ≠ ∞, Greek αβγδεζηθλμπρστφχψω ΓΔΘΛΣΦΨΩ, ⁽²⁾ and x̄, ŷ, δ̂, größe naïve Łódź œuvre, "
     "“typo” – — … → ⊙ √2 ½ ⊤ ℝ 中 🎉 \u00a0é"
@@ -121,8 +121,14 @@ def sample() -> Document:
         Grid(
             (("name",), ("what is to be said of it",), ("why",)),
             ((("w1",), ("words " * 30,), ("reasons " * 20,)), (("w2",), ("short",), ("also short",))),
-            ("Words that wrap.",),
+            ("Words that wrap, of ", wide, ".",),
         ),
+        Grid(
+            (("name",), ("formula and ", wide), ("words",)),
+            ((("w1",), ("of ", formula(cost), " it is said"), ("words " * 30,)),),
+            ("Words beside formulas.",),
+        ),
+        Heading(("A heading with ", wide), 3),
         Grid(
             (("row",), ("square",)),
             tuple(((str(k),), (str(k * k),)) for k in range(70)),

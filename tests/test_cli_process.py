@@ -79,7 +79,9 @@ def test_a_narrow_encoding_is_no_fault(tmp_path: Path) -> None:
     for words in (["derive", "sigmoid(x)", "--wrt", "x"], ["fit", "nand", "z ~ σ(x*ω)", "--epochs", "1"], ["ops"]):
         run = subprocess.run([SCRIPT, *words], capture_output=True, encoding="latin-1", env=environment)
         assert run.returncode == 0, run.stderr
-        assert "\\u" in run.stdout
+        assert "\\u" not in run.stdout + run.stderr
+        assert not set("∂Σσω") & set(run.stdout)
+    assert "dx: r*(1 - r)" in run.stdout.replace("·", "*").replace("−", "-")
 
 
 def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_identifiers_are_unique_and_every_link_and_label_has_its_end(html: Eleme
     assert {link[1:] for link in links} <= set(names)
     assert "#equation-1" in links
     assert "#content" in links
+    assert all(e.get("aria-label") for e in html.iter() if e.get("tabindex") == "0" and e.tag != "pre")
     labels = [name for e in html.iter() for name in (e.get("aria-labelledby") or "").split()]
     assert len(labels) == 4
     assert set(labels) <= set(names)
@@ -244,3 +245,11 @@ def test_empty_blocks_leave_no_trace(suffix: str) -> None:
     text = write_document(Document(("t",), (Equations(()), Paragraph(()))), suffix)
     assert "equations" not in text.partition("</head>")[2]
     assert "alignat" not in text
+
+
+@pytest.mark.parametrize("suffix", MEDIA)
+def test_a_picture_that_a_medium_has_not_is_described(suffix: str) -> None:
+    text = write_document(Document(("t",), (Figure("", "", "A bowl.", ("The cost.",)),)), suffix)
+    assert len(re.findall(r"^(?!%).*A bowl\.", text, re.MULTILINE)) == 1
+    assert "The cost." in text
+    assert "<img" not in text

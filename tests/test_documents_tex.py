@@ -35,7 +35,7 @@ def expressions() -> list[Expression]:
     return found
 
 
-FORMULAS = [latex(expression) for expression in expressions()]
+FORMULAS = [*(latex(expression) for expression in expressions()), r"\sum_{j} x", r"\delta^{(l)}_{i} \odot \sigma'"]
 
 
 def compiled(text: str, folder: Path, engine: str, runs: int = 2) -> str:
@@ -141,6 +141,13 @@ def test_tables_are_divided_where_they_are_too_wide() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_paper_compiles_without_a_complaint(engine: str, tmp_path: Path) -> None:
     assert complaints(compiled(write_document(sample(), ".tex"), tmp_path, engine)) == []
+    if shutil.which("pdftotext"):
+        run = subprocess.run(["pdftotext", "-raw", "paper.pdf", "-"], cwd=tmp_path, capture_output=True, check=True)
+        text = " ".join(run.stdout.decode().split())
+        # Two hyphens stay two, and what is escaped is read as it was.
+        assert "50 % of R&D_costs cost $a$ {net} #1 ~ a^b \\" in text
+        assert "| --option x--y, 3 < 4 > 2" in text
+        assert "größe naïve Łódź œuvre" in text
 
 
 @needs_tex

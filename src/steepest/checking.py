@@ -16,6 +16,7 @@ from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
 from steepest.expression import DATA, PARAMETER, Expression, expect_expression, leaf, substitute, walk
 from steepest.gradient import gradient as back_propagate
+from steepest.render.cards import Card, Sheet, Showing
 from steepest.values import bind, fit_shape, number_array
 
 Array = NDArray[Any]
@@ -23,6 +24,9 @@ Given = Mapping[str, Expression | ArrayLike] | Callable[[dict[str, Any]], Mappin
 
 CORRECT, FACTOR, WRONG, KINK, INCONCLUSIVE = "correct", "wrong by a factor", "wrong", "kink", "inconclusive"
 _SEVERITY = (CORRECT, INCONCLUSIVE, KINK, FACTOR, WRONG)
+CELLS = ("parameter", "verdict", "gradient", "by differences", "")
+"""The header of the table of verdicts."""
+_MARKS = {CORRECT: "good", KINK: "open", INCONCLUSIVE: "open"}
 _AGREE = 1e-7  # relative; far below the smallest fault looked for, far above the round-off of a gradient
 _RESOLVED = 1e-4  # an error bar wider than this share of the derivative decides nothing
 _MOST_ELEMENTS = 256  # of one array parameter
@@ -55,9 +59,15 @@ class Verdict:
         """Whether the verdict is correct."""
         return self.verdict == CORRECT
 
+    def cells(self) -> tuple[str, ...]:
+        """A row of a table: parameter, verdict, gradient, what differences say, detail."""
+        factor = f" {self.factor:.6g}" if self.factor is not None else ""
+        differences = f"{self.expected:.10g} ± {self.error:.0e}"
+        return (self.name, self.verdict + factor, f"{self.given:.10g}", differences, self.detail)
+
 
 @dataclass(frozen=True)
-class Report:
+class Report(Showing):
     """One verdict a parameter; ``ok`` if all are correct."""
 
     rows: tuple[Verdict, ...]
@@ -75,6 +85,14 @@ class Report:
             if row.name == name:
                 return row
         raise KeyError(f"the check has no row {name!r}")
+
+    def card(self) -> Card:
+        """The verdicts as a table."""
+        right = sum(row.ok for row in self.rows)
+        marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
+        title = f"{right} of {len(self.rows)} partial derivatives correct"
+        rows = tuple(row.cells() for row in self.rows)
+        return Card(title, (Sheet("Gradient against finite differences", CELLS, rows, (2,), marks),))
 
     def __str__(self) -> str:
         width = max([len(row.name) for row in self.rows], default=0)

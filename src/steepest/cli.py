@@ -6,7 +6,7 @@ found something (a wrong gradient, a descent that diverged), 2 bad usage or inpu
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from steepest.cli_output import check_json, print_json, show_check
 from steepest.cli_paper import paper
 from steepest.cli_plots import plot, surface
 from steepest.errors import SteepestError
+from steepest.render.ascii import with_mark
+from steepest.render.console import is_plain, prepare
 
 if TYPE_CHECKING:
     from steepest.expression import Expression
@@ -37,9 +39,8 @@ steepest derive "mean((x*w - y)^2)" --wrt w
 
 def run() -> None:
     """The entry point: runs a command and turns errors into sentences and exit statuses."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show σ shows \u03c3
-            stream.reconfigure(errors="backslashreplace")
+    # Looked for before anything is parsed, since help and mistakes are printed before all options are read.
+    prepare(plain=bool(os.environ.get("NO_UNICODE")) or "--no-unicode" in sys.argv[1:])
     try:
         status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
@@ -54,7 +55,7 @@ def run() -> None:
         said = f"steepest: {error}"
         for argument, option in options.SPELT.items():
             said = said.replace(argument, option)
-        click.echo(said, err=True)
+        click.echo(with_mark(said) if is_plain(sys.stderr.encoding) else said, err=True)
         sys.exit(BAD_INPUT)
     except SystemExit:
         # click and rich end so when the reader of a pipe has left; nothing more can be said to it.
@@ -142,7 +143,7 @@ def derive(
         )
         return 0
     writers: dict[str, Callable[[Any], str]] = {
-        "text": str,
+        "text": lambda d: d.text(plain=is_plain()),
         "latex": lambda d: d.latex(),
         "markdown": lambda d: d.markdown(),
     }

@@ -57,6 +57,7 @@ def _validate(ctx: click.Context, param: click.Parameter, value: Any) -> float |
         return str(value)
 
 
+_NOT_KEPT = ("save", "as_json", "check", "plot")  # options that say nothing of how a model was fitted
 _choice = click.Choice
 
 
@@ -127,13 +128,14 @@ _choice = click.Choice
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Write it after so many epochs instead.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first; done for up to 200 numbers.")
+@click.option("--plot/--no-plot", default=None, help="Draw the cost by epoch; done on a terminal with room for it.")
 @options.na
 @click.option("--save", type=click.Path(dir_okay=False), help="Save the model here (.safetensors).")
 @options.as_json
 @click.pass_context
 def fit(
     ctx: click.Context, /, table: str, formula: str | None, start: dict[str, float], seed: int | None, na: str,
-    save: str | None, as_json: bool, check: bool | None, **given: Any,
+    save: str | None, as_json: bool, check: bool | None, plot: bool | None, **given: Any,
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
@@ -179,7 +181,7 @@ def fit(
     if not as_json:
         announce(model, opened, columns, report)
     begin = {} if settings["restarts"] is not None else {"start": start}
-    effective = {name: value for name, value in ctx.params.items() if name not in ("save", "as_json", "check")}
+    effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     with warnings.catch_warnings():
         from steepest.errors import SteepestWarning
 
@@ -192,7 +194,7 @@ def fit(
         where = "there was no checkpoint to go on from" if run.resumed is None else f"went on from epoch {run.resumed}"
         options.tell(f"note: {where}")
     model.settings = {**effective, "cost": model.cost_name, "engine": run.engine}
-    return _report(model, columns, report, notes, save, as_json, seed or 0)
+    return _report(model, columns, report, notes, save, as_json, seed or 0, plot)
 
 
 def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
@@ -294,7 +296,7 @@ def _fit(model: Model, source: Any, seed: int, na: str, settings: dict[str, Any]
 
 def _report(
     model: Model, columns: Columns | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
-    seed: int,
+    seed: int, plot: bool | None,
 ) -> int:  # fmt: skip
     """Show or print the result, save it, and say what went wrong; the exit status."""
     run = model.run
@@ -311,7 +313,7 @@ def _report(
         }  # fmt: skip
         print_json(document)
     else:
-        show_fit(model, None if columns is None else columns.arrays)
+        show_fit(model, None if columns is None else columns.arrays, plot)
     if save and not run.diverged:
         model.save(save)
         options.tell(f"saved to {save}")

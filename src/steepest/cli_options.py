@@ -69,12 +69,26 @@ def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[s
     return str(param.name), [value] if param.multiple and not isinstance(value, list) else value
 
 
+def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Have everything that is printed from here on in ASCII."""
+    from steepest.render.console import prepare
+
+    if value:
+        prepare(plain=True)
+
+
 class _WithExamples(click.Command):
     """Help that begins with examples."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+        self.params.append(
+            click.Option(
+                ["--no-unicode"], is_flag=True, is_eager=True, expose_value=False, callback=_plain,
+                help="Print plain ASCII: dC/dw for ∂C/∂w; so does the variable NO_UNICODE.",
+            )
+        )  # fmt: skip
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, then the usual help."""

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def print_json(document: dict[str, Any]) -> None:
     """A document on standard output."""
-    click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, allow_nan=False))
+    from steepest.render.console import is_plain
+
+    click.echo(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
@@ -39,16 +41,10 @@ def check_json(report: Report) -> dict[str, Any]:
 
 def show_check(report: Report) -> None:
     """The verdicts as a table."""
+    from steepest.checking import CELLS
     from steepest.render.console import table
 
-    table(
-        [
-            [row.name, row.verdict + (f" {row.factor:.6g}" if row.factor is not None else ""), f"{row.given:.10g}",
-             f"{row.expected:.10g} ± {row.error:.0e}", row.detail]
-            for row in report
-        ],
-        ["parameter", "verdict", "gradient", "by differences", ""], right=[2],
-    )  # fmt: skip
+    table([row.cells() for row in report], CELLS, right=[2])
 
 
 def _number(value: float) -> str:
@@ -81,8 +77,14 @@ def _inputs(model: Model) -> list[list[str]]:
     return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 
 
-def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
-    """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand."""
+def show_fit(model: Model, arrays: dict[str, Any] | None, plot: bool | None = None) -> None:
+    """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand.
+
+    Args:
+        model: the model.
+        arrays: the columns of the table.
+        plot: whether to draw the cost by epoch; on a terminal with room for it if None.
+    """
     import numpy as np
 
     from steepest.render.console import say, table
@@ -104,6 +106,7 @@ def show_fit(model: Model, arrays: dict[str, Any] | None) -> None:
     if run.levels is not None:
         say()
         _show_levels(run)
+    _show_plot(run, plot)
     if run.diverged or arrays is None:
         return
     say()
@@ -164,6 +167,22 @@ def _show_levels(run: Descent) -> None:
     lost = starts - sum(level.starts for level in run.levels)
     if lost:
         say(f"  {lost} ({lost / starts:.1%}) diverged, or began where the cost is not finite")
+
+
+def _show_plot(run: Descent, wanted: bool | None) -> None:
+    """The cost by epoch as a small plot."""
+    from steepest.render.console import say, show_plot
+
+    if wanted is False:
+        return
+    found = run.cost_plot() if run.epochs >= _FEW_EPOCHS or wanted else None
+    if found is not None:
+        show_plot(found, always=bool(wanted))
+    elif wanted:
+        say("  (too few epochs with a finite cost to draw)")
+
+
+_FEW_EPOCHS = 10  # whose costs need no plot
 
 
 def _summary(predicted: Any, target: Any) -> str:

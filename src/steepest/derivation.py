@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from steepest import operations as op
 from steepest.document import Equation, Formula
@@ -24,6 +25,7 @@ from steepest.expression import (
     walk,
 )
 from steepest.notation import Template
+from steepest.render.ascii import transliterated
 from steepest.render.latex import align, latex, latex_name, markdown
 from steepest.render.text import Line, lay_out, maths
 from steepest.simplify import PRESENTATION, rebuilt, simplify
@@ -86,7 +88,11 @@ class Derivation:
         return tuple(step for part in self.parts for step in part.steps)
 
     def __str__(self) -> str:
-        return lay_out(self._blocks(_TextWriter(self.names)))
+        return self.text()
+
+    def text(self, plain: bool = False) -> str:
+        """The derivation as lines of text, in ASCII if they are to be plain."""
+        return lay_out(self._blocks(_TextWriter(self.names)), transliterated if plain else str)
 
     def latex(self) -> str:
         """The derivation as an ``align*`` environment of LaTeX."""
@@ -103,6 +109,14 @@ class Derivation:
         """The lines as equations: the definitions, then one list for each part."""
         pairs = zip(self._blocks(_LatexWriter(self.names)), self._blocks(_TextWriter(self.names)), strict=True)
         return [[_equation(*lines) for lines in zip(first, second, strict=True)] for first, second in pairs]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def __rich__(self) -> Any:
+        from steepest.render.console import Renderable
+
+        return Renderable(lambda width, plain: self.text(plain))
 
     def _blocks(self, writer: _TextWriter | _LatexWriter) -> list[list[Line]]:
         blocks = [[Line(writer.name(node), writer.plain(node)) for node in self.names]]

@@ -108,8 +108,8 @@ class Figure:
     """A picture.
 
     Attributes:
-        svg: as SVG text, for pages and notebooks.
-        tikz: as a ``tikzpicture`` environment, for LaTeX.
+        svg: as SVG text, for pages and notebooks; empty if there is none: the alternative stands in its place.
+        tikz: as a ``tikzpicture`` environment, for LaTeX; empty likewise.
         alternative: what is to be seen, for those who cannot see it.
         caption: one sentence.
         label: a name by which it is referred to; figures are numbered.

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from steepest.errors import ShapeError, ValuesError
@@ -110,6 +111,9 @@ OPERATIONS: dict[str, Operation] = {}
 def operation_named(name: str) -> Operation:
     """The row of the table of operations with this name."""
     return OPERATIONS[name]
+
+
+_WRITERS = "steepest.render.expressions"
 
 
 class Expression:
@@ -221,6 +225,17 @@ class Expression:
     def __repr__(self) -> str:
         text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(walk([self]))} nodes"
         return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
+
+    # The writers stand above the expressions, so they are known by name and loaded with the first use.
+
+    def _repr_latex_(self) -> str | None:
+        return import_module(_WRITERS).displayed(self)  # type: ignore[no-any-return]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(import_module(_WRITERS).shown(self))
+
+    def __rich__(self) -> Any:
+        return import_module(_WRITERS).on_console(self)
 
     def __add__(self, other: Operand) -> Expression:
         return _binary("add", self, other)

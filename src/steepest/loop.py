@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker, rates_of
 from steepest.errors import StartError
+from steepest.render.axes import CostPlot, cost_plot
+from steepest.render.cards import Card, Showing, facts_sheet, value_text, values_sheet
 from steepest.render.progress import Details, Progress
 from steepest.watching import Watch
 
@@ -25,7 +26,7 @@ _FASTER = 16  # times as many epochs in a leg as in the one before, at most
 
 
 @dataclass
-class Descent:
+class Descent(Showing):
     """A descent that has ended.
 
     Attributes:
@@ -76,8 +77,24 @@ class Descent:
         """Whether the cost or a parameter left the finite numbers, or was on its way there."""
         return self.reason == "diverged"
 
+    def cost_plot(self) -> CostPlot | None:
+        """The cost by epoch, and that of the validation rows, ready to be drawn; None after less than two epochs."""
+        return cost_plot(self.history, self.validation)
+
+    def card(self) -> Card:
+        """What came of it, the parameters and the cost by epoch."""
+        facts = [("cost", f"{self.cost:.10g}"), ("epochs", f"{self.epochs:,} in {self.seconds:.2g} s")]
+        facts += [("stopped", self.message), ("engine", self.engine)]
+        if self.validation:
+            facts.append(("lowest validation cost", f"{min(cost for _, cost in self.validation):.10g}"))
+        if self.restarts is not None:
+            facts.append(("starts", f"{len(self.restarts):,}, of which this is the best"))
+        sheets = (facts_sheet("Descent", facts), values_sheet("Parameters", self.params))
+        title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
+        return Card(title, sheets, self.cost_plot(), tuple(self.warnings))
+
     def __str__(self) -> str:
-        values = ", ".join(f"{name} = {_short(value)}" for name, value in self.params.items())
+        values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
         lines = [f"cost {self.cost:.10g} after {self.epochs} epochs; {self.message}", values, *self.warnings]
         return "\n".join(lines)
 
@@ -94,10 +111,6 @@ class Level:
     lowest: float
     highest: float
     starts: int
-
-
-def _short(value: Any) -> str:
-    return f"{float(value):.10g}" if np.ndim(value) == 0 else f"array of shape {np.shape(value)}"
 
 
 @dataclass(frozen=True)

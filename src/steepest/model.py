@@ -28,8 +28,9 @@ from steepest.gradient import find_layers
 from steepest.initial import initial
 from steepest.metrics import classification, regression
 from steepest.optimisers import Optimiser
-from steepest.remarks import notes_on_names, refuse_flat
+from steepest.remarks import model_card, notes_on_names, refuse_flat
 from steepest.remarks import rows_left_out as rows_left_out
+from steepest.render.cards import Card, Showing
 from steepest.streaming import is_read_in_parts
 from steepest.table import Columns, Table, open_table
 from steepest.weighting import ClassWeight, check_class_weight, sample_weights
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
 
-class Model:
+class Model(Showing):
     """A formula with a cost, fitted to tables.
 
     Which names of the formula are data follows from the table of the first fit, or from ``data``.
@@ -132,6 +133,11 @@ class Model:
     def formula(self) -> str:
         """The formula as it was written."""
         return self._text
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is known which names are columns, and with it prediction and cost."""
+        return self._parsed is not None
 
     @property
     def prediction(self) -> Expression:
@@ -474,6 +480,10 @@ class Model:
         from steepest.export import export_model
 
         export_model(self, path, to, dtype, optimiser)
+
+    def card(self) -> Card:
+        """Formula, cost, parameters, and the last descent if there was one."""
+        return model_card(self)
 
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"

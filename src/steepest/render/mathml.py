@@ -70,8 +70,8 @@ def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
 def _converted(latex: str, display: bool) -> str:
     """The inside of a ``<math>`` element."""
     try:
+        from latex2mathml import exceptions
         from latex2mathml.converter import convert
-        from latex2mathml.exceptions import DenominatorNotFoundError, NumeratorNotFoundError
     except ImportError:
         raise DocumentError(
             "formulas of a web page need the package latex2mathml, which is not installed; install steepest[paper]"
@@ -79,7 +79,9 @@ def _converted(latex: str, display: bool) -> str:
     latex, words = _without_words(latex)
     try:
         found = convert(latex.replace(":=", r"\coloneqq "), display="block" if display else "inline")
-    except (DenominatorNotFoundError, NumeratorNotFoundError, IndexError, KeyError, ValueError) as error:
+    except tuple(
+        kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)
+    ) as error:
         raise DocumentError(
             f"latex2mathml cannot read the formula {latex!r}: {error or type(error).__name__}"
         ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steepest.expression import CONSTANT, DATA, Expression
@@ -61,8 +61,14 @@ def maths(root: Expression, names: Mapping[Expression, str] | None = None, defin
     return write(root, MathsText(names), root_is_plain=definition)
 
 
-def lay_out(blocks: Sequence[Sequence[Line]]) -> str:
-    """Lines in blocks, their signs beneath one another and their notes in one column."""
+def lay_out(blocks: Sequence[Sequence[Line]], written: Callable[[str], str] = str) -> str:
+    """Lines in blocks, their signs beneath one another and their notes in one column.
+
+    Args:
+        blocks: the lines.
+        written: how each part of a line is written, which may change its length.
+    """
+    blocks = [[Line(written(line.left), written(line.right), written(line.note)) for line in block] for block in blocks]
     notes = max((len(_sides(line, block)) for block in blocks for line in block if line.note), default=0)
     column = min(notes, 100)
     texts = []

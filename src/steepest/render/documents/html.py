@@ -60,7 +60,7 @@ class _Writer:
             '<meta name="color-scheme" content="light dark"/>\n<meta name="generator" content="steepest"/>\n'
             f"<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
             '<a class="skip" href="#content">Skip to the content</a>\n'
-            f"<header>\n<h1>{self.running(document.title)}</h1>\n{subtitle}</header>\n{self._contents()}"
+            f"<header>\n<h1>{self.inline(document.title)}</h1>\n{subtitle}</header>\n{self._contents()}"
             f'<main id="content" tabindex="-1">\n{blocks}\n</main>\n</body>\n</html>\n'
         )
 
@@ -69,7 +69,7 @@ class _Writer:
         if len(headings) < _MANY:
             return ""
         links = "\n".join(
-            f'<li class="level{_level(heading)}"><a href="#section-{k + 1}">{self.running(heading.text)}</a></li>'
+            f'<li class="level{_level(heading)}"><a href="#section-{k + 1}">{self.inline(heading.text)}</a></li>'
             for k, heading in enumerate(headings)
         )
         return f'<nav aria-label="Contents">\n<ul>\n{links}\n</ul>\n</nav>\n'
@@ -80,10 +80,14 @@ class _Writer:
         for piece in displayed(pieces, _PAGE):
             if isinstance(piece, Displayed):
                 lines = mathml_lines([line.latex for line in piece.lines], piece.formula.text, piece.mark)
-                made.append(f'<span class="displayed" tabindex="0">{lines}</span>')
+                made.append(f'<span class="displayed" role="group" aria-label="Formula" tabindex="0">{lines}</span>')
             else:
                 made.append(self._piece(piece))
         return "".join(made)
+
+    def inline(self, pieces: Pieces) -> str:
+        """Text of a line or two, as headings and captions."""
+        return "".join(map(self._piece, pieces))
 
     def _piece(self, piece: Piece) -> str:
         if isinstance(piece, Formula):
@@ -102,7 +106,7 @@ class _Writer:
         match block:
             case Heading():
                 level = _level(block) + 1
-                return f'<h{level} id="section-{self._next("section")}">{self.running(block.text)}</h{level}>'
+                return f'<h{level} id="section-{self._next("section")}">{self.inline(block.text)}</h{level}>'
             case Paragraph():
                 return f"<p>{self.running(block.pieces)}</p>"
             case Items():
@@ -152,8 +156,8 @@ class _Writer:
         made = []
         for k, part in enumerate(parts):
             which = f" (part {k + 1} of {len(parts)})" if len(parts) > 1 else ""
-            caption = f"Table {number}{which}. {self.running(grid.caption)}"
-            place = f' id="table-{number}"' if k == 0 else ""
+            caption = f"Table {number}{which}. {self.inline(grid.caption)}"
+            place = f' aria-label="Table {number}{which}"' + (f' id="table-{number}"' if k == 0 else "")
             made.append(self._table(grid, part, caption, place, words))
         return "\n".join(made)
 
@@ -162,14 +166,12 @@ class _Writer:
             return ' class="numeric"' if column in grid.numeric else ' class="words"' if column in words else ""
 
         def cell(row: Sequence[Pieces], column: int, at: int) -> str:
-            inside = "".join(map(self._piece, row[column]))
+            inside = self.inline(row[column])
             if at == 0 and column not in grid.numeric:
                 return f'<th scope="row"{classes(column)}>{inside}</th>'
             return f"<td{classes(column)}>{inside}</td>"
 
-        heads = "".join(
-            f'<th scope="col"{classes(column)}>{"".join(map(self._piece, grid.header[column]))}</th>' for column in part
-        )
+        heads = "".join(f'<th scope="col"{classes(column)}>{self.inline(grid.header[column])}</th>' for column in part)
         lines = "\n".join(
             f"<tr>{''.join(cell(row, column, at) for at, column in enumerate(part))}</tr>" for row in grid.rows
         )
@@ -182,8 +184,9 @@ class _Writer:
         number = self._next("figure")
         name = f"figure-{number}"
         title = plain(figure.caption, self.places)
-        picture = embedded(figure.svg, name, title, figure.alternative)
-        caption = f"Figure {number}. {self.running(figure.caption)}"
+        said = f'<p class="alternative">{escape(figure.alternative, quote=False)}</p>'
+        picture = embedded(figure.svg, name, title, figure.alternative) if figure.svg.strip() else said
+        caption = f"Figure {number}. {self.inline(figure.caption)}"
         return f'<figure id="{name}">\n{picture}\n<figcaption>{caption}</figcaption>\n</figure>'
 
 

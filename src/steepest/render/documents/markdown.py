@@ -76,9 +76,11 @@ class Writer:
                 number = self._next("figure")
                 # An element, since several readers of Markdown take no SVG as the address of an image.
                 said = escape(re.sub(r"\s+", " ", block.alternative).strip())
+                caption = f"{_anchor('figure', number)}*Figure {number}. {self.running(block.caption)}*"
+                if not block.svg.strip():
+                    return f"{caption}\n\n{_line(_escaped(block.alternative))}"
                 source = address(block.svg, plain(block.caption, self.places), block.alternative)
-                caption = f"Figure {number}. {self.running(block.caption)}"
-                return f'{_anchor("figure", number)}<img alt="{said}" src="{source}"/>\n\n*{caption}*'
+                return f'{caption}\n\n<img alt="{said}" src="{source}"/>'
             case Code():
                 fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", block.text)), default=0))
                 return f"{fence}{block.language}\n{block.text.strip(chr(10))}\n{fence}"

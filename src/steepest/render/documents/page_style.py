@@ -44,7 +44,8 @@ caption{{text-align:left;padding-bottom:.5em;font-size:1rem;width:max-content;ma
 th,td{{text-align:left;vertical-align:top;padding:.25em .6em;white-space:nowrap;font-weight:400}}
 thead th{{font-weight:600;vertical-align:bottom}}.numeric{{text-align:right}}.words{{white-space:normal;min-width:9em}}
 thead{{border-top:2px solid;border-bottom:1px solid}}tbody{{border-bottom:2px solid}}
-figure{{margin:2em 0}}figure svg{{max-width:100%;height:auto}}figcaption{{margin-top:.5em}}
+figure{{margin:2em 0}}.alternative{{border:1px solid var(--line);padding:.8em 1em}}
+figure svg{{max-width:100%;height:auto}}figcaption{{margin-top:.5em}}
 pre{{background:var(--code);padding:.8em 1em;overflow-x:auto;font-size:.88rem;line-height:1.45}}
 code{{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}}
 @media (max-width:44rem){{

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from steepest.document import Formula, Grid, Pieces, Place, Reference, plain
+from steepest.document import Formula, Grid, Piece, Pieces, Place, Reference, plain
 from steepest.render.documents.atoms import text_width, width
 
 _BETWEEN = 1.15  # em between two columns
@@ -30,18 +30,21 @@ def divided(grid: Grid, places: Mapping[str, Place], page: float) -> tuple[list[
 
     Columns of words give way first; what is still too wide is divided, each part with the first column.
     """
-    columns = []
+    columns, least = [], []
     for k, head in enumerate(grid.header):
         cells = [head, *(row[k] for row in grid.rows)]
-        columns.append(Column(max(_width(cell, places) for cell in cells)))
+        natural = max(_width(cell, places) for cell in cells)
+        columns.append(Column(natural))
+        whole = max((_width((part,), places) for cell in cells for part in _unbroken(cell, places)), default=0.0)
+        least.append(natural if k in grid.numeric else min(natural, max(_LEAST, whole)))
     excess = _total(columns) - page
-    words = [k for k in range(len(columns)) if k not in grid.numeric and _wraps(grid, k, places)]
+    words = [k for k in range(len(columns)) if least[k] < columns[k].width]
     if excess > 0 and words:
-        # The widest give first, down to the next one's width, until all fits or none can give more.
-        least = _shared([columns[k].width for k in words], sum(columns[k].width for k in words) - excess)
+        room = sum(columns[k].width for k in words) - excess
+        cut = _cut([(columns[k].width, least[k]) for k in words], room)
         for k in words:
-            if columns[k].width > least:
-                columns[k] = Column(least, wrapped=True)
+            if columns[k].width > cut:
+                columns[k] = Column(max(cut, least[k]), wrapped=True)
     parts: list[list[int]] = [[]]
     for k in range(len(columns)):
         first = [] if len(parts) == 1 else [0]  # that every further part begins with
@@ -56,13 +59,23 @@ def _total(columns: list[Column]) -> float:
     return sum(column.width for column in columns) + _BETWEEN * max(len(columns) - 1, 0)
 
 
-def _shared(widths: list[float], room: float) -> float:
-    """The width at which all, cut to it, fill the room."""
-    low, high = _LEAST, max(max(widths), _LEAST)
+def _cut(widths: list[tuple[float, float]], room: float) -> float:
+    """The width at which all, cut to it but for the least that each needs, fill the room."""
+    low, high = 0.0, max(natural for natural, _ in widths)
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if sum(min(w, middle) for w in widths) <= room else (low, middle)
+        fits = sum(min(natural, max(middle, least)) for natural, least in widths) <= room
+        low, high = (middle, high) if fits else (low, middle)
     return low
+
+
+def _unbroken(cell: Pieces, places: Mapping[str, Place]) -> Iterator[Piece]:
+    """What no line is broken within: formulas and words."""
+    for piece in cell:
+        if isinstance(piece, Formula):
+            yield piece
+        else:
+            yield from plain((piece,), places).split()
 
 
 def _width(cell: Pieces, places: Mapping[str, Place]) -> float:
@@ -74,8 +87,3 @@ def _width(cell: Pieces, places: Mapping[str, Place]) -> float:
         else text_width(piece)
         for piece in cell
     )
-
-
-def _wraps(grid: Grid, column: int, places: Mapping[str, Place]) -> bool:
-    """Whether a column has words to break lines between."""
-    return any(" " in plain(row[column], places).strip() for row in grid.rows)

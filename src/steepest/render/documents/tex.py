@@ -1,4 +1,4 @@
-"""A paper as LaTeX: one file in plain ASCII for pdflatex, lualatex and xelatex alike."""
+"""A paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from steepest.document import (
 )
 from steepest.render.ascii import transliterated
 from steepest.render.documents import characters
+from steepest.render.documents.atoms import width
 from steepest.render.documents.breaking import Line
 from steepest.render.documents.layout import BELOW, BESIDE, INDENT, Displayed, Row, displayed, rows, sign_latex
 from steepest.render.documents.tables import Column, divided
@@ -48,9 +49,11 @@ _PREAMBLE = r"""\documentclass[11pt,fleqn]{article}
 \renewcommand{\textfraction}{.07}\renewcommand{\floatpagefraction}{.75}
 \newsavebox{\paperbox}
 % What is wider than #1 or higher than the page is made smaller, whatever it is.
-\newcommand{\fitted}[2]{\sbox{\paperbox}{#2}%
+\DeclareRobustCommand{\fitted}[2]{\sbox{\paperbox}{#2}%
   \ifdim\wd\paperbox>#1\relax\sbox{\paperbox}{\resizebox{#1}{!}{\usebox{\paperbox}}}\fi
   \ifdim\ht\paperbox>.85\textheight\resizebox{!}{.85\textheight}{\usebox{\paperbox}}\else\usebox{\paperbox}\fi}
+% A formula in a title or caption; a line may end before it, however short that is, and a full stop has room after it.
+\DeclareRobustCommand{\wide}[1]{\hfil\penalty0\hfilneg\fitted{.9\linewidth}{#1}}
 % A line of a formula that reaches into the column of the rules; #1 is the room for it.
 \newcommand{\across}[2]{\rlap{\fitted{#1}{$\displaystyle #2$}}}
 \newcommand{\ruleof}[1]{\text{\small #1}}
@@ -79,7 +82,7 @@ class _Writer:
         parts = [
             _PREAMBLE,
             rf"\hypersetup{{pdftitle={{{characters.text(title)}}},pdflang={{{self.document.language}}}}}",
-            rf"\title{{{self.running(self.document.title)}{self._subtitle()}}}",
+            rf"\title{{{self.inline(self.document.title)}{self._subtitle()}}}",
             "\\author{}\n\\date{\\vspace{-4em}}\n\\begin{document}\n\\maketitle\n",
         ]
         parts += [self._block(block) for block in self.document.blocks]
@@ -89,13 +92,16 @@ class _Writer:
         pieces = self.document.subtitle
         if not pieces:
             return ""
-        inside = "".join(
-            rf"\fitted{{\linewidth}}{{${characters.mathematics(piece.latex)}$}}"
-            if isinstance(piece, Formula)
-            else self.running((piece,))
+        return rf"\\[1ex]\large {self.inline(pieces)}"
+
+    def inline(self, pieces: Pieces) -> str:
+        """Text of a line or two, as titles and captions: formulas that are too wide for a line are made smaller."""
+        return "".join(
+            rf"\wide{{{self._piece(piece)}}}"
+            if isinstance(piece, Formula) and width(piece.latex) > 0.5 * _PAGE
+            else self._piece(piece)
             for piece in pieces
         )
-        return rf"\\[1ex]\large {inside}"
 
     def running(self, pieces: Pieces) -> str:
         """Running text; formulas that a line does not hold are displayed."""
@@ -127,7 +133,7 @@ class _Writer:
             case Heading():
                 said = characters.text(transliterated(plain(block.text, self.places)))
                 section = _SECTIONS[max(1, min(block.level, 3))]
-                return rf"\{section}{{\texorpdfstring{{{self.running(block.text)}}}{{{said}}}}}" + "\n"
+                return rf"\{section}{{\texorpdfstring{{{self.inline(block.text)}}}{{{said}}}}}" + "\n"
             case Paragraph():
                 return self.running(block.pieces) + "\n"
             case Items():
@@ -180,7 +186,7 @@ class _Writer:
 
     def _grid(self, grid: Grid) -> str:
         size, columns, parts = _columns(grid, self.places)
-        caption = self.running(grid.caption)
+        caption = self.inline(grid.caption)
         written = [self._tabular(grid, columns, part, caption, k, len(parts)) for k, part in enumerate(parts)]
         if len(grid.rows) > 30:
             return "".join(f"{{{size}\n{text}}}\n" for text in written)
@@ -215,10 +221,13 @@ class _Writer:
 
     def _figure(self, figure: Figure) -> str:
         said = "\n".join(f"% {line}" for line in transliterated(figure.alternative).splitlines() if line.strip())
+        drawn = characters.picture(figure.tikz).strip()
+        if not drawn:  # those who read the page are told what they would see
+            drawn = rf"\fbox{{\parbox{{.8\linewidth}}{{{characters.text(figure.alternative)}}}}}"
         return (
             f"\\begin{{figure}}[!htbp]\n\\centering\n% Alternative text:\n{said}\n"
-            f"\\fitted{{\\linewidth}}{{%\n{characters.picture(figure.tikz).strip()}}}\n"
-            f"\\caption{{{self.running(figure.caption)}}}{self._labelled(figure.label)}\n\\end{{figure}}\n"
+            f"\\fitted{{\\linewidth}}{{%\n{drawn}}}\n"
+            f"\\caption{{{self.inline(figure.caption)}}}{self._labelled(figure.label)}\n\\end{{figure}}\n"
         )
 
 

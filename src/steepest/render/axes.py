@@ -1,0 +1,142 @@
+"""Axes of small plots: where a value stands between the ends, and which values are written beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis.
+
+    Attributes:
+        low, high: the values at its ends.
+        log: whether equal distances are equal ratios.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Where a value stands: 0 at the low end, 1 at the high one.
+
+        >>> Axis(1, 100, log=True).place(10)
+        0.5
+        """
+        if self.log:
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, most: int = 6) -> list[float]:
+        """Round values between the ends, at most so many; on a short logarithmic axis at the ends at least.
+
+        >>> Axis(1, 1000, log=True).ticks(), Axis(0, 1).ticks(3)
+        ([1.0, 10.0, 100.0, 1000.0], [0.0, 0.5, 1.0])
+        """
+        if self.log:
+            lowest, highest = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            if lowest < highest:
+                decades = -(-(highest - lowest + 1) // most)
+                return [float(f"1e{power}") for power in range(lowest, highest + 1, decades)]
+        step = _round_step((self.high - self.low) / max(most - 1, 1))
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is not below this."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def axis(values: Iterable[float], log: bool = False) -> Axis:
+    """The axis from the smallest to the largest of some finite values; positive ones, if it is logarithmic."""
+    found = list(values)
+    low, high = min(found), max(found)
+    if low == high:  # of one value: it stands in the middle
+        low, high = (low / 2, high * 2) if log else (low - (abs(low) / 2 or 1), high + (abs(high) / 2 or 1))
+    return Axis(low, high, log)
+
+
+def written(tick: float) -> str:
+    """A value beside an axis.
+
+    >>> written(1e-05), written(0.25), written(2000000.0)
+    ('1e-5', '0.25', '2e6')
+    """
+    mantissa, mark, exponent = f"{tick:.6g}".partition("e")
+    if not mark and abs(tick) >= 1e5:
+        mantissa, mark, exponent = f"{tick:.5e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}" if mark else mantissa
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A cost by epoch as it is drawn.
+
+    Attributes:
+        name: cost, or validation cost.
+        points: rows (epoch, cost), finite, those that the axes hold.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class CostPlot:
+    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs.
+
+    Attributes:
+        curves: the cost, and that of the validation rows if there are any.
+        x, y: the axes of epochs and costs.
+    """
+
+    curves: tuple[Curve, ...]
+    x: Axis
+    y: Axis
+
+    @property
+    def description(self) -> str:
+        """What is to be seen, in a sentence for each curve."""
+        said = []
+        for curve in self.curves:
+            (first, start), (last, end) = curve.points[0], curve.points[-1]
+            verb = "falls" if end < start else "rises" if end > start else "stays"
+            said.append(
+                f"The {curve.name} {verb} from {start:.4g} at epoch {first:g} to {end:.4g} at epoch {last:g}; "
+                f"its lowest value is {min(cost for _, cost in curve.points):.4g}."
+            )
+        return " ".join(said)
+
+
+_MANY = 20  # epochs from which their axis is logarithmic
+
+
+def cost_plot(
+    history: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]] | None = None
+) -> CostPlot | None:
+    """The plot of a descent; None if it has fewer than two finite costs.
+
+    On a logarithmic axis of epochs the start, epoch 0, has no place.
+    """
+    rows = {"cost": history, "validation cost": validation or ()}
+    finite = {name: [(e, c) for e, c in points if math.isfinite(c)] for name, points in rows.items()}
+    last = max((epoch for points in finite.values() for epoch, _ in points), default=0)
+    log_x = last >= _MANY
+    curves = [
+        Curve(name, tuple((float(epoch), float(cost)) for epoch, cost in points if epoch or not log_x))
+        for name, points in finite.items()
+    ]
+    curves = [curve for curve in curves if len(curve.points) > 1]
+    if not curves:
+        return None
+    epochs = [epoch for curve in curves for epoch, _ in curve.points]
+    costs = [cost for curve in curves for _, cost in curve.points]
+    return CostPlot(tuple(curves), axis(epochs, log_x), axis(costs, min(costs) > 0))
