@@ -135,7 +135,7 @@ class _Writer:
                 section = _SECTIONS[max(1, min(block.level, 3))]
                 return rf"\{section}{{\texorpdfstring{{{self.inline(block.text)}}}{{{said}}}}}" + "\n"
             case Paragraph():
-                return self.running(block.pieces) + "\n"
+                return _going_on(block.pieces) + self.running(block.pieces) + "\n"
             case Items():
                 items = "\n".join(rf"\item {self.running(item)}" for item in block.items)
                 return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n" if items else ""
@@ -253,6 +253,12 @@ def _columns(grid: Grid, places: Mapping[str, Place]) -> tuple[str, Sequence[Col
 
 
 _TABLE = 42.0  # em of a table
+
+
+def _going_on(pieces: Pieces) -> str:
+    """No indent before a paragraph that goes on with the sentence before it."""
+    first = pieces[0] if pieces else ""
+    return "\\noindent " if isinstance(first, str) and first[:1].islower() else ""
 
 
 def _code(block: Code) -> str:
