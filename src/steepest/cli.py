@@ -19,6 +19,7 @@ from steepest.cli_fit import fit
 from steepest.cli_models import evaluate, export, predict
 from steepest.cli_options import BAD_INPUT, FOUND, INTERRUPTED, OUR_FAULT, READER_LEFT
 from steepest.cli_output import check_json, print_json, show_check
+from steepest.cli_pictures import diagram, graph
 from steepest.errors import SteepestError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def main(ctx: click.Context) -> None:
     ctx.default_map = options.configuration(main)
 
 
-for _command in (fit, predict, evaluate, export):
+for _command in (fit, predict, evaluate, export, graph, diagram):
     main.add_command(_command)
 
 
