@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,8 @@ def _guessed(text: str) -> list[str]:
     """The names that are probably data, and a note that says so."""
     from steepest.formula import guess_data, names_in
 
-    columns = guess_data(text)
+    # What stands before a bracket is a function, misspelt perhaps.
+    columns = [name for name in guess_data(text) if not re.search(rf"\b{re.escape(name)}\s*\(", text)]
     others = ", ".join(name for name in names_in(text) if name not in columns)
     if columns and others:
         options.tell(f"note: reading {', '.join(columns)} as data and {others} as parameters; --data says otherwise")
