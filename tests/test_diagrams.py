@@ -30,6 +30,9 @@ MADE = {
     "rows": lambda: st.Model(
         "y ~ dot(v, tanh(W @ x - b))", data={"x": (3,), "y": ()}, params={"W": (4, 3), "b": (4,), "v": (4,)}
     ),
+    "each": lambda: st.Model(
+        "y ~ dot(v, tanh(x*u + b))", data={"x": (3,), "y": ()}, params={"u": (3,), "b": (3,), "v": (3,)}
+    ),
     "residual": lambda: st.Model("y ~ sigmoid(x*w1 + b1) - 0.5*x + b", data=["x", "y"]),
 }
 

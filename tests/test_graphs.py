@@ -19,6 +19,7 @@ from steepest.errors import PictureError, ValuesError
 from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute
 from steepest.graphs import ComputationalGraph
 from steepest.operations import TABLE
+from steepest.render.graphviz import Arc, Box, beyond_budget, lay_out
 from steepest.render.labels import latex_sign, sign
 from steepest.render.palette import COLUMN, DARK_PAPER, PAPER, READABLE
 
@@ -132,6 +133,16 @@ def test_one_value_a_sample_is_differentiated_by_the_sample() -> None:
     assert root.graph(given, sample=1).explain("w") == "∂f/∂w = ∂f/∂v1 · ∂v1/∂w = 8 · 2 = 16"
     one = root.graph({"c": 3.0, "w": 2.0})
     assert one.explain("w") == "∂f/∂w = ∂f/∂v1 · ∂v1/∂w = 12 · 3 = 36"
+
+
+def test_a_sample_beside_the_mean_of_all_is_differentiated_alone() -> None:
+    column, w = st.data("c"), st.params("w")
+    mean = st.mean(column * w)
+    graph = ((column - mean) ** 2).graph({"c": [1.0, 2, 6], "w": 1.0}, names={"m": mean}, sample=2)
+    rows = {row.node: row for row in graph.table()}
+    assert (float(rows["m"].value), float(rows["f"].value)) == (3, 9)
+    assert float(rows["m"].gradient) == -2 * (6 - 3)
+    assert float(rows["w"].gradient) == -2 * (6 - 3) * 3
 
 
 def test_a_gradient_that_overflows_as_written_is_taken_in_its_stable_form() -> None:
@@ -389,6 +400,26 @@ def test_the_page_needs_no_network_and_opens_its_layers() -> None:
     assert set(re.findall(r"https?://[^\"]+", page)) == {"http://www.w3.org/2000/svg"}
     assert "Σᵢ outer(Xᵢ, ∂C/∂v1ᵢ)" in page
     assert page.count('<th scope="row">') == len(root.graph(values).table())
+
+
+def test_long_wires_of_large_graphs_have_no_part_in_the_layout() -> None:
+    """Of a sum whose terms share a name, each but one; every box keeps a wire. Of small graphs none."""
+
+    def shared(terms: int) -> tuple[list[Box], list[Arc]]:
+        boxes, arcs = [Box("x", 9, 9)], []
+        for k in range(terms):
+            boxes += [Box(f"t{k}", 9, 9), Box(f"s{k}", 9, 9)]
+            arcs += [Arc("x", f"t{k}"), Arc(f"t{k}", f"s{k}")] + ([Arc(f"s{k - 1}", f"s{k}")] if k else [])
+        return boxes, arcs
+
+    assert not beyond_budget(*shared(20))
+    boxes, arcs = shared(700)
+    free = beyond_budget(boxes, arcs)
+    assert free
+    kept = [arc for k, arc in enumerate(arcs) if k not in free]
+    assert {arc.source for arc in kept} == {box.name for box in boxes} - {"s699"}
+    layout = lay_out(boxes, arcs)
+    assert all(len(layout.curves[k]) == 2 for k in free)
 
 
 def test_thousands_of_nodes_are_drawn() -> None:

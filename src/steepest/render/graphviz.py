@@ -64,7 +64,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
             "laying out a graph needs pygraphviz, which brings Graphviz: pip install 'steepest[pictures]'; "
             "the table and the DOT text do without"
         ) from None
-    free = _beyond_budget(boxes, arcs)
+    free = beyond_budget(boxes, arcs)
     graph = pygraphviz.AGraph(_text(boxes, [None if k in free else arc for k, arc in enumerate(arcs)], gap))
     graph.layout("dot")
     _, _, width, height = map(float, graph.graph_attr["bb"].split(","))
@@ -93,7 +93,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
     return Layout(width, height, places, curves, labels)
 
 
-def _beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
+def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
     """The longest arcs of a large graph, which are drawn straight and have no part in the layout.
 
     An arc over k ranks is k − 1 boxes to Graphviz: a name that each of a thousand terms of a sum uses would take
