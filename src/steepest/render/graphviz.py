@@ -9,7 +9,7 @@ from steepest.errors import PictureError
 from steepest.render.scene import Point
 
 _POINT = 72.0
-_MANY = 300  # boxes above which looks give way to speed
+_MANY = 800  # boxes above which looks give way to speed
 _SPANNED = 15000  # ranks that all arcs together may span
 
 
