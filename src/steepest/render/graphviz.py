@@ -126,7 +126,7 @@ def _text(boxes: Sequence[Box], arcs: Sequence[Arc | None], gap: float) -> str:
     """The graph in DOT, with sizes alone."""
     many = len(boxes) + sum(arc is not None and arc.label is not None for arc in arcs) > _MANY
     # Without limits the order within ranks and their places are improved for minutes where there are thousands.
-    tuned = "nslimit=2 nslimit1=2 mclimit=0.3 splines=line" if many else "splines=true ordering=in"
+    tuned = "nslimit=1 nslimit1=1 mclimit=0.1 splines=line" if many else "splines=true ordering=in"
     lines = [
         "digraph {",
         f"rankdir=LR ranksep={gap / _POINT:.3f} nodesep={(4.0 if many else 7.0) / _POINT:.3f} {tuned}",
