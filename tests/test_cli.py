@@ -23,7 +23,7 @@ IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
 IRIS_FORMULA = "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)"
 __all__ = ["steepest"]
 
-COMMANDS = ("bench", "fit", "predict", "derive", "check", "tangent", "ops")
+COMMANDS = ("bench", "fit", "predict", "derive", "check", "tangent", "ops", "graph", "diagram")
 
 # -- help --------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from steepest.cli_models import evaluate, export, predict
 from steepest.cli_options import BAD_INPUT, FOUND, INTERRUPTED, OUR_FAULT, READER_LEFT
 from steepest.cli_output import check_json, print_json, show_check
 from steepest.cli_paper import paper
+from steepest.cli_pictures import diagram, graph
 from steepest.cli_plots import plot, surface
 from steepest.errors import SteepestError
 from steepest.render.ascii import with_mark
@@ -77,7 +78,7 @@ def main(ctx: click.Context) -> None:
     ctx.default_map = options.configuration(main)
 
 
-for _command in (fit, predict, evaluate, export, paper, surface, plot):
+for _command in (fit, predict, evaluate, export, paper, graph, diagram, surface, plot):
     main.add_command(_command)
 
 

@@ -187,8 +187,8 @@ def _free_place(label: str, first: Point, last: Point, others: list[tuple[Point,
     width = text_width(label, SMALL) - 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
     best: tuple[int, Point, _Room] | None = None
-    off = SMALL / 2 + 1 + abs(slope) * width / 2
-    aside = width / 2 + 2 + SMALL / 2 / (abs(slope) or 1.0)
+    off = SMALL / 2 + 2 + abs(slope) * width / 2
+    aside = width / 2 + 3 + SMALL / 2 / (abs(slope) or 1.0)
     # Above or below a flat line, to the left or right of a steep one.
     moves = ((0.0, -off), (0.0, off)) if abs(slope) < 0.6 else ((-aside, 0.0), (aside, 0.0))
     for share in _ALONG:

@@ -14,7 +14,7 @@ _NAME = 11.0  # the height of a name
 _MARGIN = 3.0
 _BELOW = 9.0  # a line beneath a box
 _GAP, _WIDE_GAP = 7.0, 44.0  # between ranks: beside a label's own box, and where labels have none
-_MANY = 300
+_MANY = 800
 
 
 def draw(view: View) -> Scene:

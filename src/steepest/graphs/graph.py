@@ -169,10 +169,6 @@ class ComputationalGraph(Picture):
             "html": lambda: self.html().encode(),
         }
 
-    def alone(self, layer: str) -> ComputationalGraph:
-        """The same graph with one layer unfolded."""
-        return self.unfold(layer)
-
     @property
     def groups(self) -> list[Group]:
         """The boxes of folded layers."""

@@ -37,7 +37,7 @@ def name_nodes(
             names[node] = name
             taken.add(name)
     if root not in names:
-        summed = any(node.operation.over_samples for node in nodes)
+        summed = not root.per_sample and any(node.operation.over_samples for node in nodes)
         usual = ("C", "J", "F") if summed else ("f", "F", "C")
         names[root] = next(name for name in (*usual, f"{usual[0]}(…)") if name not in taken)
         taken.add(names[root])
@@ -77,7 +77,8 @@ def summary(array: NDArray[Any], over_samples: bool = False) -> str:
     """
     if array.ndim == 0:
         return figure(float(array))
-    if over_samples and array.ndim == 1:
+    if over_samples and array.size == len(array):
+        array = array.reshape(-1)
         if len(array) <= _LISTED:
             return f"({', '.join(figure(float(v), 4) for v in array)})"
         low, high = float(array.min()), float(array.max())

@@ -49,7 +49,8 @@ def _layers(graph: ComputationalGraph) -> list[str]:
     parts = ["<h2>Folded layers</h2>"]
     opened = [box for box in boxes if len(box.members) == 1][:_MOST_OPENED]
     for box in boxes:
-        what = f"{box.label} ({box.name}), {len(box.nodes)} nodes"
+        name = "" if box.name == box.label else f" ({box.name})"
+        what = f"{box.label}{name}, {len(box.nodes)} nodes"
         if box in opened:
             inner = graph.unfold(box.name).svg()
             parts.append(

@@ -9,7 +9,7 @@ from steepest.errors import PictureError
 from steepest.render.scene import Point
 
 _POINT = 72.0
-_MANY = 300  # boxes above which looks give way to speed
+_MANY = 800  # boxes above which looks give way to speed
 _SPANNED = 15000  # ranks that all arcs together may span
 
 
@@ -64,7 +64,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
             "laying out a graph needs pygraphviz, which brings Graphviz: pip install 'steepest[pictures]'; "
             "the table and the DOT text do without"
         ) from None
-    free = _beyond_budget(boxes, arcs)
+    free = beyond_budget(boxes, arcs)
     graph = pygraphviz.AGraph(_text(boxes, [None if k in free else arc for k, arc in enumerate(arcs)], gap))
     graph.layout("dot")
     _, _, width, height = map(float, graph.graph_attr["bb"].split(","))
@@ -93,7 +93,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
     return Layout(width, height, places, curves, labels)
 
 
-def _beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
+def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
     """The longest arcs of a large graph, which are drawn straight and have no part in the layout.
 
     An arc over k ranks is k − 1 boxes to Graphviz: a name that each of a thousand terms of a sum uses would take
@@ -126,7 +126,7 @@ def _text(boxes: Sequence[Box], arcs: Sequence[Arc | None], gap: float) -> str:
     """The graph in DOT, with sizes alone."""
     many = len(boxes) + sum(arc is not None and arc.label is not None for arc in arcs) > _MANY
     # Without limits the order within ranks and their places are improved for minutes where there are thousands.
-    tuned = "nslimit=2 nslimit1=2 mclimit=0.3 splines=line" if many else "splines=true ordering=in"
+    tuned = "nslimit=1 nslimit1=1 mclimit=0.1 splines=line" if many else "splines=true ordering=in"
     lines = [
         "digraph {",
         f"rankdir=LR ranksep={gap / _POINT:.3f} nodesep={(4.0 if many else 7.0) / _POINT:.3f} {tuned}",
