@@ -87,9 +87,9 @@ def places(leaves: Iterable[Expression], lanes: int) -> Places:
 
 
 def rows_of(column: Array, lanes: int) -> Array:
-    """A data column ``(n, …)`` with its rows padded to whole vectors, and a vector of zeros behind the last one."""
+    """A data column ``(n, …)`` with its rows padded to whole vectors, and as many rows of zeros as there are lanes."""
     shape, rows = column.shape[1:], len(column)
-    made = aligned(rows * width(shape, lanes) + lanes, column.dtype)
+    made = aligned((rows + lanes) * width(shape, lanes), column.dtype)
     view = made[: rows * width(shape, lanes)].reshape(rows, -1)
     view[:, : prod(shape)] = column.reshape(rows, -1)
     return made

@@ -14,6 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from steepest.engines.native.arithmetic import LONG
 from steepest.engines.native.arrays import layout
 from steepest.engines.native.arrays.layout import Places, width
 from steepest.engines.native.arrays.rooms import rooms
@@ -26,6 +27,8 @@ from steepest.engines.native.threads import meet
 from steepest.engines.step import RATE
 from steepest.expression import Expression
 from steepest.program import Program
+
+_WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
 
 ARGUMENTS = (
     "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "deal", "scratch",
@@ -87,7 +90,8 @@ class _Training:
         self.program, self.moved, self.size, self.form = program, moved, size, form
         self.where, self.shown = where, shown
         self.module = ir.Module("train")
-        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, True)
+        outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
+        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, outlined)
         deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
         self.team = Team(*deal)
         self.met = code.slot(I64, i64(0))
