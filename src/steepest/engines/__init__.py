@@ -20,7 +20,6 @@ from steepest.errors import DescentError
 from steepest.expression import Expression, expect_expression
 from steepest.stability import stabilise
 from steepest.values import bind
-from steepest.walks import walk
 
 Array = NDArray[Any]
 
@@ -63,9 +62,9 @@ def _native_walk(
 
 
 def _native_look(cost: Expression, data: Mapping[str, Array], rows: int, dtype: str) -> Callable[[Params], float]:
-    from steepest.engines.native.arrays.descending import Look, takes
+    from steepest.engines.native.arrays.descending import Look, only, takes
 
-    if takes(Step(cost, {})):
+    if takes(only(cost)):
         return Look(cost, data, rows, dtype)
     return _look(_native_compile, cost, data, rows, dtype)
 
@@ -114,7 +113,7 @@ def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches |
     installed = importlib.util.find_spec("llvmlite") is not None
     name = engine
     if engine == "auto":
-        fits = step is None or len(walk([step.cost, *step.moved.values()])) <= _LARGEST
+        fits = step is None or step.length <= _LARGEST
         name = "native" if installed and fits else "reference"
     batched = installed and name == "native" and step is not None and batches is not None
     if batched and step is not None and not _native_takes(step):

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.arrays.layout import places, rows_of, size, whole
+from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
 from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
 from steepest.engines.native.build import build, key
 from steepest.engines.native.calling import together
 from steepest.engines.native.epochs import REASONS
 from steepest.engines.native.host import Host, this_host
+from steepest.engines.native.kernels import Kernel
 from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
 from steepest.expression import PARAMETER, Expression
-from steepest.program import Program
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
@@ -35,6 +36,7 @@ _LARGE = 128  # numbers of a matrix from which on its products are better writte
 _MANY = 16  # samples likewise
 
 
+@lru_cache(maxsize=16)
 def takes(step: Step) -> bool:
     """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
     exchanged = any(
@@ -118,7 +120,7 @@ class _Orders:
 
     def __init__(self, batches: Batches, rows: int) -> None:
         self._batches, self._rows = batches, rows
-        self._pool = ThreadPoolExecutor(1)  # which starts its thread with the first call
+        self._pool: ThreadPoolExecutor | None = None
         self._begin = 0
         self._ahead: Future[Array] | None = None
 
@@ -130,6 +132,7 @@ class _Orders:
         rest = self._draw(after if parts else epoch, until)
         self._begin, self._ahead = until, None
         if (until - epoch) * self._rows >= _MANY_TURNS:
+            self._pool = self._pool or ThreadPoolExecutor(1)
             self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
         return np.concatenate([*parts, rest])
 
@@ -183,7 +186,7 @@ class Look:
         self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None,
         packed: dict[str, Array] | None = None,
     ) -> None:  # fmt: skip
-        self._kernel = _Kernel(_only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
+        self._kernel = _Kernel(only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
 
     def __call__(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
@@ -194,15 +197,49 @@ class Look:
 
 
 @lru_cache(maxsize=16)
-def _mark(program: Program, form: Form, dtype: str, about: tuple[Any, ...], host: Host) -> str:
-    """The name of a kernel among all kernels."""
-    return key("train", [program], form, dtype, list(about), host)
-
-
-@lru_cache(maxsize=16)
-def _only(cost: Expression) -> Step:
+def only(cost: Expression) -> Step:
     """The step that computes a cost and moves nothing."""
     return Step(cost, {})
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a step is on arrays, whatever the data.
+
+    Attributes:
+        mark: the name of its kernel among all kernels.
+        write: writes the kernel.
+        where: how parameters, and what the optimiser remembers, lie in memory.
+        shown: numbers at the beginning of that memory which a place of the path keeps.
+        columns: names of the data columns.
+        multiplications: about as many as a block of samples takes.
+    """
+
+    mark: str
+    write: Callable[[], Kernel]
+    where: Places
+    shown: int
+    columns: tuple[str, ...]
+    multiplications: int
+
+
+@lru_cache(maxsize=32)  # short descents of one step follow one another
+def _planned(step: Step, form: Form, dtype: str, host: Host) -> _Plan:
+    norm = [] if step.size is None else [step.size]
+    leaves = list(step.moved)
+    program = normal(step.program)
+    outputs = list(program.outputs[1:])
+    size_node = outputs.pop(0) if norm else None
+    moved = dict(zip(leaves, outputs, strict=True))
+    present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
+    where = places(present, form.lanes)
+    shown = sum(size(leaf.shape, form.lanes) for leaf in present if leaf not in step.memory)
+    about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], shown]
+    return _Plan(
+        key("train", [program], form, dtype, about, host),
+        lambda: training(program, moved, size_node, form, dtype, where, shown), where, shown,
+        tuple(leaf.name for leaf in data_leaves(program)), work(program, form.capacity),
+    )  # fmt: skip
 
 
 class _Kernel:
@@ -214,35 +251,22 @@ class _Kernel:
     ) -> None:  # fmt: skip
         self.kind, host = np.dtype(dtype), this_host()
         lanes = host.vector_bytes // self.kind.itemsize
-        norm = [] if step.size is None else [step.size]
-        leaves = list(step.moved)
-        program = normal(step.program)
-        outputs = list(program.outputs[1:])
-        size_node = outputs.pop(0) if norm else None
-        moved = dict(zip(leaves, outputs, strict=True))
-        present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
-        self.where = places(present, lanes)
-        self.shown = sum(size(leaf.shape, lanes) for leaf in present if leaf not in step.memory)
         batch = rows if batches is None else min(batches.size, rows)
         room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
-        self.form = form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
-        about = tuple(leaf.name for leaf in present), tuple(leaf.shape for leaf in present), norm != [], self.shown
-        mark = _mark(program, form, dtype, about, host)
-        self._built = build(
-            mark, "train", len(ARGUMENTS),
-            lambda: training(program, moved, size_node, form, dtype, self.where, self.shown),
-        )  # fmt: skip
-        for leaf in data_leaves(program):
-            if leaf.name not in packed:
-                packed[leaf.name] = rows_of(data[leaf.name], lanes)
-        self._columns = [packed[leaf.name] for leaf in data_leaves(program)]
+        self.form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
+        plan = _planned(step, self.form, dtype, host)
+        self.where, self.shown = plan.where, plan.shown
+        self._built = build(plan.mark, "train", len(ARGUMENTS), plan.write)
+        for name in plan.columns:
+            if name not in packed:
+                packed[name] = rows_of(data[name], lanes)
+        self._columns = [packed[name] for name in plan.columns]
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
-        pays = work(program, min(batch, _CAPACITY)) >= _SHARED
-        self._crew = _Crew(processors() if pays else 1)
+        self._crew = _Crew(processors() if plan.multiplications >= _SHARED else 1)
         self._threads = threads
 
     def before(self, epoch: int) -> Array:
