@@ -15,7 +15,7 @@ import numpy as np
 
 from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
-from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
+from steepest.engines.native.arrays.training import ARGUMENTS, Form, training
 from steepest.engines.native.build import build, key
 from steepest.engines.native.calling import together
 from steepest.engines.native.epochs import REASONS
@@ -88,7 +88,10 @@ class ArrayWalk:
         last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
         until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
         kernel.where.pack(leg.params, kernel.params)
-        kernel.where.pack(leg.before, kernel.before(leg.epoch))
+        if leg.before is leg.params:
+            kernel.before(leg.epoch)[...] = kernel.params
+        else:
+            kernel.where.pack(leg.before, kernel.before(leg.epoch))
         orders = None if self._orders is None else self._orders.take(leg.epoch, until)
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
         costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
@@ -284,12 +287,10 @@ class _Kernel:
             self.costs = np.zeros(epochs)
         if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
             self.places = aligned(rows, self.kind)
-        numbers = np.array([rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last])
-        counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
-                  "paced": len(rates) > 1}  # fmt: skip
-        counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
+        numbers = [rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last]
+        counters = [leg.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._crew.choose(epochs)
-        mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
+        mine = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
         def call(own: tuple[Array, Array, Array]) -> None:
@@ -303,6 +304,6 @@ class _Kernel:
         begin = time.perf_counter()
         together([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
         self._crew.note(threads, (time.perf_counter() - begin) / epochs)
-        numbers, counters, _ = mine[0]
-        found = dict(zip(COUNTERS, map(int, counters), strict=True))
-        return found["epoch"], REASONS[found["reason"]], float(numbers[NUMBERS.index("last")]), found["placed"]
+        *_, last = mine[0][0].tolist()
+        epoch, *_, placed, _, reason = mine[0][1].tolist()
+        return epoch, REASONS[reason], last, placed
