@@ -124,7 +124,8 @@ class Preparation:
             self._walker(), stops, given.full_rate, given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
-            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows, path=given.path,
+            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
+            path=given.path,
         )  # fmt: skip
 
     def crowd(self, starts: int, loop: Loop) -> Crowd | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
+from steepest.engines.step import Batches, Crowd, Rate, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
@@ -40,7 +40,7 @@ class Engine:
     name: str
     compile: Compiler
     walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Walker]
-    look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Params], float]]
+    look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Mapping[str, Any]], float]]
     crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
 
 
@@ -61,7 +61,9 @@ def _native_walk(
     return Walk(step, data, rows, rate, dtype)
 
 
-def _native_look(cost: Expression, data: Mapping[str, Array], rows: int, dtype: str) -> Callable[[Params], float]:
+def _native_look(
+    cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
+) -> Callable[[Mapping[str, Any]], float]:
     from steepest.engines.native.arrays.descending import Look, only, takes
 
     if takes(only(cost)):
@@ -71,7 +73,7 @@ def _native_look(cost: Expression, data: Mapping[str, Array], rows: int, dtype: 
 
 def _look(
     compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
-) -> Callable[[Params], float]:
+) -> Callable[[Mapping[str, Any]], float]:
     compiled = compiler([cost], dtype)
     return lambda params: float(compiled({**data, **params}, rows)[0])
 

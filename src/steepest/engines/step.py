@@ -146,8 +146,8 @@ class Leg:
         reason: why the descent cannot go on; empty if it can.
     """
 
-    params: Params
-    before: Params
+    params: Mapping[str, Any]
+    before: Mapping[str, Any]
     last: float
     epoch: int = 0
     rises: int = 0
@@ -197,9 +197,10 @@ class Record:
 
 
 class Walker(Protocol):
-    """A descent by one engine. ``rate`` may be changed between legs."""
+    """A descent by one engine. ``rate`` may be changed between legs; the first one may be of ``pace`` epochs."""
 
     rate: Rate
+    pace: int
 
     def cost_at(self, params: Params) -> float:
         """The cost at some parameters."""

@@ -31,6 +31,7 @@ _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
 _MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
 _SHARED = 3_000_000  # multiplications of a step from which on a second thread saves more than it may lose by waiting
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
+_FIRST, _MOST_AT_FIRST = 100_000_000, 16  # multiplications and epochs of a first leg, which is over in a breath
 _INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
 _MANY = 16  # samples likewise
@@ -74,7 +75,7 @@ class ArrayWalk:
         self._looking = partial(Look, step.cost, data, rows, dtype, threads, packed)
         self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
-        self.rate = rate
+        self.rate, self.pace = rate, max(1, min(_FIRST // self._kernel.work, _MOST_AT_FIRST))
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters, of all samples."""
@@ -113,9 +114,11 @@ class ArrayWalk:
 
     def _rates(self, epoch: int, until: int) -> Array:
         # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
-        times = np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps
+        times = np.zeros(1)
+        if callable(self.rate):
+            times = (np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps).ravel()
         with np.errstate(over="ignore"):  # beyond float32 is ∞
-            return rates_of(self.rate, times.ravel() if callable(self.rate) else np.zeros(1)).astype(self._kernel.kind)
+            return rates_of(self.rate, times).astype(self._kernel.kind)
 
 
 class _Orders:
@@ -270,6 +273,7 @@ class _Kernel:
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
         self._crew = _Crew(processors() if plan.multiplications >= _SHARED else 1)
+        self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
         self._threads = threads
 
     def before(self, epoch: int) -> Array:
