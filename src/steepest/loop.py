@@ -164,7 +164,7 @@ class Loop:
         try:
             if watch is not None:
                 stopped = watch.begin(leg, self.walker)
-            pace = self.walker.pace if self.stops.seconds is None else 1
+            pace = self.walker.pace if self.stops.seconds is None and progress is None else 1
             while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
                 until = before + pace if watch is None else min(before + pace, watch.next(before))
