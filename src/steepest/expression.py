@@ -165,6 +165,8 @@ class Expression:
     @property
     def leaves(self) -> tuple[Expression, ...]:
         """The data columns and parameters in it, in the order in which they are met reading it."""
+        if not self.args:  # which would keep itself
+            return (self,) if self.name else ()
         try:
             return self._leaves
         except AttributeError:
