@@ -20,7 +20,7 @@ from steepest.engines.native.arrays.layout import Places, width
 from steepest.engines.native.arrays.rooms import rooms
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writing import Team, Writer
-from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Value, i64
+from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.kernels import Kernel
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.native.threads import meet
@@ -28,6 +28,7 @@ from steepest.engines.step import RATE
 from steepest.expression import Expression
 from steepest.program import Program
 
+_SHORT = 8  # vectors that are copied without a loop
 _WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
 
 ARGUMENTS = (
@@ -187,10 +188,18 @@ class _Training:
             self.code.write(self.code.lane(self.writer.number(leaf)), self.writer.arrays[leaf], 0)
 
     def _copy(self, source: Value, target: Value, numbers: int) -> None:
-        code, kind = self.code, self.writer.kind
-        with code.loop(0, numbers, self.form.lanes) as k:
+        code, kind, lanes = self.code, self.writer.kind, self.form.lanes
+
+        def copy(k: Index) -> None:
             value = code.read(code.place(source, k, code.number), 0, kind, code.size)
             code.write(value, code.place(target, k, code.number), 0, code.size)
+
+        if numbers <= _SHORT * lanes:
+            for k in range(0, numbers, lanes):
+                copy(k)
+        else:
+            with code.loop(0, numbers, lanes) as k:
+                copy(k)
 
     def _lost(self) -> Value:
         """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""
