@@ -160,6 +160,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"rate": "auto", "optimiser": "adam"}, "rate='auto' is for plain gradient descent"),
     ({"batch": 2, "gradient_tolerance": 1e-3}, "leave gradient_tolerance or batch out"),
     ({"patience": 3}, "give validate=0.2"),
+    ({"path": 1}, "path says whether parameters of the epochs are kept: True or False, not 1"),
     ({"validate": 1.5}, "validate is a share of the rows between 0 and 1"),
     ({"validate": 0.01}, "leaves 0 to validate on"),
     ({"resume": True}, "there is no checkpoint"),

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 
 import steepest as st
+from batch_cases import FORMULAS
+from steepest import operations as op
 from steepest.engines.native.arrays import descending
+from steepest.engines.native.arrays.layout import places
+from steepest.engines.native.arrays.rows import together
+from steepest.engines.native.arrays.schedule import normal, rounds
+from steepest.engines.step import Record, Rules
+from steepest.estimators.inputs import Classes
+from steepest.expression import params
 from steepest.preparing import _derived
+from steepest.training import gradient_step
+from steepest.walks import known
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(3000, 20)), RNG.integers(0, 3, 3000)
@@ -58,3 +72,111 @@ def test_a_step_is_derived_once() -> None:
     st.descend(COST, {"X": X, "y": y}, optimiser=st.optimisers.adam(0.5), rate=0.01, epochs=2)
     assert _derived.cache_info().misses == 2
     assert not np.array_equal(runs[0].params["W1"], runs[1].params["W1"])
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("settings", [{"batch": 500}, {}, {"optimiser": "lbfgs"}])
+def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, Any]) -> None:
+    table = {"X": X, "y": y}
+    whole, bare = (st.descend(COST, table, epochs=20, engine=engine, path=kept, **settings) for kept in (True, False))
+    assert [epoch for epoch, _ in bare.path] == [0, 20]
+    assert len(whole.path) == 21
+    assert (bare.history, bare.cost, bare.reason) == (whole.history, whole.cost, whole.reason)
+    for name, value in whole.params.items():
+        np.testing.assert_array_equal(bare.params[name], value)
+        np.testing.assert_array_equal(bare.path[0][1][name], whole.path[0][1][name])
+        np.testing.assert_array_equal(bare.path[1][1][name], value)
+
+
+def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    legs: list[int] = []
+    leg = descending.ArrayWalk.leg
+
+    def watched(self: Any, begin: Any, until: int, rules: Rules, record: Record) -> Any:
+        legs.append(until)
+        return leg(self, begin, until, rules, record)
+
+    monkeypatch.setattr(descending.ArrayWalk, "leg", watched)
+    model = FORMULAS["neuron"](20)
+    for settings, first in (
+        ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),
+    ):  # fmt: skip
+        legs.clear()
+        assert model.descend("native", epochs=12, batch=6, **settings).epochs == 12
+        assert legs[0] == first
+    large = st.models.network([300, 300, 300], "tanh", "linear").cost
+    walk = descending.ArrayWalk(
+        gradient_step(large, "backprop", st.optimisers.gradient_descent(), False, False),
+        {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", descending.Batches(50, 0),
+    )  # fmt: skip
+    assert walk.pace == 1
+
+
+def test_parameters_stay_packed_from_leg_to_leg() -> None:
+    w, W, b = params("w"), params("W", shape=(3, 5)), params("b", shape=5)
+    where, other = places([W, w, b], 8), places([b, W], 8)
+    values = {"W": RNG.normal(size=(3, 5)), "w": np.float64(2), "b": RNG.normal(size=5)}
+    memory, again, part = np.zeros(where.length), np.zeros(where.length), np.zeros(other.length)
+    where.pack(values, memory)
+    packed = where.unpack(memory)
+    memory[:] = np.nan  # the next leg writes over it
+    assert list(packed) == ["W", "w", "b"]
+    assert len(packed) == 3
+    packed["W"][0, 0] = 7  # a copy
+    where.pack(packed, again)
+    other.pack(packed, part)
+    for name, value in values.items():
+        np.testing.assert_array_equal(where.view(again, name), value)
+    for name in ("b", "W"):
+        np.testing.assert_array_equal(other.view(part, name), values[name])
+
+
+def test_what_an_optimiser_remembers_at_the_start_is_its_own() -> None:
+    """The means of g and g² are both 0·w, which is one expression, but not one array."""
+    run = st.descend(COST, {"X": X, "y": y}, optimiser="adam", epochs=0)
+    arrays = [array for array in run.memory.values() if np.ndim(array)]
+    assert len(arrays) == 8
+    assert not any(np.shares_memory(a, b) for k, a in enumerate(arrays) for b in arrays[:k])
+    assert not any(np.any(array) for array in run.memory.values())
+
+
+def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
+    asked = []
+
+    @known
+    def count(root: Any) -> int:
+        """How often it was asked."""
+        asked.append(str(root))
+        return len(asked)
+
+    x = params("x_that_nothing_else_has")
+    assert (count(x + 1), count(x + 1), count(x + 2), count(x + 1)) == (1, 2, 3, 4)  # each is dropped at once
+    root = x + 1
+    assert (count(root), count(root), count(x + 1)) == (5, 5, 5)
+    del root
+    gc.collect()
+    assert count(x + 1) == 6
+
+
+def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
+    (phase,) = [
+        phase for each in rounds(normal(gradient_step(COST, "backprop", st.optimisers.adam(), False, False).program))
+        for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
+    ]  # fmt: skip
+    assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]
+    inside = {node for stage in phase.stages for loop in stage.loops for node in loop.nodes}
+    assert not any(arg in phase.after for node in inside for arg in node.args)
+    assert (together(phase, 2), together(phase, 8), together(phase, 16)) == (2, 4, 4)
+
+
+def test_whole_numbers_are_classes_without_a_second_look() -> None:
+    """Numbers with fractions are refused, and many classes warned about, as scikit-learn does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Classes.of(np.repeat([3, 1, 2], 20)).labels.tolist() == [1, 2, 3]
+        assert Classes.of(np.repeat([True, False], 20)).labels.tolist() == [False, True]
+        assert Classes.of(np.repeat([1, 2], 20), given=[0, 1, 2]).labels.tolist() == [0, 1, 2]
+    with pytest.warns(UserWarning, match="greater than 50%"):
+        Classes.of(np.arange(40))
+    with pytest.raises(ValueError, match="continuous"):
+        Classes.of(np.linspace(0, 1, 40))

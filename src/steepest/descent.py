@@ -63,6 +63,7 @@ def descend(
     checkpoint_every: int | None = None,
     resume: bool = False,
     memory: Mapping[str, ArrayLike] | None = None,
+    path: bool = True,
     progress: Progress | bool | None = None,
 ) -> Descent:
     """Descend a cost by its gradient over the samples of a table: w := w − α ∂C/∂w, again and again.
@@ -96,6 +97,7 @@ def descend(
         checkpoint_every: epochs from one to the next; every minute if left out.
         resume: go on from the checkpoint, if there is one: the result is that of an undisturbed descent, bit for bit.
         memory: ``run.memory`` of another descent by the same optimiser, to go on with.
+        path: whether parameters of the epochs between the first and the last are kept.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
     Returns:
@@ -118,7 +120,7 @@ def descend(
     expect_expression(cost, "descend")
     settings = Settings(
         rate, epochs, gradient, step, scheme, dtype, maximise, optimiser, batch, tolerance, gradient_tolerance,
-        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume,
+        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume, path,
     )  # fmt: skip
     settings.check(cost)
     if on_epoch is not None and not callable(on_epoch):

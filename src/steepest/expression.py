@@ -21,6 +21,7 @@ from steepest.errors import ShapeError, ValuesError
 from steepest.notation import Template, write_formula
 from steepest.walks import check_names as check_names
 from steepest.walks import leaves as leaves
+from steepest.walks import leaves_below
 from steepest.walks import transform as transform
 from steepest.walks import tree_size as tree_size
 from steepest.walks import walk as walk
@@ -133,7 +134,7 @@ class Expression:
     True
     """
 
-    __slots__ = ("__weakref__", "args", "attributes", "operation", "per_sample", "serial", "shape")
+    __slots__ = ("__weakref__", "_leaves", "args", "attributes", "operation", "per_sample", "serial", "shape")
 
     operation: Operation
     args: tuple[Expression, ...]
@@ -141,6 +142,7 @@ class Expression:
     shape: Shape
     per_sample: bool
     serial: int
+    _leaves: tuple[Expression, ...]
 
     # NumPy then leaves ``array * expression`` to this class instead of building an array of objects.
     __array_ufunc__ = None
@@ -170,14 +172,25 @@ class Expression:
         return float(self.attributes[0]) if self.operation is CONSTANT else math.nan
 
     @property
+    def leaves(self) -> tuple[Expression, ...]:
+        """The data columns and parameters in it, in the order in which they are met reading it."""
+        if not self.args:  # which would keep itself
+            return (self,) if self.name else ()
+        try:
+            return self._leaves
+        except AttributeError:
+            object.__setattr__(self, "_leaves", leaves_below(self))
+            return self._leaves
+
+    @property
     def data(self) -> tuple[str, ...]:
         """The names of the data columns in it, in the order in which they are met reading it."""
-        return tuple(leaf.name for leaf in leaves([self]) if leaf.operation is DATA)
+        return tuple(leaf.name for leaf in self.leaves if leaf.operation is DATA)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters in it, in the order in which they are met reading it."""
-        return tuple(leaf.name for leaf in leaves([self]) if leaf.operation is PARAMETER)
+        return tuple(leaf.name for leaf in self.leaves if leaf.operation is PARAMETER)
 
     def graph(
         self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest import operations as op
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, Operation, Shape, leaves, walk
+from steepest.expression import PARAMETER, Expression, Operation, Shape, walk
 from steepest.values import fit_shape, number_array
+from steepest.walks import known
 
 Values = dict[str, Any]
 Scheme = str | Mapping[str, str]
@@ -91,9 +92,10 @@ class Initial:
     """
 
     def __init__(self, cost: Expression, scheme: Scheme | None = None) -> None:
-        parameters = [node for node in leaves([cost]) if node.operation is PARAMETER]
+        parameters = [node for node in cost.leaves if node.operation is PARAMETER]
         self.shapes: dict[str, Shape] = {node.name: node.shape for node in parameters}
-        self.schemes, fans = _found(cost, parameters)
+        found, fans = _found(cost)
+        self.schemes = dict(found)
         self._choose(scheme)
         self._draws = {
             name: _drawing(self.schemes[name], shape, fans[name]) for name, shape in self.shapes.items()
@@ -188,14 +190,15 @@ def initial(
     return Initial(cost, scheme).draw(seed, start, what)
 
 
-def _found(cost: Expression, parameters: list[Expression]) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+@known
+def _found(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int, int]]]:
     """The scheme of each parameter by the part it plays, and how many inputs and outputs it joins."""
     users: dict[Expression, list[Expression]] = {}
     for node in walk([cost]):
         for arg in dict.fromkeys(node.args):
             users.setdefault(arg, []).append(node)
     schemes, fans = {}, {}
-    for node in parameters:
+    for node in (leaf for leaf in cost.leaves if leaf.operation is PARAMETER):
         inputs, outputs, product = _joins(node, users)
         fans[node.name] = (inputs, outputs)
         if len(node.shape) == 2:

@@ -21,6 +21,7 @@ _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will 
 _RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 _PATH_BYTES = 64 << 20
+_NO_PATH = 1 << 40  # rows of costs for one of parameters: that of the start
 _BREATH = 0.05  # seconds that an engine is left alone for
 _FASTER = 16  # times as many epochs in a leg as in the one before, at most
 
@@ -152,11 +153,12 @@ class Loop:
         self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
         dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Watch | None = None,
         resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (), rows: int = 0,
+        path: bool = True,
     ) -> None:  # fmt: skip
         self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
         self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
-        self.watch, self.resume, self.names, self.rows = watch, resume, names, rows
+        self.watch, self.resume, self.names, self.rows, self.path = watch, resume, names, rows, path
         self.first = 0.0
         self.resumed: int | None = None
 
@@ -168,14 +170,14 @@ class Loop:
                 f"the cost is {first} at the start; choose another start, or look for a logarithm, root or quotient "
                 "outside its domain"
             )
-        rules, record = self.rules(first), Record(sparse=_sparse(self._shown(params)))
+        rules, record = self.rules(first), Record(sparse=self.sparse(params))
         kept = self.resume(record)
         leg, self.resumed = (Leg(params, params, first), None) if kept is None else (kept, kept.epoch)
         stopped, watch = "", self.watch
         try:
             if watch is not None:
                 stopped = watch.begin(leg, self.walker)
-            pace = 1
+            pace = self.walker.pace if self.stops.seconds is None and progress is None else 1
             while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
                 until = before + pace if watch is None else min(before + pace, watch.next(before))
@@ -194,6 +196,10 @@ class Loop:
         if watch is not None and leg.reason != "diverged":
             watch.keep(leg, record)
         return self.ended(leg, stopped, params, record, progress, begin)
+
+    def sparse(self, params: Params) -> int:
+        """How many rows of costs the record is to have for one of parameters."""
+        return _sparse(self._shown(params)) if self.path else _NO_PATH
 
     def details(self, epoch: int) -> Details:
         """What a progress bar may show of an epoch."""
@@ -241,7 +247,7 @@ class Loop:
             begin: when it began, by the performance counter.
         """
         rules = self.rules(self.first)
-        params, epoch, reason = leg.params, leg.epoch, leg.reason or stopped or "epochs"
+        params, epoch, reason = dict(leg.params), leg.epoch, leg.reason or stopped or "epochs"
         value = self.walker.cost_at(params)
         rises, first_rise = leg.rises, leg.first_rise
         if not leg.reason and rules.rose(value, leg.last):
@@ -250,7 +256,7 @@ class Loop:
         if not finite or value > rules.limit:
             reason = "diverged"
             if not finite:
-                params, epoch = leg.before, max(epoch - 1, 0)
+                params, epoch = dict(leg.before), max(epoch - 1, 0)
                 value = self.walker.cost_at(params)  # with batches, leg.last is the mean of their costs
                 value = value if math.isfinite(value) else leg.last
         if progress is not None:

@@ -12,19 +12,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.checkpoints import Checkpoint, kind_of
-from steepest.engines import Engine, choose, evaluate
+from steepest.engines import Engine, Runnable, choose
+from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Crowd, Leg, Params, Rate, Record, Rules, Step, Walker
 from steepest.errors import DescentError, nearest
-from steepest.expression import PARAMETER, Expression, leaves, walk
+from steepest.expression import PARAMETER, Expression, walk
 from steepest.loop import Loop, Stops
 from steepest.program import described, lower
 from steepest.schedules import Plateau
 from steepest.searching import SearchWalker, remembered
 from steepest.settings import Settings
+from steepest.stability import stabilise
 from steepest.storage import refuse_place
 from steepest.streaming import Parts, StreamWalker
 from steepest.training import difference_step, gradient_step, is_quadratic, search_step
 from steepest.values import Bound, number_array
+from steepest.walks import known
 from steepest.watching import OnEpoch, Watch
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
@@ -32,6 +35,18 @@ _SMALL = 500  # nodes of a cost whose step is kept
 
 # Descents of one cost by one optimiser follow one another: folds of a search, parts of a stream.
 _derived = lru_cache(maxsize=16)(gradient_step)
+
+
+@known
+def _length(cost: Expression) -> int:
+    return len(walk([cost]))
+
+
+@lru_cache(maxsize=16)
+def _fresh(step: Step, dtype: str) -> Runnable:
+    """What an optimiser remembers at the start, from the parameters."""
+    stable = stabilise(list(step.memory.values()))
+    return compile_expressions([stable[value] for value in step.memory.values()], dtype)
 
 
 class Preparation:
@@ -52,7 +67,7 @@ class Preparation:
     ) -> None:  # fmt: skip
         self._parts = parts
         self.cost, self.settings, self._bound, self._held_out = cost, settings, bound, held_out
-        self._shapes = {leaf.name: leaf.shape for leaf in leaves([cost]) if leaf.operation is PARAMETER}
+        self._shapes = {leaf.name: leaf.shape for leaf in cost.leaves if leaf.operation is PARAMETER}
         self.step = self._step()
         self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
 
@@ -63,7 +78,7 @@ class Preparation:
             return search_step(cost, given.gradient)
         if given.gradient == "finite-difference":
             return difference_step(cost, given.step, given.scheme, given.mover, given.maximise, norm)
-        derived = _derived if len(walk([cost])) <= _SMALL else gradient_step
+        derived = _derived if _length(cost) <= _SMALL else gradient_step
         return derived(cost, given.gradient, given.mover, given.maximise, norm)
 
     def _walk(self, step: Step, rate: Rate) -> Walker:
@@ -110,6 +125,7 @@ class Preparation:
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
             names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
+            path=given.path,
         )  # fmt: skip
 
     def crowd(self, starts: int, loop: Loop) -> Crowd | None:
@@ -159,16 +175,16 @@ class Preparation:
         if self.settings.searches:
             numbers = sum(math.prod(shape) for shape in self._shapes.values())
             return {**params, **remembered(memory or {}, numbers, getattr(method, "memory", 0))}
-        fresh = {leaf.name: value for leaf, value in self.step.memory.items()}
-        first = evaluate(fresh, params, dtype) if fresh else {}
+        fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
+        first = dict(zip(fresh, map(np.array, _fresh(self.step, dtype)(params, 1)), strict=True))
         for name, value in (memory or {}).items():
-            if name not in fresh or np.shape(value) != fresh[name].shape:
+            if name not in fresh or np.shape(value) != fresh[name]:
                 raise DescentError(
                     f"memory has {name!r} of the shape {np.shape(value)}, which {method.name} does not remember"
                     f"{nearest(name, fresh)}; give run.memory of a descent by the same optimiser"
                 )
         given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}
-        return {**params, **{name: number_array(name, value, dtype) for name, value in first.items()}, **given}
+        return {**params, **first, **given}
 
 
 def gentler_rate(walker: Any, start: Params, maximise: bool) -> float | None:

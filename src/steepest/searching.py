@@ -47,6 +47,8 @@ class SearchWalker:
         rate: the first trial of the first epoch.
     """
 
+    pace = 1
+
     def __init__(
         self, inner: Walker, shapes: dict[str, tuple[int, ...]], memory: int, sign: float, dtype: str,
         rate: float = 1.0,
@@ -95,7 +97,7 @@ class SearchWalker:
 
     # -- looking
 
-    def _flat(self, params: Params) -> Vector:
+    def _flat(self, params: Mapping[str, Any]) -> Vector:
         return np.concatenate([np.ravel(params[name]) for name in self._shapes]).astype(np.float64)
 
     def _named(self, place: Vector) -> Params:
@@ -119,7 +121,7 @@ class SearchWalker:
 
     # -- moving
 
-    def _move(self, here: _Look, params: Params) -> tuple[_Look, Params]:
+    def _move(self, here: _Look, params: Mapping[str, Any]) -> tuple[_Look, Params]:
         """Where an epoch ends, and what is remembered for the next one."""
         if not self._memory:
             return self._armijo(here, float(params.get(_RATE, self._first / 2)))

@@ -45,6 +45,7 @@ class Settings:
     checkpoint: str | os.PathLike[str] | None = None
     checkpoint_every: int | None = None
     resume: bool = False
+    path: bool = True
     method: Optimiser | LBFGS = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +156,8 @@ class Settings:
             raise DescentError("the gradient of a batch is not that of the cost; leave gradient_tolerance or batch out")
         if self.patience is not None and self.validate is None:
             raise DescentError("patience waits for the validation cost; give validate=0.2, or a table")
+        if not isinstance(self.path, bool):
+            raise DescentError(f"path says whether parameters of the epochs are kept: True or False, not {self.path!r}")
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
             raise DescentError(f"checkpoint is the path of a file, not {self.checkpoint!r}")
         if self.checkpoint is None and (self.resume or self.checkpoint_every is not None):

@@ -81,9 +81,11 @@ class StreamWalker:
         batches: how each part is walked through.
     """
 
+    pace = 1
+
     def __init__(
         self, parts: Parts, walk: Callable[[Columns, int, Rate, Batches], Walker],
-        look: Callable[[Columns, int], Callable[[Params], float]], rate: Rate, batches: Batches,
+        look: Callable[[Columns, int], Callable[[Mapping[str, Any]], float]], rate: Rate, batches: Batches,
     ) -> None:  # fmt: skip
         self._parts, self._walk, self._look, self._batches = parts, walk, look, batches
         self.rate = rate

@@ -250,6 +250,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.bool_]:
     """Which rows, (n,), miss a value; an infinite value, or a missing one under na="error", raises."""
+    if np.isfinite(array).all():  # looked at first, as it is quick
+        return np.zeros(len(array), dtype=bool)
     infinite, gone = np.argwhere(np.isinf(array)), np.isnan(array)
     if len(infinite):
         index = tuple(infinite[0].tolist())

@@ -10,8 +10,10 @@ from steepest.expression import CONSTANT, PARAMETER, Expression, constant, leaf,
 from steepest.gradient import gradient
 from steepest.optimisers import Optimiser
 from steepest.stability import stabilise
+from steepest.walks import known
 
 
+@known
 def is_quadratic(cost: Expression) -> bool:
     """Whether a cost is a polynomial of degree 2 at most in its parameters, by the rules of its operations.
 

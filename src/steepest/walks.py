@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
 
 from steepest.errors import ValuesError
 
 if TYPE_CHECKING:
     from steepest.expression import Expression
+
+Answer = TypeVar("Answer")
 
 
 def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
@@ -54,9 +58,14 @@ def _age(node: Expression) -> int:
 
 def leaves(roots: Iterable[Expression]) -> list[Expression]:
     """The data columns and parameters, in the order in which a reader meets them."""
+    return list(dict.fromkeys(leaf for root in roots for leaf in root.leaves))
+
+
+def leaves_below(root: Expression) -> tuple[Expression, ...]:
+    """Those of one expression, which keeps them."""
     seen: set[Expression] = set()
     found: list[Expression] = []
-    stack = list(roots)[::-1]
+    stack = [root]
     while stack:
         node = stack.pop()
         if node in seen:
@@ -65,6 +74,22 @@ def leaves(roots: Iterable[Expression]) -> list[Expression]:
         if node.name:
             found.append(node)
         stack.extend(reversed(node.args))
+    return tuple(found)
+
+
+def known(find: Callable[[Expression], Answer]) -> Callable[[Expression], Answer]:
+    """A function of an expression that is asked again and again: its answers, which hold no expressions, are kept.
+
+    They are forgotten with the expressions.
+    """
+    answers: WeakKeyDictionary[Expression, Answer] = WeakKeyDictionary()
+
+    @wraps(find)
+    def found(root: Expression) -> Answer:
+        if root not in answers:
+            answers[root] = find(root)
+        return answers[root]
+
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ class Watch:
     """
 
     names: list[str]
-    validate: Callable[[Params], float] | None = None
+    validate: Callable[[Mapping[str, Any]], float] | None = None
     patience: int | None = None
     on_epoch: OnEpoch | None = None
     plateau: Plateau | None = None
@@ -140,7 +140,7 @@ class Watch:
         """Whether the validation cost has not fallen for long enough."""
         return self.patience is not None and epoch - self.best_epoch >= self.patience
 
-    def _judge(self, epoch: int, params: Params) -> None:
+    def _judge(self, epoch: int, params: Mapping[str, Any]) -> None:
         assert self.validate is not None
         cost = self.validate(params)
         self.seen.append((epoch, cost))

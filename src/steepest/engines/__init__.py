@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
+from steepest.engines.step import Batches, Crowd, Rate, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
@@ -20,7 +20,6 @@ from steepest.errors import DescentError
 from steepest.expression import Expression, expect_expression
 from steepest.stability import stabilise
 from steepest.values import bind
-from steepest.walks import walk
 
 Array = NDArray[Any]
 
@@ -43,7 +42,7 @@ class Engine:
     name: str
     compile: Compiler
     walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Walker]
-    look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Params], float]]
+    look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Mapping[str, Any]], float]]
     sweep: Callable[[Expression, Mapping[str, Array], int, str, int], Callable[[Params], Array]]
     crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
 
@@ -65,17 +64,19 @@ def _native_walk(
     return Walk(step, data, rows, rate, dtype)
 
 
-def _native_look(cost: Expression, data: Mapping[str, Array], rows: int, dtype: str) -> Callable[[Params], float]:
-    from steepest.engines.native.arrays.descending import Look, takes
+def _native_look(
+    cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
+) -> Callable[[Mapping[str, Any]], float]:
+    from steepest.engines.native.arrays.descending import Look, only, takes
 
-    if takes(Step(cost, {})):
+    if takes(only(cost)):
         return Look(cost, data, rows, dtype)
     return _look(_native_compile, cost, data, rows, dtype)
 
 
 def _look(
     compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
-) -> Callable[[Params], float]:
+) -> Callable[[Mapping[str, Any]], float]:
     compiled = compiler([cost], dtype)
     return lambda params: float(compiled({**data, **params}, rows)[0])
 
@@ -141,7 +142,7 @@ def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches |
     installed = importlib.util.find_spec("llvmlite") is not None
     name = engine
     if engine == "auto":
-        fits = step is None or len(walk([step.cost, *step.moved.values()])) <= _LARGEST
+        fits = step is None or step.length <= _LARGEST
         name = "native" if installed and fits else "reference"
     batched = installed and name == "native" and step is not None and batches is not None
     if batched and step is not None and not _native_takes(step):

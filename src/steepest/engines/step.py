@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steepest.expression import PARAMETER, Expression, leaf
 from steepest.program import Program, lower
+from steepest.walks import walk
 
 Params = dict[str, Any]
 """Arrays by name: parameters, and what an optimiser remembers of each."""
@@ -38,7 +39,7 @@ def slope(parameter: Expression) -> Expression:
     return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a step is itself: what is found out about one is kept
 class Step:
     """One epoch: cost, gradient and update.
 
@@ -69,6 +70,11 @@ class Step:
         """The cost, the norm of the gradient if it is wanted, and all that is moved, in primitives."""
         norm = [] if self.size is None else [self.size]
         return lower([self.cost, *norm, *self.moved.values()])
+
+    @cached_property
+    def length(self) -> int:
+        """How many nodes the cost and all that is moved have together."""
+        return len(walk([self.cost, *self.moved.values()]))
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,8 @@ class Leg:
         reason: why the descent cannot go on; empty if it can.
     """
 
-    params: Params
-    before: Params
+    params: Mapping[str, Any]
+    before: Mapping[str, Any]
     last: float
     epoch: int = 0
     rises: int = 0
@@ -191,9 +197,10 @@ class Record:
 
 
 class Walker(Protocol):
-    """A descent by one engine. ``rate`` may be changed between legs."""
+    """A descent by one engine. ``rate`` may be changed between legs; the first one may be of ``pace`` epochs."""
 
     rate: Rate
+    pace: int
 
     def cost_at(self, params: Params) -> float:
         """The cost at some parameters."""

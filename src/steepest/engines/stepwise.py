@@ -37,6 +37,8 @@ class Stepwise:
         batches: how an epoch walks through the samples; all at once if left out.
     """
 
+    pace = 1
+
     def __init__(
         self, compiler: Compiler, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
         batches: Batches | None = None,
@@ -79,7 +81,7 @@ class Stepwise:
         """The parameters of rows, as they are."""
         return list(rows)
 
-    def _epoch(self, epoch: int, params: Params) -> tuple[float, float, Params]:
+    def _epoch(self, epoch: int, params: Mapping[str, Any]) -> tuple[float, float, Params]:
         """The cost, the gradient's norm and the parameters after an epoch; of batches the mean of their costs."""
         if self._batches is None:
             return self._advance(params, self._data, self._rows, epoch)
@@ -89,10 +91,10 @@ class Stepwise:
             data = {name: column[chosen] for name, column in self._data.items()}
             cost, _, params = self._advance(params, data, len(chosen), epoch + k / steps)
             sofar += cost * len(chosen)
-        return sofar / self._rows, math.nan, params
+        return sofar / self._rows, math.nan, dict(params)
 
     def _advance(
-        self, params: Params, data: Mapping[str, Array], rows: int, time: float
+        self, params: Mapping[str, Any], data: Mapping[str, Array], rows: int, time: float
     ) -> tuple[float, float, Params]:
         with np.errstate(over="ignore"):  # beyond float32 is ∞
             rate = rates_of(self.rate, np.array([time])).astype(self._dtype)[0]
@@ -106,7 +108,7 @@ class Stepwise:
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
     @np.errstate(all="ignore")  # costs that are not finite have no difference
-    def _slopes(self, params: Params, here: Any, data: Mapping[str, Array], rows: int) -> Params:
+    def _slopes(self, params: Mapping[str, Any], here: Any, data: Mapping[str, Array], rows: int) -> Params:
         """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
 
         def run(name: str, value: Array) -> Any:

@@ -184,7 +184,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
-            patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None,
+            patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None, path=False,
             progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
@@ -221,7 +221,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
         self._remembers = self._way, run.memory
         model = copy(model)
-        # Without the path, which may take 64 MB, and without second copies: an estimator is sent to other processes.
+        # Without the path and without second copies: an estimator is sent to other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
         self.model_ = model
 

@@ -110,12 +110,14 @@ class Classes:
         Raises:
             ValueError: the targets are none of classes, or of a single one.
         """
-        check_classification_targets(y)
+        found = np.unique(y) if y.ndim == 1 and y.dtype.kind in "biu" else None
+        if found is None or 2 * len(found) > len(y):  # whole numbers are classes, about which it warns if they are many
+            check_classification_targets(y)
         if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), several=True)
         if y.ndim != 1:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
-        labels = np.unique(y if given is None else given)
+        labels = found if given is None and found is not None else np.unique(y if given is None else given)
         if len(labels) < 2:
             raise ValueError(f"the data holds one class, {labels[0]!r}; a classifier needs samples of at least two")
         return cls(labels)

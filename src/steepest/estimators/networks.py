@@ -15,7 +15,7 @@ from steepest.errors import ModelError
 from steepest.estimators.descending import Built, Descending, built
 from steepest.estimators.inputs import Array, Classes
 from steepest.estimators.kinds import Classifier, Regressor
-from steepest.expression import PARAMETER, leaves
+from steepest.expression import PARAMETER
 from steepest.initial import Scheme
 from steepest.model import Model
 from steepest.models import network
@@ -69,7 +69,7 @@ class _Layers(Descending):
             return None, self.initial
         rng = np.random.default_rng([seed, 1])  # other numbers than those of the matrices
         biases = {}
-        for node in leaves([built.cost]):
+        for node in built.cost.leaves:
             if node.operation is PARAMETER and len(node.shape) == 2:
                 bound = math.sqrt(6 / sum(node.shape))
                 biases[f"b{node.name[1:]}"] = rng.uniform(-bound, bound, node.shape[1])

@@ -12,6 +12,9 @@ from steepest.engines.native.code import I32, Code, Value
 from steepest.engines.native.constants import Splat
 from steepest.engines.native.functions import FUNCTIONS
 
+LONG = frozenset(FUNCTIONS) - {"sqrt"}
+"""Functions that take many instructions; a root is one."""
+
 _CONTRACT = ("contract",)  # a product and a sum may become one fused operation; nothing else is given away
 
 
@@ -46,7 +49,8 @@ def _absolute(code: Code, x: Value) -> Value:
 
 def _elementary(name: str) -> Callable[..., Value]:
     def written(code: Code, *args: Value) -> Value:
-        return _called(name, code, args) if code.outlined else FUNCTIONS[name](code.builder, *args)
+        called = code.outlined and name in LONG
+        return _called(name, code, args) if called else FUNCTIONS[name](code.builder, *args)
 
     return written
 

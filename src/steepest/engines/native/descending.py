@@ -36,6 +36,8 @@ class Walk:
         threads: how many at most; as many as pay if left out.
     """
 
+    pace = 1
+
     def __init__(
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, threads: int | None = None
     ) -> None:

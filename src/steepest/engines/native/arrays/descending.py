@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.arrays.layout import places, rows_of, size, whole
+from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
-from steepest.engines.native.arrays.training import ARGUMENTS, COUNTERS, NUMBERS, Form, training
+from steepest.engines.native.arrays.training import ARGUMENTS, Form, training
 from steepest.engines.native.build import build, key
 from steepest.engines.native.calling import together
 from steepest.engines.native.epochs import REASONS
 from steepest.engines.native.host import Host, this_host
+from steepest.engines.native.kernels import Kernel
 from steepest.engines.native.memory import Array, addresses, aligned, processors
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
 from steepest.expression import PARAMETER, Expression
-from steepest.program import Program
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before
 _MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
 _SHARED = 3_000_000  # multiplications of a step from which on a second thread saves more than it may lose by waiting
 _AGAIN = 20  # legs after which the number of threads that was slower is tried again
+_FIRST, _MOST_AT_FIRST = 200_000_000, 16  # multiplications and epochs of a first leg, which is over in a breath
 _INSTANT = 0.005  # seconds of a leg up to which one thread runs it
 _LARGE = 128  # numbers of a matrix from which on its products are better written as products
 _MANY = 16  # samples likewise
 
 
+@lru_cache(maxsize=16)
 def takes(step: Step) -> bool:
     """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
     exchanged = any(
@@ -72,7 +75,7 @@ class ArrayWalk:
         self._looking = partial(Look, step.cost, data, rows, dtype, threads, packed)
         self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
-        self.rate = rate
+        self.rate, self.pace = rate, max(1, min(_FIRST // self._kernel.work, _MOST_AT_FIRST))
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters, of all samples."""
@@ -86,7 +89,10 @@ class ArrayWalk:
         last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
         until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
         kernel.where.pack(leg.params, kernel.params)
-        kernel.where.pack(leg.before, kernel.before(leg.epoch))
+        if leg.before is leg.params:
+            kernel.before(leg.epoch)[...] = kernel.params
+        else:
+            kernel.where.pack(leg.before, kernel.before(leg.epoch))
         orders = None if self._orders is None else self._orders.take(leg.epoch, until)
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
         costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
@@ -108,9 +114,11 @@ class ArrayWalk:
 
     def _rates(self, epoch: int, until: int) -> Array:
         # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
-        times = np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps
+        times = np.zeros(1)
+        if callable(self.rate):
+            times = (np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps).ravel()
         with np.errstate(over="ignore"):  # beyond float32 is ∞
-            return rates_of(self.rate, times.ravel() if callable(self.rate) else np.zeros(1)).astype(self._kernel.kind)
+            return rates_of(self.rate, times).astype(self._kernel.kind)
 
 
 class _Orders:
@@ -118,7 +126,7 @@ class _Orders:
 
     def __init__(self, batches: Batches, rows: int) -> None:
         self._batches, self._rows = batches, rows
-        self._pool = ThreadPoolExecutor(1)  # which starts its thread with the first call
+        self._pool: ThreadPoolExecutor | None = None
         self._begin = 0
         self._ahead: Future[Array] | None = None
 
@@ -130,6 +138,7 @@ class _Orders:
         rest = self._draw(after if parts else epoch, until)
         self._begin, self._ahead = until, None
         if (until - epoch) * self._rows >= _MANY_TURNS:
+            self._pool = self._pool or ThreadPoolExecutor(1)
             self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
         return np.concatenate([*parts, rest])
 
@@ -183,7 +192,7 @@ class Look:
         self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None,
         packed: dict[str, Array] | None = None,
     ) -> None:  # fmt: skip
-        self._kernel = _Kernel(_only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
+        self._kernel = _Kernel(only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
 
     def __call__(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
@@ -194,15 +203,49 @@ class Look:
 
 
 @lru_cache(maxsize=16)
-def _mark(program: Program, form: Form, dtype: str, about: tuple[Any, ...], host: Host) -> str:
-    """The name of a kernel among all kernels."""
-    return key("train", [program], form, dtype, list(about), host)
-
-
-@lru_cache(maxsize=16)
-def _only(cost: Expression) -> Step:
+def only(cost: Expression) -> Step:
     """The step that computes a cost and moves nothing."""
     return Step(cost, {})
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a step is on arrays, whatever the data.
+
+    Attributes:
+        mark: the name of its kernel among all kernels.
+        write: writes the kernel.
+        where: how parameters, and what the optimiser remembers, lie in memory.
+        shown: numbers at the beginning of that memory which a place of the path keeps.
+        columns: names of the data columns.
+        multiplications: about as many as a block of samples takes.
+    """
+
+    mark: str
+    write: Callable[[], Kernel]
+    where: Places
+    shown: int
+    columns: tuple[str, ...]
+    multiplications: int
+
+
+@lru_cache(maxsize=32)  # short descents of one step follow one another
+def _planned(step: Step, form: Form, dtype: str, host: Host) -> _Plan:
+    norm = [] if step.size is None else [step.size]
+    leaves = list(step.moved)
+    program = normal(step.program)
+    outputs = list(program.outputs[1:])
+    size_node = outputs.pop(0) if norm else None
+    moved = dict(zip(leaves, outputs, strict=True))
+    present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
+    where = places(present, form.lanes)
+    shown = sum(size(leaf.shape, form.lanes) for leaf in present if leaf not in step.memory)
+    about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], shown]
+    return _Plan(
+        key("train", [program], form, dtype, about, host),
+        lambda: training(program, moved, size_node, form, dtype, where, shown), where, shown,
+        tuple(leaf.name for leaf in data_leaves(program)), work(program, form.capacity),
+    )  # fmt: skip
 
 
 class _Kernel:
@@ -214,35 +257,23 @@ class _Kernel:
     ) -> None:  # fmt: skip
         self.kind, host = np.dtype(dtype), this_host()
         lanes = host.vector_bytes // self.kind.itemsize
-        norm = [] if step.size is None else [step.size]
-        leaves = list(step.moved)
-        program = normal(step.program)
-        outputs = list(program.outputs[1:])
-        size_node = outputs.pop(0) if norm else None
-        moved = dict(zip(leaves, outputs, strict=True))
-        present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
-        self.where = places(present, lanes)
-        self.shown = sum(size(leaf.shape, lanes) for leaf in present if leaf not in step.memory)
         batch = rows if batches is None else min(batches.size, rows)
         room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
-        self.form = form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
-        about = tuple(leaf.name for leaf in present), tuple(leaf.shape for leaf in present), norm != [], self.shown
-        mark = _mark(program, form, dtype, about, host)
-        self._built = build(
-            mark, "train", len(ARGUMENTS),
-            lambda: training(program, moved, size_node, form, dtype, self.where, self.shown),
-        )  # fmt: skip
-        for leaf in data_leaves(program):
-            if leaf.name not in packed:
-                packed[leaf.name] = rows_of(data[leaf.name], lanes)
-        self._columns = [packed[leaf.name] for leaf in data_leaves(program)]
+        self.form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
+        plan = _planned(step, self.form, dtype, host)
+        self.where, self.shown = plan.where, plan.shown
+        self._built = build(plan.mark, "train", len(ARGUMENTS), plan.write)
+        for name in plan.columns:
+            if name not in packed:
+                packed[name] = rows_of(data[name], lanes)
+        self._columns = [packed[name] for name in plan.columns]
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
-        pays = work(program, min(batch, _CAPACITY)) >= _SHARED
-        self._crew = _Crew(processors() if pays else 1)
+        self._crew = _Crew(processors() if plan.multiplications >= _SHARED else 1)
+        self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
         self._threads = threads
 
     def before(self, epoch: int) -> Array:
@@ -260,12 +291,10 @@ class _Kernel:
             self.costs = np.zeros(epochs)
         if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
             self.places = aligned(rows, self.kind)
-        numbers = np.array([rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last])
-        counts = {"epoch": leg.epoch, "until": until, "rows": self._rows, "batch": self._batch, "apart": apart,
-                  "paced": len(rates) > 1}  # fmt: skip
-        counters = np.array([int(counts.get(name, 0)) for name in COUNTERS], np.int64)
+        numbers = [rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last]
+        counters = [leg.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._crew.choose(epochs)
-        mine = [(numbers.copy(), counters.copy(), np.array([threads, k])) for k in range(threads)]
+        mine = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
         def call(own: tuple[Array, Array, Array]) -> None:
@@ -279,6 +308,6 @@ class _Kernel:
         begin = time.perf_counter()
         together([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
         self._crew.note(threads, (time.perf_counter() - begin) / epochs)
-        numbers, counters, _ = mine[0]
-        found = dict(zip(COUNTERS, map(int, counters), strict=True))
-        return found["epoch"], REASONS[found["reason"]], float(numbers[NUMBERS.index("last")]), found["placed"]
+        *_, last = mine[0][0].tolist()
+        epoch, *_, placed, _, reason = mine[0][1].tolist()
+        return epoch, REASONS[reason], last, placed

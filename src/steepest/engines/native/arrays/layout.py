@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -49,13 +50,15 @@ class Places:
 
     def pack(self, values: Mapping[str, Any], target: Array) -> None:
         """Write arrays to their places."""
+        if isinstance(values, Packed) and values.where is self:
+            target[...] = values.numbers
+            return
         for leaf in self.leaves:
-            self._view(target, leaf)[...] = values[leaf.name]
+            self.view(target, leaf.name)[...] = values[leaf.name]
 
-    def unpack(self, source: Array) -> dict[str, Array]:
-        """Copies of the arrays in a stretch of memory that holds the first of them at least."""
-        inside = (leaf for leaf in self.leaves if self.begins[leaf.name] < len(source))
-        return {leaf.name: np.array(self._view(source, leaf)) for leaf in inside}
+    def unpack(self, source: Array) -> Packed:
+        """Copies of the arrays in a stretch of memory."""
+        return Packed(self, source.copy())
 
     def unpack_rows(self, rows: Array) -> list[dict[str, Array]]:
         """The same for many stretches of memory, ``(k, numbers)``: each row's arrays are views of one for all."""
@@ -68,12 +71,34 @@ class Places:
                 parts[leaf.name] = np.array(wide[..., : shape[-1]] if shape else wide[:, 0])
         return [{name: array[k] for name, array in parts.items()} for k in range(len(rows))]
 
-    def _view(self, array: Array, leaf: Expression) -> Array:
-        begin, shape = self.begins[leaf.name], leaf.shape
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of each array by its name."""
+        return {leaf.name: leaf.shape for leaf in self.leaves}
+
+    def view(self, array: Array, name: str) -> Array:
+        """An array where it lies in a stretch of memory."""
+        begin, shape = self.begins[name], self.shapes[name]
         if not shape:
             return array[begin : begin + 1].reshape(())
-        room = array[begin : begin + size(shape, self.lanes)]
-        return room.reshape(*shape[:-1], width(shape, self.lanes))[..., : shape[-1]]
+        step = width(shape, self.lanes)
+        return array[begin : begin + prod(shape[:-1]) * step].reshape(*shape[:-1], step)[..., : shape[-1]]
+
+
+class Packed(Mapping[str, Array]):
+    """Arrays by name that lie in one stretch of memory, of which nobody else writes; each is copied when asked for."""
+
+    def __init__(self, where: Places, numbers: Array) -> None:
+        self.where, self.numbers = where, numbers
+
+    def __getitem__(self, name: str) -> Array:
+        return np.array(self.where.view(self.numbers, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.where.shapes)
+
+    def __len__(self) -> int:
+        return len(self.where.leaves)
 
 
 def places(leaves: Iterable[Expression], lanes: int) -> Places:
@@ -87,9 +112,9 @@ def places(leaves: Iterable[Expression], lanes: int) -> Places:
 
 
 def rows_of(column: Array, lanes: int) -> Array:
-    """A data column ``(n, …)`` with its rows padded to whole vectors, and a vector of zeros behind the last one."""
+    """A data column ``(n, …)`` with its rows padded to whole vectors, and as many rows of zeros as there are lanes."""
     shape, rows = column.shape[1:], len(column)
-    made = aligned(rows * width(shape, lanes) + lanes, column.dtype)
+    made = aligned((rows + lanes) * width(shape, lanes), column.dtype)
     view = made[: rows * width(shape, lanes)].reshape(rows, -1)
     view[:, : prod(shape)] = column.reshape(rows, -1)
     return made

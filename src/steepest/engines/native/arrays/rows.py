@@ -1,4 +1,4 @@
-"""One sample's share of a phase written as code: lanes carry its features."""
+"""Some samples' share of a phase written as code: lanes carry their features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from steepest.engines.native.arithmetic import ELEMENTWISE
-from steepest.engines.native.arrays.layout import width
+from steepest.engines.native.arrays.layout import whole, width
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
 from steepest.engines.native.code import Index, Value
 from steepest.expression import Expression
@@ -15,49 +15,65 @@ if TYPE_CHECKING:
     from steepest.engines.native.arrays.writing import Writer
 
 _HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
+_TOGETHER = 4  # vectors of neighbouring rows that are computed side by side
 
 
 def is_held(phase: Phase, lanes: int) -> bool:
     """Whether a phase's rows are computed in registers."""
-    return all(width(loop.shape, lanes) <= _HELD * lanes for stage in phase.stages for loop in stage.loops)
+    return _widest(phase, lanes) <= _HELD * lanes
 
 
-class Row:
-    """The stages of a phase for one sample: vectors of its features, and numbers in all lanes.
+def together(phase: Phase, lanes: int) -> int:
+    """How many rows of a phase are computed side by side: a power of two, and no more than a vector has lanes."""
+    return min(max(_TOGETHER * lanes // _widest(phase, lanes), 1), lanes)
+
+
+def _widest(phase: Phase, lanes: int) -> int:
+    return max(whole(loop.shape[-1], lanes) for stage in phase.stages for loop in stage.loops)
+
+
+class Rows:
+    """The stages of a phase for neighbouring samples: vectors of their features, and numbers in all lanes.
+
+    While the processor waits for what a row needs next, as the sum of its elements, it goes on with the others.
 
     Args:
         writer: of the step.
-        row: which sample of the block.
-        held: whether its values stay in registers from one loop to the next.
+        first: which sample of the block is the first.
+        count: how many there are; those behind the last sample of the block are computed, and not used.
+        held: whether their values stay in registers from one loop to the next.
     """
 
-    def __init__(self, writer: Writer, row: Value, held: bool) -> None:
-        self.writer, self.row, self.held = writer, row, held
+    def __init__(self, writer: Writer, first: Value, count: int, held: bool) -> None:
+        self.writer, self.held = writer, held
         self.code, self.lanes = writer.code, writer.lanes
-        self.numbers: dict[Expression, Value] = {}
-        self.found: dict[tuple[Expression, int], Value] = {}
+        self.rows = [self.code.plus(first, k) for k in range(count)]
+        self.numbers: dict[tuple[Expression, Index], Value] = {}
+        self.found: dict[tuple[Expression, int, Index], Value] = {}
 
     def write(self, stages: Sequence[Stage]) -> None:
         """Write stages in order."""
         for stage in stages:
             for node in stage.numbers:
-                self._keep(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
+                for row in self.rows:
+                    operands = [self.number(arg, row) for arg in node.args]
+                    self._keep(node, row, ELEMENTWISE[node.operation.name](self.code, *operands))
             for loop in stage.loops:
                 self._loop(loop)
 
-    def _keep(self, node: Expression, value: Value) -> None:
-        self.numbers[node] = value
+    def _keep(self, node: Expression, row: Index, value: Value) -> None:
+        self.numbers[node, row] = value
         if node in self.writer.arrays:
-            self.code.write(self.code.lane(value), self.writer.arrays[node], self.row)
+            self.code.write(self.code.lane(value), self.writer.arrays[node], row)
 
-    def number(self, node: Expression) -> Value:
-        """A number of this sample, or of all."""
+    def number(self, node: Expression, row: Index) -> Value:
+        """A number of a sample, or of all."""
         if not node.per_sample:
             return self.writer.number(node)
-        if node not in self.numbers:
-            number = self.code.read(self.writer.arrays[node], self.row, self.code.number)
-            self.numbers[node] = self.code.broadcast(number, self.lanes)
-        return self.numbers[node]
+        if (node, row) not in self.numbers:
+            number = self.code.read(self.writer.arrays[node], row, self.code.number)
+            self.numbers[node, row] = self.code.broadcast(number, self.lanes)
+        return self.numbers[node, row]
 
     def _loop(self, loop: Loop) -> None:
         code, writer = self.code, self.writer
@@ -65,41 +81,46 @@ class Row:
         for node in loop.nodes:  # read before the loop: a number is the same for all of its elements
             for arg in node.args:
                 if not arg.shape:
-                    self.number(arg)
-        sums = {node: code.slot(writer.kind, writer.neutral(node)) for node in loop.reductions}
+                    for row in self.rows:
+                        self.number(arg, row)
+        sums = {node: [code.slot(writer.kind, writer.neutral(node)) for _ in self.rows] for node in loop.reductions}
         if self.held:
             for k in range(vectors):
                 self._vector(loop, k, self.found, sums)
         else:
             with code.loop(0, vectors) as k:
                 self._vector(loop, k, {}, sums)
-        for node, slot in sums.items():
-            self._keep(node, writer.across(node, code.get(slot, writer.kind)))
+        for node, slots in sums.items():
+            values = writer.across(node, [code.get(slot, writer.kind) for slot in slots])
+            for row, value in zip(self.rows, values, strict=True):
+                self._keep(node, row, value)
 
-    def _vector(self, loop: Loop, k: Index, found: dict[tuple[Expression, int], Value],
-                sums: dict[Expression, Value]) -> None:  # fmt: skip
-        """One vector of a row."""
+    def _vector(self, loop: Loop, k: Index, found: dict[tuple[Expression, int, Index], Value],
+                sums: dict[Expression, list[Value]]) -> None:  # fmt: skip
+        """One vector of each row."""
         code, writer, known = self.code, self.writer, k if isinstance(k, int) else -1
         column = code.times(k, self.lanes)
 
-        def get(node: Expression) -> Value:
+        def get(node: Expression, row: Index) -> Value:
             if not node.shape:
-                return self.number(node)
-            if (node, known) not in found:
-                found[node, known] = code.read(self._place(node, column), 0, writer.kind, code.size)
-            return found[node, known]
+                return self.number(node, row)
+            row = row if node.per_sample else 0
+            if (node, known, row) not in found:
+                found[node, known, row] = code.read(self._place(node, row, column), 0, writer.kind, code.size)
+            return found[node, known, row]
 
         for node in loop.nodes:
-            operands = [get(arg) for arg in node.args]
-            if is_reduction(node):
-                writer.reduce(node, operands, sums[node], writer.inside(loop.shape, k))
-                continue
-            found[node, known] = writer.element(node, operands, column)
-            if node in writer.arrays:
-                code.write(found[node, known], self._place(node, column), 0, code.size)
+            for j, row in enumerate(self.rows):
+                operands = [get(arg, row) for arg in node.args]
+                if is_reduction(node):
+                    writer.reduce(node, operands, sums[node][j], writer.inside(loop.shape, k))
+                    continue
+                found[node, known, row] = writer.element(node, operands, column)
+                if node in writer.arrays:
+                    code.write(found[node, known, row], self._place(node, row, column), 0, code.size)
 
-    def _place(self, node: Expression, column: Index) -> Value:
-        """Where an element of this row, or of a shared vector, lies."""
+    def _place(self, node: Expression, row: Index, column: Index) -> Value:
+        """Where an element of a row, or of a shared vector, lies."""
         code = self.code
-        begin = code.times(self.row, width(node.shape, self.lanes)) if node.per_sample else 0
+        begin = code.times(row, width(node.shape, self.lanes)) if node.per_sample else 0
         return code.place(self.writer.arrays[node], code.plus(begin, column), code.number)

@@ -193,10 +193,18 @@ def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
     last = max((k for k, stage in enumerate(cut) if stage.loops), default=-1)
     if last < 0:
         return Phase(tuple(products), tuple(nodes), (), ())
-    before = cut[0].numbers
-    after = [node for stage in cut[last + 1 :] for node in stage.numbers]
-    kept = [Stage((), () if k == 0 else stage.numbers, stage.loops) for k, stage in enumerate(cut[: last + 1])]
-    return Phase(tuple(products), before, tuple(kept), tuple(after))
+    wanted = {arg for stage in cut for loop in stage.loops for node in loop.nodes for arg in node.args}
+    for stage in reversed(cut):
+        for node in reversed(stage.numbers):
+            if node in wanted:
+                wanted.update(node.args)
+    # What no loop waits for, as the logarithm of a loss, is computed of as many samples at once as there are lanes.
+    after = [node for stage in cut[1:] for node in stage.numbers if node not in wanted]
+    kept = [
+        Stage((), tuple(node for node in stage.numbers if k and node in wanted), stage.loops)
+        for k, stage in enumerate(cut[: last + 1])
+    ]
+    return Phase(tuple(products), cut[0].numbers, tuple(kept), tuple(after))
 
 
 # -- what has to lie in memory -----------------------------------------------------------------------------------

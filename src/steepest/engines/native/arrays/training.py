@@ -14,18 +14,22 @@ from typing import Any
 
 from llvmlite import ir
 
+from steepest.engines.native.arithmetic import LONG
 from steepest.engines.native.arrays import layout
 from steepest.engines.native.arrays.layout import Places, width
 from steepest.engines.native.arrays.rooms import rooms
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writing import Team, Writer
-from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Value, i64
+from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.kernels import Kernel
 from steepest.engines.native.samples import data_leaves
 from steepest.engines.native.threads import meet
 from steepest.engines.step import RATE
 from steepest.expression import Expression
 from steepest.program import Program
+
+_SHORT = 8  # vectors that are copied without a loop
+_WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
 
 ARGUMENTS = (
     "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "deal", "scratch",
@@ -87,7 +91,8 @@ class _Training:
         self.program, self.moved, self.size, self.form = program, moved, size, form
         self.where, self.shown = where, shown
         self.module = ir.Module("train")
-        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, True)
+        outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
+        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, outlined)
         deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
         self.team = Team(*deal)
         self.met = code.slot(I64, i64(0))
@@ -183,10 +188,18 @@ class _Training:
             self.code.write(self.code.lane(self.writer.number(leaf)), self.writer.arrays[leaf], 0)
 
     def _copy(self, source: Value, target: Value, numbers: int) -> None:
-        code, kind = self.code, self.writer.kind
-        with code.loop(0, numbers, self.form.lanes) as k:
+        code, kind, lanes = self.code, self.writer.kind, self.form.lanes
+
+        def copy(k: Index) -> None:
             value = code.read(code.place(source, k, code.number), 0, kind, code.size)
             code.write(value, code.place(target, k, code.number), 0, code.size)
+
+        if numbers <= _SHORT * lanes:
+            for k in range(0, numbers, lanes):
+                copy(k)
+        else:
+            with code.loop(0, numbers, lanes) as k:
+                copy(k)
 
     def _lost(self) -> Value:
         """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""

@@ -11,7 +11,7 @@ from llvmlite import ir
 from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
-from steepest.engines.native.arrays.rows import Row, is_held
+from steepest.engines.native.arrays.rows import Rows, is_held, together
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
 from steepest.engines.native.code import I1, I32, Code, Index, Value, i64
 from steepest.expression import CONSTANT, Expression, Shape
@@ -107,7 +107,7 @@ class Writer:
                     if node.shape:
                         code.write(found[node], code.place(array, position, code.number), 0, code.size)
         for node, slot in sums.items():
-            self.bind(node, self.across(node, code.get(slot, self.kind)))
+            self.bind(node, *self.across(node, [code.get(slot, self.kind)]))
 
     def share(self, length: int) -> tuple[Value, Value]:
         """This thread's part of so many things."""
@@ -190,14 +190,14 @@ class Writer:
             value = code.builder.select(inside, value, self.neutral(node))
         code.put(self._join(node, code.get(slot, self.kind), value), slot)
 
-    def across(self, node: Expression, value: Value) -> Value:
-        """All lanes joined, in all lanes."""
+    def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
+        """All lanes of each value joined, in all lanes."""
         distance = self.lanes // 2
         while distance:
-            partner = self.code.shuffle(value, [k ^ distance for k in range(self.lanes)])
-            value = self._join(node, value, partner)
+            partners = [self.code.shuffle(value, [k ^ distance for k in range(self.lanes)]) for value in values]
+            values = [self._join(node, value, partner) for value, partner in zip(values, partners, strict=True)]
             distance //= 2
-        return value
+        return list(values)
 
     def inside(self, shape: Shape, vector: Index) -> Value | None:
         """Which lanes of a row's vector hold elements; None if all of them always do."""
@@ -218,8 +218,9 @@ class Writer:
             self._product(node, first, after)
         self._columns(phase.before, first, after)
         if phase.stages:
-            with self.code.loop(first, after) as row:
-                Row(self, row, is_held(phase, self.lanes)).write(phase.stages)
+            count = together(phase, self.lanes)
+            with self.code.loop(first, after, count) as row:
+                Rows(self, row, count, is_held(phase, self.lanes)).write(phase.stages)
         self._columns(phase.after, first, after)
 
     def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:
@@ -288,7 +289,7 @@ class Writer:
             left = code.broadcast(build.trunc(build.sub(self.rows, row), I32), self.lanes)
             value = build.select(build.icmp_signed("<", numbers, left), value, code.splat(0, self.lanes))
             code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
-        found = self.across(node, code.get(sofar, self.kind))
+        (found,) = self.across(node, [code.get(sofar, self.kind)])
         self.bind(node, ELEMENTWISE["add"](code, self.number(node), found) if grows else found)
 
     def clear(self, nodes: Iterable[Expression]) -> None:
