@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Crowd, Rate, Step, Walker
+from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
