@@ -112,10 +112,10 @@ def _read_cost(text: str, cost: str, data: list[str] | None, wrt: list[str] | No
 @click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]), default="text", show_default=True)
 @click.option(
     "--level",
-    type=click.Choice(["terse", "full"]),
+    type=click.Choice(["terse", "textbook", "full"]),
     default="terse",
     show_default=True,
-    help="One rule a line, or the trivial ones together.",
+    help="full has one rule a line; textbook takes 1/n out of a mean alone.",
 )
 @click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, one value a sample.")
 @options.cost

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest import operations as op
+from steepest.algebra import multiplied_out
 from steepest.document import Equation, Formula
 from steepest.errors import DerivationError, nearest
 from steepest.expression import (
@@ -39,7 +40,7 @@ DERIVATIVE = Operation(
 """Marks a part of a line that is still to be differentiated; not an operation of formulas."""
 OPERATIONS[DERIVATIVE.name] = DERIVATIVE
 
-LEVELS = ("terse", "full")
+LEVELS = ("terse", "textbook", "full")
 _MOST_NODES = 2000
 # Rules that a reader follows at a glance; the terse form takes them together in one line.
 _TRIVIAL = frozenset(("sum rule", "constant factor rule", "constant rule", "derivative of the variable"))
@@ -188,7 +189,8 @@ def derive(
     Args:
         expression: a formula of numbers: every part has the shape (). Sums over the samples stay sums.
         wrt: the parameter or data column to differentiate by.
-        level: ``"terse"``, trivial rules together in one line, or ``"full"``, one rule a line.
+        level: ``"terse"``, trivial rules together in one line; ``"textbook"``, the same but for a mean, whose 1/n is
+            taken out before its sum; or ``"full"``, one rule a line.
         names: parts to be named in the lines, by name; the activations if left out.
 
     Returns:
@@ -211,7 +213,7 @@ def derive(
     """
     expect_expression(expression, "derive")
     if level not in LEVELS:
-        raise DerivationError(f"there is no level {level!r}; choose {' or '.join(map(repr, LEVELS))}")
+        raise DerivationError(f"there is no level {level!r}; choose one of {', '.join(map(repr, LEVELS))}")
     leaves = {leaf.name: leaf for leaf in check_names([expression])}
     name = wrt if isinstance(wrt, str) else wrt.name
     if name not in leaves:
@@ -254,7 +256,7 @@ def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression
 
 class _Deriver:
     def __init__(self, wrt: Expression, level: str, names: dict[Expression, str]) -> None:
-        self.wrt, self.full, self.names = wrt, level == "full", names
+        self.wrt, self.full, self.textbook, self.names = wrt, level == "full", level == "textbook", names
         self.taken: set[str] = set()
         self.found: dict[Expression, Expression] = {}
         self.dependent: set[Expression] = set()
@@ -303,6 +305,9 @@ class _Deriver:
         if self.full:
             rule, replacement = self._apply(marks[0].args[0])
             return rule, _replace(line, {marks[0]: replacement})
+        if self.textbook and marks[0].args[0].operation is op.mean:
+            rule, replacement = self._apply(marks[0].args[0])
+            return rule, _replace(line, {marks[0]: replacement})
         rules: list[str] = []
         trivial: bool | None = None
         while marks:
@@ -334,7 +339,7 @@ class _Deriver:
         kept = self._kept()
         if not self.full:
             after = self._tidy(line)
-            return ("simplify" if after is not line else ""), after
+            return ("simplify", after) if after is not line else self._multiplied_out(line)
         for node in walk([line], stop=kept.__contains__):
             if node in kept:
                 continue
@@ -344,6 +349,13 @@ class _Deriver:
                     return rule.name, _replace(line, {node: better})
         return "", line
 
+    def _multiplied_out(self, line: Expression) -> tuple[str, Expression]:
+        """The sum over the samples, or the line itself, multiplied out where that makes it shorter."""
+        sums = [node for node in walk([line]) if node.operation in (op.mean, op.total)]
+        body = sums[-1].args[0] if sums else line
+        shorter = multiplied_out(body)
+        return ("", line) if shorter is None else ("multiply out", _replace(line, {body: shorter}))
+
     def _apply(self, u: Expression) -> tuple[str, Expression]:
         """The derivative of u by one rule, and the name of the rule."""
         if u is self.wrt:
@@ -351,11 +363,12 @@ class _Deriver:
         if u not in self.dependent:
             return "constant rule", constant(0)
         if u in self.names and u is not self.subject:
-            return f"insert ∂{self.names[u]}", self.found[u]
+            name = self.names[u] + ("_i" if u.per_sample else "")
+            return f"insert ∂{name}/∂{self.wrt.name}", self.found[u]
         row, args = u.operation, u.args
         moving = [arg in self.dependent for arg in args]
         inner = [self._open(arg) if moves else constant(0) for arg, moves in zip(args, moving, strict=True)]
-        if row is op.mean and self.full:
+        if row is op.mean and (self.full or self.textbook):
             total = op.total(args[0])
             self.dependent.add(total)
             return "constant factor rule", (1 / op.count()) * self._open(total)

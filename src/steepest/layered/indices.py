@@ -9,6 +9,7 @@ Source: Rumelhart, Hinton and Williams 1986, eqs 3 to 9; rows B2, B3 and D4 of t
 from __future__ import annotations
 
 from steepest import operations as op
+from steepest.algebra import added, cancelled, multiplied_out
 from steepest.document import Formula, Pieces
 from steepest.expression import Expression, constant
 from steepest.layered.lines import Form, Line, Passage, chained, formula
@@ -24,7 +25,7 @@ from steepest.layered.notation import (
 )
 from steepest.layered.penalties import slope_of_penalty
 from steepest.layered.problem import INDICATOR, TARGET, Problem, View, in_indices
-from steepest.layered.rules import CHAIN, added, cancelled, collapsed, multiplied_out, renamed, slope, tidy
+from steepest.layered.rules import CHAIN, collapsed, renamed, slope, tidy
 
 INSERT, DEFINITION = "insert", "definition"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from steepest.expression import CONSTANT, DATA, Expression
 from steepest.notation import ATOM, POWER, PRODUCT, SIGN, Template, number, write
-from steepest.render.text import Line
+from steepest.render.text import Line, sum_last
 
 # fmt: off
 _GREEK = (
@@ -57,7 +57,7 @@ class Latex:
         """The operation's own template; the derivative of a single letter needs no brackets."""
         if node.operation.name == "derivative" and self.leaf(node.args[0]):
             return Template(r"\partial_{{{attributes}}} {0}", POWER)
-        return node.operation.latex
+        return sum_last(node, r" \cdot ", "-") or node.operation.latex
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
         """Numbers, parameters by their names, data with the index i of their sample."""

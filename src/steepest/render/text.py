@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steepest.expression import CONSTANT, DATA, Expression
-from steepest.notation import ATOM, POWER, SIGN, SUPERSCRIPTS, Template, number, quoted, write
+from steepest.notation import ATOM, POWER, PRODUCT, SIGN, SUM, SUPERSCRIPTS, Template, number, quoted, write
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,16 @@ class Line:
     left: str
     right: str
     note: str = ""
+
+
+def sum_last(node: Expression, dot: str, minus: str) -> Template | None:
+    """−Σ … and x·Σ …: a Σ reaches to the end of its product, so that it stands last without brackets."""
+    name, last = node.operation.name, node.args[-1].operation.name if node.args else ""
+    if last not in ("mean", "total"):
+        return None
+    if name == "negate":
+        return Template(minus + "{0}", SUM + 5, (SUM + 5,))
+    return Template("{0}" + dot + "{1}", SUM + 5, (PRODUCT, SUM + 5)) if name == "multiply" else None
 
 
 class MathsText:
@@ -33,7 +43,7 @@ class MathsText:
             if 0 <= exponent < 100 and exponent == int(exponent):
                 raised = "".join(SUPERSCRIPTS[int(d)] for d in str(int(exponent)))
                 return Template("{0}" + raised, POWER, (POWER + 1,))
-        return node.operation.maths or node.operation.text
+        return sum_last(node, "·", "−") or node.operation.maths or node.operation.text
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
         """Numbers, parameters by their names, data with the index i of their sample."""
