@@ -79,9 +79,9 @@ def test_the_line_of_the_notes(papers: dict[str, Paper]) -> None:
         "C = 1/n Σ (x_i·w − y_i)²",
         "∂C/∂w = ∂/∂w[1/n Σ (x_i·w − y_i)²]",
         "∂C/∂w = 1/n·∂/∂w[Σ (x_i·w − y_i)²]",
-        "∂C/∂w = 1/n·(Σ ∂/∂w[(x_i·w − y_i)²])",
-        "∂C/∂w = 1/n·(Σ 2·(x_i·w − y_i)·∂/∂w[x_i·w − y_i])",
-        "∂C/∂w = 1/n·(Σ 2·(x_i·w − y_i)·x_i)",
+        "∂C/∂w = 1/n Σ ∂/∂w[(x_i·w − y_i)²]",
+        "∂C/∂w = 1/n Σ 2·(x_i·w − y_i)·∂/∂w[x_i·w − y_i]",
+        "∂C/∂w = 1/n Σ 2·(x_i·w − y_i)·x_i",
         "∂C/∂w = lim ε→0 (C(w + ε) − C(w))/ε",
     ])  # fmt: skip
 

@@ -68,6 +68,7 @@ class Model(Showing):
         params: the fitted parameters by name; empty before a fit. May be set by hand.
         run: the last Descent, or None.
         settings: how it was fitted, as the command line was told; saved with the model.
+        fitted: what the last :meth:`fit` was told, the start included; empty before.
         notes: sentences about the last fit: rows dropped, a parameter that looks like a column.
 
     >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)")
@@ -103,6 +104,7 @@ class Model(Showing):
         self.names = names_in(formula, limits)
         self.params: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
+        self.fitted: dict[str, Any] = {}
         self.run: Descent | None = None
         self.notes: list[str] = []
         if data is not None:
@@ -200,6 +202,7 @@ class Model(Showing):
             ModelError: no parameter has a gradient, as in a threshold unit.
             TableError: the table cannot be read or lacks a column.
         """
+        given = {**settings, **({} if start is None else {"start": start})}
         opened = self.use(table)
         self.refuse_flat()
         source: Any = opened
@@ -213,7 +216,7 @@ class Model(Showing):
         if apart is not None and not isinstance(apart, float) and not (isinstance(apart, Mapping) and WEIGHT in apart):
             settings["validate"] = self.held_out(apart, na)
         self.run = descend(self.cost, source, start, na=na, **settings)
-        self.params = dict(self.run.params)
+        self.params, self.fitted = dict(self.run.params), given
         if self.run.diverged:
             warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
         return self
@@ -423,8 +426,9 @@ class Model(Showing):
 
         Args:
             table: the data; without any the paper ends with the derivation.
-            settings: ``start``, ``symbolic``, ``title``, ``na``, ``compare``, and those of the training, as for
-                :func:`steepest.descend`; see :func:`steepest.paper.write_paper`.
+            settings: ``start``; ``symbolic``, for layers written for any l; ``title``; ``na``; ``compare=False``, which
+                times nothing; and those of the training, as ``rate`` and ``epochs`` of :func:`steepest.descend`. Left
+                out, a fitted model shows its own training.
 
         Returns:
             A Paper; ``save("paper.tex")``, ``.html``, ``.md`` or ``.ipynb`` writes it.

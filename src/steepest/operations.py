@@ -185,6 +185,7 @@ maximum: Operation = operation(
     latex=_latex_call(r"\max", 2), aliases=("max",),
     kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
     differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
+    rule="derivative of the larger one",
 )  # fmt: skip
 minimum: Operation = operation(
     "minimum", 2, "the smaller of x and y",
@@ -193,6 +194,7 @@ minimum: Operation = operation(
     latex=_latex_call(r"\min", 2), aliases=("min",),
     kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
     differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
+    rule="derivative of the smaller one",
 )  # fmt: skip
 where: Operation = operation(
     "where", 3, "x if the condition holds (is not 0), else y",
@@ -200,6 +202,7 @@ where: Operation = operation(
     latex=Template(r"\begin{{cases}}{1} & {0} \\ {2} & \text{{otherwise}}\end{{cases}}", PRODUCT),
     edges="NaN is not 0, so it counts as true",
     differential=lambda c, x, y, dc, dx, dy: where(c, dx, dy),
+    rule="case by case",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from steepest.layered import elementary, indices, layerwise, matrices, vectors
 from steepest.layered.lines import Form, formula
 from steepest.layered.problem import Problem, problem_of
 from steepest.layered.verifying import Verification, verify
+from steepest.render.latex import align
 from steepest.render.text import Line as TextLine
 from steepest.render.text import lay_out
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from steepest.model import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayeredDerivation:
     """The derivation of a model of layers in several notations.
 
@@ -55,6 +56,30 @@ class LayeredDerivation:
             for passage in form.passages:
                 found += passage.blocks()
         return found
+
+    def latex(self) -> str:
+        """The equations as ``align*`` environments, a paragraph of text before each."""
+        parts = []
+        for form in self.forms:
+            for passage in form.passages:
+                said = [p if isinstance(p, str) else f"${getattr(p, 'latex', '')}$" for p in passage.text]
+                lines = []
+                for line in passage.lines:
+                    left = "" if line.left is None else formula(line.left).latex
+                    lines.append(TextLine(left, formula(line.right).latex, line.rule))
+                parts += ["".join(said), align([lines]) if lines else ""]
+        return "\n\n".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        names = ", ".join(form.name for form in self.forms)
+        return f"<derivation of {self.problem.outcome} through {len(self.problem.layers)} layers: {names}; print it>"
+
+    def _repr_markdown_(self) -> str:
+        from steepest.document import Document
+        from steepest.render.documents import write_document
+
+        text = write_document(Document((f"Derivation of {self.problem.outcome}",), tuple(self.blocks())), ".md")
+        return text.partition("\n")[2].lstrip()
 
     def __str__(self) -> str:
         parts, number = [], 0

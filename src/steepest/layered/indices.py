@@ -122,7 +122,8 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
         lines.insert(0, Line(t, bracket(y, index("j"))))
         text = in_words(
             "With ", t, ", which is 1 where ", index("j"), " is the class ", y, " of sample ", index(SAMPLE),
-            " (counted from 1) and 0 elsewhere, the loss of a sample, and the cost, its mean over the samples:",
+            " (counted from 1, where the table counts from 0) and 0 elsewhere, the loss of a sample, and the cost, its "
+            "mean over the samples:",
         )  # fmt: skip
     return [*found, Passage(text, tuple(lines))]
 

@@ -9,6 +9,7 @@ Source: rows B2 to B4 of the notes.
 
 from __future__ import annotations
 
+from steepest.document import Formula, Pieces
 from steepest.expression import Expression, make
 from steepest.layered.indices import INSERT, Symbols, in_words, slope_of_activation
 from steepest.layered.lines import Line, Passage, chained
@@ -35,7 +36,13 @@ def passages(problem: Problem) -> tuple[Passage, ...]:
     found = [Passage(text, tuple(first))]
     for view in reversed(problem.views()):
         found += _layer(problem, view)
-    return tuple(found)
+    last = Formula("2^{m-l}", "2^(m−l)") if problem.symbolic else f"{2 ** (len(problem.layers) - 1)} in the first layer"
+    what: Pieces = ("by ", last) if problem.symbolic else ("by up to ", last)
+    end: Pieces = (
+        "So this is no gradient of the cost: it still descends, and ends at the same points, but weighs the layers ",
+        *what, " and takes another way.",
+    )  # fmt: skip
+    return (*found, Passage(end, ()))
 
 
 def _is_squared(problem: Problem) -> bool:
@@ -76,13 +83,17 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
         true = partial(symbol("C"), by)
         exponent = "m-l" if view.is_general else str(len(problem.layers) - int(label))
         factor = make(FACTOR, (true,), (exponent,)) if view.is_general else tidy(2 ** int(exponent) * true)
-        lines += chained(partial(cost, by), (factor, "one factor 2 for each layer above"))
-    if view.below:
-        through = s.w() if of_a is None else of_a * s.w()
-        below = Passage(
-            in_words("Below it, ", _g(view.below), " is n times the slope of this cost by the activation there:"),
-            tuple(chained(_g(view.below), (tidy(2 * _g(label) * through), f"{_ONLY}, {CHAIN}"))),
-            tuple(n for n in numbers if n > 1),
-        )  # fmt: skip
-        return [*found, Passage((), tuple(lines), numbers), below]
-    return [*found, Passage((), tuple(lines), numbers)]
+        why = "there is no layer above" if exponent == "0" else "one factor 2 for each layer above"
+        if view.is_general:
+            why = "one factor 2 for each layer above, by induction from the last"
+        lines += chained(partial(cost, by), (factor, why))
+    if not view.below:
+        return [*found, Passage((), tuple(lines), numbers)]
+    through = s.w() if of_a is None else of_a * s.w()
+    below = Passage(
+        in_words("Below it, ", _g(view.below), " is n times the slope of this cost by the activation there:"),
+        tuple(chained(_g(view.below), (tidy(2 * _g(label) * through), f"{_ONLY}, {CHAIN}"))),
+        tuple(n for n in numbers if n > 1),
+    )
+    slopes = Passage((), tuple(lines), numbers)
+    return [*found, below, slopes] if view.is_general else [*found, slopes, below]

@@ -141,7 +141,7 @@ def _top_lines(problem: Problem, r: Rows) -> list[Line]:
     label = f"{r.name}-delta-top"
     if r.view.layer.is_softmax:
         if is_cross_entropy(problem, s) and problem.has_classes:
-            return chained(r.delta, (r.a - r.target(), "derived for one sample above, row by row"), label=label)
+            return chained(r.delta, (r.a - r.target(), "derived for one sample above"), label=label)
         return []
     by_a = slope_of_loss(problem, s)[2]
     steps = [(r.lifted(each), rule) for each, rule in delta_steps(r.view, s, by_a)]
@@ -235,7 +235,10 @@ def columns(problem: Problem) -> Form | None:
         if view.layer.bias is not None:
             back += chained(symbol("db", view.label, c.b.shape, square=True), (slope * (c.delta @ c.ones), "sum rule"))
     numbers = next((view.numbers for view in views if view.is_general), ())
-    text = in_words("With ", last.w, " for the transpose of the weights above, the forward step:")
+    text = in_words(
+        "Every matrix and vector with square brackets is the transpose of the one above, ", last.w, " for example, and "
+        "so are the inputs and targets here. The forward step:",
+    )  # fmt: skip
     if numbers and len(views) == 1:
         return None
     return Form(

@@ -107,7 +107,9 @@ def _with_a_sum_last(node: Expression, dot: str, minus: str) -> Template | None:
 
 
 _LAYERED = re.compile(r"(.+)\^([(\[])(.+)[)\]]", re.DOTALL)
-_LETTERS = {"ŷ": r"\hat{y}", "ℓ": r"\ell", "1": r"\mathbf{1}"}
+HAT = "\u0302"
+"""Behind a name: a hat on it."""
+_LETTERS = {"(weight)": r"\omega", "ℓ": r"\ell", "1": r"\mathbf{1}"}
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -214,7 +216,10 @@ class PaperLatex(Latex):
     def _written(self, name: str, indices: tuple[str, ...], more: str = "") -> str:
         """A name with its layer and what stands beside it above, its indices below."""
         letter, layer = _parts(name)
-        written = _LETTERS.get(letter) or latex_name(letter)
+        if letter.endswith(HAT):
+            written = rf"\hat{{{latex_name(letter[:-1])}}}"
+        else:
+            written = _LETTERS.get(letter) or latex_name(letter)
         below = "".join(indices) if all(len(x) == 1 for x in indices) else ",".join(indices)
         if below and "_{" in written:
             written = written[:-1] + "," + below + "}"
@@ -269,5 +274,6 @@ class PaperText(MathsText):
         if found is None:
             return super().leaf(node)
         letter, layer = _parts(found[0])
+        letter = "ω" if letter == "(weight)" else letter
         below = "".join(found[1])
         return letter + (f"^{layer}" if layer else "") + (f"_{below}" if below else ""), ATOM

@@ -28,7 +28,7 @@ from steepest.layered.notation import ELEMENT, partial, symbol
 from steepest.layered.penalties import slope_of_penalty
 from steepest.layered.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
 
-PRODUCTS = "product rule of matrices"
+PRODUCTS = "derivative of a matrix product"
 EACH = "chain rule, element by element"
 
 

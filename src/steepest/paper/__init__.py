@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from steepest.document import Document
+from steepest.document import Document, plain
 from steepest.files import write_atomically
 from steepest.paper.contents import document_of
 from steepest.paper.story import Story
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from steepest.model import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Paper:
     """A paper about a model.
 
@@ -49,6 +49,9 @@ class Paper:
             StorageError: the file cannot be written.
         """
         write_atomically(path, self.text(Path(path).suffix).encode())
+
+    def __repr__(self) -> str:
+        return f'<paper: {plain(self.document.title)}; .save("paper.html") writes it>'
 
     def _repr_html_(self) -> str:
         return self.text(".html")

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.costs import COSTS
+from steepest.diagrams import Diagram
 from steepest.document import Block, Code, Document, Equation, Equations, Figure, Formula, Heading, Paragraph, Pieces
 from steepest.expression import PARAMETER, Expression, leaves, remake, transform
 from steepest.layered.layers import find
 from steepest.layered.lines import formula
-from steepest.layered.notation import over_samples, symbol
-from steepest.layered.problem import in_indices, problem_of
+from steepest.layered.notation import HAT, SAMPLE, element, over_samples, symbol
+from steepest.layered.problem import TARGET, in_indices, problem_of
 from steepest.paper.course import surface_of, training_of
 from steepest.paper.derivations import derivation_of
 from steepest.paper.results import check_of, comparison_of, limit_of
-from steepest.paper.words import count, of
-from steepest.render.latex import latex_name
+from steepest.paper.words import cost_letter, count, of
+from steepest.structure import decompose
 
 if TYPE_CHECKING:
     from steepest.model import Model
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FEW = 40  # numbers that are written out in a program
 _LINE = 80  # signs of its lines
+_NAMED = 8  # columns of a block that are named
 _SOURCES = {
     "mse": "the mean squared error (Legendre 1805)",
     "mae": "the mean absolute error (Boscovich 1757)",
@@ -49,14 +51,17 @@ def document_of(story: Story, symbolic: bool | None, title: str | None) -> Docum
 
 def kind_of(model: Model, symbolic: bool | None = None) -> str:
     """What a model is called in a title."""
+    structure = decompose(model.prediction)
+    if structure is None:
+        return "A model"
+    neurons = sum(layer.size for layer in structure.layers)
+    if neurons == 1:
+        top = structure.layers[-1]
+        return "A line" if top.output is top.total else "One neuron"
     layers = find(model.prediction)
     if layers is None:
-        return "One neuron" if model.prediction.operation.activation else "A model"
-    if len(layers) == 1 and layers[0].is_linear and layers[0].outputs == 1:
-        return "A line"
+        return f"A network of {neurons} neurons"
     if all(layer.inputs == layer.outputs == 1 for layer in layers):
-        if len(layers) == 1:
-            return "One neuron"
         return f"A chain of {'m' if symbolic else len(layers)} neurons"
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
     return f"A network {'-'.join(map(str, sizes))}"
@@ -64,11 +69,13 @@ def kind_of(model: Model, symbolic: bool | None = None) -> str:
 
 def hat(model: Model) -> Formula:
     """The prediction, as the target with a hat."""
-    target = model.target
-    if target.name:
-        letter = latex_name(target.name)
-        return Formula(rf"\hat{{{letter}}}_{{i}}", f"prediction of {target.name}_i")
-    return Formula(r"\hat{y}_{i}", "prediction_i")
+    letter = hatted(model)
+    return formula(symbol(letter, "", model.prediction.shape, per_sample=True))
+
+
+def hatted(model: Model) -> str:
+    """The name of the prediction: that of the target with a hat."""
+    return f"{model.target.name or 'y'}{HAT}"
 
 
 def _model(story: Story) -> list[Block]:
@@ -76,14 +83,12 @@ def _model(story: Story) -> list[Block]:
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
     parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
     several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
-    shown: list[Pieces] = [
-        of(node) if not node.shape else (*of(node), f", a row of {node.shape[0]} numbers,") for node in inputs
-    ]
+    shown: list[Pieces] = [(*of(node), _row(story, node)) for node in inputs]
+    has: Pieces = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
     return [
         Heading(("The model",)),
         Paragraph((
-            "Sample ", Formula("i", "i"), f" has the input{'s' if several else ''} ", *_listed(shown),
-            " and the target ", formula(model.target), ". From the inputs the model predicts",
+            "Sample ", Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
         )),
         Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
         Paragraph((
@@ -92,6 +97,15 @@ def _model(story: Story) -> list[Block]:
         )),
         *_picture(model),
     ]  # fmt: skip
+
+
+def _row(story: Story, node: Expression) -> str:
+    """How many numbers a column of rows has, and which columns of the table they are if they are few."""
+    if not node.shape:
+        return ""
+    block = story.model.blocks.get(node.name, ())
+    names = f" ({', '.join(block)})" if 0 < len(block) <= _NAMED else ""
+    return f", a row of {count(node.shape[0], 'number')}{names},"
 
 
 def of_parameter(node: Expression) -> Pieces:
@@ -114,7 +128,7 @@ def _listed(parts: list[Pieces]) -> Pieces:
 
 
 def _picture(model: Model) -> list[Block]:
-    picture = model.diagram()
+    picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
     return [
         Figure(
             picture.svg(), picture.tikz(), picture.description,
@@ -128,24 +142,31 @@ def _cost(model: Model) -> list[Block]:
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
     blocks: list[Block] = [Heading(("The cost",))]
     blocks.append(Paragraph(("How wrong the predictions are is told by " + what + ",",)))
-    blocks.append(Equations((Equation(Formula("C", "C"), _short_cost(model), "", "cost"),)))
-    said = ["where n is the number of samples."]
+    blocks.append(Equations((Equation(cost_letter(model), _short_cost(model), "", "cost"),)))
     objective = model.objective
+    said: list[str | Formula] = ["where ", Formula("n", "n"), " is the number of samples."]
     if objective.weighted:
-        said.append("The samples weigh differently; their weights are 1 on average.")
+        said += [" Sample ", Formula("i", "i"), " weighs ", Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
     if objective.l1 or objective.l2:
-        said.append("The last terms keep the weights small.")
-    said.append("To learn is to change the parameters so that C falls: against the gradient of C, again and again,")
-    blocks.append(Paragraph((" ".join(said),)))
+        said.append(" The last terms keep the parameters small by which inputs are multiplied.")
+    letter, rate = cost_letter(model), _rate(model)
+    said += [" To learn is to change the parameters so that ", letter, " falls: against its gradient, again and again,"]
+    blocks.append(Paragraph(tuple(said)))
     first = next(node for node in leaves([model.cost]) if node.operation is PARAMETER)
     name = formula(first)
     step = Formula(
-        rf"{name.latex} - \alpha \frac{{\partial C}}{{\partial {name.latex}}}", f"{name.text} − α ∂C/∂{name.text}"
+        rf"{name.latex} - {rate.latex} \frac{{\partial {letter.latex}}}{{\partial {name.latex}}}",
+        f"{name.text} − {rate.text} ∂{letter.text}/∂{name.text}",
     )
     blocks.append(Equations((Equation(name, step, "", "update", ":="),)))
-    rate = Formula(r"\alpha", "α")
     blocks.append(Paragraph(("and likewise for every parameter, all at once, with a small rate ", rate, ".")))
     return blocks
+
+
+def _rate(model: Model) -> Formula:
+    """α, or η where that is a parameter."""
+    named = {"alpha", "α"} & {*model.cost.data, *model.cost.parameters}
+    return Formula(r"\eta", "η") if named else Formula(r"\alpha", "α")
 
 
 def _short_cost(model: Model) -> Formula:
@@ -154,7 +175,7 @@ def _short_cost(model: Model) -> Formula:
     short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")
     if problem is None or short is None:
         return formula(model.cost)
-    hats = {symbol("a", problem.top): symbol("ŷ")}
+    hats = {symbol("a", problem.top): symbol(hatted(model)), symbol(TARGET): symbol(model.target.name or TARGET)}
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         return hats[node] if node in hats else remake(node, args) if node.args else node
@@ -162,8 +183,9 @@ def _short_cost(model: Model) -> Formula:
     found = formula(over_samples(transform([short], visit)[short]))
     if not problem.has_classes:
         return found
+    target = formula(element(symbol(model.target.name or TARGET), SAMPLE))
     return Formula(
-        rf"{found.latex}, \quad t_{{ij}} = [y_{{i}} = j]",
+        rf"{found.latex}, \quad t_{{ij}} = [{target.latex} = j]",
         f"{found.text}, where t_ij is 1 if j is the class of sample i, else 0",
     )
 
@@ -176,16 +198,24 @@ def _again(story: Story) -> list[Block]:
     shapes = {node.name: node.shape for node in nodes if node.operation is PARAMETER and node.shape}
     given = [repr(model.formula)]
     given += [f"cost={model.cost_name!r}"] if model.cost_name != "mse" else []
-    given.append(f"data={data!r}" if any(data.values()) else f"data={list(data)!r}")
+    given += [] if model.features else [f"data={data!r}" if any(data.values()) else f"data={list(data)!r}"]
     given += [f"params={shapes!r}"] if shapes else []
+    if model.features:
+        blocks = {name: list(columns) for name, columns in (model.blocks or model.features).items()}
+        given.append(f"features={blocks!r}")
+    extras: dict[str, Any] = {"weights": model.weights, "class_weight": model.class_weight}
+    extras |= {"l1": model.objective.l1, "l2": model.objective.l2}
+    given += [f"{name}={value!r}" for name, value in extras.items() if value]
     lines = ["import steepest as st", "", *_call("model = st.Model", given)]
     if story.run is None:
         return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.cost)"]))]
     settings = [f"{name}={value!r}" for name, value in story.settings.items()]
-    if story.numbers <= _FEW:
+    if story.na != "error":
+        settings.append(f"na={story.na!r}")
+    if story.begun and story.numbers <= _FEW:
         begin = {name: np.asarray(value).tolist() for name, value in story.start.items()}
         settings.insert(0, f"start={begin!r}")
-    else:
+    elif not story.begun:
         lines.append("# The starting parameters are drawn from the seed.")
     lines += _call("model.fit", [_table(story), *settings])
     return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.run)"]))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from steepest.engines import evaluate
 from steepest.errors import PictureError
 from steepest.expression import PARAMETER, leaves
 from steepest.layered.lines import formula
+from steepest.optimisers import OPTIMISERS
 from steepest.paper.story import summary
 from steepest.paper.words import count, duration, number
 from steepest.render.latex import latex_name
@@ -29,10 +31,10 @@ def training_of(story: Story) -> list[Block]:
     run = story.run
     assert run is not None  # the caller has seen to it
     picture = pictures.training(run, story.model.cost, story.columns) if run.epochs else None
-    blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(story, run))]
+    blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(story, run)), *_update(story)]
     if picture is not None:
         blocks.append(
-            Figure(picture.svg(), picture.tikz(), picture.description, ("The cost while training.",), "training")
+            Figure(picture.svg(), picture.tikz(), picture.description, ("The course of the training.",), "training")
         )
     blocks += [Paragraph((sentence[0].upper() + sentence[1:] + ".",)) for sentence in run.warnings]
     blocks.append(_parameters(story, run))
@@ -42,17 +44,36 @@ def training_of(story: Story) -> list[Block]:
 
 def _course(story: Story, run: Descent) -> Pieces:
     rate = story.settings.get("rate", 0.1)
-    how = story.settings.get("optimiser")
-    name = how if isinstance(how, str) else type(how).__name__ if how is not None else "gradient descent"
     at = f" at the rate {rate:g}" if isinstance(rate, float | int) else ""
-    if story.model.run is run:
-        at = ""
+    batch = story.settings.get("batch")
+    drawn = f", in batches of {batch} samples that are drawn anew in each epoch" if batch else ""
+    left = f"; {count(story.dropped, 'row')} with a missing value left out" if story.dropped else ""
     first, last = run.history[0][1], run.history[-1][1]
     return (
-        f"On {story.place} ({count(story.rows, 'sample')}), {count(run.epochs, 'epoch')} of {name}{at} "
-        f"take {duration(run.seconds)} (engine {run.engine}) and bring the cost from ", number(first), " to ",
-        number(last, 10), f"; {run.message}. The parameters stand in table ", Reference("parameters"), ".",
+        f"On {story.place} ({count(story.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
+        f"{_optimiser(story)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. The cost goes from ",
+        number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
+        " has the parameters.",
     )  # fmt: skip
+
+
+def _optimiser(story: Story) -> str:
+    """What the optimiser is called; names of people with a capital."""
+    given = story.settings.get("optimiser")
+    name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
+    names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
+             "adagrad": "Adagrad", "lbfgs": "L-BFGS", "gradient-descent": "gradient descent"}  # fmt: skip
+    return names.get(name, name)
+
+
+def _update(story: Story) -> list[Block]:
+    """How an optimiser moves the parameters, in the words of its own description."""
+    given = story.settings.get("optimiser")
+    if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
+        return []
+    said = inspect.getdoc(OPTIMISERS[given]) or ""
+    rule = " ".join(said.split("\n\n")[0].split())
+    return [Paragraph((f"This is how a number w moves. {rule}",))]
 
 
 def _parameters(story: Story, run: Descent) -> Grid:
@@ -103,7 +124,9 @@ def _predictions(story: Story, run: Descent) -> list[Block]:
                 name = latex_name(node.name)
                 several = len(parts) > 1
                 latex, text = (rf"{name}_{{{k}}}", f"{node.name}{k}") if several else (name, node.name)
-                header.append((Formula(latex, text),))
+                header.append(
+                    (Formula(latex + "_{i}" if not several else latex, text + "_i" if not several else text),)
+                )
                 columns.append(part)
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]
@@ -136,17 +159,9 @@ def surface_of(story: Story) -> list[Block]:
     assert run is not None  # the caller has seen to it
     if not run.epochs or run.diverged:
         return []
-    names = [node.name for node in leaves([story.model.cost]) if node.operation is PARAMETER and not node.shape]
-    chosen: Any = names[:2] if 1 <= story.numbers <= 3 and names else None
+    points = 80 if story.numbers < 1000 else 40
     try:
-        picture = pictures.surface(
-            story.model.cost,
-            story.columns,
-            run.params,
-            names=chosen,
-            paths=run,
-            points=80 if story.numbers < 1000 else 40,
-        )
+        picture = pictures.surface(story.model.cost, story.columns, run.params, paths=run, points=points)
         svg, tikz = picture.svg(), picture.tikz()
     except PictureError as error:
         return [Heading(("The cost around it",)), Paragraph((f"No surface is drawn: {error}.",))]

@@ -10,6 +10,8 @@ from steepest.expression import walk
 from steepest.layered import LayeredDerivation, derive_layers, derive_nodes, elementary
 from steepest.layered.layers import find
 from steepest.layered.lines import formula
+from steepest.layered.problem import sizes
+from steepest.layered.truth import narrowed
 from steepest.layered.verifying import Verification
 from steepest.paper.words import count, number
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from steepest.model import Model
 
 _MOST_DERIVED = 8  # parameters that are derived one by one
-_SHORT = 12  # steps of a derivation up to which every rule has a line of its own
 
 
 def derivation_of(model: Model, symbolic: bool | None) -> list[Block]:
@@ -38,16 +39,16 @@ def _by_rules(model: Model) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(
         Paragraph((
-            "The partial derivative of the cost by each parameter, line by line; a line names the rule that led to it.",
+            "The partial derivative of the cost by each parameter, line by line; a line names the rule that led to it. "
+            "With ", Formula(r"\partial_{w}", "∂/∂w"), " is meant the derivative of what follows by ",
+            Formula("w", "w"), ", the other parameters held.",
         ))
     )  # fmt: skip
     for passage in elementary.passages(model.prediction):
         blocks += passage.blocks()
     names = model.cost.parameters
-    derivations = [model.derive(name, "full") for name in names]
-    if any(len(each.steps) > _SHORT for each in derivations):
-        derivations = [model.derive(name) for name in names]
-    blocks += [Paragraph(("Named quantities:",)), _equations(derivations[0], 0)]
+    derivations = [model.derive(name, "textbook") for name in names]
+    blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in walk([model.cost]) if node.name == each.wrt))
         blocks += [Heading(("By ", name), 2)]
@@ -78,7 +79,7 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
             " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
             *_names(derivation),
-            *_said(list(found.values())),
+            *_signs(), *_said(list(found.values()), _is_narrowed(derivation)),
         ))
     )  # fmt: skip
     return [*blocks, *derivation.blocks()]
@@ -114,16 +115,31 @@ def _nodewise(model: Model) -> list[Block]:
     blocks.append(
         Paragraph((
             "Back-propagation through every operation of the cost, whose local derivatives are those of the table of "
-            "operations. ", *_said([derivation.verify()]),
+            "operations. ", *_said([derivation.verify()], False),
         ))
     )  # fmt: skip
     return [*blocks, *derivation.blocks()]
 
 
-def _said(found: list[Verification]) -> tuple[str | Formula, ...]:
+def _signs() -> tuple[str | Formula, ...]:
+    """What the signs mean that not every reader knows."""
+    return (
+        "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
+        " multiplies element by element, and so do functions and numbers act on vectors and matrices; ",
+        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
+    )  # fmt: skip
+
+
+def _is_narrowed(derivation: LayeredDerivation) -> bool:
+    """Whether the equations are evaluated for fewer neurons than the model has."""
+    problem = derivation.problem
+    return list(sizes(problem)) != list(sizes(narrowed(problem)))
+
+
+def _said(found: list[Verification], narrower: bool) -> tuple[str | Formula, ...]:
     """What the evaluation of the equations found."""
     equations = sum(each.equations for each in found)
     error = max(each.error for each in found)
     text = f"Each of the {count(equations, 'equation')} was evaluated at {found[0].points} random points"
-    return (f"{text}, of networks with fewer neurons; no two sides differ by more than ", number(max(error, 1e-16), 2),
-            " of their size.")  # fmt: skip
+    fewer = " of a network with fewer neurons" if narrower else ""
+    return (f"{text}{fewer}; no two sides differ by more than ", number(max(error, 1e-16), 2), " of their size.")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.checking import Verdict
+from steepest.checking import KINK, Verdict
 from steepest.document import Block, Equation, Equations, Formula, Grid, Heading, Paragraph, Pieces, Reference
 from steepest.expression import PARAMETER, leaves
 from steepest.layered.lines import formula
-from steepest.paper.words import count, duration, number
+from steepest.paper.words import cost_letter, count, duration, number
 from steepest.render.latex import latex_name
 
 if TYPE_CHECKING:
@@ -28,14 +28,18 @@ def limit_of(story: Story) -> list[Block]:
     if first.shape:
         name = Formula("w", "w")
     w, text = name.latex, name.text
-    left = Formula(rf"\frac{{\partial C}}{{\partial {w}}}", f"∂C/∂{text}")
+    c = cost_letter(story.model).text
+    left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
     limit = Formula(
-        rf"\lim_{{\varepsilon \to 0}} \frac{{C({w} + \varepsilon) - C({w})}}{{\varepsilon}}",
-        f"lim ε→0 (C({text} + ε) − C({text}))/ε",
+        rf"\lim_{{\varepsilon \to 0}} \frac{{{c}({w} + \varepsilon) - {c}({w})}}{{\varepsilon}}",
+        f"lim ε→0 ({c}({text} + ε) − {c}({text}))/ε",
     )
     blocks: list[Block] = [
         Heading(("The derivative as a limit",)),
-        Paragraph(("The partial derivative by a parameter, the others held, is the limit of a difference:",)),
+        Paragraph((
+            "The partial derivative by a number ", name, " among the parameters, the others held, is the limit of a "
+            "difference:",
+        )),
         Equations((Equation(left, limit, "", "limit"),)),
         Paragraph((
             "With a small ", Formula(r"\varepsilon", "ε"), " in place of the limit the cost itself is all that one "
@@ -45,16 +49,11 @@ def limit_of(story: Story) -> list[Block]:
         )),
     ]  # fmt: skip
     if story.steps:
-        best = min(story.steps, key=lambda row: row.error)
         rows = tuple(
             ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in story.steps
         )
         blocks += [
-            Paragraph((
-                "A smaller ", Formula(r"\varepsilon", "ε"), " is not always better: below ", _power(best.step),
-                " the rounding of the cost, divided by ", Formula(r"\varepsilon", "ε"), ", outgrows what is gained "
-                "(table ", Reference("steps"), ").",
-            )),
+            Paragraph(_settling(story)),
             Grid(
                 ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
                 ("Forward differences by ", name, " at the start, and how far they are from the derivative."),
@@ -62,6 +61,23 @@ def limit_of(story: Story) -> list[Block]:
             ),
         ]  # fmt: skip
     return blocks
+
+
+def _settling(story: Story) -> Pieces:
+    """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
+    ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
+    best = min(story.steps, key=lambda row: row.error)
+    kinks = story.report is not None and any(row.verdict == KINK for row in story.report)
+    if kinks:
+        return ("There is a kink here: forward differences settle at the slope to the right of it ", *table)
+    if max(row.error for row in story.steps) == 0:
+        return ("Here the cost is a straight line, and every ", ε, " gives its slope ", *table)
+    if best is not story.steps[0] and story.steps[-1].error > 10 * best.error:
+        return (
+            "A smaller ", ε, " is not always better: below ", _power(best.step),
+            " the rounding of the cost, divided by ", ε, ", outgrows what is gained ", *table,
+        )  # fmt: skip
+    return ("How near the differences come for each ", ε, " is to be seen here ", *table)
 
 
 def _power(step: float) -> Formula:
@@ -78,8 +94,10 @@ def check_of(story: Story) -> list[Block]:
     said = (
         "All partial derivatives are correct."
         if report.ok
-        else "Not all of them are correct; where there is a kink, the slopes to both sides differ."
+        else "Not all of them are correct. Where there is a kink there is no derivative; the rules take a slope there "
+        "by convention."
     )
+    details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
     which = " Of a parameter with several numbers the one is shown that decided." if _has_arrays(story) else ""
     return [
         Heading(("The gradient, checked",)),
@@ -91,6 +109,7 @@ def check_of(story: Story) -> list[Block]:
             (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
             ("The gradient at the start of the training.",), (2, 3, 4), "check",
         ),
+        *details,
     ]  # fmt: skip
 
 
@@ -121,7 +140,9 @@ def comparison_of(story: Story) -> list[Block]:
     )
     neuron = story.model.formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
     notes = (
-        f" The notes measured {_MEASURED[0]} for this neuron; counting sigmoids says {_MEASURED[1]}." if neuron else ""
+        f" A lecture note on this neuron measured {_MEASURED[0]}; counting sigmoids says {_MEASURED[1]}."
+        if neuron
+        else ""
     )
     return [
         Heading(("Two ways of descending, timed",)),
@@ -132,7 +153,8 @@ def comparison_of(story: Story) -> list[Block]:
             f"only the gap between the times grows with it.{notes}",
         )),
         Grid(
-            (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows, ("Times of an epoch.",), (1, 2, 3),
+            (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows,
+            ("Times of an epoch, the shortest of several.",), (1, 2, 3),
             "times",
         ),
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
+import inspect
+import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from steepest.differences import StepRow, shrinking_steps
 from steepest.errors import SteepestWarning
 from steepest.expression import PARAMETER, leaves
 from steepest.initial import initial
+from steepest.schedules import read_schedule
 
 if TYPE_CHECKING:
     from steepest.model import Model
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
 _MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
 _MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
 _LOOKED_AT = 20_000  # rows of the check, times the numbers of parameters
-_MOMENT = 0.15  # seconds that a timed descent takes about
-_ROUNDS = 3
+_MOMENT = 0.03  # seconds that a timed descent takes at least
+_ROUNDS = 5
+_SETTINGS = (
+    "rate", "epochs", "optimiser", "batch", "seed", "gradient", "step", "engine", "dtype", "maximise", "tolerance",
+    "initial", "validate", "patience",
+)  # fmt: skip
 _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
 
 
@@ -36,7 +42,7 @@ class Timing:
     """Epochs of descent by the gradient and by finite differences, in turn.
 
     Attributes:
-        gradient: seconds an epoch by back-propagation, the median of the rounds.
+        gradient: seconds an epoch by back-propagation, the least of the rounds.
         difference: the same by forward differences.
         epochs: how many of each were timed in a round.
         engine: what ran them.
@@ -66,7 +72,10 @@ class Story:
         report: the verdicts; None without a table, or for too many parameters.
         steps: differences for an ε that shrinks, by the first number among the parameters.
         run: the training; None without a table.
-        settings: of the training, as they were given.
+        settings: of the training, as they were given here, to the fit, or to the command that saved the model.
+        begun: whether the start was given, and not drawn from the seed.
+        na: what became of rows with missing values.
+        dropped: how many rows were left out for that.
         timing: of both ways of descending; None where it is left out.
     """
 
@@ -79,6 +88,9 @@ class Story:
     steps: tuple[StepRow, ...]
     run: Descent | None
     settings: Mapping[str, Any]
+    begun: bool
+    na: str
+    dropped: int
     timing: Timing | None
 
     @property
@@ -99,12 +111,14 @@ class Story:
     ) -> Story:  # fmt: skip
         """Run what the paper tells of."""
         if table is None:
-            return cls(model, {}, "", 0, {}, None, (), None, dict(settings), None)
+            return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)
         opened = model.use(table)
         chosen = model.columns(opened, na)
         columns = chosen.arrays
         model.refuse_targets(columns)
         kept = model.run is not None and start is None and not settings
+        if not settings and start is None:
+            settings, start = known_settings(model)
         seed = settings.get("seed", 0)
         begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
         with warnings.catch_warnings():
@@ -119,43 +133,61 @@ class Story:
         scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
         steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
-        return cls(model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings), timing)
+        return cls(
+            model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings),
+            start is not None, na, chosen.dropped, timing,
+        )  # fmt: skip
 
 
-def timed(model: Model, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]) -> Timing:
-    """Time both ways of descending, round by round in turn.
+def known_settings(model: Model) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
+    """How a model was trained and from where: what ``fit`` was given, or the command that saved it."""
+    if model.fitted:
+        given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
+        return given, model.fitted.get("start")
+    saved = {name: value for name, value in model.settings.items() if name in _SETTINGS and value not in (None, False)}
+    defaults = {name: parameter.default for name, parameter in inspect.signature(descend).parameters.items()}
+    settings = {name: value for name, value in saved.items() if value != defaults[name]}
+    schedule = model.settings.get("schedule")
+    if schedule:
+        settings["rate"] = read_schedule(schedule, model.settings.get("rate", 0.1), model.settings.get("epochs", 1000))
+    return settings, model.settings.get("start") or None
 
-    Each is long enough to be told from its beginning; the time of no epoch at all is taken off.
+
+def timed(
+    model: Model, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Timing | None:
+    """Time both ways of descending, round by round in turn; None where a descent ends before its time.
+
+    Each is long enough to be told from its beginning; the time of no epoch at all is taken off. The shortest of the
+    rounds counts, for other work on a machine only ever adds to a time.
     """
     rate = settings.get("rate", 0.1)
-    plain: dict[str, Any] = {"rate": rate if isinstance(rate, float | int) else 0.1, "progress": False}
+    plain: dict[str, Any] = {"rate": rate if isinstance(rate, float | int) else 0.1, "progress": False, "path": False}
+    ways: tuple[dict[str, Any], ...] = ({}, {"gradient": "finite-difference"})
     engine = ""
 
-    def seconds(epochs: int, **how: Any) -> float:
+    def seconds(epochs: int, way: Mapping[str, Any]) -> float:
         nonlocal engine
         begin = time.perf_counter()
-        engine = descend(model.cost, columns, start, epochs=epochs, **plain, **how).engine
+        run = descend(model.cost, columns, start, epochs=epochs, **plain, **way)
+        engine = run.engine if run.epochs == epochs else ""
         return time.perf_counter() - begin
 
-    ways: tuple[dict[str, Any], dict[str, Any]] = ({}, {"gradient": "finite-difference"})
-    counts = [_count(lambda epochs, way=way: seconds(epochs, **way)) for way in ways]
-    each: list[list[float]] = [[], []]
+    counts = []
+    for way in ways:
+        seconds(10, way)  # compiles
+        epochs = 100
+        while engine and seconds(epochs, way) < _MOMENT and epochs < 10**8:
+            epochs *= 2
+        if not engine:
+            return None
+        counts.append(epochs)
+    least = [math.inf, math.inf]
     for _ in range(_ROUNDS):
         for k, way in enumerate(ways):
-            idle = seconds(0, **way)
-            each[k].append(max(seconds(counts[k], **way) - idle, 1e-12) / counts[k])
-    gradient, difference = (statistics.median(times) for times in each)
-    return Timing(gradient, difference, (counts[0], counts[1]), engine)
-
-
-def _count(seconds: Any) -> int:
-    """So many epochs that a descent takes about a moment."""
-    seconds(10)  # compiles
-    epochs, taken = 100, 0.0
-    while taken < _MOMENT / 10 and epochs < 10**8:
-        epochs *= 4
-        taken = seconds(epochs)
-    return max(10, int(epochs * _MOMENT / max(taken, 1e-9)))
+            idle = min(seconds(0, way) for _ in range(2))
+            least[k] = min(least[k], (seconds(counts[k], way) - idle) / counts[k])
+    return Timing(least[0], least[1], (counts[0], counts[1]), engine) if min(least) > 0 else None
 
 
 def summary(array: ArrayLike) -> tuple[float, float, float, float]:

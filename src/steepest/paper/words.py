@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from steepest.document import Formula, Pieces
 from steepest.expression import Expression
 from steepest.layered.lines import formula
+
+if TYPE_CHECKING:
+    from steepest.model import Model
 
 _PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -47,3 +51,10 @@ def duration(seconds: float) -> str:
 def count(many: int, one: str, several: str = "") -> str:
     """A number of things: ``1 sample``, ``4 samples``."""
     return f"{many:,} {one if many == 1 else several or one + 's'}"
+
+
+def cost_letter(model: Model) -> Formula:
+    """C, or another letter if that is the name of a column or parameter: that which derivations take."""
+    taken = {*model.cost.data, *model.cost.parameters}
+    letter = next((name for name in ("C", "F", "J", "Q") if name not in taken), "Cost")
+    return Formula(letter, letter)

@@ -25,7 +25,10 @@ def sum_last(node: Expression, dot: str, minus: str) -> Template | None:
         return None
     if name == "negate":
         return Template(minus + "{0}", SUM + 5, (SUM + 5,))
-    return Template("{0}" + dot + "{1}", SUM + 5, (PRODUCT, SUM + 5)) if name == "multiply" else None
+    if name != "multiply":
+        return None
+    between = " " if node.args[0].operation.name == "divide" else dot  # 1/n Σ …
+    return Template("{0}" + between + "{1}", SUM + 5, (PRODUCT, SUM + 5))
 
 
 class MathsText:
