@@ -266,6 +266,100 @@ def test_a_fitted_model_shows_its_own_training() -> None:
     assert paper.story.run is model.run
 
 
+ROWS = {"hours": [1.0, 2, 3, 4, 5, 6, 7], "passed": [0, 0, 1, 0, 1, 1, 1], "wt": [1, 2, 1, 1, 3, 1, 1]}
+
+
+def _run_again(paper: Paper, folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The cost at which the program of a paper ends, run in a folder."""
+    monkeypatch.chdir(folder)
+    code = next(block for block in paper.document.blocks if isinstance(block, Code))
+    scope: dict[str, Any] = {}
+    exec(compile(code.text, "paper", "exec"), scope)
+    return float(scope["model"].run.cost)
+
+
+def _csv(path: Path, columns: dict[str, list[Any]]) -> Path:
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("\n".join([",".join(columns), *(",".join("" if v is None else str(v) for v in r) for r in rows)]))
+    return path
+
+
+def test_programs_keep_weights_penalties_and_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = _csv(tmp_path / "exam.csv", ROWS)
+    monkeypatch.chdir(tmp_path)
+    model = st.Model("passed ~ sigmoid(hours*w + b)", "cross_entropy", weights="wt", l2=0.1)
+    model.fit(table.name, rate=0.3, epochs=70, seed=4)
+    for subject in (model, _saved_again(model, tmp_path)):
+        paper = subject.paper(table.name, compare=False)
+        assert paper.story.run is not None
+        assert paper.story.run.cost == model.run.cost  # type: ignore[union-attr]
+        assert _run_again(paper, tmp_path, monkeypatch) == paper.story.run.cost
+
+
+def _saved_again(model: st.Model, folder: Path) -> st.Model:
+    """The model from a file, with the settings that the command line stores."""
+    model.settings = {"rate": 0.3, "epochs": 70, "seed": 4, "optimiser": "gradient-descent", "batch": None, "start": {}}
+    model.save(folder / "exam.safetensors")
+    return st.load(folder / "exam.safetensors")
+
+
+def test_programs_keep_blocks_of_columns_and_dropped_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"a": [0.0, 1, 2, None, 1, 0], "b": [1.0, 0, 1, 1, 2, 0], "c": [0, 1, 2, 1, 2, 0]}
+    table = _csv(tmp_path / "classes.csv", columns)
+    monkeypatch.chdir(tmp_path)
+    model = models.network([2, 3, 3], output="softmax", target="c", features=["a", "b"])
+    paper = model.paper(table.name, na="drop", epochs=30, compare=False)
+    assert paper.story.run is not None
+    assert _run_again(paper, tmp_path, monkeypatch) == paper.story.run.cost
+    text = " ".join(plain(b.pieces) for b in paper.document.blocks if isinstance(b, Paragraph))
+    assert "(5 samples; 1 row with a missing value left out)" in text
+    assert "a row of 2 numbers (a, b)" in text
+
+
+def test_a_diverging_training_is_not_timed() -> None:
+    paper = st.models.linear().paper("twice", rate=5.0)
+    assert paper.story.timing is None
+    assert paper.story.run is not None
+    assert paper.story.run.diverged
+
+
+def test_kinks_are_said_to_be_kinks() -> None:
+    paper = st.Model("y ~ abs(x*w - 2) + b").paper("twice", start={"w": 1.0, "b": 0.0}, compare=False)
+    text = " ".join(plain(b.pieces) for b in paper.document.blocks if isinstance(b, Paragraph))
+    assert "There is a kink here" in text
+    assert "rounding" not in text
+    report = paper.story.report
+    assert report is not None
+    assert f"w: {report['w'].detail}." in text
+
+
+@pytest.mark.parametrize(
+    ("formula", "title"),
+    [
+        ("z ~ sigmoid(sigmoid(x*u1 + y*u2 + c1)*w1 + sigmoid(x*v1 + y*v2 + c2)*w2 + b)", "A network of 3 neurons"),
+        ("z ~ tanh(x*w1 + y*w2)", "One neuron"),
+        ("z ~ x*w1 + y*w2 + b", "A line"),
+        ("z ~ w1*exp(-x*w2)", "A model"),
+        ("z ~ tanh(tanh(x*w1)*w2)", "A chain of 2 neurons"),
+    ],
+)
+def test_titles_say_what_a_model_is(formula: str, title: str) -> None:
+    paper = st.Model(formula, data=["x", "y", "z"]).paper()
+    assert plain(paper.document.title).startswith(f"{title}: ")
+
+
+def test_names_of_a_table_do_not_clash_with_those_of_the_paper() -> None:
+    found = lines_of(st.Model("C ~ a*alpha", data=["C", "a"]).paper().document)
+    assert "F = 1/n Σ (a_i·alpha − C_i)²" in found
+    assert "alpha := alpha − η ∂F/∂alpha" in found
+
+
+def test_a_sigmoid_under_cross_entropy_ends_at_prediction_minus_target() -> None:
+    found = lines_of(st.Model("z ~ sigmoid(x*w + b)", "cross_entropy", data=["x", "z"]).paper().document)
+    assert "∂C/∂w = 1/n Σ (a_i − z_i)·x_i" in found
+    assert "∂C/∂b = 1/n Σ (a_i − z_i)" in found
+
+
 def test_unknown_media_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"cannot be written as '.pdf'"):
         write_paper(models.linear()).save(tmp_path / "paper.pdf")

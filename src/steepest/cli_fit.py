@@ -23,19 +23,6 @@ _EACH = 5  # rows of each that make classes of them rather than quantities
 _LOOKED_AT = 20_000  # rows that such a check looks at, times these numbers
 
 
-class _Rate(click.ParamType):  # type: ignore[type-arg]  # takes no parameter before click 8.2
-    """A number, or ``auto``."""
-
-    name = "NUMBER|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """The number; a usage error if it is neither."""
-        try:
-            return "auto" if value == "auto" else float(value)
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
-
-
 def _layers(ctx: click.Context, param: click.Parameter, value: Any) -> list[int] | None:
     """``32,16`` as numbers."""
     if value is None:
@@ -101,7 +88,9 @@ _choice = click.Choice
 @click.option("--balanced", is_flag=True, help="Let all classes of the target weigh the same.")
 @click.option("--optimiser", default="gradient-descent", show_default=True, metavar="NAME",
               help="momentum, nesterov, rmsprop, adagrad, adam, adamw, lion or lbfgs.")  # fmt: skip
-@click.option("--rate", type=_Rate(), default=0.1, show_default=True, help="The step length; auto searches for it.")
+@click.option(
+    "--rate", type=options.Rate(), default=0.1, show_default=True, help="The step length; auto searches for it."
+)
 @click.option("--schedule", metavar="TEXT", help="Of the rate: cosine, step:30:0.1, warm-up:5+cosine, plateau, ….")
 @click.option("--batch", type=int, help="Samples of an update; all if left out.")
 @click.option("--epochs", type=int, default=1000, show_default=True, help="How many walks through the table at most.")

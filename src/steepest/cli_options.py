@@ -139,6 +139,19 @@ class Assignments(_Dicts):
         return found
 
 
+class Rate(click.ParamType):  # type: ignore[type-arg]  # takes no parameter before click 8.2
+    """A number, or ``auto``."""
+
+    name = "NUMBER|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """The number; a usage error if it is neither."""
+        try:
+            return "auto" if value == "auto" else float(value)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+
+
 def _joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
     """Several such options as one dict."""
     found: dict[str, float] = {}

@@ -36,8 +36,11 @@ SUFFIXES = (".tex", ".html", ".md", ".ipynb")
     "--symbolic/--explicit", default=None, help="Layers for any l, or one by one; by their number if left out."
 )
 @options.assignments("--start", "Parameters to start from.")
-@click.option("--rate", type=float, default=0.1, show_default=True, help="The step length.")
-@click.option("--epochs", type=int, default=1000, show_default=True, help="Of the training.")
+@click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
+@click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
+@click.option("--weights", metavar="COLUMN", help="The column of the samples' weights.")
+@click.option("--rate", type=options.Rate(), help="The step length, 0.1 if left out; auto searches for it.")
+@click.option("--epochs", type=int, help="Of the training; 1000 if left out.")
 @click.option("--optimiser", metavar="NAME", help="As for fit; gradient descent if left out.")
 @click.option("--batch", type=int, help="Samples of an update; all if left out.")
 @options.seed
@@ -46,20 +49,23 @@ SUFFIXES = (".tex", ".html", ".md", ".ipynb")
 @options.as_json
 def paper(
     model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
-    symbolic: bool | None, start: dict[str, float], rate: float, epochs: int, optimiser: str | None,
-    batch: int | None, seed: int | None, compare: bool, na: str, as_json: bool,
+    symbolic: bool | None, start: dict[str, float], l1: float, l2: float, weights: str | None,
+    rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
+    compare: bool, na: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Write the story of MODEL as a paper: picture, cost, derivation, check, training, times, surface.
 
-    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), or a built-in table, which brings its
-    formula. Without TABLE the paper ends with the derivation. LaTeX needs no other file; HTML no network.
+    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, or a
+    built-in table, which brings its formula. Without TABLE the paper ends with the derivation. LaTeX needs no other
+    file; HTML no network. Exits 1 if the training diverged.
     """
     from steepest.errors import DocumentError
 
     suffix = Path(output).suffix.lower()
     if suffix not in SUFFIXES:
         raise DocumentError(f"a paper cannot be written as {output!r}; its suffix is one of {', '.join(SUFFIXES)}")
-    subject, table, begin = _subject(model, table, cost, data, start)
+    extras = {"l1": l1, "l2": l2, "weights": weights}
+    subject, table, begin = _subject(model, table, cost, data, start, extras)
     settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
     chosen = {name: value for name, value in settings.items() if value is not None}
     written = subject.paper(
@@ -78,11 +84,14 @@ def paper(
         print_json(found)
     else:
         options.tell(f"wrote {output}")
+    if run is not None and run.diverged:
+        options.tell(f"steepest: {run.message}")
+        return options.FOUND
     return 0
 
 
 def _subject(
-    model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, float]
+    model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, float], extras: dict[str, Any]
 ) -> tuple[Model, str | None, dict[str, float]]:
     """The model, its table, and where it starts."""
     from steepest.formula import guess_data
@@ -90,6 +99,8 @@ def _subject(
     from steepest.table import BUILT_IN
 
     if model.endswith(".safetensors"):
+        if any(extras.values()):
+            raise click.UsageError("a saved model brings its penalties and weights; leave --l1, --l2 and --weights out")
         return load(model), table, start
     if "~" not in model:
         if model not in BUILT_IN:
@@ -98,7 +109,7 @@ def _subject(
                 f"{', '.join(BUILT_IN)}"
             )
         known = BUILT_IN[model]
-        return Model(known.formula, cost), table or model, start or dict(known.start)
+        return Model(known.formula, cost, **extras), table or model, start or dict(known.start)
     if table is None:
-        return Model(model, cost, data=data if data is not None else guess_data(model, [])), None, start
-    return Model(model, cost), table, start
+        return Model(model, cost, data=data if data is not None else guess_data(model, []), **extras), None, start
+    return Model(model, cost, **extras), table, start

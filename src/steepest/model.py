@@ -118,8 +118,8 @@ class Model(Showing):
             raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
         if parsed.target.parameters:
             raise ModelError(
-                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column"
-                f"{nearest(parsed.target.parameters[0], known)}; left of '~' stand columns only"
+                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column (left of '~' "
+                f"stand columns only){nearest(parsed.target.parameters[0], known)}"
             )
         self._parsed = parsed
 

@@ -25,6 +25,8 @@ def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
         for name in root.parameters
         if len(name) > 3 and name not in columns and nearest(name, columns)
     ]
+    if columns and root.parameters and not root.data:
+        notes.append(f"the prediction uses no column of the table, which has {', '.join(columns[:8])}")
     if any(node.operation is power and node.args[0].name == "e" for node in walk([root]) if node.args):
         notes.append("'e' is a parameter here; the exponential function is written exp(x)")
     return notes

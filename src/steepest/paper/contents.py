@@ -60,7 +60,8 @@ def kind_of(model: Model, symbolic: bool | None = None) -> str:
         return "A line" if top.output is top.total else "One neuron"
     layers = find(model.prediction)
     if layers is None:
-        return f"A network of {neurons} neurons"
+        hidden = structure.layers[:-1]
+        return f"A network of {neurons} neurons" if all(n.output.operation.activation for n in hidden) else "A model"
     if all(layer.inputs == layer.outputs == 1 for layer in layers):
         return f"A chain of {'m' if symbolic else len(layers)} neurons"
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
