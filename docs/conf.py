@@ -26,13 +26,15 @@ extensions = [
     "mathml_renderer",
     "inline_pictures",
     "built_papers",
+    "plain_docstrings",
 ]
 exclude_patterns = ["extensions", "papers/*.tex", "papers/*.html", "papers/*.ipynb"]
 # Papers as Markdown are built by steepest and stand beside the page that lists them; they are no pages themselves.
 exclude_patterns += [f"papers/{page.name}" for page in (HERE / "papers").glob("*.md") if page.name != "index.md"]
 nitpicky = True
-# What annotations name without having a page: other libraries' types, and types that no user makes.
-nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*")]
+# What annotations name without having a place in the reference: other libraries' types, and parts that no user makes.
+_INNER = r"table|notation|document|render\.scene|paper\.story|layered\.problem|graphs\.(view|numbers|folding)"
+nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3

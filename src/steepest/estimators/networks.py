@@ -173,8 +173,9 @@ class NetworkClassifier(_Layers, Classifier):
 
     Attributes:
         classes_: the labels, sorted.
-        params_, coefs_, intercepts_, model_, n_iter_, loss_, loss_curve_, validation_loss_curve_, n_features_in_,
-            feature_names_in_, n_outputs_: as for :class:`NetworkRegressor`.
+        params_, coefs_, intercepts_, model_, n_iter_, loss_: as for :class:`NetworkRegressor`.
+        loss_curve_, validation_loss_curve_: likewise.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
 
     >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["same", "other", "other", "same"]
     >>> network = NetworkClassifier((8,), "tanh", rate=0.1, random_state=1).fit(X, y)
