@@ -168,8 +168,9 @@ class NetworkClassifier(_Layers, Classifier):
             the two. The target is the number of the class if there are two, or with a softmax; else it is a row of
             0 and 1.
         class_weight: the weight of each class by its label, or ``"balanced"``; multiplied with the samples' own.
-        optimiser, rate, schedule, batch, epochs, tolerance, validation_fraction, patience, l1, l2, initial, dtype,
-            engine, random_state, warm_start, verbose, on_epoch: as for :class:`NetworkRegressor`.
+        optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`NetworkRegressor`.
+        validation_fraction, patience, l1, l2, initial, dtype: likewise.
+        engine, random_state, warm_start, verbose, on_epoch: likewise.
 
     Attributes:
         classes_: the labels, sorted.
