@@ -30,7 +30,7 @@ slow:
 
 docs:
 	$(bin)/python docs/generate.py
-	$(bin)/python -m sphinx -W --keep-going -E -j auto docs build/docs
+	$(bin)/python -m sphinx -W -T --keep-going -E -j auto docs build/docs
 
 bench:
 	$(bin)/pip install -e '.[bench]'

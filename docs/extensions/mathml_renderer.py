@@ -16,7 +16,7 @@ _LOG = getLogger(__name__)
 
 
 def inline(writer: Any, node: nodes.math) -> None:
-    writer.body.append(f'<span class="math">{converted(node, False)}</span>')
+    writer.body.append(f'<span class="formula">{converted(node, False)}</span>')
     raise nodes.SkipNode
 
 
@@ -24,7 +24,7 @@ def displayed(writer: Any, node: nodes.math_block) -> None:
     name = f' id="{node["ids"][0]}"' if node["ids"] else ""
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
     # What is wider than a page scrolls, by the keyboard too.
-    writer.body.append(f'<div class="math" tabindex="0"{name}>{number}{converted(node, True)}</div>')
+    writer.body.append(f'<div class="formula" tabindex="0"{name}>{number}{converted(node, True)}</div>')
     raise nodes.SkipNode
 
 

@@ -99,6 +99,11 @@ def _put_right(element: ElementTree.Element) -> None:
         del element.attrib["mathvariant"]
     elif element.tag in _LIMITS and children[0].tag == "mo" and children[0].text in _WITH_LIMITS:
         element.tag = _LIMITS[element.tag]
+    elif element.tag == "msup" and children[1].text in ("′", "″", "‴"):
+        element.tag, children[1].tag = "mrow", "mo"  # fonts have primes raised already
+        children[1].attrib.update(lspace="0", rspace="0")
+    elif element.tag == "mo" and element.text in ("|", "‖") and not element.get("stretchy"):
+        element.attrib.update(stretchy="false", lspace="0", rspace="0")  # brackets of a norm, not relations
     elif element.tag == "mo" and element.text in ("∂", "⊤"):
         element.tag = "mi"  # no operators with spaces around them
     elif element.tag == "mo" and element.get("minsize") and element.text in ("(", ")", "[", "]"):
