@@ -36,7 +36,10 @@ def converted(node: nodes.Element, display: bool) -> str:
     except DocumentError as error:
         _LOG.warning("%s", error, location=node)
         return f"<code>{nodes.Text(latex)}</code>"
-    return re.sub(r' aria-label="[^"]*"', "", found, count=1)
+    found = re.sub(r' aria-label="[^"]*"', "", found, count=1)
+    if "\\" in found.partition(">")[2]:
+        _LOG.warning("the formula %r has a command that is not understood", latex, location=node)
+    return found
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
