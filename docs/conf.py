@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE / "extensions"))
 # Pages run the command line of the same environment, and the table of flowers lies beside them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 os.environ["STEEPEST_EXAMPLES"] = str(HERE.parent / "examples")
-os.environ |= {"NO_COLOR": "1", "COLUMNS": "100", "PYTHONWARNINGS": "error::steepest.errors.SteepestWarning"}
+os.environ |= {"NO_COLOR": "1", "COLUMNS": "92", "PYTHONWARNINGS": "error::steepest.errors.SteepestWarning"}
 
 project = "steepest"
 author = "The steepest authors"
@@ -27,6 +27,7 @@ extensions = [
     "inline_pictures",
     "built_papers",
     "plain_docstrings",
+    "whole_streams",
 ]
 exclude_patterns = ["extensions", "papers/*.tex", "papers/*.html", "papers/*.ipynb"]
 # Papers as Markdown are built by steepest and stand beside the page that lists them; they are no pages themselves.
@@ -48,6 +49,8 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+# What a cell shows follows the switch between light and dark as SVG and as a formula, as HTML it may not.
+nb_mime_priority_overrides = [("html", "image/svg+xml", 1), ("html", "text/latex", 2)]
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
