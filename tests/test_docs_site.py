@@ -204,6 +204,29 @@ def test_pictures_without_words_are_refused() -> None:
         module.within(SVG.format(" "), "page-1")
 
 
+def test_docstrings_are_made_fit() -> None:
+    module = extension("plain_docstrings")
+    assert module.bars("1/n Σ |a − y| of ``a | b``") == r"1/n Σ \|a − y\| of ``a | b``"
+    given = [
+        "One.",
+        "",
+        "Attributes:",
+        "    a_, b: what they are,",
+        "        together.",
+        "    c: see.",
+        "",
+        "After, that: x",
+    ]
+    made = [
+        "    a\\_: what they are,",
+        "        together.",
+        "    b: what they are,",
+        "        together.",
+        "    c: see.",
+    ]
+    assert module.attributes(given) == [*given[:3], *made, *given[6:]]
+
+
 @pytest.mark.slow
 def test_site_builds_and_asks_nobody(tmp_path: Path) -> None:
     """Every cell runs, every reference is found, and the pages load nothing from another host."""
