@@ -172,13 +172,14 @@ def test_formulas_are_mathml() -> None:
     assert count > 200
 
 
-def test_primes_and_norms() -> None:
-    """A prime stands beside its letter: fonts have it raised; the bars of a norm keep to what is between them."""
+def test_primes_norms_and_limits() -> None:
+    """Primes stand beside their letter, for fonts have them raised; bars of a norm keep to what is between them."""
     pytest.importorskip("latex2mathml")
     from steepest.render.mathml import mathml
 
     assert '<mrow><mi>C</mi><mo lspace="0" rspace="0">′</mo></mrow>' in mathml("C'(w)", "")
     assert mathml(r"\lVert g \rVert^2", "").count('<mo stretchy="false" lspace="0" rspace="0">‖</mo>') == 2
+    assert "<munder><mo>lim</mo>" in mathml(r"\lim_{\epsilon \to 0} x", "")
 
 
 SVG = (

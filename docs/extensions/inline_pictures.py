@@ -29,7 +29,7 @@ class InlinePictures(SphinxPostTransform):
             place = Path(self.env.srcdir) / image["uri"]
             if place.suffix == ".svg" and "jupyter_execute" in place.parts:
                 text = within(place.read_text("utf-8"), f"{page}-{k}")
-                image.replace_self(nodes.raw("", f'<div class="picture" tabindex="0">{text}</div>', format="html"))
+                image.replace_self(nodes.raw("", f'<div class="picture">{text}</div>', format="html"))
 
 
 def within(svg: str, name: str) -> str:

@@ -23,8 +23,7 @@ def inline(writer: Any, node: nodes.math) -> None:
 def displayed(writer: Any, node: nodes.math_block) -> None:
     name = f' id="{node["ids"][0]}"' if node["ids"] else ""
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
-    # What is wider than a page scrolls, by the keyboard too.
-    writer.body.append(f'<div class="formula" tabindex="0"{name}>{number}{converted(node, True)}</div>')
+    writer.body.append(f'<div class="formula"{name}>{number}{converted(node, True)}</div>')
     raise nodes.SkipNode
 
 

@@ -22,7 +22,7 @@ _ESCAPES = (
 _PRIVATE = 0xF0000
 _PLACE = re.compile(r"<m([a-z]+)[^<>]*>([\U000F0000-\U000FFFFD])</m\1>")
 _LIMITS = {"msubsup": "munderover", "msub": "munder", "msup": "mover"}
-_WITH_LIMITS = ("∑", "∏", "max", "min")
+_WITH_LIMITS = ("∑", "∏", "lim", "max", "min")
 _TALL = {"mfrac", "mtable", "msubsup", "munder", "munderover", "msqrt"}
 _BOLD_ITALIC = {  # of which MathML Core has no variant
     **{chr(65 + k): chr(0x1D468 + k) for k in range(26)}, **{chr(97 + k): chr(0x1D482 + k) for k in range(26)},
