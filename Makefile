@@ -4,7 +4,7 @@ bin = .venv/bin
 
 setup:
 	python3 -m venv .venv
-	$(bin)/pip install -e '.[dev]'
+	$(bin)/pip install -e '.[dev,docs]'
 
 check: lint types contracts test
 
@@ -30,6 +30,7 @@ slow:
 
 docs:
 	$(bin)/python docs/generate.py
+	$(bin)/python -m sphinx -W -T --keep-going -E -j auto docs build/docs
 
 bench:
 	$(bin)/pip install -e '.[bench]'

@@ -138,8 +138,8 @@ class FormulaRegressor(_Written, Regressor):
     Attributes:
         params_: the parameters by name.
         model_: the :class:`steepest.Model`; its ``run`` says how the last descent ended.
-        n_iter_, loss_, loss_curve_, validation_loss_curve_, n_features_in_, feature_names_in_, n_outputs_: as for
-            :class:`steepest.NetworkRegressor`.
+        n_iter_, loss_, loss_curve_, validation_loss_curve_: as for :class:`steepest.NetworkRegressor`.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
 
     >>> import numpy as np
     >>> t = np.linspace(0, 4, 50)[:, None]
@@ -178,13 +178,14 @@ class FormulaClassifier(_Written, Classifier):
         formula: ``"y ~ sigmoid(a*x0 + b)"`` or ``"y ~ softmax(dense(X, 3))"``; if left out, logistic regression on
             all features, without penalty.
         loss, class_weight: as for :class:`steepest.NetworkClassifier`.
-        start, optimiser, rate, schedule, batch, epochs, tolerance, validation_fraction, patience, l1, l2, initial,
-            dtype, engine, random_state, warm_start, verbose, on_epoch: as for :class:`FormulaRegressor`.
+        start, optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`FormulaRegressor`.
+        validation_fraction, patience, l1, l2, initial, dtype: likewise.
+        engine, random_state, warm_start, verbose, on_epoch: likewise.
 
     Attributes:
         classes_: the labels, sorted.
-        params_, model_, n_iter_, loss_, loss_curve_, validation_loss_curve_, n_features_in_, feature_names_in_,
-            n_outputs_: as for :class:`FormulaRegressor`.
+        params_, model_, n_iter_, loss_, loss_curve_, validation_loss_curve_: as for :class:`FormulaRegressor`.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
 
     >>> X, y = [[0], [1], [2], [3], [4], [5]], ["low", "low", "high", "low", "high", "high"]
     >>> classifier = FormulaClassifier("y ~ sigmoid(k*(x0 - c))", start={"k": -1, "c": 0}).fit(X, y)

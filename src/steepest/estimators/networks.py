@@ -168,13 +168,15 @@ class NetworkClassifier(_Layers, Classifier):
             the two. The target is the number of the class if there are two, or with a softmax; else it is a row of
             0 and 1.
         class_weight: the weight of each class by its label, or ``"balanced"``; multiplied with the samples' own.
-        optimiser, rate, schedule, batch, epochs, tolerance, validation_fraction, patience, l1, l2, initial, dtype,
-            engine, random_state, warm_start, verbose, on_epoch: as for :class:`NetworkRegressor`.
+        optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`NetworkRegressor`.
+        validation_fraction, patience, l1, l2, initial, dtype: likewise.
+        engine, random_state, warm_start, verbose, on_epoch: likewise.
 
     Attributes:
         classes_: the labels, sorted.
-        params_, coefs_, intercepts_, model_, n_iter_, loss_, loss_curve_, validation_loss_curve_, n_features_in_,
-            feature_names_in_, n_outputs_: as for :class:`NetworkRegressor`.
+        params_, coefs_, intercepts_, model_, n_iter_, loss_: as for :class:`NetworkRegressor`.
+        loss_curve_, validation_loss_curve_: likewise.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
 
     >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["same", "other", "other", "same"]
     >>> network = NetworkClassifier((8,), "tanh", rate=0.1, random_state=1).fit(X, y)

@@ -22,7 +22,7 @@ _ESCAPES = (
 _PRIVATE = 0xF0000
 _PLACE = re.compile(r"<m([a-z]+)[^<>]*>([\U000F0000-\U000FFFFD])</m\1>")
 _LIMITS = {"msubsup": "munderover", "msub": "munder", "msup": "mover"}
-_WITH_LIMITS = ("∑", "∏", "max", "min")
+_WITH_LIMITS = ("∑", "∏", "lim", "max", "min")
 _TALL = {"mfrac", "mtable", "msubsup", "munder", "munderover", "msqrt"}
 _BOLD_ITALIC = {  # of which MathML Core has no variant
     **{chr(65 + k): chr(0x1D468 + k) for k in range(26)}, **{chr(97 + k): chr(0x1D482 + k) for k in range(26)},
@@ -101,6 +101,11 @@ def _put_right(element: ElementTree.Element) -> None:
         del element.attrib["mathvariant"]
     elif element.tag in _LIMITS and children[0].tag == "mo" and children[0].text in _WITH_LIMITS:
         element.tag = _LIMITS[element.tag]
+    elif element.tag == "msup" and children[1].text in ("′", "″", "‴"):
+        element.tag, children[1].tag = "mrow", "mo"  # fonts have primes raised already
+        children[1].attrib.update(lspace="0", rspace="0")
+    elif element.tag == "mo" and element.text in ("|", "‖") and not element.get("stretchy"):
+        element.attrib.update(stretchy="false", lspace="0", rspace="0")  # brackets of a norm, not relations
     elif element.tag == "mo" and element.text in ("∂", "⊤"):
         element.tag = "mi"  # no operators with spaces around them
     elif element.tag == "mo" and element.get("minsize") and element.text in ("(", ")", "[", "]"):
