@@ -363,8 +363,7 @@ class _Deriver:
         if u not in self.dependent:
             return "constant rule", constant(0)
         if u in self.names and u is not self.subject:
-            name = self.names[u] + ("_i" if u.per_sample else "")
-            return f"insert ∂{name}/∂{self.wrt.name}", self.found[u]
+            return f"insert ∂{self.names[u]}/∂{self.wrt.name}", self.found[u]
         row, args = u.operation, u.args
         moving = [arg in self.dependent for arg in args]
         inner = [self._open(arg) if moves else constant(0) for arg, moves in zip(args, moving, strict=True)]
