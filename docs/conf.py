@@ -34,7 +34,10 @@ exclude_patterns = ["extensions", "papers/*.tex", "papers/*.html", "papers/*.ipy
 exclude_patterns += [f"papers/{page.name}" for page in (HERE / "papers").glob("*.md") if page.name != "index.md"]
 nitpicky = True
 # What annotations name without having a place in the reference: other libraries' types, and parts that no user makes.
-_INNER = r"table|notation|document|render\.(scene|axes|cards)|paper\.story|layered\.problem|graphs\.(view|numbers|folding)|layered\.truth"
+_INNER = (
+    r"table|notation|document|render\.(scene|axes|cards)|paper\.story|layered\.problem|layered\.truth"
+    r"|graphs\.(view|numbers|folding)"
+)
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
