@@ -9,7 +9,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import steepest as st
-from picture_parts import NAND_START, TWICE, line_costs
+from picture_parts import NAND_START, TWICE, group, line_costs, parsed, words
 from steepest.errors import PictureError
 from steepest.pictures.computed.levels import levels
 from steepest.pictures.computed.slices import Curve, Sheet
@@ -287,3 +287,71 @@ def test_a_path_too_short_for_principal_directions_is_refused() -> None:
     run = st.descend(x**2 + y**2, start={"x": 1.0, "y": 2.0}, epochs=1)
     with pytest.raises(PictureError, match="no two principal directions"):
         st.pictures.surface(x**2 + y**2, names="principal", paths=run)
+
+
+# -- where there is no tangent ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formula", "where"),
+    [
+        ("abs(x)", "abs(x), where x = 0"),
+        ("relu(2*x)*3", "relu(2*x), where 2*x = 0"),
+        ("maximum(x, -x)", "maximum(x, -x), where x - -x = 0"),
+        ("x^0.5", "the slope is not finite"),
+    ],
+)
+def test_at_a_kink_a_curve_has_a_point_but_no_tangent(formula: str, where: str) -> None:
+    """|x|, 6·max(0, x), |x| again have two slopes at 0, √x an infinite one."""
+    picture = st.pictures.surface(st.parse(formula), at={"x": 0})
+    found = picture.numbers.tangent
+    assert np.isnan(found.slope)
+    assert where in found.missing
+    assert "There is no tangent at x = 0, where the cost is 0: " in picture.description
+    root = parsed(picture.svg())
+    assert group(root, "point") is not None
+    assert group(root, "tangent") is None
+    assert "tangent, slope" not in picture.tikz()
+    assert not any("slope" in (trace.name or "") for trace in picture.interactive().data)
+
+
+def test_what_only_looks_like_a_kink_has_its_tangent() -> None:
+    """relu(x)² has the slope 0 from both sides of 0."""
+    found = curve(st.parse("relu(x)^2 + x"), at={"x": 0}).tangent
+    assert found is not None
+    assert (found.slope, found.missing) == (1, "")
+
+
+@pytest.mark.parametrize("formula", ["abs(x) + abs(y)", "abs(x + y) - abs(x - y)", "maximum(x, y)", "abs(y) + x"])
+def test_at_a_kink_a_surface_has_no_tangent_plane(formula: str) -> None:
+    """|x + y| − |x − y| is 0 along both axes, and 2|t| along (t, t)."""
+    picture = st.pictures.surface(st.parse(formula), at={"x": 0, "y": 0}, look="3d", points=20)
+    assert "and there is no tangent plane: the slope jumps at " in picture.description
+    root = parsed(picture.svg())
+    assert group(root, "plane") is None
+    assert not any("slopes" in text for text in words(root))
+    smooth = st.pictures.surface(st.parse(formula), at={"x": 1.0, "y": 0.5}, look="3d", points=20)
+    assert group(parsed(smooth.svg()), "plane") is not None
+    with pytest.raises(PictureError, match="there is no tangent plane at A, x = 0, y = 0: the slope jumps at "):
+        st.pictures.surface(st.parse(formula), at={"x": 0, "y": 0}, move={"x": 0.1, "y": 0.1})
+
+
+def test_at_a_kink_of_samples_and_along_a_direction() -> None:
+    """Σ|x·w − y| has its kinks at w = y/x = 2, and at none of the others; along (1, −2) x + y/2 stays."""
+    cost = st.parse("mean(abs(x*w - y))", data=["x", "y"])
+    assert "for sample 1" in curve(cost, TWICE, at={"w": 2}).tangent.missing  # type: ignore[union-attr]
+    assert curve(cost, TWICE, at={"w": 3}).tangent.missing == ""  # type: ignore[union-attr]
+    edge = st.parse("abs(x + y/2)")
+    for direction, missing in (({"x": 1.0, "y": -2.0}, False), ({"x": 1.0, "y": 1.0}, True)):
+        found = curve(edge, at={"x": 0, "y": 0}, names=[direction]).tangent
+        assert found is not None
+        assert bool(found.missing) == missing
+
+
+def test_no_point_is_marked_where_the_cost_is_not_finite() -> None:
+    with pytest.raises(PictureError, match=r"the cost is nan at x = -1, so there is no point to mark"):
+        st.pictures.surface(st.parse("log(x)"), at={"x": -1})
+    with pytest.raises(PictureError, match=r"the cost is nan at x = -1, y = 2"):
+        st.pictures.surface(st.parse("log(x) + y"), at={"x": -1, "y": 2}, points=20)
+    with pytest.raises(PictureError, match=r"the cost is nan at B, x = -1, y = 2"):
+        st.pictures.surface(st.parse("log(x) + y"), at={"x": 1, "y": 2}, move={"x": -2, "y": 1}, points=20)

@@ -36,8 +36,9 @@ def surface(
 ) -> MatplotlibPicture:
     """A cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
 
-    Over one parameter ``at`` gives the point at which the tangent touches. Of more parameters than axes, the others
-    stay as ``at`` says, or where the first descent ended; paths are then seen as the nearest points of the plane.
+    Over one parameter ``at`` gives the point at which the tangent touches; at a kink of the cost there is none. Of
+    more parameters than axes, the others stay as ``at`` says, or where the first descent ended; paths are then seen as
+    the nearest points of the plane.
 
     Args:
         cost: an expression of one number, or a model, which brings its parameters and its last descent.
@@ -61,7 +62,8 @@ def surface(
         A picture; its ``numbers`` are a Curve or a Sheet.
 
     Raises:
-        PictureError: there is no such parameter, a value is missing, or the cost is not finite anywhere.
+        PictureError: there is no such parameter, a value is missing, the cost is not finite at the point or anywhere,
+            or a move begins at a kink.
         TableError: the table cannot be read.
 
     >>> from steepest.expression import params
@@ -121,10 +123,9 @@ def _about_curve(found: Curve) -> str:
     ]
     if found.tangent is not None:
         t = found.tangent
-        sentences.append(
-            f"The tangent at {found.axis.label} = {t.at:.6g}, where the cost is {t.value:.6g}, has the slope "
-            f"{t.slope:.6g}: {t.trend}."
-        )
+        where = f"at {found.axis.label} = {t.at:.6g}, where the cost is {t.value:.6g}"
+        told = f"There is no tangent {where}: {t.missing}."
+        sentences.append(told if t.missing else f"The tangent {where}, has the slope {t.slope:.6g}: {t.trend}.")
     return " ".join([*sentences, *map(_about_trail, found.trails)])
 
 
@@ -137,9 +138,9 @@ def _about_sheet(found: Sheet) -> str:
     ]
     if found.point is not None:
         p = found.point
-        sentences.append(
-            f"At ({p.x:.4g}, {p.y:.4g}) it is {p.cost:.6g}, with the slopes {p.slopes[0]:.6g} and {p.slopes[1]:.6g}."
-        )
+        told = f"with the slopes {p.slopes[0]:.6g} and {p.slopes[1]:.6g}"
+        told = f"and there is no tangent plane: {p.missing}" if p.missing else told
+        sentences.append(f"At ({p.x:.4g}, {p.y:.4g}) it is {p.cost:.6g}, {told}.")
     if found.move is not None:
         m = found.move
         sentences.append(

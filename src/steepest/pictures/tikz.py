@@ -84,7 +84,7 @@ def curve_code(found: Curve) -> str:
         t = found.tangent
         reach = 0.22 * (found.x[-1] - found.x[0])
         ends = np.array([t.at - reach, t.at + reach])
-        body += line(ends, t.height(ends), 1, f"tangent, slope {t.slope:.4g}")
+        body += [] if t.missing else line(ends, t.height(ends), 1, f"tangent, slope {t.slope:.4g}")
         body += line(np.array([t.at]), np.array([t.value]), 1, "", ", only marks, mark size=1.5pt, forget plot")
     for k, trail in enumerate(found.trails, start=2):
         body += line(trail.places[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")

@@ -23,17 +23,19 @@ _BEGINNING = 5  # points of a descent that ran away that are to be seen
 
 @dataclass(frozen=True)
 class Tangent:
-    """The tangent of a curve.
+    """A point of a curve with its tangent.
 
     Attributes:
         at: the coordinate of the point.
         value: the cost there.
-        slope: the derivative there.
+        slope: the derivative there; NaN where there is none.
+        missing: why there is no tangent, as at a kink; an empty text where there is one.
     """
 
     at: float
     value: float
     slope: float
+    missing: str = ""
 
     def height(self, x: Any) -> Any:
         """The tangent at other coordinates."""
@@ -53,7 +55,7 @@ class Curve:
         axis: which.
         x: coordinates, ``(k,)``.
         costs: the cost there.
-        tangent: at a point, or None.
+        tangent: the point that is marked, and its tangent if there is one; None if none was chosen.
         trails: descents.
     """
 
@@ -71,13 +73,15 @@ class Point:
     Attributes:
         x, y: its coordinates.
         cost: the height there.
-        slopes: the partial derivatives there, along each axis.
+        slopes: the partial derivatives there, along each axis; NaN where there is no tangent plane.
+        missing: why there is none, as at a kink; an empty text where there is one.
     """
 
     x: float
     y: float
     cost: float
     slopes: tuple[float, float]
+    missing: str = ""
 
     def plane(self, x: Any, y: Any) -> Any:
         """The height of the tangent plane at other coordinates."""
@@ -228,8 +232,8 @@ def curve(
     found = None
     if tangent:
         where = float(span.coordinates(at[None])[0, 0])
-        slope = float(land.gradients(span.points(np.array([where])))[0] @ axis.direction)
-        found = Tangent(where, float(land.costs(span.points(np.array([where])))[0]), slope)
+        value, slopes, missing = _touching(land, span, at, f"{axis.label} = {where:g}")
+        found = Tangent(where, value, slopes[0], missing)
     costs = _finite_somewhere(land.costs(span.points(x)), axis.label)
     return Curve(axis, x, costs, found, tuple(trail(land, span, route) for route in routes))
 
@@ -266,8 +270,8 @@ def sheet(
     point = None
     if marked:
         place = span.coordinates(at[None])[0]
-        slopes = land.gradients(at[None])[0]
-        point = Point(float(place[0]), float(place[1]), float(land.costs(at[None])[0]), _along(span, slopes))
+        cost, slopes, missing = _touching(land, span, at, _told(span, place))
+        point = Point(float(place[0]), float(place[1]), cost, (slopes[0], slopes[1]), missing)
     trails = tuple(trail(land, span, route) for route in routes)
     return Sheet(
         (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
@@ -281,19 +285,43 @@ def _finite_somewhere(costs: Array, labels: str) -> Array:
     return costs
 
 
+def _told(span: Span, place: Array) -> str:
+    return ", ".join(f"{axis.label} = {number:g}" for axis, number in zip(span.axes, place, strict=True))
+
+
+def _touching(land: Landscape, span: Span, at: Array, told: str) -> tuple[float, list[float], str]:
+    """The cost at a point, its slopes along the axes, and why there is no tangent if there is none.
+
+    Raises:
+        PictureError: the cost is not finite there.
+    """
+    cost = float(land.costs(at[None])[0])
+    if not np.isfinite(cost):
+        raise PictureError(f"the cost is {cost} at {told}, so there is no point to mark; choose another one in at=")
+    directions = [axis.direction for axis in span.axes]
+    missing = land.no_slope(at, directions)
+    if missing:
+        return cost, [float("nan")] * len(directions), missing
+    slopes = land.gradients(at[None])[0]
+    return cost, [float(slopes @ direction) for direction in directions], ""
+
+
 def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> Move:
     (x, y), (dx, dy) = span.coordinates(at[None])[0], move
     across, up = np.array([x, x + dx, x + dx]), np.array([y, y, y + dy])
     costs = land.costs(span.points(across, up))
-    slopes = land.gradients(span.points(across[:1], up[:1]))[0]
+    for letter, *place, cost in zip("ABC", across, up, costs, strict=True):
+        if not np.isfinite(cost):
+            raise PictureError(f"the cost is {cost} at {letter}, {_told(span, np.array(place))}; choose another move")
+    (begin,) = span.points(across[:1], up[:1])
+    told = _told(span, np.array([x, y]))
+    _, slopes, missing = _touching(land, span, begin, told)
+    if missing:
+        raise PictureError(
+            f"there is no tangent plane at A, {told}: {missing}; choose another point, or leave the move out"
+        )
     a, b, c = ((float(part[0]), float(part[1]), float(part[2])) for part in (across, up, costs))
-    return Move(a, b, c, _along(span, slopes))
-
-
-def _along(span: Span, slopes: Array) -> tuple[float, float]:
-    """The derivatives along both axes of a gradient."""
-    first, second = (float(slopes @ axis.direction) for axis in span.axes)
-    return first, second
+    return Move(a, b, c, (slopes[0], slopes[1]))
 
 
 _ARROWS = 15  # of a field, along an axis

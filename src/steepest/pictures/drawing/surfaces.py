@@ -31,7 +31,10 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
     _frame(axes, found)
     tangent = found.tangent
-    if tangent is not None:
+    if tangent is not None and tangent.missing:
+        axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, linestyle="none", gid="point",
+                  label=f"the point, cost {tangent.value:.4g}: no tangent")  # fmt: skip
+    elif tangent is not None:
         reach = 0.22 * (found.x[-1] - found.x[0])
         ends = np.array([tangent.at - reach, tangent.at + reach])
         axes.plot(
@@ -181,8 +184,10 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
         _over(axes, (trail.places[:, 0], trail.places[:, 1], np.minimum(trail.heights, top)), k, _called(trail))
     if found.point is not None:
         p = found.point
-        _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
-        told = f"cost {p.cost:.4g}, tangent plane with slopes {p.slopes[0]:.4g}, {p.slopes[1]:.4g}"
+        told = f"the point, cost {p.cost:.4g}: no tangent plane"
+        if not p.missing:
+            _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+            told = f"cost {p.cost:.4g}, tangent plane with slopes {p.slopes[0]:.4g}, {p.slopes[1]:.4g}"
         axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=told,
                   gid="point")  # fmt: skip
     if found.move is not None:

@@ -24,7 +24,9 @@ def curve_figure(found: Curve, title: str) -> Any:
     if found.tangent is not None:
         t = found.tangent
         ends = np.array([found.x[0], found.x[-1]])
-        figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=f"tangent, slope {t.slope:.4g}", line=look(1))
+        if not t.missing:
+            told = f"tangent, slope {t.slope:.4g}"
+            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=look(1))
         figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name="the point", marker={"size": 10})
     for k, trail in enumerate(found.trails, start=2):
         figure.add_scatter(
@@ -75,7 +77,8 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
             figure.add_scatter(x=[p.x], y=[p.y], **place)
         else:
             figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **place)
-            _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+            if not p.missing:
+                _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
     if found.move is not None:
         _add_move(figure, found, view)
     if view == "contours":
