@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -398,3 +399,49 @@ def test_live_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython.display", None)
     with pytest.raises(PictureError, match="need IPython"):
         st.pictures.Live()
+
+
+def test_regions_of_three_classes_are_those_of_the_formula() -> None:
+    """softmax of (−3x, −4, 3x): class 1 lies nowhere between 0 and 2, whose border is x = 0.
+
+    Class 1 would lead where −4 > 3|x|, which is nowhere.
+    """
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-1, 1, (40, 2))
+    table = {"X": X, "y": np.where(X[:, 0] < 0, 0.0, 2.0)}
+    start = {"W1": np.array([[-3.0, 0, 3], [0, 0, 0]]), "b1": np.array([0.0, -4, 0])}
+    model = st.models.network([2, 3], output="softmax").fit(table, start=start, rate=1e-12, epochs=1)
+    picture = st.pictures.boundary(model, table, panels=1, points=40)
+    places = rng.uniform(-1, 1, (300, 2)) * [1, 0.9]
+    places = places[np.abs(places[:, 0]) > 1e-6]
+    for c, true in ((0, places[:, 0] < 0), (2, places[:, 0] > 0)):
+        (drawn,) = [part for part in picture.figure.axes[0].collections if part.get_gid() == f"region-{c}"]
+        assert np.array_equal(drawn.get_paths()[0].contains_points(places), true)
+    root = parsed(picture.svg())
+    assert group(root, "region-1") is None
+    assert group(root, "boundary-1") is None
+    (border,) = paths(root, "boundary-0")
+    xs = {float(pair.split()[0]) for pair in re.findall(r"[ML] ([-\d. ]+)", border.get("d") or "")}
+    assert max(xs) - min(xs) < 1e-3
+    (heat,) = [part for part in picture.interactive().data if part.type == "heatmap"]
+    assert sorted(set(np.asarray(heat.z).ravel())) == [0, 2]
+
+
+def test_leads_of_three_classes_are_differences_of_their_probabilities() -> None:
+    table = {"X": GATE["X"], "y": np.array([0, 1, 2, 0.0])}
+    model = st.models.network([2, 3], output="softmax").fit(table, rate=0.5, epochs=20)
+    found = st.pictures.boundary(model, table, panels=1, points=7).numbers
+    places = np.stack([part.ravel() for part in np.meshgrid(found.x, found.y)], axis=1)
+    logits = places @ model.params["W1"] + model.params["b1"]
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = [share[:, c] - np.delete(share, c, axis=1).max(axis=1) for c in range(3)]
+    np.testing.assert_allclose(found.leads[0].reshape(3, -1), truth, atol=1e-14)
+
+
+def test_two_classes_of_a_softmax_are_drawn_by_the_probability_of_class_1() -> None:
+    table = {"X": GATE["X"], "y": np.array([0, 1, 1, 1.0])}
+    model = st.models.network([2, 2], output="softmax").fit(table, rate=0.5, epochs=50)
+    found = st.pictures.boundary(model, table, panels=1, points=9).numbers
+    places = np.stack([part.ravel() for part in np.meshgrid(found.x, found.y)], axis=1)
+    logits = places @ model.params["W1"] + model.params["b1"]
+    np.testing.assert_allclose(found.predicted[0].ravel(), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), rtol=1e-12)
