@@ -135,3 +135,18 @@ def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
     said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
     assert said.status == 2
     assert "not how it came to them" in said.err
+
+
+def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -> None:
+    """As for fit: NAND from w1 = 0.3, w2 = 0.6, b = 0.1, where the cost is that of the formula written out."""
+    given = ("--over", "w1,w2", "--points", "20", "-o", "a.svg")
+    short = steepest("surface", "nand", *given)
+    whole = steepest("surface", NEURON, "nand", "--start", "w1=.3,w2=.6,b=.1", *given)
+    assert (short.status, short.out) == (0, whole.out)
+    assert "began at (0.3, 0.6)" in short.out
+    again = steepest("surface", "nand", "--start", "w1=1,w2=2,b=0", *given)
+    assert "began at (1, 2)" in again.out
+    at_point = steepest("surface", "nand", "--at", "w1=1,w2=2,b=0", *given)
+    assert at_point.status == 0
+    assert "began" not in at_point.out
+    assert "for nand" not in steepest("surface", "twice", "-o", "b.svg").out

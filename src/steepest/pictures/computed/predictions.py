@@ -174,8 +174,7 @@ def plane(model: Model, table: Any, panels: int, points: int, na: str) -> Plane:
 
     def at(places: Array, params: Any) -> Array:
         given = {leaf.name: places[:, k] for k, leaf in enumerate(inputs)} if len(inputs) == 2 else {block: places}
-        found: Array = np.asarray(evaluate(model.prediction, {**given, **params}))
-        return found
+        return np.asarray(evaluate(model.prediction, {**given, **params}))
 
     whole = [at(grid, params) for _, params in states]
     predicted = np.array([_shown(each, classes).reshape(len(y), len(x)) for each in whole])
@@ -195,9 +194,8 @@ def _shown(predicted: Array, classes: int) -> Array:
     """One number a place: of two classes the probability of class 1, of more the likeliest one, else the value."""
     if predicted.ndim < 2:
         return predicted
-    if classes == 2 or predicted.shape[1] == 1:
-        return predicted[:, -1]
-    return predicted.argmax(axis=1).astype(float)
+    found: Array = predicted.argmax(axis=1).astype(float)
+    return predicted[:, -1] if classes == 2 or predicted.shape[1] == 1 else found
 
 
 def _leads(probabilities: Array) -> Array:
