@@ -18,7 +18,7 @@ from steepest.errors import ModelError, PictureError
 from steepest.operations import TABLE
 from steepest.pictures.computed.courses import Course
 from steepest.pictures.computed.responses import Response
-from steepest.pictures.drawing.courses import power
+from steepest.render.labels import power
 from steepest.watching import Moment
 
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
@@ -185,10 +185,33 @@ def test_training_has_a_panel_for_each_thing_there_is() -> None:
     ):
         figure = st.pictures.training(*given).figure
         assert [axes.get_ylabel() for axes in figure.axes] == labels
-    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear", "log"]
+    numbers = st.pictures.training(*given).numbers[0]
+    wide = ["log" if max(v) >= 10 * min(v) else "linear" for v in (numbers.cost.values, numbers.gradient.values)]
+    assert [axes.get_yscale() for axes in figure.axes] == [*wide, "linear", "linear"]
     assert [axes.get_xscale() for axes in figure.axes] == ["symlog", "symlog", "symlog", "linear"]
     found = st.pictures.training(run).numbers[0]
     assert found.restarts.tolist() == sorted(run.restarts or [])
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(17.0, "linear"), (0.0, "log")])
+def test_an_axis_is_logarithmic_only_where_it_has_several_round_ticks(offset: float, scale: str) -> None:
+    """w² + 17 goes from 20.24 to 17; w² from 3.24 to 1e-12: ticks of the first are no powers of ten."""
+    w = st.params("w")
+    picture = st.pictures.training(st.descend(w**2 + offset, start={"w": 1.8}, rate=0.3, epochs=15))
+    axes = picture.figure.axes[0]
+    picture.svg()
+    low, high = axes.get_ylim()
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert axes.get_yscale() == scale
+    assert len(shown) >= 3
+    assert ("ymode=log" in picture.tikz()) == (scale == "log")
+    assert picture.interactive().layout.yaxis.type == scale
+    if scale == "log":
+        told = re.search(r"ytick=\{([^}]*)\}", picture.tikz())
+        assert told is not None
+        assert len(told[1].split(",")) >= 3
+        assert all(math.log10(float(tick)) == round(math.log10(float(tick))) for tick in told[1].split(","))
+        assert re.search(r"yticklabels=\{.*\$10\^\{-4\}\$", picture.tikz())
 
 
 def test_costs_below_zero_have_a_straight_axis() -> None:
@@ -243,7 +266,7 @@ def test_predicted_against_true() -> None:
     lines = {line.get_gid(): line for line in picture.figure.axes[0].get_lines()}
     assert (len(lines["samples"].get_xdata()), len(lines["held-out"].get_xdata())) == (48, 12)
     np.testing.assert_allclose(lines["equal"].get_xdata(), lines["equal"].get_ydata())
-    assert f"R² = {picture.numbers.r2:.4g}" in words(parsed(picture.svg()))
+    assert f"R² = {picture.numbers.r2:.4g}".replace("-", "−") in words(parsed(picture.svg()))
 
 
 def test_confusion_is_that_of_scikit_learn_with_its_counts_written() -> None:
@@ -445,3 +468,23 @@ def test_two_classes_of_a_softmax_are_drawn_by_the_probability_of_class_1() -> N
     places = np.stack([part.ravel() for part in np.meshgrid(found.x, found.y)], axis=1)
     logits = places @ model.params["W1"] + model.params["b1"]
     np.testing.assert_allclose(found.predicted[0].ravel(), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("relu", "relu(z), max(0, z), for z from −8 to 8; its derivative is largest in size, 1, for z from 0 to 8."),
+        ("abs", "largest in size, 1, for z from −8 to 0 and for z from 0 to 8."),
+        ("sigmoid", "sigmoid(z), logistic function 1/(1 + exp(−z)), for z from −8 to 8; its derivative is largest in "
+                    "size, 0.25, at z = 0."),
+        ("sin(3*z)", "largest in size, 3, at z = 0."),
+        ("step", "its derivative is 0 wherever it has one."),
+        ("maximum", "maximum(z, 2), the larger of z and 2, for z"),
+        ("where", "where(z, 2, 0), 2 if the condition holds (is not 0), else 0, for z"),
+    ],
+)  # fmt: skip
+def test_where_a_derivative_is_largest_is_said_in_one_variable(name: str, sentence: str) -> None:
+    """Of relu it is 1 for all z > 0, and none at 0; of |z| it is of the size 1 everywhere else."""
+    description = st.pictures.activation(name).description
+    assert sentence in description
+    assert not re.search(r"\b[xy]\b", description)

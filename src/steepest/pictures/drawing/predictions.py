@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.pictures.computed.predictions import Compared, Confusion, Plane
 from steepest.pictures.drawing.style import COLOURS, MARKS, canvas, legend_below, wrapped
+from steepest.render.labels import short
 from steepest.render.palette import BLUE, EDGE, OVER, SERIES, VERMILION
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
         )
     axes.set_xlabel(f"true {found.target}")
     axes.set_ylabel(f"predicted {found.target}")
-    axes.text(0.03, 0.97, f"R² = {found.r2:.4g}", transform=axes.transAxes, va="top")
+    axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
     legend_below(figure, 3)
     return figure
 
