@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -355,3 +356,79 @@ def test_no_point_is_marked_where_the_cost_is_not_finite() -> None:
         st.pictures.surface(st.parse("log(x) + y"), at={"x": -1, "y": 2}, points=20)
     with pytest.raises(PictureError, match=r"the cost is nan at B, x = -1, y = 2"):
         st.pictures.surface(st.parse("log(x) + y"), at={"x": 1, "y": 2}, move={"x": -2, "y": 1}, points=20)
+
+
+# -- what is said -------------------------------------------------------------------------------------------------
+
+
+def test_numbers_in_sentences_have_a_minus_of_their_own() -> None:
+    picture = st.pictures.surface(x**2 - 5 * y, at={"x": -2.0, "y": 3.0}, look="3d", points=20)
+    assert not re.search(r"-\d", picture.description)
+    assert "At (−2, 3) it is −11, with the slopes −4 and −5." in picture.description
+    assert any("slopes −4, −5" in text for text in words(parsed(picture.svg())))
+
+
+@pytest.mark.parametrize("w", [0.1, 0.7, 1 / 3, 2.2])
+def test_a_slope_that_is_round_off_is_0(w: float) -> None:
+    """mean((w·x − y)²) with y = w·x + r, where Σ x·r = 0: its slope at w is 0, but for the rounding of y."""
+    t = np.array([0.1, 0.2, 0.7])
+    found = curve(SQUARES, {"x": t, "y": w * t + 0.1 * np.array([1, 2, -5 / 7])}, at={"w": w}).tangent
+    assert found is not None
+    assert (found.slope, found.trend) == (0, "stationary")
+
+
+def test_a_small_slope_that_is_no_round_off_stays() -> None:
+    found = curve(st.parse("w^10"), at={"w": 0.001}).tangent
+    assert found is not None
+    assert found.slope == pytest.approx(1e-26, rel=1e-12)
+    assert found.trend == "increasing"
+
+
+def test_ticks_of_colours_are_round_and_apart() -> None:
+    """Of costs from 17.03 to 21.74, in steps that grow: two to four digits, in their order, within the range."""
+    cost = st.parse("17.03 + 4.71*(x^2 + y^2)/8")
+    picture = st.pictures.surface(cost, points=60)
+    picture.svg()
+    bar = picture.figure.axes[1]
+    shown = [label.get_text() for label in bar.get_yticklabels()]
+    assert len(shown) >= 4
+    assert all(len(text.replace(".", "")) <= 4 for text in shown)
+    assert [float(text) for text in shown] == pytest.approx(bar.get_yticks())
+    assert sorted(float(text) for text in shown) == [float(text) for text in shown]
+    labels = re.search(r"yticklabels=\{([^}]*)\}", picture.tikz())
+    assert labels is not None
+    assert all(len(text.strip("$").replace(".", "")) <= 4 for text in labels[1].split(","))
+
+
+# -- paths that are not in the plane ------------------------------------------------------------------------------
+
+THREE = st.parse("a^2 + 2*b^2 + 3*(c - 1)^2")
+
+
+def test_what_is_held_is_said_with_its_values() -> None:
+    """From (1, 2, 3) at rate 0.1 a shrinks by 0.8, b by 0.6 and c − 1 by 0.4 an epoch."""
+    run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=2)
+    picture = st.pictures.surface(THREE, names=["a", "b"], paths=run, points=20)
+    end = 1 + 2 * 0.4**2
+    assert f"Held where descent ended: c = {end:.4g}." in picture.description
+    began, in_plane = 1 + 8 + 12, 1 + 8 + 3 * (end - 1) ** 2
+    assert f"with the cost {began} of its own, where the plane has {in_plane:.4g}," in picture.description
+    points = np.array([[p[name] for name in "abc"] for _, p in run.path])
+    away = ((points - points.mean(axis=0)) ** 2).sum(axis=0)
+    assert f"The plane carries {away[:2].sum() / away.sum():.1%} of the variance of the path" in picture.description
+    line = st.pictures.surface(THREE, names="a", paths=run)
+    assert f"Held where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
+    assert f"The line carries {away[0] / away.sum():.1%} of the variance of the path" in line.description
+    given = st.pictures.surface(THREE, at={"a": 0, "b": 0, "c": -4}, names=["a", "b"], points=20)
+    assert "Held as given: c = −4." in given.description
+
+
+def test_without_names_more_than_two_numbers_are_seen_along_the_path() -> None:
+    run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=5)
+    picture = st.pictures.surface(THREE, paths=run, points=20)
+    assert [axis.label for axis in picture.numbers.axes] == ["principal direction 1", "principal direction 2"]
+    assert "Held" not in picture.description
+    W = st.params("W", shape=2)
+    pair = st.pictures.surface(st.sum(W**2), at={"W": np.array([1.0, 2.0])}, points=20)
+    assert [axis.label for axis in pair.numbers.axes] == ["W[0]", "W[1]"]
+    assert pair.numbers.whole

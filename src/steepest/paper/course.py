@@ -136,14 +136,11 @@ def surface_of(story: Story) -> list[Block]:
     assert run is not None  # the caller has seen to it
     if not run.epochs or run.diverged:
         return []
-    names = [node.name for node in leaves([story.model.cost]) if node.operation is PARAMETER and not node.shape]
-    chosen: Any = names[:2] if 1 <= story.numbers <= 3 and names else None
     try:
         picture = pictures.surface(
             story.model.cost,
             story.columns,
             run.params,
-            names=chosen,
             paths=run,
             points=80 if story.numbers < 1000 else 40,
         )

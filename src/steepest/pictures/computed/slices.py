@@ -48,6 +48,24 @@ class Tangent:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Parameters that stay as they are while those of the axes change.
+
+    Attributes:
+        values: by name; NaN for the elements that are axes.
+        origin: where the values come from: "as given", "where the descent ended".
+    """
+
+    values: Mapping[str, Array]
+    origin: str
+
+    @property
+    def size(self) -> int:
+        """How many numbers they are."""
+        return sum(int(np.isfinite(part).sum()) for part in self.values.values())
+
+
+@dataclass(frozen=True)
 class Curve:
     """A cost along one axis.
 
@@ -57,6 +75,8 @@ class Curve:
         costs: the cost there.
         tangent: the point that is marked, and its tangent if there is one; None if none was chosen.
         trails: descents.
+        whole: whether the axis is the only parameter, so that trails lie on the curve.
+        held: the other parameters, if there are any and the axis is a parameter.
     """
 
     axis: Axis
@@ -64,6 +84,8 @@ class Curve:
     costs: Array
     tangent: Tangent | None
     trails: tuple[Trail, ...]
+    whole: bool
+    held: Held | None
 
 
 @dataclass(frozen=True)
@@ -153,6 +175,7 @@ class Sheet:
         move: A → B → C, or None.
         field: gradients, or None.
         whole: whether the plane holds all parameters, so that trails lie on the surface.
+        held: the other parameters, if there are any and the axes are parameters.
     """
 
     axes: tuple[Axis, Axis]
@@ -164,6 +187,7 @@ class Sheet:
     move: Move | None
     field: Field | None
     whole: bool
+    held: Held | None
 
     @property
     def share(self) -> float | None:
@@ -213,7 +237,14 @@ def _to_be_seen(span: Span, at: Array, routes: Sequence[Route], more: Sequence[A
 
 
 def curve(
-    land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Range | None, points: int, tangent: bool
+    land: Landscape,
+    span: Span,
+    at: Array,
+    routes: Sequence[Route],
+    wanted: Range | None,
+    points: int,
+    tangent: bool,
+    origin: str,
 ) -> Curve:
     """The cost along the axis of a span.
 
@@ -225,6 +256,7 @@ def curve(
         wanted: the range that was asked for.
         points: how many at most.
         tangent: whether a tangent is wanted.
+        origin: where the values of other parameters come from.
     """
     (axis,) = span.axes
     low, high = extent(_to_be_seen(span, at, routes, [])[:, 0], wanted, axis.label)
@@ -235,12 +267,13 @@ def curve(
         value, slopes, missing = _touching(land, span, at, f"{axis.label} = {where:g}")
         found = Tangent(where, value, slopes[0], missing)
     costs = _finite_somewhere(land.costs(span.points(x)), axis.label)
-    return Curve(axis, x, costs, found, tuple(trail(land, span, route) for route in routes))
+    trails = tuple(trail(land, span, route) for route in routes)
+    return Curve(axis, x, costs, found, trails, land.size == 1, _held(land, span, at, origin))
 
 
 def sheet(
     land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Mapping[str, Range], points: int,
-    marked: bool, move: tuple[float, float] | None, field: bool,
+    marked: bool, move: tuple[float, float] | None, field: bool, origin: str,
 ) -> Sheet:  # fmt: skip
     """The cost over the plane of a span.
 
@@ -254,6 +287,7 @@ def sheet(
         marked: whether ``at`` is to be marked.
         move: how far B is from A along the first axis, and C from B along the second.
         field: whether gradients are wanted.
+        origin: where the values of other parameters come from.
     """
     first, second = span.axes
     made = None if move is None else _move(land, span, at, move)
@@ -276,7 +310,18 @@ def sheet(
     return Sheet(
         (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
         _field(land, span, x, y) if field else None, land.size == 2,
+        _held(land, span, at, origin),
     )  # fmt: skip
+
+
+def _held(land: Landscape, span: Span, at: Array, origin: str) -> Held | None:
+    """The parameters beside those of the axes; of a plane along directions none is held."""
+    if any(axis.element is None for axis in span.axes) or land.size == len(span.axes):
+        return None
+    rest = at.copy()
+    rest[[axis.element for axis in span.axes if axis.element is not None]] = np.nan
+    values = {name: part[0] for name, part in land.params(rest[None]).items()}
+    return Held({name: part for name, part in values.items() if np.isfinite(part).any()}, origin)
 
 
 def _finite_somewhere(costs: Array, labels: str) -> Array:
@@ -302,8 +347,22 @@ def _touching(land: Landscape, span: Span, at: Array, told: str) -> tuple[float,
     missing = land.no_slope(at, directions)
     if missing:
         return cost, [float("nan")] * len(directions), missing
-    slopes = land.gradients(at[None])[0]
-    return cost, [float(slopes @ direction) for direction in directions], ""
+    return cost, [_slope(land, at, direction) for direction in directions], ""
+
+
+_UNITS = 16  # in the last place of a parameter
+
+
+def _slope(land: Landscape, at: Array, direction: Array) -> float:
+    """The derivative along a direction; 0 where it is round-off.
+
+    It is so where a few units in the last place of the parameters turn the sign round: no number of them has a slope
+    that is nearer to 0.
+    """
+    slope = float(land.gradients(at[None])[0] @ direction)
+    blur = _UNITS * np.finfo(float).eps * np.where(at == 0, 1.0, np.abs(at))
+    left, right = land.gradients(np.array([at - blur * direction, at + blur * direction])) @ direction
+    return 0.0 if left * right <= 0 else slope
 
 
 def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> Move:
