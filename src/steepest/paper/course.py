@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.document import Block, Figure, Formula, Grid, Heading, Paragraph, Pieces, Reference
 from steepest.engines import evaluate
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError, PictureError
 from steepest.expression import PARAMETER, leaves
 from steepest.layered.lines import formula
 from steepest.paper.story import summary
@@ -145,6 +145,8 @@ def surface_of(story: Story) -> list[Block]:
             points=80 if story.numbers < 1000 else 40,
         )
         svg, tikz = picture.svg(), picture.tikz()
+    except MissingLibraryError:
+        raise
     except PictureError as error:
         return [Heading(("The cost around it",)), Paragraph((f"No surface is drawn: {error}.",))]
     return [

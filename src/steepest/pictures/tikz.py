@@ -166,7 +166,7 @@ def course_code(found: Sequence[Course]) -> str:
     wide = is_wide(values)
     long = max(float(line.epochs[-1]) for _, line in lines) > 20
     options = ["xlabel={epoch}", "ylabel={cost}", "enlarge x limits=false"]
-    options += ["xmode=log"] * long + _logarithmic(values[np.isfinite(values)]) * wide
+    options += ["xmode=log"] * long + (_logarithmic(values[np.isfinite(values)]) if wide else [])
     body: list[str] = []
     for k, (label, numbers) in enumerate(lines):
         kept = numbers.epochs > 0 if long else np.ones(len(numbers.epochs), bool)
