@@ -161,3 +161,11 @@ def test_of_a_chosen_sample_only_its_own_kink_counts(steepest: Steepest, tmp_pat
     for sample, at_kink in ((0, True), (1, False)):
         words = ("relu(x*w)", "--table", "t.csv", "--at", "w=1", "--explain", "x", "--sample", str(sample))
         assert ("no derivative" in steepest("graph", *words).out) == at_kink
+
+
+def test_the_target_is_data_by_itself(steepest: Steepest) -> None:
+    """Left of '~' stand columns only, so --data need not name them."""
+    said = steepest("diagram", "temp ~ A*exp(-k*t) + T0", "--data", "t")
+    assert (said.status, said.err) == (0, "")
+    assert said.out == steepest("diagram", "temp ~ A*exp(-k*t) + T0", "--data", "t,temp").out
+    assert steepest("paper", "log(temp) ~ a*t", "--data", "t", "-o", "a.md").status == 0
