@@ -159,7 +159,7 @@ def test_of_a_chosen_sample_only_its_own_kink_counts(steepest: Steepest, tmp_pat
     """Of x = 0 and 1 only the first is at the kink of relu(x·w)."""
     (tmp_path / "t.csv").write_text("x\n0\n1\n", encoding="utf-8")
     for sample, at_kink in ((0, True), (1, False)):
-        words = ("relu(x*w)", "--table", "t.csv", "--at", "w=1", "--explain", "x", "--sample", str(sample))
+        words = ("mean(relu(x*w))", "--table", "t.csv", "--at", "w=1", "--explain", "x", "--sample", str(sample))
         assert ("no derivative" in steepest("graph", *words).out) == at_kink
 
 

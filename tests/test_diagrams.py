@@ -11,6 +11,7 @@ import pytest
 
 import steepest as st
 from drawings import SVG, assert_compiles, groups, inches, parsed, texts, tip
+from steepest.diagrams import _free_place
 from steepest.errors import ModelError, PictureError
 from steepest.expression import DATA, leaf, substitute
 from steepest.render.palette import COLUMN, NEGATIVE, POSITIVE
@@ -243,3 +244,9 @@ def test_neurons_of_a_softmax_say_so() -> None:
     root = parsed(drawn.svg())
     assert texts(root, "activation") == ["softmax"] * 3
     assert "3 neurons, softmax;" in drawn.description
+
+
+def test_a_label_without_room_is_left_to_its_tooltip() -> None:
+    line = ((0.0, 0.0), (100.0, 40.0))
+    assert _free_place("−0.25", *line, [], []) is not None
+    assert _free_place("−0.25", *line, [], [(-50.0, -100.0, 150.0, 100.0)]) is None
