@@ -138,3 +138,34 @@ def test_mistakes_in_a_diagram_are_answered_by_a_sentence(steepest: Steepest, mo
     assert (said.status, said.out) == (2, "")
     assert message in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("formula", "at", "kink"),
+    [
+        ("abs(x)", "x=0", "|x|, where x = 0"),
+        ("q = 2*x; relu(q)", "x=0", "relu(2·x), where 2·x = 0"),
+        ("q = 2*x; relu(q)^2", "x=0", ""),
+        ("abs(x)", "x=1", ""),
+    ],
+)
+def test_explaining_says_where_a_slope_is_no_derivative(steepest: Steepest, formula: str, at: str, kink: str) -> None:
+    """relu(q)² has the slope 0 to both sides."""
+    _, _, remark = steepest("graph", formula, "--at", at, "--explain", "x").out.strip().partition("; ")
+    assert remark == (f"this is no derivative, for the slope jumps at {kink}" if kink else "")
+
+
+def test_of_a_chosen_sample_only_its_own_kink_counts(steepest: Steepest, tmp_path: Path) -> None:
+    """Of x = 0 and 1 only the first is at the kink of relu(x·w)."""
+    (tmp_path / "t.csv").write_text("x\n0\n1\n", encoding="utf-8")
+    for sample, at_kink in ((0, True), (1, False)):
+        words = ("mean(relu(x*w))", "--table", "t.csv", "--at", "w=1", "--explain", "x", "--sample", str(sample))
+        assert ("no derivative" in steepest("graph", *words).out) == at_kink
+
+
+def test_the_target_is_data_by_itself(steepest: Steepest) -> None:
+    """Left of '~' stand columns only, so --data need not name them."""
+    said = steepest("diagram", "temp ~ A*exp(-k*t) + T0", "--data", "t")
+    assert (said.status, said.err) == (0, "")
+    assert said.out == steepest("diagram", "temp ~ A*exp(-k*t) + T0", "--data", "t,temp").out
+    assert steepest("paper", "log(temp) ~ a*t", "--data", "t", "-o", "a.md").status == 0

@@ -68,7 +68,7 @@ def test_a_gif_of_the_ascent_of_e4(steepest: Steepest, tmp_path: Path) -> None:
     given = "--start x=4,y=-3 --rate .2 --epochs 3 --maximise --points 20 --json"
     said = steepest("surface", "x*y", *given.split(), "-o", "a.gif")
     assert said.json["output"] == "a.gif"
-    assert "-2.465" in said.json["description"]
+    assert "−2.465" in said.json["description"]
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
 
@@ -85,7 +85,7 @@ def test_elements_and_ranges_of_a_network(steepest: Steepest) -> None:
     steepest("fit", "xor", "z", "--layers", "2", "--save", "m.safetensors")
     said = steepest("surface", "m.safetensors", "xor", "--over", "W1[0,1],b1[0]", "--range", "W1[0,1]=-2:4,b1[0]=0:1",
                     "--points", "20", "-o", "a.svg")  # fmt: skip
-    assert said.out.startswith("The cost for W1[0,1] from -2 to 4 and b1[0] from 0 to 1;")
+    assert said.out.startswith("The cost for W1[0,1] from −2 to 4 and b1[0] from 0 to 1;")
 
 
 def test_a_training_with_validation_rows(steepest: Steepest, tmp_path: Path) -> None:
@@ -135,3 +135,18 @@ def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
     said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
     assert said.status == 2
     assert "not how it came to them" in said.err
+
+
+def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -> None:
+    """As for fit: NAND from w1 = 0.3, w2 = 0.6, b = 0.1, where the cost is that of the formula written out."""
+    given = ("--over", "w1,w2", "--points", "20", "-o", "a.svg")
+    short = steepest("surface", "nand", *given)
+    whole = steepest("surface", NEURON, "nand", "--start", "w1=.3,w2=.6,b=.1", *given)
+    assert (short.status, short.out) == (0, whole.out)
+    assert "began at (0.3, 0.6)" in short.out
+    again = steepest("surface", "nand", "--start", "w1=1,w2=2,b=0", *given)
+    assert "began at (1, 2)" in again.out
+    at_point = steepest("surface", "nand", "--at", "w1=1,w2=2,b=0", *given)
+    assert at_point.status == 0
+    assert "began" not in at_point.out
+    assert "for nand" not in steepest("surface", "twice", "-o", "b.svg").out

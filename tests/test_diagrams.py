@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import steepest as st
 from drawings import SVG, assert_compiles, groups, inches, parsed, texts, tip
+from steepest.diagrams import _free_place
 from steepest.errors import ModelError, PictureError
 from steepest.expression import DATA, leaf, substitute
 from steepest.render.palette import COLUMN, NEGATIVE, POSITIVE
@@ -216,3 +218,35 @@ def test_what_is_seen_is_said() -> None:
     said = st.models.network([2, 3, 1]).diagram().description
     assert "Layer 1: 3 neurons, tanh; weights W⁽¹⁾; bias b⁽¹⁾." in said
     assert "The inputs are X of 2 features." in said
+
+
+@pytest.mark.parametrize("sizes", [[2, 4, 3], [3, 4, 3], [2, 3, 1], [2, 6, 2]])
+def test_labels_of_a_fitted_network_do_not_cover_each_other(sizes: list[int]) -> None:
+    """Boxes of the texts, 0.55 of their size a sign wide; what finds no room is in the tooltip of its edge."""
+    rng = np.random.default_rng(4)
+    table = {"X": rng.normal(size=(30, sizes[0])), "y": rng.integers(0, max(sizes[-1], 2), 30).astype(float)}
+    output = "softmax" if sizes[-1] > 1 else "sigmoid"
+    drawn = st.models.network(sizes, output=output).fit(table, rate=0.3, epochs=100).diagram()
+    marks = [mark for mark in drawn.scene.marks() if getattr(mark, "role", "") in ("weight", "bias")]
+    boxes = [(m.x - 0.275 * m.size * len(m.text), m.y, m.x + 0.275 * m.size * len(m.text), m.size) for m in marks]
+    for k, (left, y, right, size) in enumerate(boxes):
+        for other in boxes[:k]:
+            apart = left >= other[2] or other[0] >= right or abs(y - other[1]) >= 0.7 * size
+            assert apart, (marks[k].text, boxes[k], other)
+    edges = sum(a * b for a, b in pairwise(sizes))
+    titles = [group for group in drawn.scene.groups if group.role == "weight" and group.title[0] == "W"]
+    assert len(titles) == edges
+    assert sum(mark.role == "weight" for mark in marks) >= 0.7 * edges
+
+
+def test_neurons_of_a_softmax_say_so() -> None:
+    drawn = st.models.network([2, 3], output="softmax").diagram()
+    root = parsed(drawn.svg())
+    assert texts(root, "activation") == ["softmax"] * 3
+    assert "3 neurons, softmax;" in drawn.description
+
+
+def test_a_label_without_room_is_left_to_its_tooltip() -> None:
+    line = ((0.0, 0.0), (100.0, 40.0))
+    assert _free_place("−0.25", *line, [], []) is not None
+    assert _free_place("−0.25", *line, [], [(-50.0, -100.0, 150.0, 100.0)]) is None

@@ -97,7 +97,9 @@ def test_without_pygraphviz_the_table_and_the_dot_text_remain(monkeypatch: pytes
 
 def test_without_matplotlib_a_png_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    with pytest.raises(PictureError, match=r"needs Matplotlib: pip install 'steepest\[pictures\]'"):
+    with pytest.raises(
+        PictureError, match=r"needs matplotlib, which is not installed: pip install 'steepest\[pictures\]'"
+    ):
         e6().png()
 
 

@@ -129,7 +129,9 @@ def test_without_latex2mathml_the_remedy_is_named(monkeypatch: pytest.MonkeyPatc
         return real(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(DocumentError, match=r"install steepest\[paper\]"):
+    with pytest.raises(
+        DocumentError, match=r"need latex2mathml, which is not installed: pip install 'steepest\[paper\]'$"
+    ):
         mathml("x", "x")
 
 

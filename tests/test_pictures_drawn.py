@@ -77,7 +77,7 @@ def test_four_descents_stand_in_one_picture_with_a_legend() -> None:
     for k, (name, run) in enumerate(runs.items(), start=1):
         assert f"{name}, 30 epochs: cost {run.cost:.3g}" in words(root)
         assert paths(root, f"trail-{k}")
-        assert f"{name[0].upper()}{name[1:]} began at (-1.5, 3)" in picture.description
+        assert f"{name[0].upper()}{name[1:]} began at (−1.5, 3)" in picture.description
     lines = [line for line in picture.figure.axes[0].get_lines() if str(line.get_gid()).startswith("trail")]
     assert len({line.get_color() for line in lines}) == len({str(line.get_linestyle()) + str(line._dash_pattern)
                                                              for line in lines}) == 4  # fmt: skip
@@ -202,9 +202,9 @@ def test_code_for_latex_holds_the_numbers() -> None:
 def test_code_of_a_surface_is_a_mesh_of_31_with_its_paths() -> None:
     runs, cost, table = four_descents()
     code = st.pictures.surface(cost, table, paths=runs).tikz()
-    table_text = re.search(r"row sep=newline\] \{\n(.*?)\n\};", code, re.DOTALL)
+    table_text = re.search(r"row sep=\\\\\] \{\n(.*?)\n\};", code, re.DOTALL)
     assert table_text is not None
-    rows = np.array([[float(part) for part in line.split()] for line in table_text[1].splitlines()])
+    rows = np.array([[float(part) for part in line.split()] for line in table_text[1].replace("\\\\", "").splitlines()])
     assert rows.shape == (31 * 31, 3)
     assert (rows[:, 2].min(), rows[:, 2].max()) == (pytest.approx(0, abs=0.05), 1)
     assert code.count(r"\addplot3[color=") == 4
@@ -307,7 +307,7 @@ def test_what_cannot_move_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "surfaces", "activations", "courses", "predictions", "moving", "live", "drawing.courses", "computed.levels", "tikz",
+    "surfaces", "activations", "courses", "predictions", "moving", "live", "computed.levels", "tikz",
 ])  # fmt: skip
 def test_the_examples_of_the_docstrings_run(name: str) -> None:
     found = doctest.testmod(importlib.import_module(f"steepest.pictures.{name}"))
@@ -329,8 +329,30 @@ def test_matplotlib_and_plotly_come_with_the_first_picture() -> None:
 def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = st.pictures.surface(SQUARES, TWICE)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(PictureError, match=r"pictures need matplotlib; install steepest\[pictures\]"):
+    with pytest.raises(
+        PictureError, match=r"^pictures need matplotlib, which is not installed: pip install 'steepest\[pictures\]'$"
+    ):
         picture.svg()
     monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(PictureError, match=r"interactive pictures need plotly; install steepest\[pictures\]"):
+    with pytest.raises(
+        PictureError, match=r"^interactive pictures need plotly, which .*: pip install 'steepest\[pictures\]'$"
+    ):
         picture.html()
+
+
+def test_a_paper_without_matplotlib_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = st.Model("y ~ x*w", data=["x", "y"])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(PictureError, match=r"^pictures need matplotlib, .*: pip install 'steepest\[paper\]'$"):
+        model.paper(TWICE, rate=0.05, epochs=5, compare=False, start={"w": 0.0})
+
+
+def test_a_picture_in_a_terminal_says_what_it_is_and_how_it_is_kept() -> None:
+    w = st.params("w")
+    run = st.descend(st.parse("a^2 + b^2"), start={"a": 1, "b": 2}, epochs=3)
+    surface = st.pictures.surface(st.parse("a^2 + b^2"), paths=run, points=20)
+    moving = st.pictures.animate(run, st.parse("a^2 + b^2"), points=20)
+    graph = (w * 2).graph({"w": 1.0})
+    diagram = st.models.neuron().diagram()
+    for picture, suffix in ((surface, "svg"), (moving, "gif"), (graph, "svg"), (diagram, "svg")):
+        assert repr(picture) == f'<picture: {picture.title}; .save("name.{suffix}") writes it>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from steepest.errors import ModelError, PictureError
 from steepest.operations import TABLE
 from steepest.pictures.computed.courses import Course
 from steepest.pictures.computed.responses import Response
-from steepest.pictures.drawing.courses import power
+from steepest.render.labels import power
 from steepest.watching import Moment
 
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
@@ -184,10 +185,33 @@ def test_training_has_a_panel_for_each_thing_there_is() -> None:
     ):
         figure = st.pictures.training(*given).figure
         assert [axes.get_ylabel() for axes in figure.axes] == labels
-    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log", "linear", "log"]
+    numbers = st.pictures.training(*given).numbers[0]
+    wide = ["log" if max(v) >= 10 * min(v) else "linear" for v in (numbers.cost.values, numbers.gradient.values)]
+    assert [axes.get_yscale() for axes in figure.axes] == [*wide, "linear", "linear"]
     assert [axes.get_xscale() for axes in figure.axes] == ["symlog", "symlog", "symlog", "linear"]
     found = st.pictures.training(run).numbers[0]
     assert found.restarts.tolist() == sorted(run.restarts or [])
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(17.0, "linear"), (0.0, "log")])
+def test_an_axis_is_logarithmic_only_where_it_has_several_round_ticks(offset: float, scale: str) -> None:
+    """w² + 17 goes from 20.24 to 17; w² from 3.24 to 1e-12: ticks of the first are no powers of ten."""
+    w = st.params("w")
+    picture = st.pictures.training(st.descend(w**2 + offset, start={"w": 1.8}, rate=0.3, epochs=15))
+    axes = picture.figure.axes[0]
+    picture.svg()
+    low, high = axes.get_ylim()
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert axes.get_yscale() == scale
+    assert len(shown) >= 3
+    assert ("ymode=log" in picture.tikz()) == (scale == "log")
+    assert picture.interactive().layout.yaxis.type == scale
+    if scale == "log":
+        told = re.search(r"ytick=\{([^}]*)\}", picture.tikz())
+        assert told is not None
+        assert len(told[1].split(",")) >= 3
+        assert all(math.log10(float(tick)) == round(math.log10(float(tick))) for tick in told[1].split(","))
+        assert re.search(r"yticklabels=\{.*\$10\^\{-4\}\$", picture.tikz())
 
 
 def test_costs_below_zero_have_a_straight_axis() -> None:
@@ -242,7 +266,7 @@ def test_predicted_against_true() -> None:
     lines = {line.get_gid(): line for line in picture.figure.axes[0].get_lines()}
     assert (len(lines["samples"].get_xdata()), len(lines["held-out"].get_xdata())) == (48, 12)
     np.testing.assert_allclose(lines["equal"].get_xdata(), lines["equal"].get_ydata())
-    assert f"R² = {picture.numbers.r2:.4g}" in words(parsed(picture.svg()))
+    assert f"R² = {picture.numbers.r2:.4g}".replace("-", "−") in words(parsed(picture.svg()))
 
 
 def test_confusion_is_that_of_scikit_learn_with_its_counts_written() -> None:
@@ -398,3 +422,69 @@ def test_live_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython.display", None)
     with pytest.raises(PictureError, match="need IPython"):
         st.pictures.Live()
+
+
+def test_regions_of_three_classes_are_those_of_the_formula() -> None:
+    """softmax of (−3x, −4, 3x): class 1 lies nowhere between 0 and 2, whose border is x = 0.
+
+    Class 1 would lead where −4 > 3|x|, which is nowhere.
+    """
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-1, 1, (40, 2))
+    table = {"X": X, "y": np.where(X[:, 0] < 0, 0.0, 2.0)}
+    start = {"W1": np.array([[-3.0, 0, 3], [0, 0, 0]]), "b1": np.array([0.0, -4, 0])}
+    model = st.models.network([2, 3], output="softmax").fit(table, start=start, rate=1e-12, epochs=1)
+    picture = st.pictures.boundary(model, table, panels=1, points=40)
+    places = rng.uniform(-1, 1, (300, 2)) * [1, 0.9]
+    places = places[np.abs(places[:, 0]) > 1e-6]
+    for c, true in ((0, places[:, 0] < 0), (2, places[:, 0] > 0)):
+        (drawn,) = [part for part in picture.figure.axes[0].collections if part.get_gid() == f"region-{c}"]
+        assert np.array_equal(drawn.get_paths()[0].contains_points(places), true)
+    root = parsed(picture.svg())
+    assert group(root, "region-1") is None
+    assert group(root, "boundary-1") is None
+    (border,) = paths(root, "boundary-0")
+    xs = {float(pair.split()[0]) for pair in re.findall(r"[ML] ([-\d. ]+)", border.get("d") or "")}
+    assert max(xs) - min(xs) < 1e-3
+    (heat,) = [part for part in picture.interactive().data if part.type == "heatmap"]
+    assert sorted(set(np.asarray(heat.z).ravel())) == [0, 2]
+
+
+def test_leads_of_three_classes_are_differences_of_their_probabilities() -> None:
+    table = {"X": GATE["X"], "y": np.array([0, 1, 2, 0.0])}
+    model = st.models.network([2, 3], output="softmax").fit(table, rate=0.5, epochs=20)
+    found = st.pictures.boundary(model, table, panels=1, points=7).numbers
+    places = np.stack([part.ravel() for part in np.meshgrid(found.x, found.y)], axis=1)
+    logits = places @ model.params["W1"] + model.params["b1"]
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = [share[:, c] - np.delete(share, c, axis=1).max(axis=1) for c in range(3)]
+    np.testing.assert_allclose(found.leads[0].reshape(3, -1), truth, atol=1e-14)
+
+
+def test_two_classes_of_a_softmax_are_drawn_by_the_probability_of_class_1() -> None:
+    table = {"X": GATE["X"], "y": np.array([0, 1, 1, 1.0])}
+    model = st.models.network([2, 2], output="softmax").fit(table, rate=0.5, epochs=50)
+    found = st.pictures.boundary(model, table, panels=1, points=9).numbers
+    places = np.stack([part.ravel() for part in np.meshgrid(found.x, found.y)], axis=1)
+    logits = places @ model.params["W1"] + model.params["b1"]
+    np.testing.assert_allclose(found.predicted[0].ravel(), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("relu", "relu(z), max(0, z), for z from −8 to 8; its derivative is largest in size, 1, for z from 0 to 8."),
+        ("abs", "largest in size, 1, for z from −8 to 0 and for z from 0 to 8."),
+        ("sigmoid", "sigmoid(z), logistic function 1/(1 + exp(−z)), for z from −8 to 8; its derivative is largest in "
+                    "size, 0.25, at z = 0."),
+        ("sin(3*z)", "largest in size, 3, at z = 0."),
+        ("step", "its derivative is 0 wherever it has one."),
+        ("maximum", "maximum(z, 2), the larger of z and 2, for z"),
+        ("where", "where(z, 2, 0), 2 if the condition holds (is not 0), else 0, for z"),
+    ],
+)  # fmt: skip
+def test_where_a_derivative_is_largest_is_said_in_one_variable(name: str, sentence: str) -> None:
+    """Of relu it is 1 for all z > 0, and none at 0; of |z| it is of the size 1 everywhere else."""
+    description = st.pictures.activation(name).description
+    assert sentence in description
+    assert not re.search(r"\b[xy]\b", description)

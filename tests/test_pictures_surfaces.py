@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import steepest as st
-from picture_parts import NAND_START, TWICE, line_costs
+from picture_parts import NAND_START, TWICE, group, line_costs, parsed, words
 from steepest.errors import PictureError
 from steepest.pictures.computed.levels import levels
 from steepest.pictures.computed.slices import Curve, Sheet
@@ -287,3 +288,147 @@ def test_a_path_too_short_for_principal_directions_is_refused() -> None:
     run = st.descend(x**2 + y**2, start={"x": 1.0, "y": 2.0}, epochs=1)
     with pytest.raises(PictureError, match="no two principal directions"):
         st.pictures.surface(x**2 + y**2, names="principal", paths=run)
+
+
+# -- where there is no tangent ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formula", "where"),
+    [
+        ("abs(x)", "abs(x), where x = 0"),
+        ("relu(2*x)*3", "relu(2*x), where 2*x = 0"),
+        ("maximum(x, -x)", "maximum(x, -x), where x - -x = 0"),
+        ("x^0.5", "the slope is not finite"),
+    ],
+)
+def test_at_a_kink_a_curve_has_a_point_but_no_tangent(formula: str, where: str) -> None:
+    """|x|, 6·max(0, x), |x| again have two slopes at 0, √x an infinite one."""
+    picture = st.pictures.surface(st.parse(formula), at={"x": 0})
+    found = picture.numbers.tangent
+    assert np.isnan(found.slope)
+    assert where in found.missing
+    assert "There is no tangent at x = 0, where the cost is 0: " in picture.description
+    root = parsed(picture.svg())
+    assert group(root, "point") is not None
+    assert group(root, "tangent") is None
+    assert "tangent, slope" not in picture.tikz()
+    assert not any("slope" in (trace.name or "") for trace in picture.interactive().data)
+
+
+def test_what_only_looks_like_a_kink_has_its_tangent() -> None:
+    """relu(x)² has the slope 0 from both sides of 0."""
+    found = curve(st.parse("relu(x)^2 + x"), at={"x": 0}).tangent
+    assert found is not None
+    assert (found.slope, found.missing) == (1, "")
+
+
+@pytest.mark.parametrize("formula", ["abs(x) + abs(y)", "abs(x + y) - abs(x - y)", "maximum(x, y)", "abs(y) + x"])
+def test_at_a_kink_a_surface_has_no_tangent_plane(formula: str) -> None:
+    """|x + y| − |x − y| is 0 along both axes, and 2|t| along (t, t)."""
+    picture = st.pictures.surface(st.parse(formula), at={"x": 0, "y": 0}, look="3d", points=20)
+    assert "and there is no tangent plane: the slope jumps at " in picture.description
+    root = parsed(picture.svg())
+    assert group(root, "plane") is None
+    assert not any("slopes" in text for text in words(root))
+    smooth = st.pictures.surface(st.parse(formula), at={"x": 1.0, "y": 0.5}, look="3d", points=20)
+    assert group(parsed(smooth.svg()), "plane") is not None
+    with pytest.raises(PictureError, match="there is no tangent plane at A, x = 0, y = 0: the slope jumps at "):
+        st.pictures.surface(st.parse(formula), at={"x": 0, "y": 0}, move={"x": 0.1, "y": 0.1})
+
+
+def test_at_a_kink_of_samples_and_along_a_direction() -> None:
+    """Σ|x·w − y| has its kinks at w = y/x = 2, and at none of the others; along (1, −2) x + y/2 stays."""
+    cost = st.parse("mean(abs(x*w - y))", data=["x", "y"])
+    assert "for sample 1" in curve(cost, TWICE, at={"w": 2}).tangent.missing  # type: ignore[union-attr]
+    assert curve(cost, TWICE, at={"w": 3}).tangent.missing == ""  # type: ignore[union-attr]
+    edge = st.parse("abs(x + y/2)")
+    for direction, missing in (({"x": 1.0, "y": -2.0}, False), ({"x": 1.0, "y": 1.0}, True)):
+        found = curve(edge, at={"x": 0, "y": 0}, names=[direction]).tangent
+        assert found is not None
+        assert bool(found.missing) == missing
+
+
+def test_no_point_is_marked_where_the_cost_is_not_finite() -> None:
+    with pytest.raises(PictureError, match=r"the cost is nan at x = -1, so there is no point to mark"):
+        st.pictures.surface(st.parse("log(x)"), at={"x": -1})
+    with pytest.raises(PictureError, match=r"the cost is nan at x = -1, y = 2"):
+        st.pictures.surface(st.parse("log(x) + y"), at={"x": -1, "y": 2}, points=20)
+    with pytest.raises(PictureError, match=r"the cost is nan at B, x = -1, y = 2"):
+        st.pictures.surface(st.parse("log(x) + y"), at={"x": 1, "y": 2}, move={"x": -2, "y": 1}, points=20)
+
+
+# -- what is said -------------------------------------------------------------------------------------------------
+
+
+def test_numbers_in_sentences_have_a_minus_of_their_own() -> None:
+    picture = st.pictures.surface(x**2 - 5 * y, at={"x": -2.0, "y": 3.0}, look="3d", points=20)
+    assert not re.search(r"-\d", picture.description)
+    assert "At (−2, 3) it is −11, with the slopes −4 and −5." in picture.description
+    assert any("slopes −4, −5" in text for text in words(parsed(picture.svg())))
+
+
+@pytest.mark.parametrize("w", [0.1, 0.7, 1 / 3, 2.2])
+def test_a_slope_that_is_round_off_is_0(w: float) -> None:
+    """mean((w·x − y)²) with y = w·x + r, where Σ x·r = 0: its slope at w is 0, but for the rounding of y."""
+    t = np.array([0.1, 0.2, 0.7])
+    found = curve(SQUARES, {"x": t, "y": w * t + 0.1 * np.array([1, 2, -5 / 7])}, at={"w": w}).tangent
+    assert found is not None
+    assert (found.slope, found.trend) == (0, "stationary")
+
+
+def test_a_small_slope_that_is_no_round_off_stays() -> None:
+    found = curve(st.parse("w^10"), at={"w": 0.001}).tangent
+    assert found is not None
+    assert found.slope == pytest.approx(1e-26, rel=1e-12)
+    assert found.trend == "increasing"
+
+
+def test_ticks_of_colours_are_round_and_apart() -> None:
+    """Of costs from 17.03 to 21.74, in steps that grow: two to four digits, in their order, within the range."""
+    cost = st.parse("17.03 + 4.71*(x^2 + y^2)/8")
+    picture = st.pictures.surface(cost, points=60)
+    picture.svg()
+    bar = picture.figure.axes[1]
+    shown = [label.get_text() for label in bar.get_yticklabels()]
+    assert len(shown) >= 4
+    assert all(len(text.replace(".", "")) <= 4 for text in shown)
+    assert [float(text) for text in shown] == pytest.approx(bar.get_yticks())
+    assert sorted(float(text) for text in shown) == [float(text) for text in shown]
+    labels = re.search(r"yticklabels=\{([^}]*)\}", picture.tikz())
+    assert labels is not None
+    assert all(len(text.strip("$").replace(".", "")) <= 4 for text in labels[1].split(","))
+
+
+# -- paths that are not in the plane ------------------------------------------------------------------------------
+
+THREE = st.parse("a^2 + 2*b^2 + 3*(c - 1)^2")
+
+
+def test_what_is_held_is_said_with_its_values() -> None:
+    """From (1, 2, 3) at rate 0.1 a shrinks by 0.8, b by 0.6 and c − 1 by 0.4 an epoch."""
+    run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=2)
+    picture = st.pictures.surface(THREE, names=["a", "b"], paths=run, points=20)
+    end = 1 + 2 * 0.4**2
+    assert f"Held where descent ended: c = {end:.4g}." in picture.description
+    began, in_plane = 1 + 8 + 12, 1 + 8 + 3 * (end - 1) ** 2
+    assert f"with the cost {began} of its own, where the plane has {in_plane:.4g}," in picture.description
+    points = np.array([[p[name] for name in "abc"] for _, p in run.path])
+    away = ((points - points.mean(axis=0)) ** 2).sum(axis=0)
+    assert f"The plane carries {away[:2].sum() / away.sum():.1%} of the variance of the path" in picture.description
+    line = st.pictures.surface(THREE, names="a", paths=run)
+    assert f"Held where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
+    assert f"The line carries {away[0] / away.sum():.1%} of the variance of the path" in line.description
+    given = st.pictures.surface(THREE, at={"a": 0, "b": 0, "c": -4}, names=["a", "b"], points=20)
+    assert "Held as given: c = −4." in given.description
+
+
+def test_without_names_more_than_two_numbers_are_seen_along_the_path() -> None:
+    run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=5)
+    picture = st.pictures.surface(THREE, paths=run, points=20)
+    assert [axis.label for axis in picture.numbers.axes] == ["principal direction 1", "principal direction 2"]
+    assert "Held" not in picture.description
+    W = st.params("W", shape=2)
+    pair = st.pictures.surface(st.sum(W**2), at={"W": np.array([1.0, 2.0])}, points=20)
+    assert [axis.label for axis in pair.numbers.axes] == ["W[0]", "W[1]"]
+    assert pair.numbers.whole

@@ -104,3 +104,11 @@ def test_one_number_only() -> None:
     v = st.params("v", shape=3)
     with pytest.raises(GradientError, match="one number"):
         tangent(2 * v, {"v": 1.0}, {"v": 1.0})
+
+
+def test_at_a_kink_there_is_none() -> None:
+    x, y = st.params("x", "y")
+    with pytest.raises(GradientError, match=r"the slope in x jumps at abs\(x\), where x = 0; choose other numbers"):
+        tangent(st.parse("abs(x) + y"), at={"x": 0.0, "y": 1.0}, move={"y": 0.1, "x": 0.1})
+    assert tangent(st.parse("abs(x) + y"), at={"x": 0.0, "y": 1.0}, move={"y": 0.1}).partials == {"y": 1.0}
+    assert tangent(x**2 * y, at={"x": 0.0, "y": 1.0}, move={"x": 0.1}).partials == {"x": 0.0}

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest import operations as op
-from steepest.differences import CostFunction, Difference, automatic_difference, complex_difference
-from steepest.engines import evaluate
+from steepest.differences import Difference, automatic_difference, complex_difference
 from steepest.errors import GradientError, nearest
-from steepest.expression import DATA, PARAMETER, Expression, expect_expression, leaf, substitute, walk
+from steepest.expression import Expression, expect_expression
 from steepest.gradient import gradient as back_propagate
+from steepest.kinks import RESOLVED, evaluate_beside, kinks_at, left, moving, natural_slope, slope_of_both_sides
 from steepest.render.cards import Card, Sheet, Showing
 from steepest.values import bind, fit_shape, number_array
 
@@ -28,7 +27,6 @@ CELLS = ("parameter", "verdict", "gradient", "by differences", "")
 """The header of the table of verdicts."""
 _MARKS = {CORRECT: "good", KINK: "open", INCONCLUSIVE: "open"}
 _AGREE = 1e-7  # relative; far below the smallest fault looked for, far above the round-off of a gradient
-_RESOLVED = 1e-4  # an error bar wider than this share of the derivative decides nothing
 _MOST_ELEMENTS = 256  # of one array parameter
 
 
@@ -158,38 +156,18 @@ def check(
     return Report(tuple(checker.verdict(name) for name in names)) if names or not own else Report(())
 
 
-def _moving(cost: Expression, values: Mapping[str, Any]) -> CostFunction:
-    """The cost as a function of its parameters, with what ``stop_gradient`` holds constant at its present value."""
-    held = [node for node in walk([cost]) if node.operation is op.stop_gradient]
-    if not held:
-        return CostFunction(cost, values)
-    stand_ins = {
-        node: leaf(DATA if node.per_sample else PARAMETER, f"(held constant {k})", node.shape)
-        for k, node in enumerate(held)
-    }
-    worth = _evaluate_beside(cost, {stand_in.name: node for node, stand_in in stand_ins.items()}, values)
-    return CostFunction(substitute(cost, stand_ins), {**values, **worth}, beside=[cost])
-
-
-def _evaluate_beside(cost: Expression, parts: Mapping[Any, Expression], values: Mapping[str, Any]) -> dict[Any, Any]:
-    """The values of some expressions over as many samples as the cost has, even if no data is left in them."""
-    found: dict[Any, Any] = evaluate({**parts, None: cost}, values)
-    del found[None]
-    return found
-
-
 class _Checker:
     def __init__(self, cost: Expression, point: dict[str, Any], gradient: Given, seed: int) -> None:
         self.cost, self.point, self.gradient, self.seed = cost, point, gradient, seed
-        self.function = _moving(cost, point)
+        self.function = moving(cost, point)
         self.given = self._gradient_at(point)
-        self.kinks = _kinks_at(cost, point)
+        self.kinks = kinks_at(cost, point)
 
     def _gradient_at(self, point: dict[str, Any]) -> dict[str, Array]:
         found = self.gradient(point) if callable(self.gradient) else self.gradient
         graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
         arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
-        values: dict[str, Any] = {**arrays, **_evaluate_beside(self.cost, graphs, point)}
+        values: dict[str, Any] = {**arrays, **evaluate_beside(self.cost, graphs, point)}
         missing = [name for name in self.cost.parameters if name not in values]
         if missing:
             raise GradientError(
@@ -227,7 +205,7 @@ class _Checker:
         kink = self._touched(name, index)
         if kink:
             # Neither the central nor the complex difference can be trusted where two pieces meet.
-            slope = self._slope_of_both_sides(name, index)
+            slope = slope_of_both_sides(self.function, name, index)
             if slope is None:
                 return verdict(KINK, f"the slope jumps at {kink}")
             return verdict(CORRECT if _agree(given, slope) else WRONG, by=slope)
@@ -259,36 +237,16 @@ class _Checker:
 
     def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
         """Whether a partial that cancels to 0, as of sum(softmax(w)), is 0 up to the round-off of its parts."""
-        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * self._natural(name, index)
+        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * natural_slope(self.function, name, index)
 
     def _touched(self, name: str, index: tuple[int, ...]) -> str:
         """The kink that the point sits on and leaves when this element moves; an empty text if there is none."""
         if not self.kinks:
             return ""
-        moved = dict(self.point)
-        moved[name] = moved[name].copy()
-        moved[name][index] += 1e-6 * max(1.0, abs(float(moved[name][index])))
-        beside = _evaluate_beside(self.cost, dict(enumerate(k.distance for k in self.kinks)), moved)
-        touched = [k for n, k in enumerate(self.kinks) if np.any((np.asarray(beside[n]) != k.here) & k.on_it)]
-        return touched[0].where if touched else ""
-
-    def _slope_of_both_sides(self, name: str, index: tuple[int, ...]) -> Difference | None:
-        """The slope, if that to the right is that to the left, as of relu(w)² at 0; None where it jumps."""
-        right = automatic_difference(self.function, name, index, "forward")
-        left = automatic_difference(self.function, name, index, "backward")
-        size = max(abs(right.value), abs(left.value))
-        blur = right.error + left.error
-        known = blur <= max(_RESOLVED * size, 1e-9 * self._natural(name, index))
-        if known and abs(right.value - left.value) <= 5 * blur + 1e-6 * size:
-            return Difference((right.value + left.value) / 2, blur, right.step)
-        return None
-
-    def _natural(self, name: str, index: tuple[int, ...]) -> float:
-        """How large a derivative would be that changes the cost by about its own size."""
-        cost = self.function.along(name, index)
-        scale = max(1.0, abs(float(self.point[name][index])))
-        near = [abs(cost(change * scale)) for change in (-0.25, 0.0, 0.25)]
-        return max([value for value in near if np.isfinite(value)], default=0.0) / scale
+        moved = self.point[name].copy()
+        moved[index] += 1e-6 * max(1.0, abs(float(moved[index])))
+        touched = left(self.cost, self.kinks, {**self.point, name: moved})
+        return touched.where if touched is not None else ""
 
     def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
         """given/expected, if it is one number at several points and for every element."""
@@ -301,7 +259,7 @@ class _Checker:
                 for other in self.cost.parameters:
                     size = 0.1 * np.maximum(1.0, np.abs(point[other]))
                     point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
-            function = _moving(self.cost, point)
+            function = moving(self.cost, point)
             given = self._gradient_at(point)[name]
             for index in indices[:16]:
                 slope = function.complex_slope(name, index)
@@ -320,42 +278,10 @@ class _Checker:
 def _decides(found: Difference, given: float) -> bool:
     size = max(abs(found.value), abs(given))
     return bool(np.isfinite(found.value)) and (
-        found.error <= _RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0)
+        found.error <= RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0)
     )
 
 
 def _agree(given: float, found: Difference) -> bool:
     size = max(abs(given), abs(found.value))
     return bool(abs(given - found.value) <= 5 * found.error + _AGREE * size)
-
-
-@dataclass(frozen=True)
-class _Kink:
-    """A node whose non-differentiable place the point sits on, in some samples."""
-
-    distance: Expression
-    here: Any
-    on_it: Any
-    where: str
-
-
-def _kinks_at(cost: Expression, point: Mapping[str, Any]) -> list[_Kink]:
-    candidates: list[tuple[Expression, Expression]] = []
-    on_params: set[Expression] = set()
-    for node in walk([cost]):
-        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
-            on_params.add(node)
-            for kink in node.operation.kinks:
-                candidates.append((node, kink(*node.args)))
-    distances = _evaluate_beside(cost, dict(enumerate(distance for _, distance in candidates)), point)
-    found = []
-    for k, (node, distance) in enumerate(candidates):
-        here = np.asarray(distances[k])
-        on_it = np.abs(here) <= 1e-12
-        if np.any(on_it):
-            text = str(node)
-            name = text if len(text) <= 60 else f"{text[:59]}…"
-            rows: Any = np.argwhere(on_it.reshape(len(on_it), -1).any(axis=1)).ravel() if node.per_sample else ()
-            sample = f" for sample {int(rows[0]) + 1}" if len(rows) else ""
-            found.append(_Kink(distance, here, on_it, f"{name}, where {distance} = 0{sample}"))
-    return found

@@ -96,6 +96,7 @@ def _is_model(text: str) -> bool:
     steepest surface "2*x^2 + y^2" --at x=.5,y=.5 --move x=.1,y=.1 --look 3d -o tangent-plane.svg
     steepest surface "y ~ x*w" twice --over w --at w=3 -o curve.png
     steepest surface "z ~ sigmoid(x*w1 + y*w2 + b)" nand --over w1,b --start w1=.3,w2=.6,b=.1 --rate 1 -o path.svg
+    steepest surface nand -o nand.svg
     steepest surface "x^2 + 4*y^2" --start x=-4,y=2 --optimiser momentum --optimiser adam:.5 -o two.gif
     """,
 )
@@ -140,15 +141,17 @@ def surface(
 ) -> int:  # fmt: skip
     """Draw the cost of FORMULA over one parameter or two.
 
-    FORMULA is an expression, a model 'target ~ prediction', or a saved model; names that are columns of TABLE are
-    data. With --start or --optimiser it descends, and draws the paths. A gif or an mp4 shows them growing.
+    FORMULA is an expression, a model 'target ~ prediction', a saved model, or a built-in table, which brings its
+    formula and its start; names that are columns of TABLE are data. With --start or --optimiser it descends, and
+    draws the paths. A gif or an mp4 shows them growing.
     """
     from steepest import pictures
 
     _refuse(output, _MOVING)
+    formula, table, start = _built_in(formula, table, start, bool(at) or seed is not None)
     subject = _subject(formula, table, cost)
     paths = None
-    if start or optimisers:
+    if start or optimisers or seed is not None:
         paths = _descents(subject, table, start, optimisers, rate, epochs, maximise, seed, na)
     if Path(output).suffix.lower().lstrip(".") in _MOVING:
         if paths is None:
@@ -165,6 +168,18 @@ def surface(
         points=points, width=_inches(width), title=title, na=na,
     )  # fmt: skip
     return _finish(made, output, as_json)
+
+
+def _built_in(
+    formula: str, table: str | None, start: dict[str, float], placed: bool
+) -> tuple[str, str | None, dict[str, float]]:
+    """A built-in table's name as its formula, table and start; the start only where the point is not given."""
+    from steepest.table import BUILT_IN
+
+    if formula not in BUILT_IN:
+        return formula, table, start
+    known = BUILT_IN[formula]
+    return known.formula, table or formula, start if start or placed else dict(known.start)
 
 
 def _subject(formula: str, table: str | None, cost: str) -> Any:

@@ -9,7 +9,7 @@ from functools import cached_property
 from numpy.typing import ArrayLike
 
 from steepest.expression import Expression
-from steepest.neurons import Sheet, Spot, spread
+from steepest.neurons import Sheet, Spot, lettering, spread
 from steepest.render.labels import figure, latex_figure, pretty, written
 from steepest.render.latex import latex, latex_name
 from steepest.render.palette import NEGATIVE, POSITIVE
@@ -32,7 +32,8 @@ class Diagram(Picture):
     """A model as neurons in layers.
 
     Inputs stand on the left, the target on the right. A neuron says its activation; an edge its weight by name, or,
-    once the model is fitted, by its number, its colour (and dashes where it is negative) and its width. Of wide layers
+    once the model is fitted, by its number, its colour (and dashes where it is negative) and its width; a number that
+    would cover another is where one points at its edge. Of wide layers
     the first and last neurons are drawn, and so are the first and last layers of a deep model.
 
     A formula that is not made of layers is drawn as one box between its inputs and its target.
@@ -150,7 +151,7 @@ def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
         last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
         lines[edge] = (first, last)
     groups, texts = [], []
-    taken: list[_Room] = []
+    taken = [_bias_room(spot, places[spot.key], radius[spot.key]) for column in sheet.columns for spot in column.spots]
     for edge, (first, last) in lines.items():
         colour = "" if edge.value is None else NEGATIVE if edge.value < 0 else POSITIVE
         share = abs(edge.value) / sheet.largest if edge.value is not None and sheet.largest else 0.0
@@ -160,8 +161,10 @@ def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
         groups.append(Group((wire,), edge.title, "weight", f"{edge.source} {edge.target}"))
         if edge.label and per_gap[edge.gap] <= _LABELLED:
             others = [other for beside, other in lines.items() if beside.gap == edge.gap and beside is not edge]
-            x, y = _free_place(edge.label, first, last, others, taken)
-            text = Text(x, y, edge.label, edge.latex, SMALL, colour=colour, role="weight", halo=True)
+            place = _free_place(edge.label, first, last, others, taken)
+            if place is None:  # its number is where one points at the edge
+                continue
+            text = Text(*place, edge.label, edge.latex, SMALL, colour=colour, role="weight", halo=True)
             texts.append(Group((text,), edge.title, "label", f"{edge.source} {edge.target}"))
     return [*groups, *texts]
 
@@ -178,13 +181,16 @@ def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> P
     return place[0] + side * (8.0 if kind == "ellipsis" else 3.0), place[1]
 
 
+_COVERED = 1000
 _Room = tuple[float, float, float, float]
-_ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22)
+_ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
 
 
-def _free_place(label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]) -> Point:
-    """Where a label stands by its line, so that it covers few other lines and labels."""
-    width = text_width(label, SMALL) - 2
+def _free_place(
+    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]
+) -> Point | None:
+    """Where a label stands by its line, so that it covers few other lines; None where it would cover a label."""
+    width = text_width(label, SMALL) + 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
     best: tuple[int, Point, _Room] | None = None
     off = SMALL / 2 + 2 + abs(slope) * width / 2
@@ -198,14 +204,23 @@ def _free_place(label: str, first: Point, last: Point, others: list[tuple[Point,
             box = (x - width / 2, y - SMALL / 2, x + width / 2, y + SMALL / 2)
             cost = (
                 4 * (box[0] < first[0] + 1 or box[2] > last[0] - 4)
-                + sum(8 for room in taken if _overlap(box, room))
+                + sum(_COVERED for room in taken if _overlap(box, room))
                 + sum(_crosses(line, box) for line in others)
             )
             if best is None or cost < best[0]:
                 best = (cost, (x, y), box)
     assert best is not None  # there are places to try
+    if best[0] >= _COVERED:
+        return None
     taken.append(best[2])
     return best[1]
+
+
+def _bias_room(spot: Spot, place: Point, radius: float) -> _Room:
+    """Where the bias of a neuron stands."""
+    half = text_width(spot.below, SMALL) / 2
+    y = place[1] + radius + 5
+    return place[0] - half, y - SMALL / 2, place[0] + half, y + SMALL / 2
 
 
 def _overlap(a: _Room, b: _Room) -> bool:
@@ -226,7 +241,7 @@ def _spot(spot: Spot, place: Point, radius: float) -> Group:
     x, y = place
     if spot.kind == "neuron":
         marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", spot.key)]
-        marks.append(Text(x, y, spot.label, spot.latex, role="activation"))
+        marks.append(Text(x, y, spot.label, spot.latex, lettering(spot.label), role="activation"))
         if spot.below:
             below = latex_figure(spot.below)
             marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias", halo=True))

@@ -54,12 +54,40 @@ class PictureError(SteepestError, ValueError):
     """A picture cannot be drawn of this, or not in the format that was asked for."""
 
 
+class MissingLibraryError(PictureError):
+    """A library that draws pictures is not installed.
+
+    Args:
+        what: needs it, with the verb: "pictures need".
+        library: its name.
+        extra: of this package, that brings it.
+        otherwise: what can be done without it.
+
+    Attributes:
+        what, library: as given.
+    """
+
+    def __init__(self, what: str, library: str, extra: str, otherwise: str = "") -> None:
+        self.what, self.library = what, library
+        super().__init__(missing(what, library, extra, otherwise))
+
+
 class DocumentError(SteepestError, ValueError):
     """A paper refers to what it does not hold, or there is no such format to write it in."""
 
 
 class StorageError(SteepestError):
     """A file is not a saved model, or is damaged."""
+
+
+def missing(what: str, library: str, extra: str, otherwise: str = "") -> str:
+    """The sentence for a library that is not installed, with the command that installs it.
+
+    >>> missing("pictures need", "matplotlib", "pictures")
+    "pictures need matplotlib, which is not installed: pip install 'steepest[pictures]'"
+    """
+    instead = f", or {otherwise}" if otherwise else ""
+    return f"{what} {library}, which is not installed: pip install 'steepest[{extra}]'{instead}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ class Model(Showing):
         formula: ``"target ~ prediction"``.
         cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and
             ``target`` whose mean is taken, as ``"(prediction - target)^4"``, or a function of the two.
-        data: the names that are columns, or a mapping to their feature shapes.
+        data: the names that are columns, or a mapping to their feature shapes; those of the target may be left out.
         params: shapes of the parameters that are not numbers, by name.
         limits: how long and how nested the formula may be.
         features: columns that are one name of the formula together: a pattern such as ``"pixel_*"`` or a list for the
@@ -108,14 +108,19 @@ class Model(Showing):
         self.run: Descent | None = None
         self.notes: list[str] = []
         if data is not None:
-            self._bind(data)
+            self._bind(data, complete=False)
 
-    def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = ()) -> None:
+    def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = (), complete: bool = True) -> None:
+        """Take these names as columns, and those of the target, too, unless the columns of a table are complete."""
         columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
         shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
         parsed = parse_formula(self._text, columns, shapes, self._limits)
         if parsed.target is None:
             raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
+        unnamed = [name for name in parsed.target.parameters if name not in self._shapes]
+        if unnamed and not complete:  # left of '~' stand columns only
+            self._bind({**columns, **dict.fromkeys(unnamed, ())}, known)
+            return
         if parsed.target.parameters:
             raise ModelError(
                 f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column (left of '~' "

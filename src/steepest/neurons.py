@@ -22,6 +22,7 @@ MOST = 7
 """Spots of a column; of more the first and the last are drawn."""
 _MOST_COLUMNS = 8  # layers; of more the first three and the last two are drawn
 _WIDEST = 19.0  # the largest radius of a neuron
+_CROSSING, _CROWDED = 4, 8  # edges beyond which labels stand two, and three, side by side
 _BIASED = 8  # neurons of a column up to which each says its bias
 
 Array = NDArray[Any]
@@ -86,8 +87,9 @@ class Sheet:
     def gap(self, k: int) -> float:
         """Room between column k and the one before, for the labels of edges."""
         keys = {spot.key for spot in self.columns[k].spots}
-        widths = [text_width(edge.label, SMALL) for edge in self.edges if edge.target in keys]
-        return 22.0 + max(widths, default=0.0)
+        widths = [text_width(edge.label, SMALL) for edge in self.edges if edge.target in keys and edge.label]
+        beside = 1 if len(widths) <= _CROSSING else 2 if len(widths) <= _CROWDED else 3
+        return 22.0 + beside * max(widths, default=0.0)
 
 
 @dataclass
@@ -262,7 +264,7 @@ def _activation(layer: Layer, caption: dict[tuple[str, str], None]) -> tuple[str
         return "", r"$\Sigma$"
     if layer.output.args == (layer.total,):
         text, tex = sign(layer.output), f"${latex_sign(layer.output)}$"
-        if "•" not in text and text_width(text) / 2 + 3 <= _WIDEST:
+        if "•" not in text and radius_of(text) <= _WIDEST:
             return text, tex
         if "•" not in text:
             caption[(f"g = {text}", rf"$g = {tex.strip('$')}$")] = None
@@ -358,10 +360,20 @@ def _targets(maker: _Spreader, last: Layer) -> Column:
     return Column(tuple(spots))
 
 
+def lettering(label: str) -> float:
+    """The size of the letters in a neuron: small where the usual ones would make it wide."""
+    return SIZE if text_width(label) / 2 + 3 <= _WIDEST else SMALL
+
+
+def radius_of(label: str) -> float:
+    """The radius of a neuron that holds this."""
+    return text_width(label, lettering(label)) / 2 + 3
+
+
 def _laid(column: Column, number: int) -> Column:
     """The column with the places of its spots."""
     neurons = [spot for spot in column.spots if spot.kind == "neuron"]
-    radius = max([9.0, *(text_width(spot.label) / 2 + 3 for spot in neurons)]) if neurons else 0.0
+    radius = max([9.0, *(radius_of(spot.label) for spot in neurons)]) if neurons else 0.0
     biased = any(spot.below for spot in neurons)
     pitch = 2 * radius + (13.0 if biased else 7.0) if neurons else SIZE + 10.0
     spots, y = [], 0.0

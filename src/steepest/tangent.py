@@ -10,6 +10,7 @@ from steepest.engines import evaluate
 from steepest.errors import GradientError, nearest
 from steepest.expression import Expression, expect_expression
 from steepest.gradient import gradient
+from steepest.kinks import kink_along
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
         A Tangent.
 
     Raises:
-        GradientError: f is not one number, a name given does not occur in it, or f or a slope is not finite.
+        GradientError: f is not one number, a name given does not occur in it, f or a slope is not finite,
+            or the slope in a name that moves jumps at the point.
         ValuesError: a parameter has no value.
 
     >>> from steepest.expression import params
@@ -102,6 +104,12 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
     for text, number in {"f at the point": heights[0], **slopes, "f after the move": heights[-1]}.items():
         if not isfinite(number):
             raise GradientError(f"{text} is {number}, so there is no tangent to compare with; choose other numbers")
+    for name in move:
+        kink = kink_along(f, at, {name: 1.0})
+        if kink is not None:
+            raise GradientError(
+                f"there is no tangent at the point: the slope in {name} jumps at {kink.where}; choose other numbers"
+            )
     terms = {name: partials[name] * float(distance) for name, distance in move.items()}
     change = heights[-1] - heights[0]
     moves = {name: float(distance) for name, distance in move.items()}

@@ -6,14 +6,12 @@ of it, ``networks.py`` and ``formulas.py`` build the models.
 
 from __future__ import annotations
 
-from steepest.errors import ModelError
+from steepest.errors import ModelError, missing
 
 try:
     from sklearn.utils.validation import validate_data as _needed  # noqa: F401 - new in scikit-learn 1.6
 except ImportError:
-    raise ModelError(
-        "the estimators need scikit-learn 1.6 or later, which is not installed; install steepest[sklearn]"
-    ) from None
+    raise ModelError(missing("the estimators need", "scikit-learn 1.6 or later", "sklearn")) from None
 
 from steepest.estimators.formulas import FormulaClassifier, FormulaRegressor
 from steepest.estimators.networks import NetworkClassifier, NetworkRegressor

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engines.native.passes import users
-from steepest.errors import ModelError
+from steepest.errors import ModelError, missing
 from steepest.export.prepared import Prepared, constant_value
 from steepest.expression import CONSTANT, Expression, Shape
 
@@ -36,9 +36,7 @@ def _library() -> Any:
     try:
         import onnx
     except ImportError:
-        raise ModelError(
-            "exporting to ONNX needs the package onnx, which is not installed; install steepest[onnx]"
-        ) from None
+        raise ModelError(missing("exporting to ONNX needs", "onnx", "onnx")) from None
     return onnx
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from steepest.expression import Expression
 from steepest.graphs.names import summary
 from steepest.graphs.numbers import Local, Numbers
+from steepest.kinks import kink_along
 from steepest.render.labels import figure, written
 
 _LISTED = 3  # samples whose products are written out
@@ -44,7 +45,26 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
     if texts[-1] != found:
         texts.append(found)
     sentence = " = ".join([left, *texts])
-    return sentence + _remark(numbers, terms, node)
+    return sentence + _remark(numbers, terms, node) + _at_kink(numbers, names, node)
+
+
+_VARIED = 0.6180339887498949
+
+
+def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression) -> str:
+    """A remark where this is no derivative, as the slope to the right is not that to the left."""
+    cost, given = numbers.as_one_number({node: names[node]})
+    seen = numbers.values[node]
+    # Elements move by different distances, lest jumps of two of them cancel; of a chosen sample only its own do.
+    direction = 1 + (_VARIED * np.arange(seen.size) % 1).reshape(seen.shape)
+    if node.per_sample and numbers.sample is not None:
+        direction *= (np.arange(len(seen)) == numbers.sample).reshape(-1, *[1] * (seen.ndim - 1))
+    kink = kink_along(cost, given, {names[node]: direction})
+    if kink is None:
+        return ""
+    shown = {part: name for part, name in names.items() if part.is_leaf}
+    where = f"{written(kink.node, shown)}, where {written(kink.distance, shown)} = 0"
+    return f"; this is no derivative, for the slope jumps at {where}"
 
 
 def _remark(numbers: Numbers, terms: list[_Term], node: Expression) -> str:

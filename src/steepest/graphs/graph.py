@@ -183,9 +183,6 @@ class ComputationalGraph(Picture):
             for row in rows
         )
 
-    def __repr__(self) -> str:
-        return f"<ComputationalGraph of {self.names[self.expression]}, {len(self.numbers.nodes)} nodes>"
-
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _row(self, node: Expression) -> Row:

@@ -76,6 +76,14 @@ class Numbers:
     samples: int
     sample: int | None
 
+    def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
+        """What is differentiated as one number, with its values; some nodes are leaves of these names in it."""
+        given = {node.name: value for node, value in self.values.items() if node.is_leaf}
+        given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
+        leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}
+        cost = substitute(_one_number(self.root, self.sample), leaves)
+        return cost, {**given, **{name: self.values[node] for node, name in free.items()}}
+
     def of_sample(self, array: Array, per_sample: bool) -> Array:
         """The part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
         if not per_sample:
@@ -210,16 +218,20 @@ def _as(value: Any, node: Expression, rows: int) -> Array:
     return array if array.shape == whole else np.broadcast_to(array, whole)
 
 
+def _one_number(root: Expression, sample: int | None) -> Expression:
+    """Of one value a sample their sum, or the chosen one."""
+    cost = root
+    if root.per_sample:
+        cost = op.total(root if sample is None else leaf(DATA, SEED) * root)
+    return op.sum_(cost) if cost.shape else cost
+
+
 def _put_stable(
     root: Expression, nodes: tuple[Expression, ...], sample: int | None, given: Mapping[str, Array],
     adjoints: dict[Expression, Array], value: Array,
 ) -> None:  # fmt: skip
     """Take the adjoints of the leaves, and those that are not finite as written, from the stable gradient."""
-    cost = root
-    if root.per_sample:
-        cost = op.total(root if sample is None else leaf(DATA, SEED) * root)
-    if cost.shape:
-        cost = op.sum_(cost)
+    cost = _one_number(root, sample)
     rows = len(given[SEED])
     leaves = [node for node in nodes if node.is_leaf]
     for node, partial in evaluate(gradient(cost, leaves), given).items() if leaves else ():

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.costs import COSTS
 from steepest.diagrams import Diagram
 from steepest.document import Block, Code, Document, Equation, Equations, Figure, Formula, Heading, Paragraph, Pieces
+from steepest.errors import MissingLibraryError
 from steepest.expression import PARAMETER, Expression, leaves, remake, transform
 from steepest.layered.layers import find
 from steepest.layered.lines import formula
@@ -41,7 +42,10 @@ def document_of(story: Story, symbolic: bool | None, title: str | None) -> Docum
     model = story.model
     blocks = [*_model(story), *_cost(model), *limit_of(story), *derivation_of(model, symbolic)]
     if story.run is not None:
-        blocks += [*check_of(story), *training_of(story), *comparison_of(story), *surface_of(story)]
+        try:
+            blocks += [*check_of(story), *training_of(story), *comparison_of(story), *surface_of(story)]
+        except MissingLibraryError as error:  # the extra of papers brings what their pictures need
+            raise MissingLibraryError(error.what, error.library, "paper") from None
     blocks += _again(story)
     shown = model.formula if len(model.formula) <= 80 else model.formula[:79] + "…"
     if title is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.document import Block, Figure, Formula, Grid, Heading, Paragraph, Pieces, Reference
 from steepest.engines import evaluate
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError, PictureError
 from steepest.expression import PARAMETER, leaves
 from steepest.layered.lines import formula
 from steepest.optimisers import OPTIMISERS
@@ -163,6 +163,8 @@ def surface_of(story: Story) -> list[Block]:
     try:
         picture = pictures.surface(story.model.cost, story.columns, run.params, paths=run, points=points)
         svg, tikz = picture.svg(), picture.tikz()
+    except MissingLibraryError:
+        raise
     except PictureError as error:
         return [Heading(("The cost around it",)), Paragraph((f"No surface is drawn: {error}.",))]
     return [

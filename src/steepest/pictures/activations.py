@@ -7,6 +7,9 @@ from steepest.errors import PictureError
 from steepest.pictures.computed.responses import Response, response
 from steepest.pictures.drawing.style import width_of
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.render.labels import figure, short
+
+_PLACES = 3  # at which the derivative is largest that are told
 
 
 def activation(
@@ -55,20 +58,24 @@ def activation(
 
 
 def _about(found: Response) -> str:
-    low, high = found.x[0], found.x[-1]
     meaning = f", {found.meaning}," if found.meaning else ""
-    finite = [(x, slope) for x, slope in zip(found.x, found.slopes, strict=True) if slope == slope]
-    steepest = max(finite, key=lambda pair: abs(pair[1]), default=(0.0, 0.0))
-    sentences = [
-        f"{found.name}{meaning} for z from {low:g} to {high:g}; its derivative is largest in size at "
-        f"z = {round(steepest[0], 6):.3g}, {steepest[1]:.4g}."
-    ]
+    low, high = short(found.x[0]), short(found.x[-1])
+    sentences = [f"{found.name}{meaning} for z from {low} to {high}; {_about_slope(found)}."]
     for kink in found.kinks:
         jumps = abs(kink.values[1] - kink.values[0]) > 1e-6
         what, sides = ("value jumps", kink.values) if jumps else ("slope jumps", kink.slopes)
-        sentences.append(f"At z = {kink.x:.4g} its {what} from {sides[0]:.4g} to {sides[1]:.4g}.")
+        sentences.append(f"At z = {short(kink.x)} its {what} from {short(sides[0])} to {short(sides[1])}.")
     for region in found.saturated:
-        sentences.append(
-            f"It is saturated near {round(region.value, 2) + 0.0:g} from {region.low:.3g} to {region.high:.3g}."
-        )
+        value, low, high = figure(round(region.value, 2)), figure(region.low, 3), figure(region.high, 3)
+        sentences.append(f"It is saturated near {value} from {low} to {high}.")
     return " ".join(sentences)
+
+
+def _about_slope(found: Response) -> str:
+    largest, places = found.steepest
+    if not largest:
+        return "its derivative is 0 wherever it has one"
+    told = [f"at z = {figure(a, 3)}" if a == b else f"for z from {figure(a, 3)} to {figure(b, 3)}" for a, b in places]
+    more = ["elsewhere"] if len(told) > _PLACES else []
+    where = " and ".join(", ".join(told[:_PLACES]).rsplit(", ", 1) if not more else [", ".join(told[:_PLACES]), *more])
+    return f"its derivative is largest in size, {short(largest)}, {where}"

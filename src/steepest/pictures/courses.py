@@ -11,6 +11,7 @@ from steepest.pictures.computed.trails import named
 from steepest.pictures.computed.viewing import land_of
 from steepest.pictures.drawing.style import width_of
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.render.labels import short
 
 
 def training(
@@ -88,18 +89,20 @@ def about(found: Sequence[Course]) -> str:
     for each in found:
         name = f"{each.label[:1].upper()}{each.label[1:]}"
         costs, epochs = each.cost.values, each.cost.epochs
-        sentences.append(f"{name}: the cost goes from {costs[0]:.4g} to {costs[-1]:.4g} in {int(epochs[-1])} epochs.")
+        sentences.append(
+            f"{name}: the cost goes from {short(costs[0])} to {short(costs[-1])} in {int(epochs[-1])} epochs."
+        )
         if each.validation is not None:
             lowest = int(each.validation.values.argmin())
             sentences.append(
-                f"That of the validation rows is lowest, {each.validation.values[lowest]:.4g}, at epoch "
-                f"{int(each.validation.epochs[lowest])}, and {each.validation.values[-1]:.4g} at the end."
+                f"That of the validation rows is lowest, {short(each.validation.values[lowest])}, at epoch "
+                f"{int(each.validation.epochs[lowest])}, and {short(each.validation.values[-1])} at the end."
             )
         if each.gradient is not None:
             norms = each.gradient.values
-            sentences.append(f"The gradient's norm goes from {norms[0]:.4g} to {norms[-1]:.4g}.")
+            sentences.append(f"The gradient's norm goes from {short(norms[0])} to {short(norms[-1])}.")
         if each.restarts is not None:
-            levels = ", ".join(f"{level.starts} near {level.lowest:.4g}" for level in each.levels)
+            levels = ", ".join(f"{level.starts} near {short(level.lowest)}" for level in each.levels)
             sentences.append(f"Of its restarts {levels or 'none'} ended.")
         if each.diverged:
             sentences.append("It diverged.")

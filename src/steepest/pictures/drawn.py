@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError, PictureError
 from steepest.pictures.drawing.style import style
 from steepest.pictures.drawing.svg import finished
 from steepest.render.palette import DARK_INK, DARK_PAPER, INK, PAPER
@@ -97,7 +97,7 @@ class MatplotlibPicture(Picture):
         try:
             import plotly  # noqa: F401 - whether it is there
         except ImportError:
-            raise PictureError("interactive pictures need plotly; install steepest[pictures]") from None
+            raise MissingLibraryError("interactive pictures need", "plotly", "pictures") from None
         return self._interactive()
 
     def html(self) -> str:

@@ -12,6 +12,7 @@ from steepest.pictures.computed.courses import Course, Line
 from steepest.pictures.courses import about
 from steepest.pictures.drawing.style import width_of
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.render.labels import short
 
 if TYPE_CHECKING:
     from steepest.watching import Moment
@@ -90,7 +91,7 @@ class Live:
             raise PictureError("there were no two epochs yet, so there is nothing to draw")
         assert self._latest is not None  # there were two
         of = "" if self.epochs is None else f" of {self.epochs}"
-        title = f"Epoch {self._latest.epoch}{of}, {self._latest.seconds:.1f} s: cost {self._latest.cost:.4g}"
+        title = f"Epoch {self._latest.epoch}{of}, {self._latest.seconds:.1f} s: cost {short(self._latest.cost)}"
         from steepest.pictures.drawing.courses import draw_courses
 
         return MatplotlibPicture(title, about([found]), (found,), lambda: draw_courses([found], title, self._inches))

@@ -7,6 +7,7 @@ from typing import Any
 from steepest.pictures.computed.predictions import compared, confusion_of, plane
 from steepest.pictures.drawing.style import width_of
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.render.labels import short
 
 _LISTED = 8  # classes whose confusions are told one by one
 
@@ -45,8 +46,8 @@ def predicted(
     called = title or f"Predicted and true {found.target}"
     about = (
         f"{len(found.true)} samples, predicted {found.target} over true {found.target}, which goes from "
-        f"{found.true.min():.4g} to {found.true.max():.4g}; R² = {found.r2:.4g}, the mean squared error is "
-        f"{found.mse:.4g}."
+        f"{short(found.true.min())} to {short(found.true.max())}; R² = {short(found.r2)}, the mean squared error is "
+        f"{short(found.mse)}."
     )
     about += f" {len(found.apart)} of them were held out from the fit." if len(found.apart) else ""
     return MatplotlibPicture(
@@ -132,14 +133,14 @@ def boundary(
     kind = "The boundary of" if found.classes else "The prediction of"
     called = title or f"{kind} {found.target} over {found.names[0]} and {found.names[1]}"
     sentences = [
-        f"{len(found.targets)} samples over {found.names[0]} from {found.x[0]:.4g} to {found.x[-1]:.4g} and "
-        f"{found.names[1]} from {found.y[0]:.4g} to {found.y[-1]:.4g}."
+        f"{len(found.targets)} samples over {found.names[0]} from {short(found.x[0])} to {short(found.x[-1])} and "
+        f"{found.names[1]} from {short(found.y[0])} to {short(found.y[-1])}."
     ]
     for k, epoch in enumerate(found.epochs):
         when = "The fitted model" if epoch < 0 else f"At epoch {epoch} it"
         low, high = float(found.predicted[k].min()), float(found.predicted[k].max())
         told = f"has {found.right[k]:.0%} of the samples on the right side" if found.right else ""
-        sentences.append(f"{when} {told or f'predicts from {low:.4g} to {high:.4g}'}.")
+        sentences.append(f"{when} {told or f'predicts from {short(low)} to {short(high)}'}.")
     return MatplotlibPicture(
         called, " ".join(sentences), found, lambda: draw_plane(found, called, inches),
         lambda: plane_figure(found, called),

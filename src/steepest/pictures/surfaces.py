@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.errors import PictureError
-from steepest.pictures.computed.slices import Curve, Range, Sheet
+from steepest.pictures.computed.landscape import Axis
+from steepest.pictures.computed.slices import Curve, Held, Range, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.computed.viewing import Name, view
 from steepest.pictures.drawing.style import width_of
 from steepest.pictures.drawn import MatplotlibPicture
+from steepest.render.labels import figure, short
 
+_LISTED = 6  # numbers that are held, of which each is told
 _VIEWS = ("contours", "3d", "both")
 
 
@@ -36,8 +40,9 @@ def surface(
 ) -> MatplotlibPicture:
     """A cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
 
-    Over one parameter ``at`` gives the point at which the tangent touches. Of more parameters than axes, the others
-    stay as ``at`` says, or where the first descent ended; paths are then seen as the nearest points of the plane.
+    Over one parameter ``at`` gives the point at which the tangent touches; at a kink of the cost there is none. Of
+    more parameters than axes, the others stay as ``at`` says, or where the first descent ended; paths are then seen as
+    the nearest points of the plane.
 
     Args:
         cost: an expression of one number, or a model, which brings its parameters and its last descent.
@@ -61,7 +66,8 @@ def surface(
         A picture; its ``numbers`` are a Curve or a Sheet.
 
     Raises:
-        PictureError: there is no such parameter, a value is missing, or the cost is not finite anywhere.
+        PictureError: there is no such parameter, a value is missing, the cost is not finite at the point or anywhere,
+            or a move begins at a kink.
         TableError: the table cannot be read.
 
     >>> from steepest.expression import params
@@ -116,39 +122,45 @@ def _title(found: Curve | Sheet) -> str:
 def _about_curve(found: Curve) -> str:
     lowest = int(min(range(len(found.x)), key=lambda k: (not found.costs[k] < float("inf"), found.costs[k])))
     sentences = [
-        f"A curve of the cost for {found.axis.label} from {found.x[0]:.4g} to {found.x[-1]:.4g}; its lowest point here "
-        f"is {found.costs[lowest]:.4g} at {found.x[lowest]:.4g}."
+        f"A curve of the cost for {_span(found.axis, found.x)}; its lowest point here is "
+        f"{short(found.costs[lowest])} at {short(found.x[lowest])}."
     ]
     if found.tangent is not None:
         t = found.tangent
-        sentences.append(
-            f"The tangent at {found.axis.label} = {t.at:.6g}, where the cost is {t.value:.6g}, has the slope "
-            f"{t.slope:.6g}: {t.trend}."
-        )
-    return " ".join([*sentences, *map(_about_trail, found.trails)])
+        where = f"at {found.axis.label} = {figure(t.at)}, where the cost is {figure(t.value)}"
+        told = f"There is no tangent {where}: {t.missing}."
+        sentences.append(told if t.missing else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}.")
+    sentences += _about_held(found.held)
+    if found.trails and not found.whole:
+        share = found.axis.share
+        sentences += [f"The line carries {share:.1%} of the variance of the path."] if share is not None else []
+        sentences.append("Paths are seen as the points of the line that are nearest to them.")
+    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "line") for trail in found.trails)])
 
 
 def _about_sheet(found: Sheet) -> str:
     first, second = found.axes
     x, y, cost = found.lowest
     sentences = [
-        f"The cost for {first.label} from {found.x[0]:.4g} to {found.x[-1]:.4g} and {second.label} from "
-        f"{found.y[0]:.4g} to {found.y[-1]:.4g}; its lowest value on this grid is {cost:.4g} at ({x:.4g}, {y:.4g})."
+        f"The cost for {_span(first, found.x)} and {_span(second, found.y)}; its lowest value on this grid is "
+        f"{short(cost)} at ({short(x)}, {short(y)})."
     ]
     if found.point is not None:
         p = found.point
-        sentences.append(
-            f"At ({p.x:.4g}, {p.y:.4g}) it is {p.cost:.6g}, with the slopes {p.slopes[0]:.6g} and {p.slopes[1]:.6g}."
-        )
+        told = f"with the slopes {figure(p.slopes[0])} and {figure(p.slopes[1])}"
+        told = f"and there is no tangent plane: {p.missing}" if p.missing else told
+        sentences.append(f"At ({short(p.x)}, {short(p.y)}) it is {figure(p.cost)}, {told}.")
     if found.move is not None:
         m = found.move
+        costs = ", ".join(map(figure, m.costs))
         sentences.append(
-            f"From A to B to C the cost goes {m.costs[0]:.6g}, {m.costs[1]:.6g}, {m.costs[2]:.6g}; the slopes at A are "
-            f"{m.slopes[0]:.6g} and {m.slopes[1]:.6g}, the tangent plane has the height {m.tangent_value:.6g} above C, "
-            f"so that its error is {m.error:.4g}."
+            f"From A to B to C the cost goes {costs}; the slopes at A are {figure(m.slopes[0])} and "
+            f"{figure(m.slopes[1])}, the tangent plane has the height {figure(m.tangent_value)} above C, so that its "
+            f"error is {short(m.error)}."
         )
     if found.field is not None:
         sentences.append("Arrows point against the gradient, where descent leads.")
+    sentences += _about_held(found.held)
     if found.share is not None and first.share is not None and second.share is not None:
         sentences.append(
             f"The plane carries {found.share:.1%} of the variance of the path: {first.share:.1%} along the first axis, "
@@ -156,13 +168,37 @@ def _about_sheet(found: Sheet) -> str:
         )
     if found.trails and not found.whole:
         sentences.append("Paths are seen as the points of the plane that are nearest to them.")
-    return " ".join([*sentences, *map(_about_trail, found.trails)])
+    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
 
 
-def _about_trail(trail: Trail) -> str:
-    places = [", ".join(f"{number:.4g}" for number in trail.places[k]) for k in (0, -1)]
-    ended = "diverged" if trail.diverged else f"ended at ({places[1]}) with the cost {trail.final:.4g}"
+def _span(axis: Axis, along: Any) -> str:
+    return f"{axis.label} from {short(along[0])} to {short(along[-1])}"
+
+
+def _about_held(held: Held | None) -> list[str]:
+    """Which parameters stay as they are, with their numbers where these are few."""
+    if held is None:
+        return []
+    if held.size > _LISTED:
+        return [f"The other {held.size} numbers, of {', '.join(held.values)}, are held {held.origin}."]
+    listed = [
+        f"{name}{list(index) if index else ''} = {short(number)}"
+        for name, values in held.values.items()
+        for index, number in np.ndenumerate(values)
+        if np.isfinite(number)
+    ]
+    return [f"Held {held.origin}: {', '.join(listed)}."]
+
+
+def _about_trail(trail: Trail, seen_in: str) -> str:
+    """Where a path began and ended; if it does not lie in what is shown, its own costs are not those seen there."""
+    places = [", ".join(map(short, trail.places[k])) for k in (0, -1)]
+    costs = [f"the cost {short(cost)}" for cost in (trail.costs[0], trail.final)]
+    if seen_in:
+        costs = [f"{cost} of its own" for cost in costs]
+        costs[0] += f", where the {seen_in} has {short(trail.heights[0])},"
+    ended = "diverged" if trail.diverged else f"ended at ({places[1]}) with {costs[1]}"
     return (
-        f"{trail.label[:1].upper()}{trail.label[1:]} began at ({places[0]}) with the cost {trail.costs[0]:.4g} and "
-        f"{ended} after {int(trail.epochs[-1])} epochs."
+        f"{trail.label[:1].upper()}{trail.label[1:]} began at ({places[0]}) with {costs[0]} and {ended} after "
+        f"{int(trail.epochs[-1])} epochs."
     )

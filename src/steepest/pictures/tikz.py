@@ -9,9 +9,11 @@ import numpy as np
 
 from steepest.pictures.computed.courses import Course
 from steepest.pictures.computed.landscape import Axis
-from steepest.pictures.computed.levels import levels, thinned
+from steepest.pictures.computed.levels import is_wide, levels, logarithmic_ticks, thinned, ticks
 from steepest.pictures.computed.slices import Curve, Sheet
 from steepest.pictures.computed.trails import Trail
+from steepest.render.labels import figure as number
+from steepest.render.labels import latex_figure, power, short
 from steepest.render.latex import latex_name
 from steepest.render.palette import SERIES
 
@@ -19,7 +21,7 @@ _POINTS = 200  # of a line
 _MESH = 31  # along an axis
 _DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "loosely dashed")
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$", "−": "$-$",
     **{sign: "\\" + sign for sign in "{}_#%&$"},
 }  # fmt: skip
 
@@ -84,7 +86,7 @@ def curve_code(found: Curve) -> str:
         t = found.tangent
         reach = 0.22 * (found.x[-1] - found.x[0])
         ends = np.array([t.at - reach, t.at + reach])
-        body += line(ends, t.height(ends), 1, f"tangent, slope {t.slope:.4g}")
+        body += [] if t.missing else line(ends, t.height(ends), 1, f"tangent, slope {short(t.slope)}")
         body += line(np.array([t.at]), np.array([t.value]), 1, "", ", only marks, mark size=1.5pt, forget plot")
     for k, trail in enumerate(found.trails, start=2):
         body += line(trail.places[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")
@@ -92,7 +94,7 @@ def curve_code(found: Curve) -> str:
 
 
 def _called(trail: Trail) -> str:
-    ended = "diverged" if trail.diverged else f"cost {trail.final:.3g}"
+    ended = "diverged" if trail.diverged else f"cost {number(trail.final, 3)}"
     return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
 
 
@@ -100,12 +102,13 @@ def sheet_code(found: Sheet) -> str:
     """A cost over two parameters, as a map of colours with paths on it."""
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     lines = levels(found.costs)
-    low, top = float(lines.heights[0]), float(lines.heights[-1])
     first, second = (_label(axis) for axis in found.axes)
-    ticks = ",".join(f"{low + (top - low) * share**lines.power:.3g}" for share in (0.0, 0.5, 1.0))
+    costs = ticks(lines, 4)
+    places = ",".join(f"{share:.4g}" for share in lines.shares(np.array(costs)))
+    labels = ",".join(latex_figure(number(cost, 12)) for cost in costs)
     options = [
         "view={0}{90}", "colormap/viridis", "colorbar", "colorbar shift/.style={xshift=2mm}", "axis on top",
-        rf"colorbar style={{width=2mm, ytick={{0,0.5,1}}, yticklabels={{{ticks}}},"
+        rf"colorbar style={{width=2mm, ytick={{{places}}}, yticklabels={{{labels}}},"
         r" tick label style={font=\footnotesize}}",
         f"xlabel={{{first}}}", f"ylabel={{{second}}}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
         f"ymin={found.y[0]:.6g}", f"ymax={found.y[-1]:.6g}", "zmin=-1", "zmax=1", "point meta min=0",
@@ -126,10 +129,10 @@ def sheet_code(found: Sheet) -> str:
         body += _over(trail.places[:, 0], trail.places[:, 1], k, _called(trail))
     if found.move is not None:
         move = found.move
-        body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(f"{c:.4g}" for c in move.costs))
+        body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(short(c) for c in move.costs))
     if found.point is not None:
         p = found.point
-        body += _over(np.array([p.x]), np.array([p.y]), 0, f"the point, cost {p.cost:.4g}", only_mark=True)
+        body += _over(np.array([p.x]), np.array([p.y]), 0, f"the point, cost {short(p.cost)}", only_mark=True)
     return picture(options, body, width=2.1, height=1.75)
 
 
@@ -159,10 +162,11 @@ def course_code(found: Sequence[Course]) -> str:
         lines.append((each.label if name and each.validation is None else f"{name}cost", each.cost))
         if each.validation is not None:
             lines.append((f"{name}validation", each.validation))
-    positive = all(np.nanmin(line.values) > 0 for _, line in lines)
+    values = np.concatenate([line.values for _, line in lines])
+    wide = is_wide(values)
     long = max(float(line.epochs[-1]) for _, line in lines) > 20
     options = ["xlabel={epoch}", "ylabel={cost}", "enlarge x limits=false"]
-    options += ["xmode=log"] * long + ["ymode=log"] * positive
+    options += ["xmode=log"] * long + (_logarithmic(values[np.isfinite(values)]) if wide else [])
     body: list[str] = []
     for k, (label, numbers) in enumerate(lines):
         kept = numbers.epochs > 0 if long else np.ones(len(numbers.epochs), bool)
@@ -170,6 +174,13 @@ def course_code(found: Sequence[Course]) -> str:
         chosen = evenly(epochs, _POINTS, long)
         body += line(epochs[chosen], values[chosen], k, label if len(lines) > 1 else "")
     return picture(options, body)
+
+
+def _logarithmic(values: Any) -> list[str]:
+    """A logarithmic axis with round numbers, where pgfplots itself may find no power of ten, or write 10^{1.25}."""
+    chosen = logarithmic_ticks(float(values.min()), float(values.max()))
+    labels = ",".join(latex_figure(power(tick)) for tick in chosen)
+    return ["ymode=log", f"ytick={{{','.join(f'{tick:g}' for tick in chosen)}}}", f"yticklabels={{{labels}}}"]
 
 
 def evenly(epochs: Any, most: int, logarithmic: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError
 from steepest.render.scene import Point
 
 _POINT = 72.0
@@ -60,9 +60,8 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
     try:
         import pygraphviz
     except ImportError:
-        raise PictureError(
-            "laying out a graph needs pygraphviz, which brings Graphviz: pip install 'steepest[pictures]'; "
-            "the table and the DOT text do without"
+        raise MissingLibraryError(
+            "laying out a graph needs", "pygraphviz", "pictures", "take the table or the DOT text, which do without"
         ) from None
     free = beyond_budget(boxes, arcs)
     graph = pygraphviz.AGraph(_text(boxes, [None if k in free else arc for k, arc in enumerate(arcs)], gap))

@@ -147,7 +147,35 @@ def figure(value: float, digits: int = 6) -> str:
     return f"{value + 0.0:.{digits}g}".replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
 
 
+def short(value: float) -> str:
+    """A number with four digits, for sentences and legends.
+
+    >>> short(-2.15234), short(-0.0)
+    ('−2.152', '0')
+    """
+    return figure(value, 4)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
+def power(value: float, position: float = 0.0) -> str:
+    """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
+
+    >>> power(0.01), power(20000.0), power(1e-7)
+    ('0.01', '2·10⁴', '10⁻⁷')
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return figure(value)
+    digits, _, exponent = f"{value:.3e}".partition("e")
+    factor = figure(float(digits))
+    raised = str(int(exponent)).translate(_RAISED)
+    return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
+
+
 _LATEX = {"−": "-", " ‖": r"\ \|", "‖": r"\|", " … ": r" \dots ", "∞": r"\infty ", "NaN": r"\mathrm{NaN}"}
+_POWER = re.compile("10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _EXPONENT = re.compile(r"e([-+]?)0*(\d+)")
 
 
@@ -157,6 +185,7 @@ def latex_figure(text: str) -> str:
     >>> latex_figure("−1.5e−09"), latex_figure("(2, 3) ‖0.5‖")
     ('$-1.5 \\\\cdot 10^{-9}$', '$(2, 3)\\\\ \\\\|0.5\\\\|$')
     """
+    text = _POWER.sub(lambda found: f"10^{{{found[1].translate(_LOWERED)}}}", text.replace("·", r" \cdot "))
     for old, new in _LATEX.items():
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from xml.etree import ElementTree
 
-from steepest.errors import DocumentError
+from steepest.errors import DocumentError, missing
 
 _WORDS = re.compile(r"\\(text|mathrm|operatorname)\*?\{")
 _ESCAPES = (
@@ -73,9 +73,7 @@ def _converted(latex: str, display: bool) -> str:
         from latex2mathml import exceptions
         from latex2mathml.converter import convert
     except ImportError:
-        raise DocumentError(
-            "formulas of a web page need the package latex2mathml, which is not installed; install steepest[paper]"
-        ) from None
+        raise DocumentError(missing("formulas of a web page need", "latex2mathml", "paper")) from None
     latex, words = _without_words(latex)
     try:
         found = convert(latex.replace(":=", r"\coloneqq "), display="block" if display else "inline")

@@ -44,5 +44,8 @@ class Picture(ABC):
             raise PictureError(f"there is {given} for this picture; it can be saved as .{', .'.join(known)}")
         write_atomically(path, known[suffix]())
 
+    def __repr__(self) -> str:
+        return f'<picture: {self.title}; .save("name.{next(iter(self.formats()))}") writes it>'
+
     def _repr_svg_(self) -> str:
         return self.svg()

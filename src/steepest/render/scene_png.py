@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError
 from steepest.render.palette import INK, PAPER, READABLE
 from steepest.render.scene import Scene, Shape, Text, Wire
 
@@ -23,9 +23,7 @@ def png(scene: Scene, title: str, description: str) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise PictureError(
-            "a PNG needs Matplotlib: pip install 'steepest[pictures]', or save the picture as .svg"
-        ) from None
+        raise MissingLibraryError("a PNG needs", "matplotlib", "pictures", "save the picture as .svg") from None
     figure = Figure(figsize=(scene.width / 72, scene.height / 72), facecolor=PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, scene.width), ylim=(scene.height, 0))

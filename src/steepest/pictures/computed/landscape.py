@@ -16,6 +16,7 @@ from steepest.engines import choose, evaluate
 from steepest.errors import PictureError, nearest
 from steepest.expression import PARAMETER, Expression, leaves, walk
 from steepest.gradient import gradient
+from steepest.kinks import kink_along
 from steepest.notation import quoted
 from steepest.stability import stabilise
 from steepest.table import open_table
@@ -93,10 +94,32 @@ class Landscape:
         """The gradient at rows of numbers, ``(k, size)`` to ``(k, size)``."""
         rows = []
         for k in range(len(vectors)):
-            point = {name: values[0] for name, values in self.params(vectors[k : k + 1]).items()}
-            slopes = evaluate(self._slopes, {**self.data, **point})
+            slopes = evaluate(self._slopes, {**self.data, **self._at(vectors[k])})
             rows.append(np.concatenate([np.ravel(np.broadcast_to(slopes[n], s)) for n, s in self.shapes.items()]))
         return np.array(rows).reshape(-1, self.size)
+
+    def no_slope(self, vector: Array, directions: Sequence[Array]) -> str:
+        """Why there is no tangent at a point along some directions; an empty text where there is one.
+
+        Args:
+            vector: the parameters there, ``(size,)``.
+            directions: ``(size,)`` each; of two their sum and difference are looked at, too, for a surface with a
+                slope along either axis has no tangent plane where the slope between them jumps.
+        """
+        if len(directions) == 2:
+            first, second = (direction / np.linalg.norm(direction) for direction in directions)
+            directions = [*directions, first + second, first - second]
+        point = {**self.data, **self._at(vector)}
+        for direction in directions:
+            kink = kink_along(self.cost, point, self._at(direction))
+            if kink is not None:
+                return f"the slope jumps at {kink.where}"
+        slopes = self.gradients(vector[None])[0]
+        along = [float(slopes @ direction) for direction in directions]
+        return "" if np.all(np.isfinite(along)) else "the slope is not finite"
+
+    def _at(self, vector: Array) -> dict[str, Array]:
+        return {name: values[0] for name, values in self.params(vector[None]).items()}
 
     def resolution(self, most: int, axes: int, least: int) -> int:
         """How many points an axis gets, that a grid takes seconds at most.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,69 @@ def levels(costs: Array, number: int = _LEVELS) -> Levels:
     usual = _FEW <= middle <= 0.65
     power = 2.0 if usual else float(np.clip(np.log(max(middle, 1e-9)) / np.log(0.5), 0.1, 5.0))
     return Levels(low + (top - low) * np.linspace(0, 1, number) ** power, capped, power)
+
+
+_WIDE = 10.0  # how often the lowest number is in the highest where a logarithmic axis has several round numbers
+
+
+def is_wide(values: Array) -> bool:
+    """Whether numbers are positive, and so far apart that a logarithmic axis has ticks to show.
+
+    >>> is_wide(np.array([17.0, 21.7])), is_wide(np.array([0.01, 21.7])), is_wide(np.array([0.0, 5.0]))
+    (False, True, False)
+    """
+    finite = values[np.isfinite(values)]
+    return bool(len(finite)) and float(finite.min()) > 0 and float(finite.max()) >= _WIDE * float(finite.min())
+
+
+def round_number(low: float, high: float) -> float:
+    """The number from low to high that is written with the fewest digits; of several the one nearest to the middle.
+
+    >>> round_number(17.13, 17.9), round_number(-3.4, 2.0), round_number(0.000211, 0.000239)
+    (17.5, 0.0, 0.00022)
+    """
+    if low <= 0 <= high:
+        return 0.0
+    if not low < high:
+        return low
+    middle = (low + high) / 2
+    for exponent in range(int(np.floor(np.log10(max(abs(low), abs(high))))), -400, -1):
+        for step in (10, 5, 2, 1):  # tens of the digit that is left away are roundest
+            unit = Decimal(step).scaleb(exponent)
+            first, last = np.ceil(low / float(unit)), np.floor(high / float(unit))
+            if first <= last:
+                return float(Decimal(int(np.clip(np.round(middle / float(unit)), first, last))) * unit)
+    return middle
+
+
+def ticks(lines: Levels, number: int = 5) -> list[float]:
+    """Round numbers spread evenly over the levels, for a bar of colours.
+
+    >>> ticks(Levels(17.03 + 4.71 * np.linspace(0, 1, 14) ** 2, False, 2.0))
+    [17.05, 17.5, 18.0, 20.0, 21.0]
+    """
+    low, top = float(lines.heights[0]), float(lines.heights[-1])
+    reach = 0.35 / (number - 1)
+    found = []
+    for share in np.linspace(0, 1, number):
+        ends = (low + (top - low) * np.clip(share + aside, 0, 1) ** lines.power for aside in (-reach, reach))
+        found.append(round_number(*(float(end) for end in ends)))
+    return list(dict.fromkeys(found))
+
+
+def logarithmic_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Round numbers from low to high for a logarithmic axis: 1, 2 and 5 times powers of ten, or some of the powers.
+
+    >>> logarithmic_ticks(0.3, 40.0), logarithmic_ticks(1e-8, 3.0)
+    ([0.5, 1.0, 2.0, 5.0, 10.0, 20.0], [1e-08, 1e-06, 0.0001, 0.01, 1.0])
+    """
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for factors, every in (((1, 2, 5), 1), *(((1,), k) for k in range(1, len(powers) + 1))):
+        found = [float(f"{f}e{power}") for power in powers if not power % every for f in factors]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) <= most:
+            break
+    return found
 
 
 def thinned(along: Array, most: int) -> Array:

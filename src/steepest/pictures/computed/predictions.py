@@ -66,7 +66,9 @@ class Plane:
         names: of the inputs.
         x, y: the grid, ``(nx,)`` and ``(ny,)``.
         epochs: of the parameters, ``(k,)``; -1 where it is not known.
-        predicted: ``(k, ny, nx)``: probabilities, class numbers or values.
+        predicted: ``(k, ny, nx)``: the probabilities of class 1 of two, class numbers or values.
+        leads: ``(k, classes, ny, nx)``: by how much a class is likelier than the likeliest other one, which is above 0
+            in its region and 0 on its border; empty unless there are more than two classes.
         classes: how many there are; 0 if the prediction is a quantity.
         points: the samples' inputs, ``(n, 2)``.
         targets: theirs, ``(n,)``.
@@ -79,6 +81,7 @@ class Plane:
     y: Array
     epochs: tuple[int, ...]
     predicted: Array
+    leads: Array
     classes: int
     points: Array
     targets: Array
@@ -171,26 +174,36 @@ def plane(model: Model, table: Any, panels: int, points: int, na: str) -> Plane:
 
     def at(places: Array, params: Any) -> Array:
         given = {leaf.name: places[:, k] for k, leaf in enumerate(inputs)} if len(inputs) == 2 else {block: places}
-        found: Array = np.asarray(evaluate(model.prediction, {**given, **params}))
-        if found.ndim == 2:
-            found = found.argmax(axis=1).astype(float) if found.shape[1] > 1 else found[:, 0]
-        return found
+        return np.asarray(evaluate(model.prediction, {**given, **params}))
 
-    predicted = np.array([at(grid, params).reshape(len(y), len(x)) for _, params in states])
+    whole = [at(grid, params) for _, params in states]
+    predicted = np.array([_shown(each, classes).reshape(len(y), len(x)) for each in whole])
+    leads = np.array([_leads(each).T.reshape(classes, len(y), len(x)) for each in whole if classes > 2])
     right: list[float] = []
     if classes:
-        taken = [at(cloud, params) for _, params in states]
-        taken = [(each > 0.5).astype(float) if classes == 2 and not _is_softmax(model) else each for each in taken]
-        right = [float(np.mean(each == targets)) for each in taken]
+        taken = [_shown(at(cloud, params), classes) for _, params in states]
+        right = [float(np.mean((each > 0.5 if classes == 2 else each) == targets)) for each in taken]
     kept = thinned(np.arange(len(targets)), _MOST_POINTS)
     return Plane(
-        names, x, y, tuple(epoch for epoch, _ in states), predicted, classes, cloud[kept], targets[kept],
+        names, x, y, tuple(epoch for epoch, _ in states), predicted, leads, classes, cloud[kept], targets[kept],
         str(model.target), tuple(right),
     )  # fmt: skip
 
 
-def _is_softmax(model: Model) -> bool:
-    return model.prediction.operation.name == "softmax"
+def _shown(predicted: Array, classes: int) -> Array:
+    """One number a place: of two classes the probability of class 1, of more the likeliest one, else the value."""
+    if predicted.ndim < 2:
+        return predicted
+    found: Array = predicted.argmax(axis=1).astype(float)
+    return predicted[:, -1] if classes == 2 or predicted.shape[1] == 1 else found
+
+
+def _leads(probabilities: Array) -> Array:
+    """Of each class its probability less the largest of the others, ``(n, classes)``."""
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    is_largest = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
+    found: Array = probabilities - np.where(is_largest, two[:, :1], two[:, 1:])
+    return found
 
 
 def _along(values: Array, points: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,22 @@ class Response:
     kinks: tuple[Kink, ...]
     saturated: tuple[Region, ...]
 
+    @property
+    def steepest(self) -> tuple[float, tuple[tuple[float, float], ...]]:
+        """The largest size of the derivative, and where it has it: from where to where, again and again."""
+        sizes = np.abs(self.slopes)
+        largest = float(np.nanmax(sizes, initial=0.0))
+        there = np.flatnonzero(sizes >= largest * (1 - 1e-9))
+        if not len(there):
+            return largest, ()
+        runs = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
+        return largest, tuple((_rounded(self.x[run[0]]), _rounded(self.x[run[-1]])) for run in runs)
+
+
+def _rounded(place: float) -> float:
+    """A place without the little by which it is beside a kink."""
+    return round(float(place), 6) + 0.0
+
 
 def response(activation: Activation, low: float, high: float, points: int) -> Response:
     """What there is to draw of an activation.
@@ -133,8 +150,14 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
     def applied(z: Expression) -> Expression:
         return row(z, *_HELD[: row.arity - 1])
 
-    meaning = row.meaning if row.arity == 1 else f"{row.meaning}; the others held"
-    return str(applied(leaf(DATA, "z", (2,)))), meaning, applied
+    return str(applied(leaf(DATA, "z", (2,)))), _meaning(row), applied
+
+
+def _meaning(row: Operation) -> str:
+    """What a row of the table does to z; the table calls the one argument, or the last two, x and y."""
+    given = ["z", *(f"{held:g}" for held in _HELD)][: row.arity]
+    shown = dict(zip("xy", given[-2:], strict=False))
+    return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
 
 
 def _row(activation: Activation) -> Operation | None:

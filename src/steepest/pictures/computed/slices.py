@@ -23,17 +23,19 @@ _BEGINNING = 5  # points of a descent that ran away that are to be seen
 
 @dataclass(frozen=True)
 class Tangent:
-    """The tangent of a curve.
+    """A point of a curve with its tangent.
 
     Attributes:
         at: the coordinate of the point.
         value: the cost there.
-        slope: the derivative there.
+        slope: the derivative there; NaN where there is none.
+        missing: why there is no tangent, as at a kink; an empty text where there is one.
     """
 
     at: float
     value: float
     slope: float
+    missing: str = ""
 
     def height(self, x: Any) -> Any:
         """The tangent at other coordinates."""
@@ -46,6 +48,24 @@ class Tangent:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Parameters that stay as they are while those of the axes change.
+
+    Attributes:
+        values: by name; NaN for the elements that are axes.
+        origin: where the values come from: "as given", "where the descent ended".
+    """
+
+    values: Mapping[str, Array]
+    origin: str
+
+    @property
+    def size(self) -> int:
+        """How many numbers they are."""
+        return sum(int(np.isfinite(part).sum()) for part in self.values.values())
+
+
+@dataclass(frozen=True)
 class Curve:
     """A cost along one axis.
 
@@ -53,8 +73,10 @@ class Curve:
         axis: which.
         x: coordinates, ``(k,)``.
         costs: the cost there.
-        tangent: at a point, or None.
+        tangent: the point that is marked, and its tangent if there is one; None if none was chosen.
         trails: descents.
+        whole: whether the axis is the only parameter, so that trails lie on the curve.
+        held: the other parameters, if there are any and the axis is a parameter.
     """
 
     axis: Axis
@@ -62,6 +84,8 @@ class Curve:
     costs: Array
     tangent: Tangent | None
     trails: tuple[Trail, ...]
+    whole: bool
+    held: Held | None
 
 
 @dataclass(frozen=True)
@@ -71,13 +95,15 @@ class Point:
     Attributes:
         x, y: its coordinates.
         cost: the height there.
-        slopes: the partial derivatives there, along each axis.
+        slopes: the partial derivatives there, along each axis; NaN where there is no tangent plane.
+        missing: why there is none, as at a kink; an empty text where there is one.
     """
 
     x: float
     y: float
     cost: float
     slopes: tuple[float, float]
+    missing: str = ""
 
     def plane(self, x: Any, y: Any) -> Any:
         """The height of the tangent plane at other coordinates."""
@@ -149,6 +175,7 @@ class Sheet:
         move: A → B → C, or None.
         field: gradients, or None.
         whole: whether the plane holds all parameters, so that trails lie on the surface.
+        held: the other parameters, if there are any and the axes are parameters.
     """
 
     axes: tuple[Axis, Axis]
@@ -160,6 +187,7 @@ class Sheet:
     move: Move | None
     field: Field | None
     whole: bool
+    held: Held | None
 
     @property
     def share(self) -> float | None:
@@ -209,7 +237,14 @@ def _to_be_seen(span: Span, at: Array, routes: Sequence[Route], more: Sequence[A
 
 
 def curve(
-    land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Range | None, points: int, tangent: bool
+    land: Landscape,
+    span: Span,
+    at: Array,
+    routes: Sequence[Route],
+    wanted: Range | None,
+    points: int,
+    tangent: bool,
+    origin: str,
 ) -> Curve:
     """The cost along the axis of a span.
 
@@ -221,6 +256,7 @@ def curve(
         wanted: the range that was asked for.
         points: how many at most.
         tangent: whether a tangent is wanted.
+        origin: where the values of other parameters come from.
     """
     (axis,) = span.axes
     low, high = extent(_to_be_seen(span, at, routes, [])[:, 0], wanted, axis.label)
@@ -228,15 +264,16 @@ def curve(
     found = None
     if tangent:
         where = float(span.coordinates(at[None])[0, 0])
-        slope = float(land.gradients(span.points(np.array([where])))[0] @ axis.direction)
-        found = Tangent(where, float(land.costs(span.points(np.array([where])))[0]), slope)
+        value, slopes, missing = _touching(land, span, at, f"{axis.label} = {where:g}")
+        found = Tangent(where, value, slopes[0], missing)
     costs = _finite_somewhere(land.costs(span.points(x)), axis.label)
-    return Curve(axis, x, costs, found, tuple(trail(land, span, route) for route in routes))
+    trails = tuple(trail(land, span, route) for route in routes)
+    return Curve(axis, x, costs, found, trails, land.size == 1, _held(land, span, at, origin))
 
 
 def sheet(
     land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Mapping[str, Range], points: int,
-    marked: bool, move: tuple[float, float] | None, field: bool,
+    marked: bool, move: tuple[float, float] | None, field: bool, origin: str,
 ) -> Sheet:  # fmt: skip
     """The cost over the plane of a span.
 
@@ -250,6 +287,7 @@ def sheet(
         marked: whether ``at`` is to be marked.
         move: how far B is from A along the first axis, and C from B along the second.
         field: whether gradients are wanted.
+        origin: where the values of other parameters come from.
     """
     first, second = span.axes
     made = None if move is None else _move(land, span, at, move)
@@ -266,13 +304,24 @@ def sheet(
     point = None
     if marked:
         place = span.coordinates(at[None])[0]
-        slopes = land.gradients(at[None])[0]
-        point = Point(float(place[0]), float(place[1]), float(land.costs(at[None])[0]), _along(span, slopes))
+        cost, slopes, missing = _touching(land, span, at, _told(span, place))
+        point = Point(float(place[0]), float(place[1]), cost, (slopes[0], slopes[1]), missing)
     trails = tuple(trail(land, span, route) for route in routes)
     return Sheet(
         (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
         _field(land, span, x, y) if field else None, land.size == 2,
+        _held(land, span, at, origin),
     )  # fmt: skip
+
+
+def _held(land: Landscape, span: Span, at: Array, origin: str) -> Held | None:
+    """The parameters beside those of the axes; of a plane along directions none is held."""
+    if any(axis.element is None for axis in span.axes) or land.size == len(span.axes):
+        return None
+    rest = at.copy()
+    rest[[axis.element for axis in span.axes if axis.element is not None]] = np.nan
+    values = {name: part[0] for name, part in land.params(rest[None]).items()}
+    return Held({name: part for name, part in values.items() if np.isfinite(part).any()}, origin)
 
 
 def _finite_somewhere(costs: Array, labels: str) -> Array:
@@ -281,19 +330,57 @@ def _finite_somewhere(costs: Array, labels: str) -> Array:
     return costs
 
 
+def _told(span: Span, place: Array) -> str:
+    return ", ".join(f"{axis.label} = {number:g}" for axis, number in zip(span.axes, place, strict=True))
+
+
+def _touching(land: Landscape, span: Span, at: Array, told: str) -> tuple[float, list[float], str]:
+    """The cost at a point, its slopes along the axes, and why there is no tangent if there is none.
+
+    Raises:
+        PictureError: the cost is not finite there.
+    """
+    cost = float(land.costs(at[None])[0])
+    if not np.isfinite(cost):
+        raise PictureError(f"the cost is {cost} at {told}, so there is no point to mark; choose another one in at=")
+    directions = [axis.direction for axis in span.axes]
+    missing = land.no_slope(at, directions)
+    if missing:
+        return cost, [float("nan")] * len(directions), missing
+    return cost, [_slope(land, at, direction) for direction in directions], ""
+
+
+_UNITS = 16  # in the last place of a parameter
+
+
+def _slope(land: Landscape, at: Array, direction: Array) -> float:
+    """The derivative along a direction; 0 where it is round-off.
+
+    It is so where a few units in the last place of the parameters turn the sign round: no number of them has a slope
+    that is nearer to 0.
+    """
+    slope = float(land.gradients(at[None])[0] @ direction)
+    blur = _UNITS * np.finfo(float).eps * np.where(at == 0, 1.0, np.abs(at))
+    left, right = land.gradients(np.array([at - blur * direction, at + blur * direction])) @ direction
+    return 0.0 if left * right <= 0 else slope
+
+
 def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> Move:
     (x, y), (dx, dy) = span.coordinates(at[None])[0], move
     across, up = np.array([x, x + dx, x + dx]), np.array([y, y, y + dy])
     costs = land.costs(span.points(across, up))
-    slopes = land.gradients(span.points(across[:1], up[:1]))[0]
+    for letter, *place, cost in zip("ABC", across, up, costs, strict=True):
+        if not np.isfinite(cost):
+            raise PictureError(f"the cost is {cost} at {letter}, {_told(span, np.array(place))}; choose another move")
+    (begin,) = span.points(across[:1], up[:1])
+    told = _told(span, np.array([x, y]))
+    _, slopes, missing = _touching(land, span, begin, told)
+    if missing:
+        raise PictureError(
+            f"there is no tangent plane at A, {told}: {missing}; choose another point, or leave the move out"
+        )
     a, b, c = ((float(part[0]), float(part[1]), float(part[2])) for part in (across, up, costs))
-    return Move(a, b, c, _along(span, slopes))
-
-
-def _along(span: Span, slopes: Array) -> tuple[float, float]:
-    """The derivatives along both axes of a gradient."""
-    first, second = (float(slopes @ axis.direction) for axis in span.axes)
-    return first, second
+    return Move(a, b, c, (slopes[0], slopes[1]))
 
 
 _ARROWS = 15  # of a field, along an axis

@@ -54,14 +54,15 @@ def view(
             raise PictureError(f"a range is given for {label!r}, which is none of {', '.join(a.label for a in axes)}")
     here = _through(land, axes, known, found, ranges or {})
     span = span_of(axes, here)
+    origin = _origin(land, known, found, at)
     if len(axes) == 1:
         if field or move is not None:
             raise PictureError("a field or a move takes two axes; give two names")
         label = axes[0].label
-        return curve(land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at))
+        return curve(land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at), origin)
     distances = None if move is None else _distances(move, axes)
     marked = _marks(axes, at) and move is None
-    return sheet(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field)
+    return sheet(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field, origin)
 
 
 def _axes(
@@ -70,7 +71,7 @@ def _axes(
     if names is None and move is not None:
         names = list(move)
     if names is None:
-        names = list(land.shapes) if land.size == len(land.shapes) <= 2 else PRINCIPAL
+        names = _elements(land) if land.size <= 2 else PRINCIPAL
         if names == PRINCIPAL and not found:
             raise PictureError(
                 f"the cost has {land.size} numbers as parameters; give one or two of them in names=, or give paths= "
@@ -85,6 +86,22 @@ def _axes(
         raise PictureError(f"a picture has one axis or two for parameters, not {len(given)}; give one or two names")
     axes = [axis_of(land, name, f"direction {k}") for k, name in enumerate(given, start=1)]
     return list(shares(found[0], axes)) if found and land.size > len(axes) else axes
+
+
+def _elements(land: Landscape) -> list[Name]:
+    """All numbers of the parameters, each by its name."""
+    return [
+        f"{name}[{','.join(map(str, index))}]" if shape else name
+        for name, shape in land.shapes.items()
+        for index in np.ndindex(shape)
+    ]
+
+
+def _origin(land: Landscape, known: Mapping[str, Any], found: Sequence[Route], at: Mapping[str, Any] | None) -> str:
+    """Where the parameters come from through which line or plane goes."""
+    origins = ["as given" if name in (at or {}) else "as fitted" if name in known else "" for name in land.shapes]
+    ended = f"where {found[0].label} ended" if found else "at 0"
+    return " and ".join(dict.fromkeys(origin or ended for origin in origins))
 
 
 def _through(

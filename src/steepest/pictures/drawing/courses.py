@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steepest.pictures.computed.courses import Course, Line
+from steepest.pictures.computed.levels import is_wide, logarithmic_ticks
 from steepest.pictures.drawing.style import canvas, legend_below, series, wrapped
+from steepest.render.labels import power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +61,12 @@ def _plot(axes: Axes, line: Line, k: int, label: str, gid: str, **more: Any) -> 
 
 def scales(axes: Axes, lines: Sequence[Line]) -> None:
     """Logarithmic axes; 0 has its place on that of epochs, and costs that are not positive get a straight axis."""
+    logarithmic(axes, np.concatenate([line.values[np.isfinite(line.values)] for line in lines]))
+    along_epochs(axes, lines)
+
+
+def along_epochs(axes: Axes, lines: Sequence[Line]) -> None:
+    """The axis of epochs, logarithmic if there are many."""
     from matplotlib.ticker import MaxNLocator
 
     last = max(float(line.epochs[-1]) for line in lines)
@@ -67,38 +76,20 @@ def scales(axes: Axes, lines: Sequence[Line]) -> None:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0, last)
-    finite = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
-    if len(finite) and finite.min() > 0:
-        logarithmic(axes, float(finite.max() / finite.min()))
     axes.set_xlabel("epoch")
     axes.grid(True, which="major")
 
 
-def logarithmic(axes: Axes, ratio: float) -> None:
-    """A logarithmic axis for costs; within about a decade powers of ten alone would leave it bare."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def logarithmic(axes: Axes, values: NDArray[Any]) -> None:
+    """A logarithmic axis for costs where they are wide apart; within a decade it would have hardly a tick."""
+    from matplotlib.ticker import FixedLocator, NullFormatter
 
+    if not is_wide(values):
+        return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 50 else (1,), numticks=8))
+    axes.yaxis.set_major_locator(FixedLocator(logarithmic_ticks(float(values.min()), float(values.max()))))
     axes.yaxis.set_major_formatter(power)
     axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def power(value: float, position: float = 0.0) -> str:
-    """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
-
-    >>> power(0.01), power(20000.0), power(1e-7)
-    ('0.01', '2·10⁴', '10⁻⁷')
-    """
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:g}"
-    digits, _, exponent = f"{value:.3e}".partition("e")
-    factor = f"{float(digits):g}"
-    raised = str(int(exponent)).translate(_RAISED)
-    return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
 
 
 def _costs(axes: Axes, found: Sequence[Course]) -> None:
@@ -141,8 +132,7 @@ def _parameters(axes: Axes, found: Sequence[Course]) -> None:
             whole = Line(first.epochs, np.sqrt(sum(line.values**2 for line in course.norms.values())))
             _plot(axes, whole, k, course.label, f"norm-{k + 1}")
             lines.append(whole)
-    scales(axes, lines)
-    axes.set_yscale("linear")
+    along_epochs(axes, lines)
     axes.set_ylabel("norm of the parameters")
 
 
@@ -158,10 +148,7 @@ def _restarts(axes: Axes, found: Sequence[Course]) -> None:
                 begun += level.starts
                 axes.annotate(f"{level.starts}", (middle, level.highest), xytext=(0, 3), textcoords="offset points",
                               ha="center")  # fmt: skip
-    lowest = min(float(course.restarts[0]) for course in found if course.restarts is not None and len(course.restarts))
-    if lowest > 0:
-        highest = max(float(course.restarts[-1]) for course in found if course.restarts is not None)
-        logarithmic(axes, highest / lowest)
+    logarithmic(axes, np.concatenate([course.restarts for course in found if course.restarts is not None]))
     axes.margins(y=0.15)
     axes.set_xlim(0, 100)
     axes.set_xlabel("restarts, per cent of them, the best first")

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.pictures.computed.predictions import Compared, Confusion, Plane
 from steepest.pictures.drawing.style import COLOURS, MARKS, canvas, legend_below, wrapped
+from steepest.render.labels import short
 from steepest.render.palette import BLUE, EDGE, OVER, SERIES, VERMILION
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
         )
     axes.set_xlabel(f"true {found.target}")
     axes.set_ylabel(f"predicted {found.target}")
-    axes.text(0.03, 0.97, f"R² = {found.r2:.4g}", transform=axes.transAxes, va="top")
+    axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
     legend_below(figure, 3)
     return figure
 
@@ -115,12 +116,10 @@ def draw_plane(found: Plane, title: str, width: float) -> Figure:
 
 
 def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
-    from matplotlib.colors import ListedColormap
-
     grid = found.predicted[k]
+    filled = None
     if found.classes > 2:
-        colours = ListedColormap([SERIES[c % len(SERIES)] for c in range(found.classes)])
-        filled = axes.contourf(found.x, found.y, grid, np.arange(found.classes + 1) - 0.5, cmap=colours, alpha=0.35)
+        _regions(axes, found, k)
     else:
         low, high = (0.0, 1.0) if found.classes else (float(found.predicted.min()), float(found.predicted.max()))
         bands = np.linspace(low, high if high > low else low + 1, 11)
@@ -141,6 +140,19 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
     return filled
 
 
+def _regions(axes: Axes, found: Plane, k: int) -> None:
+    """A region for each class: where it leads. Class numbers themselves have no contours, for none lies between two."""
+    import matplotlib
+
+    ink = matplotlib.rcParams["text.color"]
+    for c, lead in enumerate(found.leads[k]):
+        if lead.max() > 0:
+            region = axes.contourf(found.x, found.y, lead, [0.0, np.inf], colors=[SERIES[c % len(SERIES)]], alpha=0.35)
+            region.set_gid(f"region-{c}")
+        if lead.min() < 0 < lead.max():
+            axes.contour(found.x, found.y, lead, [0.0], colors=[ink], linewidths=0.8).set_gid(f"boundary-{c}")
+
+
 def _samples(axes: Axes, found: Plane) -> None:
     size = 4.0 if len(found.targets) <= _SPARSE else 2.6 if len(found.targets) <= _DENSE else 1.8
     edge: dict[str, Any] = {
@@ -152,8 +164,8 @@ def _samples(axes: Axes, found: Plane) -> None:
     if not found.classes:
         axes.plot(found.points[:, 0], found.points[:, 1], "o", color="#ffffff", label="samples", gid="samples", **edge)
         return
-    for c, value in enumerate(np.unique(found.targets)):
-        here = found.targets == value
+    for number, value in enumerate(np.unique(found.targets)):
+        here, c = found.targets == value, int(value) if found.classes > 2 else number
         colour = SERIES[c % len(SERIES)] if found.classes > 2 else OVER[c % 2]
         axes.plot(found.points[here, 0], found.points[here, 1], MARKS[c % len(MARKS)], color=colour,
                   label=f"{found.target} = {value:g}", gid=f"class-{value:g}", **edge)  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from steepest.errors import PictureError
+from steepest.errors import MissingLibraryError, PictureError
 from steepest.render.palette import COLUMN, PAGE, SERIES
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def style(ink: str) -> Iterator[None]:
     try:
         import matplotlib
     except ImportError:
-        raise PictureError("pictures need matplotlib; install steepest[pictures]") from None
+        raise MissingLibraryError("pictures need", "matplotlib", "pictures") from None
     settings: dict[str, Any] = {
         "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.0, "axes.titlesize": 9.0,
         "axes.labelsize": 8.0, "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "legend.fontsize": 8.0,

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.pictures.computed.levels import levels, thinned
+from steepest.pictures.computed.levels import levels, thinned, ticks
 from steepest.pictures.computed.slices import Curve, Point, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.drawing.style import COLOURS, canvas, legend_below, legend_room, series, wrapped
+from steepest.render.labels import figure as number
+from steepest.render.labels import short
 from steepest.render.palette import BLUE, EDGE, OVER, VERMILION
 
 if TYPE_CHECKING:
@@ -31,12 +33,15 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
     _frame(axes, found)
     tangent = found.tangent
-    if tangent is not None:
+    if tangent is not None and tangent.missing:
+        axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, linestyle="none", gid="point",
+                  label=f"the point, cost {short(tangent.value)}: no tangent")  # fmt: skip
+    elif tangent is not None:
         reach = 0.22 * (found.x[-1] - found.x[0])
         ends = np.array([tangent.at - reach, tangent.at + reach])
         axes.plot(
             ends, tangent.height(ends), color=VERMILION, linestyle=(0, (5, 1.5)), gid="tangent",
-            label=f"tangent at {found.axis.label} = {tangent.at:.4g}, slope {tangent.slope:.4g}",
+            label=f"tangent at {found.axis.label} = {short(tangent.at)}, slope {short(tangent.slope)}",
         )  # fmt: skip
         axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, gid="point")
     for k, trail in enumerate(found.trails, start=2):
@@ -59,7 +64,7 @@ def _frame(axes: Axes, found: Curve) -> None:
 
 
 def _called(trail: Trail) -> str:
-    ended = "diverged" if trail.diverged else f"cost {trail.final:.3g}"
+    ended = "diverged" if trail.diverged else f"cost {number(trail.final, 3)}"
     return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
 
 
@@ -103,8 +108,9 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     filled.set_edgecolor("face")
     filled.set_linewidth(0.2)
     filled.set_gid("bands")
-    bar = figure.colorbar(filled, ax=axes, ticks=heights[thinned(heights, 5)], pad=0.02)
-    bar.ax.set_yticklabels([f"{tick:.3g}" for tick in heights[thinned(heights, 5)]])
+    bar = figure.colorbar(filled, ax=axes, ticks=ticks(lines), pad=0.02)
+    bar.ax.set_yticklabels([number(tick, 12) for tick in ticks(lines)])
+    bar.ax.minorticks_off()  # the levels, which are no round numbers
     bar.set_label(COST)
     bar.outline.set_linewidth(0.4)
     _arrows(axes, found)
@@ -113,7 +119,7 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     if found.point is not None:
         p = found.point
         axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
-                  linestyle="none", label=f"the point, cost {p.cost:.4g}", gid="point")  # fmt: skip
+                  linestyle="none", label=f"the point, cost {short(p.cost)}", gid="point")  # fmt: skip
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
@@ -162,7 +168,7 @@ def _letters(axes: Axes, found: Sheet) -> None:
 
 
 def _three(costs: Sequence[float]) -> str:
-    return ", ".join(f"{cost:.4g}" for cost in costs)
+    return ", ".join(short(cost) for cost in costs)
 
 
 def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
@@ -181,8 +187,10 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
         _over(axes, (trail.places[:, 0], trail.places[:, 1], np.minimum(trail.heights, top)), k, _called(trail))
     if found.point is not None:
         p = found.point
-        _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
-        told = f"cost {p.cost:.4g}, tangent plane with slopes {p.slopes[0]:.4g}, {p.slopes[1]:.4g}"
+        told = f"the point, cost {short(p.cost)}: no tangent plane"
+        if not p.missing:
+            _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+            told = f"cost {short(p.cost)}, tangent plane with slopes {short(p.slopes[0])}, {short(p.slopes[1])}"
         axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=told,
                   gid="point")  # fmt: skip
     if found.move is not None:
@@ -228,7 +236,7 @@ def _move_in_space(axes: Any, found: Sheet) -> None:
               label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
     axes.plot([move.x[0], move.x[2]], [move.y[0], move.y[2]], [move.costs[0], move.tangent_value], "--s", zorder=6,
               color=VERMILION, linewidth=1.4, markersize=3, gid="along-plane",
-              label=f"tangent plane at A, {move.tangent_value:.4g} above C")  # fmt: skip
+              label=f"tangent plane at A, {short(move.tangent_value)} above C")  # fmt: skip
     for letter, x_, y_, z in zip("ABC", move.x, move.y, move.costs, strict=True):
         axes.text(x_, y_, z, f" {letter}", weight="bold", zorder=8)
 
@@ -253,7 +261,7 @@ def draw_moving(found: Sheet, title: str, width: float) -> tuple[Figure, Callabl
             gone = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
             lines[f"trail-{k + 1}"].set_data(trail.places[:gone, 0], trail.places[:gone, 1])
             heads[k].set_data(trail.places[gone - 1 : gone, 0], trail.places[gone - 1 : gone, 1])
-            costs.append(f"{trail.costs[gone - 1]:.3g}")
+            costs.append(number(trail.costs[gone - 1], 3))
         told.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
 
     return figure, show

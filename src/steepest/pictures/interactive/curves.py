@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.pictures.computed.courses import Course, Line
+from steepest.pictures.computed.levels import is_wide
 from steepest.pictures.computed.responses import Response
 from steepest.pictures.interactive.page import layout, look
 
@@ -40,14 +41,13 @@ def course_figure(found: Sequence[Course], title: str) -> Any:
         lines += [(f"{name}cost", each.cost, True)]
         lines += [(f"{name}validation", each.validation, True)] * (each.validation is not None)
         lines += [(f"{name}norm of the gradient", each.gradient, False)] * (each.gradient is not None)
-    positive = True
     for k, (name, line, shown) in enumerate(lines):
         assert line is not None  # those that are None were left out
         figure.add_scatter(
             x=line.epochs, y=line.values, mode="lines", name=name, line=look(k),
             visible=True if shown else "legendonly",
         )  # fmt: skip
-        positive = positive and bool(np.nanmin(line.values) > 0)
     figure.update_xaxes(title="epoch")
-    figure.update_yaxes(title="cost", type="log" if positive else "linear")
+    wide = is_wide(np.concatenate([line.values for _, line, shown in lines if shown and line is not None]))
+    figure.update_yaxes(title="cost", type="log" if wide else "linear")
     return layout(figure, title)

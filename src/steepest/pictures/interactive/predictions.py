@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.pictures.computed.predictions import Compared, Confusion, Plane
 from steepest.pictures.interactive.page import MARKS, layout
+from steepest.render.palette import SERIES
 
 
 def compared_figure(found: Compared, title: str) -> Any:
@@ -48,6 +49,11 @@ def confusion_figure(found: Confusion, title: str) -> Any:
     return layout(figure, title)
 
 
+def _bands(classes: int) -> list[list[Any]]:
+    """A colour of its own for each class, without passage from one to the next."""
+    return [[(c + end) / classes, SERIES[c % len(SERIES)]] for c in range(classes) for end in (0, 1)]
+
+
 def plane_figure(found: Plane, title: str) -> Any:
     """The prediction over two inputs, with a slider for the epochs."""
     import plotly.graph_objects as go
@@ -55,18 +61,25 @@ def plane_figure(found: Plane, title: str) -> Any:
     low, high = (0.0, 1.0) if found.classes == 2 else (float(found.predicted.min()), float(found.predicted.max()))
     figure = go.Figure()
     for k in range(len(found.epochs)):
-        figure.add_contour(
-            x=found.x, y=found.y, z=found.predicted[k], colorscale="Viridis", zmin=low, zmax=high,
-            visible=k == len(found.epochs) - 1, colorbar={"title": "predicted"}, showscale=found.classes <= 2,
-            hovertemplate="%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>",
-        )  # fmt: skip
+        shared = {"x": found.x, "y": found.y, "z": found.predicted[k], "visible": k == len(found.epochs) - 1,
+                  "hovertemplate": "%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>"}  # fmt: skip
+        if found.classes > 2:  # class numbers have no contours, for none lies between two
+            figure.add_heatmap(
+                **shared, colorscale=_bands(found.classes), zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False,
+                opacity=0.5, showscale=False,
+            )  # fmt: skip
+        else:
+            figure.add_contour(
+                **shared, colorscale="Viridis", zmin=low, zmax=high, colorbar={"title": "predicted"}
+            )  # fmt: skip
     values = np.unique(found.targets) if found.classes else [None]
     for c, value in enumerate(values):
         here = found.targets == value if found.classes else np.ones(len(found.targets), bool)
         name = escape(f"{found.target} = {value:g}") if value is not None else "samples"
+        colour = {"color": SERIES[int(value or 0) % len(SERIES)]} if found.classes > 2 else {}
         figure.add_scatter(
             x=found.points[here, 0], y=found.points[here, 1], mode="markers", name=name,
-            marker={"symbol": MARKS[c % len(MARKS)], "size": 8, "line": {"width": 1, "color": "white"}},
+            marker={"symbol": MARKS[c % len(MARKS)], "size": 8, "line": {"width": 1, "color": "white"}, **colour},
         )  # fmt: skip
     if len(found.epochs) > 1:
         steps = [

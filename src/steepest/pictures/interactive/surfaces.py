@@ -11,6 +11,8 @@ from steepest.pictures.computed.levels import levels, thinned
 from steepest.pictures.computed.slices import Curve, Point, Sheet
 from steepest.pictures.computed.trails import Trail
 from steepest.pictures.interactive.page import MARKS, layout, look
+from steepest.render.labels import figure as number
+from steepest.render.labels import short
 from steepest.render.palette import OVER, VERMILION
 
 _MESH = 101  # points along an axis, lest a page become large
@@ -24,7 +26,9 @@ def curve_figure(found: Curve, title: str) -> Any:
     if found.tangent is not None:
         t = found.tangent
         ends = np.array([found.x[0], found.x[-1]])
-        figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=f"tangent, slope {t.slope:.4g}", line=look(1))
+        if not t.missing:
+            told = f"tangent, slope {short(t.slope)}"
+            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=look(1))
         figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name="the point", marker={"size": 10})
     for k, trail in enumerate(found.trails, start=2):
         figure.add_scatter(
@@ -75,7 +79,8 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
             figure.add_scatter(x=[p.x], y=[p.y], **place)
         else:
             figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **place)
-            _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+            if not p.missing:
+                _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
     if found.move is not None:
         _add_move(figure, found, view)
     if view == "contours":
@@ -112,7 +117,7 @@ def _add_plane(figure: Any, found: Sheet, point: Point, across: float, up: float
 def _told(trail: Trail) -> list[str]:
     """What is said of each point of a trail."""
     return [
-        f"{escape(trail.label)}, epoch {int(epoch)}<br>{', '.join(f'{number:.4g}' for number in place)}"
-        f"<br>cost {cost:.6g}"
+        f"{escape(trail.label)}, epoch {int(epoch)}<br>{', '.join(short(each) for each in place)}"
+        f"<br>cost {number(cost)}"
         for epoch, place, cost in zip(trail.epochs, trail.places, trail.costs, strict=True)
     ]
