@@ -9,7 +9,8 @@ process, with LLVM loaded and the kernel compiled, stands beside it.
 
 The scores: five folds, ten times, of breast cancer, iris, wine and diabetes. Every estimator is tuned within each
 training part by three folds over the same grid: the penalty for all, and the rate for the networks. The difference
-to the peer is taken fold by fold.
+to the peer is the mean over all fifty folds. It stands beside the standard error of a score of five folds, which the
+bar is of, and that of fifty, which is about a third of it.
 """
 
 from __future__ import annotations
@@ -303,10 +304,12 @@ def compare(options: Options) -> tuple[list[dict[str, Any]], dict[str, dict[str,
         for mine, peer in (*PAIRS, ("network", "linear")):
             apart = np.array(found[mine]) - np.array(found[peer])
             error = max(_error(found[mine]), _error(found[peer]))
+            folds = max(_error_of_folds(found[mine]), _error_of_folds(found[peer]))
             bars.append({
                 "table": name, "ours": mine, "peer": peer, "score": float(np.mean(found[mine])),
                 "peer_score": float(np.mean(found[peer])), "difference": float(apart.mean()), "error": error,
-                "paired_error": _error(apart.tolist()), "met": bool(apart.mean() >= -error),
+                "folds_error": folds, "paired_error": _error(apart.tolist()), "met": bool(apart.mean() >= -folds),
+                "met_of_fifty": bool(apart.mean() >= -error),
                 "met_paired": bool(apart.mean() >= -_error(apart.tolist()) - 1e-12),
             })  # fmt: skip
     return bars, every
@@ -314,6 +317,11 @@ def compare(options: Options) -> tuple[list[dict[str, Any]], dict[str, dict[str,
 
 def _error(values: list[float]) -> float:
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def _error_of_folds(values: list[float]) -> float:
+    """The standard error of a score of five folds, on average over the repetitions."""
+    return statistics.mean(_error(values[k : k + 5]) for k in range(0, len(values), 5))
 
 
 def draw(times: Times, every: dict[str, dict[str, list[float]]]) -> Callable[[Any], Any]:
@@ -354,10 +362,12 @@ def main(options: Options, out: Path, only: str | None) -> dict[str, Any]:
         write_table(out, "estimators_race", ("estimator", *HEADERS), rows)
     if only != "race":
         bars, every = compare(options)
-        headers = ("table", "ours", "peer", "score", "peer's", "difference", "± of a score", "± paired", "")
+        headers = ("table", "ours", "peer", "score", "peer's", "difference", "± of 5 folds", "± of 50", "± paired",
+                   "5 folds", "50")  # fmt: skip
+        keys = ("score", "peer_score", "difference", "folds_error", "error", "paired_error")
         cells = [
-            [b["table"], b["ours"], b["peer"], *(f"{b[key]:.4f}" for key in ("score", "peer_score", "difference",
-             "error", "paired_error")), "met" if b["met"] else "MISSED"] for b in bars
+            [b["table"], b["ours"], b["peer"], *(f"{b[key]:.4f}" for key in keys),
+             *("met" if b[bar] else "MISSED" for bar in ("met", "met_of_fifty"))] for b in bars
         ]  # fmt: skip
         options.write("\n" + table(headers, cells))
         write_table(out, "estimators_scores", headers, cells)

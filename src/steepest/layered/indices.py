@@ -225,11 +225,10 @@ def output(problem: Problem, view: View) -> list[Passage]:
     top = View(view.layer, problem.top, view.below, "", view.numbers[-1:])
     s = Symbols(problem, top)
     d = s.delta("k" if view.layer.is_softmax else "j")
-    head = in_words("Back-propagation carries ", Formula(
-        r"\delta^{(l)}_{ij} = \partial \ell_i / \partial z^{(l)}_{ij}" if not problem.is_chain
-        else r"\delta^{(l)}_{i} = \partial \ell_i / \partial z^{(l)}_{i}",
-        "δ^(l)_ij = ∂ℓ_i/∂z^(l)_ij" if not problem.is_chain else "δ^(l)_i = ∂ℓ_i/∂z^(l)_i",
-    ), " from the last layer to the first. It begins with the loss:")  # fmt: skip
+    head = in_words(
+        "Back-propagation carries ", Formula(r"\delta^{(l)}", "δ^(l)"), ", the slopes of a sample's loss by ",
+        Formula("z^{(l)}", "z^(l)"), ", from the last layer to the first. It begins with the loss:",
+    )  # fmt: skip
     if view.layer.is_softmax:
         return _softmax(problem, s, head, d)
     by = s.a()

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.checking import KINK, Verdict
 from steepest.document import Block, Equation, Equations, Formula, Grid, Heading, Paragraph, Pieces, Reference
 from steepest.expression import PARAMETER, leaves
+from steepest.layered.layers import find
 from steepest.layered.lines import formula
 from steepest.paper.words import cost_letter, count, duration, number
 from steepest.render.latex import latex_name
@@ -24,9 +25,8 @@ def limit_of(story: Story) -> list[Block]:
     """The derivative as a limit, and what it costs to take it as a difference."""
     nodes = leaves([story.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
-    name = formula(first)
-    if first.shape:
-        name = Formula("w", "w")
+    layers = find(story.model.prediction)
+    name = Formula("w", "w") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
     c = cost_letter(story.model).text
     left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
@@ -49,6 +49,7 @@ def limit_of(story: Story) -> list[Block]:
         )),
     ]  # fmt: skip
     if story.steps:
+        moved = formula(next(node for node in nodes if node.operation is PARAMETER and not node.shape))
         rows = tuple(
             ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in story.steps
         )
@@ -56,7 +57,7 @@ def limit_of(story: Story) -> list[Block]:
             Paragraph(_settling(story)),
             Grid(
                 ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
-                ("Forward differences by ", name, " at the start, and how far they are from the derivative."),
+                ("Forward differences by ", moved, " at the start, and how far they are from the derivative."),
                 (0, 1, 2), "steps",
             ),
         ]  # fmt: skip
