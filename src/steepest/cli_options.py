@@ -110,6 +110,8 @@ class Group(_WithExamples, click.Group):
 
 
 if TYPE_CHECKING:
+    from steepest.model import Model
+
     _Dicts = click.ParamType[dict[str, float]]
 else:
     _Dicts = click.ParamType  # takes no parameter before click 8.2
@@ -168,6 +170,28 @@ def assignments(flag: str, help_text: str, required: bool = False) -> Callable[[
     return click.option(
         flag, type=Assignments(), multiple=True, callback=_joined, required=required, help=help_text
     )  # fmt: skip
+
+
+def built_in(text: str) -> Model | None:
+    """``chain 3`` and the like; None if it is none of them."""
+    from steepest import models
+
+    kind, _, rest = text.strip().partition(" ")
+    makers: dict[str, Any] = {"linear": models.linear, "neuron": models.neuron, "threshold_unit": models.threshold_unit}
+    if kind in makers and not rest:
+        made: Model = makers[kind]()
+        return made
+    if kind not in ("chain", "network"):
+        return None
+    try:
+        sizes = [int(part) for part in rest.split(",")]
+    except ValueError:
+        sizes = []
+    if kind == "network":
+        return models.network(sizes)
+    if len(sizes) != 1:
+        raise click.UsageError(f"a chain has one length, as 'chain 3', not {rest!r}")
+    return models.chain(sizes[0])
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:

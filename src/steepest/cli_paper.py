@@ -55,9 +55,9 @@ def paper(
 ) -> int:  # fmt: skip
     """Write the story of MODEL as a paper: picture, cost, derivation, check, training, times, surface.
 
-    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, or a
-    built-in table, which brings its formula. Without TABLE the paper ends with the derivation. LaTeX needs no other
-    file; HTML no network. Exits 1 if the training diverged.
+    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, a
+    built-in table, which brings its formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the paper
+    ends with the derivation. LaTeX needs no other file; HTML no network. Exits 1 if the training diverged.
     """
     from steepest.errors import DocumentError
 
@@ -102,11 +102,16 @@ def _subject(
         if any(extras.values()):
             raise click.UsageError("a saved model brings its penalties and weights; leave --l1, --l2 and --weights out")
         return load(model), table, start
+    built = options.built_in(model) if "~" not in model else None
+    if built is not None:
+        if any(extras.values()):
+            raise click.UsageError(f"--l1, --l2 and --weights go with a formula; leave them out for {model!r}")
+        return built, table, start
     if "~" not in model:
         if model not in BUILT_IN:
             raise click.UsageError(
-                f"{model!r} is no formula 'target ~ prediction', no saved model (.safetensors) and no built-in table: "
-                f"{', '.join(BUILT_IN)}"
+                f"{model!r} is neither a saved model (.safetensors) nor a formula 'target ~ prediction'; built in are "
+                f"linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
             )
         known = BUILT_IN[model]
         return Model(known.formula, cost, **extras), table or model, start or dict(known.start)

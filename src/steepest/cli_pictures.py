@@ -217,7 +217,7 @@ def _model(text: str, data: list[str] | None) -> Model:
     if _is_saved(text):
         return load(text)
     if "~" not in text:
-        built = _built_in(text)
+        built = options.built_in(text)
         if built is not None:
             return built
         if text not in BUILT_IN:
@@ -228,28 +228,6 @@ def _model(text: str, data: list[str] | None) -> Model:
         table = BUILT_IN[text]
         text, data = table.formula, list(table.columns)
     return Model(text, data=_guessed(text) if data is None else data)
-
-
-def _built_in(text: str) -> Model | None:
-    """``chain 3`` and the like; None if it is none of them."""
-    from steepest import models
-
-    kind, _, rest = text.strip().partition(" ")
-    makers: dict[str, Any] = {"linear": models.linear, "neuron": models.neuron, "threshold_unit": models.threshold_unit}
-    if kind in makers and not rest:
-        made: Model = makers[kind]()
-        return made
-    if kind not in ("chain", "network"):
-        return None
-    try:
-        sizes = [int(part) for part in rest.split(",")]
-    except ValueError:
-        sizes = []
-    if kind == "network":
-        return models.network(sizes)
-    if len(sizes) != 1:
-        raise click.UsageError(f"a chain has one length, as 'chain 3', not {rest!r}")
-    return models.chain(sizes[0])
 
 
 def _diagram_json(drawn: Diagram) -> dict[str, Any]:

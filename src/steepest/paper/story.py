@@ -113,6 +113,7 @@ class Story:
         if table is None:
             return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)
         opened = model.use(table)
+        notes = list(model.notes)  # every further look at a table makes them anew
         chosen = model.columns(opened, na)
         columns = chosen.arrays
         model.refuse_targets(columns)
@@ -133,6 +134,7 @@ class Story:
         scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
         steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
+        model.notes = notes
         return cls(
             model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings),
             start is not None, na, chosen.dropped, timing,
