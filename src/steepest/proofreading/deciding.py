@@ -1,0 +1,486 @@
+"""Decides every equality of a document in turn.
+
+A line is looked at under each reading that the notation allows, and the one that makes it right is taken; what cannot
+be computed is said to be not understood. Causes are looked for only once it is known which lines do not hold, for the
+mistake may lie in a definition above them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from steepest.proofreading import rules, worked_lines
+from steepest.proofreading.analysis import build_world, is_update
+from steepest.proofreading.blame import blame_definitions
+from steepest.proofreading.causes import Diagnosis, Doctor, counterexample
+from steepest.proofreading.comparing import Outcome, compare, orders
+from steepest.proofreading.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.meaning import Definition, World, definable, may_be
+from steepest.proofreading.source import Passage
+from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
+from steepest.proofreading.tree import Node, same, symbols, walk
+from steepest.proofreading.writing import Writer
+
+
+@dataclass(eq=False)
+class Draft:
+    """What is known of one equality while others are still looked at.
+
+    Attributes:
+        order: the number of its statement.
+        at: the number of its relation in the chain.
+        verdict: empty while a cause is still to be found.
+        cause: of a difference.
+        message: a sentence.
+        corrected: the right side as it should read.
+        whole: the whole equality as it should read, where the left side changes too.
+        outcome: the numbers.
+        lift: the reading under which it was compared.
+        clash: why shapes do not fit, if so.
+        point_at: the member at which the finding points.
+    """
+
+    order: int
+    at: int
+    verdict: str = ""
+    cause: str | None = None
+    message: str = ""
+    corrected: str = ""
+    whole: str = ""
+    outcome: Outcome | None = None
+    lift: bool = False
+    clash: str = ""
+    point_at: Member | None = None
+    fixed: Node | None = field(default=None, repr=False)
+
+
+class Decider:
+    """Goes through a document; see the module."""
+
+    def __init__(self, reading: Reading, passages: list[Passage], given: Mapping[str, float]) -> None:
+        self.reading = reading
+        self.world: World = build_world(reading, passages, given)
+        self.writer = Writer()
+        for statement in reading.statements:
+            for member in statement.members:
+                self.writer.take(member)
+        self.doctor = Doctor(self.world, reading.statements, self.writer)
+        self.drafts: list[Draft] = []
+        self.fixed: dict[Member, Node] = {}
+        self.ruled: dict[tuple[int, int], Draft] = {}
+
+    def run(self) -> list[Draft]:
+        """Decide everything."""
+        for draft in rules.structural(self):
+            self.ruled[draft.order, draft.at] = draft
+        for order, statement in enumerate(self.reading.statements):
+            for at in range(len(statement.relations)):
+                looked = self.ruled.get((order, at)) or self.first_look(order, at)
+                if looked is not None:
+                    self.drafts.append(looked)
+        blame_definitions(self)
+        for draft in self.drafts:
+            if not draft.verdict:
+                self.second_look(draft)
+        return self.drafts
+
+    # -- which kind of line it is ----------------------------------------------------------------------------
+
+    def sides(self, order: int, at: int) -> tuple[Statement, Member, str, Member]:
+        """The statement, its left member, the relation and the right member."""
+        statement = self.reading.statements[order]
+        return statement, statement.members[at], statement.relations[at], statement.members[at + 1]
+
+    def first_look(self, order: int, at: int) -> Draft | None:
+        """A draft; its verdict is empty if the sides differ."""
+        statement, left, relation, right = self.sides(order, at)
+        if relation not in DECIDED:
+            if relation in ("∝", "∼"):
+                return Draft(order, at, "not-understood", message=f"the relation {relation} is not decided")
+            return None
+        for member in (left, right):
+            if member.trouble is not None:
+                trouble = member.trouble
+                shown = f": {trouble}" if str(trouble) else ""
+                return Draft(
+                    order,
+                    at,
+                    "not-understood",
+                    message=f"what stands around {trouble.token or member.text[-12:]!r} is not understood{shown}",
+                    point_at=member,
+                )
+        if left.node is None or right.node is None:
+            return Draft(order, at, "not-understood", message="one side of this equality is missing")
+        if relation in ("<", ">", "<=", ">="):
+            return self.inequality(order, at, left.node, relation, right.node)
+        draft = worked_lines.look(self, order, at)
+        if draft is not None:
+            return draft
+        draft = self.defining(order, at, statement, left.node, relation, right.node)
+        return draft if draft is not None else self.claim(order, at, left.node, relation, right.node)
+
+    def defining(
+        self, order: int, at: int, statement: Statement, left: Node, relation: str, right: Node
+    ) -> Draft | None:
+        """A line that says what a symbol is, or moves a value."""
+        found = definable(left)
+        words = next((p for p in walk(right) if p.kind in ("words", "dots")), None)
+        if words is not None and found is not None and not is_update(found[0], right):
+            what = f"“{words.value}”" if words.kind == "words" else "…"
+            return Draft(order, at, "not-understood", message=f"{what} is no formula that can be computed")
+        if found is None:
+            return self.names_right(order, at, left, right)
+        target, formals = found
+        named = self.names_right(order, at, left, right)
+        if named is not None:
+            return named
+        if is_update(target, right) and target.kind == "symbol" and (relation == ":=" or at == 0):
+            return Draft(order, at, "defines", message="an assignment: the left side takes the value of the right one")
+        if target.kind == "slope":
+            return None
+        earlier = [
+            d
+            for d in self.world.of(target, order)
+            if d.order < order
+            and may_be(d.target, target)
+            and (not formals or not d.formals or len(formals) == len(d.formals))
+        ]
+        if relation == ":=" and target.kind == "symbol":
+            return Draft(order, at, "defines", message=f"defines ${self.writer.latex(target)}$")
+        if not earlier and not (target.kind == "change" and self.has_value(left, order)):
+            return self.names_right(order, at, left, right) or Draft(
+                order, at, "defines", message=f"defines ${self.writer.latex(target)}$"
+            )
+        return None
+
+    def has_value(self, node: Node, order: int) -> bool:
+        """Whether a change has a meaning of its own, by the function that changes."""
+        inner = node.args[0]
+        return bool(self.world.of(inner, order)) or bool(self.world.generic(inner.base, order))
+
+    def names_right(self, order: int, at: int, left: Node, right: Node) -> Draft | None:
+        """``f(x, y) = z`` where f is known names z."""
+        if right.kind != "symbol" or at + 2 < len(self.reading.statements[order].members):
+            return None
+        own = [d for d in self.world.of(right, order) if d.order == order and d.target is right]
+        if own and definable(left):
+            return Draft(order, at, "defines", message=f"defines ${self.writer.latex(right)}$")
+        return None
+
+    def inequality(self, order: int, at: int, left: Node, relation: str, right: Node) -> Draft:
+        """A line with ≤ or its like: decided if it speaks of something computed."""
+        if len(self.reading.statements[order].relations) > 1 or left.kind in ("symbol", "number") or left.kind == "add":
+            return Draft(order, at, "not-understood", message="an inequality between these sides is not decided")
+        try:
+            outcome = compare(self.world, left, right, order)
+        except (UndecidedError, ShapeClashError) as reason:
+            return Draft(order, at, "not-understood", message=str(reason))
+        slack = 1e-9 * (1 + np.abs(outcome.right))
+        holds = (
+            outcome.left <= outcome.right + slack if relation in ("<", "<=") else outcome.left >= outcome.right - slack
+        )
+        if holds.all():
+            return Draft(order, at, "holds", message="holds at all points that were tried", outcome=outcome)
+        outcome = Outcome(
+            outcome.left,
+            outcome.right,
+            holds,
+            outcome.bar,
+            outcome.leaves,
+            outcome.letters,
+            outcome.numbers,
+            outcome.points,
+        )
+        return self.conditional(Draft(order, at, outcome=outcome), first_order=left.kind == "change")
+
+    # -- claims ----------------------------------------------------------------------------------------------
+
+    def claim(self, order: int, at: int, left: Node, relation: str, right: Node) -> Draft:
+        """A line that says that two things are equal."""
+        draft = Draft(order, at)
+        before = self.fixed.get(self.reading.statements[order].members[at])
+        reason: Exception | None = None
+        for lift in (False, True) if self.world.sampled else (False,):
+            for one in (left, *([before] if before is not None else [])):
+                try:
+                    outcome = compare(self.world, one, right, order, lift)
+                except (UndecidedError, ShapeClashError) as trouble:
+                    reason = reason or trouble
+                    continue
+                if lift and not np.any(np.abs(outcome.left) > 1e-12):
+                    continue  # 0 = 0 under a far-fetched reading says nothing
+                if outcome.holds:
+                    return self.right_line(draft, relation, outcome, lift)
+                if draft.outcome is None:
+                    draft.outcome, draft.lift = outcome, lift
+        if draft.outcome is None:
+            return self.no_value(draft, left, right, reason)
+        if relation == "≈" or self.has_small(left) or self.has_small(right):
+            found = self.to_first_order(draft, left, relation, right)
+            if found is not None:
+                return found
+        for part in walk(left):
+            if (
+                part.kind == "change"
+                and part is not left
+                and not self.world.of(part, order)
+                and not self.has_value(part, order)
+            ) and not any(same(p, part) for p in walk(right)):
+                draft.verdict, draft.message = "defines", f"says what ${self.writer.latex(part)}$ is"
+                return draft
+        return self.doubtful(draft, left, right)
+
+    def right_line(self, draft: Draft, relation: str, outcome: Outcome, lift: bool) -> Draft:
+        """A line that holds."""
+        draft.outcome, draft.lift = outcome, lift
+        draft.verdict = "approximation" if relation == "≈" else "holds"
+        layers = {n for case in outcome.numbers for letter, n in case.items() if letter in ("l", "\\ell")}
+        draft.message = "holds at all points that were tried"
+        if relation == "≈":
+            draft.message = "holds exactly, not only approximately"
+        elif layers == {3} and any(
+            d.target.kind == "derive" for found in self.world.definitions.values() for d in found
+        ):
+            draft.message += "; looked at in the last layer"
+        return draft
+
+    def no_value(self, draft: Draft, left: Node, right: Node, reason: Exception | None) -> Draft:
+        """A line of which a side has no value: shapes that do not fit, or a derivative that is given."""
+        if isinstance(reason, ShapeClashError):
+            draft.clash = str(reason)
+            try:
+                compare(self.world, left, left, draft.order)
+                return draft
+            except (UndecidedError, ShapeClashError):
+                draft.verdict, draft.message = "not-understood", f"the shapes of the left side do not fit: {reason}"
+                return draft
+        given = self.given(draft, left, right)
+        if given is not None:
+            return given
+        draft.verdict, draft.message = "not-understood", str(reason)
+        return draft
+
+    def given(self, draft: Draft, left: Node, right: Node) -> Draft | None:
+        """A derivative of something that the document does not define is taken as the document gives it."""
+        order = draft.order
+        section = self.reading.statements[order].section
+        if left.kind == "slope" and left.args[0].kind == "symbol":
+            self.world.add(Definition(left, (), right, order, section))
+            draft.verdict, draft.message = "defines", f"${self.writer.latex(left)}$ is taken as given"
+            return draft
+        if (
+            left.kind == "derive"
+            and len(left.args) == 2
+            and left.args[0].kind == "symbol"
+            and left.args[1].kind == "symbol"
+        ):
+            body = left.args[0]
+            if self.world.of(body, order):
+                return None
+            known = self.world.of(left, order)
+            if any(d.order < order for d in known):
+                draft.verdict, draft.message = (
+                    "not-understood",
+                    f"${self.writer.latex(body)}$ is never defined, and its derivative was given differently before",
+                )
+                return draft
+            self.world.add(Definition(left, (), right, order, section))
+            draft.verdict, draft.message = (
+                "defines",
+                f"${self.writer.latex(body)}$ is not defined; its derivative is taken as given",
+            )
+            return draft
+        return None
+
+    def doubtful(self, draft: Draft, left: Node, right: Node) -> Draft:
+        """A line whose sides differ, unless there is reason to doubt that it was understood."""
+        outcome = draft.outcome
+        assert outcome is not None  # both sides were computed
+        first = self.reading.statements[draft.order].members[0].node
+        undefined = self.given(draft, left, right) if left.kind == "derive" else None
+        if undefined is not None:
+            return undefined
+        if left.kind == "slope" and self.vague_objective(draft.order):
+            found = self.given(draft, left, right)
+            if found is not None:
+                return found
+        derived = any(p.kind in ("derive", "gradient", "slope") for p in walk(left))
+        if derived and not np.any(np.abs(outcome.left) > 1e-12):
+            draft.verdict = "not-understood"
+            draft.message = "the document does not say how what is derived depends on that by which it is derived"
+        del first
+        return draft
+
+    def vague_objective(self, order: int) -> bool:
+        """Whether the cost is made of functions that nothing defines."""
+        from steepest.proofreading.evaluate import Evaluator
+
+        evaluator = Evaluator(self.world, order)
+        cost = evaluator.objective()
+        return not self.world.surrogates and (cost is None or evaluator.vague(cost))
+
+    def has_small(self, node: Node) -> bool:
+        """Whether a small quantity is in a formula, itself or by definition."""
+        if any(p.kind == "change" for p in walk(node)):
+            return True
+        return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
+
+    def to_first_order(self, draft: Draft, left: Node, relation: str, right: Node) -> Draft | None:
+        """A line that is true but for what vanishes faster than the sides."""
+        try:
+            found = orders(self.world, left, right, draft.order, draft.lift)
+        except (UndecidedError, ShapeClashError):
+            return None
+        if found is None or found[0] - max(found[1], 0.0) < 0.75:
+            return None
+        power = round(found[0])
+        if relation != "≈" and power < 2:
+            return None
+        draft.verdict = "approximation"
+        words = (
+            "first" if power == 2 else f"{['zeroth', 'zeroth', 'first', 'second', 'third', 'fourth'][min(power, 5)]}"
+        )
+        draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
+        return draft
+
+    # -- causes ----------------------------------------------------------------------------------------------
+
+    def second_look(self, draft: Draft) -> None:
+        """Find the cause of a difference."""
+        statement, left, relation, right = self.sides(draft.order, draft.at)
+        if left.node is None or right.node is None:
+            return
+        # A definition above may have been put right meanwhile.
+        again = self.claim(draft.order, draft.at, left.node, relation, right.node)
+        if again.verdict:
+            draft.verdict, draft.message, draft.outcome, draft.cause = (
+                again.verdict,
+                again.message,
+                again.outcome,
+                again.cause,
+            )
+            return
+        draft.outcome, draft.lift = again.outcome, again.lift
+        truth = self.fixed.get(left, left.node)
+        if self.redefines(draft, statement, truth, right.node):
+            return
+        found = self.doctor.diagnose(draft.order, truth, right, right.node, draft.lift)
+        if found is not None and found.cause == "stop-gradient":
+            self.held(draft, found)
+            return
+        if found is not None:
+            draft.verdict, draft.cause, draft.message, draft.corrected = (
+                "differs",
+                found.cause,
+                found.message,
+                found.corrected,
+            )
+            draft.fixed = found.node
+            if found.node is not None:
+                self.fixed[right] = found.node
+            return
+        self.unexplained(draft, truth, right.node)
+
+    def redefines(self, draft: Draft, statement: Statement, left: Node, right: Node) -> bool:
+        """Whether a line gives a symbol a new meaning, which is no mistake."""
+        found = definable(left)
+        if found is None or (draft.at > 0 and left.kind != "symbol"):
+            return False
+        target, _ = found
+        if target.kind == "slope":
+            return False
+        earlier = [d for d in self.world.of(target, draft.order) if d.order < draft.order and may_be(d.target, target)]
+        if not earlier and target.kind == "change":
+            return False
+        own = [d for d in self.world.of(target, draft.order) if d.order == draft.order]
+        near = (
+            earlier
+            and earlier[0].section == statement.section
+            and not re.search(
+                r"\b(now|instead|another|consider|let|suppose|new)\b|\w:\s*$", statement.before, re.IGNORECASE
+            )
+        )
+        if near and statement.origin == "formula" and target.kind == "symbol":
+            diagnosis = self.doctor.diagnose(draft.order, left, statement.members[draft.at + 1], right, draft.lift)
+            if (
+                diagnosis is not None
+                and diagnosis.cause in ("sign", "factor", "index", "variable", "term")
+                and diagnosis.node is not None
+                and len(statement.relations) <= 2
+            ):
+                draft.verdict, draft.cause = "differs", diagnosis.cause
+                draft.message = f"{diagnosis.message}, as it was defined before"
+                draft.corrected = diagnosis.corrected
+                self.fixed[statement.members[draft.at + 1]] = diagnosis.node
+                for definition in own:
+                    self.world.remove(definition)
+                return True
+        draft.verdict, draft.message = "defines", f"defines ${self.writer.latex(target)}$ anew"
+        return True
+
+    def held(self, draft: Draft, found: Diagnosis) -> None:
+        """Put a missing stop-gradient down to the definition of what has to be held constant."""
+        self.world.hold(found.blamed)
+        draft.verdict, draft.message = "holds", f"holds if ${found.blamed}$ is held constant"
+        for other in self.drafts:
+            _statement, left, _, right = self.sides(other.order, other.at)
+            if (
+                left.node is not None
+                and left.node.kind == "symbol"
+                and left.node.base == found.blamed
+                and other.verdict == "defines"
+            ):
+                other.verdict, other.cause, other.message = "differs", "stop-gradient", found.message
+                other.corrected = rf"\operatorname{{stopgrad}}\left({right.text}\right)"
+                rules.add_layerwise_factor(self, other, draft)
+                return
+        draft.verdict, draft.cause, draft.message = "differs", "stop-gradient", found.message
+
+    def unexplained(self, draft: Draft, left: Node, right: Node) -> None:
+        """A difference without a small repair: a condition, a letter that nothing defines, or just a difference."""
+        outcome = draft.outcome
+        if outcome is None:
+            draft.verdict, draft.cause = "differs", "transpose"
+            draft.message = f"the shapes do not fit: {draft.clash}"
+            return
+        if 0.08 < outcome.share < 0.95 and len(outcome.agree) >= 8:
+            self.conditional(draft)
+            return
+        ours = {key[0] for key in outcome.leaves}
+        theirs = {s.base for s in symbols(right)} & ours
+        elsewhere = {
+            s.base
+            for k, statement in enumerate(self.reading.statements)
+            if k != draft.order
+            for m in statement.members
+            if m.node is not None
+            for s in symbols(m.node)
+        } | {s.base for s in symbols(left)}
+        strange = sorted(b for b in theirs if b not in elsewhere and b not in self.world.sizes)
+        if strange:
+            draft.verdict, draft.cause = "differs", "undefined"
+            draft.message = f"${strange[0]}$ is never defined"
+            return
+        wrong, _ = counterexample(outcome)
+        draft.verdict = "differs"
+        draft.message = (
+            f"the sides differ: where the left one is {outcome.left[wrong]:.6g}, the "
+            f"right one is {outcome.right[wrong]:.6g}"
+        )
+
+    def conditional(self, draft: Draft, first_order: bool = False) -> Draft:
+        """A claim that is true only for some values."""
+        assert draft.outcome is not None  # it was computed
+        wrong, at = counterexample(draft.outcome)
+        place = ", ".join(f"${name} = {value:.3g}$" for name, value in list(at.items())[:6])
+        draft.verdict, draft.cause = "differs", "condition"
+        start = "true to first order only" if first_order else "true only for some values"
+        draft.message = (
+            f"{start}: at {place} the left side is {draft.outcome.left[wrong]:.4g}, the "
+            f"right side {draft.outcome.right[wrong]:.4g}"
+        )
+        return draft
