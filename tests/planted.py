@@ -125,7 +125,9 @@ def measure(part: str, verbose: bool = False) -> tuple[dict[str, Count], list[st
     for derivation in chosen:
         proof = proofread(derivation.right)
         for finding in proof.wrong:
-            alarms.append(f"{derivation.topic}: {derivation.name}: {finding.source}: {finding.cause}: {finding.message}")
+            alarms.append(
+                f"{derivation.topic}: {derivation.name}: {finding.source}: {finding.cause}: {finding.message}"
+            )
         if verbose:
             for finding in proof.findings:
                 if finding.verdict == "not-understood":
@@ -134,7 +136,9 @@ def measure(part: str, verbose: bool = False) -> tuple[dict[str, Count], list[st
             wrong = proofread(fault.text).wrong
             count = counts[fault.cause]
             count.planted += 1
-            here = [f for f in wrong if fault.cause in ELSEWHERE or (f.start <= fault.end and f.end >= fault.start)]
+            here = [
+                f for f in wrong if fault.cause in ELSEWHERE or (f.start <= fault.end + 3 and f.end >= fault.start - 3)
+            ]
             count.found += bool(wrong)
             count.placed += bool(here)
             named = any(f.cause == fault.cause for f in here)

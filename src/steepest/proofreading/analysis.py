@@ -38,7 +38,8 @@ def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[st
     _denoted(world, reading, passages)
     _inferred(world, reading)
     _held(world, reading, passages)
-    find_shapes(world, nodes)
+    heads = [s.members[0].node for s in reading.statements if s.members[0].node is not None]
+    find_shapes(world, nodes, heads)
     _surrogate(world, reading)
     for order, statement in enumerate(reading.statements):
         head = statement.members[0].node

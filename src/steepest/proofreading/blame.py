@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steepest.proofreading.meaning import Definition
-from steepest.proofreading.repairs import candidates
-from steepest.proofreading.tree import Node, number, same, swap
+from steepest.proofreading.meaning import Definition, may_be
+from steepest.proofreading.repairs import Repair, candidates, likely
+from steepest.proofreading.tree import Node, make, number, same, swap, symbols, times
 
 if TYPE_CHECKING:
     from steepest.proofreading.deciding import Decider, Draft
@@ -53,18 +53,29 @@ def _made_by(decider: Decider, draft: Draft, body: Node) -> list[Definition]:
 
 def _is_about(decider: Decider, draft: Draft, definition: Definition) -> bool:
     """Whether a line says something of what a definition defines, first in its chain, with this definition in force."""
-    if draft.at > 0 or draft.order == definition.order:
+    if draft.order == definition.order:
         return False
-    _, left, _, _ = decider.sides(draft.order, draft.at)
-    head = left.node
-    if head is None:
+    _, left, _, right = decider.sides(draft.order, draft.at)
+    target = definition.target
+    if left.node is None or right.node is None or target.kind != "symbol":
         return False
-    while head.kind in ("derive", "gradient", "group", "prime", "call", "change"):
-        head = head.args[0]
-    if head.kind != "symbol" or left.node is head:
-        return False
-    in_force = decider.world.of(head, draft.order)
-    return bool(in_force) and in_force[0] is definition
+    for part in (*symbols(left.node), *symbols(right.node)):
+        if part.base == target.base and part.roles == target.roles and may_be(target, part) and left.node is not part:
+            in_force = [d for d in decider.world.of(part, draft.order) if may_be(d.target, part)]
+            if in_force and in_force[0] is definition:
+                return True
+    return False
+
+
+def _wholly(body: Node) -> list[Repair]:
+    """The other sign, twice and half of a whole definition."""
+    opposite = body.args[0] if body.kind == "negate" else make("negate", (body,))
+    half = make("divide", (number(1), number(2)))
+    return [
+        Repair("sign", body, opposite, "sign"),
+        Repair("factor", body, times(number(2), body), "scaled"),
+        Repair("factor", body, times(half, body), "scaled"),
+    ]
 
 
 def _repaired(decider: Decider, draft: Draft, definition: Definition, failing: list[Draft]) -> bool:
@@ -73,7 +84,8 @@ def _repaired(decider: Decider, draft: Draft, definition: Definition, failing: l
     body = definition.body
     around = decider.doctor.surroundings(min(draft.order + 4, len(decider.reading.statements) - 1), body, body)
     tries = 0
-    for repair in candidates(body, around):
+    decider.doctor.approximate = False
+    for repair in (*_wholly(body), *likely(body, around), *candidates(body, around)):
         tries += 1
         if tries > _TRIES:
             return False

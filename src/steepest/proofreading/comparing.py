@@ -79,7 +79,9 @@ def cases(world: World, nodes: list[Node]) -> list[dict[str, int]]:
     return [dict(case) for case in chosen]
 
 
-def compare(world: World, left: Node, right: Node, order: int, lift: bool = False, scale: float = 1.0) -> Outcome:
+def compare(
+    world: World, left: Node, right: Node, order: int, lift: bool = False, scale: float = 1.0, loose: float = 0.0
+) -> Outcome:
     """Compute both sides at many points.
 
     Raises:
@@ -107,7 +109,8 @@ def compare(world: World, left: Node, right: Node, order: int, lift: bool = Fals
         raise UndecidedError("there is no point at which both sides have a value", right)
     a, b, at = a[finite], b[finite], at[finite]
     bar = _ROUGH if _is_rough(world, left) or _is_rough(world, right) else _EXACT
-    agree = np.abs(a - b) <= bar * (scale + np.maximum(np.abs(a), np.abs(b)))
+    size = np.maximum(np.abs(a), np.abs(b))
+    agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else bar * (scale + size))
     return Outcome(a, b, agree, bar, frozenset(leaves), letters, tuple(numbers), at)
 
 

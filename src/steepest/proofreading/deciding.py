@@ -7,7 +7,6 @@ mistake may lie in a definition above them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,10 +15,11 @@ import numpy as np
 from steepest.proofreading import rules, worked_lines
 from steepest.proofreading.analysis import build_world, is_update
 from steepest.proofreading.blame import blame_definitions
-from steepest.proofreading.causes import Diagnosis, Doctor, counterexample
+from steepest.proofreading.causes import Doctor
 from steepest.proofreading.comparing import Outcome, compare, orders
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, World, definable, may_be
+from steepest.proofreading.second_look import conditional, never_reached, second_look
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
 from steepest.proofreading.tree import Node, same, symbols, walk
@@ -85,7 +85,7 @@ class Decider:
         blame_definitions(self)
         for draft in self.drafts:
             if not draft.verdict:
-                self.second_look(draft)
+                second_look(self, draft)
         return self.drafts
 
     # -- which kind of line it is ----------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class Decider:
             outcome.numbers,
             outcome.points,
         )
-        return self.conditional(Draft(order, at, outcome=outcome), first_order=left.kind == "change")
+        return conditional(Draft(order, at, outcome=outcome), first_order=left.kind == "change")
 
     # -- claims ----------------------------------------------------------------------------------------------
 
@@ -309,6 +309,8 @@ class Decider:
             if found is not None:
                 return found
         derived = any(p.kind in ("derive", "gradient", "slope") for p in walk(left))
+        if derived and not np.any(np.abs(outcome.left) > 1e-12) and never_reached(self, draft, left, right):
+            return draft
         if derived and not np.any(np.abs(outcome.left) > 1e-12):
             draft.verdict = "not-understood"
             draft.message = "the document does not say how what is derived depends on that by which it is derived"
@@ -345,142 +347,4 @@ class Decider:
             "first" if power == 2 else f"{['zeroth', 'zeroth', 'first', 'second', 'third', 'fourth'][min(power, 5)]}"
         )
         draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
-        return draft
-
-    # -- causes ----------------------------------------------------------------------------------------------
-
-    def second_look(self, draft: Draft) -> None:
-        """Find the cause of a difference."""
-        statement, left, relation, right = self.sides(draft.order, draft.at)
-        if left.node is None or right.node is None:
-            return
-        # A definition above may have been put right meanwhile.
-        again = self.claim(draft.order, draft.at, left.node, relation, right.node)
-        if again.verdict:
-            draft.verdict, draft.message, draft.outcome, draft.cause = (
-                again.verdict,
-                again.message,
-                again.outcome,
-                again.cause,
-            )
-            return
-        draft.outcome, draft.lift = again.outcome, again.lift
-        truth = self.fixed.get(left, left.node)
-        if self.redefines(draft, statement, truth, right.node):
-            return
-        found = self.doctor.diagnose(draft.order, truth, right, right.node, draft.lift)
-        if found is not None and found.cause == "stop-gradient":
-            self.held(draft, found)
-            return
-        if found is not None:
-            draft.verdict, draft.cause, draft.message, draft.corrected = (
-                "differs",
-                found.cause,
-                found.message,
-                found.corrected,
-            )
-            draft.fixed = found.node
-            if found.node is not None:
-                self.fixed[right] = found.node
-            return
-        self.unexplained(draft, truth, right.node)
-
-    def redefines(self, draft: Draft, statement: Statement, left: Node, right: Node) -> bool:
-        """Whether a line gives a symbol a new meaning, which is no mistake."""
-        found = definable(left)
-        if found is None or (draft.at > 0 and left.kind != "symbol"):
-            return False
-        target, _ = found
-        if target.kind == "slope":
-            return False
-        earlier = [d for d in self.world.of(target, draft.order) if d.order < draft.order and may_be(d.target, target)]
-        if not earlier and target.kind == "change":
-            return False
-        own = [d for d in self.world.of(target, draft.order) if d.order == draft.order]
-        near = (
-            earlier
-            and earlier[0].section == statement.section
-            and not re.search(
-                r"\b(now|instead|another|consider|let|suppose|new)\b|\w:\s*$", statement.before, re.IGNORECASE
-            )
-        )
-        if near and statement.origin == "formula" and target.kind == "symbol":
-            diagnosis = self.doctor.diagnose(draft.order, left, statement.members[draft.at + 1], right, draft.lift)
-            if (
-                diagnosis is not None
-                and diagnosis.cause in ("sign", "factor", "index", "variable", "term")
-                and diagnosis.node is not None
-                and len(statement.relations) <= 2
-            ):
-                draft.verdict, draft.cause = "differs", diagnosis.cause
-                draft.message = f"{diagnosis.message}, as it was defined before"
-                draft.corrected = diagnosis.corrected
-                self.fixed[statement.members[draft.at + 1]] = diagnosis.node
-                for definition in own:
-                    self.world.remove(definition)
-                return True
-        draft.verdict, draft.message = "defines", f"defines ${self.writer.latex(target)}$ anew"
-        return True
-
-    def held(self, draft: Draft, found: Diagnosis) -> None:
-        """Put a missing stop-gradient down to the definition of what has to be held constant."""
-        self.world.hold(found.blamed)
-        draft.verdict, draft.message = "holds", f"holds if ${found.blamed}$ is held constant"
-        for other in self.drafts:
-            _statement, left, _, right = self.sides(other.order, other.at)
-            if (
-                left.node is not None
-                and left.node.kind == "symbol"
-                and left.node.base == found.blamed
-                and other.verdict == "defines"
-            ):
-                other.verdict, other.cause, other.message = "differs", "stop-gradient", found.message
-                other.corrected = rf"\operatorname{{stopgrad}}\left({right.text}\right)"
-                rules.add_layerwise_factor(self, other, draft)
-                return
-        draft.verdict, draft.cause, draft.message = "differs", "stop-gradient", found.message
-
-    def unexplained(self, draft: Draft, left: Node, right: Node) -> None:
-        """A difference without a small repair: a condition, a letter that nothing defines, or just a difference."""
-        outcome = draft.outcome
-        if outcome is None:
-            draft.verdict, draft.cause = "differs", "transpose"
-            draft.message = f"the shapes do not fit: {draft.clash}"
-            return
-        if 0.08 < outcome.share < 0.95 and len(outcome.agree) >= 8:
-            self.conditional(draft)
-            return
-        ours = {key[0] for key in outcome.leaves}
-        theirs = {s.base for s in symbols(right)} & ours
-        elsewhere = {
-            s.base
-            for k, statement in enumerate(self.reading.statements)
-            if k != draft.order
-            for m in statement.members
-            if m.node is not None
-            for s in symbols(m.node)
-        } | {s.base for s in symbols(left)}
-        strange = sorted(b for b in theirs if b not in elsewhere and b not in self.world.sizes)
-        if strange:
-            draft.verdict, draft.cause = "differs", "undefined"
-            draft.message = f"${strange[0]}$ is never defined"
-            return
-        wrong, _ = counterexample(outcome)
-        draft.verdict = "differs"
-        draft.message = (
-            f"the sides differ: where the left one is {outcome.left[wrong]:.6g}, the "
-            f"right one is {outcome.right[wrong]:.6g}"
-        )
-
-    def conditional(self, draft: Draft, first_order: bool = False) -> Draft:
-        """A claim that is true only for some values."""
-        assert draft.outcome is not None  # it was computed
-        wrong, at = counterexample(draft.outcome)
-        place = ", ".join(f"${name} = {value:.3g}$" for name, value in list(at.items())[:6])
-        draft.verdict, draft.cause = "differs", "condition"
-        start = "true to first order only" if first_order else "true only for some values"
-        draft.message = (
-            f"{start}: at {place} the left side is {draft.outcome.left[wrong]:.4g}, the "
-            f"right side {draft.outcome.right[wrong]:.4g}"
-        )
         return draft

@@ -43,7 +43,7 @@ def read(text: str, assume: Mapping[str, float]) -> Proof:
 
 def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
     _, left, relation, right = decider.sides(draft.order, draft.at)
-    at = draft.point_at or (left if draft.at == 0 else right)
+    at = draft.point_at or (left if draft.at == 0 or draft.whole else right)
     start = at.place
     end = max(right.passage.places[right.end], start)
     line, column = lines.place(start)

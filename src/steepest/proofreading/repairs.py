@@ -85,19 +85,26 @@ def parts_of(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]
 
 def candidates(root: Node, around: Surroundings) -> Iterator[Repair]:
     """The repairs of a side, likeliest first."""
-    inner = list(_shown(root))
-    yield from _activations(inner, around)
-    yield from _signs(inner)
+    inner = _shown(root)
     yield from _indices(inner, root, around)
     if around.matrices:
         yield from _transposes(inner)
     yield from _letters(inner, around)
+    yield from _scaled(inner)
     yield from _dropped(inner)
     yield from _exponents(inner)
     yield from _functions(inner)
     yield from _inserted(inner, root, around)
     if around.matrices:
         yield from _letters_transposed(inner, around)
+
+
+def likely(root: Node, around: Surroundings) -> Iterator[Repair]:
+    """The repairs that are tried before anything else: activations, conditions of cases, signs."""
+    inner = _shown(root)
+    yield from _activations(inner, around)
+    yield from in_conditions(inner, around)
+    yield from _signs(inner)
 
 
 def parts(root: Node) -> list[Node]:
@@ -156,7 +163,8 @@ def _activations(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair
                     if j == k or inside is None or not same(inside, one):
                         continue
                     yield from _instead(part, (k, j), one, around, "sigmoid")
-        inside = _complement(part) if part.kind == "group" else None
+        alone = part.kind == "add" and not any(p.kind == "group" and p.args[0] is part for p in parts)
+        inside = _complement(part) if part.kind == "group" or alone else None
         if (
             inside is not None
             and inside.kind == "power"
@@ -205,7 +213,7 @@ def _with_factors(part: Node, places: tuple[int, int], new: Node) -> Node:
     """A product with two of its factors replaced by others."""
     first, _second = sorted(places)
     kept = [a for k, a in enumerate(part.args) if k not in places]
-    signs = [s for k, s in enumerate(part.value) if k + 1 not in places] or []
+    signs = [s for k, s in enumerate(part.value) if k + 1 != max(places)]
     added = list(new.args) if new.kind == "multiply" else [new]
     kept[first:first] = added
     while len(signs) < len(kept) - 1:
@@ -275,6 +283,8 @@ def _other_indices(role: str, index: Node, letters: Sequence[str]) -> Iterator[N
         for other in (value - 1, value + 1, *(k for k in (1, 2, 3) if abs(k - value) > 1)):
             if other >= 0:
                 yield number(other)
+        for letter in letters:
+            yield make("symbol", (), (letter, ()))
     if role != "sub" and index.kind == "symbol":
         for sign in (-1, 1):
             yield make("add", (index, number(1)), (1, sign))
@@ -305,7 +315,6 @@ def in_conditions(parts: Sequence[Node], around: Surroundings) -> Iterator[Repai
 
 
 def _letters(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair]:
-    yield from in_conditions(parts, around)
     seen = set()
     for part in parts:
         if part.kind != "symbol":
@@ -422,6 +431,26 @@ def _exponents(parts: Sequence[Node]) -> Iterator[Repair]:
                 yield Repair("term", part, make("power", (base, exponent.args[0])), "exponent")
 
 
+def _scaled(parts: Sequence[Node]) -> Iterator[Repair]:
+    """Twice or half of one term of a sum."""
+    for part in parts:
+        if part.kind != "add":
+            continue
+        for k, term in enumerate(part.args):
+            if term.kind == "number":
+                continue
+            inner = term.args if term.kind == "multiply" else (term,)
+            signs = term.value if term.kind == "multiply" else ()
+            for factor in (number(2), make("divide", (number(1), number(2)))):
+                new = make("multiply", (factor, *inner), ("", *signs))
+                args = (*part.args[:k], new, *part.args[k + 1 :])
+                yield Repair("factor", part, make("add", args, part.value), "scaled")
+            if inner[0].kind == "number" and float(inner[0].value) == 2 and len(inner) > 1:
+                rest = inner[1] if len(inner) == 2 else make("multiply", inner[1:], signs[1:])
+                args = (*part.args[:k], rest, *part.args[k + 1 :])
+                yield Repair("factor", part, make("add", args, part.value), "scaled")
+
+
 _SWAPPED = {
     "sin": "cos",
     "cos": "sin",
@@ -441,6 +470,9 @@ def _functions(parts: Sequence[Node]) -> Iterator[Repair]:
             yield Repair("activation", part, make("call", (function, *part.args[1:]), part.value), "activation")
 
 
+_SUMMABLE = ("add", "multiply", "symbol", "call", "power", "divide", "negate", "number")
+
+
 def _inserted(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterator[Repair]:
     places = [p for p in parts if p.kind in ("multiply", "symbol", "group", "call", "power", "derive") or p is root]
     outer = [p for p in places if not any(q.kind == "multiply" and any(a is p for a in q.args) for q in parts)]
@@ -458,11 +490,10 @@ def _inserted(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterat
         for part in outer:
             if part.kind != "sum":
                 yield Repair("term", part, make("divide", (part, factor)), "missing-divisor")
-    for part in [p for p in parts if p.kind in ("add", "multiply", "symbol", "call", "power", "divide")]:
+    whole = {id(a) for q in parts if q.kind in ("divide", "group", "sqrt", "call", "sum", "negate") for a in q.args}
+    for part in [p for p in parts if p.kind in _SUMMABLE]:
         inside = any(q.kind == "add" and any(a is part for a in q.args) for q in parts)
-        if inside or (
-            part is not root and part.kind != "add" and not any(q.kind == "group" and q.args[0] is part for q in parts)
-        ):
+        if inside or (id(part) not in whole and part is not root and part.kind != "add"):
             continue
         for term in (*around.terms, number(1)):
             for sign in (1, -1):

@@ -6,6 +6,7 @@ _SENTENCES = {
     "whole-sign": "the sign is wrong: the left side is minus the right side",
     "sign": "a sign is wrong: ${old}$ should be ${new}$",
     "factor": "a constant factor is wrong: the left side is ${piece}$ times the right side",
+    "scaled": "a constant factor is wrong: ${old}$ should be ${new}$",
     "number": "the number {old} should be ${new}$",
     "activation": "this is the derivative of another activation: ${old}$ should be ${new}$",
     "activation-input": "${old}$ is the derivative of a sigmoid only through what it makes, ${new}$; by the "

@@ -6,7 +6,7 @@ own, so that what does not fit in general does not fit here either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from steepest.proofreading.meaning import COSTS, LAYERS, RATES, Definition, World, linear
@@ -223,11 +223,18 @@ class _Finder:
 
     def is_data(self, node: Node) -> bool:
         """Whether a letter beside a matrix is a vector rather than a number."""
-        return node.kind == "symbol" and len(node.base) == 1 and node.base in "xahzyuvhs"
+        plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
+        return plain and node.base not in self.world.sizes and node.base not in RATES and node.base not in "cek"
 
 
-def find_shapes(world: World, lines: Iterable[Node]) -> None:
-    """Fill in ``world.shapes``; a document without transposes and matrix products has only numbers."""
+def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ()) -> None:
+    """Fill in ``world.shapes``; a document without transposes and matrix products has only numbers.
+
+    Args:
+        world: what the document says.
+        lines: all sides of its equations.
+        heads: the left sides with which its chains begin.
+    """
     lines = list(lines)
     marks = any(
         part.kind == "transpose" or (part.kind == "total" and part.value is not None)
@@ -267,6 +274,8 @@ def find_shapes(world: World, lines: Iterable[Node]) -> None:
                     known = finder.of_symbol(definition.target, layers)
                     if known is not None:
                         finder.assign(definition.body, known, layers)
+        for line in heads:
+            finder.shape(line, {})
         for line in lines:
             for part in walk(line):
                 if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
