@@ -103,7 +103,8 @@ class Calculus(Symbols):
                     array[:, row, column] = value
                     return function(array)
 
-                cells.append(self.slope_of(moved, at[:, row, column]))
+                cell = self.slope_of(moved, at[:, row, column])
+                cells.append(cell[:, 0, 0] if cell.ndim == 3 and cell.shape[1:] == (1, 1) else cell)
         if all(c.ndim == 1 for c in cells):
             return np.stack(cells, axis=-1).reshape(at.shape)
         if all(c.ndim == 3 and c.shape[2] == 1 for c in cells) and at.shape[2] == 1:

@@ -29,6 +29,7 @@ from steepest.proofreading.sentences import say
 from steepest.proofreading.statements import Member, Statement
 from steepest.proofreading.tree import (
     Node,
+    free_letters,
     letters_in_indices,
     make,
     number,
@@ -104,14 +105,15 @@ class Doctor:
             found = self.by_factor(member, left, right, outcome, simple=True)
             found = found or self.held_constant(order, left, right, lift)
         found = found or self.by_repair(order, left, member, right, lift, likely(right, around))
-        if found is None and outcome is not None:
+        if found is None and outcome is not None and not approximate and holds_for_some(outcome):
             found = self.by_number(order, left, member, right, lift, outcome)
-            if found is None and not approximate and holds_for_some(outcome):
+            if found is None and not set(free_letters(right)) - set(free_letters(left)):
                 return None
         found = found or self.by_repair(order, left, member, right, lift, candidates(right, around))
         found = found or self.by_two(order, left, member, right, lift, around)
         if found is None and outcome is not None:
-            found = self.by_factor(member, left, right, outcome, simple=False)
+            found = self.by_number(order, left, member, right, lift, outcome)
+            found = found or self.by_factor(member, left, right, outcome, simple=False)
         return found
 
     def compared(self, order: int, left: Node, right: Node, lift: bool) -> Outcome:
@@ -412,7 +414,7 @@ class Doctor:
                 continue
             slope = moved.right - outcome.right
             good = np.abs(slope) > 1e-6
-            if good.sum() < 4:
+            if good.sum() < 2:
                 continue
             wanted = value + (outcome.left - outcome.right)[good] / slope[good]
             middle = float(np.median(wanted))

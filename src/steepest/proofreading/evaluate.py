@@ -16,7 +16,7 @@ from steepest.proofreading.calculus import Calculus
 from steepest.proofreading.functions import FUNCTIONS, smooth
 from steepest.proofreading.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, Key, bind
-from steepest.proofreading.tree import Node, signature, symbols
+from steepest.proofreading.tree import Node, letters_in_indices, signature, symbols
 
 _MOST_WORK = 60_000
 _COSTLY = ("derive", "slope", "gradient", "change")
@@ -282,11 +282,10 @@ class Evaluator(Calculus):
                 raise UndecidedError("this definition goes round in circles", node)
             self.active.append(mark)
             try:
-                return self.with_values(
-                    dict(zip((self.key(f, {**numbers, **bound}) for f in formals), values, strict=False)),
-                    definition.body,
-                    bound,
-                )
+                # σ(z_i) = … holds for every i, also where σ is applied to something without an index.
+                here = {**{x: 1 for f in formals for x in letters_in_indices(f)}, **numbers, **bound}
+                given = dict(zip((self.key(f, here) for f in formals), values, strict=False))
+                return self.with_values(given, definition.body, here)
             finally:
                 self.active.pop()
         if function.base == "\\sigma" and len(values) == 1:

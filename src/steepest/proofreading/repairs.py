@@ -173,7 +173,13 @@ def _activations(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair
         ):
             base = inside.args[0]
             base = base.args[0] if base.kind == "group" else base
-            for new in (times(base, one_minus(base)), *_others(base, around, "tanh"), *_steps(base, around), number(1)):
+            for new in (
+                times(base, one_minus(base)),
+                *_others(base, around, "tanh"),
+                *_steps(base, around),
+                number(1),
+                base,
+            ):
                 yield Repair("activation", part, new, "activation")
         if part.kind == "call" and part.args[0].kind == "function" and part.args[0].value in _RELATED:
             for name in _RELATED[part.args[0].value]:

@@ -108,7 +108,7 @@ def redefines(decider: Decider, draft: Draft, statement: Statement, left: Node, 
 
 
 def earlier_is_wrong(decider: Decider, draft: Draft, right: Node) -> bool:
-    """Whether a definition was misprinted that a function which everybody knows follows: ``t = …``, then ``t = tanh z``."""
+    """Whether a definition was misprinted that a well-known function follows: ``t = …``, then ``tanh z``."""
     for other in decider.drafts:
         _, left, _, member = decider.sides(other.order, other.at)
         if other.order >= draft.order or other.verdict != "defines" or left.node is None or member.node is None:
