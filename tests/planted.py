@@ -59,6 +59,13 @@ class Derivation:
             drawn = random.Random(f"{SEED} {self.name} {cause}").choice(choices[cause])
             yield self.planted(cause, *drawn)
 
+    def every(self) -> Iterator[Planted]:
+        """All faults that may be planted in it."""
+        for number, site in enumerate(_SITE.finditer(self.marked)):
+            for alternative in site[1].split("¦")[1:]:
+                cause, _, text = alternative.partition("→")
+                yield self.planted(cause, number, text)
+
     def planted(self, cause: str, number: int, text: str) -> Planted:
         """The derivation with one of its places changed."""
         pieces: list[str] = []
@@ -115,7 +122,7 @@ class Count:
     named: int = 0
 
 
-def measure(part: str, verbose: bool = False) -> tuple[dict[str, Count], list[str], int]:
+def measure(part: str, verbose: bool = False, every: bool = False) -> tuple[dict[str, Count], list[str], int]:
     """Counts per cause, the false alarms on right derivations, and how many right ones there are."""
     from steepest.proofreading import proofread
 
@@ -132,7 +139,7 @@ def measure(part: str, verbose: bool = False) -> tuple[dict[str, Count], list[st
             for finding in proof.findings:
                 if finding.verdict == "not-understood":
                     sys.stdout.write(f"  ? {derivation.name}: {finding.source}: {finding.message}\n")
-        for fault in derivation.wrong():
+        for fault in derivation.every() if every else derivation.wrong():
             wrong = proofread(fault.text).wrong
             count = counts[fault.cause]
             count.planted += 1
@@ -155,10 +162,11 @@ def main() -> None:
     reader = argparse.ArgumentParser(description="Measure the proof-reader on planted faults.")
     reader.add_argument("--part", choices=["development", "held-out", "both"], default="both")
     reader.add_argument("--verbose", action="store_true")
+    reader.add_argument("--every", action="store_true", help="plant all faults, not one drawn for each cause")
     options = reader.parse_args()
     for part in ("development", "held-out") if options.part == "both" else (options.part,):
         began = time.perf_counter()
-        counts, alarms, many = measure(part, options.verbose)
+        counts, alarms, many = measure(part, options.verbose, options.every)
         total = Count(*(sum(getattr(c, f) for c in counts.values()) for f in ("planted", "found", "placed", "named")))
         sys.stdout.write(f"\n{part}: {many} derivations, {time.perf_counter() - began:.1f} s\n")
         sys.stdout.write(f"  {'cause':14}{'planted':>8}{'found':>8}{'in place':>10}{'right cause':>13}\n")

@@ -19,6 +19,7 @@ from steepest.cli_fit import fit
 from steepest.cli_models import evaluate, export, predict
 from steepest.cli_options import BAD_INPUT, FOUND, INTERRUPTED, OUR_FAULT, READER_LEFT
 from steepest.cli_output import check_json, print_json, show_check
+from steepest.cli_proofread import proofread
 from steepest.errors import SteepestError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ steepest fit nand
 steepest fit table.csv "y ~ a*x + b" --save model.safetensors
 steepest predict model.safetensors new.csv
 steepest derive "mean((x*w - y)^2)" --wrt w
+steepest proofread notes.tex
 """
 
 
@@ -74,7 +76,7 @@ def main(ctx: click.Context) -> None:
     ctx.default_map = options.configuration(main)
 
 
-for _command in (fit, predict, evaluate, export):
+for _command in (fit, predict, evaluate, export, proofread):
     main.add_command(_command)
 
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steepest.proofreading.meaning import Definition, may_be
-from steepest.proofreading.repairs import Repair, candidates, likely
+from steepest.proofreading.repairs import Repair, candidates, likely, other_letters, parts
 from steepest.proofreading.tree import Node, make, number, same, swap, symbols, times
 
 if TYPE_CHECKING:
     from steepest.proofreading.deciding import Decider, Draft
 
-_TRIES = 250
+_TRIES = 500
 
 
 def blame_definitions(decider: Decider) -> None:
@@ -85,7 +85,8 @@ def _repaired(decider: Decider, draft: Draft, definition: Definition, failing: l
     around = decider.doctor.surroundings(min(draft.order + 4, len(decider.reading.statements) - 1), body, body)
     tries = 0
     decider.doctor.approximate = False
-    for repair in (*_wholly(body), *likely(body, around), *candidates(body, around)):
+    first = [*_wholly(body), *likely(body, around), *other_letters(parts(body), around)]
+    for repair in (*first, *candidates(body, around)):
         tries += 1
         if tries > _TRIES:
             return False

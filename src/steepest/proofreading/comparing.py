@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.proofreading.evaluate import Evaluator
 from steepest.proofreading.lookup import Array, ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import LAYERS, World
+from steepest.proofreading.meaning import LAYERS, SMALL, World
 from steepest.proofreading.tree import Node, free_letters, walk
 
 _EXACT, _ROUGH = 1e-9, 2e-6
@@ -163,3 +163,14 @@ def orders(world: World, left: Node, right: Node, order: int, lift: bool = False
     if min(errors) <= 0 or min(sizes) <= 0:
         return None
     return float(np.log10(errors[0] / errors[1])), float(np.log10(sizes[0] / sizes[1]))
+
+
+def degree(node: Node) -> int:
+    """The highest power of a small quantity that a formula writes out; 0 if it writes none."""
+    found = 0
+    for part in walk(node):
+        if part.kind == "power" and part.args[1].kind == "number":
+            small = part.args[0].kind == "change" or (part.args[0].base in SMALL and not part.args[0].args)
+            if small:
+                found = max(found, int(float(part.args[1].value)))
+    return found

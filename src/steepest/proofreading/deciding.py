@@ -16,7 +16,7 @@ from steepest.proofreading import rules, worked_lines
 from steepest.proofreading.analysis import build_world, is_update
 from steepest.proofreading.blame import blame_definitions
 from steepest.proofreading.causes import Doctor
-from steepest.proofreading.comparing import Outcome, compare, orders
+from steepest.proofreading.comparing import Outcome, compare, degree, orders
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, World, definable, may_be
 from steepest.proofreading.second_look import conditional, never_reached, second_look
@@ -117,6 +117,8 @@ class Decider:
             return Draft(order, at, "not-understood", message="one side of this equality is missing")
         if relation in ("<", ">", "<=", ">="):
             return self.inequality(order, at, left.node, relation, right.node)
+        if left.node.kind == "slope" and right.node.kind == "derive" and same(left.node.args[0], right.node.args[-1]):
+            return Draft(order, at, "defines", message=f"says what ${left.text}$ means")
         draft = worked_lines.look(self, order, at)
         if draft is not None:
             return draft
@@ -340,7 +342,7 @@ class Decider:
         if found is None or found[0] - max(found[1], 0.0) < 0.75:
             return None
         power = round(found[0])
-        if relation != "≈" and power < 2:
+        if (relation != "≈" and power < 2) or power <= degree(right):
             return None
         draft.verdict = "approximation"
         words = (

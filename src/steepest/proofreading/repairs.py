@@ -89,7 +89,7 @@ def candidates(root: Node, around: Surroundings) -> Iterator[Repair]:
     yield from _indices(inner, root, around)
     if around.matrices:
         yield from _transposes(inner)
-    yield from _letters(inner, around)
+    yield from other_letters(inner, around)
     yield from _scaled(inner)
     yield from _dropped(inner)
     yield from _exponents(inner)
@@ -320,7 +320,8 @@ def in_conditions(parts: Sequence[Node], around: Surroundings) -> Iterator[Repai
                         yield Repair("variable", part, exchanged(part, old, like), "variable")
 
 
-def _letters(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair]:
+def other_letters(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair]:
+    """One letter in the place of another."""
     seen = set()
     for part in parts:
         if part.kind != "symbol":

@@ -137,11 +137,13 @@ def _skipped_layer(decider: Decider) -> Iterator[Draft]:
 def _sampled_parameter(decider: Decider) -> Iterator[Draft]:
     """``b^{[1](i)}``: a parameter has no index of a sample."""
     parameters: dict[tuple[str, tuple[str, ...]], Node] = {}
+    moved: set[tuple[str, tuple[str, ...]]] = set()
     for _, _, left, right in _lines(decider):
         if left.kind == "call" and left.args[0].base in COSTS:
             parameters.update({(f.base, f.roles): f for f in left.args[1:] if f.kind == "symbol"})
         if left.kind == "symbol" and is_update(left, right):
             parameters[left.base, left.roles] = left
+            moved.add((left.base, left.roles))
         for part in walk(right):
             if part.kind == "derive" and part.args[0].kind == "symbol" and part.args[0].base in COSTS:
                 parameters.update({(v.base, v.roles): v for v in part.args[1:] if v.kind == "symbol"})
@@ -149,15 +151,19 @@ def _sampled_parameter(decider: Decider) -> Iterator[Draft]:
         if left.kind != "symbol":
             continue
         for part in symbols(right):
-            if part.kind != "symbol" or len(part.roles) < 2 or part.base == left.base:
+            if part.kind != "symbol" or not part.roles or part.base == left.base:
                 continue
             last = part.args[-1]
             bare = part.roles[:-1]
-            sample = part.roles[-1] in ("paren", "paren2", "sub") and last.kind == "symbol" and last.base in _SAMPLES
+            sample = (
+                part.roles[-1] in ("paren", "paren2", "sub") and last.kind == "symbol" and last.base in ("i", "j", "n")
+            )
             if not sample or (part.base, bare) not in parameters or (part.base, part.roles) in parameters:
                 continue
             if decider.world.definitions.get(("symbol", part.base)):
                 continue
+            if not bare and (part.roles[-1] != "paren" or (part.base, bare) not in moved):
+                continue  # C(x) and x_i: x names something else
             new = make("symbol", part.args[:-1], (part.base, bare))
             message = (
                 f"an index is too many: ${decider.writer.latex(new)}$ is a parameter, the "
