@@ -118,8 +118,8 @@ __all__ = [
     "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax",
     "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params",
     "parse", "power", "proofread", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",
-    "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer", "transpose",
-    "where",
+    "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer",
+    "transpose", "where",
 ]  # fmt: skip
 
 

@@ -285,6 +285,7 @@ class Calculus(Symbols):
         """Whether a cost is defined that has a value."""
         mark = ("computable", self.order)
         if mark not in self.world.memo:
+            self.world.memo[mark] = False  # a cost that is made of its own derivatives is not computed by them
             cost = self.objective()
             try:
                 found = (

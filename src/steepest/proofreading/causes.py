@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ _ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65
 """Factors that are rarely forgotten as such: another change is looked for first."""
 
 _TRIES_A_LINE = 700
-_TRIES = 9_000
+_TRIES = 6_000
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,11 @@ class Doctor:
             found = found or self.by_factor(member, left, right, outcome, simple=False)
         return found
 
-    def compared(self, order: int, left: Node, right: Node, lift: bool) -> Outcome:
+    def compared(self, order: int, left: Node, right: Node, lift: bool, quick: bool = False) -> Outcome:
         """The sides at many points; of an approximation near 0, where what it leaves out has vanished."""
         if self.approximate:
-            return compare(self.world, left, right, order, lift, 1e-5, 1e-3)
-        return compare(self.world, left, right, order, lift)
+            return compare(self.world, left, right, order, lift, 1e-5, 1e-3, quick)
+        return compare(self.world, left, right, order, lift, quick=quick)
 
     # -- surroundings ----------------------------------------------------------------------------------------
 
@@ -199,6 +200,8 @@ class Doctor:
             if self.approximate and degree(right) > 1:
                 powers = orders(self.world, left, right, order, lift)
                 return powers is None or powers[0] > degree(right) + 0.75
+            if not self.compared(order, left, right, lift, quick=True).holds:
+                return False
             return self.compared(order, left, right, lift).holds
         except (ShapeClashError, UndecidedError):
             return False
@@ -207,7 +210,7 @@ class Doctor:
         self, order: int, left: Node, member: Member, right: Node, lift: bool, repairs: Iterator[Repair]
     ) -> Diagnosis | None:
         """The first small change after which the line is right."""
-        for repair in _limited(repairs, _TRIES_A_LINE):
+        for repair in islice(repairs, _TRIES_A_LINE):
             if self.tries > _TRIES:
                 return None
             changed = swap(right, repair.old, repair.new)
@@ -220,9 +223,9 @@ class Doctor:
         self, order: int, left: Node, member: Member, right: Node, lift: bool, around: Surroundings
     ) -> Diagnosis | None:
         """Another letter in the conditions of some cases, and one more change."""
-        for first in in_conditions(parts(right), around):
+        for first in islice(in_conditions(parts(right), around), 4):
             halfway = swap(right, first.old, first.new)
-            for second in _limited(candidates(halfway, around), _TRIES_A_LINE // 3):
+            for second in islice(candidates(halfway, around), _TRIES_A_LINE // 3):
                 changed = swap(halfway, second.old, second.new)
                 if self.tries > _TRIES or changed is halfway or not self.agrees(order, left, changed, lift):
                     continue
@@ -526,13 +529,6 @@ def name_of(key: Key) -> str:
     subs = "".join(str(n) for r, n in key[1] if r == "sub")
     ups = "".join(f"[{n}]" if r == "bracket" else f"({n})" for r, n in key[1] if r != "sub")
     return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
-
-
-def _limited(repairs: Iterator[Repair], most: int) -> Iterator[Repair]:
-    for count, repair in enumerate(repairs):
-        if count >= most:
-            return
-        yield repair
 
 
 def _fraction(value: Fraction) -> str:

@@ -25,6 +25,9 @@ from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
 from steepest.proofreading.tree import Node, same, symbols, walk
 from steepest.proofreading.writing import Writer
 
+OUR_FAULT = "steepest itself fails on this line; please report it"
+"""Begins the message of a finding that shows a fault of the proof-reader; the fuzz tests look for it."""
+
 
 @dataclass(eq=False)
 class Draft:
@@ -79,14 +82,24 @@ class Decider:
             self.ruled[draft.order, draft.at] = draft
         for order, statement in enumerate(self.reading.statements):
             for at in range(len(statement.relations)):
-                looked = self.ruled.get((order, at)) or self.first_look(order, at)
+                looked = self.ruled.get((order, at)) or self.safely(order, at)
                 if looked is not None:
                     self.drafts.append(looked)
         blame_definitions(self)
         for draft in self.drafts:
             if not draft.verdict:
-                second_look(self, draft)
+                try:
+                    second_look(self, draft)
+                except Exception as fault:
+                    draft.verdict, draft.cause, draft.message = "not-understood", None, f"{OUR_FAULT} ({fault!r})"
         return self.drafts
+
+    def safely(self, order: int, at: int) -> Draft | None:
+        """A first look; a fault of our own in one line is said in its finding, so that the others are still read."""
+        try:
+            return self.first_look(order, at)
+        except Exception as fault:
+            return Draft(order, at, "not-understood", message=f"{OUR_FAULT} ({fault!r})")
 
     # -- which kind of line it is ----------------------------------------------------------------------------
 

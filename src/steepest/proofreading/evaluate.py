@@ -19,6 +19,7 @@ from steepest.proofreading.meaning import Definition, Key, bind
 from steepest.proofreading.tree import Node, letters_in_indices, signature, symbols
 
 _MOST_WORK = 60_000
+_DEEPEST_VALUE = 120
 _COSTLY = ("derive", "slope", "gradient", "change")
 
 
@@ -35,15 +36,19 @@ class Evaluator(Calculus):
             ShapeClashError: vectors or matrices do not fit together.
         """
         self.work += 1
-        if self.work > _MOST_WORK:
+        if self.work > _MOST_WORK or self.depth > _DEEPEST_VALUE:
             raise UndecidedError("this formula takes too long to compute", node)
         method = getattr(self, "_" + node.kind, None)
         if method is None:
             raise UndecidedError(f"{node.kind} has no value", node)
-        if node.kind in _COSTLY and not self.overrides and not self.complex_depth:
-            return self.remembered(node, numbers, method)
-        found: Array = method(node, numbers)
-        return found
+        self.depth += 1
+        try:
+            if node.kind in _COSTLY and not self.overrides and not self.complex_depth:
+                return self.remembered(node, numbers, method)
+            found: Array = method(node, numbers)
+            return found
+        finally:
+            self.depth -= 1
 
     def remembered(self, node: Node, numbers: Mapping[str, int], method: Any) -> Array:
         """A derivative that may have been taken before."""
@@ -183,10 +188,12 @@ class Evaluator(Calculus):
             holds = self.value(condition, numbers)
             if result is None:
                 result = np.full(holds.shape, np.nan)
-            if holds.ndim == 3 and part.ndim == 1:
-                part = np.broadcast_to(part[:, None, None], holds.shape)
-            if holds.ndim == 3 and result.ndim == 1:
-                result = np.broadcast_to(result[:, None, None], holds.shape)
+            full = next((a.shape for a in (holds, part, result) if a.ndim == 3), holds.shape)
+            holds, part, result = (
+                np.broadcast_to(a[:, None, None], full) if a.ndim < len(full) else a for a in (holds, part, result)
+            )
+            if not holds.shape == part.shape == result.shape:
+                raise ShapeClashError("the cases are of different shapes", node)
             result = np.where(holds > 0, part, result)
         assert result is not None  # the parser wants at least one case
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -61,10 +62,12 @@ class Symbols(ABC):
         self.active: list[Any] = []
         self.complex_depth = 0
         self.leaf_keys: set[Key] = set()
-        self.work = 0
+        self.work = self.depth = 0
 
     def key(self, node: Node, numbers: Mapping[str, int]) -> Key:
         """The letter of a symbol and the numbers of its indices."""
+        if node.kind != "symbol":
+            raise UndecidedError("a symbol is expected here", node)
         concrete = tuple(sorted((r, self.whole(a, numbers)) for r, a in zip(node.roles, node.args, strict=True)))
         if len(set(node.roles)) < len(node.roles):  # w_{ij}: the order counts
             concrete = tuple((r, self.whole(a, numbers)) for r, a in zip(node.roles, node.args, strict=True))
@@ -107,6 +110,16 @@ class Symbols(ABC):
             return self.overrides[key]
         if key in self.cache:
             return self.cache[key]
+        plain = not self.overrides and not self.complex_depth and not self.active
+        mark = ("value", self.order, self.lift, self.scale, key)
+        known: Any = self.world.memo.get(mark) if plain else None
+        if known is not None:
+            self.cache[key] = known[0]
+            self.leaf_keys |= known[1]
+            self.leaves.update(known[2])
+            return np.asarray(known[0])
+        before = set(self.leaf_keys)
+        self.leaf_keys.clear()
         value = self.defined(node, key, numbers)
         if value is None:
             value = self.element(key, node, numbers)
@@ -118,6 +131,10 @@ class Symbols(ABC):
         if key[0] in self.world.held and not self.complex_free(value):
             value = value.real.astype(float)
         self.cache[key] = value
+        if plain:
+            held = {k: self.leaves[k] for k in self.leaf_keys if k in self.leaves}
+            self.world.memo[mark] = value, frozenset(self.leaf_keys), held
+        self.leaf_keys |= before
         return value
 
     def canonical(self, key: Key, node: Node, numbers: Mapping[str, int]) -> tuple[Key, Node]:
@@ -199,7 +216,7 @@ class Symbols(ABC):
         ((role, sample),) = lifted.items()
         inner = type(self)(self.world, self.order, self.lift, self.scale)
         inner.overrides, inner.leaves, inner.leaf_keys = dict(self.overrides), self.leaves, self.leaf_keys
-        inner.complex_depth, inner.active = self.complex_depth, self.active
+        inner.complex_depth, inner.active, inner.depth = self.complex_depth, self.active, self.depth
         for part in symbols(definition.body):
             if part.base in self.world.sampled and role not in part.roles:
                 plain = inner.key(part, bound)
@@ -318,6 +335,7 @@ class Symbols(ABC):
         inner.overrides = {**self.overrides, **values}
         inner.leaves, inner.leaf_keys, inner.active = self.leaves, self.leaf_keys, self.active
         inner.complex_depth, inner.work = self.complex_depth, self.work + 20
+        inner.depth = self.depth
         return inner
 
 
@@ -326,6 +344,7 @@ def _symbol_of(key: Key) -> Node:
     return Node("symbol", tuple(number(n) for _, n in key[1]), (key[0], tuple(r for r, _ in key[1])))
 
 
+@lru_cache(maxsize=4096)
 def random_numbers(key: Key) -> Array:
     """Numbers that belong to a key: half of them of either sign, half between 0 and 1, where logarithms live."""
     seed = zlib.crc32(repr(key).encode())
@@ -334,5 +353,8 @@ def random_numbers(key: Key) -> Array:
     narrow = rng.uniform(0.1, 0.9, POINTS - POINTS // 2)
     value = np.concatenate([wide, narrow])
     if key[0].startswith("\\Delta "):
-        return value * 0.5
-    return np.abs(value) if key[0] in RATES else value
+        value = value * 0.5
+    elif key[0] in RATES:
+        value = np.abs(value)
+    value.flags.writeable = False  # it is kept, and given to everybody
+    return value

@@ -125,7 +125,9 @@ class Parser(OperatorReader):
     def factor(self, inside: bool) -> Node:
         """One factor with everything that is attached to it."""
         token = self.peek()
-        assert token is not None  # the caller saw that one begins
+        if token is None:
+            end = self.tokens[-1].end if self.tokens else 0
+            raise UnreadableError("", end, end, "something is missing here")
         if token.kind == "number":
             self.at += 1
             return self.postfix(make("number", (), token.text, token.start, token.end))
