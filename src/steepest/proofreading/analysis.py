@@ -11,7 +11,17 @@ from steepest.proofreading.meaning import LAYERS, Definition, Surrogate, World, 
 from steepest.proofreading.shapes import find_shapes
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import Member, Reading, Statement
-from steepest.proofreading.tree import Node, free_letters, make, number, same, symbols, transform, walk
+from steepest.proofreading.tree import (
+    Node,
+    free_letters,
+    is_of_indices,
+    make,
+    number,
+    same,
+    symbols,
+    transform,
+    walk,
+)
 
 _SIZES = (3, 4, 5, 2)
 _CONSTANT_WORDS = (
@@ -21,8 +31,8 @@ _CONSTANT_WORDS = (
 )
 
 
-def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[str, float]) -> World:
-    """What a document says."""
+def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[str, float], infer: bool = True) -> World:
+    """What a document says; ``infer`` takes definitions from ``∂s/∂x = ∂(wx)/∂x`` too."""
     world = World(given=dict(given.items()))
     world.prose = " ".join(p.text for p in passages if not p.is_maths)
     world.sections = [s.section for s in reading.statements]
@@ -36,10 +46,12 @@ def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[st
     for order, statement in enumerate(reading.statements):
         _define(world, order, statement)
     _denoted(world, reading, passages)
-    _inferred(world, reading)
+    if infer:
+        _inferred(world, reading)
     _held(world, reading, passages)
     heads = [s.members[0].node for s in reading.statements if s.members[0].node is not None]
     find_shapes(world, nodes, heads)
+    _ranges_of_shapes(world, nodes)
     _surrogate(world, reading)
     for order, statement in enumerate(reading.statements):
         head = statement.members[0].node
@@ -98,6 +110,38 @@ def _sizes(world: World, nodes: Iterable[Node], given: Mapping[str, float]) -> N
         world.sizes.setdefault(letter, LAYERS)
     for letter, counted in tied:
         world.ranges.setdefault(letter, world.sizes.get(counted, 3))
+
+
+def _ranges_of_shapes(world: World, nodes: Iterable[Node]) -> None:
+    """Index letters run over the vectors and matrices at which they stand; classes are whole numbers."""
+    for node in nodes:
+        for part in walk(node):
+            if part.kind == "symbol" and "sub" in part.roles:
+                inner = [a for r, a in zip(part.roles, part.args, strict=True) if r == "sub"]
+                shape = _shape_without_subs(world, part)
+                for place, index in enumerate(inner[:2]):
+                    if shape is not None and index.kind == "symbol" and index.base not in world.sizes:
+                        size = shape[place] if len(inner) > 1 or shape[0] > 1 else shape[1]
+                        world.ranges.setdefault(index.base, size)
+            if is_of_indices(part) and part.args[0].value == "==":
+                one, other = part.args[0].args
+                for value, letter in ((one, other), (other, one)):
+                    if value.kind == "symbol" and value.args and letter.kind == "symbol" and not letter.args:
+                        world.classes[value.base] = letter.base
+
+
+def _shape_without_subs(world: World, node: Node) -> tuple[int, int] | None:
+    """The shape of the vector or matrix of which a symbol is an element."""
+    if not world.shapes:
+        return None
+    numbers = tuple(
+        (r, linear(a)[1]) for r, a in zip(node.roles, node.args, strict=True) if r != "sub" and linear(a)[0] is None
+    )
+    for base in (node.base, node.base.upper()):
+        found = world.shape((base, tuple(sorted(numbers))))
+        if found is not None:
+            return found
+    return None
 
 
 def _uses(world: World, nodes: Iterable[Node]) -> None:
@@ -255,6 +299,10 @@ def _define(world: World, order: int, statement: Statement) -> None:
     for left, relation, right in zip(statement.members, statement.relations, statement.members[1:], strict=False):
         if relation not in ("=", ":=") or left.node is None or right.node is None:
             continue
+        if is_square(left.node) and not world.definitions.get(("symbol", left.node.args[0].base)):
+            root = make("sqrt", (right.node,))
+            world.add(Definition(left.node.args[0], (), root, order, statement.section))
+            continue
         found = definable(left.node)
         if found is None or found[0].kind == "slope" or is_plain_number(right.node):
             continue
@@ -262,6 +310,8 @@ def _define(world: World, order: int, statement: Statement) -> None:
         if statement.origin == "prose" and right.node.kind == "call" and right.node.args[0].kind == "symbol":
             continue  # "a function y = f(x)" says nothing of y
         if is_update(target, right.node) or any(p.kind in ("words", "dots") for p in walk(right.node)):
+            continue
+        if is_recurrence(target, right.node):
             continue
         names = left.node.kind == "call" or not _already(world, right.node, order)
         if right.node.kind == "symbol" and _already(world, target, order) and names:
@@ -301,6 +351,24 @@ def is_update(target: Node, body: Node) -> bool:
             for part in walk(body)
         )
     return occurs(body, target)
+
+
+def is_square(node: Node) -> bool:
+    """Whether this is the square of a letter, ``\\sigma^2``, by which a letter is defined too."""
+    return node.kind == "power" and node.args[0].kind == "symbol" and str(node.args[1].value) == "2"
+
+
+def is_recurrence(target: Node, body: Node) -> bool:
+    """Whether an equation says how a sequence goes on: ``x_{k+1} = x_k - …``; layers end, sequences do not."""
+    if target.kind != "symbol" or "sub" not in target.roles or all(a.kind == "number" for a in target.args):
+        return False
+    ours = [a for r, a in zip(target.roles, target.args, strict=True) if r == "sub"]
+    for part in symbols(body):
+        if part.base == target.base and part.roles == target.roles:
+            theirs = [a for r, a in zip(part.roles, part.args, strict=True) if r == "sub"]
+            if not all(same(a, b) for a, b in zip(ours, theirs, strict=True)):
+                return True
+    return False
 
 
 def _denoted(world: World, reading: Reading, passages: Sequence[Passage]) -> None:
@@ -384,15 +452,16 @@ def _held(world: World, reading: Reading, passages: Sequence[Passage]) -> None:
             world.held.add(target.base)
     if re.search(r"one[- ]hot", world.prose, re.IGNORECASE):
         world.simplex |= {base for base in ("y", "t", "p^*") if any("sub" in r for r in world.used.get(base, set()))}
-        world.simplex -= {base for base in world.simplex if world.definitions.get(("symbol", base))}
 
 
 def _dependents(world: World, sections: Iterable[tuple[int, Node]]) -> None:
     """On what letters without a definition depend: the variables by which they are derived in the same section."""
     found: dict[tuple[int, str], list[Node]] = {}
+    # What a definition of the section is made of varies by itself: ∂b/∂w is 0 where a = wx + b.
+    leaves = {(d.section, s.base) for known in world.definitions.values() for d in known for s in symbols(d.body)}
 
     def note(section: int, body: Node, variable: Node) -> None:
-        if body.kind == "symbol" and not body.args:
+        if body.kind == "symbol" and not body.args and (section, body.base) not in leaves:
             plain = variable.args[0] if variable.kind in ("group", "transpose") else variable
             known = found.setdefault((section, body.base), [])
             if plain.kind == "symbol" and plain.base != body.base and not any(same(plain, v) for v in known):
@@ -404,10 +473,20 @@ def _dependents(world: World, sections: Iterable[tuple[int, Node]]) -> None:
                 for variable in part.args[1:]:
                     note(section, part.args[0], variable)
     for key, variables in found.items():
-        plain = [v for v in variables if not v.args]
+        plain = [e for v in variables for e in _expanded(world, v)]
         kept = [v for v in plain if not any(w is not v and _reaches(world, w, v) for w in plain)]
         if kept and len(kept) <= 6:
             world.dependents[key] = kept
+
+
+def _expanded(world: World, variable: Node) -> list[Node]:
+    """A variable with an index letter as all that it stands for."""
+    if not variable.args:
+        return [variable]
+    letter, _ = linear(variable.args[0])
+    if len(variable.args) != 1 or variable.roles != ("sub",) or letter is None or letter == "?":
+        return []
+    return [make("symbol", (number(k),), variable.value) for k in range(1, world.size(letter) + 1)]
 
 
 def _reaches(world: World, node: Node, target: Node) -> bool:

@@ -162,6 +162,8 @@ class Calculus(Symbols):
         variables = self.variables_of(body)
         if not variables:
             raise UndecidedError("nothing says by which variables this gradient is", node)
+        if len(variables) == 1:
+            return self.derivative(body, (variables[0],), numbers, node)
         cells = [self._derive(Node("derive", (body, v), "partial"), numbers) for v in variables]
         if any(c.ndim != 1 for c in cells):
             raise UndecidedError("a gradient by vectors is not taken here", node)

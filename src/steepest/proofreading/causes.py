@@ -51,6 +51,7 @@ _ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65
 
 _TRIES_A_LINE = 700
 _TRIES = 6_000
+_MOST_SPENT = 300_000  # parts of formulas computed for one document, some seconds; then no more causes are looked for
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ class Doctor:
     def agrees(self, order: int, left: Node, right: Node, lift: bool) -> bool:
         """Whether two sides agree everywhere."""
         self.tries += 1
+        if self.tries > _TRIES or self.world.spent > _MOST_SPENT:
+            return False
         try:
             if self.approximate and degree(right) > 1:
                 powers = orders(self.world, left, right, order, lift)

@@ -7,13 +7,14 @@ mistake may lie in a definition above them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from steepest.proofreading import rules, worked_lines
-from steepest.proofreading.analysis import build_world, is_update
+from steepest.proofreading.analysis import build_world, is_square, is_update
 from steepest.proofreading.blame import blame_definitions
 from steepest.proofreading.causes import Doctor
 from steepest.proofreading.comparing import Outcome, compare, degree, orders
@@ -75,6 +76,8 @@ class Decider:
         self.drafts: list[Draft] = []
         self.fixed: dict[Member, Node] = {}
         self.ruled: dict[tuple[int, int], Draft] = {}
+        self.passages = passages
+        self.sections: dict[int, tuple[World, list[Statement]] | None] = {}
 
     def run(self) -> list[Draft]:
         """Decide everything."""
@@ -85,6 +88,9 @@ class Decider:
                 looked = self.ruled.get((order, at)) or self.safely(order, at)
                 if looked is not None:
                     self.drafts.append(looked)
+        for draft in self.drafts:
+            if not draft.verdict:
+                self.within_section(draft)
         blame_definitions(self)
         for draft in self.drafts:
             if not draft.verdict:
@@ -93,6 +99,34 @@ class Decider:
                 except Exception as fault:
                     draft.verdict, draft.cause, draft.message = "not-understood", None, f"{OUR_FAULT} ({fault!r})"
         return self.drafts
+
+    def within_section(self, draft: Draft) -> None:
+        """See whether a line holds by what its own section says: notes on several things use letters again."""
+        section = self.reading.statements[draft.order].section
+        if section not in self.sections:
+            chosen = [s for s in self.reading.statements if s.section == section]
+            part = Reading(chosen, self.reading.context, [])
+            alone = len(chosen) == len(self.reading.statements)
+            prose = [p for p in self.passages if p.is_maths or re.search(r"one[- ]hot", p.text, re.IGNORECASE)]
+            self.sections[section] = (
+                None if alone else (build_world(part, prose, self.world.given, infer=False), chosen)
+            )
+        scope = self.sections[section]
+        _, left, _, right = self.sides(draft.order, draft.at)
+        if scope is None or left.node is None or right.node is None:
+            return
+        world, chosen = scope
+        world.held = self.world.held
+        order = chosen.index(self.reading.statements[draft.order])
+        heads = [p.args[0] for p in walk(left.node) if p.kind == "derive" and p.args[0].kind == "symbol"]
+        if any(not world.of(head, order) for head in heads):
+            return
+        try:
+            outcome = compare(world, left.node, right.node, order)
+        except (UndecidedError, ShapeClashError):
+            return
+        if outcome.holds and np.any(np.abs(outcome.left) > 1e-12):
+            draft.verdict, draft.message, draft.outcome = "holds", "holds by what this section defines", outcome
 
     def safely(self, order: int, at: int) -> Draft | None:
         """A first look; a fault of our own in one line is said in its finding, so that the others are still read."""
@@ -142,6 +176,9 @@ class Decider:
         self, order: int, at: int, statement: Statement, left: Node, relation: str, right: Node
     ) -> Draft | None:
         """A line that says what a symbol is, or moves a value."""
+        roots = self.world.of(left.args[0], order) if is_square(left) else []
+        if roots and all(d.order == order for d in roots):
+            return Draft(order, at, "defines", message=f"defines ${self.writer.latex(left.args[0])}$")
         found = definable(left)
         words = next((p for p in walk(right) if p.kind in ("words", "dots")), None)
         if words is not None and found is not None and not is_update(found[0], right):
@@ -232,6 +269,8 @@ class Decider:
                     return self.right_line(draft, relation, outcome, lift)
                 if draft.outcome is None:
                     draft.outcome, draft.lift = outcome, lift
+        if self.for_any_function(draft, left, right):
+            return draft
         if draft.outcome is None:
             return self.no_value(draft, left, right, reason)
         if relation == "≈" or self.has_small(left) or self.has_small(right):
@@ -248,6 +287,31 @@ class Decider:
                 draft.verdict, draft.message = "defines", f"says what ${self.writer.latex(part)}$ is"
                 return draft
         return self.doubtful(draft, left, right)
+
+    def for_any_function(self, draft: Draft, left: Node, right: Node) -> bool:
+        """Whether a chain rule holds whatever the function is that another section defines."""
+        body = left.args[0] if left.kind == "derive" else left
+        if left.kind != "derive" or body.kind != "symbol" or not self.world.generic(body.base, draft.order):
+            return False
+        again = any(p.kind == "derive" and same(p.args[0], body) for p in walk(right))
+        section = self.reading.statements[draft.order].section
+        known = self.world.of(body, draft.order)
+        if not again or not known or any(d.section == section for d in known):
+            return False
+        self.world.memo.clear()
+        self.world.ignored.add(body.base)
+        try:
+            outcome = compare(self.world, left, right, draft.order)
+        except (UndecidedError, ShapeClashError):
+            return False
+        finally:
+            self.world.memo.clear()
+            self.world.ignored.discard(body.base)
+        if not outcome.holds or not np.any(np.abs(outcome.left) > 1e-12):
+            return False
+        draft.outcome, draft.verdict = outcome, "holds"
+        draft.message = f"holds for any ${self.writer.latex(body)}$"
+        return True
 
     def right_line(self, draft: Draft, relation: str, outcome: Outcome, lift: bool) -> Draft:
         """A line that holds."""

@@ -36,6 +36,7 @@ class Evaluator(Calculus):
             ShapeClashError: vectors or matrices do not fit together.
         """
         self.work += 1
+        self.world.spent += 1
         if self.work > _MOST_WORK or self.depth > _DEEPEST_VALUE:
             raise UndecidedError("this formula takes too long to compute", node)
         method = getattr(self, "_" + node.kind, None)
@@ -182,7 +183,7 @@ class Evaluator(Calculus):
         pairs = list(zip(node.args[::2], node.args[1::2], strict=True))
         for value, condition in reversed(pairs):
             part = self.value(value, numbers)
-            if condition.kind == "words":
+            if condition.kind == "else":
                 result = part
                 continue
             holds = self.value(condition, numbers)

@@ -154,6 +154,8 @@ class Symbols(ABC):
 
     def find(self, node: Node, key: Key, numbers: Mapping[str, int]) -> tuple[Definition, dict[str, int]] | None:
         """The definition of a symbol that serves its indices, and the numbers of the letters in it."""
+        if key[0] in self.world.ignored:
+            return None
         found = self.world.definitions.get((node.kind, node.base if node.kind == "symbol" else node.args[0].base), [])
         concrete = dict(key[1])
         for definition in self.world.ordered(found, self.order):
@@ -239,7 +241,11 @@ class Symbols(ABC):
             keep = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
             bare = Node("symbol", tuple(a for _, a in keep), (node.base, tuple(r for r, _ in keep)))
             if self.find(bare, whole, numbers) is None:
-                return None
+                capital = node.base.upper()  # a_{ij} is an element of A
+                bare = Node("symbol", bare.args, (capital, bare.roles))
+                known = self.find(bare, (capital, outer), numbers) or self.world.shape((capital, outer))
+                if capital == node.base or known is None:
+                    return None
             array = self.symbol(bare, numbers)
         if array.ndim != 3:
             return None
@@ -284,6 +290,9 @@ class Symbols(ABC):
             value = np.stack(cells, axis=-1).reshape(POINTS, *shape)
         elif key[0] in self.world.simplex and key[1]:
             value = self.share(key)
+        elif key[0] in self.world.classes:
+            many = self.world.size(self.world.classes[key[0]])
+            value = np.floor(np.abs(random_numbers((key[0] + "#", key[1]))) * 97) % many + 1
         elif not key[1] and self.world.generic(key[0], self.order) and (key, "generic") not in self.active:
             self.active.append((key, "generic"))
             parts = [self.value(node, {}) for node in self.world.generic(key[0], self.order)]
@@ -305,7 +314,8 @@ class Symbols(ABC):
     def share(self, key: Key) -> Array:
         """An element of numbers that sum to 1 over the last index."""
         role, number = key[1][-1]
-        many = max(self.world.ranges.get("k", 3), number)
+        shape = self.world.shape((key[0], key[1][:-1]))
+        many = max(max(shape) if shape is not None else self.world.ranges.get("k", 3), number)
         parts = [np.abs(random_numbers((key[0] + "#", (*key[1][:-1], (role, n))))) + 0.1 for n in range(1, many + 1)]
         return np.asarray(parts[number - 1] / sum(parts))
 

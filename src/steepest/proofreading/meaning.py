@@ -90,6 +90,8 @@ class World:
         ranges: how far each index letter runs.
         held: letters that the document holds constant.
         simplex: letters whose elements sum to 1.
+        classes: letters whose values are class numbers, with the letter that runs over the classes.
+        ignored: letters whose definitions are not looked at, to see whether a line holds for any function.
         shapes: rows and columns of letters with their layers; a letter that is not here is a number.
         dependents: by section, of letters without a definition, what they depend on, by the derivatives that are taken.
         sections: of each statement.
@@ -102,6 +104,7 @@ class World:
         surrogates: the loss of which ``dW`` and its like are derivatives, where no cost can be computed: of one sample
             and of all of them (capital letters).
         batch_from: the first statement with a derivative by all samples at once.
+        spent: how many parts of formulas were computed.
         memo: values that were computed; emptied when a definition changes.
         values: numbers that letters were given, with the statements that gave them.
         prose: all words of the document.
@@ -113,6 +116,8 @@ class World:
     ranges: dict[str, int] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     simplex: set[str] = field(default_factory=set)
+    classes: dict[str, str] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
     shapes: dict[tuple[str, tuple[tuple[str, int | None], ...]], tuple[int, int]] = field(default_factory=dict)
     dependents: dict[tuple[int, str], list[Node]] = field(default_factory=dict)
     sections: list[int] = field(default_factory=list)
@@ -124,6 +129,7 @@ class World:
     row_samples: bool = False
     surrogates: dict[bool, Surrogate] = field(default_factory=dict)
     batch_from: int = 10**9
+    spent: int = 0
     memo: dict[object, object] = field(default_factory=dict)
     values: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     prose: str = ""
@@ -231,7 +237,7 @@ def bind(
             if value != world.sizes[letter]:
                 return None
             continue
-        if layered and value < 1:
+        if layered and not 1 <= value <= LAYERS + 1:
             return None
         if found.setdefault(letter, value) != value:
             return None

@@ -432,7 +432,7 @@ class OperatorReader(IndexReader):
                 t for t in row[1] if t.kind not in ("space", "note") and t.text not in (",", ".", ";", "if", "for")
             ]
             if not tokens or tokens[0].text in ("otherwise", "else"):
-                condition = make("words", (), "otherwise", value.end, value.end)
+                condition = make("else", (), "otherwise", value.end, value.end)
             else:
                 condition = self.parser_of(tokens).comparison()
                 if condition.kind != "compare":

@@ -181,7 +181,12 @@ class Parser(OperatorReader):
             group = self.bracket()
             return self.postfix(make("stopped", (group,), None, token.start, group.end))
         if name not in BUILT_IN:
-            return self.indexed(token.text, token.start, token.end)
+            symbol = self.indexed(token.text, token.start, token.end)
+            following = self.peek()
+            if symbol.kind == "symbol" and following is not None and following.text == "(":
+                group = self.bracket()
+                return self.postfix(make("call", (symbol, *self.arguments(group)), 0, token.start, group.end))
+            return symbol
         function = make("function", (), BUILT_IN[name], token.start, token.end)
         return self.applied(function)
 

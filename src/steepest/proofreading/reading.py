@@ -23,6 +23,7 @@ BUILT_IN = {
     "sinh": "sinh", "cosh": "cosh", "sqrt": "sqrt", "max": "max",
     "min": "min", "maximum": "max", "softmax": "softmax", "sigmoid": "sigmoid", "relu": "relu", "ReLU": "relu",
     "Relu": "relu", "RELU": "relu", "softplus": "softplus",
+    "leaky_relu": "leaky_relu",
     "LeakyReLU": "leaky_relu", "leakyrelu": "leaky_relu", "diag": "diag", "sign": "sign", "sgn": "sign",
     "dot": "dot", "arctan": "arctan",
 }  # fmt: skip

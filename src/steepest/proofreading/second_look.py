@@ -149,7 +149,11 @@ def unexplained(decider: Decider, draft: Draft, left: Node, right: Node) -> None
     outcome = draft.outcome
     draft.verdict = "differs"
     if outcome is None:
-        draft.cause, draft.message = "transpose", f"the shapes do not fit: {draft.clash}"
+        draft.verdict, draft.message = "not-understood", f"the shapes do not fit as they were understood: {draft.clash}"
+        return
+    if _unrelated(decider, draft, left, right):
+        draft.verdict = "not-understood"
+        draft.message = "an equation between things that nothing defines; there is nothing to decide it by"
         return
     if 0.08 < outcome.share < 0.95 and len(outcome.agree) >= 8:
         conditional(draft)
@@ -163,6 +167,15 @@ def unexplained(decider: Decider, draft: Draft, left: Node, right: Node) -> None
         f"the sides differ: where the left one is {outcome.left[wrong]:.6g}, "
         f"the right one is {outcome.right[wrong]:.6g}"
     )
+
+
+def _unrelated(decider: Decider, draft: Draft, left: Node, right: Node) -> bool:
+    """Whether the sides have no letter in common, and none of them is known."""
+    if any(p.kind in ("derive", "slope", "gradient", "limit", "change") for n in (left, right) for p in walk(n)):
+        return False
+    ours, theirs = ({s.base for s in symbols(n)} - set(decider.world.sizes) for n in (left, right))
+    known = any(decider.world.of(s, draft.order) for s in symbols(left))
+    return bool(ours) and bool(theirs) and not ours & theirs and not known
 
 
 def _nowhere_else(decider: Decider, draft: Draft, left: Node, right: Node, outcome: Outcome) -> list[str]:

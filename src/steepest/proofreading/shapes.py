@@ -198,7 +198,11 @@ class _Finder:
         for sign, factor in zip(node.value, node.args[1:], strict=True):
             shape = self.shape(factor, layers)
             if total is None and shape is not None:
-                if (
+                inner = first.args[0] if first.kind == "transpose" else first
+                if first.kind == "transpose" and first is node.args[0] and self.is_data(inner):
+                    self.assign(inner, (shape[0], self.one), layers)
+                    total = (self.one, shape[1])
+                elif (
                     self.may_be_vector(first)
                     and first is node.args[0]
                     and sign in ("", "times", "dot")
@@ -274,6 +278,9 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
                     known = finder.of_symbol(definition.target, layers)
                     if known is not None:
                         finder.assign(definition.body, known, layers)
+        for line in lines if rows else ():
+            for part in walk(line):
+                _one_column(finder, part)
         for line in heads:
             finder.shape(line, {})
         for line in lines:
@@ -283,6 +290,17 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
         if not finder.changed:
             break
     _give_sizes(world, finder)
+
+
+def _one_column(finder: _Finder, node: Node) -> None:
+    """``a_i`` beside a matrix A of rows says that A has one column."""
+    if node.kind != "symbol" or node.roles.count("sub") != 1 or not node.base.islower() or len(node.base) != 1:
+        return
+    kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
+    whole = Node("symbol", tuple(a for _, a in kept), (node.base.upper(), tuple(r for r, _ in kept)))
+    key = finder.key(whole, {})
+    if key in finder.dims:
+        finder.unknowns.join(finder.dims[key][1], finder.one)
 
 
 def _looks(left: Node, right: Node) -> bool:

@@ -227,8 +227,8 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
         plain = inner.strip()
         if len(plain) == 1 and plain.isalpha():
             found.append(Token("letter", plain, here, close + 1, touching))
-        elif re.fullmatch(r"[A-Za-z][A-Za-z .-]*", plain):
-            found.append(Token("word", plain.replace(" ", ""), here, close + 1, touching))
+        elif re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9 .-]|\\?_)*", plain):
+            found.append(Token("word", re.sub(r"[ \\]", "", plain), here, close + 1, touching))
         else:
             found.extend(tokenize(text, opening.end(), close))
         return close + 1

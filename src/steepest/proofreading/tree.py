@@ -43,6 +43,7 @@ class Node:
     tuple                                                  the parts
     total    axis of ``np.sum``                            one
     words    a text in a formula
+    else     the condition ``otherwise``
     dots     an ellipsis
     ======== ============================================= ==========================================
     """

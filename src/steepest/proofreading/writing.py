@@ -209,6 +209,9 @@ class Writer:
         rows = [f"{self.latex(v)} & {self.latex(c)}" for v, c in zip(node.args[::2], node.args[1::2], strict=True)]
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
+    def _else(self, node: Node) -> str:
+        return r"\text{otherwise}"
+
     def _words(self, node: Node) -> str:
         return rf"\text{{{node.value}}}"
 
