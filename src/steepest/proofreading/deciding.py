@@ -113,7 +113,7 @@ class Decider:
             )
         scope = self.sections[section]
         _, left, _, right = self.sides(draft.order, draft.at)
-        if scope is None or left.node is None or right.node is None:
+        if scope is None or left.node is None or right.node is None or definable(left.node) is not None:
             return
         world, chosen = scope
         world.held = self.world.held
