@@ -38,6 +38,7 @@ def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[st
     world.sections = [s.section for s in reading.statements]
     nodes = [m.node for s in reading.statements for m in s.members if m.node is not None]
     nodes += [m.node for _, m in reading.alone if m.node is not None]
+    world.depth_letter = _depth_letter(world, reading, passages)
     _sizes(world, nodes, given)
     for statement in reading.statements:
         _resolve(statement, world, reading)
@@ -61,6 +62,24 @@ def build_world(reading: Reading, passages: Sequence[Passage], given: Mapping[st
     world.rough = any(part.kind in ("derive", "gradient") for body in bodies for part in walk(body))
     _dependents(world, [(s.section, m.node) for s in reading.statements for m in s.members if m.node is not None])
     return world
+
+
+def _depth_letter(world: World, reading: Reading, passages: Sequence[Passage]) -> str:
+    """The letter that counts the layers: ``a model with $L$ layers``."""
+    plain = re.search(r"\b(?:with|has|have|of|are)\s+([LmMN])\s+(?:hidden\s+)?layers", world.prose)
+    if plain is not None:
+        return plain[1]
+    for place, member in reading.alone:
+        before, after = (passages[p].text if 0 <= p < len(passages) else "" for p in (place - 1, place + 1))
+        lead = re.search(r"\b(?:with|has|have|of|are)\s*$", before)
+        if (
+            lead
+            and re.match(r"\s*(?:hidden\s+)?layers", after)
+            and member.node is not None
+            and member.node.kind == "symbol"
+        ):
+            return member.node.base
+    return ""
 
 
 # -- sizes ---------------------------------------------------------------------------------------------------
@@ -98,9 +117,8 @@ def _sizes(world: World, nodes: Iterable[Node], given: Mapping[str, float]) -> N
         for letter in walk(index)
         if letter.kind == "symbol" and letter.base in ("L", "m", "M")
     }
-    in_layers = re.search(r"(\w|\$\w\$)\s+(?:hidden )?layers", world.prose)
-    if in_layers and in_layers[1].strip("$") in "LmMNKH":
-        layered.add(in_layers[1].strip("$"))
+    if world.depth_letter:
+        layered.add(world.depth_letter)
     for letter in counts:
         if letter in given:
             world.sizes[letter] = max(1, min(int(given[letter]), 64))

@@ -87,6 +87,9 @@ class Decider:
             for at in range(len(statement.relations)):
                 looked = self.ruled.get((order, at)) or self.safely(order, at)
                 if looked is not None:
+                    right = statement.members[at + 1].node
+                    if looked.verdict in ("defines", "holds") and right is not None and rules.overflows(right):
+                        looked.message += rules.OVERFLOW
                     self.drafts.append(looked)
         for draft in self.drafts:
             if not draft.verdict:

@@ -108,6 +108,7 @@ class World:
         memo: values that were computed; emptied when a definition changes.
         values: numbers that letters were given, with the statements that gave them.
         prose: all words of the document.
+        depth_letter: the letter that counts the layers.
         rough: whether a definition has a derivative in it.
     """
 
@@ -133,6 +134,7 @@ class World:
     memo: dict[object, object] = field(default_factory=dict)
     values: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     prose: str = ""
+    depth_letter: str = ""
     rough: bool = False
 
     def add(self, definition: Definition) -> None:

@@ -6,7 +6,6 @@ have to fit together. What a rule puts right stays right for the lines below.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +22,20 @@ if TYPE_CHECKING:
     from steepest.proofreading.deciding import Decider, Draft
 
 _SAMPLES = ("i", "j", "k", "n", "s", "t")
+
+
+OVERFLOW = "; computed as written it is ∞/∞ for large numbers, where floating point overflows"
+"""Added to what is said of a quotient of growing exponentials; the mathematics is right."""
+
+
+def overflows(node: Node) -> bool:
+    """Whether a quotient has exponentials that grow both above and below its line."""
+    return any(part.kind == "divide" and all(_grows(a) for a in part.args) for part in walk(node))
+
+
+def _grows(node: Node) -> bool:
+    calls = [p for p in walk(node) if p.kind == "call" and p.args[0].kind == "function" and p.args[0].value == "exp"]
+    return any(p.args[1].kind != "negate" and symbols(p.args[1]) for p in calls)
 
 
 def structural(decider: Decider) -> list[Draft]:
@@ -69,10 +82,10 @@ def _lines(decider: Decider) -> Iterator[tuple[int, int, Node, Node]]:
 
 def _output_layer(decider: Decider) -> Iterator[Draft]:
     """``y = a^{(l+1)}`` in a model that was said to have L layers."""
-    said = re.search(r"(?:with|has|have|of)\s+\$?(L|m|M|N)\$?\s+(?:hidden\s+)?layers", decider.world.prose)
-    if said is None:
+    said = decider.world.depth_letter
+    if not said:
         return
-    layers = make("symbol", (), (said[1], ()))
+    layers = make("symbol", (), (said, ()))
     for order, at, left, right in _lines(decider):
         if (
             left.kind != "symbol"
@@ -85,11 +98,11 @@ def _output_layer(decider: Decider) -> Iterator[Draft]:
         if index is None or not decider.world.definitions.get(("symbol", right.base)):
             continue
         letter, _ = linear(index)
-        if letter not in ("l", "k", "\\ell") or letter == said[1]:
+        if letter not in ("l", "k", "\\ell") or letter == said:
             continue
         new = make("symbol", tuple(layers if a is index else a for a in right.args), right.value)
         message = (
-            f"an index is wrong: the model has ${said[1]}$ layers, so its output is ${decider.writer.latex(new)}$, "
+            f"an index is wrong: the model has ${said}$ layers, so its output is ${decider.writer.latex(new)}$, "
             f"not ${decider.writer.latex(right)}$"
         )
         yield _draft(decider, order, at, "index", message, right, new)
