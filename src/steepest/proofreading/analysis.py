@@ -309,7 +309,11 @@ def _activation_of(world: World, output: Node, inner: Node) -> str | None:
 
 def is_plain_number(node: Node) -> bool:
     """Whether nothing in a tree has to be looked up: a number, or an expression of numbers."""
-    return not any(part.kind in ("symbol", "words", "dots", "change", "slope", "derive") for part in walk(node))
+    sigmoids = {id(part.args[0]) for part in walk(node) if part.kind == "call" and part.args[0].base == "\\sigma"}
+    return not any(
+        part.kind in ("symbol", "words", "dots", "change", "slope", "derive") and id(part) not in sigmoids
+        for part in walk(node)
+    )
 
 
 def _define(world: World, order: int, statement: Statement) -> None:
@@ -346,6 +350,8 @@ def _define(world: World, order: int, statement: Statement) -> None:
             new = left_node.kind == "call" or not _already(world, right_node, order)
             if new and _already(world, definable(left_node)[0], order):  # type: ignore[index]
                 world.add(Definition(right_node, (), left_node, order, statement.section))
+        if right_node is not None and _is_named(world, left_node, right_node, order):
+            world.add(Definition(right_node, (), left_node, order, statement.section))
         if (
             left_node.kind == "sum"
             and right_node is not None
@@ -355,6 +361,16 @@ def _define(world: World, order: int, statement: Statement) -> None:
             inner = left_node.args[0]
             if inner.kind == "symbol":
                 world.simplex.add(inner.base)
+
+
+def _is_named(world: World, left: Node, right: Node, order: int) -> bool:
+    """Whether the right side is a letter that a formula on the left gets as its name: ``W^T = Y``."""
+    if right.kind != "symbol" or definable(left) is not None or is_plain_number(left):
+        return False
+    if any(p.kind in ("derive", "slope", "gradient", "change", "words", "dots", "call", "sum") for p in walk(left)):
+        return False
+    new = not world.definitions.get(("symbol", right.base)) and right.base not in {s.base for s in symbols(left)}
+    return new and not any(world.of(s, order) for s in symbols(left))
 
 
 def _already(world: World, target: Node, order: int) -> bool:

@@ -16,6 +16,7 @@ from steepest.proofreading.tree import Node, walk
 
 _STEP = 1e-30
 _WIDE = 2e-3
+_DEEPEST_DERIVATIVE = 3
 _STENCIL = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
 
 
@@ -25,6 +26,8 @@ class Calculus(Symbols):
     def slope_of(self, function: Any, at: Array, order: int = 1) -> Array:
         """The derivative of a function at each element."""
         if order > 1:
+            if order > _DEEPEST_DERIVATIVE + 1:
+                raise UndecidedError("a derivative of so high an order is not taken", Node("words"))
             return self._by_differences(lambda v: self.slope_of(function, v, order - 1), at)
         if np.iscomplexobj(at) or self.complex_depth:
             return self._by_differences(function, at)
@@ -85,10 +88,14 @@ class Calculus(Symbols):
 
     def by_key(self, inner: Any, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
         """A derivative by one symbol, number or array."""
+        if self.derivatives > _DEEPEST_DERIVATIVE:
+            raise UndecidedError("derivatives are nested too deeply here", variable)
         at = self.current(key, variable, numbers)
 
         def function(value: Array) -> Array:
-            found: Array = inner(self.inner({key: value}))
+            moved = self.inner({key: value})
+            moved.derivatives = self.derivatives + 1
+            found: Array = inner(moved)
             return found
 
         if at.ndim == 1:

@@ -369,34 +369,24 @@ class Doctor:
         return None
 
     def with_factor(self, member: Member, right: Node, factor: Node, text: str) -> str:
-        """A side with a factor before it."""
+        """A side with a factor before it, merged with a number that stands there."""
         written = member.text
         if text == "-":
-            return (
-                written[1:].lstrip()
-                if written.startswith("-")
-                else rf"-\left({written}\right)"
-                if right.kind == "add"
-                else f"-{written}"
-            )
+            bracketed = rf"-\left({written}\right)" if right.kind == "add" else f"-{written}"
+            return written[1:].lstrip() if written.startswith("-") else bracketed
         if right.kind in ("add", "negate"):
             return rf"{text} \left({written}\right)"
         first = right.args[0] if right.kind == "multiply" else right
-        if (
-            first.kind == "number"
-            and factor.kind in ("number", "divide")
-            and all(a.kind == "number" for a in (factor.args or (factor,)))
-        ):
-            top = (
-                Fraction(str(factor.value))
-                if factor.kind == "number"
-                else Fraction(str(factor.args[0].value)) / Fraction(str(factor.args[1].value))
-            )
-            merged = Fraction(str(first.value)) * top
-            if merged == 1 and right.kind == "multiply":
+        top = first.args[0] if first.kind == "divide" else first
+        if top.kind == "number" and all(a.kind == "number" for a in (factor.args or (factor,))):
+            value = Fraction(str((factor.args or (factor,))[0].value))
+            value = value / Fraction(str(factor.args[1].value)) if factor.args else value
+            merged = Fraction(str(top.value)) * value
+            if merged == 1 and right.kind == "multiply" and top is first:
                 return written[first.end - member.start :].lstrip().removeprefix(r"\cdot").lstrip()
-            return self.writer.spliced(member, first, number(_fraction(merged)))
-        dot = r" \cdot " if written[:1].isdigit() or (text.lstrip("-").isdigit() and written[:1].isdigit()) else " "
+            if top is first or merged.denominator == 1:
+                return self.writer.spliced(member, top, number(_fraction(merged)))
+        dot = r" \cdot " if written[:1].isdigit() else " "
         return f"{text}{dot}{written}"
 
     def by_number(

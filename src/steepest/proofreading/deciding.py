@@ -222,7 +222,7 @@ class Decider:
         if right.kind != "symbol" or at + 2 < len(self.reading.statements[order].members):
             return None
         own = [d for d in self.world.of(right, order) if d.order == order and d.target is right]
-        if own and definable(left):
+        if own and (definable(left) or own[0].body is left):
             return Draft(order, at, "defines", message=f"defines ${self.writer.latex(right)}$")
         return None
 

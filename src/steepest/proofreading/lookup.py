@@ -62,7 +62,7 @@ class Symbols(ABC):
         self.active: list[Any] = []
         self.complex_depth = 0
         self.leaf_keys: set[Key] = set()
-        self.work = self.depth = 0
+        self.work = self.depth = self.derivatives = 0
 
     def key(self, node: Node, numbers: Mapping[str, int]) -> Key:
         """The letter of a symbol and the numbers of its indices."""
@@ -345,7 +345,7 @@ class Symbols(ABC):
         inner.overrides = {**self.overrides, **values}
         inner.leaves, inner.leaf_keys, inner.active = self.leaves, self.leaf_keys, self.active
         inner.complex_depth, inner.work = self.complex_depth, self.work + 20
-        inner.depth = self.depth
+        inner.depth, inner.derivatives = self.depth, self.derivatives
         return inner
 
 

@@ -142,7 +142,7 @@ _UNICODE = {
 _SCANNER = re.compile(
     r"(?P<space>\s+|~)|(?P<command>\\(?:operatorname\*|[A-Za-z]+\*?|.))|(?P<number>\d+(?:[.,](?=\d)\d+)?|\.\d+)"
     rf"|(?P<word>{'|'.join(re.escape(w) for w in sorted(_WORDS, key=len, reverse=True))})(?![a-z])"
-    r"|(?P<letter>[^\W\d_])|(?P<sign>.)",
+    r"|(?P<letter>[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉])|(?P<sign>.)",
     re.DOTALL,
 )
 _MOST = 20_000
