@@ -100,16 +100,14 @@ class Planted:
 
 
 def derivations() -> list[Derivation]:
-    """All derivations; every third of a shuffled list is held out."""
+    """All derivations; those that ``held_out.list`` names, a third drawn at random, are held out."""
+    apart = set((FOLDER / "held_out.list").read_text(encoding="utf-8").splitlines())
     found = []
     for path in sorted(FOLDER.glob("*.txt")):
         for part in re.split(r"(?m)^=== ", path.read_text(encoding="utf-8"))[1:]:
             name, _, text = part.partition("\n")
-            found.append((name.strip(), path.stem, text))
-    order = sorted(found)
-    random.Random(SEED).shuffle(order)
-    apart = {name for name, _, _ in order[::3]}
-    return [Derivation(name, topic, text, name in apart) for name, topic, text in found]
+            found.append(Derivation(name.strip(), path.stem, text, name.strip() in apart))
+    return found
 
 
 @dataclass

@@ -102,6 +102,8 @@ def _sizes(world: World, nodes: Iterable[Node], given: Mapping[str, float]) -> N
                 counts += [x for x in letters if x not in counts]
             if part.kind == "multiply":
                 below = [a.args[1] for a in part.args if a.kind == "divide" and a.args[1].kind == "symbol"]
+                matrices = any(a.kind in ("slope", "transpose") for a in part.args)
+                counts += [b.base for b in below if matrices and b.base in "nmNB" and b.base not in counts]
                 for summed in (a for a in part.args if a.kind in ("sum", "total")):
                     for count in (b for b in below if not b.args and b.base in ("n", "m", "N", "M", "B", "K", "S")):
                         counts += [count.base] if count.base not in counts else []

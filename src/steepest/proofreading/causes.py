@@ -34,6 +34,7 @@ from steepest.proofreading.tree import (
     letters_in_indices,
     make,
     number,
+    rename,
     same,
     swap,
     symbols,
@@ -80,6 +81,7 @@ class Doctor:
         self.world, self.statements, self.writer = world, statements, writer
         self.tries = 0
         self.approximate = False
+        self.degree = 0
         self.inputs: tuple[Node, ...] = ()
         self.pairs: list[tuple[Node, Node]] = []
 
@@ -97,6 +99,7 @@ class Doctor:
             approximate: whether the line holds to first order only.
         """
         self.approximate = approximate
+        self.degree = degree(right)
         try:
             outcome: Outcome | None = self.compared(order, left, right, lift)
         except (ShapeClashError, UndecidedError):
@@ -111,6 +114,8 @@ class Doctor:
             found = self.by_number(order, left, member, right, lift, outcome)
             if found is None and not set(free_letters(right)) - set(free_letters(left)):
                 return None
+        if found is None and outcome is not None and approximate and self.degree > 1:
+            found = self.by_number(order, left, member, right, lift, outcome)
         found = found or self.by_repair(order, left, member, right, lift, candidates(right, around))
         found = found or self.by_two(order, left, member, right, lift, around)
         if found is None and outcome is not None:
@@ -141,6 +146,11 @@ class Doctor:
         if self.world.matrices:
             letters = distinct([*letters, *(_without_sample(s) for s in letters)])
         factors, terms = parts_of([*chain, *bodies])
+        free = [make("symbol", (), (x, ())) for x in free_letters(left)]
+        renamed = [
+            rename(f, {x: letter}) for f in factors for x in free_letters(f) for letter in free if x != letter.base
+        ]
+        factors = distinct([*factors, *renamed[:16]])
         indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in letters_in_indices(n)))
         outputs, inputs = self.activations(order)
         slopes = [n for o in outputs for n in (times(o, one_minus(o)), one_minus(squared(o)))]
@@ -200,9 +210,9 @@ class Doctor:
         if self.tries > _TRIES or self.world.spent > _MOST_SPENT:
             return False
         try:
-            if self.approximate and degree(right) > 1:
+            if self.approximate and self.degree > 1:
                 powers = orders(self.world, left, right, order, lift)
-                return powers is None or powers[0] > degree(right) + 0.75
+                return powers is None or powers[0] > self.degree + 0.75
             if not self.compared(order, left, right, lift, quick=True).holds:
                 return False
             return self.compared(order, left, right, lift).holds
@@ -405,6 +415,11 @@ class Doctor:
             if part.kind != "number" or id(part) in below or id(part) in inner:
                 continue
             value = float(part.value)
+            if self.approximate and self.degree > 1:
+                found = self.by_known_number(order, left, member, right, lift, part)
+                if found is not None:
+                    return found
+                continue
             try:
                 moved = compare(self.world, left, swap(right, part, make("number", (), repr(value + 1))), order, lift)
             except (ShapeClashError, UndecidedError):
@@ -432,6 +447,18 @@ class Doctor:
                     self.writer.spliced(member, part, new),
                     changed,
                 )
+        return None
+
+    def by_known_number(
+        self, order: int, left: Node, member: Member, right: Node, lift: bool, part: Node
+    ) -> Diagnosis | None:
+        """One of the numbers that series have, in the place of a number of the line."""
+        for value in (1, 2, 3, 4, 6, 8, 24):
+            new = number(value)
+            changed = swap(right, part, new)
+            if not same(part, new) and self.agrees(order, left, changed, lift):
+                corrected = self.writer.spliced(member, part, new)
+                return Diagnosis("factor", say("number", str(part.value), str(value), ""), corrected, changed)
         return None
 
     # -- held constant ---------------------------------------------------------------------------------------
@@ -487,11 +514,15 @@ class Doctor:
 
 
 def holds_for_some(outcome: Outcome) -> bool:
-    """Whether the sides agree at a good part of the points, and not only because both are 0 there."""
+    """Whether the sides agree at some points for all indices, and not only because both are 0 there."""
     telling = (np.abs(outcome.left) > 1e-9) | (np.abs(outcome.right) > 1e-9)
-    if telling.sum() < 6:
-        return False
-    return 0.15 < float(outcome.agree[telling].mean()) < 0.97
+    good = total = 0
+    for point in np.unique(outcome.points):
+        here = outcome.points == point
+        if telling[here].any():
+            total += 1
+            good += bool(outcome.agree[here].all())
+    return total >= 6 and 0 < good < total
 
 
 def _without_sample(node: Node) -> Node:

@@ -70,6 +70,7 @@ def parts_of(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]
     """Factors and terms that occur in some trees."""
     factors: list[Node] = []
     terms: list[Node] = []
+    sums: list[Node] = []
     for node in nodes:
         for part in walk(node):
             if part.kind == "multiply":
@@ -78,8 +79,10 @@ def parts_of(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]
                 factors.append(part)
             elif part.kind == "add":
                 terms += [a for a in part.args if a.depth < 9]
+                if part.depth < 6:
+                    sums.append(make("group", (part,), "("))
         factors += symbols(node)
-    kept = [f for f in distinct(factors) if f.kind not in ("number", "sum", "words", "multiply")]
+    kept = [f for f in distinct([*factors, *sums]) if f.kind not in ("number", "sum", "words", "multiply")]
     return tuple(kept[:_MOST_PARTS]), distinct(terms)[:_MOST_PARTS]
 
 
@@ -441,6 +444,11 @@ def _exponents(parts: Sequence[Node]) -> Iterator[Repair]:
 def _scaled(parts: Sequence[Node]) -> Iterator[Repair]:
     """Twice or half of one term of a sum."""
     for part in parts:
+        if part.kind == "call" and len(part.args) == 2 and part.args[1].kind != "number":
+            for factor in (number(2), make("divide", (number(1), number(2)))):
+                yield Repair(
+                    "factor", part, make("call", (part.args[0], times(factor, part.args[1])), part.value), "scaled"
+                )
         if part.kind != "add":
             continue
         for k, term in enumerate(part.args):
@@ -485,7 +493,10 @@ def _inserted(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterat
     outer = [p for p in places if not any(q.kind == "multiply" and any(a is p for a in q.args) for q in parts)]
     for factor in around.factors:
         for part in outer:
-            if part.kind == "sum" or same(part, factor):
+            if part.kind == "sum":
+                continue
+            if same(part, factor):
+                yield Repair("term", part, squared(part), "missing-factor")
                 continue
             base = make("group", (part,), "(") if part.kind == "add" else part
             if part.kind == "multiply" and part.args[0].kind == "number":
@@ -493,6 +504,12 @@ def _inserted(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterat
                 yield Repair("term", part, make("multiply", args, ("", *part.value)), "missing-factor")
             else:
                 yield Repair("term", part, times(*_flat(base), factor), "missing-factor")
+    ones = [
+        p.args[0] for p in parts if p.kind == "divide" and p.args[0].kind == "number" and float(p.args[0].value) == 1
+    ]
+    for one in ones:
+        for factor in around.factors:
+            yield Repair("term", one, factor, "missing-factor")
     for factor in around.factors:
         for part in outer:
             if part.kind != "sum":

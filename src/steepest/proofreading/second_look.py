@@ -47,7 +47,8 @@ def second_look(decider: Decider, draft: Draft) -> None:
         if draft.outcome is not None and found.cause in ("factor", "term", "variable"):
             of_number(draft, truth, right.node)
     elif draft.outcome is not None and holds_for_some(draft.outcome) and not approximate:
-        conditional(draft)
+        if not left_is_wrong(decider, draft, truth, right.node, only_signs=True):
+            conditional(draft)
     elif not left_is_wrong(decider, draft, truth, right.node):
         unexplained(decider, draft, truth, right.node)
 
@@ -64,14 +65,14 @@ def of_number(draft: Draft, left: Node, right: Node) -> None:
         draft.cause, draft.message, draft.corrected = "arithmetic", f"this is always {value}", value
 
 
-def left_is_wrong(decider: Decider, draft: Draft, left: Node, right: Node) -> bool:
+def left_is_wrong(decider: Decider, draft: Draft, left: Node, right: Node, only_signs: bool = False) -> bool:
     """Whether a small change of the left side makes the line right; only where nothing vouches for that side."""
     _, member, relation, other = decider.sides(draft.order, draft.at)
     head = any(p.kind in ("derive", "slope", "gradient") or (p.kind == "call" and p.value) for p in walk(left))
     if draft.at > 0 or head or definable(left) is not None or member.node is None or draft.outcome is None:
         return False
     found = decider.doctor.diagnose(draft.order, right, member, left, draft.lift)
-    if found is None or found.node is None:
+    if found is None or found.node is None or (only_signs and found.cause != "sign"):
         return False
     draft.verdict, draft.cause, draft.message = "differs", found.cause, found.message
     draft.whole = f"{found.corrected} {relation} {other.text}"

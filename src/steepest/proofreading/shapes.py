@@ -73,7 +73,7 @@ class _Finder:
         for role, index in zip(node.roles, node.args, strict=True):
             letter, offset = linear(index)
             if letter is None:
-                found.append((role, offset if role != "sub" else None))
+                found.append((role, offset))
             elif letter in layers:
                 found.append((role, layers[letter] + offset))
             elif letter in self.world.sizes and letter not in self.world.ranges and role != "sub":
@@ -89,7 +89,7 @@ class _Finder:
             and node.base in _MATRICES
             and node.base not in COSTS
             and node.base not in self.world.sizes
-            and "sub" not in node.roles
+            and not _is_element(node)
         )
 
     def may_be_vector(self, node: Node) -> bool:
@@ -100,7 +100,7 @@ class _Finder:
             and node.base not in self.world.sizes
             and node.base not in COSTS
         )
-        return plain and "sub" not in node.roles
+        return plain and not _is_element(node)
 
     def of_symbol(self, node: Node, layers: dict[str, int]) -> _Dims | None:
         """Rows and columns of a symbol, if they are known."""
@@ -290,6 +290,11 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
         if not finder.changed:
             break
     _give_sizes(world, finder)
+
+
+def _is_element(node: Node) -> bool:
+    """Whether a subscript takes an element out; a number such as that of ``W_1`` is a name."""
+    return any(r == "sub" and a.kind != "number" for r, a in zip(node.roles, node.args, strict=True))
 
 
 def _one_column(finder: _Finder, node: Node) -> None:

@@ -159,6 +159,9 @@ def _put_in(decider: Decider, order: int, at: int, left: Member, relation: str, 
             if constant
             else _claim(decider, order, at, relation)
         )
+    slipped = _sign_of_left(decider, order, at, left, right)
+    if slipped is not None:
+        return slipped
     values = _evaluated(decider, order, cells, known)
     numbers = [value_of(w) for w in wanted]
     if any(n is None for n in numbers) or len(numbers) != len(cells):
@@ -180,6 +183,21 @@ def _put_in(decider: Decider, order: int, at: int, left: Member, relation: str, 
     if found is not None or all(c.kind in ("symbol", "slope") for c in cells):
         return _draft(order, at, "defines", f"gives ${decider.writer.latex(node)}$ a value")
     return _draft(order, at, "defines", "puts numbers in; which letter has which value is not said")
+
+
+def _sign_of_left(decider: Decider, order: int, at: int, left: Member, right: Member) -> Draft | None:
+    """``Σ c_i (x_i + μ) = 0`` where μ is defined so that the other sign makes it an identity."""
+    assert left.node is not None
+    assert right.node is not None
+    known = [s for s in symbols(left.node) if decider.world.of(s, order)]
+    if at or left.node.kind != "sum" or not known:
+        return None
+    found = decider.doctor.diagnose(order, right.node, left, left.node, False)
+    if found is None or found.node is None or found.cause != "sign":
+        return None
+    draft = _draft(order, at, "differs", found.message)
+    draft.cause, draft.whole = "sign", f"{found.corrected} = {right.text}"
+    return draft
 
 
 def _claim(decider: Decider, order: int, at: int, relation: str) -> Draft:
