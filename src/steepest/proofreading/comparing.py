@@ -32,7 +32,8 @@ class Outcome:
         leaves: the letters that stood for random numbers.
         letters: their values at the points.
         numbers: what the free indices were, a case after another.
-        layers: the layers at which it was looked at.
+        points: the number of the point of each value.
+        lost: at which part of the points the left side has a value and the right one has none.
     """
 
     left: Array
@@ -43,6 +44,7 @@ class Outcome:
     letters: Mapping[Any, Array] = field(default_factory=dict)
     numbers: tuple[dict[str, int], ...] = ()
     points: Any = None
+    lost: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -124,13 +126,14 @@ def compare(
     a, b = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights))
     at = np.concatenate(points)
     finite = np.isfinite(a) & np.isfinite(b)
+    lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
     if finite.sum() < _FEWEST:
         raise UndecidedError("there is no point at which both sides have a value", right)
     a, b, at = a[finite], b[finite], at[finite]
     bar = _ROUGH if _is_rough(world, left) or _is_rough(world, right) else _EXACT
     size = np.maximum(np.abs(a), np.abs(b))
     agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else bar * (scale + size))
-    return Outcome(a, b, agree, bar, frozenset(leaves), letters, tuple(numbers), at)
+    return Outcome(a, b, agree, bar, frozenset(leaves), letters, tuple(numbers), at, lost)
 
 
 def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:

@@ -268,6 +268,13 @@ class Decider:
                     continue
                 if lift and not np.any(np.abs(outcome.left) > 1e-12):
                     continue  # 0 = 0 under a far-fetched reading says nothing
+                if outcome.holds and outcome.lost > 0.1 and relation == "=" and of_either_sign(left):
+                    draft.outcome = outcome
+                    draft.verdict, draft.cause = "differs", "condition"
+                    draft.message = (
+                        "true only where the right side has a value: the left one has values for either sign"
+                    )
+                    return draft
                 if outcome.holds:
                     return self.right_line(draft, relation, outcome, lift)
                 if draft.outcome is None:
@@ -430,3 +437,14 @@ class Decider:
         )
         draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
         return draft
+
+
+def of_either_sign(node: Node) -> bool:
+    """Whether a logarithm or root is of an even power, which takes letters of either sign."""
+    for part in walk(node):
+        takes = part.kind == "sqrt" or (part.kind == "call" and part.args[0].value == "log")
+        inner = part.args[-1] if takes else None
+        inner = inner.args[0] if inner is not None and inner.kind == "group" else inner
+        if inner is not None and inner.kind == "power" and inner.args[1].kind == "number":
+            return float(inner.args[1].value) % 2 == 0
+    return False
