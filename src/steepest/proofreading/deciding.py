@@ -8,7 +8,7 @@ mistake may lie in a definition above them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,9 +80,16 @@ class Decider:
         self.sections: dict[int, tuple[World, list[Statement]] | None] = {}
 
     def run(self) -> list[Draft]:
-        """Decide everything."""
-        for draft in rules.structural(self):
-            self.ruled[draft.order, draft.at] = draft
+        """Decide everything.
+
+        A fault of our own in one step is said in the finding of its line, so that the others are still read.
+        """
+        try:
+            for draft in rules.structural(self):
+                self.ruled[draft.order, draft.at] = draft
+        except Exception as fault:
+            self.ruled = {}
+            self.drafts.append(Draft(0, 0, "not-understood", message=f"{OUR_FAULT} ({fault!r})"))
         for order, statement in enumerate(self.reading.statements):
             for at in range(len(statement.relations)):
                 looked = self.ruled.get((order, at)) or self.safely(order, at)
@@ -91,17 +98,29 @@ class Decider:
                     if looked.verdict in ("defines", "holds") and right is not None and rules.overflows(right):
                         looked.message += rules.OVERFLOW
                     self.drafts.append(looked)
-        for draft in self.drafts:
-            if not draft.verdict:
-                self.within_section(draft)
-        blame_definitions(self)
-        for draft in self.drafts:
-            if not draft.verdict:
+        self.each(self.within_section, ("", "not-understood"))
+        try:
+            blame_definitions(self)
+        except Exception as fault:
+            self.drafts.append(Draft(0, 0, "not-understood", message=f"{OUR_FAULT} ({fault!r})"))
+        self.each(lambda draft: second_look(self, draft))
+        return self.drafts
+
+    def each(self, step: Callable[[Draft], None], verdicts: tuple[str, ...] = ("",)) -> None:
+        """Take a step with every draft that has no verdict yet, or one of some."""
+        for draft in list(self.drafts):
+            if draft.verdict in verdicts:
                 try:
-                    second_look(self, draft)
+                    step(draft)
                 except Exception as fault:
                     draft.verdict, draft.cause, draft.message = "not-understood", None, f"{OUR_FAULT} ({fault!r})"
-        return self.drafts
+
+    def safely(self, order: int, at: int) -> Draft | None:
+        """A first look."""
+        try:
+            return self.first_look(order, at)
+        except Exception as fault:
+            return Draft(order, at, "not-understood", message=f"{OUR_FAULT} ({fault!r})")
 
     def within_section(self, draft: Draft) -> None:
         """See whether a line holds by what its own section says: notes on several things use letters again."""
@@ -116,7 +135,7 @@ class Decider:
             )
         scope = self.sections[section]
         _, left, _, right = self.sides(draft.order, draft.at)
-        if scope is None or left.node is None or right.node is None or definable(left.node) is not None:
+        if scope is None or left.node is None or right.node is None or left.node.kind in ("symbol", "call"):
             return
         world, chosen = scope
         world.held = self.world.held
@@ -124,19 +143,16 @@ class Decider:
         heads = [p.args[0] for p in walk(left.node) if p.kind == "derive" and p.args[0].kind == "symbol"]
         if any(not world.of(head, order) for head in heads):
             return
+        relation = self.reading.statements[draft.order].relations[draft.at]
         try:
             outcome = compare(world, left.node, right.node, order)
+            small = relation == "≈" or has_small(left.node) or has_small(right.node)
+            if not outcome.holds and small and to_first_order(world, order, draft, left.node, relation, right.node):
+                return
         except (UndecidedError, ShapeClashError):
             return
         if outcome.holds and np.any(np.abs(outcome.left) > 1e-12):
             draft.verdict, draft.message, draft.outcome = "holds", "holds by what this section defines", outcome
-
-    def safely(self, order: int, at: int) -> Draft | None:
-        """A first look; a fault of our own in one line is said in its finding, so that the others are still read."""
-        try:
-            return self.first_look(order, at)
-        except Exception as fault:
-            return Draft(order, at, "not-understood", message=f"{OUR_FAULT} ({fault!r})")
 
     # -- which kind of line it is ----------------------------------------------------------------------------
 
@@ -283,10 +299,9 @@ class Decider:
             return draft
         if draft.outcome is None:
             return self.no_value(draft, left, right, reason)
-        if relation == "≈" or self.has_small(left) or self.has_small(right):
-            found = self.to_first_order(draft, left, relation, right)
-            if found is not None:
-                return found
+        small = relation == "≈" or has_small(left) or has_small(right)
+        if small and to_first_order(self.world, order, draft, left, relation, right):
+            return draft
         for part in walk(left):
             if (
                 part.kind == "change"
@@ -414,29 +429,29 @@ class Decider:
         cost = evaluator.objective()
         return not self.world.surrogates and (cost is None or evaluator.vague(cost))
 
-    def has_small(self, node: Node) -> bool:
-        """Whether a small quantity is in a formula, itself or by definition."""
-        if any(p.kind == "change" for p in walk(node)):
-            return True
-        return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
 
-    def to_first_order(self, draft: Draft, left: Node, relation: str, right: Node) -> Draft | None:
-        """A line that is true but for what vanishes faster than the sides."""
-        try:
-            found = orders(self.world, left, right, draft.order, draft.lift)
-        except (UndecidedError, ShapeClashError):
-            return None
-        if found is None or found[0] - max(found[1], 0.0) < 0.75:
-            return None
-        power = round(found[0])
-        if (relation != "≈" and power < 2) or power <= degree(right):
-            return None
-        draft.verdict = "approximation"
-        words = (
-            "first" if power == 2 else f"{['zeroth', 'zeroth', 'first', 'second', 'third', 'fourth'][min(power, 5)]}"
-        )
-        draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
-        return draft
+def has_small(node: Node) -> bool:
+    """Whether a small quantity is in a formula."""
+    if any(p.kind == "change" for p in walk(node)):
+        return True
+    return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
+
+
+def to_first_order(world: World, order: int, draft: Draft, left: Node, relation: str, right: Node) -> bool:
+    """Whether a line is true but for what vanishes faster than its sides; the draft then says to which order."""
+    try:
+        found = orders(world, left, right, order, draft.lift)
+    except (UndecidedError, ShapeClashError):
+        return False
+    if found is None or found[0] - max(found[1], 0.0) < 0.75:
+        return False
+    power = round(found[0])
+    if (relation != "≈" and power < 2) or power <= degree(right):
+        return False
+    words = ["zeroth", "zeroth", "first", "second", "third", "fourth"][min(power, 5)]
+    draft.verdict, draft.cause = "approximation", None
+    draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
+    return True
 
 
 def of_either_sign(node: Node) -> bool:

@@ -287,6 +287,8 @@ class Symbols(ABC):
                     subs = subs[:1] if shape[1] == 1 else subs[1:] if shape[0] == 1 else subs
                     cell: Key = (key[0], tuple(sorted((*key[1], *subs)) if len(subs) < 2 else (*key[1], *subs)))
                     cells.append(self.overrides[cell] if cell in self.overrides else self.leaf(cell))
+            if any(cell.ndim != 1 for cell in cells):
+                raise UndecidedError(f"an element of {key[0]} is no number", _symbol_of(key))
             value = np.stack(cells, axis=-1).reshape(POINTS, *shape)
         elif key[0] in self.world.simplex and key[1]:
             value = self.share(key)
