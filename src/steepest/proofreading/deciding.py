@@ -135,7 +135,9 @@ class Decider:
             )
         scope = self.sections[section]
         _, left, _, right = self.sides(draft.order, draft.at)
-        if scope is None or left.node is None or right.node is None or left.node.kind in ("symbol", "call"):
+        if scope is None or left.node is None or right.node is None:
+            return
+        if definable(left.node) is not None and left.node.kind in ("symbol", "call"):
             return
         world, chosen = scope
         world.held = self.world.held
