@@ -33,4 +33,4 @@ docs:
 
 bench:
 	$(bin)/pip install -e '.[bench]'
-	for script in start_up growth epoch accuracy native native_growth networks products streaming estimators; do $(bin)/python benchmarks/$$script.py || exit 1; done
+	for script in start_up growth epoch accuracy native native_growth networks products streaming estimators proofreading; do $(bin)/python benchmarks/$$script.py || exit 1; done

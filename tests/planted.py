@@ -1,8 +1,9 @@
 """The set of derivations on which the proof-reader is measured: right ones, and ones with a fault planted.
 
 The files in ``derivations/`` are written by hand. ``⟦right¦cause→wrong¦…⟧`` marks a place and the wrong texts that may
-stand there; for each derivation and each cause in it one of them is drawn at random from a seed. A third of the
-derivations is held out: nothing was changed in the proof-reader after its results on them were first seen.
+stand there; for each derivation and each cause in it one of them is drawn at random from a seed. A third of the first
+84 derivations, drawn at random, is held out: its faults were never looked at, only the totals. ``further.txt`` was written
+for development after the totals of the held-out third had been seen once.
 
     python tests/planted.py                 found, right cause, false alarms, development and held-out apart
     python tests/planted.py --part development --verbose

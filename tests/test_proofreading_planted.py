@@ -24,7 +24,8 @@ def test_the_set_is_as_large_as_it_should_be_and_has_every_cause() -> None:
     assert len({d.name for d in chosen}) == len(chosen)
     assert {fault.cause for d in chosen for fault in d.wrong()} == set(CAUSES)
     assert {d.topic for d in chosen} >= {"calculus", "neurons", "chains", "vectorised", "entropy", "means"}
-    assert 3 * sum(d.held_out for d in chosen) >= len(chosen)
+    first = [d for d in chosen if d.topic != "further"]  # which came after the draw, for development
+    assert 3 * sum(d.held_out for d in first) >= len(first) >= 60
 
 
 def test_a_fault_changes_its_derivation_at_its_place() -> None:

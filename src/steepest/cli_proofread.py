@@ -18,7 +18,7 @@ from steepest.cli_options import BAD_INPUT, FOUND
     steepest proofread notes.tex
     steepest proofread notes.md --explain
     steepest proofread *.tex --format html -o proof.html
-    pandoc thesis.docx -t markdown | steepest proofread -
+    cat notes.md | steepest proofread - --json
     """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")

@@ -167,10 +167,18 @@ def read_statements(passages: Sequence[Passage]) -> Reading:
     for statement in reading.statements:
         _finish(statement)
     reading.statements = [s for s in reading.statements if s.relations]
-    reading.context = Context(_functions(reading), _letters(reading))
+    letters = _letters(reading)
+    everywhere = _functions(reading.statements)
+    reading.context = Context(everywhere, letters)
+    sections: dict[int, list[Statement]] = {}
     for statement in reading.statements:
-        for member in statement.members:
-            member.parse(reading.context)
+        sections.setdefault(statement.section, []).append(statement)
+    for statements in sections.values():
+        # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
+        here = _functions(statements)
+        context = Context(here | (everywhere - _alone(statements)), letters)
+        for member in (m for s in statements for m in s.members):
+            member.parse(context)
     for _, member in reading.alone:
         member.parse(reading.context)
     return reading
@@ -331,10 +339,21 @@ def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], li
     return members, relations
 
 
-def _functions(reading: Reading) -> frozenset[str]:
+def _alone(statements: Sequence[Statement]) -> frozenset[str]:
+    """Letters that stand without a bracket after them."""
+    found = set()
+    for member in (m for s in statements for m in s.members):
+        following = [t.text for t in member.tokens[1:]] + [""]
+        found |= {
+            _base(t) for t, after in zip(member.tokens, following, strict=False) if _is_letter(t) and after not in "('"
+        }
+    return frozenset(found)
+
+
+def _functions(statements: Sequence[Statement]) -> frozenset[str]:
     """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
     found = set()
-    for statement in reading.statements:
+    for statement in statements:
         for member in statement.members:
             tokens = member.tokens
             if len(tokens) < 4 or tokens[-1].text != ")" or not _is_letter(tokens[0]):
