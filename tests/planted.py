@@ -2,8 +2,8 @@
 
 The files in ``derivations/`` are written by hand. ``⟦right¦cause→wrong¦…⟧`` marks a place and the wrong texts that may
 stand there; for each derivation and each cause in it one of them is drawn at random from a seed. A third of the first
-84 derivations, drawn at random, is held out: its faults were never looked at, only the totals. ``further.txt`` was written
-for development after the totals of the held-out third had been seen once.
+84 derivations, drawn at random, is held out: its faults were never looked at, only the totals. ``further.txt`` was
+written for development after the totals of the held-out third had been seen once.
 
     python tests/planted.py                 found, right cause, false alarms, development and held-out apart
     python tests/planted.py --part development --verbose

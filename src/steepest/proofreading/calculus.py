@@ -344,10 +344,10 @@ class Calculus(Symbols):
             ("\\Delta " + variable.args[0].base, ()) if variable.kind == "change" else self.key(variable, numbers)
         )
         rows: list[Array] = []
-        for level in range(8):
-            step = 0.2 / 2**level
+        for level in range(5):
+            step = 1e-3 / 2**level
             value = np.full(POINTS, float(target.value) + step)
             rows.append(self.inner({key: value}).value(body, numbers))
-        for order in range(1, 8):  # Neville's extrapolation to 0
+        for order in range(1, 5):  # Neville's extrapolation to 0
             rows = [(2**order * rows[k + 1] - rows[k]) / (2**order - 1) for k in range(len(rows) - 1)]
         return rows[0]

@@ -414,6 +414,9 @@ class Decider:
             found = self.given(draft, left, right)
             if found is not None:
                 return found
+        if self.over_samples(left) or self.over_samples(right):
+            draft.verdict, draft.message = "not-understood", "letters stand for all samples at once here"
+            return draft
         derived = any(p.kind in ("derive", "gradient", "slope") for p in walk(left))
         if derived and not np.any(np.abs(outcome.left) > 1e-12) and never_reached(self, draft, left, right):
             return draft
@@ -422,6 +425,17 @@ class Decider:
             draft.message = "the document does not say how what is derived depends on that by which it is derived"
         del first
         return draft
+
+    def over_samples(self, node: Node) -> bool:
+        """Whether a derivative is by ``z`` where the document's numbers are ``z_i``: by all samples at once."""
+        for part in walk(node):
+            for variable in part.args[1:] if part.kind == "derive" else ():
+                roles = {tuple(sorted(r)) for r in self.world.used.get(variable.base, set())}
+                plain = variable.kind == "symbol" and "sub" not in variable.roles
+                sampled = plain and variable.base in self.world.sampled and variable.base not in "wb"
+                if sampled and tuple(sorted((*variable.roles, "sub"))) in roles:
+                    return True
+        return False
 
     def vague_objective(self, order: int) -> bool:
         """Whether the cost is made of functions that nothing defines."""

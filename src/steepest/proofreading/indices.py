@@ -146,9 +146,9 @@ class IndexReader(TokenReader):
         tokens = [t for t in tokens if t.kind != "space"]
         while tokens:
             first = tokens[0].text
-            if first in ("(", "[") and base != "e":
+            if first in ("(", "["):
                 end = _partner(tokens)
-                if end is not None and _counts(tokens[1:end]):
+                if end is not None and _counts(tokens[1:end]) and (base != "e" or _is_layer(tokens[1:end])):
                     role = "paren" if first == "(" else "bracket"
                     if role == "paren" and ("paren" in [r for r, _ in marks.indices]):
                         role = "paren2"
@@ -186,6 +186,11 @@ def _partner(tokens: Sequence[Token]) -> int | None:
             if depth == 0:
                 return at
     return None
+
+
+def _is_layer(tokens: Sequence[Token]) -> bool:
+    """Whether these tokens number a layer even above e: ``e^{(1)}`` is no power."""
+    return tokens[0].kind == "number" or tokens[0].text in ("l", "m", "L", "ell")
 
 
 def _counts(tokens: Sequence[Token]) -> bool:

@@ -279,6 +279,10 @@ class Symbols(ABC):
         if key in self.leaves:
             return self.leaves[key]
         shape = self.world.shape(key)
+        if key[0] == "\\mathbf{1}":
+            if shape is None:
+                raise UndecidedError("the shape of this vector of ones is not known", _symbol_of(key))
+            return np.ones((POINTS, *shape))
         if shape is not None:
             cells = []
             for row in range(shape[0]):

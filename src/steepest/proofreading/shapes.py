@@ -227,6 +227,8 @@ class _Finder:
 
     def is_data(self, node: Node) -> bool:
         """Whether a letter beside a matrix is a vector rather than a number."""
+        if node.base == "\\mathbf{1}":
+            return True
         plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
         return plain and node.base not in self.world.sizes and node.base not in RATES and node.base not in "cek"
 

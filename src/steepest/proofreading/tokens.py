@@ -145,6 +145,8 @@ _SCANNER = re.compile(
     r"|(?P<letter>[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉])|(?P<sign>.)",
     re.DOTALL,
 )
+_EMPTY = re.compile(r"\{\s*\}")
+_LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
 _MOST = 20_000
 
 
@@ -166,6 +168,10 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
         at = match.end()
         if kind == "space":
             touching = False
+            continue
+        empty = _EMPTY.match(text, here, end)
+        if empty is not None:  # {} = …, as LaTeX spaces a line that goes on
+            at, touching = empty.end(), False
             continue
         if kind == "number":
             comma = piece.replace(",", ".")
@@ -201,6 +207,10 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
 
 def _command(text: str, name: str, here: int, at: int, end: int, touching: bool, found: list[Token]) -> int:
     """Add the tokens of one command; returns where reading goes on."""
+    if name == "\\":  # the end of a row, perhaps with a space below it
+        found.append(Token("command", name, here, at, touching))
+        length = _LENGTH.match(text, at, end)
+        return length.end() if length else at
     starred = name.rstrip("*") or name
     if name in _DROPPED:
         if name in ("left", "right") and re.match(r"\s*\.", text[at : at + 5]):
@@ -231,6 +241,9 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
             found.append(Token("word", re.sub(r"[ \\]", "", plain), here, close + 1, touching))
         else:
             found.extend(tokenize(text, opening.end(), close))
+        return close + 1
+    if name in _STYLES and opening and close is not None and inner.strip() == "1":
+        found.append(Token("letter", "\\mathbf{1}", here, close + 1, touching))
         return close + 1
     if name in _STYLES | _CAPTIONED:
         if name in ("mathcal", "mathscr") and opening and close is not None and re.fullmatch(r"\s*[A-Za-z]\s*", inner):
