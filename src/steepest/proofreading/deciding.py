@@ -19,7 +19,7 @@ from steepest.proofreading.blame import blame_definitions
 from steepest.proofreading.causes import Doctor
 from steepest.proofreading.comparing import Outcome, compare, degree, orders
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import Definition, World, definable, may_be
+from steepest.proofreading.meaning import Definition, World, definable, depends_on, may_be
 from steepest.proofreading.second_look import conditional, never_reached, second_look
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
@@ -414,6 +414,13 @@ class Decider:
             found = self.given(draft, left, right)
             if found is not None:
                 return found
+        apart = self.unconnected(right)
+        if apart is not None:
+            draft.verdict = "not-understood"
+            draft.message = (
+                f"the document does not say how ${self.writer.latex(apart)}$ depends on that by which it is derived"
+            )
+            return draft
         if self.over_samples(left) or self.over_samples(right):
             draft.verdict, draft.message = "not-understood", "letters stand for all samples at once here"
             return draft
@@ -425,6 +432,18 @@ class Decider:
             draft.message = "the document does not say how what is derived depends on that by which it is derived"
         del first
         return draft
+
+    def unconnected(self, node: Node) -> Node | None:
+        """A letter that is derived by a layer's letter and defined without it."""
+        for part in walk(node):
+            if part.kind != "derive" or part.args[0].kind != "symbol" or part.args[1].kind != "symbol":
+                continue
+            body, variable = part.args[0], part.args[1]
+            known = [d for found in self.world.definitions.values() for d in found if d.target.value == body.value]
+            layered = any(r in ("paren", "bracket") for r in variable.roles)
+            if known and layered and not any(depends_on(self.world, d.body, variable, d.order) for d in known):
+                return body
+        return None
 
     def over_samples(self, node: Node) -> bool:
         """Whether a derivative is by ``z`` where the document's numbers are ``z_i``: by all samples at once."""

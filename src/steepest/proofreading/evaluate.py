@@ -15,7 +15,7 @@ import numpy as np
 from steepest.proofreading.calculus import Calculus
 from steepest.proofreading.functions import FUNCTIONS, smooth
 from steepest.proofreading.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import Definition, Key, bind
+from steepest.proofreading.meaning import Definition, Key, bind, depends_on
 from steepest.proofreading.tree import Node, letters_in_indices, signature, symbols
 
 _MOST_WORK = 60_000
@@ -306,16 +306,19 @@ class Evaluator(Calculus):
     def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
         """Of a function that was defined without arguments, what they stand for."""
         found: list[Node] = []
-        inside = symbols(definition.body)
-        if not any(i.base == s.base for i in inside for a in arguments for s in symbols(a)):
+        if not any(self.within(definition, s) for a in arguments for s in symbols(a)):
             return []
         for argument in arguments:
-            near = [s for s in symbols(argument) if any(i.value == s.value for i in inside)]
+            near = [s for s in symbols(argument) if self.within(definition, s)]
             if argument.kind != "symbol" and near:
                 found.append(near[0])
             elif argument.kind == "symbol":
                 found.append(argument)
         return found if len(found) == len(arguments) else []
+
+    def within(self, definition: Definition, symbol: Node) -> bool:
+        """Whether a symbol occurs in a definition, itself or through others."""
+        return depends_on(self.world, definition.body, symbol, self.order)
 
     def with_values(self, values: Mapping[Key, Array], body: Node, numbers: Mapping[str, int]) -> Array:
         """A body with some symbols having other values."""

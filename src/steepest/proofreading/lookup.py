@@ -158,6 +158,7 @@ class Symbols(ABC):
             return None
         found = self.world.definitions.get((node.kind, node.base if node.kind == "symbol" else node.args[0].base), [])
         concrete = dict(key[1])
+        general: tuple[Definition, dict[str, int]] | None = None
         for definition in self.world.ordered(found, self.order):
             target = definition.target if definition.target.kind == "symbol" else definition.target.args[0]
             if self.world.matrices and "paren" in target.roles and "paren" not in concrete and node.kind == "symbol":
@@ -181,8 +182,16 @@ class Symbols(ABC):
             )
             bound = bind(target, None, wanted, self.world)
             if bound is not None:
-                return definition, bound
-        return None
+                # C^{(m)} is meant for the last layer rather than C^{(l)}, which is for those below.
+                if self.names_layer(target):
+                    return definition, bound
+                general = general or (definition, bound)
+        return general
+
+    def names_layer(self, target: Node) -> bool:
+        """Whether a definition is for one layer, or for a letter that has none."""
+        layers = [linear(a)[0] for r, a in zip(target.roles, target.args, strict=True) if r in ("paren", "bracket")]
+        return all(x is None or (x in self.world.sizes and x not in self.world.ranges) for x in layers)
 
     def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """The value of a symbol by its definition; None if it has none."""
