@@ -18,6 +18,7 @@ from steepest.proofreading.analysis import build_world, is_square, is_update
 from steepest.proofreading.blame import blame_definitions
 from steepest.proofreading.causes import Doctor
 from steepest.proofreading.comparing import Outcome, compare, degree, orders
+from steepest.proofreading.evaluate import Evaluator
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, World, definable, depends_on, may_be
 from steepest.proofreading.second_look import conditional, never_reached, second_look
@@ -358,6 +359,9 @@ class Decider:
         """A line of which a side has no value: shapes that do not fit, or a derivative that is given."""
         if isinstance(reason, ShapeClashError):
             draft.clash = str(reason)
+            if has_ones(left, right):
+                draft.verdict, draft.message = "not-understood", "how long the vector of ones is, is not known"
+                return draft
             try:
                 compare(self.world, left, left, draft.order)
                 return draft
@@ -421,7 +425,12 @@ class Decider:
                 f"the document does not say how ${self.writer.latex(apart)}$ depends on that by which it is derived"
             )
             return draft
-        if self.over_samples(left) or self.over_samples(right):
+        if (
+            has_ones(left, right)
+            or self.over_samples(left)
+            or self.over_samples(right)
+            or self.slope_of_nothing(left, draft.order)
+        ):
             draft.verdict, draft.message = "not-understood", "letters stand for all samples at once here"
             return draft
         derived = any(p.kind in ("derive", "gradient", "slope") for p in walk(left))
@@ -432,6 +441,14 @@ class Decider:
             draft.message = "the document does not say how what is derived depends on that by which it is derived"
         del first
         return draft
+
+    def slope_of_nothing(self, left: Node, order: int) -> bool:
+        """Whether ``dW`` is to be of a cost that does not depend on W by anything the document says."""
+        if left.kind != "slope" or left.args[0].kind != "symbol" or self.world.surrogates:
+            return False
+        cost = Evaluator(self.world, order).objective()
+        bodies = self.world.of(cost, order)[:1] if cost is not None else []
+        return not any(depends_on(self.world, d.body, left.args[0], order) for d in bodies)
 
     def unconnected(self, node: Node) -> Node | None:
         """A letter that is derived by a layer's letter and defined without it."""
@@ -458,11 +475,14 @@ class Decider:
 
     def vague_objective(self, order: int) -> bool:
         """Whether the cost is made of functions that nothing defines."""
-        from steepest.proofreading.evaluate import Evaluator
-
         evaluator = Evaluator(self.world, order)
         cost = evaluator.objective()
         return not self.world.surrogates and (cost is None or evaluator.vague(cost))
+
+
+def has_ones(*nodes: Node) -> bool:
+    """Whether a vector of ones is in a line, whose length is said by what stands beside it."""
+    return any(p.base == "\\mathbf{1}" for node in nodes for p in walk(node))
 
 
 def has_small(node: Node) -> bool:

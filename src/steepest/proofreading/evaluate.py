@@ -16,6 +16,7 @@ from steepest.proofreading.calculus import Calculus
 from steepest.proofreading.functions import FUNCTIONS, smooth
 from steepest.proofreading.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, Key, bind, depends_on
+from steepest.proofreading.reading import RUNS
 from steepest.proofreading.tree import Node, letters_in_indices, signature, symbols
 
 _MOST_WORK = 60_000
@@ -78,7 +79,8 @@ class Evaluator(Calculus):
         return np.full(POINTS, float(node.value))
 
     def _symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        if not node.args and node.base in numbers and not self.world.definitions.get(("symbol", node.base)):
+        known = self.world.definitions.get(("symbol", node.base)) and node.base not in RUNS
+        if not node.args and node.base in numbers and not known:
             return np.full(POINTS, float(numbers[node.base]))
         return self.symbol(node, numbers)
 

@@ -175,6 +175,12 @@ class Parser(OperatorReader):
         """A name of several letters: a function that everybody knows, or a symbol."""
         token = self.next()
         name = token.text.removeprefix("np.")
+        if len(name) == 2 and name[0] == "d" and name not in BUILT_IN:  # an upright dZ
+            inner = self.indexed(name[1], token.start, token.end)
+            if inner.kind == "transpose":
+                slope = make("slope", inner.args, "d", token.start, inner.end)
+                return make("transpose", (slope,), None, token.start, inner.end)
+            return make("slope", (inner,), "d", token.start, inner.end)
         if name == "sum":
             return self.numpy_sum(token)
         if name in STOPPED and (following := self.peek()) is not None and following.text in OPENING:

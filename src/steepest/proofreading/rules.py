@@ -211,7 +211,7 @@ def _bare_in_sum(decider: Decider) -> Iterator[Draft]:
                 with_index = [
                     s for s in beside if s.args and s.args[-1].kind == "symbol" and s.args[-1].base == part.value
                 ]
-                for bare in beside:
+                for bare in (s for s in beside if not any(a.base == part.value for a in s.args)):
                     like = indexed.get((bare.base, bare.roles))
                     if not with_index or like is None or like.args[-1].kind != "symbol":
                         continue

@@ -114,6 +114,10 @@ _CAPTIONED = {
     "mathbin",
     "mathrel",
     "mathord",
+    "rlap",
+    "llap",
+    "mathrlap",
+    "mathllap",
     "smash",
     "colorbox",
 }
@@ -146,6 +150,7 @@ _SCANNER = re.compile(
     re.DOTALL,
 )
 _EMPTY = re.compile(r"\{\s*\}")
+_BOXED = re.compile(r"(?:\s*\{[^{}$]*\})*(?P<box>\s*\{)\s*\$")
 _LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
 _MOST = 20_000
 
@@ -257,6 +262,13 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
                 return _after_group(text, under.end(), end)
             return close + 1
         return at
+    boxed = _BOXED.match(text, at, end) if name.isalpha() else None
+    if boxed is not None:  # a macro of the document that sets its last argument in a box
+        close = closing(text[:end], boxed.end("box") - 1)
+        stop = text.rfind("$", boxed.end(), close) if close is not None else -1
+        if close is not None and stop >= boxed.end():
+            found.extend(tokenize(text, boxed.end(), stop))
+            return close + 1
     if name in ("begin", "end"):
         if opening is None or close is None:
             raise UnreadableError(f"\\{name}", here, at)
@@ -266,6 +278,7 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
         found.append(Token("command", f"{name}:{inner.strip().rstrip('*')}", here, after, touching))
         return after
     alias = {
+        "gt": ">", "lt": "<",
         "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "neq": "ne", "leqslant": "le",
         "geqslant": "ge", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "rightarrow": "to",
         "longrightarrow": "to", "prime": "'", "ldots": "dots", "ast": "*", "star": "*", "widehat": "hat",
@@ -278,7 +291,7 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
     }.get(name, name)  # fmt: skip
     if not alias:
         return at
-    kind = "sign" if alias in ("'", "*", "|", "||", ":=", "[", "]", ":", "(", ")") else "command"
+    kind = "sign" if alias in ("<", ">", "'", "*", "|", "||", ":=", "[", "]", ":", "(", ")") else "command"
     found.append(Token(kind, alias, here, at, touching))
     return at
 
