@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from steepest.proofreading.comparing import Outcome, compare, degree, orders
-from steepest.proofreading.lookup import POINTS, ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import Key, World, depends_on
+from steepest.proofreading.fitting import ODD, as_node, fraction, holds_for_some
+from steepest.proofreading.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.meaning import World, depends_on
 from steepest.proofreading.repairs import (
     Repair,
     Surroundings,
@@ -39,16 +39,9 @@ from steepest.proofreading.tree import (
     swap,
     symbols,
     times,
-    transform,
     walk,
 )
 from steepest.proofreading.writing import Writer
-
-_ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)} | {
-    r"\frac{3}{2}",
-    r"-\frac{3}{2}",
-}
-"""Factors that are rarely forgotten as such: another change is looked for first."""
 
 _TRIES_A_LINE = 700
 _TRIES = 6_000
@@ -311,7 +304,7 @@ class Doctor:
         if abs(middle - 1) < loose:
             return None
         named = self.name_factor(middle, left, right, loose)
-        if named is None or (simple and named[1] in _ODD):
+        if named is None or (simple and named[1] in ODD):
             return None
         factor, text = named
         if text == "-1":
@@ -353,8 +346,8 @@ class Doctor:
                 8,
             ):
                 value = sign * float(whole)
-                text = f"{'-' if sign < 0 else ''}{_fraction(Fraction(whole))}"
-                choices.append((value, _as_node(Fraction(whole) * sign), text))
+                text = f"{'-' if sign < 0 else ''}{fraction(Fraction(whole))}"
+                choices.append((value, as_node(Fraction(whole) * sign), text))
         for base, size in counts:
             letter = make("symbol", (), (base, ()))
             for sign in (1, -1):
@@ -375,7 +368,7 @@ class Doctor:
                 return node, text
         simple = Fraction(ratio).limit_denominator(16)
         if abs(float(simple) - ratio) < 1e-7 * abs(ratio) and abs(simple.numerator) <= 64:
-            return _as_node(simple), _fraction(simple)
+            return as_node(simple), fraction(simple)
         return None
 
     def with_factor(self, member: Member, right: Node, factor: Node, text: str) -> str:
@@ -395,7 +388,7 @@ class Doctor:
             if merged == 1 and right.kind == "multiply" and top is first:
                 return written[first.end - member.start :].lstrip().removeprefix(r"\cdot").lstrip()
             if top is first or merged.denominator == 1:
-                return self.writer.spliced(member, top, number(_fraction(merged)))
+                return self.writer.spliced(member, top, number(fraction(merged)))
         dot = r" \cdot " if written[:1].isdigit() else " "
         return f"{text}{dot}{written}"
 
@@ -437,13 +430,13 @@ class Doctor:
                 simple = Fraction(middle).limit_denominator(1000)
             if np.any(np.abs(wanted - middle) > 1e-6 * max(1, abs(middle))) or abs(float(simple) - middle) > 1e-6:
                 continue
-            new = _as_node(simple)
+            new = as_node(simple)
             changed = swap(right, part, new)
             if self.agrees(order, left, changed, lift):
                 cause = "sign" if simple == -Fraction(str(part.value)) else "factor"
                 return Diagnosis(
                     cause,
-                    say("number", str(part.value), _fraction(simple), ""),
+                    say("number", str(part.value), fraction(simple), ""),
                     self.writer.spliced(member, part, new),
                     changed,
                 )
@@ -513,18 +506,6 @@ class Doctor:
         return False
 
 
-def holds_for_some(outcome: Outcome) -> bool:
-    """Whether the sides agree at some points for all indices, and not only because both are 0 there."""
-    telling = (np.abs(outcome.left) > 1e-9) | (np.abs(outcome.right) > 1e-9)
-    good = total = 0
-    for point in np.unique(outcome.points):
-        here = outcome.points == point
-        if telling[here].any():
-            total += 1
-            good += bool(outcome.agree[here].all())
-    return total >= 6 and 0 < good < total
-
-
 def _without_sample(node: Node) -> Node:
     """``x`` for ``x^{(i)}``."""
     kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "paren" or a.kind != "symbol"]
@@ -533,48 +514,3 @@ def _without_sample(node: Node) -> Node:
         if len(kept) == len(node.args)
         else make("symbol", tuple(a for _, a in kept), (node.base, tuple(r for r, _ in kept)))
     )
-
-
-def counterexample(outcome: Outcome) -> tuple[int, dict[str, float]]:
-    """A point at which the sides differ, and the letters' values there."""
-    wrong = int(np.argmax(~outcome.agree))
-    point = int(outcome.points[wrong]) % POINTS
-    found: dict[str, float] = {}
-    for key, values in outcome.letters.items():
-        if key in outcome.leaves or key[0].startswith("\\Delta "):
-            value: Any = np.asarray(values)
-            if value.ndim == 1:
-                found[name_of(key)] = float(np.real(value[point]))
-    return wrong, found
-
-
-def name_of(key: Key) -> str:
-    """A letter with the numbers of its indices, as LaTeX."""
-    subs = "".join(str(n) for r, n in key[1] if r == "sub")
-    ups = "".join(f"[{n}]" if r == "bracket" else f"({n})" for r, n in key[1] if r != "sub")
-    return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
-
-
-def _fraction(value: Fraction) -> str:
-    if value.denominator == 1:
-        return str(value.numerator)
-    sign = "-" if value < 0 else ""
-    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
-
-
-def _as_node(value: Fraction) -> Node:
-    if value.denominator == 1:
-        return number(value.numerator)
-    if value.denominator in (10, 20, 25, 50, 100, 200, 250, 500, 1000):
-        return number(f"{float(value):g}")
-    return make("divide", (number(value.numerator), number(value.denominator)))
-
-
-def without_groups(node: Node) -> Node:
-    """A tree without brackets that only group."""
-    return transform(node, lambda n: without_groups(n.args[0]) if n.kind == "group" else None)
-
-
-def at_start(node: Node, start: int, end: int) -> Node:
-    """A node that claims a stretch of the text."""
-    return replace(node, start=start, end=end)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steepest.proofreading.causes import counterexample
 from steepest.proofreading.deciding import Decider, Draft
 from steepest.proofreading.findings import Finding, Proof, Trial
 from steepest.proofreading.lookup import POINTS
@@ -61,8 +60,8 @@ def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
 
 
 def _trial(outcome: object, k: int) -> Trial:
-    from steepest.proofreading.causes import name_of
     from steepest.proofreading.comparing import Outcome
+    from steepest.proofreading.fitting import name_of
 
     assert isinstance(outcome, Outcome)
     point = int(outcome.points[k]) % POINTS
@@ -72,6 +71,3 @@ def _trial(outcome: object, k: int) -> Trial:
         if key in outcome.leaves and np.ndim(value) == 1
     }
     return Trial(float(outcome.left[k]), float(outcome.right[k]), at)
-
-
-__all__ = ["counterexample", "read"]

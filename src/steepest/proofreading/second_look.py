@@ -9,8 +9,9 @@ import numpy as np
 
 from steepest.proofreading import rules
 from steepest.proofreading.analysis import is_plain_number
-from steepest.proofreading.causes import Diagnosis, counterexample, holds_for_some
+from steepest.proofreading.causes import Diagnosis
 from steepest.proofreading.comparing import Outcome
+from steepest.proofreading.fitting import counterexample, holds_for_some
 from steepest.proofreading.meaning import definable, depends_on, may_be
 from steepest.proofreading.statements import Statement
 from steepest.proofreading.tree import Node, symbols, walk
