@@ -17,14 +17,23 @@ from steepest.proofreading import rules, worked_lines
 from steepest.proofreading.analysis import build_world, is_square, is_update
 from steepest.proofreading.blame import blame_definitions
 from steepest.proofreading.causes import Doctor
-from steepest.proofreading.comparing import Outcome, compare, degree, orders
+from steepest.proofreading.comparing import Outcome, compare
+from steepest.proofreading.doubts import (
+    has_ones,
+    has_small,
+    of_either_sign,
+    over_samples,
+    slope_of_nothing,
+    to_first_order,
+    unconnected,
+)
 from steepest.proofreading.evaluate import Evaluator
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import Definition, World, definable, depends_on, may_be
+from steepest.proofreading.meaning import Definition, World, definable, may_be
 from steepest.proofreading.second_look import conditional, never_reached, second_look
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
-from steepest.proofreading.tree import Node, same, symbols, walk
+from steepest.proofreading.tree import Node, same, walk
 from steepest.proofreading.writing import Writer
 
 OUR_FAULT = "steepest itself fails on this line; please report it"
@@ -418,7 +427,7 @@ class Decider:
             found = self.given(draft, left, right)
             if found is not None:
                 return found
-        apart = self.unconnected(right)
+        apart = unconnected(self.world, right)
         if apart is not None:
             draft.verdict = "not-understood"
             draft.message = (
@@ -427,9 +436,9 @@ class Decider:
             return draft
         if (
             has_ones(left, right)
-            or self.over_samples(left)
-            or self.over_samples(right)
-            or self.slope_of_nothing(left, draft.order)
+            or over_samples(self.world, left)
+            or over_samples(self.world, right)
+            or slope_of_nothing(self.world, left, draft.order)
         ):
             draft.verdict, draft.message = "not-understood", "letters stand for all samples at once here"
             return draft
@@ -442,79 +451,8 @@ class Decider:
         del first
         return draft
 
-    def slope_of_nothing(self, left: Node, order: int) -> bool:
-        """Whether ``dW`` is to be of a cost that does not depend on W by anything the document says."""
-        if left.kind != "slope" or left.args[0].kind != "symbol" or self.world.surrogates:
-            return False
-        cost = Evaluator(self.world, order).objective()
-        bodies = self.world.of(cost, order)[:1] if cost is not None else []
-        return not any(depends_on(self.world, d.body, left.args[0], order) for d in bodies)
-
-    def unconnected(self, node: Node) -> Node | None:
-        """A letter that is derived by a layer's letter and defined without it."""
-        for part in walk(node):
-            if part.kind != "derive" or part.args[0].kind != "symbol" or part.args[1].kind != "symbol":
-                continue
-            body, variable = part.args[0], part.args[1]
-            known = [d for found in self.world.definitions.values() for d in found if d.target.value == body.value]
-            layered = any(r in ("paren", "bracket") for r in variable.roles)
-            if known and layered and not any(depends_on(self.world, d.body, variable, d.order) for d in known):
-                return body
-        return None
-
-    def over_samples(self, node: Node) -> bool:
-        """Whether a derivative is by ``z`` where the document's numbers are ``z_i``: by all samples at once."""
-        for part in walk(node):
-            for variable in part.args[1:] if part.kind == "derive" else ():
-                roles = {tuple(sorted(r)) for r in self.world.used.get(variable.base, set())}
-                plain = variable.kind == "symbol" and "sub" not in variable.roles
-                sampled = plain and variable.base in self.world.sampled and variable.base not in "wb"
-                if sampled and tuple(sorted((*variable.roles, "sub"))) in roles:
-                    return True
-        return False
-
     def vague_objective(self, order: int) -> bool:
         """Whether the cost is made of functions that nothing defines."""
         evaluator = Evaluator(self.world, order)
         cost = evaluator.objective()
         return not self.world.surrogates and (cost is None or evaluator.vague(cost))
-
-
-def has_ones(*nodes: Node) -> bool:
-    """Whether a vector of ones is in a line, whose length is said by what stands beside it."""
-    return any(p.base == "\\mathbf{1}" for node in nodes for p in walk(node))
-
-
-def has_small(node: Node) -> bool:
-    """Whether a small quantity is in a formula."""
-    if any(p.kind == "change" for p in walk(node)):
-        return True
-    return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
-
-
-def to_first_order(world: World, order: int, draft: Draft, left: Node, relation: str, right: Node) -> bool:
-    """Whether a line is true but for what vanishes faster than its sides; the draft then says to which order."""
-    try:
-        found = orders(world, left, right, order, draft.lift)
-    except (UndecidedError, ShapeClashError):
-        return False
-    if found is None or found[0] - max(found[1], 0.0) < 0.75:
-        return False
-    power = round(found[0])
-    if (relation != "≈" and power < 2) or power <= degree(right):
-        return False
-    words = ["zeroth", "zeroth", "first", "second", "third", "fourth"][min(power, 5)]
-    draft.verdict, draft.cause = "approximation", None
-    draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
-    return True
-
-
-def of_either_sign(node: Node) -> bool:
-    """Whether a logarithm or root is of an even power, which takes letters of either sign."""
-    for part in walk(node):
-        takes = part.kind == "sqrt" or (part.kind == "call" and part.args[0].value == "log")
-        inner = part.args[-1] if takes else None
-        inner = inner.args[0] if inner is not None and inner.kind == "group" else inner
-        if inner is not None and inner.kind == "power" and inner.args[1].kind == "number":
-            return float(inner.args[1].value) % 2 == 0
-    return False
