@@ -31,6 +31,13 @@ def test_places_survive_macros() -> None:
     assert wrong[0].source == r"\frac{1}{n}\sum_{i=1}^{n} x_i = 2 \frac{1}{n}\sum_{i=1}^{n} x_i"
 
 
+def test_what_stands_in_an_argument_keeps_its_place() -> None:
+    text = "\\newcommand{\\both}[2]{#1 = #2}\n$$\\both{1 + 1}{2} \\quad \\both{4}{5}$$\n"
+    first, second = proofread(text).findings
+    assert text[first.start : first.start + 5] == "1 + 1"
+    assert (second.line, second.column) == (2, text.split("\n")[1].index("4") + 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [
