@@ -34,4 +34,4 @@ docs:
 
 bench:
 	$(bin)/pip install -e '.[bench]'
-	for script in start_up growth epoch accuracy native native_growth networks products streaming estimators graphs drawing; do $(bin)/python benchmarks/$$script.py || exit 1; done
+	for script in start_up growth epoch accuracy native native_growth networks products streaming estimators graphs drawing proofreading; do $(bin)/python benchmarks/$$script.py || exit 1; done

@@ -23,7 +23,7 @@ IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
 IRIS_FORMULA = "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)"
 __all__ = ["steepest"]
 
-COMMANDS = ("bench", "fit", "predict", "derive", "check", "tangent", "ops", "graph", "diagram")
+COMMANDS = ("bench", "fit", "predict", "derive", "check", "tangent", "ops", "graph", "diagram", "paper", "proofread")
 
 # -- help --------------------------------------------------------------------------------------------------------
 
@@ -64,6 +64,8 @@ def test_the_examples_of_the_help_run_as_written(steepest: Steepest, tmp_path: P
     rows = [",".join(map(str, [*image / 16, digit])) for image, digit in zip(images[:300], digits, strict=False)]
     table(tmp_path / "digits.csv", "\n".join([header, *rows]))
     (tmp_path / "iris.csv").write_bytes(IRIS.read_bytes())
+    for name in ("notes.tex", "notes.md"):
+        (tmp_path / name).write_text("Let $f(x) = x^2$, so $f'(x) = 2x$.", encoding="utf-8")
     lines = [line for words in [(), *((c,) for c in COMMANDS)] for line in examples_of(steepest(*words, "--help").out)]
     assert len(lines) > 12
     script = Path(sys.executable).with_name("steepest")

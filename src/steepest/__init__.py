@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from steepest.formula import Limits, parse
     from steepest.gradient import gradient
     from steepest.model import Model, load
+    from steepest.proofreading import Proof, proofread
     from steepest.simplify import simplify
     from steepest.tangent import Tangent, tangent
 
@@ -89,6 +90,7 @@ _HOMES = {
     "FormulaRegressor": "estimators",
     "Limits": "formula",
     "Model": "model",
+    "Proof": "proofreading",
     "NetworkClassifier": "estimators",
     "NetworkRegressor": "estimators",
     "Report": "checking",
@@ -101,6 +103,7 @@ _HOMES = {
     "gradient": "gradient",
     "load": "model",
     "parse": "formula",
+    "proofread": "proofreading",
     "shrinking_steps": "differences",
     "simplify": "simplify",
     "tangent": "tangent",
@@ -109,14 +112,14 @@ _HOMES = {
 _MODULES = ("costs", "models", "optimisers", "pictures", "schedules")
 
 __all__ = [
-    "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Report", "SteepestError",
-    "SteepestWarning", "Tangent", "abs", "check", "constant", "cos", "costs", "count", "data", "derive",
-    "descend", "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "greater",
-    "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax",
-    "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params",
-    "parse", "pictures", "power", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",
-    "softmax", "softplus",
-    "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer", "transpose", "where",
+    "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Proof", "Report", "SteepestError",
+    "SteepestWarning", "Tangent", "abs", "check", "constant", "cos", "costs", "count", "data", "derive", "descend",
+    "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "greater",
+    "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax", "matmul",
+    "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params", "parse",
+    "pictures", "power", "proofread", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",
+    "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer",
+    "transpose", "where",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from steepest.cli_output import check_json, print_json, show_check
 from steepest.cli_paper import paper
 from steepest.cli_pictures import diagram, graph
 from steepest.cli_plots import plot, surface
+from steepest.cli_proofread import proofread
 from steepest.errors import SteepestError
 from steepest.render.ascii import with_mark
 from steepest.render.console import is_plain, prepare
@@ -35,6 +36,7 @@ steepest fit nand
 steepest fit table.csv "y ~ a*x + b" --save model.safetensors
 steepest predict model.safetensors new.csv
 steepest derive "mean((x*w - y)^2)" --wrt w
+steepest proofread notes.tex
 """
 
 
@@ -78,7 +80,7 @@ def main(ctx: click.Context) -> None:
     ctx.default_map = options.configuration(main)
 
 
-for _command in (fit, predict, evaluate, export, paper, graph, diagram, surface, plot):
+for _command in (fit, predict, evaluate, export, paper, graph, diagram, surface, plot, proofread):
     main.add_command(_command)
 
 

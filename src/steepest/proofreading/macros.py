@@ -1,0 +1,208 @@
+r"""Writes out the macros that a LaTeX document defines itself, and keeps where everything stood.
+
+``\def\pd[#1]{…}`` takes its arguments between the signs that its definition shows, ``\newcommand{\x}[2][default]{…}``
+in braces, the first between square ones if it is optional. A macro that never ends, or grows beyond all bounds,
+stops being written out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_MOST_EXPANSIONS = 5_000
+_LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A macro of the document.
+
+    Attributes:
+        name: without its backslash.
+        pattern: what stands between the arguments of a ``\\def``, one text before each and one after the last;
+            None for arguments in braces.
+        arguments: how many.
+        default: of the first argument, if that is optional.
+        body: what it stands for.
+        place: where it is defined; it means nothing before.
+    """
+
+    name: str
+    pattern: tuple[str, ...] | None
+    arguments: int
+    default: str | None
+    body: str
+    place: int
+
+
+_DEFINING = re.compile(
+    r"\\(?:(?P<def>[egx]?def)\s*\\(?P<dname>[A-Za-z]+|.)(?P<pattern>[^{}\n]*)(?=\{)"
+    r"|(?P<new>(?:re)?newcommand|providecommand)\*?\s*(?:\{\s*\\(?P<nname>[A-Za-z]+|.)\s*\}|\\(?P<mname>[A-Za-z]+|.))"
+    r"\s*(?:\[(?P<count>\d)\])?\s*(?:\[(?P<default>[^\]]*)\])?\s*(?=\{)"
+    r"|(?P<operator>DeclareMathOperator)\*?\s*(?:\{\s*\\(?P<oname>[A-Za-z]+)\s*\}|\\(?P<pname>[A-Za-z]+))\s*(?=\{))"
+)
+
+
+def read_macros(text: str) -> list[Macro]:
+    """The macros that a text defines, in order."""
+    found = []
+    for match in _DEFINING.finditer(text):
+        body = group(text, match.end())
+        if body is None:
+            continue
+        place = match.start()
+        if match["def"]:
+            pattern = tuple(re.split(r"#\d", match["pattern"]))
+            found.append(Macro(match["dname"], pattern, len(pattern) - 1, None, body, place))
+        elif match["new"]:
+            count = int(match["count"] or 0)
+            found.append(Macro(match["nname"] or match["mname"], None, count, match["default"], body, place))
+        else:
+            name = match["oname"] or match["pname"]
+            found.append(Macro(name, None, 0, None, rf"\operatorname{{{body}}}", place))
+    return found
+
+
+def group(text: str, start: int) -> str | None:
+    """What stands between the brace at ``start`` and its partner; None if there is no partner."""
+    end = closing(text, start)
+    return None if end is None else text[start + 1 : end]
+
+
+def closing(text: str, start: int, signs: str = "{}") -> int | None:
+    """The offset of the partner of an opening brace."""
+    depth = 0
+    at = start
+    while at < len(text):
+        sign = text[at]
+        if sign == "\\":
+            at += 2
+            continue
+        if sign == signs[0]:
+            depth += 1
+        elif sign == signs[1]:
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return None
+
+
+def expand(text: str, places: Sequence[int], macros: Sequence[Macro]) -> tuple[str, list[int]]:
+    """A text with its macros written out, and the place of each of its characters.
+
+    What comes out of a macro has the place where the macro stands; its arguments keep their own.
+    """
+    known = {macro.name: macro for macro in macros}
+    spots = list(places)
+    at = 0
+    for _ in range(_MOST_EXPANSIONS if known else 0):
+        call = next((c for c in re.compile(r"\\([A-Za-z]+|.)").finditer(text, at) if c[1] in known), None)
+        if call is None or len(text) > _LONGEST:
+            break
+        macro = known[call[1]]
+        read = _arguments(text, call.end(), macro)
+        if read is None:  # used in another way than it was defined; what reads formulas will say so
+            at = call.end()
+            continue
+        spans, end = read
+        here = spots[call.start()]
+        written: list[str] = []
+        where: list[int] = []
+        for piece in re.split(r"(#\d)", macro.body):
+            if re.fullmatch(r"#\d", piece) and 0 < int(piece[1]) <= len(spans):
+                span = spans[int(piece[1]) - 1]
+                if isinstance(span, str):
+                    written.append(span)
+                    where += [here] * len(span)
+                else:
+                    written.append(text[span[0] : span[1]])
+                    where += spots[span[0] : span[1]]
+            else:
+                written.append(piece)
+                where += [here] * len(piece)
+        # TeX keeps a command apart from a letter that follows it.
+        if written and re.search(r"\\[A-Za-z]+$", "".join(written)) and re.match("[A-Za-z]", text[end : end + 1]):
+            written.append(" ")
+            where.append(here)
+        text = text[: call.start()] + "".join(written) + text[end:]
+        spots[call.start() : end] = where
+        at = call.start()
+    return text, spots
+
+
+_Span = tuple[int, int] | str
+
+
+def _arguments(text: str, at: int, macro: Macro) -> tuple[list[_Span], int] | None:
+    """The spans of the arguments of a call (a text where the default stands in), and where the call ends."""
+    spans: list[_Span] = []
+    if macro.pattern is None:
+        for number in range(macro.arguments):
+            at = _blanks(text, at)
+            if number == 0 and macro.default is not None:
+                end = closing(text, at, "[]") if text[at : at + 1] == "[" else None
+                spans.append(macro.default if end is None else (at + 1, end))
+                at = at if end is None else end + 1
+                continue
+            one = _one(text, at)
+            if one is None:
+                return None
+            spans.append(one[0])
+            at = one[1]
+        return spans, at
+    at = _blanks(text, at) if macro.pattern[0].strip() or macro.arguments else at
+    if not text.startswith(macro.pattern[0].strip(), at):
+        return None
+    at += len(macro.pattern[0].strip())
+    for mark in macro.pattern[1:]:
+        mark = mark.strip()
+        if not mark:
+            one = _one(text, _blanks(text, at))
+            if one is None:
+                return None
+            spans.append(one[0])
+            at = one[1]
+            continue
+        end = _until(text, at, mark)
+        if end is None:
+            return None
+        spans.append((at, end))
+        at = end + len(mark)
+    return spans, at
+
+
+def _one(text: str, at: int) -> tuple[tuple[int, int], int] | None:
+    """One argument: a group in braces, a command, or a single sign."""
+    if at >= len(text):
+        return None
+    if text[at] == "{":
+        end = closing(text, at)
+        return None if end is None else ((at + 1, end), end + 1)
+    command = re.compile(r"\\([A-Za-z]+|.)").match(text, at)
+    end = command.end() if command else at + 1
+    return (at, end), end
+
+
+def _until(text: str, at: int, mark: str) -> int | None:
+    """Where a sign stands outside braces."""
+    depth = 0
+    while at < len(text):
+        if depth == 0 and text.startswith(mark, at):
+            return at
+        if text[at] == "\\":
+            at += 2
+            continue
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        if depth < 0:
+            return None
+        at += 1
+    return None
+
+
+def _blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at

@@ -1,0 +1,213 @@
+"""The tree of a formula as it is written: small nodes that know where in the text they stand.
+
+It is not an :class:`~steepest.Expression`: a formula on paper has indices, sums over them, primes and derivatives that
+are asked for and not yet taken. The parser bounds its depth, so that the short recursions over it are safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+DEEPEST = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    r"""A part of a formula.
+
+    ======== ============================================= ==========================================
+    kind     value                                         args
+    ======== ============================================= ==========================================
+    number   the text of the number
+    symbol   base and roles of its indices ``("a", ("sub", "paren"))``  the indices
+    add      signs of its terms, ``+1`` or ``-1``          the terms
+    negate                                                 one
+    multiply signs between the factors                     the factors
+    divide                                                 numerator, denominator
+    power                                                  base, exponent
+    call     primes                                        the function, its arguments
+    function the name of a function that needs no definition
+    prime    how many                                      what is differentiated
+    derive   ``partial`` or ``total``                      what is differentiated, by what, …
+    sum      the index; ``product`` alike                  body, lower, upper (either may be absent)
+    limit    the variable                                  body, target
+    gradient                                               of what (and by what)
+    change   Δ                                             of what
+    slope    the cost's derivative by this, ``dW``         by what
+    transpose, norm, abs, sqrt, iverson                    one
+    matrix   number of columns                             the cells, row by row
+    cases                                                  value, condition, value, condition, …
+    compare  the sign                                      left, right
+    tuple                                                  the parts
+    total    axis of ``np.sum``                            one
+    words    a text in a formula
+    else     the condition ``otherwise``
+    dots     an ellipsis
+    ======== ============================================= ==========================================
+    """
+
+    kind: str
+    args: tuple[Node, ...] = ()
+    value: Any = None
+    start: int = -1
+    end: int = -1
+    depth: int = 0
+
+    @property
+    def base(self) -> str:
+        """The letter of a symbol, with accents and label; an empty text for anything else."""
+        return str(self.value[0]) if self.kind == "symbol" else ""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Of the indices of a symbol: ``sub``, ``paren`` (``a^{(l)}``) or ``bracket`` (``a^{[l]}``)."""
+        return tuple(self.value[1]) if self.kind == "symbol" else ()
+
+    def index(self, role: str) -> Node | None:
+        """The first index of a symbol in this role."""
+        return next((a for r, a in zip(self.roles, self.args, strict=False) if r == role), None)
+
+
+def make(kind: str, args: tuple[Node, ...] = (), value: Any = None, start: int = -1, end: int = -1) -> Node:
+    """A node that knows its depth."""
+    return Node(kind, args, value, start, end, 1 + max((a.depth for a in args), default=0))
+
+
+def number(value: int | float | str, at: Node | None = None) -> Node:
+    """A number."""
+    start, end = (at.start, at.end) if at else (-1, -1)
+    return make("number", (), str(value), start, end)
+
+
+def symbol(base: str, *indices: tuple[str, Node]) -> Node:
+    """A symbol with indices."""
+    return make("symbol", tuple(i for _, i in indices), (base, tuple(r for r, _ in indices)))
+
+
+def times(*factors: Node) -> Node:
+    """A product."""
+    flat: list[Node] = []
+    for factor in factors:
+        flat += factor.args if factor.kind == "multiply" and set(factor.value) <= {""} else [factor]
+    return flat[0] if len(flat) == 1 else make("multiply", tuple(flat), ("",) * (len(flat) - 1))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all its parts, from the left."""
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        yield part
+        stack.extend(reversed(part.args))
+
+
+def transform(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The tree with some of its parts replaced; ``change`` gives the replacement or None to look inside."""
+    new = change(node)
+    if new is not None:
+        return new
+    args = tuple(transform(a, change) for a in node.args)
+    if all(a is b for a, b in zip(args, node.args, strict=True)):
+        return node
+    return replace(node, args=args, depth=1 + max((a.depth for a in args), default=0))
+
+
+def swap(root: Node, old: Node, new: Node) -> Node:
+    """The tree with one of its nodes, the very object, replaced."""
+    return transform(root, lambda n: new if n is old else None)
+
+
+def signature(node: Node) -> tuple[Any, ...]:
+    """What two trees of one meaning as written have in common."""
+    value = float(node.value) if node.kind == "number" else node.value
+    return (node.kind, value, *(signature(a) for a in node.args))
+
+
+def same(one: Node, other: Node) -> bool:
+    """Whether two trees are written alike."""
+    return one is other or signature(one) == signature(other)
+
+
+def is_of_indices(node: Node) -> bool:
+    """Whether a condition compares index letters: ``[p = k]``, and not values: ``[z > 0]``."""
+    if node.kind != "iverson" or node.args[0].kind != "compare" or node.args[0].value not in ("==", "!="):
+        return False
+    plain = [a for a in node.args[0].args if a.kind == "symbol" and not a.args and len(a.base) == 1]
+    return len([a for a in plain if a.base in "ijklmnpqrstuvc"]) >= 1 and all(
+        a.kind in ("symbol", "number") for a in node.args[0].args
+    )
+
+
+def symbols(node: Node) -> list[Node]:
+    """The symbols in a tree from the left; those in indices are not among them."""
+    found: list[Node] = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if part.kind == "symbol":
+            found.append(part)
+        elif part.kind in ("sum", "product"):
+            stack.append(part.args[0])
+        elif not is_of_indices(part):
+            stack.extend(reversed(part.args))
+    return found
+
+
+def letters_in_indices(node: Node) -> dict[str, str]:
+    """The letters that stand as or in indices, and a role each has."""
+    found: dict[str, str] = {}
+    for part in walk(node):
+        if part.kind == "symbol":
+            for role, index in zip(part.roles, part.args, strict=False):
+                for letter in walk(index):
+                    if letter.kind == "symbol" and not letter.args:
+                        found.setdefault(letter.base, role)
+        elif is_of_indices(part):
+            for letter in walk(part):
+                if letter.kind == "symbol" and not letter.args:
+                    found.setdefault(letter.base, "sub")
+    return found
+
+
+def bound(node: Node) -> set[str]:
+    """The letters that sums and products in a tree run over."""
+    return {str(part.value) for part in walk(node) if part.kind in ("sum", "product")}
+
+
+def free_letters(node: Node) -> dict[str, str]:
+    """The index letters that stand outside every sum over them."""
+    found: dict[str, str] = {}
+    stack: list[tuple[Node, frozenset[str]]] = [(node, frozenset())]
+    while stack:
+        part, inside = stack.pop()
+        if part.kind in ("sum", "product"):
+            stack.append((part.args[0], inside | {str(part.value)}))
+            continue
+        if part.kind == "symbol" or is_of_indices(part):
+            for letter, role in letters_in_indices(make(part.kind, part.args, part.value)).items():
+                if letter not in inside:
+                    found.setdefault(letter, role)
+            continue
+        stack.extend((a, inside) for a in part.args)
+    return found
+
+
+def rename(node: Node, names: Mapping[str, Node]) -> Node:
+    """The tree with letters in indices replaced, outside the sums that bind them."""
+    if not names:
+        return node
+
+    def change(part: Node) -> Node | None:
+        if part.kind in ("sum", "product") and part.value in names:
+            return rename(part, {k: v for k, v in names.items() if k != part.value})
+        if (part.kind == "symbol" or is_of_indices(part)) and part.args:
+            args = tuple(
+                transform(a, lambda n: names.get(n.base) if n.kind == "symbol" and not n.args else None)
+                for a in part.args
+            )
+            return replace(part, args=args)
+        return None
+
+    return transform(node, change)
