@@ -10,7 +10,6 @@ import pytest
 from command_line import Steepest
 from command_line import steepest as steepest
 from planted import derivations
-from steepest.cli import main
 from steepest.proofreading import proofread
 
 PAPERS = {
@@ -20,7 +19,40 @@ PAPERS = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif("paper" not in main.commands, reason="there is no command that writes papers")
+FOLDER = Path(__file__).parents[1] / "docs" / "papers"
+
+
+@pytest.mark.parametrize("suffix", [".tex", ".md"])
+@pytest.mark.parametrize("name", ["linear", "neuron", "chain-2", "chain-m", "network-2-2-1", "network-64-32-10"])
+def test_the_papers_of_the_notes_have_no_wrong_line(name: str, suffix: str) -> None:
+    """What was written by ``docs/papers.py``; a fault planted in each is found, so that the reader is awake."""
+    text = (FOLDER / f"{name}{suffix}").read_text(encoding="utf-8")
+    proof = proofread(text)
+    assert proof.ok, str(proof)
+    assert proof.counts["holds"] >= 7
+    assert proof.counts["not-understood"] <= 14
+    slope = {
+        "linear": r"2 \cdot \left(x_{i} \cdot w - y_{i}\right) \cdot x_{i}",
+        "neuron": r"a_{i} \cdot \left(1 - a_{i}\right) \cdot x_{i}",
+    }
+    wanted = slope.get(
+        name, r"e^{-u}}{\left(1 + e^{-u}\right)^{2}}" if "64" not in name else r"1 - \left(\frac{e^{u} - e^{-u}}"
+    )
+    assert wanted in text
+    assert not proofread(
+        text.replace(wanted, "3 \\cdot " + wanted if "}}" not in wanted else wanted.replace("u}", "2 u}", 1), 1)
+    ).ok
+
+
+def test_long_sums_over_elements_are_quick() -> None:
+    """Of a sum over 64 elements a few terms stand for all; a sum of the numbers themselves keeps its length."""
+    elements = r"$$z_{ij} = \sum_{k=1}^{64} x_{ik} w_{kj}$$ $$\frac{\partial z_{ij}}{\partial w_{kj}} = x_{ik}$$"
+    assert [f.verdict for f in proofread(elements).findings] == ["defines", "holds"]
+    assert [f.verdict for f in proofread(r"$\sum_{k=1}^{20} k = 210$ and $\sum_{k=1}^{20} k = 211$").findings] == [
+        "holds", "differs",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_paper_has_no_wrong_line(steepest: Steepest, name: str) -> None:
     assert steepest("paper", *PAPERS[name], "-o", name, "--no-compare", "--epochs", "20").status == 0

@@ -171,6 +171,7 @@ def fit(
         announce(model, opened, columns, report)
     begin = {} if settings["restarts"] is not None else {"start": start}
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
+    effective["start"] = start  # a built-in table brings one
     with warnings.catch_warnings():
         from steepest.errors import SteepestWarning
 

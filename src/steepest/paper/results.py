@@ -26,7 +26,7 @@ def limit_of(story: Story) -> list[Block]:
     nodes = leaves([story.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
     layers = find(story.model.prediction)
-    name = Formula("w", "w") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
+    name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
     c = cost_letter(story.model).text
     left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")

@@ -29,7 +29,7 @@ from steepest.proofreading.doubts import (
 )
 from steepest.proofreading.evaluate import Evaluator
 from steepest.proofreading.lookup import ShapeClashError, UndecidedError
-from steepest.proofreading.meaning import Definition, World, definable, may_be
+from steepest.proofreading.meaning import Definition, World, definable, depends_on, may_be
 from steepest.proofreading.second_look import conditional, never_reached, second_look
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import DECIDED, Member, Reading, Statement
@@ -366,6 +366,12 @@ class Decider:
 
     def no_value(self, draft: Draft, left: Node, right: Node, reason: Exception | None) -> Draft:
         """A line of which a side has no value: shapes that do not fit, or a derivative that is given."""
+        if any(part.kind == "limit" for part in walk(right)) and left.kind == "derive" and len(left.args) == 2:
+            body, variable = left.args
+            if body.kind == variable.kind == "symbol" and not depends_on(self.world, body, variable, draft.order):
+                draft.verdict = "not-understood"
+                draft.message = "the document does not say how what is derived depends on that by which it is derived"
+                return draft
         if isinstance(reason, ShapeClashError):
             draft.clash = str(reason)
             if has_ones(left, right):

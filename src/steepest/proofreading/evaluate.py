@@ -17,7 +17,7 @@ from steepest.proofreading.functions import FUNCTIONS, smooth
 from steepest.proofreading.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
 from steepest.proofreading.meaning import Definition, Key, bind, depends_on
 from steepest.proofreading.reading import RUNS
-from steepest.proofreading.tree import Node, letters_in_indices, signature, symbols
+from steepest.proofreading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
 
 _MOST_WORK = 60_000
 _DEEPEST_VALUE = 120
@@ -247,6 +247,8 @@ class Evaluator(Calculus):
         if len(node.args) < 3:
             return range(1, self.world.size(str(node.value)) + 1)
         first, last = self.whole(node.args[1], numbers), self.whole(node.args[2], numbers)
+        if node.args[2].kind == "number":
+            last = end_of_sum(node, first, last)
         if last - first > 64:
             raise UndecidedError("the sum is too long to be computed", node)
         return range(first, last + 1)

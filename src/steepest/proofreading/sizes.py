@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from steepest.proofreading.meaning import LAYERS, World, linear
 from steepest.proofreading.source import Passage
 from steepest.proofreading.statements import Reading
-from steepest.proofreading.tree import Node, is_of_indices, walk
+from steepest.proofreading.tree import Node, end_of_sum, is_of_indices, walk
 
 _SIZES = (3, 4, 5, 2)
 
@@ -44,7 +44,8 @@ def find_sizes(world: World, nodes: Iterable[Node], given: Mapping[str, float]) 
                 if upper.kind == "symbol" and not upper.args:
                     tied.append((str(part.value), upper.base))
                 elif upper.kind == "number" and part.args[1].kind == "number" and float(part.args[1].value) == 1:
-                    world.ranges.setdefault(str(part.value), max(1, min(int(float(upper.value)), 64)))
+                    last = end_of_sum(part, 1, max(1, min(int(float(upper.value)), 64)))
+                    world.ranges.setdefault(str(part.value), last)
                 counts += [x for x in letters if x not in counts]
             if part.kind == "multiply":
                 below = [a.args[1] for a in part.args if a.kind == "divide" and a.args[1].kind == "symbol"]

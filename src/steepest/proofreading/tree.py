@@ -103,6 +103,29 @@ def walk(node: Node) -> Iterator[Node]:
         stack.extend(reversed(part.args))
 
 
+_LONG, _FEW = 8, 3
+
+
+def end_of_sum(node: Node, first: int, last: int) -> int:
+    """The last number of a sum with limits that are numbers: of a long one over elements a few terms stand for all.
+
+    A sum in which the letter itself is a number, Σ k, keeps its length.
+    """
+    if last - first < _LONG:
+        return last
+    letter, indexes = str(node.value), False
+    stack = [node.args[0]]
+    while stack:
+        part = stack.pop()
+        if part.kind == "symbol":
+            if part.base == letter and not part.args:
+                return last
+            indexes = indexes or any(s.kind == "symbol" and s.base == letter for a in part.args for s in walk(a))
+            continue
+        stack.extend(part.args)
+    return first + _FEW - 1 if indexes else last
+
+
 def transform(node: Node, change: Callable[[Node], Node | None]) -> Node:
     """The tree with some of its parts replaced; ``change`` gives the replacement or None to look inside."""
     new = change(node)
