@@ -170,5 +170,6 @@ def test_the_package_loads_without_scikit_learn() -> None:
     hidden = "import sys; sys.modules['sklearn'] = None\nimport steepest as st\nfrom steepest import *\n"
     code = hidden + "try: st.NetworkClassifier\nexcept st.SteepestError as error: print(error)"
     assert run(code) == (
-        "the estimators need scikit-learn 1.6 or later, which is not installed: pip install 'steepest[sklearn]'"
+        "the estimators need scikit-learn 1.6 or later, which is not installed: pip install 'steepest[sklearn]' "
+        "('.[sklearn]' in a clone)"
     )

@@ -84,9 +84,9 @@ def missing(what: str, library: str, extra: str, otherwise: str = "") -> str:
     """The sentence for a library that is not installed, with the command that installs it.
 
     >>> missing("pictures need", "matplotlib", "pictures")
-    "pictures need matplotlib, which is not installed: pip install 'steepest[pictures]'"
+    "pictures need matplotlib, which is not installed: pip install 'steepest[pictures]' ('.[pictures]' in a clone)"
     """
-    instead = f", or {otherwise}" if otherwise else ""
+    instead = f" ('.[{extra}]' in a clone){f', or {otherwise}' if otherwise else ''}"
     return f"{what} {library}, which is not installed: pip install 'steepest[{extra}]'{instead}"
 
 
