@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from steepest import storage
 from steepest.costs import COSTS
 from steepest.errors import ModelError, SteepestError, StorageError
-from steepest.expression import OPERATIONS, PARAMETER, leaves
+from steepest.expression import DATA, OPERATIONS, PARAMETER, leaves
 from steepest.formula import Limits
 from steepest.initial import initial
 
@@ -68,9 +68,12 @@ def read(kind: type[Model], path: str | os.PathLike[str], limits: Limits) -> Mod
         settings = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
         model = kind(about["formula"], about["cost"], data, shapes, limits, **settings, class_weight=_classes(about))
         model._blocks = dict(model._features)
-        expected = {leaf.name: leaf.shape for leaf in leaves([model.cost]) if leaf.operation is PARAMETER}
+        nodes = leaves([model.target, model.prediction])
+        expected = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is PARAMETER}
+        columns = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is DATA}
         found = {name: array.shape for name, array in params.items()}
-        if not expected == shapes == found or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
+        unlike = not expected == shapes == found or columns != data
+        if unlike or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
             raise StorageError("its parameters or shapes are not those of its formula")
         model.params = {name: params[name][()] for name in expected}
         model.settings = dict(about.get("settings", {}))
