@@ -97,8 +97,8 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     >>> for line in derive_nodes(mean((x * w) ** 2)).backward.lines:
     ...     print(formula(line.right).text, "--", line.rule)
     1/n -- sum rule
-    ∂C/∂v2_i·(2·v1_i) -- power rule
-    Σ x_i·∂C/∂v1_i -- product rule
+    2·(∂C/∂v2_i·v1_i) -- power rule
+    Σ ∂C/∂v1_i·x_i -- product rule
 
     Source: Griewank and Walther 2008, table 3.6.
     """

@@ -82,8 +82,8 @@ def write_paper(
 
     >>> import steepest as st
     >>> paper = write_paper(st.models.linear(), "twice", rate=0.05, epochs=50, compare=False)
-    >>> paper.text(".md").splitlines()[0]
-    '# A line: y ~ x*w'
+    >>> print(paper.text(".md").splitlines()[0])
+    # A line: y \\~ x\\*w
 
     Source: the notes A to E, which do by hand for five models what this does for any.
     """
