@@ -410,6 +410,8 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
     try:
         if not path.exists() or not os.fspath(source):
             remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
+            if "~" in str(path)[1:]:  # at the beginning it is somebody's home
+                remedy = "it reads like a formula; name the table first, then the formula"
             remedy = "give the text of a table as io.StringIO(text)" if "\n" in str(path) else remedy
             raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
         if path.is_dir():
