@@ -27,10 +27,10 @@ from typing import Any
 import click
 
 import steepest as st
-from steepest.expression import walk
-from steepest.operations import TABLE
-from steepest.program import lower
-from steepest.stability import stabilise
+from steepest.calculus.program import lower
+from steepest.calculus.stability import stabilise
+from steepest.expressions.expression import walk
+from steepest.expressions.operations import TABLE
 from timing import Options, RefusedError, benchmark, exponent, seconds, table
 
 UNLIMITED = st.Limits(characters=10**9, nesting=10**7)

@@ -96,7 +96,7 @@ def native_restarts(case: Case, models: int) -> Run:
 
 def restart_starts(case: Case, models: int) -> Any:
     """The parameters that ``restarts=`` starts from, ``(models, P)``."""
-    from steepest.descent import initial
+    from steepest.training.descent import initial
 
     return np.stack([case.flat(initial(case.problem.expression, None, k)) for k in range(models)])
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 import steepest as st
 from peers import module
-from steepest.descent import initial
 from steepest.engines import choose
 from steepest.engines.step import Batches, Leg, Record, Rules
-from steepest.optimisers import gradient_descent
-from steepest.training import gradient_step
+from steepest.training.descent import initial
+from steepest.training.optimisers import gradient_descent
+from steepest.training.steps import gradient_step
 
 Array = NDArray[Any]
 Run = Callable[[int], tuple[float, float]]

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from pictures import OUT, picture, write_table
 from steepest.engines.native.arrays.layout import whole
 from steepest.engines.native.arrays.products import Factors, multiply
-from steepest.engines.native.code import I64, POINTER, Code
-from steepest.engines.native.host import Loaded, compile_module, this_host
-from steepest.engines.native.memory import aligned
+from steepest.engines.native.lanes.memory import aligned
+from steepest.engines.native.llvm.code import I64, POINTER, Code
+from steepest.engines.native.llvm.host import Loaded, compile_module, this_host
 from timing import Options, RefusedError, Times, benchmark, exponent, interleaved, ratio, seconds, table
 
 Array = NDArray[Any]
@@ -129,8 +129,8 @@ def compiling(depth: int) -> float:
     import steepest as st
     from steepest.engines.native.arrays.descending import ArrayWalk
     from steepest.engines.step import Batches
-    from steepest.optimisers import gradient_descent
-    from steepest.training import gradient_step
+    from steepest.training.optimisers import gradient_descent
+    from steepest.training.steps import gradient_step
 
     model = st.models.network([64, *[32] * depth, 10], "tanh", "softmax")
     step = gradient_step(model.cost, "backprop", gradient_descent(), False, False)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from steepest.cli import main
-from steepest.listing import describe
-from steepest.operations import TABLE
+from steepest.cli.main import main
+from steepest.expressions.listing import describe
+from steepest.expressions.operations import TABLE
 
 HERE = Path(__file__).parent
 _WIDTH = 100

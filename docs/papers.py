@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import steepest as st
-from steepest.paper import Paper
+from steepest.papers import Paper
 
 SUFFIXES = (".tex", ".html", ".md", ".ipynb")
 XOR = {"X": [[0, 0], [0, 1], [1, 0], [1, 1]], "y": [0, 1, 1, 0]}

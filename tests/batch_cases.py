@@ -10,17 +10,27 @@ import numpy as np
 
 import steepest as st
 from engine_cases import EPSILON, Model, drawn, standardised
-from steepest import operations as op
 from steepest.engines.native.arrays.descending import ArrayWalk
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step
 from steepest.engines.stepwise import Stepwise
-from steepest.formula import names_in
-from steepest.loop import Descent
-from steepest.optimisers import LBFGS, Optimiser, adagrad, adam, adamw, gradient_descent, lion, momentum, nesterov
-from steepest.optimisers import rmsprop as rms
-from steepest.training import gradient_step
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.language.formula import names_in
+from steepest.tables.values import bind
+from steepest.training.loop import Descent
+from steepest.training.optimisers import (
+    LBFGS,
+    Optimiser,
+    adagrad,
+    adam,
+    adamw,
+    gradient_descent,
+    lion,
+    momentum,
+    nesterov,
+)
+from steepest.training.optimisers import rmsprop as rms
+from steepest.training.steps import gradient_step
 
 WIDTHS = (1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 24, 31, 33, 64, 70)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from steepest import cli
+from steepest.cli import main as cli
 
 
 class Said(NamedTuple):

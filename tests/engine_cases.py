@@ -12,14 +12,14 @@ import numpy as np
 
 import steepest as st
 from mission_models import MODELS
-from steepest import operations as op
-from steepest.engines.native.evaluation import Evaluation
+from steepest.calculus.gradient import gradient
+from steepest.calculus.stability import stabilise
+from steepest.engines.native.lanes.evaluation import Evaluation
 from steepest.engines.reference import compile_expressions
-from steepest.expression import DATA, Expression, leaves
-from steepest.gradient import gradient
-from steepest.loop import Descent
-from steepest.stability import stabilise
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, Expression, leaves
+from steepest.tables.values import bind
+from steepest.training.loop import Descent
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 
@@ -61,7 +61,7 @@ def split(cost: Expression, values: dict[str, Any], rate: float = 0.1) -> Model:
 
 def drawn(cost: Expression, table: dict[str, Any], seed: int = 1, rate: float = 0.1) -> Model:
     """A model at the start of a seed."""
-    from steepest.descent import initial
+    from steepest.training.descent import initial
 
     return Model(cost, table, initial(cost, seed=seed), rate)
 

@@ -20,9 +20,9 @@ import pytest
 import steepest as st
 from edges import EDGES
 from oracles import ELEMENTWISE, STRUCTURAL, points
-from steepest.expression import OPERATIONS, data, params
-from steepest.formula import Limits
-from steepest.operations import negate
+from steepest.expressions.expression import OPERATIONS, data, params
+from steepest.expressions.operations import negate
+from steepest.language.formula import Limits
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler")

@@ -17,8 +17,8 @@ def main() -> None:
         import lark  # noqa: F401  (loaded here so that its coverage counts, too)
 
         from steepest.errors import FormulaError
-        from steepest.formula import Limits, names_in, parse, parse_formula
-        from steepest.operations import TABLE
+        from steepest.expressions.operations import TABLE
+        from steepest.language.formula import Limits, names_in, parse, parse_formula
 
     pieces = [*"xyz019.()()(),;=~^*/+-@<>!` \n_eσ·√²⁻₁≤π−", "**", "==", "1e", "inf", "nan", "__1", "a = ", "; "]
     pieces += [f"{name}(" for row in TABLE for name in (row.name, *row.aliases)]

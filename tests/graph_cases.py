@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import steepest as st
-from steepest.expression import Expression
-from steepest.graphs import ComputationalGraph
+from steepest.diagrams.graph import ComputationalGraph
+from steepest.expressions.expression import Expression
 
 x, y, z = st.params("x", "y", "z")
 E6 = {"x": -2, "y": 5, "z": -4}

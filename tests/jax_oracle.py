@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from meanings import meanings
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, walk
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, walk
 
 JAX = meanings(jnp, jax.lax.stop_gradient)
 _STRUCTURAL = (

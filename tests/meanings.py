@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression, walk
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, walk
 
 Meaning = Callable[..., Any]
 

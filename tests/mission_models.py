@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest import operations as op
-from steepest.expression import Expression, data, params
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params
 
 Model = tuple[Expression, dict[str, Any]]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rows import check_derivatives, sample_node
-from steepest.expression import Expression, Operation, params
-from steepest.operations import TABLE
+from steepest.expressions.expression import Expression, Operation, params
+from steepest.expressions.operations import TABLE
 
 Derivative = Callable[..., Any]
 

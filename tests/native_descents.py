@@ -10,12 +10,12 @@ import numpy as np
 import steepest as st
 from engine_cases import Model
 from plain_loops import NAND, START
-from steepest.descent import Descent, descend
-from steepest.engines.native.descending import Walk
+from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.step import Step
-from steepest.optimisers import gradient_descent
-from steepest.training import difference_step, gradient_step
-from steepest.values import bind
+from steepest.tables.values import bind
+from steepest.training.descent import Descent, descend
+from steepest.training.optimisers import gradient_descent
+from steepest.training.steps import difference_step, gradient_step
 
 DTYPES = ("float64", "float32")
 

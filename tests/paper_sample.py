@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import steepest as st
-from steepest.document import (
+from steepest.documents.document import (
     Block,
     Code,
     Document,
@@ -17,9 +17,9 @@ from steepest.document import (
     Paragraph,
     Reference,
 )
-from steepest.expression import Expression
-from steepest.render.latex import latex
-from steepest.render.text import maths
+from steepest.expressions.expression import Expression
+from steepest.expressions.latex import latex
+from steepest.expressions.maths_text import maths
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 120 60"
  width="120" height="60"><style>text{fill:currentColor}.a &gt; .b{stroke:red}*{stroke-linejoin:round}</style>

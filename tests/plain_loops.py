@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import steepest as st
-from steepest.expression import Expression
+from steepest.expressions.expression import Expression
 
 NAND = {"x": np.array([0.0, 0, 1, 1]), "y": np.array([0.0, 1, 0, 1]), "z": np.array([1.0, 1, 1, 0])}
 START = {"w1": 0.3, "w2": 0.6, "b": 0.1}

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from oracles import STRUCTURAL, derivative, points
-from steepest import operations as op
+from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
-from steepest.expression import OPERATIONS, Expression, Operation, constant, data, params
-from steepest.gradient import gradient
+from steepest.expressions import operations as op
+from steepest.expressions.expression import OPERATIONS, Expression, Operation, constant, data, params
 
 NAMES = ("x", "y", "z")
 SAMPLES = 5

@@ -16,9 +16,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from meanings import numpy_evaluate
-from steepest import operations as op
-from steepest.expression import DATA, PARAMETER, Expression, constant, leaf, walk
-from steepest.operations import TABLE
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf, walk
+from steepest.expressions.operations import TABLE
 
 MOST_NODES = 40
 MOST_SAMPLES = 7

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from steepest.errors import TableError
-from steepest.table import open_table
+from steepest.tables.table import open_table
 
 
 def message(source: Any, *names: str, na: str = "error") -> str:

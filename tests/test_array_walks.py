@@ -15,17 +15,17 @@ import steepest as st
 from batch_cases import FORMULAS, gap, gaps, network, run_legs, start_of, step_of, table_of, walker_of
 from engine_cases import Model, drawn
 from native_descents import stepped
-from steepest import operations as op
 from steepest import schedules
 from steepest.engines.native.arrays.descending import ArrayWalk, suits
-from steepest.engines.native.descending import Walk
+from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, Record, Rules
 from steepest.engines.stepwise import Stepwise
-from steepest.loop import Descent
-from steepest.optimisers import Optimiser, adam
-from steepest.training import difference_step
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.tables.values import bind
+from steepest.training.loop import Descent
+from steepest.training.optimisers import Optimiser, adam
+from steepest.training.steps import difference_step
 
 NEAR = 1e-9  # as in test_batches.py
 

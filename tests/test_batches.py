@@ -30,11 +30,11 @@ from batch_cases import (
 )
 from engine_cases import Model, apart, drawn
 from plain_loops import sigmoid
-from steepest import operations as op
-from steepest.engines.native import build, host
 from steepest.engines.native.arrays import descending as arrays
+from steepest.engines.native.llvm import build, host
 from steepest.engines.step import Batches
-from steepest.optimisers import Optimiser, adam
+from steepest.expressions import operations as op
+from steepest.training.optimisers import Optimiser, adam
 
 SLOW = pytest.mark.slow
 

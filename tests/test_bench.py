@@ -329,7 +329,7 @@ def test_no_peer_is_loaded_until_it_is_asked_for() -> None:
 
 def test_an_interrupted_descent_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """A descent returns what it has reached when it is interrupted; timed as if it had ended, that would be a lie."""
-    from steepest import descent
+    from steepest.training import descent
 
     real = descent.descend
 

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 import steepest as st
-from steepest.blocks import resolve, spelt_out, with_blocks
 from steepest.errors import ModelError, SteepestError, TableError
-from steepest.table import open_table
+from steepest.tables.feature_groups import resolve, spelt_out, with_blocks
+from steepest.tables.table import open_table
 
 RNG = np.random.default_rng(31)
 X = RNG.normal(size=(12, 11))

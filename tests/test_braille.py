@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from steepest.render.axes import Axis, Point, axis, cost_plot, written
-from steepest.render.braille import Dots, plot
+from steepest.display.axes import Axis, Point, axis, cost_plot, written
+from steepest.display.braille import Dots, plot
 
 FALLING = [(k, 5 * 0.99**k + 1e-3) for k in range(1001)]
 

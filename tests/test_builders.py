@@ -12,7 +12,7 @@ from mission_models import NETWORK, XOR
 from plain_loops import sigmoid
 from steepest import models
 from steepest.errors import ModelError, SteepestError
-from steepest.expression import PARAMETER, leaves
+from steepest.expressions.expression import PARAMETER, leaves
 
 
 def shapes(model: models.Model) -> dict[str, tuple[int, ...]]:

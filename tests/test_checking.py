@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mission_models import MODELS
-from steepest import operations as op
-from steepest.checking import CORRECT, FACTOR, INCONCLUSIVE, KINK, WRONG, Report, check
+from steepest.calculus.gradient import gradient
+from steepest.checking.gradient_check import CORRECT, FACTOR, INCONCLUSIVE, KINK, WRONG, Report, check
 from steepest.errors import GradientError
-from steepest.expression import Expression, data, params
-from steepest.gradient import gradient
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params
 from strategies import Case, make_case
 
 w, v = params("w", "v")

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from mission_models import MODELS, chain
-from steepest import operations as op
-from steepest.checking import CORRECT, FACTOR, WRONG, check
+from steepest.calculus.gradient import gradient
+from steepest.checking.gradient_check import CORRECT, FACTOR, WRONG, check
 from steepest.engines import evaluate
-from steepest.expression import Expression, Operation, constant, data, params
-from steepest.gradient import gradient
-from steepest.operations import TABLE
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, Operation, constant, data, params
+from steepest.expressions.operations import TABLE
 from strategies import random_cases
 
 w, v = params("w", "v")

@@ -19,12 +19,13 @@ import steepest as st
 from batch_cases import FORMULAS
 from checkpoint_runs import RUNS, numbers, run
 from engine_cases import Model
-from steepest import checkpoints, schedules
+from steepest import schedules
 from steepest.engines.step import Record
 from steepest.errors import SteepestError, StorageError
-from steepest.loop import Descent
-from steepest.storage import write_tensors
-from steepest.watching import Watch
+from steepest.storage.tensors import write_tensors
+from steepest.training import checkpoints
+from steepest.training.callbacks import Watch
+from steepest.training.loop import Descent
 
 SLOW = pytest.mark.slow
 

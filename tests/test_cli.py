@@ -16,8 +16,8 @@ from sklearn.datasets import load_digits
 
 from command_line import Steepest, steepest, table
 from plain_loops import NAND, nand_loop, sigmoid
-from steepest.operations import TABLE
-from steepest.render import console
+from steepest.display import console
+from steepest.expressions.operations import TABLE
 
 IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
 IRIS_FORMULA = "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)"

@@ -121,7 +121,7 @@ def test_our_own_fault_exits_101(steepest: Steepest, monkeypatch: pytest.MonkeyP
 
 def test_a_result_is_shown_even_if_it_cannot_be_saved(steepest: Steepest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk may fill up during a long fit."""
-    from steepest import storage
+    from steepest.storage import tensors as storage
 
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")

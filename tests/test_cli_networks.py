@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 import steepest as st
 from command_line import Steepest, steepest
-from steepest.metrics import classification, regression
+from steepest.objectives.metrics import classification, regression
 
 __all__ = ["steepest"]
 

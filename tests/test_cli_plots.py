@@ -10,8 +10,8 @@ from PIL import Image
 
 from command_line import Steepest, steepest, table
 from picture_parts import group, parsed, words
-from steepest.cli import main
-from steepest.cli_plots import plot
+from steepest.cli.main import main
+from steepest.cli.plots import plot
 
 __all__ = ["steepest"]
 

@@ -88,7 +88,7 @@ def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
     """SIGINT to a fit that would take hours: the parameters so far, which are those of a loop of as many epochs."""
     # A job in the background ignores SIGINT, and so would what it starts.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    words = [sys.executable, "-c", f"{heed}; from steepest.cli import run; run()", "fit", "nand"]
+    words = [sys.executable, "-c", f"{heed}; from steepest.cli.main import run; run()", "fit", "nand"]
     # By the reference engine, lest the loop that it is compared with take minutes.
     words += ["--epochs", str(10**9), "--engine", "reference", "--save", "m.safetensors"]
     process = subprocess.Popen(

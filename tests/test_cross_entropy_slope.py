@@ -17,12 +17,12 @@ from jax_oracle import jax_gradient
 from meanings import numpy_evaluate
 from mission_models import NETWORK, XOR
 from steepest import costs
-from steepest import operations as op
-from steepest.expression import Expression, data, leaves, params
-from steepest.gradient import gradient
-from steepest.program import lower
-from steepest.simplify import ADJOINTS, rewritten
-from steepest.stability import stabilise
+from steepest.calculus.gradient import gradient
+from steepest.calculus.program import lower
+from steepest.calculus.simplify import ADJOINTS, rewritten
+from steepest.calculus.stability import stabilise
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, leaves, params
 
 SHARE = 1 / op.count()
 X, y = data("X", shape=2), data("y")

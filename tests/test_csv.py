@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest import csv_text
 from steepest.errors import TableError
-from steepest.table import Table, open_table
+from steepest.tables import csv_text
+from steepest.tables.table import Table, open_table
 
 
 def read(text: str | bytes, *names: str, na: str = "error") -> dict[str, list[Any]]:

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from mission_models import chain, line, neuron
-from steepest import operations as op
-from steepest.derivation import DERIVATIVE, LEVELS, Derivation, derive
+from steepest.calculus.gradient import gradient
+from steepest.calculus.simplify import PRESENTATION
+from steepest.derivations.line_by_line import DERIVATIVE, LEVELS, Derivation, derive
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DerivationError, ValuesError
-from steepest.expression import DATA, PARAMETER, Expression, data, leaf, params, substitute, walk
-from steepest.gradient import gradient
-from steepest.simplify import PRESENTATION
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, PARAMETER, Expression, data, leaf, params, substitute, walk
+from steepest.tables.values import bind
 from strategies import make_case
 
 STEP = 1e-30

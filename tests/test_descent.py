@@ -14,9 +14,9 @@ import pytest
 import steepest as st
 from mission_models import chain, neuron, product, small_network
 from plain_loops import NAND, START, nand_loop, sigmoid, twice
-from steepest.descent import Descent, descend
 from steepest.engines.stepwise import Stepwise
 from steepest.errors import DescentError
+from steepest.training.descent import Descent, descend
 
 
 def nand(**settings: Any) -> Descent:

@@ -12,7 +12,7 @@ import pytest
 import steepest as st
 from mission_models import neuron, small_network
 from plain_loops import NAND, START, nand_loop, twice
-from steepest.descent import Descent, descend
+from steepest.training.descent import Descent, descend
 
 
 def nand(**settings: Any) -> Descent:

@@ -12,9 +12,9 @@ import pytest
 import steepest as st
 from mission_models import neuron, small_network
 from plain_loops import NAND, START, nand_loop, twice
-from steepest.descent import Descent, descend
 from steepest.errors import DescentError, SteepestError, ValuesError
-from steepest.optimisers import Optimiser, gradient_descent
+from steepest.training.descent import Descent, descend
+from steepest.training.optimisers import Optimiser, gradient_descent
 
 
 def nand(**settings: Any) -> Descent:

@@ -11,11 +11,11 @@ import pytest
 
 import steepest as st
 from drawings import SVG, assert_compiles, groups, inches, parsed, texts, tip
-from steepest.diagrams import _free_place
+from steepest.calculus.layers import decompose
+from steepest.diagrams.network import _free_place
+from steepest.display.palette import COLUMN, NEGATIVE, POSITIVE
 from steepest.errors import ModelError, PictureError
-from steepest.expression import DATA, leaf, substitute
-from steepest.render.palette import COLUMN, NEGATIVE, POSITIVE
-from steepest.structure import decompose
+from steepest.expressions.expression import DATA, leaf, substitute
 
 XOR = "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)"
 GATE = {"X": [[0, 0], [0, 1], [1, 0], [1, 1]], "y": [0, 1, 1, 0]}
@@ -41,7 +41,7 @@ MADE = {
 
 def drawn_values(model: st.Model, seed: int = 0) -> dict[str, Any]:
     """Numbers for every name of a model."""
-    from steepest.expression import leaves
+    from steepest.expressions.expression import leaves
 
     random = np.random.default_rng(seed)
     return {

@@ -14,10 +14,10 @@ import pytest
 
 from jax_oracle import jax_gradient
 from mission_models import MODELS, chain
-from steepest import operations as op
-from steepest.differences import Differences, finite_difference, shrinking_steps
+from steepest.checking.finite_differences import Differences, finite_difference, shrinking_steps
 from steepest.errors import GradientError, ValuesError
-from steepest.expression import Expression, data, params
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params
 from strategies import random_cases
 
 w = params("w")

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import steepest as st
-from steepest.cli import main
-from steepest.expression import Operation
-from steepest.operations import TABLE
+from steepest.cli.main import main
+from steepest.expressions.expression import Operation
+from steepest.expressions.operations import TABLE
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
@@ -157,7 +157,7 @@ def test_lessons_leave_out_the_mistakes() -> None:
 
 
 def test_formulas_are_mathml() -> None:
-    from steepest.render.mathml import mathml
+    from steepest.display.mathml import mathml
 
     pytest.importorskip("latex2mathml")
     count = 0
@@ -175,7 +175,7 @@ def test_formulas_are_mathml() -> None:
 def test_primes_norms_and_limits() -> None:
     """Primes stand beside their letter, for fonts have them raised; bars of a norm keep to what is between them."""
     pytest.importorskip("latex2mathml")
-    from steepest.render.mathml import mathml
+    from steepest.display.mathml import mathml
 
     assert '<mrow><mi>C</mi><mo lspace="0" rspace="0">′</mo></mrow>' in mathml("C'(w)", "")
     assert mathml(r"\lVert g \rVert^2", "").count('<mo stretchy="false" lspace="0" rspace="0">‖</mo>') == 2

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from paper_sample import NASTY, UNICODE, sample
-from steepest.document import (
+from steepest.documents import MEDIA, write_document
+from steepest.documents.document import (
     Code,
     Document,
     Equation,
@@ -25,9 +26,8 @@ from steepest.document import (
     Reference,
     plain,
 )
+from steepest.documents.drawings import embedded
 from steepest.errors import DocumentError
-from steepest.render.documents import MEDIA, write_document
-from steepest.render.documents.drawings import embedded
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 SVG = "{http://www.w3.org/2000/svg}"

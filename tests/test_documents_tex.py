@@ -11,14 +11,14 @@ import pytest
 
 import steepest as st
 from paper_sample import sample
-from steepest.document import Document, Equation, Equations, Formula, Grid, Paragraph
-from steepest.expression import PARAMETER, Expression, constant, leaf
-from steepest.operations import TABLE
-from steepest.render.documents import characters, write_document
-from steepest.render.documents.atoms import width
-from steepest.render.documents.breaking import lines
-from steepest.render.documents.tables import divided
-from steepest.render.latex import latex
+from steepest.documents import characters, write_document
+from steepest.documents.atoms import width
+from steepest.documents.breaking import lines
+from steepest.documents.document import Document, Equation, Equations, Formula, Grid, Paragraph
+from steepest.documents.tables import divided
+from steepest.expressions.expression import PARAMETER, Expression, constant, leaf
+from steepest.expressions.latex import latex
+from steepest.expressions.operations import TABLE
 
 ENGINES = [name for name in ("pdflatex", "lualatex") if shutil.which(name)]
 needs_tex = pytest.mark.skipif("pdflatex" not in ENGINES, reason="needs pdflatex")

@@ -16,15 +16,15 @@ import pytest
 from oracles import ELEMENTWISE, HELD, STRUCTURAL, derivative, points
 from rows import NAMES, columns, given, structural_case
 from rows import by_jax as jax_function
-from steepest import operations as op
+from steepest.calculus.program import lower
 from steepest.engines import choose, evaluate
 from steepest.engines import reference as engine
 from steepest.engines.reference import COMPLEX, compile_expressions
 from steepest.engines.reference import ELEMENTWISE as KERNELS
 from steepest.errors import DescentError, ValuesError
-from steepest.expression import Expression, Operation, constant, data, params
-from steepest.program import lower
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, Operation, constant, data, params
+from steepest.tables.values import bind
 
 x, y = data("x", "y")
 w, b = params("w", "b")

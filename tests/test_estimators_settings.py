@@ -12,8 +12,8 @@ from sklearn.metrics import log_loss
 import steepest as st
 from estimator_cases import EVERY, NAMES, NETWORKS, WIDTH, X, quick, target
 from steepest.errors import DescentError, ModelError, SteepestError
-from steepest.schedules import cosine
-from steepest.watching import Moment
+from steepest.training.callbacks import Moment
+from steepest.training.schedules import cosine
 
 # -- validation, callbacks, schedules
 

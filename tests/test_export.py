@@ -16,9 +16,9 @@ from engine_cases import apart
 from export_harness import Case, needs_compiler
 from mission_models import MODELS
 from oracles import ELEMENTWISE, STRUCTURAL
-from steepest.descent import initial
 from steepest.export import MEDIA, export_bytes
-from steepest.operations import TABLE
+from steepest.expressions.operations import TABLE
+from steepest.training.descent import initial
 
 OPERATIONS = harness.operations()
 

@@ -16,12 +16,12 @@ import export_harness as harness
 import steepest as st
 from engine_cases import CASES, Model, apart
 from export_harness import needs_compiler, pointer
-from steepest.costs import mse
+from steepest.calculus.gradient import gradient
 from steepest.engines.step import RATE, Step
 from steepest.export import c_training, export_bytes
-from steepest.expression import Expression, leaf
-from steepest.gradient import gradient
-from steepest.operations import mean
+from steepest.expressions.expression import Expression, leaf
+from steepest.expressions.operations import mean
+from steepest.objectives.costs import mse
 
 TRAINED = {name: make for name, make in CASES.items() if make().table}
 TRAINED["network 64-32-10"] = lambda: wide()
@@ -202,7 +202,7 @@ def with_momentum(cost: Expression, begin: float) -> Step:
 
 
 def _parameters(cost: Expression) -> list[Expression]:
-    return [node for node in st.expression.leaves([cost]) if node.operation.name == "parameter"]
+    return [node for node in st.expressions.expression.leaves([cost]) if node.operation.name == "parameter"]
 
 
 @needs_compiler

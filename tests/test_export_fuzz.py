@@ -13,9 +13,9 @@ import export_harness as harness
 import steepest as st
 from engine_cases import apart
 from export_harness import needs_compiler, pointer
+from steepest.calculus.gradient import gradient
 from steepest.export import export_bytes
-from steepest.expression import Expression, walk
-from steepest.gradient import gradient
+from steepest.expressions.expression import Expression, walk
 from strategies import Case, random_cases
 
 COUNT = int(os.environ.get("STEEPEST_FUZZ_CASES", "60"))

@@ -18,7 +18,7 @@ from steepest.engines.step import RATE
 from steepest.errors import DescentError, ModelError, StorageError, ValuesError
 from steepest.export import MEDIA, export_bytes, export_model, largest_difference
 from steepest.export.names import Identifiers, in_c_comment, in_docstring
-from steepest.notation import quoted
+from steepest.expressions.printing import quoted
 from test_package import loaded
 
 NASTY = [

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest import operations as op
+from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
 from steepest.errors import ShapeError
-from steepest.expression import (
+from steepest.expressions import operations as op
+from steepest.expressions.expression import (
     Expression,
     Operation,
     constant,
@@ -32,8 +33,7 @@ from steepest.expression import (
     tree_size,
     walk,
 )
-from steepest.formula import parse
-from steepest.gradient import gradient
+from steepest.language.formula import parse
 
 x, y = data("x", "y")
 w, b = params("w", "b")

@@ -12,7 +12,7 @@ import pytest
 import steepest as st
 from command_line import Steepest
 from command_line import steepest as steepest
-from steepest.derivation import derive
+from steepest.derivations.line_by_line import derive
 
 w = st.params("w")
 
@@ -68,7 +68,7 @@ def test_the_rate_that_a_diverged_descent_names_descends(size: float) -> None:
 
 def test_whoever_interrupts_does_not_wait_for_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate too large is still told of after Control-C, but no trial descents are run."""
-    monkeypatch.setattr("steepest.preparing.gentler_rate", lambda *_: pytest.fail("a search was started"))
+    monkeypatch.setattr("steepest.training.setup.gentler_rate", lambda *_: pytest.fail("a search was started"))
 
     calls: list[int] = []
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from steepest import operations as op
 from steepest.engines import evaluate
 from steepest.errors import FormulaError
-from steepest.expression import constant, data, params
-from steepest.formula import Formula, Limits, names_in, parse, parse_formula
-from steepest.notation import FUNCTION_NAMES, RESERVED
+from steepest.expressions import operations as op
+from steepest.expressions.expression import constant, data, params
+from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
+from steepest.language.formula import Formula, Limits, names_in, parse, parse_formula
 from strategies import cases, random_cases
 
 VALUES = {"x": 1.75, "y": -0.5, "w1": 3.0, "θ": 0.375}
@@ -206,7 +206,7 @@ def test_text_of_a_random_formula_reads_back_as_the_same_object(case: Any) -> No
 
 
 def test_text_of_gradients_reads_back() -> None:
-    from steepest.gradient import gradient
+    from steepest.calculus.gradient import gradient
 
     read = 0
     for case in random_cases(100, seed=3):

@@ -9,7 +9,7 @@ import pytest
 
 from steepest.engines import evaluate
 from steepest.errors import FormulaError
-from steepest.formula import Limits, parse
+from steepest.language.formula import Limits, parse
 
 WRONG = [
     # text, character, words

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import FormulaError
-from steepest.expression import Expression
-from steepest.formula import Limits, parse, parse_formula
-from steepest.operations import TABLE
+from steepest.expressions.expression import Expression
+from steepest.expressions.operations import TABLE
+from steepest.language.formula import Limits, parse, parse_formula
 from strategies import cases
 
 ALPHABET = [

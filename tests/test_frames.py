@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from steepest.table import open_table
+from steepest.tables.table import open_table
 from table_errors import message
 
 # --- Parquet ---

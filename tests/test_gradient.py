@@ -11,13 +11,13 @@ import pytest
 
 from jax_oracle import jax_gradient, jax_hessian
 from mission_models import MODELS, XOR, activated, chain, gate, network, network_nodes, neuron
-from steepest import operations as op
+from steepest.calculus.gradient import find_layers, gradient
+from steepest.calculus.program import lower
+from steepest.calculus.stability import stabilise
 from steepest.engines import evaluate
 from steepest.errors import GradientError, SteepestError
-from steepest.expression import Expression, data, params, walk
-from steepest.gradient import find_layers, gradient
-from steepest.program import lower
-from steepest.stability import stabilise
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params, walk
 from strategies import random_cases
 
 # Parameters lie between 0.1 and 2 and values within ±8 (strategies.py), so that 1 is the natural size of a

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from steepest import operations as op
-from steepest.expression import Expression, data, params
-from steepest.gradient import gradient
-from steepest.program import lower
-from steepest.stability import stabilise
+from steepest.calculus.gradient import gradient
+from steepest.calculus.program import lower
+from steepest.calculus.stability import stabilise
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params
 
 DEPTH = 200
 Join = Callable[[Expression, Expression], Expression]

@@ -14,9 +14,9 @@ import steepest as st
 from drawings import SVG, assert_compiles, groups, inches, parsed, texts, tip
 from graph_cases import E6, chain, e6, e7, x, y
 from mission_models import MODELS
+from steepest.display.graphviz import Arc, Box, beyond_budget, lay_out
+from steepest.display.palette import COLUMN, DARK_PAPER, PAPER, READABLE
 from steepest.errors import PictureError
-from steepest.render.graphviz import Arc, Box, beyond_budget, lay_out
-from steepest.render.palette import COLUMN, DARK_PAPER, PAPER, READABLE
 
 # -- drawings ------------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,11 @@ import pytest
 import steepest as st
 from graph_cases import E6, e6, e7, x, y, z
 from mission_models import MODELS
+from steepest.diagrams.graph import ComputationalGraph
+from steepest.display.labels import latex_sign, sign
 from steepest.errors import PictureError, ValuesError
-from steepest.expression import DATA, PARAMETER, Expression, leaf, substitute
-from steepest.graphs import ComputationalGraph
-from steepest.operations import TABLE
-from steepest.render.labels import latex_sign, sign
+from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, substitute
+from steepest.expressions.operations import TABLE
 
 
 def numbers(graph: ComputationalGraph) -> dict[str, tuple[float, float]]:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest import descent
 from steepest.errors import DescentError
-from steepest.initial import SCHEMES, Initial, initial
+from steepest.training import descent
+from steepest.training.initialisers import SCHEMES, Initial, initial
 
 D, H = 40, 500
 X, y = st.data("X", shape=D), st.data("y")

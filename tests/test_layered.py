@@ -14,14 +14,14 @@ import pytest
 
 import steepest as st
 from steepest import models
-from steepest import operations as op
+from steepest.derivations import derive_layers, indices, rules
+from steepest.derivations.lines import Form, Line, Passage, formula
+from steepest.derivations.notation import PARTIAL
+from steepest.derivations.truth import Truth
+from steepest.derivations.verifying import verify
 from steepest.errors import DerivationError
-from steepest.expression import Expression, substitute, walk
-from steepest.layered import derive_layers, indices, rules
-from steepest.layered.lines import Form, Line, Passage, formula
-from steepest.layered.notation import PARTIAL
-from steepest.layered.truth import Truth
-from steepest.layered.verifying import verify
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, substitute, walk
 
 EXACT = 1e-12  # both sides are exact to rounding; the smallest fault planted here is 1e-2
 

@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 import pytest
 
 import steepest as st
+from steepest.display.mathml import mathml, mathml_lines
 from steepest.errors import DocumentError, ShapeError
-from steepest.expression import PARAMETER, Expression, leaf
-from steepest.operations import TABLE
-from steepest.render.latex import latex
-from steepest.render.mathml import mathml, mathml_lines
-from steepest.render.text import maths
+from steepest.expressions.expression import PARAMETER, Expression, leaf
+from steepest.expressions.latex import latex
+from steepest.expressions.maths_text import maths
+from steepest.expressions.operations import TABLE
 
 
 def tree(formula: str, display: bool = False) -> ElementTree.Element:

@@ -6,7 +6,7 @@ import pytest
 
 from mutate_partials import MUTATIONS, mutants
 from rows import check_derivatives
-from steepest.operations import TABLE
+from steepest.expressions.operations import TABLE
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE if row.arity])

@@ -15,10 +15,11 @@ import steepest as st
 import strategies
 from engine_cases import CASES, EPSILON, Model, apart, both, with_gradient
 from native_descents import DTYPES, assert_same_descent
-from steepest import operations as op
-from steepest.engines.native import build, descending, evaluation, host, restarting
+from steepest.engines.native.lanes import descending, evaluation, restarting
+from steepest.engines.native.llvm import build, host
 from steepest.errors import GradientError
-from steepest.expression import data, params
+from steepest.expressions import operations as op
+from steepest.expressions.expression import data, params
 from strategies import make_case
 from test_numbers import NAND_START, digits
 
@@ -97,7 +98,7 @@ def test_history_is_thinned_alike(epochs: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_other_optimisers(dtype: str) -> None:
     """The rate and the gradient may stand anywhere in the update."""
-    from steepest.optimisers import Optimiser
+    from steepest.training.optimisers import Optimiser
 
     updates = [
         lambda w, g, s, rate, t: (w - rate * op.tanh(g), s),
@@ -307,7 +308,7 @@ _GUARDED = """
 import sys
 import numpy as np
 from engine_cases import CASES, guarded, with_gradient
-from steepest.engines.native import descending, evaluation, memory, restarting
+from steepest.engines.native.lanes import descending, evaluation, memory, restarting
 for module in (descending, evaluation, memory, restarting):
     module.aligned = guarded
 import steepest.engines.step as step

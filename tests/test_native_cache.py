@@ -19,16 +19,16 @@ import pytest
 
 import steepest as st
 from engine_cases import CASES
-from steepest import operations as op
-from steepest.engines.native import build, cache
-from steepest.engines.native.descending import Walk
-from steepest.engines.native.evaluation import Evaluation
-from steepest.engines.native.host import this_host
-from steepest.expression import constant
-from steepest.optimisers import Optimiser, gradient_descent
-from steepest.program import lower
-from steepest.training import difference_step, gradient_step
-from steepest.values import bind
+from steepest.calculus.program import lower
+from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.lanes.evaluation import Evaluation
+from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.llvm.host import this_host
+from steepest.expressions import operations as op
+from steepest.expressions.expression import constant
+from steepest.tables.values import bind
+from steepest.training.optimisers import Optimiser, gradient_descent
+from steepest.training.steps import difference_step, gradient_step
 
 TESTS = os.path.dirname(__file__)
 
@@ -104,7 +104,7 @@ _PROCESS = """
 import sys
 import steepest as st
 from engine_cases import CASES
-from steepest.engines.native import build
+from steepest.engines.native.llvm import build
 real, count = build.compile_module, [0]
 def compile_module(*args):
     count[0] += 1
@@ -385,8 +385,8 @@ def test_what_killed_processes_left_goes_after_a_while(place: Path) -> None:
 
 _KILLED = """
 import sys, time
-from steepest.engines.native import build, cache
-from steepest.engines.native.host import compile_module, this_host
+from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.llvm.host import compile_module, this_host
 import steepest as st
 x = st.params("x")
 k = int(sys.argv[1])
@@ -530,7 +530,7 @@ def test_keys_differ_by_host() -> None:
     host = this_host()
     x = st.params("x")
     program = lower([x * 2])
-    from steepest.engines.native.plan import plan
+    from steepest.engines.native.lanes.plan import plan
 
     layout = plan(program, 1, host, 8)
     others = [

@@ -14,9 +14,9 @@ from engine_cases import EPSILON, Model, apart, both, standardised, with_gradien
 from native_descents import DTYPES, assert_same_descent
 from oracles import ELEMENTWISE, STRUCTURAL, points
 from rows import NAMES, structural_case
-from steepest import operations as op
-from steepest.engines.native.evaluation import Evaluation
-from steepest.expression import OPERATIONS, Expression, Operation, data, params
+from steepest.engines.native.lanes.evaluation import Evaluation
+from steepest.expressions import operations as op
+from steepest.expressions.expression import OPERATIONS, Expression, Operation, data, params
 
 # -- every primitive ---------------------------------------------------------------------------------------------------
 

@@ -13,17 +13,17 @@ import pytest
 import steepest as st
 from engine_cases import CASES, Model
 from mission_models import small_network
-from steepest import operations as op
-from steepest.descent import Descent, descend, initial
-from steepest.engines.native import restarting
-from steepest.engines.native.restarting import Many
+from steepest.engines.native.lanes import restarting
+from steepest.engines.native.lanes.restarting import Many
 from steepest.engines.step import Outcome, Rules
 from steepest.errors import DescentError
-from steepest.loop import Loop, Stops
-from steepest.optimisers import gradient_descent
-from steepest.restarts import side_by_side
-from steepest.training import gradient_step
-from steepest.values import bind
+from steepest.expressions import operations as op
+from steepest.tables.values import bind
+from steepest.training.descent import Descent, descend, initial
+from steepest.training.loop import Loop, Stops
+from steepest.training.optimisers import gradient_descent
+from steepest.training.restarts import side_by_side
+from steepest.training.steps import gradient_step
 
 
 def xor() -> Model:
@@ -319,7 +319,7 @@ class _Nobody:
 
 
 def test_interruption_before_anything_has_begun() -> None:
-    from steepest.engines.native.descending import Walk
+    from steepest.engines.native.lanes.descending import Walk
 
     model = xor()
     starts = [initial(model.cost, seed=k) for k in range(4)]

@@ -13,12 +13,12 @@ import pytest
 
 import steepest as st
 from steepest import models
-from steepest.activations import function_of, is_elementwise
 from steepest.errors import FormulaError, ModelError, SteepestError
-from steepest.expression import PARAMETER, Expression, data, leaves, params
-from steepest.formula import Limits, guess_data, names_in, parse
-from steepest.operations import TABLE
-from steepest.walks import walk
+from steepest.expressions.expression import PARAMETER, Expression, data, leaves, params
+from steepest.expressions.operations import TABLE
+from steepest.expressions.traversal import walk
+from steepest.language.formula import Limits, guess_data, names_in, parse
+from steepest.objectives.activations import function_of, is_elementwise
 
 RNG = np.random.default_rng(12)
 X = RNG.normal(size=(7, 4))

@@ -10,10 +10,10 @@ import pytest
 
 import steepest as st
 from steepest import models
-from steepest import operations as op
+from steepest.derivations.lines import formula
+from steepest.derivations.nodewise import _Values, derive_nodes
 from steepest.errors import DerivationError
-from steepest.layered.lines import formula
-from steepest.layered.nodewise import _Values, derive_nodes
+from steepest.expressions import operations as op
 from strategies import make_case
 
 EXACT = 1e-10

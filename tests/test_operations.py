@@ -25,13 +25,13 @@ from rows import (
     sample_node,
     structural_case,
 )
-from steepest import operations as op
+from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
 from steepest.errors import ShapeError
-from steepest.expression import OPERATIONS, Operation, data, params
-from steepest.formula import parse
-from steepest.gradient import gradient
-from steepest.notation import Template
+from steepest.expressions import operations as op
+from steepest.expressions.expression import OPERATIONS, Operation, data, params
+from steepest.expressions.printing import Template
+from steepest.language.formula import parse
 
 ROWS = [pytest.param(row, id=row.name) for row in op.TABLE]
 ELEMENTWISE_ROWS = [pytest.param(row, id=row.name) for row in op.TABLE if row.partials]

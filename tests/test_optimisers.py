@@ -14,11 +14,11 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS, gaps
 from batch_cases import OPTIMISERS as BENIGN
-from steepest import operations as op
 from steepest import optimisers as o
 from steepest.errors import DescentError, SteepestError
-from steepest.expression import Expression
-from steepest.optimisers import OPTIMISERS, Optimiser
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression
+from steepest.training.optimisers import OPTIMISERS, Optimiser
 
 DTYPES = ("float64", "float32")
 ENGINES = ("reference", "native")

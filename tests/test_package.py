@@ -36,7 +36,7 @@ def test_gradients_and_derivations_need_no_numpy_but_evaluation_does() -> None:
 def test_help_loads_neither_numpy_nor_polars() -> None:
     code = (
         "import sys; sys.argv = ['steepest', '--help']\n"
-        "from steepest.cli import run\n"
+        "from steepest.cli.main import run\n"
         "try:\n    run()\nexcept SystemExit: pass"
     )
     assert not loaded(code) & {"numpy", "polars", "rich", "lark"}

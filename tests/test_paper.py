@@ -17,9 +17,9 @@ import pytest
 
 import steepest as st
 from steepest import models
-from steepest.document import Code, Document, Equations, Figure, Grid, Heading, Paragraph, plain
+from steepest.documents.document import Code, Document, Equations, Figure, Grid, Heading, Paragraph, plain
 from steepest.errors import DocumentError
-from steepest.paper import Paper, write_paper
+from steepest.papers import Paper, write_paper
 
 ROOT = Path(__file__).parent.parent
 

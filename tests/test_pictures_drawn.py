@@ -23,8 +23,8 @@ from PIL import Image
 
 import steepest as st
 from picture_parts import TWICE, group, line_costs, parsed, paths, words
+from steepest.display.palette import DARK_PAPER, INK
 from steepest.errors import PictureError
-from steepest.render.palette import DARK_PAPER, INK
 
 x, y = st.params("x", "y")
 E3: dict[str, Any] = {"at": {"x": 0.5, "y": 0.5}, "move": {"x": 0.1, "y": 0.1}}

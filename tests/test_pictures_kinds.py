@@ -13,13 +13,13 @@ from sklearn.metrics import confusion_matrix, r2_score
 
 import steepest as st
 from picture_parts import NAND_START, TWICE, group, parsed, paths, words
-from steepest.activations import is_elementwise
+from steepest.display.labels import power
 from steepest.errors import ModelError, PictureError
-from steepest.operations import TABLE
-from steepest.pictures.computed.courses import Course
-from steepest.pictures.computed.responses import Response
-from steepest.render.labels import power
-from steepest.watching import Moment
+from steepest.expressions.operations import TABLE
+from steepest.objectives.activations import is_elementwise
+from steepest.pictures.activations.numbers import Response
+from steepest.pictures.trainings.numbers import Course
+from steepest.training.callbacks import Moment
 
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
 GATE = {"X": np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]), "y": np.array([0, 1, 1, 0.0])}

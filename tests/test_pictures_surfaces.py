@@ -11,10 +11,10 @@ from sklearn.decomposition import PCA
 
 import steepest as st
 from picture_parts import NAND_START, TWICE, group, line_costs, parsed, words
+from steepest.checking.tangent import tangent
 from steepest.errors import PictureError
-from steepest.pictures.computed.levels import levels
-from steepest.pictures.computed.slices import Curve, Sheet
-from steepest.tangent import tangent
+from steepest.pictures.common.levels import levels
+from steepest.pictures.surfaces.slices import Curve, Sheet
 
 x, y = st.params("x", "y")
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])

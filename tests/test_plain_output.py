@@ -13,8 +13,8 @@ import pytest
 
 import steepest as st
 from command_line import Steepest, steepest
-from steepest.operations import TABLE
-from steepest.render.ascii import PLAIN, transliterated, with_mark
+from steepest.expressions.ascii import PLAIN, transliterated, with_mark
+from steepest.expressions.operations import TABLE
 from test_cli_process import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
 
 __all__ = ["steepest"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from planted import derivations
 from steepest.proofreading import CAUSES, VERDICTS, proofread
-from steepest.proofreading.deciding import OUR_FAULT
+from steepest.proofreading.verdicts.deciding import OUR_FAULT
 
 FRAGMENTS = [
     r"\frac", "{", "}", "^", "_", "=", "&", r"\\", "$", "$$", r"\sum_{i=1}^{n}", r"\partial_{w}", "(", ")", "[",

@@ -13,11 +13,11 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS, gaps
 from engine_cases import Model
-from steepest import operations as op
 from steepest import schedules as s
 from steepest.errors import DescentError, SteepestError
-from steepest.optimisers import Optimiser
-from steepest.schedules import Plateau, Schedule, read_schedule
+from steepest.expressions import operations as op
+from steepest.training.optimisers import Optimiser
+from steepest.training.schedules import Plateau, Schedule, read_schedule
 
 ENGINES = ("reference", "native")
 

@@ -14,10 +14,10 @@ from scipy import optimize
 import steepest as st
 from batch_cases import FORMULAS, gaps
 from engine_cases import CASES, Model
-from steepest import operations as op
-from steepest.expression import Expression
-from steepest.loop import Descent
-from steepest.optimisers import lbfgs
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression
+from steepest.training.loop import Descent
+from steepest.training.optimisers import lbfgs
 
 ENGINES = ("reference", "native")
 DTYPES = ("float64", "float32")

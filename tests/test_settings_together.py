@@ -16,7 +16,7 @@ from batch_cases import FORMULAS, gaps, network
 from engine_cases import EPSILON, Model
 from steepest import schedules
 from steepest.errors import SteepestError
-from steepest.optimisers import OPTIMISERS, adam, lbfgs
+from steepest.training.optimisers import OPTIMISERS, adam, lbfgs
 
 SLOW = pytest.mark.slow
 

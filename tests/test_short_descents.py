@@ -11,17 +11,17 @@ import pytest
 
 import steepest as st
 from batch_cases import FORMULAS
-from steepest import operations as op
 from steepest.engines.native.arrays import descending
 from steepest.engines.native.arrays.layout import places
 from steepest.engines.native.arrays.rows import together
 from steepest.engines.native.arrays.schedule import normal, rounds
 from steepest.engines.step import Record, Rules
-from steepest.estimators.inputs import Classes
-from steepest.expression import params
-from steepest.preparing import _derived
-from steepest.training import gradient_step
-from steepest.walks import known
+from steepest.expressions import operations as op
+from steepest.expressions.expression import params
+from steepest.expressions.traversal import known
+from steepest.models.estimators.inputs import Classes
+from steepest.training.setup import _derived
+from steepest.training.steps import gradient_step
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(3000, 20)), RNG.integers(0, 3, 3000)

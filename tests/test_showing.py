@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 import steepest as st
-from steepest.checking import Report, Verdict
-from steepest.render.cards import Card, Sheet
+from steepest.checking.gradient_check import Report, Verdict
+from steepest.display.cards import Card, Sheet
 
 NASTY = '<b>&"x"</b>'
 VOID = {"meta", "br", "img"}

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from oracles import ELEMENTWISE
-from steepest import operations as op
+from steepest.calculus.simplify import PRESENTATION, RULES, Rule, rewritten, simplify
 from steepest.engines import evaluate
-from steepest.expression import CONSTANT, Expression, constant, data, params, walk
-from steepest.simplify import PRESENTATION, RULES, Rule, rewritten, simplify
+from steepest.expressions import operations as op
+from steepest.expressions.expression import CONSTANT, Expression, constant, data, params, walk
 
 x, y, z = params("x", "y", "z")
 V, M, d = params("V", shape=3), params("M", shape=(2, 3)), data("d")

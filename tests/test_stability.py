@@ -13,12 +13,12 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from steepest import operations as op
+from steepest.calculus.gradient import gradient
+from steepest.calculus.stability import RULES, stabilise
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
-from steepest.expression import Expression, data, params, walk
-from steepest.gradient import gradient
-from steepest.stability import RULES, stabilise
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, data, params, walk
 
 x = data("x")
 

@@ -18,8 +18,9 @@ import pytest
 from safetensors.numpy import save as to_bytes
 
 import steepest as st
-from steepest import files, storage
 from steepest.errors import ModelError, StorageError
+from steepest.storage import files
+from steepest.storage import tensors as storage
 
 ABOUT = {"formula": "y ~ a*x", "cost": "mse", "data": {"x": [], "y": []}, "parameter": {"a": []}}
 
@@ -321,7 +322,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     script = textwrap.dedent("""
         import sys
-        from steepest.storage import save
+        from steepest.storage.tensors import save
         about = {"formula": "y ~ sum(v)*x", "cost": "mse", "data": {"x": [], "y": []}, "parameter": {"v": [200000]}}
         print("ready", flush=True)
         k = 0

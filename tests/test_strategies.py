@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 
 from meanings import numpy_evaluate
-from steepest.expression import DATA, PARAMETER, walk
-from steepest.operations import TABLE
+from steepest.expressions.expression import DATA, PARAMETER, walk
+from steepest.expressions.operations import TABLE
 from strategies import KINK, LARGEST, MOST_NODES, Case, cases, random_cases
 
 DRAWN: Counter[str] = Counter()

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 import steepest as st
-from steepest import streaming
 from steepest.engines.step import Batches
 from steepest.errors import DescentError, ModelError, TableError
-from steepest.table import open_table
+from steepest.tables.table import open_table
+from steepest.training import streaming
 
 ROWS, RATE = 1000, 0.05
 RNG = np.random.default_rng(5)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.calculus.stability import stabilise
 from steepest.engines import ENGINES
-from steepest.stability import stabilise
 
 Array = np.ndarray[Any, Any]
 

@@ -18,7 +18,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from steepest.table import BUILT_IN, Columns, open_table
+from steepest.tables.table import BUILT_IN, Columns, open_table
 from table_errors import message
 
 IRIS = Path(__file__).parents[1] / "examples" / "iris.csv"
@@ -114,7 +114,7 @@ def test_any_other_na_is_an_error(na: Any) -> None:
 )
 def test_heavy_imports_wait_until_needed(use: str, loaded: str) -> None:
     heavy = "{'polars', 'narwhals', 'pandas', 'pyarrow'}"
-    code = f"import sys\nfrom steepest.table import open_table\n{use}\nprint(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys\nfrom steepest.tables.table import open_table\n{use}\nprint(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == loaded
 

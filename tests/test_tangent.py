@@ -7,8 +7,8 @@ import math
 import pytest
 
 import steepest as st
+from steepest.checking.tangent import tangent
 from steepest.errors import GradientError, ValuesError
-from steepest.tangent import tangent
 
 
 def test_e3_pieces_and_truth() -> None:

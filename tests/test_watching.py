@@ -17,10 +17,10 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS, gaps, network
 from engine_cases import Model
-from steepest import operations as op
 from steepest import schedules
 from steepest.errors import SteepestError
-from steepest.watching import Moment
+from steepest.expressions import operations as op
+from steepest.training.callbacks import Moment
 
 ENGINES = ("reference", "native")
 WAYS: dict[str, dict[str, Any]] = {

@@ -11,9 +11,9 @@ from sklearn import linear_model
 from sklearn.utils.class_weight import compute_sample_weight
 
 import steepest as st
-from steepest.costs import WEIGHT
 from steepest.errors import ModelError, SteepestError, TableError
-from steepest.weighting import sample_weights
+from steepest.objectives.costs import WEIGHT
+from steepest.tables.sample_weights import sample_weights
 
 RNG = np.random.default_rng(21)
 N = 60

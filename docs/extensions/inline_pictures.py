@@ -11,8 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from steepest.documents.drawings import embedded
 from steepest.errors import DocumentError
-from steepest.render.documents.drawings import embedded
 
 _DARK = "@media (prefers-color-scheme: dark){"
 

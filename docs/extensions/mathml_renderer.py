@@ -9,8 +9,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 
+from steepest.display.mathml import mathml
 from steepest.errors import DocumentError
-from steepest.render.mathml import mathml
 
 _LOG = getLogger(__name__)
 

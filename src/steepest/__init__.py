@@ -19,9 +19,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError, SteepestWarning
-from steepest.expression import Expression, Operation, constant, data, params
-from steepest.operations import absolute as abs
-from steepest.operations import (
+from steepest.expressions.expression import Expression, Operation, constant, data, params
+from steepest.expressions.operations import absolute as abs
+from steepest.expressions.operations import (
     cos,
     count,
     dot,
@@ -59,57 +59,63 @@ from steepest.operations import (
     transpose,
     where,
 )
-from steepest.operations import greater as greater
-from steepest.operations import greater_equal as greater_equal
-from steepest.operations import sum_ as sum
+from steepest.expressions.operations import greater as greater
+from steepest.expressions.operations import greater_equal as greater_equal
+from steepest.expressions.operations import sum_ as sum
 
 if TYPE_CHECKING:
     from steepest import costs, models, optimisers, pictures, schedules
-    from steepest.checking import Report, check
-    from steepest.derivation import Derivation, derive
-    from steepest.descent import Descent, descend
-    from steepest.differences import finite_difference, shrinking_steps
+    from steepest.calculus.gradient import gradient
+    from steepest.calculus.simplify import simplify
+    from steepest.checking.finite_differences import finite_difference, shrinking_steps
+    from steepest.checking.gradient_check import Report, check
+    from steepest.checking.tangent import Tangent, tangent
+    from steepest.derivations.line_by_line import Derivation, derive
     from steepest.engines import evaluate
-    from steepest.estimators import FormulaClassifier as FormulaClassifier
-    from steepest.estimators import FormulaRegressor as FormulaRegressor
-    from steepest.estimators import NetworkClassifier as NetworkClassifier
-    from steepest.estimators import NetworkRegressor as NetworkRegressor
-    from steepest.formula import Limits, parse
-    from steepest.gradient import gradient
-    from steepest.model import Model, load
+    from steepest.language.formula import Limits, parse
+    from steepest.models.estimators import FormulaClassifier as FormulaClassifier
+    from steepest.models.estimators import FormulaRegressor as FormulaRegressor
+    from steepest.models.estimators import NetworkClassifier as NetworkClassifier
+    from steepest.models.estimators import NetworkRegressor as NetworkRegressor
+    from steepest.models.model import Model, load
     from steepest.proofreading import Proof, proofread
-    from steepest.simplify import simplify
-    from steepest.tangent import Tangent, tangent
+    from steepest.training.descent import Descent, descend
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Descent": "descent",
-    "Derivation": "derivation",
-    "FormulaClassifier": "estimators",
-    "FormulaRegressor": "estimators",
-    "Limits": "formula",
-    "Model": "model",
+    "Descent": "training.descent",
+    "Derivation": "derivations.line_by_line",
+    "FormulaClassifier": "models.estimators",
+    "FormulaRegressor": "models.estimators",
+    "Limits": "language.formula",
+    "Model": "models.model",
     "Proof": "proofreading",
-    "NetworkClassifier": "estimators",
-    "NetworkRegressor": "estimators",
-    "Report": "checking",
-    "Tangent": "tangent",
-    "check": "checking",
-    "derive": "derivation",
-    "descend": "descent",
+    "NetworkClassifier": "models.estimators",
+    "NetworkRegressor": "models.estimators",
+    "Report": "checking.gradient_check",
+    "Tangent": "checking.tangent",
+    "check": "checking.gradient_check",
+    "derive": "derivations.line_by_line",
+    "descend": "training.descent",
     "evaluate": "engines",
-    "finite_difference": "differences",
-    "gradient": "gradient",
-    "load": "model",
-    "parse": "formula",
+    "finite_difference": "checking.finite_differences",
+    "gradient": "calculus.gradient",
+    "load": "models.model",
+    "parse": "language.formula",
     "proofread": "proofreading",
-    "shrinking_steps": "differences",
-    "simplify": "simplify",
-    "tangent": "tangent",
+    "shrinking_steps": "checking.finite_differences",
+    "simplify": "calculus.simplify",
+    "tangent": "checking.tangent",
 }
 # The estimators are not in __all__, for "from steepest import *" and dir(steepest) are to work without scikit-learn.
-_MODULES = ("costs", "models", "optimisers", "pictures", "schedules")
+_MODULES = {
+    "costs": "objectives.costs",
+    "models": "models.builders",
+    "optimisers": "training.optimisers",
+    "pictures": "pictures",
+    "schedules": "training.schedules",
+}
 
 __all__ = [
     "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Proof", "Report", "SteepestError",
@@ -136,7 +142,8 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"steepest.{name}")
+        found = globals()[name] = import_module(f"steepest.{_MODULES[name]}")
+        return found
     if name in _HOMES:
         found = getattr(import_module(f"steepest.{_HOMES[name]}"), name)
         globals()[name] = found

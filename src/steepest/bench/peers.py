@@ -37,8 +37,8 @@ class Steepest(Peer):
 
     def prepare(self, method: Method) -> Run:
         """Build the cost; a compiling engine compiles in the first descent."""
-        from steepest.descent import descend
-        from steepest.models import neuron
+        from steepest.models.builders import neuron
+        from steepest.training.descent import descend
 
         expression = neuron().cost
         columns = {"x": X, "y": Y, "z": Z}

@@ -15,7 +15,7 @@ def watching(wanted: bool | None = None) -> Iterator[Tell]:
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield lambda text: None
         return
-    from steepest.render.console import console
+    from steepest.display.console import console
 
     with console(error=True).status("") as shown:
         yield lambda text: shown.update(text)
@@ -23,7 +23,7 @@ def watching(wanted: bool | None = None) -> Iterator[Tell]:
 
 def show(report: Report) -> None:
     """Print the times, then how much longer finite differences take."""
-    from steepest.render.console import say, table
+    from steepest.display.console import say, table
 
     rows = []
     for row in report.rows:

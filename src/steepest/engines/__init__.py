@@ -11,15 +11,15 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from steepest.calculus.stability import stabilise
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
 from steepest.errors import DescentError
-from steepest.expression import Expression, expect_expression
-from steepest.stability import stabilise
-from steepest.values import bind
+from steepest.expressions.expression import Expression, expect_expression
+from steepest.tables.values import bind
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ class Engine:
 
 
 def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
-    from steepest.engines.native.evaluation import Evaluation
+    from steepest.engines.native.lanes.evaluation import Evaluation
 
     return Evaluation(expressions, dtype)
 
@@ -57,7 +57,7 @@ def _native_walk(
     step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
 ) -> Walker:
     from steepest.engines.native.arrays.descending import ArrayWalk, suits
-    from steepest.engines.native.descending import Walk
+    from steepest.engines.native.lanes.descending import Walk
 
     if batches is not None or suits(step, rows):
         return ArrayWalk(step, data, rows, rate, dtype, batches)
@@ -96,13 +96,13 @@ def _sweep(
 def _native_sweep(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
 ) -> Callable[[Params], Array]:
-    from steepest.engines.native.sweeping import Sweep
+    from steepest.engines.native.lanes.sweeping import Sweep
 
     return Sweep(cost, data, rows, dtype, points)
 
 
 def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Crowd:
-    from steepest.engines.native.restarting import Many
+    from steepest.engines.native.lanes.restarting import Many
 
     return Many(step, data, rows, rate, dtype, starts)
 
@@ -185,7 +185,7 @@ def evaluate(
     Raises:
         ValuesError: a name has no value, or one of a wrong shape.
 
-    >>> from steepest.expression import data, params
+    >>> from steepest.expressions.expression import data, params
     >>> x, w = data("x"), params("w")
     >>> evaluate(x * w, {"x": [1, 2], "w": 3})
     array([3., 6.])

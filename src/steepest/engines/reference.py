@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.expression import CONSTANT, DATA, PARAMETER, Expression
-from steepest.program import Program, lower
+from steepest.calculus.program import Program, lower
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression
 
 Array = NDArray[Any]
 Kernel = Callable[..., Any]

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.expression import PARAMETER, Expression, leaf
-from steepest.program import Program, lower
-from steepest.walks import walk
+from steepest.calculus.program import Program, lower
+from steepest.expressions.expression import PARAMETER, Expression, leaf
+from steepest.expressions.traversal import walk
 
 Params = dict[str, Any]
 """Arrays by name: parameters, and what an optimiser remembers of each."""

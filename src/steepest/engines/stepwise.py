@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.engines.step import RATE, Batches, Leg, Params, Rate, Record, Rules, Step, rates_of, slope
-from steepest.expression import Expression
+from steepest.expressions.expression import Expression
 
 Array = NDArray[Any]
 

@@ -15,8 +15,8 @@ from steepest.errors import ModelError, StorageError, nearest
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from steepest.model import Model
-    from steepest.optimisers import Optimiser
+    from steepest.models.model import Model
+    from steepest.training.optimisers import Optimiser
 
 Method: TypeAlias = "str | Optimiser | None"
 
@@ -87,7 +87,7 @@ def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "mod
     Raises:
         ModelError: there is no such medium or dtype, the model is not fitted, or it cannot be exported.
 
-    >>> from steepest.models import linear
+    >>> from steepest.models.builders import linear
     >>> model = linear().fit("twice", epochs=100)
     >>> print(export_bytes(model, "numpy").decode().splitlines()[-1])
         return x * w
@@ -118,7 +118,7 @@ def export_model(
         ModelError: as :func:`export_bytes`, or the path's ending says no medium.
         StorageError: the file cannot be written.
     """
-    from steepest import files
+    from steepest.storage import files
 
     where = os.path.basename(os.fspath(path))
     stem, ending = os.path.splitext(where)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from steepest.engines.native.passes import users
+from steepest.calculus.passes import users
+from steepest.calculus.program import Program
 from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, array_literal, size_of
 from steepest.export.names import Identifiers, in_c_comment
 from steepest.export.prepared import Prepared
-from steepest.expression import Expression
-from steepest.program import Program
+from steepest.expressions.expression import Expression
 
 INCLUDES = "#include <math.h>\n#include <stddef.h>\n"
 _BRACES = "{},\n "

@@ -13,8 +13,8 @@ import numpy as np
 
 from steepest.export.names import Identifiers
 from steepest.export.prepared import Array, constant_value
-from steepest.expression import CONSTANT, Expression
-from steepest.notation import ATOM, COMPARISON, PRODUCT, SIGN, SUM, Template, call, infix, write
+from steepest.expressions.expression import CONSTANT, Expression
+from steepest.expressions.printing import ATOM, COMPARISON, PRODUCT, SIGN, SUM, Template, call, infix, write
 
 TYPES = {"float64": "double", "float32": "float"}
 _LONGEST = 12  # operations in one expression

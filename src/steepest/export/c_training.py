@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.costs import WEIGHT
+from steepest.calculus.passes import passes, users
+from steepest.calculus.program import Program, lower
+from steepest.calculus.stability import stabilise
 from steepest.engines import DTYPES
-from steepest.engines.native.passes import passes, users
 from steepest.engines.step import RATE, UPDATES, Step
 from steepest.errors import ModelError
 from steepest.export.c import (
@@ -25,15 +26,14 @@ from steepest.export.c import (
 )
 from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, size_of
 from steepest.export.names import Identifiers
-from steepest.expression import DATA, PARAMETER, Expression, constant, leaves
-from steepest.operations import count
-from steepest.optimisers import Optimiser, optimiser_named
-from steepest.program import Program, lower
-from steepest.stability import stabilise
-from steepest.training import gradient_step
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaves
+from steepest.expressions.operations import count
+from steepest.objectives.costs import WEIGHT
+from steepest.training.optimisers import Optimiser, optimiser_named
+from steepest.training.steps import gradient_step
 
 if TYPE_CHECKING:
-    from steepest.model import Model
+    from steepest.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steepest.engines.native.passes import users
+from steepest.calculus.passes import users
 from steepest.export.names import Identifiers, in_docstring, one_line
 from steepest.export.prepared import Array, Prepared
-from steepest.expression import CONSTANT, Expression
-from steepest.notation import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
+from steepest.expressions.expression import CONSTANT, Expression
+from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
 
 _LONGEST = 10  # operations in one line
 _COMPARISONS = {

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.passes import users
+from steepest.calculus.passes import users
 from steepest.errors import ModelError, missing
 from steepest.export.prepared import Prepared, constant_value
-from steepest.expression import CONSTANT, Expression, Shape
+from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 OPSET, IR_VERSION = 12, 7
 """The lowest operator set with every operator used here (GreaterOrEqual, Einsum), and the format it came with."""

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.calculus.gradient import find_layers
+from steepest.calculus.program import Program, lower
+from steepest.calculus.stability import stabilise
 from steepest.engines import DTYPES, evaluate
 from steepest.errors import ModelError
-from steepest.expression import (
+from steepest.expressions.expression import (
     CONSTANT,
     DATA,
     PARAMETER,
@@ -24,14 +27,11 @@ from steepest.expression import (
     substitute,
     walk,
 )
-from steepest.gradient import find_layers
-from steepest.operations import count
-from steepest.program import Program, lower
-from steepest.stability import stabilise
-from steepest.values import fit_shape, number_array
+from steepest.expressions.operations import count
+from steepest.tables.values import fit_shape, number_array
 
 if TYPE_CHECKING:
-    from steepest.model import Model
+    from steepest.models.model import Model
 
 Array = NDArray[Any]
 

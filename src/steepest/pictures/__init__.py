@@ -6,13 +6,13 @@ joins them for each kind of picture.
 
 from __future__ import annotations
 
-from steepest.pictures.activations import activation
-from steepest.pictures.courses import training
-from steepest.pictures.drawn import MatplotlibPicture
-from steepest.pictures.live import Live
-from steepest.pictures.moving import Animation, animate
-from steepest.pictures.predictions import boundary, confusion, predicted
-from steepest.pictures.surfaces import surface
+from steepest.pictures.activations.activation import activation
+from steepest.pictures.common.picture import MatplotlibPicture
+from steepest.pictures.predictions.prediction import boundary, confusion, predicted
+from steepest.pictures.surfaces.animation import Animation, animate
+from steepest.pictures.surfaces.surface import surface
+from steepest.pictures.trainings.live import Live
+from steepest.pictures.trainings.training import training
 
 __all__ = [
     "Animation", "Live", "MatplotlibPicture", "activation", "animate", "boundary", "confusion", "predicted", "surface",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.proofreading.findings import CAUSES as CAUSES
-from steepest.proofreading.findings import VERDICTS as VERDICTS
-from steepest.proofreading.findings import Finding as Finding
-from steepest.proofreading.findings import Proof as Proof
-from steepest.proofreading.findings import Trial as Trial
+from steepest.proofreading.reports.findings import CAUSES as CAUSES
+from steepest.proofreading.reports.findings import VERDICTS as VERDICTS
+from steepest.proofreading.reports.findings import Finding as Finding
+from steepest.proofreading.reports.findings import Proof as Proof
+from steepest.proofreading.reports.findings import Trial as Trial
 
 
 def proofread(text: str, assume: Mapping[str, float] | None = None) -> Proof:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steepest.proofreading.deciding import Decider, Draft
-from steepest.proofreading.findings import Finding, Proof, Trial
-from steepest.proofreading.lookup import POINTS
-from steepest.proofreading.source import Lines, passages
-from steepest.proofreading.statements import read_statements
+from steepest.proofreading.reading.source import Lines, passages
+from steepest.proofreading.reading.statements import read_statements
+from steepest.proofreading.reports.findings import Finding, Proof, Trial
+from steepest.proofreading.values.lookup import POINTS
+from steepest.proofreading.verdicts.deciding import Decider, Draft
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}
 
@@ -60,8 +60,8 @@ def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
 
 
 def _trial(outcome: object, k: int) -> Trial:
-    from steepest.proofreading.comparing import Outcome
-    from steepest.proofreading.fitting import name_of
+    from steepest.proofreading.values.comparing import Outcome
+    from steepest.proofreading.values.fitting import name_of
 
     assert isinstance(outcome, Outcome)
     point = int(outcome.points[k]) % POINTS

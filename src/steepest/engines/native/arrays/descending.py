@@ -16,15 +16,15 @@ import numpy as np
 from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
 from steepest.engines.native.arrays.training import ARGUMENTS, Form, training
-from steepest.engines.native.build import build, key
-from steepest.engines.native.calling import together
-from steepest.engines.native.epochs import REASONS
-from steepest.engines.native.host import Host, this_host
-from steepest.engines.native.kernels import Kernel
-from steepest.engines.native.memory import Array, addresses, aligned, processors
-from steepest.engines.native.samples import data_leaves
+from steepest.engines.native.lanes.epochs import REASONS
+from steepest.engines.native.lanes.kernels import Kernel
+from steepest.engines.native.lanes.memory import Array, addresses, aligned, processors
+from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.llvm.build import build, key
+from steepest.engines.native.llvm.calling import together
+from steepest.engines.native.llvm.host import Host, this_host
 from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
-from steepest.expression import PARAMETER, Expression
+from steepest.expressions.expression import PARAMETER, Expression
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
 _TURNS = 1 << 22  # of samples in a leg, whose orders are made before

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.native.memory import aligned
-from steepest.expression import Expression, Shape
+from steepest.engines.native.lanes.memory import aligned
+from steepest.expressions.expression import Expression, Shape
 
 Array = NDArray[Any]
 

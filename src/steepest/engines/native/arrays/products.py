@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.engines.native.arithmetic import ELEMENTWISE
-from steepest.engines.native.code import I64, POINTER, Code, Value, i64
+from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.llvm.code import I64, POINTER, Code, Value, i64
 
 _LARGE = (8, 3)  # rows of a tile and vectors of a row at most: 24 of the 32 registers of AVX-512
 _SMALL = (4, 2)  # the same where there are 16 registers

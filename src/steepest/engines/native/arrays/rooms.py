@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from steepest.calculus.program import Program
 from steepest.engines.native.arrays.layout import block_size, size
 from steepest.engines.native.arrays.rows import is_held
 from steepest.engines.native.arrays.schedule import Round, stored
-from steepest.expression import PARAMETER, Expression
-from steepest.program import Program
+from steepest.expressions.expression import PARAMETER, Expression
 
 _ALIGNMENT = 64  # bytes
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.arrays.layout import whole, width
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.code import Index, Value
-from steepest.expression import Expression
+from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.llvm.code import Index, Value
+from steepest.expressions.expression import Expression
 
 if TYPE_CHECKING:
     from steepest.engines.native.arrays.writing import Writer

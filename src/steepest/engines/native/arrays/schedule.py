@@ -1,6 +1,6 @@
 """The order of a step on arrays: products, loops over elements, and what may happen at the same time.
 
-A pass over the samples (see :mod:`steepest.engines.native.passes`) is cut into *phases*. A phase begins with products
+A pass over the samples (see :mod:`steepest.calculus.passes`) is cut into *phases*. A phase begins with products
 of rows and matrices, whose factors earlier phases have stored, and goes on with everything that a row can compute by
 itself: loops over its elements, and numbers. What all samples share is cut likewise into *stages*.
 """
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from steepest.engines.native.arithmetic import ELEMENTWISE
+from steepest.calculus.passes import passes
+from steepest.calculus.program import Program
 from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.passes import passes
-from steepest.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, Shape, make, transform
-from steepest.program import Program
-from steepest.walks import in_reading_order
+from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.expressions.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, Shape, make, transform
+from steepest.expressions.traversal import in_reading_order
 
 REDUCTIONS = frozenset(("sum", "largest", "dot"))
 WHOLE = frozenset(("matmul", "transpose", "outer"))

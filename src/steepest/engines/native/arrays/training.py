@@ -14,19 +14,19 @@ from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.arithmetic import LONG
+from steepest.calculus.program import Program
 from steepest.engines.native.arrays import layout
 from steepest.engines.native.arrays.layout import Places, width
 from steepest.engines.native.arrays.rooms import rooms
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writing import Team, Writer
-from steepest.engines.native.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
-from steepest.engines.native.kernels import Kernel
-from steepest.engines.native.samples import data_leaves
-from steepest.engines.native.threads import meet
+from steepest.engines.native.functions.arithmetic import LONG
+from steepest.engines.native.lanes.kernels import Kernel
+from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
+from steepest.engines.native.llvm.threads import meet
 from steepest.engines.step import RATE
-from steepest.expression import Expression
-from steepest.program import Program
+from steepest.expressions.expression import Expression
 
 _SHORT = 8  # vectors that are copied without a loop
 _WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast

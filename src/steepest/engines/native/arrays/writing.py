@@ -8,13 +8,13 @@ from math import inf
 
 from llvmlite import ir
 
-from steepest.engines.native.arithmetic import ELEMENTWISE
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
 from steepest.engines.native.arrays.rows import Rows, is_held, together
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.code import I1, I32, Code, Index, Value, i64
-from steepest.expression import CONSTANT, Expression, Shape
+from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.llvm.code import I1, I32, Code, Index, Value, i64
+from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 
 @dataclass(frozen=True)

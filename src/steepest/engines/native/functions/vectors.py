@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.constants import Splat
+from steepest.engines.native.llvm.constants import Splat
 
 Value = Any
 """An LLVM value or type; llvmlite has no types."""

@@ -1,0 +1,365 @@
+"""Back-propagation: from the graph of a cost to the graphs of its partial derivatives.
+
+One sweep over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
+table says how a node hands its adjoint down. The sweep shares every subexpression of the cost, so that the
+gradient costs at most about four times the cost itself (Baur and Strassen 1983; Griewank and Walther 2008,
+section 3.3).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
+from steepest.calculus.stability import stabilise
+from steepest.errors import GradientError, nearest
+from steepest.expressions import operations as op
+from steepest.expressions.expression import (
+    CONSTANT,
+    DATA,
+    PARAMETER,
+    Expression,
+    check_names,
+    constant,
+    expect_expression,
+    leaves,
+    substitute,
+    walk,
+)
+
+ONE = constant(1)
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """±scale · body, the scale one number for all samples.
+
+    The scale (1/n, a factor 2) stays outside the sums over samples, where it costs one operation
+    instead of n; the sign lets a sum of two adjoints become a difference.
+    """
+
+    body: Expression
+    scale: Expression = ONE
+    positive: bool = True
+
+    def expression(self) -> Expression:
+        """The adjoint as one expression."""
+        whole = _product(self.scale, self.body)
+        return whole if self.positive else simplify(-whole, keep=whole.args)
+
+
+def _product(a: Expression, b: Expression) -> Expression:
+    if a is ONE:
+        return b
+    if b is ONE:
+        return a
+    if a.operation is CONSTANT and b.operation is CONSTANT:
+        return constant(a.value * b.value)
+    if a.operation is op.divide and a.args[0].operation is CONSTANT:
+        if b is a.args[1]:
+            return a.args[0]
+        if b.operation is CONSTANT:
+            return constant(a.args[0].value * b.value) / a.args[1]
+    return a * b
+
+
+def _is_scalar(node: Expression) -> bool:
+    return not node.per_sample and not node.shape
+
+
+def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()) -> Adjoint:
+    """The adjoint times a partial derivative, which is taken apart down to the nodes in ``keep``.
+
+    A node of the cost is used as it is: taken apart, it would no longer be shared.
+    """
+    row = factor.operation
+    if row is CONSTANT and factor.value < 0:
+        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
+    if row is op.negate and factor not in keep:
+        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
+    body, scale = adjoint.body, adjoint.scale
+    if row is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
+        # Choosing the adjoint itself spares a product, and 0·∞ as of sqrt(relu(w)) below 0.
+        if _is_scalar(factor):
+            if not _is_scalar(body):
+                return Adjoint(body, _chosen(factor, scale), adjoint.positive)
+            body, scale = _product(scale, body), ONE
+        body = _chosen(factor, body)
+    elif _is_scalar(factor):
+        scale = _product(scale, factor)
+    elif factor in keep:
+        body = _product(body, factor)
+    elif row is op.multiply:
+        return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
+    elif row is op.divide and factor.args[0].operation is CONSTANT:
+        body, scale = body / factor.args[1], _product(scale, factor.args[0])
+    else:
+        body = _product(body, factor)
+    return Adjoint(rewritten(body, ADJOINTS)[0], scale, adjoint.positive)
+
+
+def _chosen(choice: Expression, value: Expression) -> Expression:
+    """A choice between numbers, times a value: a choice between multiples of the value."""
+    condition, *numbers = choice.args
+    return op.where(condition, *(_product(value, x) if x.value else constant(0) for x in numbers))
+
+
+def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:
+    if a is None:
+        return b
+    if a.scale is not b.scale:
+        a, b = (Adjoint(_product(each.scale, each.body), ONE, each.positive) for each in (a, b))
+    if not a.positive and b.positive:
+        a, b = b, a
+    joined = a.body + b.body if a.positive == b.positive else a.body - b.body
+    return Adjoint(rewritten(joined, ADJOINTS)[0], a.scale, a.positive)
+
+
+def _total(body: Expression) -> Expression:
+    """The sum over the samples; of outer products without building one matrix a sample."""
+    if body.operation is not op.outer:
+        return op.total(body)
+    left, right = body.args
+    if left.per_sample and right.per_sample:
+        return op.total_outer(left, right)
+    return op.outer(op.total(left), right) if left.per_sample else op.outer(left, op.total(right))
+
+
+def _reduced(adjoint: Adjoint, node: Expression, child: Expression) -> Adjoint:
+    """Sum an adjoint over the samples and features along which the child's value was repeated."""
+    if node.shape and not child.shape and not node.operation.adjoints:
+        if adjoint.body.shape:
+            adjoint = replace(adjoint, body=op.sum_(adjoint.body))
+        else:
+            adjoint = replace(adjoint, scale=_product(adjoint.scale, constant(math.prod(node.shape))))
+    if node.per_sample and not child.per_sample:
+        if adjoint.body.per_sample:
+            adjoint = replace(adjoint, body=_total(adjoint.body))
+        else:
+            adjoint = replace(adjoint, scale=_product(adjoint.scale, op.count()))
+    return adjoint
+
+
+def _filled(adjoint: Adjoint, node: Expression) -> Expression:
+    """An adjoint as an expression of the node's own feature shape."""
+    whole = adjoint.expression()
+    return whole if whole.shape == node.shape else op.expand(whole, attributes=node.shape)
+
+
+def handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
+    """What a node's adjoint contributes to the adjoint of its k-th argument; None for nothing at all."""
+    row, child = node.operation, node.args[k]
+    if row.adjoints:
+        body = adjoint.body
+        if body.shape != node.shape:
+            body = op.expand(body, attributes=node.shape)
+        found = row.adjoints[k](body, *node.args, node)
+        if not isinstance(found, Expression):
+            return None
+        found = simplify(found, keep=(body, *node.args, node))
+        scale, positive = adjoint.scale, adjoint.positive
+        if found.operation is op.subtract and not positive and found not in node.args:
+            found, positive = found.args[1] - found.args[0], True
+        if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
+            found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
+        return _reduced(Adjoint(found, scale, positive), node, child)
+    partial = row.partials[k](*node.args, node)
+    if not isinstance(partial, Expression):
+        partial = constant(partial)
+    elif partial.args:
+        partial = simplify(partial, keep=(*node.args, node))
+    if partial.operation is CONSTANT and partial.value == 0:
+        return None
+    return _reduced(_times(adjoint, partial, (*node.args, node)), node, child)
+
+
+def sweep(
+    seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
+) -> dict[Expression, Adjoint]:
+    """Carry adjoints from the seeds down to the wanted nodes.
+
+    Args:
+        seeds: the adjoint of each node to start from.
+        wanted: the nodes whose adjoints are asked for.
+        cut: nodes at which the sweep ends.
+
+    Returns:
+        The adjoint of every wanted node that the seeds depend on.
+    """
+    targets, ends = set(wanted), set(cut)
+    order = walk(seeds, stop=ends.__contains__)
+    leads: set[Expression] = set()
+    for node in order:
+        if node in targets or (node not in ends and any(arg in leads for arg in node.args)):
+            leads.add(node)
+    adjoints: dict[Expression, Adjoint] = dict(seeds)
+    for node in reversed(order):
+        adjoint = adjoints.get(node)
+        if adjoint is None or node in ends or node not in leads:
+            continue
+        for k, child in enumerate(node.args):
+            if child in leads:
+                part = handed_down(node, k, adjoint)
+                if part is not None:
+                    adjoints[child] = _plus(adjoints.get(child), part)
+    return {node: adjoints[node] for node in targets if node in adjoints}
+
+
+def find_layers(root: Expression) -> tuple[Expression, ...]:
+    """The activations through which everything the parameters do must pass, from the data to the result.
+
+    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾; neurons that stand side by side as
+    separate numbers are none.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> x, w, v = data("x"), params("w"), params("v")
+    >>> [str(layer) for layer in find_layers(op.tanh(op.sigmoid(x * w) * v) ** 2)]
+    ['sigmoid(x*w)', 'tanh(sigmoid(x*w)*v)']
+    """
+    on_data: set[Expression] = set()
+    on_both: set[Expression] = set()
+    on_params: set[Expression] = set()
+    for node in walk([root]):
+        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
+            on_params.add(node)
+        if node.operation is DATA or any(arg in on_data for arg in node.args):
+            on_data.add(node)
+        if node in on_params and node in on_data:
+            on_both.add(node)
+    # Taken from the result down, oldest last, a node that stands alone is one that every path crosses.
+    found: list[Expression] = []
+    open_nodes: set[Expression] = {root}
+    for node in sorted(on_both, key=lambda n: -n.serial):
+        if len(open_nodes) == 1 and node in open_nodes and node.operation.activation:
+            found.append(node)
+        open_nodes.discard(node)
+        below = [arg for arg in node.args if arg in on_both]
+        if not below:
+            break  # a path ends here: it crosses nothing that is older
+        open_nodes.update(below)
+    return tuple(reversed(found))
+
+
+def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
+    """The layers that feed another layer: all but the last, unless parameters follow that one."""
+    inside = set(walk([root]))
+    chain = [layer for layer in sorted(layers, key=lambda n: n.serial) if layer in inside]
+    for lower, upper in itertools.pairwise(chain):
+        if lower not in walk([upper], stop={lower}.__contains__):
+            raise GradientError(
+                "the layer-wise recursion needs layers that follow one another, but "
+                f"{_short(upper)} does not depend on {_short(lower)}; use method='backprop'"
+            )
+    if chain:
+        after = walk([root], stop={chain[-1]}.__contains__)
+        if not any(node.operation is PARAMETER for node in after):
+            chain.pop()
+    return chain
+
+
+def _short(node: Expression) -> str:
+    text = str(node)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _layerwise(
+    root: Expression, wanted: Sequence[Expression], layers: Sequence[Expression]
+) -> dict[Expression, Adjoint]:
+    """The papers' recursion: C⁽ˡ⁾ = 1/n Σ (a_i⁽ˡ⁾ − e_i)² with e_i = a_i⁽ˡ⁾ − n ∂C⁽ˡ⁺¹⁾/∂a_i⁽ˡ⁾ held constant.
+
+    Since a − e is n ∂C⁽ˡ⁺¹⁾/∂a by definition, ∂C⁽ˡ⁾/∂a = 2 ∂C⁽ˡ⁺¹⁾/∂a exactly: each layer starts from twice
+    what reached it.
+    """
+    cuts = _cuts(root, layers)
+    seeds = {root: Adjoint(ONE)}
+    found: dict[Expression, Adjoint] = {}
+    for cut in [*reversed(cuts), None]:
+        ends = [] if cut is None else [cut]
+        reached = sweep(seeds, [*wanted, *ends], ends)
+        for node in wanted:
+            if node in reached:
+                found[node] = _plus(found.get(node), reached[node])
+        if cut is None or cut not in reached:
+            break
+        seeds = {cut: _times(reached[cut], constant(2))}
+    return found
+
+
+def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
+    """The partials, with n spelt as a sum of ones where no data column is left that would tell how many samples.
+
+    The derivative of Σ (w − x) by w is n: without x in it, nobody who evaluates it could know n.
+    """
+    columns = [node for node in leaves([cost]) if node.operation is DATA]
+    nodes = walk(partials)
+    if not columns or op.count() not in nodes:
+        return partials
+    on_data: set[Expression] = set()
+    for node in nodes:
+        if node.operation is DATA or any(arg in on_data for arg in node.args):
+            on_data.add(node)
+    column = min(columns, key=lambda node: len(node.shape))
+    one = op.where(op.largest(column) if column.shape else column, 1, 1)
+    return [p if p in on_data else substitute(p, {op.count(): op.total(one)}) for p in partials]
+
+
+def gradient(
+    cost: Expression,
+    wrt: Iterable[str | Expression] | None = None,
+    method: str = "backprop",
+    layers: Sequence[Expression] | None = None,
+) -> dict[Any, Expression]:
+    """The partial derivatives of a cost, as expressions again, by back-propagation.
+
+    For every node v used by nodes u, v̄ = Σ_u ū ∂u/∂v with C̄ = 1. The cost is first brought to its stable
+    form (``log(sigmoid(z))`` to ``-softplus(-z)``), so that the gradient does not overflow where the cost does not.
+
+    Args:
+        cost: an expression of one number: of shape (), not per sample.
+        wrt: names of parameters or data columns, or nodes of the cost; all parameters if left out.
+        method: ``"backprop"``, or ``"layerwise"`` for the papers' recursion, which gives layer l of m the
+            factor 2^(m−l) of the true gradient.
+        layers: for ``"layerwise"``, the activations in order; found in the cost if left out.
+
+    Returns:
+        For each of ``wrt``, the partial derivative: an expression of its shape, per sample for data.
+
+    Raises:
+        GradientError: the cost is not one number, a name does not occur, or there is no such method.
+
+    >>> from steepest.expressions.expression import params
+    >>> x, y = params("x", "y")
+    >>> {name: str(partial) for name, partial in gradient(x * y).items()}
+    {'x': 'y', 'y': 'x'}
+
+    Source: Griewank and Walther 2008, table 3.6; the recursion: row B4 of the notes.
+    """
+    expect_expression(cost, "gradient")
+    if cost.per_sample or cost.shape:
+        what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
+        raise GradientError(
+            f"a gradient is taken of one number, but {_short(cost)} {what}; take its mean, total or sum"
+        )
+    if method not in ("backprop", "layerwise"):
+        raise GradientError(f"there is no gradient method {method!r}; choose 'backprop' or 'layerwise'")
+    named = {leaf.name: leaf for leaf in check_names([cost])}
+    asked = cost.parameters if wrt is None else tuple(wrt)
+    chosen: list[Expression] = []
+    for item in asked:
+        if isinstance(item, str) and item not in named:
+            raise GradientError(f"the name {item!r} does not occur in {_short(cost)}{nearest(item, named)}")
+        chosen.append(named[item] if isinstance(item, str) else item)
+    stable = stabilise([cost, *chosen])
+    root, wanted = stable[cost], [stable[node] for node in chosen]
+    if method == "layerwise":
+        given = find_layers(root) if layers is None else [stable.get(layer, layer) for layer in layers]
+        adjoints = _layerwise(root, wanted, given)
+    else:
+        adjoints = sweep({root: Adjoint(ONE)}, wanted)
+    zero = Adjoint(constant(0))
+    partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
+    return dict(zip(asked, partials, strict=True))

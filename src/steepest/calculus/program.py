@@ -1,0 +1,119 @@
+"""From expressions to straight-line programs of primitives, which is all that an engine sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steepest.expressions import operations as op
+from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
+from steepest.expressions.traversal import in_reading_order
+
+
+@dataclass(frozen=True)
+class Program:
+    """Primitive nodes in an order in which they can be computed, and which of them are wanted.
+
+    Attributes:
+        nodes: leaves and primitives, arguments before what uses them, each once.
+        outputs: for each expression compiled, the node that holds its value.
+    """
+
+    nodes: tuple[Expression, ...]
+    outputs: tuple[Expression, ...]
+
+    @property
+    def cost(self) -> int:
+        """How many primitive operations one evaluation takes.
+
+        A power counts as a logarithm, a product and an exponential, a maximum as a comparison and a choice.
+        """
+        return sum(node.operation.weight for node in self.nodes if node.args)
+
+
+def lower(expressions: Sequence[Expression]) -> Program:
+    """Expand every operation into primitives, leave out what is not used, compute shared parts once.
+
+    Args:
+        expressions: what is to be computed.
+
+    Returns:
+        The program; its outputs stand in the order of ``expressions``.
+
+    >>> from steepest.expressions.expression import params
+    >>> x = params("x")
+    >>> [node.operation.name for node in lower([op.relu(x) ** 2]).nodes]
+    ['parameter', 'constant', 'maximum', 'multiply']
+    """
+    new = transform(expressions, _primitive)
+    outputs = tuple(new[expression] for expression in expressions)
+    return Program(tuple(in_reading_order(outputs)), outputs)
+
+
+def described(program: Program) -> list[Any]:
+    """A program as plain lists, equal for equal programs only."""
+    place = {node: k for k, node in enumerate(program.nodes)}
+    nodes = [
+        [
+            node.operation.name, [a.hex() if isinstance(a, float) else a for a in node.attributes],
+            [place[arg] for arg in node.args], node.shape, node.per_sample,
+        ]
+        for node in program.nodes
+    ]  # fmt: skip
+    return [nodes, [place[output] for output in program.outputs]]
+
+
+def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    row = node.operation
+    if row.expansion is not None:
+        return row.expansion(*args)
+    if row is op.negate and args[0].operation is op.negate:
+        return args[0].args[0]
+    if row is op.add:
+        loss = _logistic_loss(*args)
+        if loss is not None:
+            return loss
+    if args and all(arg.operation is CONSTANT for arg in args) and row.name in _FOLDED:
+        return constant(_FOLDED[row.name](*(arg.value for arg in args)))
+    if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
+        return _SMALL_POWERS[args[1].value](args[0])
+    return node if args == node.args else make(row, args, node.attributes)
+
+
+def _logistic_loss(left: Expression, right: Expression) -> Expression | None:
+    """y·(−softplus(−z)) + (1 − y)·(−softplus(z)) → −(max(z, 0) − y·z + softplus(−|z|)), with one softplus for two.
+
+    Nothing cancels that the two do not: where y is 0 or 1, the difference before the last term is exact.
+    """
+    first, second = _log_of_class(left), _log_of_class(right)
+    if first is None or second is None:
+        return None
+    for (y, minus_z), (complement, z) in ((first, second), (second, first)):
+        opposite = -z is minus_z or -minus_z is z
+        if opposite and complement is op.subtract(1, y) and not (y.shape and not z.shape):
+            return -(op.maximum(z, 0) - y * z + op.softplus(-op.absolute(z)))
+    return None
+
+
+def _log_of_class(node: Expression) -> tuple[Expression, Expression] | None:
+    """y and z of y·(−softplus(z))."""
+    if node.operation is not op.multiply or node.args[1].operation is not op.negate:
+        return None
+    inner = node.args[1].args[0]
+    return (node.args[0], inner.args[0]) if inner.operation is op.softplus else None
+
+
+# Correctly rounded by IEEE 754, so that a folded number is the one an engine in float64 would compute.
+_FOLDED: dict[str, Callable[..., float]] = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "negate": lambda x: -x,
+}
+_SMALL_POWERS: dict[float, Callable[[Expression], Expression]] = {
+    1.0: lambda x: x,
+    2.0: lambda x: x * x,
+    3.0: lambda x: x * x * x,
+    -1.0: lambda x: 1 / x,
+}

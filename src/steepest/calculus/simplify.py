@@ -1,0 +1,384 @@
+"""Named rewrite rules that shorten an expression without changing its value.
+
+A rule is a function from a node to what may stand for it, or None. ``0·x = 0`` and ``x^0 = 1`` are
+meant algebraically: they hold wherever x is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+
+from steepest.expressions import operations as op
+from steepest.expressions.expression import CONSTANT, Expression, Operation, constant, remake, transform
+
+Rewrite = Callable[[Expression], Expression | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rewrite with the name under which a derivation shows it."""
+
+    name: str
+    rewrite: Rewrite
+
+
+def _number(node: Expression) -> float | None:
+    return node.value if node.operation is CONSTANT else None
+
+
+def fold_numbers(node: Expression) -> Expression | None:
+    """Arithmetic on numbers: 2 − 1 → 1. Fractions and roots stay as they are written unless exact."""
+    numbers = [_number(arg) for arg in node.args]
+    if not numbers or None in numbers or node.operation not in _ARITHMETIC:
+        return None
+    value = _ARITHMETIC[node.operation](*numbers)
+    return None if value is None else constant(value)
+
+
+def _exact_quotient(x: float, y: float) -> float | None:
+    return x / y if y != 0 and x % y == 0 else None
+
+
+def _exact_power(x: float, y: float) -> float | None:
+    whole = x == int(x) and y == int(y) and 0 <= y <= 16 if abs(x) < 1e3 and abs(y) < 1e3 else False
+    return x**y if whole else None
+
+
+_ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
+    op.add: lambda x, y: x + y,
+    op.subtract: lambda x, y: x - y,
+    op.multiply: lambda x, y: x * y,
+    op.divide: _exact_quotient,
+    op.power: _exact_power,
+    op.negate: lambda x: -x,
+    op.less: lambda x, y: float(x < y),
+    op.less_equal: lambda x, y: float(x <= y),
+    op.greater: lambda x, y: float(x > y),
+    op.greater_equal: lambda x, y: float(x >= y),
+    op.equal: lambda x, y: float(x == y),
+    op.not_equal: lambda x, y: float(x != y),
+}
+
+
+def drop_zero_term(node: Expression) -> Expression | None:
+    """x + 0 → x, x − 0 → x, 0 − x → −x."""
+    if node.operation not in (op.add, op.subtract):
+        return None
+    left, right = node.args
+    if _number(right) == 0 and left.shape == node.shape:
+        return left
+    if _number(left) == 0 and right.shape == node.shape:
+        return right if node.operation is op.add else -right
+    return None
+
+
+def drop_unit_factor(node: Expression) -> Expression | None:
+    """1·x → x, x·1 → x, x/1 → x, (−1)·x → −x."""
+    if node.operation not in (op.multiply, op.divide):
+        return None
+    left, right = node.args
+    if _number(right) == 1:
+        return left
+    if node.operation is op.multiply and _number(left) == 1:
+        return right
+    if _number(right) == -1:
+        return -left
+    return -right if node.operation is op.multiply and _number(left) == -1 else None
+
+
+def zero_product(node: Expression) -> Expression | None:
+    """0·x → 0, 0/x → 0, but not 0/0."""
+    if node.shape or node.operation not in (op.multiply, op.divide):
+        return None
+    zero_left = _number(node.args[0]) == 0 and (node.operation is op.multiply or _number(node.args[1]) != 0)
+    zero_right = node.operation is op.multiply and _number(node.args[1]) == 0
+    return constant(0) if zero_left or zero_right else None
+
+
+def trivial_power(node: Expression) -> Expression | None:
+    """x^1 → x, x^0 → 1."""
+    if node.operation is not op.power:
+        return None
+    base, exponent = node.args
+    if _number(exponent) == 1:
+        return base
+    return constant(1) if _number(exponent) == 0 and not node.shape else None
+
+
+def known_choice(node: Expression) -> Expression | None:
+    """where(1, x, y) → x, where(0, x, y) → y."""
+    condition = _number(node.args[0]) if node.operation is op.where else None
+    if condition is None:
+        return None
+    chosen = node.args[1] if condition != 0 else node.args[2]
+    return chosen if chosen.shape == node.shape else None
+
+
+def double_negation(node: Expression) -> Expression | None:
+    """−(−x) → x."""
+    inner = node.args[0] if node.operation is op.negate else None
+    return inner.args[0] if inner is not None and inner.operation is op.negate else None
+
+
+def _without_sign(node: Expression) -> Expression | None:
+    """x of −x, a number's opposite if it is negative."""
+    if node.operation is op.negate:
+        return node.args[0]
+    value = _number(node)
+    return constant(-value) if value is not None and value < 0 else None
+
+
+def sign_of_term(node: Expression) -> Expression | None:
+    """x + (−y) → x − y, x − (−y) → x + y, −x + y → y − x."""
+    if node.operation not in (op.add, op.subtract):
+        return None
+    left, right = node.args
+    plain = _without_sign(right)
+    if plain is not None:
+        return left - plain if node.operation is op.add else left + plain
+    if node.operation is op.add and left.operation is op.negate:
+        return right - left.args[0]
+    return None
+
+
+def _finished(inner: Expression) -> Expression:
+    """A node that a rule makes below its own: no later rule looks there, so it is rewritten at once."""
+    return rewritten(inner)[0]
+
+
+def sign_of_product(node: Expression) -> Expression | None:
+    """(−x)·y → −(x·y), x·(−y) → −(x·y), (−x)/y → −(x/y)."""
+    if node.operation not in (op.multiply, op.divide):
+        return None
+    for k in (0, 1):
+        if node.args[k].operation is op.negate:
+            pair = list(node.args)
+            pair[k] = pair[k].args[0]
+            return -_finished(node.operation(*pair))
+    return None
+
+
+def number_first(node: Expression) -> Expression | None:
+    """x·2 → 2·x, x·(2·y) → 2·(x·y), 2·(3·x) → 6·x, (−1)·… out of −(2·x)."""
+    if node.operation is op.negate and node.args[0].operation is op.multiply:
+        value = _number(node.args[0].args[0])
+        return None if value is None else constant(-value) * node.args[0].args[1]
+    if node.operation is not op.multiply:
+        return None
+    left, right = node.args
+    if _number(left) is None and _number(right) is not None:
+        return right * left
+    factor = _number(right.args[0]) if right.operation is op.multiply else None
+    if factor is None:
+        return None
+    own = _number(left)
+    if own is None:
+        return constant(factor) * _finished(left * right.args[1])
+    return constant(own * factor) * right.args[1]
+
+
+def product_without_brackets(node: Expression) -> Expression | None:
+    """x·(y·z) → x·y·z."""
+    if node.operation is not op.multiply or node.args[1].operation is not op.multiply:
+        return None
+    product, right = node.args
+    for factor in _factors(right):
+        product = product * factor
+    return product
+
+
+def cancel_factor(node: Expression) -> Expression | None:
+    """x·(1/x) → 1, within a longer product too."""
+    if node.operation is not op.multiply:
+        return None
+    factors = _factors(node)
+    for k, factor in enumerate(factors):
+        if factor.operation is op.divide and factor.args[1] in factors:
+            kept = [*factors[:k], factor.args[0], *factors[k + 1 :]]
+            kept.remove(factor.args[1])
+            product = kept[0]
+            for part in kept[1:]:
+                product = product * part
+            return product if product.shape == node.shape else None
+    return None
+
+
+def _factors(product: Expression) -> list[Expression]:
+    """The factors of a product written without brackets, from the left."""
+    factors = []
+    while product.operation is op.multiply:
+        product, last = product.args
+        factors.append(last)
+    return [product, *reversed(factors)]
+
+
+def equal_factors(node: Expression) -> Expression | None:
+    """x·x → x²."""
+    if node.operation is op.multiply and node.args[0] is node.args[1] and node.args[0].operation is not CONSTANT:
+        return node.args[0] ** 2
+    return None
+
+
+def numbers_of_a_sum(node: Expression) -> Expression | None:
+    """(x + 3) − 1 → x + 2."""
+    if node.operation not in (op.add, op.subtract) or node.args[0].operation not in (op.add, op.subtract):
+        return None
+    last, (x, first) = _number(node.args[1]), node.args[0].args
+    inner = _number(first)
+    if last is None or inner is None:
+        return None
+    inner = -inner if node.args[0].operation is op.subtract else inner
+    return x + constant(inner + (last if node.operation is op.add else -last))
+
+
+def logarithm_unguarded(node: Expression) -> Expression | None:
+    """log(1 if x is 0, else x), which the power rule uses where x may be 0 → log(x)."""
+    if node.operation is not op.log or node.args[0].operation is not op.where:
+        return None
+    condition, one, x = node.args[0].args
+    return op.log(x) if _number(one) == 1 and condition is op.equal(x, 0) else None
+
+
+def _split(product: Expression) -> tuple[Expression | None, Expression]:
+    """c and x of c·x; None and x of any other x."""
+    return (product.args[0], product.args[1]) if product.operation is op.multiply else (None, product)
+
+
+def _complements(p: Expression, q: Expression) -> tuple[Expression | None, Expression] | None:
+    """c and y of p = c·(1 − y) and q = c·y; c is None where it is 1."""
+    if p is op.subtract(1, q):
+        return None, q
+    (c, complement), (same, y) = _split(p), _split(q)
+    return (c, y) if c is not None and c is same and complement is op.subtract(1, y) else None
+
+
+def complementary_sigmoids(node: Expression) -> Expression | None:
+    """c·(1 − y)·σ(z) − c·y·σ(−z) → c·(σ(z) − y), for σ(−z) = 1 − σ(z): the adjoint of a cross-entropy."""
+    if node.operation is not op.subtract:
+        return None
+    (p, first), (q, second) = (_split(arg) for arg in node.args)
+    if p is None or q is None or first.operation is not op.sigmoid or second.operation is not op.sigmoid:
+        return None
+    if first.args[0] is not -second.args[0] and second.args[0] is not -first.args[0]:
+        return None
+    found = _complements(p, q)
+    if found is not None:
+        c, error = found[0], first - found[1]
+    else:
+        found = _complements(q, p)
+        if found is None:
+            return None
+        c, error = found[0], found[1] - second
+    result = error if c is None else c * error
+    return result if result.shape == node.shape else None
+
+
+def exponentials_over_their_sum(node: Expression) -> Expression | None:
+    """1/Σe·e → softmax(x) and c/Σe·e → c·softmax(x), for e = exp(x − max x) with that maximum held constant."""
+    share, e = _split(node)
+    if share is None or share.operation is not op.divide or e.operation is not op.exp or len(e.shape) != 1:
+        return None
+    c, whole = share.args
+    x, largest = e.args[0].args if e.args[0].operation is op.subtract else (e, e)
+    if whole is not op.sum_(e) or not x.shape or largest is not op.stop_gradient(op.largest(x)):
+        return None
+    return op.softmax(x) if _number(c) == 1 else c * op.softmax(x)
+
+
+def factor_of_a_difference(node: Expression) -> Expression | None:
+    """c·x − c·y → c·(x − y)."""
+    if node.operation is not op.subtract:
+        return None
+    (c, x), (same, y) = (_split(arg) for arg in node.args)
+    if c is None or c is not same or x.operation is CONSTANT or y.operation is CONSTANT:
+        return None
+    found = c * (x - y)
+    return found if found.shape == node.shape else None
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("arithmetic on numbers", fold_numbers),
+    Rule("zero product", zero_product),
+    Rule("zero term", drop_zero_term),
+    Rule("factor 1", drop_unit_factor),
+    Rule("power 1 or 0", trivial_power),
+    Rule("known choice", known_choice),
+    Rule("double negation", double_negation),
+    Rule("sign of a term", sign_of_term),
+    Rule("sign of a product", sign_of_product),
+    Rule("number in front", number_first),
+)
+"""Every simplification, in the order in which they are tried."""
+
+PRESENTATION: tuple[Rule, ...] = (
+    *RULES,
+    Rule("brackets of a product", product_without_brackets),
+    Rule("common factor", cancel_factor),
+    Rule("numbers of a sum", numbers_of_a_sum),
+    Rule("equal factors", equal_factors),
+    Rule("base not 0", logarithm_unguarded),
+)
+"""The simplifications, and what only makes a line read better."""
+
+ADJOINTS: tuple[Rule, ...] = (
+    Rule("complementary sigmoids", complementary_sigmoids),
+    Rule("exponentials over their sum", exponentials_over_their_sum),
+    Rule("factor of a difference", factor_of_a_difference),
+)
+"""What makes the adjoints of paired activation and cost as short as on paper: prediction − target."""
+
+
+def rewritten(
+    node: Expression, rules: tuple[Rule, ...] = RULES, kept: Container[Expression] = ()
+) -> tuple[Expression, tuple[str, ...]]:
+    """Apply rules at this node until none fits or it is one to keep; what it became, and the rules' names."""
+    used: list[str] = []
+    changed = True
+    while changed and node not in kept:
+        changed = False
+        for rule in rules:
+            better = rule.rewrite(node)
+            if better is not None and better is not node:
+                node, changed = better, True
+                used.append(rule.name)
+                break
+    return node, tuple(used)
+
+
+def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rule, ...] = RULES) -> Expression:
+    """Shorten an expression by the named rules, from its leaves up.
+
+    Args:
+        root: the expression.
+        keep: nodes that are left as they are, with all below them.
+        rules: which rewrites to use.
+
+    Returns:
+        An expression of the same value.
+
+    >>> from steepest.expressions.expression import params
+    >>> x = params("x")
+    >>> print(simplify(1 * x ** (3 - 1) * 2 + 0))
+    2*x^2
+
+    Source: definition.
+    """
+    kept = set(keep)
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return node if node in kept else rewritten(rebuilt(node, args), rules, kept)[0]
+
+    return transform([root], visit, stop=kept.__contains__ if kept else None)[root]
+
+
+def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    """The node on simplified arguments, which may have lost their dependence on the samples."""
+    if not node.operation.over_samples or all(arg.per_sample for arg in args):
+        return remake(node, args)
+    if node.operation is op.total_outer:
+        left, right = args
+        if left.per_sample or right.per_sample:
+            return op.outer(*(op.total(arg) if arg.per_sample else arg for arg in args))
+        return op.count() * op.outer(left, right)
+    return args[0] if node.operation is op.mean else op.count() * args[0]

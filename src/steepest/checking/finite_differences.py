@@ -1,0 +1,321 @@
+"""Finite differences: forward, central and complex-step, with an error bar where the step is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.calculus.gradient import gradient
+from steepest.calculus.stability import stabilise
+from steepest.engines import evaluate
+from steepest.engines.reference import compile_expressions
+from steepest.errors import GradientError, nearest
+from steepest.expressions.expression import Expression, expect_expression
+from steepest.tables.values import Bound, bind
+
+Array = NDArray[Any]
+Function = Callable[[float], float]
+SCHEMES = ("forward", "central", "complex")
+_COMPLEX_STEP = 1e-30
+
+
+class Difference(NamedTuple):
+    """A derivative by differences, its error bar, and the step it was taken with."""
+
+    value: float
+    error: float
+    step: float
+
+
+class Differences(dict[str, Any]):
+    """Derivatives by name, each a number or array of the parameter's shape.
+
+    Attributes:
+        errors: an error bar for each value; NaN where the step was given.
+        steps: the step used for each value.
+    """
+
+    errors: dict[str, Any]
+    steps: dict[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = {}
+        self.steps = {}
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name} = {value} ± {self.errors[name]}" for name, value in self.items())
+
+
+class CostFunction:
+    """A cost as a function of one parameter's element at a time, the others held.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        dtype: the precision of the evaluations; complex numbers are used for the complex step.
+        beside: expressions whose parameters may be moved too, though the cost does not hold them.
+    """
+
+    def __init__(
+        self,
+        cost: Expression,
+        values: Mapping[str, ArrayLike],
+        dtype: str = "float64",
+        beside: Sequence[Expression] = (),
+    ) -> None:
+        if cost.per_sample or cost.shape:
+            raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
+        self.bound: Bound = bind([cost, *beside], values, dtype)
+        self._stable = stabilise([cost])[cost]
+        self._real = compile_expressions([self._stable], dtype)
+        self._complex: Any = None
+        self._arrays = self.bound.arrays
+
+    def along(self, name: str, index: tuple[int, ...]) -> Function:
+        """The cost as a function of the change of one element."""
+        arrays, rows = dict(self._arrays), self.bound.rows
+        base = arrays[name]
+
+        def cost(change: float) -> float:
+            moved = base.copy()
+            moved[index] += change
+            arrays[name] = moved
+            return float(self._real(arrays, rows)[0])
+
+        return cost
+
+    def exact_change(self, name: str, index: tuple[int, ...], change: float) -> float:
+        """The change that arrives when ``change`` is added in floating point."""
+        base = self._arrays[name][index]
+        return float((base + base.dtype.type(change)) - base)
+
+    def complex_slope(
+        self, name: str, index: tuple[int, ...], step: float = _COMPLEX_STEP, change: float = 0.0
+    ) -> float:
+        """Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
+        if self._complex is None:
+            self._complex = compile_expressions([self._stable], "complex128")
+            self._complex_arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
+        moved = self._complex_arrays[name].copy()
+        moved[index] += change + step * 1j
+        return float(np.imag(self._complex({**self._complex_arrays, name: moved}, self.bound.rows)[0]) / step)
+
+    def elements(self, name: str) -> Iterator[tuple[int, ...]]:
+        """The indices of a parameter's elements."""
+        yield from np.ndindex(self._arrays[name].shape)
+
+
+def finite_difference(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    wrt: Iterable[str] | None = None,
+    step: float | str = "auto",
+    scheme: str | None = None,
+    dtype: str = "float64",
+) -> Differences:
+    """The partial derivatives of a cost by finite differences.
+
+    forward: (C(w + ε) − C(w))/ε; central: (C(w + ε) − C(w − ε))/(2ε); complex: Im C(w + iε)/ε.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        wrt: the names to differentiate by; all parameters if left out.
+        step: ε, or ``"auto"``: for each element the step that balances truncation against round-off.
+        scheme: ``"forward"``, ``"central"`` (the default with ``step="auto"``) or ``"complex"``;
+            ``"forward"`` is the default with a given step.
+        dtype: ``"float64"`` or ``"float32"``.
+
+    Returns:
+        name to number or array of the parameter's shape; ``.errors`` holds the error bars and ``.steps`` the steps.
+
+    Raises:
+        GradientError: no such scheme or name, or a step that is not a positive number.
+
+    >>> from steepest.expressions.expression import params
+    >>> w = params("w")
+    >>> round(float(finite_difference(w**2, {"w": 3}, step=1e-3)["w"]), 6)
+    6.001
+
+    Source: Nocedal and Wright 2006, section 8.1; Ridders 1982 for the automatic step;
+    Squire and Trapp 1998 for the complex step.
+    """
+    expect_expression(cost, "finite_difference")
+    scheme = scheme or ("central" if step == "auto" else "forward")
+    if scheme not in SCHEMES:
+        raise GradientError(f"there is no scheme {scheme!r}; choose {', '.join(SCHEMES)}")
+    automatic = step == "auto"
+    if not automatic and (isinstance(step, str) or not np.isfinite(step) or step <= 0):
+        raise GradientError(f"a step is a positive number or 'auto', not {step!r}")
+    function = CostFunction(cost, values, dtype)
+    found = Differences()
+    for name in cost.parameters if wrt is None else tuple(wrt):
+        if name not in function.bound.params:
+            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, function.bound.params)}")
+        shape = function.bound.params[name].shape
+        parts = [np.empty(shape) for _ in range(3)]
+        for index in function.elements(name):
+            if automatic and scheme == "complex":
+                row = complex_difference(function, name, index)
+            elif automatic:
+                row = automatic_difference(function, name, index, scheme)
+            else:
+                row = _fixed(function, name, index, float(step), scheme)
+            for part, number in zip(parts, row, strict=True):
+                part[index] = number
+        found[name], found.errors[name], found.steps[name] = (part[()] for part in parts)
+    return found
+
+
+def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: float, scheme: str) -> Difference:
+    if scheme == "complex":
+        return Difference(function.complex_slope(name, index, step), np.nan, step)
+    cost = function.along(name, index)
+    if scheme == "forward":
+        return Difference((cost(step) - cost(0.0)) / step, np.nan, step)
+    return Difference((cost(step) - cost(-step)) / (2 * step), np.nan, step)
+
+
+def noise(cost: Function, scale: float, eps: float) -> float:
+    """The size of the round-off in a cost near a point, from differences of values at nearly equal points.
+
+    It is measured at two spacings, since at one the round-off may grow as evenly as a smooth function.
+
+    Source: Moré and Wild 2011, Estimating derivatives of noisy simulations, algorithm ECnoise.
+    """
+    return max(_noise(cost, scale * np.sqrt(eps) * spacing, eps) for spacing in (0.01, 0.0137))
+
+
+def _noise(cost: Function, change: float, eps: float) -> float:
+    values = np.array([cost(k * change) for k in range(-4, 5)])
+    if not np.all(np.isfinite(values)):
+        return np.nan
+    size = float(np.max(np.abs(values)))
+    if size == 0:
+        return 0.0
+    estimates = []
+    differences, factor = values / size, 1.0  # of size 1, so that no square overflows
+    for order in range(1, len(values)):
+        differences = np.diff(differences)
+        factor *= order / (2 * (2 * order - 1))
+        if order >= 3:
+            estimates.append(np.sqrt(factor * np.mean(differences**2)))
+    return float(max(np.median(estimates), eps)) * size
+
+
+def automatic_difference(
+    function: CostFunction, name: str, index: tuple[int, ...], scheme: str = "central"
+) -> Difference:
+    """A difference extrapolated to ε → 0 from shrinking steps, where truncation and round-off balance.
+
+    Each step is half the one before; every pair is extrapolated once more (Ridders). Of all entries of the
+    tableau that one is kept whose estimated truncation, the distance to its neighbours, plus round-off is least.
+    ``scheme`` is ``"central"``, or ``"forward"`` or ``"backward"`` for the slope to one side.
+    """
+    cost = function.along(name, index)
+    base = function.bound.params[name]
+    eps = float(np.finfo(base.dtype).eps)
+    scale = max(abs(float(base[index])), 1.0)
+    round_off = noise(cost, scale, eps)
+    if not np.isfinite(round_off):
+        round_off = eps * abs(cost(0.0))
+    best = Difference(np.nan, np.inf, np.nan)
+    power = 2 if scheme == "central" else 1
+    previous: list[tuple[float, float]] = []
+    step, halvings = (scale * 0.25, 44) if eps < 1e-10 else (scale * 0.5, 20)
+    for _ in range(halvings):
+        up = function.exact_change(name, index, step) if scheme != "backward" else 0.0
+        down = -function.exact_change(name, index, -step) if scheme != "forward" else 0.0
+        above, below = cost(step if scheme != "backward" else 0.0), cost(-step if scheme != "forward" else 0.0)
+        fuzz = max(round_off, eps * max(abs(above), abs(below)))
+        row = [((above - below) / (up + down), 2 * fuzz / (up + down))]
+        candidate = Difference(np.nan, np.inf, step)
+        for order, (older, older_noise) in enumerate(previous[:6], start=1):
+            factor = 2.0 ** (power * order)
+            newer, newer_noise = row[-1]
+            extrapolated = newer + (newer - older) / (factor - 1)
+            spread = (factor * newer_noise + older_noise) / (factor - 1)
+            truncation = max(abs(extrapolated - newer), abs(extrapolated - older))
+            if truncation + spread < candidate.error:
+                candidate = Difference(extrapolated, truncation + spread, step)
+            row.append((extrapolated, spread))
+        # Beyond a kink large steps agree with one another; what small ones say against them, beyond doubt, counts.
+        contradicts = abs(candidate.value - best.value) > 10 * (candidate.error + best.error)
+        if candidate.error < best.error or contradicts:
+            best = candidate
+        if best.error < 1e-6 * abs(best.value) < 0.01 * row[0][1]:
+            break  # round-off has taken over: smaller steps can neither better nor contradict this
+        previous = row
+        step /= 2
+    return best if np.isnan(best.value) else best._replace(error=best.error + 2 * eps * abs(best.value))
+
+
+def complex_difference(function: CostFunction, name: str, index: tuple[int, ...]) -> Difference:
+    """The complex-step difference, its error bar measured as the round-off of the slope beside the point."""
+    eps = float(np.finfo(np.float64).eps)
+    scale = max(abs(float(function.bound.params[name][index])), 1.0)
+    slope = function.complex_slope(name, index)
+    round_off = noise(lambda change: function.complex_slope(name, index, change=change), scale, eps)
+    if not np.isfinite(round_off):
+        round_off = eps * abs(slope)
+    lost = float(np.finfo(np.float64).tiny) / _COMPLEX_STEP  # below this ε times the slope underflows
+    return Difference(slope, 16 * max(round_off, eps * abs(slope)) + lost, _COMPLEX_STEP)
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One row of the experiment: a step, the difference taken with it, and how far that is from the derivative."""
+
+    step: float
+    difference: float
+    error: float
+
+
+def shrinking_steps(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    wrt: str | None = None,
+    scheme: str = "forward",
+    steps: Iterable[float] | None = None,
+    dtype: str = "float64",
+) -> list[StepRow]:
+    """The derivative as a limit: differences for an ε that shrinks until round-off takes over.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        wrt: a parameter of shape (); the only one if left out.
+        scheme: ``"forward"``, ``"central"`` or ``"complex"``.
+        steps: the ε; 1, 1/10, … 1e-16 if left out.
+        dtype: the precision in which the cost is evaluated.
+
+    Returns:
+        A row for each ε; the error is |difference − derivative| with the derivative by back-propagation.
+
+    Raises:
+        GradientError: there are several parameters and none was named.
+
+    >>> from steepest.expressions.expression import params
+    >>> rows = shrinking_steps(params("w") ** 2, {"w": 3})
+    >>> min(rows, key=lambda row: row.error).step
+    1e-08
+
+    Source: the definition of the derivative; row A1 of the notes.
+    """
+    names = cost.parameters
+    if wrt is None and len(names) != 1:
+        raise GradientError(f"name the parameter to move: wrt= one of {', '.join(names)}")
+    name = names[0] if wrt is None else wrt
+    exact = evaluate(gradient(cost, wrt=[name])[name], values)
+    if np.ndim(exact):
+        raise GradientError(f"{name!r} has the shape {np.shape(exact)}; the experiment moves one number")
+    rows = []
+    for step in steps if steps is not None else [10.0**-k for k in range(17)]:
+        found = float(finite_difference(cost, values, [name], step, scheme, dtype)[name])
+        rows.append(StepRow(float(step), found, abs(found - float(exact))))
+    return rows

@@ -1,0 +1,295 @@
+"""The check: is a gradient that of its cost? One verdict a parameter, with the error bar it rests on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.calculus.gradient import gradient as back_propagate
+from steepest.checking.finite_differences import Difference, automatic_difference, complex_difference
+from steepest.checking.kinks import (
+    RESOLVED,
+    evaluate_beside,
+    kinks_at,
+    left,
+    moving,
+    natural_slope,
+    slope_of_both_sides,
+)
+from steepest.display.cards import Card, Sheet, Showing
+from steepest.errors import GradientError, nearest
+from steepest.expressions.expression import Expression, expect_expression
+from steepest.tables.values import bind, fit_shape, number_array
+
+Array = NDArray[Any]
+Given = Mapping[str, Expression | ArrayLike] | Callable[[dict[str, Any]], Mapping[str, ArrayLike]]
+
+CORRECT, FACTOR, WRONG, KINK, INCONCLUSIVE = "correct", "wrong by a factor", "wrong", "kink", "inconclusive"
+_SEVERITY = (CORRECT, INCONCLUSIVE, KINK, FACTOR, WRONG)
+CELLS = ("parameter", "verdict", "gradient", "by differences", "")
+"""The header of the table of verdicts."""
+_MARKS = {CORRECT: "good", KINK: "open", INCONCLUSIVE: "open"}
+_AGREE = 1e-7  # relative; far below the smallest fault looked for, far above the round-off of a gradient
+_MOST_ELEMENTS = 256  # of one array parameter
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check found of one parameter.
+
+    Attributes:
+        name: the parameter.
+        verdict: correct, wrong by a factor, wrong, kink or inconclusive.
+        given: the partial derivative under test, at the element that decided.
+        expected: the derivative by differences there.
+        error: the error bar of ``expected``.
+        factor: given/expected, for the verdict "wrong by a factor".
+        detail: one sentence: why, and where.
+    """
+
+    name: str
+    verdict: str
+    given: float
+    expected: float
+    error: float
+    factor: float | None = None
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is correct."""
+        return self.verdict == CORRECT
+
+    def cells(self) -> tuple[str, ...]:
+        """A row of a table: parameter, verdict, gradient, what differences say, detail."""
+        factor = f" {self.factor:.6g}" if self.factor is not None else ""
+        differences = f"{self.expected:.10g} ± {self.error:.0e}"
+        return (self.name, self.verdict + factor, f"{self.given:.10g}", differences, self.detail)
+
+
+@dataclass(frozen=True)
+class Report(Showing):
+    """One verdict a parameter; ``ok`` if all are correct."""
+
+    rows: tuple[Verdict, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every partial derivative is correct."""
+        return all(row.ok for row in self.rows)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> Verdict:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"the check has no row {name!r}")
+
+    def card(self) -> Card:
+        """The verdicts as a table."""
+        right = sum(row.ok for row in self.rows)
+        marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
+        title = f"{right} of {len(self.rows)} partial derivatives correct"
+        rows = tuple(row.cells() for row in self.rows)
+        return Card(title, (Sheet("Gradient against finite differences", CELLS, rows, (2,), marks),))
+
+    def __str__(self) -> str:
+        width = max([len(row.name) for row in self.rows], default=0)
+        lines = []
+        for row in self.rows:
+            verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
+            figures = f"gradient {row.given: .10g}  difference {row.expected: .10g} ± {row.error:.1e}"
+            lines.append(f"{row.name:<{width}}  {verdict:<12} {figures}" + (f"  {row.detail}" if row.detail else ""))
+        return "\n".join(lines)
+
+
+def check(
+    cost: Expression,
+    values: Mapping[str, ArrayLike],
+    gradient: Given | None = None,
+    method: str = "backprop",
+    wrt: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Report:
+    """Compare a gradient with finite differences and say, parameter by parameter, whether it is right.
+
+    The difference is central with an automatic step; where round-off hides the derivative, or the two
+    disagree, the complex-step difference decides. What ``stop_gradient`` holds constant is held constant.
+
+    Args:
+        cost: an expression of one number.
+        values: a value for every name in it.
+        gradient: the partial derivatives under test: a dict of expressions or arrays by name, or a function
+            from a dict of values to one. steepest's own, by ``method``, if left out.
+        method: ``"backprop"`` or ``"layerwise"``.
+        wrt: the parameters to check; all if left out.
+        seed: of the points at which a wrong partial is probed for a constant factor.
+
+    Returns:
+        A Report with a verdict for each parameter:
+
+        - *correct*: equal within the error bar, which is below 1e-4 of the derivative;
+        - *wrong by a factor*: given/expected is the same number at several points;
+        - *wrong*: anything else that lies outside the error bar, NaN included;
+        - *kink*: the slopes to the two sides differ here; the detail names the node;
+        - *inconclusive*: the error bar is too wide to tell, or the cost is not finite; the detail says which.
+
+    Raises:
+        GradientError: a partial derivative is missing.
+
+    >>> from steepest.expressions.expression import params
+    >>> w = params("w")
+    >>> check(w**3, {"w": 2.0}).ok, check(w**3, {"w": 2.0}, gradient={"w": 6 * w**2})["w"].factor
+    (True, 2.0)
+
+    Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998.
+    """
+    expect_expression(cost, "check")
+    own = gradient is None
+    if gradient is None:
+        gradient = back_propagate(cost, method=method)
+    names = tuple(wrt) if wrt is not None else cost.parameters
+    for name in names:
+        if name not in cost.parameters:
+            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, cost.parameters)}")
+    point = bind([cost], values).arrays
+    checker = _Checker(cost, point, gradient, seed)
+    return Report(tuple(checker.verdict(name) for name in names)) if names or not own else Report(())
+
+
+class _Checker:
+    def __init__(self, cost: Expression, point: dict[str, Any], gradient: Given, seed: int) -> None:
+        self.cost, self.point, self.gradient, self.seed = cost, point, gradient, seed
+        self.function = moving(cost, point)
+        self.given = self._gradient_at(point)
+        self.kinks = kinks_at(cost, point)
+
+    def _gradient_at(self, point: dict[str, Any]) -> dict[str, Array]:
+        found = self.gradient(point) if callable(self.gradient) else self.gradient
+        graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
+        arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
+        values: dict[str, Any] = {**arrays, **evaluate_beside(self.cost, graphs, point)}
+        missing = [name for name in self.cost.parameters if name not in values]
+        if missing:
+            raise GradientError(
+                f"the gradient has no partial derivative by {missing[0]!r}{nearest(missing[0], values)}"
+            )
+        shapes = {name: self.point[name].shape for name in self.cost.parameters}
+        return {n: fit_shape(n, number_array(n, values[n], "float64"), shape) for n, shape in shapes.items()}
+
+    def verdict(self, name: str) -> Verdict:
+        indices = list(np.ndindex(self.point[name].shape))
+        size = len(indices)
+        if size > _MOST_ELEMENTS:
+            rng = np.random.default_rng(self.seed)
+            indices = [indices[k] for k in sorted(rng.choice(size, _MOST_ELEMENTS, replace=False))]
+        found = [self._element(name, index) for index in indices]
+        worst = max(found, key=lambda v: (_SEVERITY.index(v.verdict), abs(v.given - v.expected)))
+        if worst.ok and size > 1:
+            seen = f"all {size} elements" if size == len(indices) else f"{len(indices)} of {size} elements, by lot"
+            return replace(worst, detail=f"{seen}; shown is {worst.detail}")
+        if worst.verdict == WRONG and np.isfinite(worst.given):
+            factor = self._factor(name, indices)
+            if factor is not None:
+                tidy = round(factor, 9)
+                return Verdict(name, FACTOR, worst.given, worst.expected, worst.error, tidy, worst.detail)
+        return worst
+
+    def _element(self, name: str, index: tuple[int, ...]) -> Verdict:
+        given = float(self.given[name][index])
+        place = f"element {list(index)}" if index else ""
+        found = automatic_difference(self.function, name, index)
+
+        def verdict(kind: str, detail: str = "", by: Difference = found) -> Verdict:
+            return Verdict(name, kind, given, by.value, by.error, None, "; ".join(x for x in (place, detail) if x))
+
+        kink = self._touched(name, index)
+        if kink:
+            # Neither the central nor the complex difference can be trusted where two pieces meet.
+            slope = slope_of_both_sides(self.function, name, index)
+            if slope is None:
+                return verdict(KINK, f"the slope jumps at {kink}")
+            return verdict(CORRECT if _agree(given, slope) else WRONG, by=slope)
+        if np.isfinite(given) and _decides(found, given) and _agree(given, found):
+            return verdict(CORRECT)
+        by_complex = self._complex(name, index)
+        here = self.function.along(name, index)(0.0)
+        if not np.isfinite(here) or not np.isfinite([found.value, by_complex.value]).any():
+            return verdict(INCONCLUSIVE, "the cost is not finite at this point or beside it; choose another point")
+        if not np.isfinite(given):
+            return verdict(WRONG, "the partial derivative is not a finite number")
+        if _decides(found, given):
+            if not _agree(given, by_complex):
+                return verdict(WRONG)
+            if abs(found.value - by_complex.value) <= 1e-3 * abs(by_complex.value):
+                return verdict(CORRECT, by=by_complex)
+            return verdict(INCONCLUSIVE, "the two kinds of difference contradict each other; choose another point")
+        if by_complex.value != 0 and _decides(by_complex, given):
+            return verdict(CORRECT if _agree(given, by_complex) else WRONG, by=by_complex)
+        vanishes = by_complex.value == 0 or self._is_zero(given, by_complex, name, index)
+        if vanishes and self._is_zero(given, found, name, index):
+            return verdict(CORRECT)
+        return verdict(INCONCLUSIVE, "round-off in the cost hides the derivative; choose a point where it is larger")
+
+    def _complex(self, name: str, index: tuple[int, ...]) -> Difference:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return complex_difference(self.function, name, index)
+
+    def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
+        """Whether a partial that cancels to 0, as of sum(softmax(w)), is 0 up to the round-off of its parts."""
+        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * natural_slope(self.function, name, index)
+
+    def _touched(self, name: str, index: tuple[int, ...]) -> str:
+        """The kink that the point sits on and leaves when this element moves; an empty text if there is none."""
+        if not self.kinks:
+            return ""
+        moved = self.point[name].copy()
+        moved[index] += 1e-6 * max(1.0, abs(float(moved[index])))
+        touched = left(self.cost, self.kinks, {**self.point, name: moved})
+        return touched.where if touched is not None else ""
+
+    def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
+        """given/expected, if it is one number at several points and for every element."""
+        fixed = not callable(self.gradient) and not isinstance(self.gradient[name], Expression)
+        rng = np.random.default_rng(self.seed)
+        ratios: list[float] = []
+        for k in range(1 if fixed else 4):
+            point = dict(self.point)
+            if k:
+                for other in self.cost.parameters:
+                    size = 0.1 * np.maximum(1.0, np.abs(point[other]))
+                    point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
+            function = moving(self.cost, point)
+            given = self._gradient_at(point)[name]
+            for index in indices[:16]:
+                slope = function.complex_slope(name, index)
+                expected = Difference(slope, 1e-12 * abs(slope), 0.0)
+                if not np.isfinite(expected.value) or expected.value == 0:
+                    continue
+                ratios.append(float(given[index]) / expected.value)
+        if len(ratios) < 3 or not np.all(np.isfinite(ratios)):
+            return None
+        centre = float(np.median(ratios))
+        same = max(abs(ratio - centre) for ratio in ratios) <= 1e-6 * abs(centre)
+        # The factor 1 is left where the partial is wrong at this point alone.
+        return centre if same and centre != 0 and abs(centre - 1) > 1e-6 else None
+
+
+def _decides(found: Difference, given: float) -> bool:
+    size = max(abs(found.value), abs(given))
+    return bool(np.isfinite(found.value)) and (
+        found.error <= RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0)
+    )
+
+
+def _agree(given: float, found: Difference) -> bool:
+    size = max(abs(given), abs(found.value))
+    return bool(abs(given - found.value) <= 5 * found.error + _AGREE * size)

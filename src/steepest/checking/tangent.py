@@ -1,0 +1,116 @@
+"""The tangent: what a small move changes, estimated by the gradient and in truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from steepest.calculus.gradient import gradient
+from steepest.checking.kinks import kink_along
+from steepest.engines import evaluate
+from steepest.errors import GradientError, nearest
+from steepest.expressions.expression import Expression, expect_expression
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """The pieces of Δz ≈ ∂z/∂x Δx + ∂z/∂y Δy + … at a point.
+
+    Attributes:
+        value: f at the point.
+        partials: the slope in each name that moves.
+        terms: slope times move, for each.
+        estimate: their sum, the change along the tangent.
+        change: the true change of f.
+        path: f after each move in turn: at the point, after the first move, …, at the end.
+        move: how far each name moves.
+    """
+
+    value: float
+    partials: dict[str, float]
+    terms: dict[str, float]
+    estimate: float
+    change: float
+    path: tuple[float, ...]
+    move: dict[str, float]
+
+    @property
+    def tangent_value(self) -> float:
+        """The tangent's height at the end of the move."""
+        return self.value + self.estimate
+
+    @property
+    def error(self) -> float:
+        """True change minus estimate."""
+        return self.change - self.estimate
+
+    def trend(self, name: str) -> str:
+        """Whether f is "increasing", "decreasing" or "stationary" in a name at the point."""
+        slope = self.partials[name]
+        return "increasing" if slope > 0 else "decreasing" if slope < 0 else "stationary"
+
+    def __str__(self) -> str:
+        rows = [f"f = {self.value:.10g}"]
+        rows += [
+            f"∂f/∂{name} · Δ{name} = {slope:.10g} · {self.move[name]:.10g} = {self.terms[name]:.10g}"
+            f"   ({self.trend(name)})"
+            for name, slope in self.partials.items()
+        ]
+        rows += [
+            f"Δf ≈ {self.estimate:.10g}, so f ≈ {self.tangent_value:.10g}",
+            f"Δf = {self.change:.10g}, so f = {self.value + self.change:.10g}",
+            f"error {self.error:.10g}",
+        ]
+        return "\n".join(rows)
+
+
+def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -> Tangent:
+    """Estimate the change of f by its gradient, and compare with the true change.
+
+    Args:
+        f: an expression of one number of parameters.
+        at: the point: a number for every parameter.
+        move: how far each name moves; those left out stay.
+
+    Returns:
+        A Tangent.
+
+    Raises:
+        GradientError: f is not one number, a name given does not occur in it, f or a slope is not finite,
+            or the slope in a name that moves jumps at the point.
+        ValuesError: a parameter has no value.
+
+    >>> from steepest.expressions.expression import params
+    >>> x, y = params("x", "y")
+    >>> t = tangent(2 * x**2 + y**2, at={"x": 0.5, "y": 0.5}, move={"x": 0.1, "y": 0.1})
+    >>> round(t.tangent_value, 12), round(t.error, 12), [round(z, 12) for z in t.path]
+    (1.05, 0.03, [0.75, 0.97, 1.08])
+
+    Source: rows E2 and E3 of the notes.
+    """
+    expect_expression(f, "tangent")
+    for name in [*move, *at]:
+        if name not in f.parameters:
+            what = "moves" if name in move else "has a value"
+            raise GradientError(f"{name!r} {what} but is not a parameter of the formula{nearest(name, f.parameters)}")
+    partials = {name: float(slope) for name, slope in evaluate(gradient(f, wrt=move), at).items()}
+    point = dict(at)
+    heights = [float(evaluate(f, point))]
+    for name, distance in move.items():
+        point[name] = at[name] + distance
+        heights.append(float(evaluate(f, point)))
+    slopes = {f"∂f/∂{name} at the point": slope for name, slope in partials.items()}
+    for text, number in {"f at the point": heights[0], **slopes, "f after the move": heights[-1]}.items():
+        if not isfinite(number):
+            raise GradientError(f"{text} is {number}, so there is no tangent to compare with; choose other numbers")
+    for name in move:
+        kink = kink_along(f, at, {name: 1.0})
+        if kink is not None:
+            raise GradientError(
+                f"there is no tangent at the point: the slope in {name} jumps at {kink.where}; choose other numbers"
+            )
+    terms = {name: partials[name] * float(distance) for name, distance in move.items()}
+    change = heights[-1] - heights[0]
+    moves = {name: float(distance) for name, distance in move.items()}
+    return Tangent(heights[0], partials, terms, sum(terms.values()), change, tuple(heights), moves)

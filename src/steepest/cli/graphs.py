@@ -1,0 +1,247 @@
+"""The commands that draw formulas and models: graph, diagram."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest.cli import options
+from steepest.cli.output import print_json
+from steepest.errors import nearest
+
+if TYPE_CHECKING:
+    from steepest.diagrams.graph import ComputationalGraph
+    from steepest.diagrams.network import Diagram
+    from steepest.expressions.expression import Expression
+    from steepest.models.model import Model
+
+_SAVED = ".safetensors"
+
+
+@dataclass
+class _Asked:
+    """What is to be drawn as a graph, and at which values."""
+
+    expression: Expression
+    values: dict[str, Any]
+    names: dict[str, Expression] = field(default_factory=dict)
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest graph "(x + y)*z" --at x=-2,y=5,z=-4 --explain x
+    steepest graph "s = w*x; z = s + b; a = relu(z); e = y - a; e^2" --at w=1,b=1,x=5,y=4 -o graph.svg
+    steepest graph "z ~ sigmoid(x*w1 + y*w2 + b)" --table nand --at w1=.3,w2=.6,b=.1 --sample 3 -o graph.html
+    """,
+)
+@click.argument("formula")
+@options.assignments("--at", "The values; with a table, of the parameters: those left out are drawn from the seed.")
+@click.option("--table", help="The table of the data: CSV, Parquet, '-' or a built-in one.")
+@click.option("--sample", type=int, metavar="K", help="The row, from 0, to be shown; if left out, the range over all.")
+@click.option("--explain", "explained", multiple=True, metavar="NODE", help="Say the chain rule here; repeatable.")
+@click.option("--unfold", metavar="LAYER,…|all", help="Layers of a large graph to be drawn node by node.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Draw it: .svg, .png, .dot, .tex (TikZ) or .html, where folded layers can be opened.",
+)
+@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, without a table.")
+@options.cost
+@options.seed
+@options.na
+@options.as_json
+def graph(
+    formula: str, at: dict[str, float], table: str | None, sample: int | None, explained: tuple[str, ...],
+    unfold: str | None, output: str | None, data: list[str] | None, cost: str, seed: int | None, na: str,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """The computational graph of FORMULA: values forward, gradients backward, the chain rule at every gate.
+
+    FORMULA is an expression, a model 'target ~ prediction' with a cost, or a saved model. 'q = x + y; q*z' names a
+    node q. Prints the table of the nodes, or with -o draws the graph.
+    """
+    from steepest.diagrams.graph import graph as drawn
+
+    asked = _asked(formula, at, table, data, cost, seed or 0, na)
+    chosen = None if unfold is None else "all" if unfold.strip() == "all" else [p.strip() for p in unfold.split(",")]
+    found = drawn(asked.expression, asked.values, names=asked.names, sample=sample, unfold=chosen)
+    sentences = {node: found.explain(node) for node in explained}
+    if output:
+        found.save(output)
+        options.tell(f"written to {output}")
+    if as_json:
+        print_json(_graph_json(found, sentences))
+    elif sentences:
+        click.echo("\n".join(sentences.values()))
+    elif not output:
+        _show_graph(found)
+    return 0
+
+
+def _asked(
+    formula: str, at: dict[str, float], table: str | None, data: list[str] | None, cost: str, seed: int, na: str
+) -> _Asked:
+    """The expression that a formula means, with its values."""
+    from steepest.tables.table import open_table
+    from steepest.training.initialisers import initial
+
+    if _is_saved(formula):
+        from steepest.models.model import load
+
+        model = load(formula)
+        if table is None:
+            raise click.UsageError("the graph of a saved model needs data: give --table")
+        columns = model.columns(model.use(table), na).arrays
+        return _Asked(model.cost, {**columns, **model.params, **at})
+    opened = None if table is None else open_table(table)
+    expression, names = _read(formula, cost, data, None if opened is None else opened.names)
+    if opened is None:
+        _refuse_unknown(at, expression)
+        return _Asked(expression, dict(at), names)
+    columns = dict(opened.select(expression.data, na=na).arrays)
+    point = initial(expression, at, seed, "--at")
+    drawn = [name for name in expression.parameters if name not in at]
+    if drawn:
+        options.tell(f"note: {', '.join(drawn)} drawn from the seed {seed}; --at says otherwise")
+    return _Asked(expression, {**columns, **point}, names)
+
+
+def _read(
+    text: str, cost: str, data: list[str] | None, columns: tuple[str, ...] | None
+) -> tuple[Expression, dict[str, Expression]]:
+    """The expression of a formula, the cost of a model, and the parts that the text names."""
+    from steepest.expressions.traversal import walk
+    from steepest.language.formula import names_in, parse_formula
+    from steepest.objectives.costs import cost_named
+
+    if columns is not None:
+        data = [name for name in names_in(text) if name in columns]
+    formula = parse_formula(text, data=_guessed(text) if data is None else data)
+    whole = formula.expression
+    if formula.target is not None:
+        whole = cost_named(cost)(whole, formula.target)
+    inside = set(walk([whole]))
+    # A part that the formula does not use, or that is a single name or number, has no gate to be named.
+    return whole, {name: part for name, part in formula.definitions.items() if part in inside and part.args}
+
+
+def _guessed(text: str) -> list[str]:
+    """The names that are probably data, and a note that says so."""
+    from steepest.language.formula import guess_data, names_in
+
+    # What stands before a bracket is a function, misspelt perhaps.
+    columns = [name for name in guess_data(text) if not re.search(rf"\b{re.escape(name)}\s*\(", text)]
+    others = ", ".join(name for name in names_in(text) if name not in columns)
+    if columns and others:
+        options.tell(f"note: reading {', '.join(columns)} as data and {others} as parameters; --data says otherwise")
+    return columns
+
+
+def _refuse_unknown(at: dict[str, float], expression: Expression) -> None:
+    known = [*expression.data, *expression.parameters]
+    for name in at:
+        if name not in known:
+            raise click.UsageError(f"--at has {name!r}, which is not in the formula{nearest(name, known)}")
+    missing = [name for name in known if name not in at]
+    if missing:
+        raise click.UsageError(f"the formula needs values of {', '.join(missing)}: give them by --at, or a --table")
+
+
+def _graph_json(found: ComputationalGraph, sentences: dict[str, str]) -> dict[str, Any]:
+    """The nodes with their numbers, and what is drawn."""
+    rows = [
+        {
+            "node": row.node,
+            "operation": row.operation,
+            "value": row.value,
+            "gradient": row.gradient,
+            "local": list(row.local),
+        }
+        for row in found.table()
+    ]
+    return {"nodes": rows, "layers": list(found.layers), "folded": list(found.folded), "explain": sentences}
+
+
+def _show_graph(found: ComputationalGraph) -> None:
+    """The table of the nodes."""
+    from steepest.display.console import table
+
+    rows = [[row.node, row.operation, *row.shown, "; ".join(row.local)] for row in found.table()]
+    table(rows, ["node", "operation", "value", "gradient", "local derivatives"])
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest diagram "z ~ sigmoid(x*w1 + y*w2 + b)" -o neuron.svg
+    steepest diagram "network 2,3,1" -o network.tex
+    steepest diagram model.safetensors -o model.svg
+    """,
+)
+@click.argument("model")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Draw it: .svg, .png or .tex (TikZ).")
+@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, one value a sample.")
+@options.as_json
+def diagram(model: str, output: str | None, data: list[str] | None, as_json: bool) -> int:
+    """Draw MODEL as neurons, weights and biases: by name, or by number, width and colour if it is fitted.
+
+    MODEL is a saved model, a formula 'target ~ prediction', or one that is built in: linear, neuron, 'chain 3',
+    'network 2,3,1', or a built-in table's. Without -o it is described.
+    """
+    drawn = _model(model, data).diagram()
+    if output:
+        drawn.save(output)
+        options.tell(f"written to {output}")
+    if as_json:
+        print_json(_diagram_json(drawn))
+    elif not output:
+        click.echo(str(drawn))
+    return 0
+
+
+def _is_saved(text: str) -> bool:
+    return text.endswith(_SAVED) or (len(text) < 200 and "~" not in text and Path(text).is_file())
+
+
+def _model(text: str, data: list[str] | None) -> Model:
+    """The model that a text means."""
+    from steepest.models.model import Model, load
+    from steepest.tables.table import BUILT_IN
+
+    if _is_saved(text):
+        return load(text)
+    if "~" not in text:
+        built = options.built_in(text)
+        if built is not None:
+            return built
+        if text not in BUILT_IN:
+            raise click.UsageError(
+                f"{text!r} is neither a saved model nor a formula 'target ~ prediction'; built in are linear, neuron, "
+                f"'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
+            )
+        table = BUILT_IN[text]
+        text, data = table.formula, list(table.columns)
+    return Model(text, data=_guessed(text) if data is None else data)
+
+
+def _diagram_json(drawn: Diagram) -> dict[str, Any]:
+    """The layers, or null if the model is not made of them."""
+    if drawn.structure is None:
+        return {"title": drawn.title, "inputs": list(drawn.prediction.data), "layers": None}
+    layers = [
+        {
+            "level": layer.level,
+            "neurons": layer.size,
+            "output": str(layer.output),
+            "weights": [None if term.weight is None else str(term.weight) for term in layer.terms],
+            "biases": [str(bias) for bias, _ in layer.biases],
+        }
+        for layer in drawn.structure.layers
+    ]
+    return {"title": drawn.title, "inputs": [str(node) for node in drawn.structure.inputs], "layers": layers}

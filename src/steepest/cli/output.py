@@ -1,0 +1,203 @@
+"""What the commands print: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from steepest.checking.gradient_check import Report
+    from steepest.models.model import Model
+    from steepest.tables.table import Columns, Table
+    from steepest.training.descent import Descent
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """A document on standard output."""
+    from steepest.display.console import is_plain
+
+    click.echo(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: arrays as lists, numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_json(report: Report) -> dict[str, Any]:
+    """The verdicts by parameter."""
+    fields = ("verdict", "given", "expected", "error", "factor", "detail")
+    return {row.name: {field: getattr(row, field) for field in fields} for row in report}
+
+
+def show_check(report: Report) -> None:
+    """The verdicts as a table."""
+    from steepest.checking.gradient_check import CELLS
+    from steepest.display.console import table
+
+    table([row.cells() for row in report], CELLS, right=[2])
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}"
+
+
+def announce(model: Model, opened: Table, columns: Columns | None, report: Report | None) -> None:
+    """What is going to be fitted, and the verdict on its gradient; a large table has no columns yet."""
+    from steepest.display.console import say, table
+
+    rows = opened.rows if columns is None else columns.rows
+    table(
+        [
+            ["model", model.formula], *_inputs(model), ["cost", f"{model.cost_name}, C = {model.cost}"],
+            ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}" + (", read in parts" if not columns else "")],
+        ]
+    )  # fmt: skip
+    say()
+    if report is None:
+        return
+    say("The gradient at the start, checked against finite differences:")
+    show_check(report)
+    say()
+
+
+def _inputs(model: Model) -> list[list[str]]:
+    """The columns of each block."""
+    from steepest.tables.csv_text import listed
+
+    return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
+
+
+def show_fit(model: Model, arrays: dict[str, Any] | None, plot: bool | None = None) -> None:
+    """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand.
+
+    Args:
+        model: the model.
+        arrays: the columns of the table.
+        plot: whether to draw the cost by epoch; on a terminal with room for it if None.
+    """
+    import numpy as np
+
+    from steepest.display.console import say, table
+
+    run = model.run
+    assert run is not None  # a model is shown after its fit
+    how = "it diverged; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{len(run.restarts)} descents, the best of "
+    say(f"{many}{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
+    rows = []
+    for name, value in run.params.items():
+        rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
+    rows.append(["cost", _number(run.cost)])
+    if run.validation:
+        epoch, lowest = min(run.validation, key=lambda row: row[1])
+        last = lowest if run.best_epoch is not None else run.validation[-1][1]
+        rows += [["validation cost", _number(last)], [f"lowest, epoch {epoch}", _number(lowest)]]
+    table(rows, right=[1])
+    if run.levels is not None:
+        say()
+        _show_levels(run)
+    _show_plot(run, plot)
+    if run.diverged or arrays is None:
+        return
+    say()
+    predicted = model.predict(arrays)
+    names = [name for name in model.data if np.ndim(arrays[name]) == 1]
+    if len(predicted) <= 16 and predicted.ndim == 1:
+        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
+        table(cells, [*names, "prediction"], right=range(len(names) + 1))
+    elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
+        target, apart = arrays[model.target.name], run.held_out
+        if apart is None:
+            say(_summary(predicted, target))
+        else:
+            learnt = np.delete(np.arange(len(target)), apart)
+            say(f"learnt from: {_summary(predicted[learnt], target[learnt])}")
+            say(f"held out:    {_summary(predicted[apart], target[apart])}")
+
+
+def show_evaluation(found: dict[str, Any]) -> None:
+    """How good predictions are."""
+    from steepest.display.console import say, table
+
+    words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
+             "mae": "mean absolute error", "cost": "cost"}  # fmt: skip
+    rows = [["rows", f"{found['rows']:,}"]]
+    rows += [[text, _number(found[name])] for name, text in words.items() if name in found]
+    table(rows, right=[1])
+    if "confusion" not in found:
+        return
+    say()
+    counts = found["confusion"]
+    if len(counts) > _MOST_SHOWN:
+        say(f"{len(counts)} classes; --json prints who was taken for whom")
+        return
+    say("Rows of each class, and what they were taken for:")
+    table([[str(k), *map(str, row)] for k, row in enumerate(counts)], ["class", *map(str, range(len(counts)))],
+          right=range(1, len(counts) + 1))  # fmt: skip
+
+
+_MOST_SHOWN = 20  # classes of a confusion matrix
+
+
+def _show_levels(run: Descent) -> None:
+    """On which costs the starts ended."""
+    from steepest.display.console import say, table
+
+    assert run.restarts is not None
+    assert run.levels is not None
+    starts = len(run.restarts)
+    verb = "stood at" if run.reason in ("interrupted", "time") else "ended on"
+    say(f"{starts} start{'s'[starts == 1 :]} {verb} these costs:")
+    rows = [
+        [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
+        for level in run.levels
+    ]
+    if rows:
+        table(rows, ["from", "to", "starts", "share"], right=range(4))
+    lost = starts - sum(level.starts for level in run.levels)
+    if lost:
+        say(f"  {lost} ({lost / starts:.1%}) diverged, or began where the cost is not finite")
+
+
+def _show_plot(run: Descent, wanted: bool | None) -> None:
+    """The cost by epoch as a small plot."""
+    from steepest.display.console import say, show_plot
+
+    if wanted is False:
+        return
+    found = run.cost_plot() if run.epochs >= _FEW_EPOCHS or wanted else None
+    if found is not None:
+        show_plot(found, always=bool(wanted))
+    elif wanted:
+        say("  (too few epochs with a finite cost to draw)")
+
+
+_FEW_EPOCHS = 10  # whose costs need no plot
+
+
+def _summary(predicted: Any, target: Any) -> str:
+    """One line on how well many rows are predicted: rows given their class, rows on the right side of 1/2, or R²."""
+    if predicted.ndim == 2:
+        right = int((predicted.argmax(axis=1) == target).sum())
+        return f"{right} of {len(predicted)} rows are given their class"
+    if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
+        right = int(((predicted > 0.5) == (target > 0.5)).sum())
+        return f"{right} of {len(target)} rows are predicted on the right side of 0.5"
+    spread = float(((target - target.mean()) ** 2).sum())
+    error = float(((target - predicted) ** 2).sum())
+    if not spread:
+        return f"{len(target)} rows predicted"
+    share = 1 - error / spread
+    if share < 1e-6:
+        return f"the prediction is no better than the mean of {len(target)} rows (R² = {min(share, 0.0):.4g})"
+    return f"R² = {share:.6g} over {len(target)} rows"

@@ -1,0 +1,89 @@
+"""The command that reads derivations: proofread."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from steepest.cli import options
+from steepest.cli.options import BAD_INPUT, FOUND
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest proofread notes.tex
+    steepest proofread notes.md --explain
+    steepest proofread *.tex --format html -o proof.html
+    cat notes.md | steepest proofread - --json
+    """,
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif", "html"]), default="text", show_default=True,
+    help="SARIF is for tools, HTML shows the document with each equation marked.",
+)  # fmt: skip
+@click.option("--explain", is_flag=True, help="Show every equality, with the numbers at points that were tried.")
+@options.assignments("--assume", "Numbers of samples, layers or classes, or values of letters: n=4.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here instead of to standard output.")
+@options.as_json
+def proofread(
+    files: tuple[str, ...], form: str, explain: bool, assume: dict[str, float], output: str | None, as_json: bool
+) -> int:
+    """Find the wrong line in the derivations of FILES, LaTeX or Markdown.
+
+    Every equality is decided by computing both sides at many random points, from what the document defined before; of
+    one that is wrong the likely cause and the corrected line are shown. '-' reads standard input. Exits 1 when a line
+    is wrong, 2 when a file cannot be read.
+    """
+    from steepest.proofreading import proofread as read
+    from steepest.proofreading.reports.reports import as_list, as_sarif, as_text
+    from steepest.storage.files import write_atomically
+
+    done = []
+    unreadable = False
+    for file in files:
+        text = _text_of(file)
+        if text is None:
+            unreadable = True
+        else:
+            done.append(("standard input" if file == "-" else file, read(text, assume)))
+    if unreadable and not done:
+        return BAD_INPUT
+    form = "json" if as_json else form
+    if form == "json":
+        said = json.dumps(as_list(done), ensure_ascii=False, indent=2)
+    elif form == "sarif":
+        said = json.dumps(as_sarif(done), ensure_ascii=False, indent=2)
+    elif form == "html":
+        from steepest.proofreading.reports.page import as_html
+
+        said = as_html(done).rstrip("\n")
+    else:
+        said = "\n\n".join(as_text(proof, file, explain) for file, proof in done)
+    if output:
+        write_atomically(output, (said + "\n").encode())
+    else:
+        click.echo(said)
+    if unreadable:
+        return BAD_INPUT
+    return 0 if all(proof.ok for _, proof in done) else FOUND
+
+
+def _text_of(file: str) -> str | None:
+    """The text of a file; None, and a sentence, if it cannot be read."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        options.tell(f"steepest: cannot read {file}: {error.strerror or error}; give a LaTeX or Markdown file")
+        return None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        options.tell(
+            f"steepest: {file} is not a text in UTF-8 (byte {error.start}); save it as UTF-8, or give its source"
+        )
+        return None

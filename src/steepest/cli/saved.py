@@ -1,0 +1,122 @@
+"""The commands that take a saved model: predict, evaluate, export."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from steepest.cli import options
+from steepest.cli.output import plain, print_json
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest predict model.safetensors new.csv
+    steepest predict model.safetensors new.csv -o predictions.csv
+    """,
+)
+@click.argument("model")
+@click.argument("table")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Write the CSV here instead of to standard output.",
+)
+@options.na
+@options.as_json
+def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
+    """Predict every row of TABLE by a saved MODEL; prints a CSV column 'prediction'.
+
+    Of several classes there is a column of probabilities for each, and the likeliest in the column 'class'.
+    With --na drop a column 'row' says which rows (counted from 1) were left.
+    """
+    from steepest.models.model import load, rows_left_out
+    from steepest.storage.files import write_atomically
+    from steepest.tables.table import open_table
+
+    loaded = load(model)
+    opened = open_table(table)
+    columns = loaded.inputs(opened, na)
+    found = loaded.predict(columns.arrays)
+    shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
+    if found.ndim > 1:
+        shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
+    else:
+        shown["prediction"] = found
+    classes = found.argmax(axis=1) if loaded.prediction.operation.name == "softmax" else None
+    if classes is not None:
+        shown["class"] = classes
+    if as_json:
+        document = {"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}
+        text = json.dumps(plain(document | ({} if classes is None else {"class": classes})), allow_nan=False)
+    else:
+        rows = zip(*(column.tolist() for column in shown.values()), strict=True)
+        text = "\n".join([",".join(shown), *(",".join(map(repr, row)) for row in rows)])
+    if output:
+        write_atomically(output, (text + "\n").encode())
+    else:
+        click.echo(text)
+    if columns.dropped:
+        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
+    return 0
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest evaluate model.safetensors test.csv
+    steepest evaluate model.safetensors test.csv --json
+    """,
+)
+@click.argument("model")
+@click.argument("table")
+@options.na
+@options.as_json
+def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
+    """Say how good the predictions of a saved MODEL are on TABLE, which has the target.
+
+    Of probabilities: accuracy, log-loss and the confusion matrix; of other predictions: R² and errors.
+    """
+    from steepest.cli.output import show_evaluation
+    from steepest.models.model import load, rows_left_out
+
+    loaded = load(model)
+    opened = loaded.use(table)
+    found = loaded.evaluate(opened, na)
+    if found["dropped"]:
+        options.tell(rows_left_out(found["dropped"], opened.rows))
+    if as_json:
+        print_json(found)
+    else:
+        show_evaluation(found)
+    return 0
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest export model.safetensors --to onnx
+    steepest export model.safetensors --to c -o model.c --dtype float32
+    """,
+)
+@click.argument("model")
+@click.option("--to", "to", required=True, type=click.Choice(["onnx", "c", "c-train", "numpy"]), help="The medium.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; beside the model if left out.")
+@click.option("--optimiser", metavar="NAME", help="Of c-train: how parameters move; plain descent if left out.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
+def export(model: str, to: str, output: str | None, optimiser: str | None, dtype: str) -> int:
+    """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""
+    from pathlib import Path
+
+    from steepest.export import export_model
+    from steepest.models.model import load
+
+    suffixes = {"onnx": ".onnx", "c": ".c", "c-train": ".train.c", "numpy": ".py"}
+    place = output or str(Path(model).with_suffix(suffixes[to]))
+    export_model(load(model), place, to, dtype, optimiser)
+    options.tell(f"written to {place}")
+    return 0

@@ -1,0 +1,56 @@
+"""Where the slopes of sigmoid and tanh come from: their exponentials, the quotient rule and some algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from steepest.derivations.lines import Line, Passage, chained
+from steepest.derivations.notation import partial, symbol
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, Operation, walk
+
+
+def _sigmoid(u: Expression) -> tuple[Line, list[Line]]:
+    decay = op.exp(-u)
+    explicit = 1 / (1 + decay)
+    value = op.sigmoid(u)
+    return Line(value, explicit), chained(
+        partial(value, u),
+        (partial(explicit, u), "definition"),
+        (decay / (1 + decay) ** 2, "quotient rule, derivative of exp, chain rule"),
+        (explicit * (1 - explicit), "add and subtract 1 above the line"),
+        (value * (1 - value), "definition"),
+    )
+
+
+def _tanh(u: Expression) -> tuple[Line, list[Line]]:
+    up, down = op.exp(u), op.exp(-u)
+    explicit = (up - down) / (up + down)
+    value = op.tanh(u)
+    return Line(value, explicit), chained(
+        partial(value, u),
+        (partial(explicit, u), "definition"),
+        (((up + down) ** 2 - (up - down) ** 2) / (up + down) ** 2, "quotient rule, derivative of exp"),
+        (1 - explicit**2, "divide"),
+        (1 - value**2, "definition"),
+    )
+
+
+_KNOWN: dict[Operation, Callable[[Expression], tuple[Line, list[Line]]]] = {op.sigmoid: _sigmoid, op.tanh: _tanh}
+_NOTES = {
+    op.tanh: "Computed as written it would overflow for large arguments; it is evaluated by a form that does not.",
+}
+
+
+def passages(prediction: Expression) -> tuple[Passage, ...]:
+    """The slope of every activation of a prediction that is made of exponentials."""
+    found = []
+    u = symbol("u")
+    used = {node.operation for node in walk([prediction])}
+    for row, lines in _KNOWN.items():
+        if row in used:
+            definition, slope = lines(u)
+            text = f"The activation {row.name}, whose slope is a function of its value."
+            note = f" {_NOTES[row]}" if row in _NOTES else ""
+            found.append(Passage((text + note,), (definition, *slope)))
+    return tuple(found)

@@ -1,0 +1,378 @@
+"""The derivation neuron by neuron, with indices, as one writes it by hand.
+
+Sample i; neuron j of a layer, k of the layer below, p where a sum runs over neurons. An index of a layer with one
+neuron is left out, so that a chain has the index i alone.
+
+Source: Rumelhart, Hinton and Williams 1986, eqs 3 to 9; rows B2, B3 and D4 of the notes.
+"""
+
+from __future__ import annotations
+
+from steepest.calculus.polynomials import added, cancelled, multiplied_out
+from steepest.derivations.lines import Form, Line, Passage, chained, formula
+from steepest.derivations.notation import SAMPLE, bracket, element, index, index_sum, over_samples, partial, symbol
+from steepest.derivations.penalties import slope_of_penalty
+from steepest.derivations.problem import INDICATOR, TARGET, Problem, View, in_indices
+from steepest.derivations.rules import CHAIN, collapsed, renamed, slope, tidy
+from steepest.documents.document import Formula, Pieces
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, constant
+
+INSERT, DEFINITION = "insert", "definition"
+
+
+class Symbols:
+    """The named quantities of one layer, with the indices that its width asks for."""
+
+    def __init__(self, problem: Problem, view: View) -> None:
+        self.view, self.problem = view, problem
+        self.wide, self.wide_below = view.layer.outputs > 1, view.layer.inputs > 1
+        self.upper = self._upper(view.label, view.layer.outputs)
+        self.upper_below = self._upper(view.below, view.layer.inputs) if view.below else str(view.layer.inputs)
+
+    def _upper(self, label: str, width: int) -> str:
+        return f"d_{{{label}}}" if self.problem.symbolic and label else str(width)
+
+    def z(self, j: str = "j") -> Expression:
+        """z_ij of this layer."""
+        return element(symbol("z", self.view.label), SAMPLE, j if self.wide else "")
+
+    def a(self, j: str = "j") -> Expression:
+        """a_ij of this layer."""
+        return element(symbol("a", self.view.label), SAMPLE, j if self.wide else "")
+
+    def delta(self, j: str = "j") -> Expression:
+        """δ_ij of this layer."""
+        return element(symbol("δ", self.view.label), SAMPLE, j if self.wide else "")
+
+    def below(self, k: str = "k") -> Expression:
+        """a_ik of the layer below, or the inputs x_ik."""
+        array = symbol("a", self.view.below) if self.view.below else symbol("x")
+        return element(array, SAMPLE, k if self.wide_below else "")
+
+    def w(self, k: str = "k", j: str = "j") -> Expression:
+        """w_kj of this layer."""
+        return element(symbol("w", self.view.label), k if self.wide_below else "", j if self.wide else "")
+
+    def b(self, j: str = "j") -> Expression:
+        """b_j of this layer."""
+        return element(symbol("b", self.view.label), j if self.wide else "")
+
+    def sums(self, k: str = "k", j: str = "j") -> Expression:
+        """Σ_k a_ik w_kj + b_j."""
+        product = index_sum(self.below(k) * self.w(k, j), k if self.wide_below else "", self.upper_below)
+        return product + self.b(j) if self.view.layer.bias is not None else product
+
+
+def loss_symbol() -> Expression:
+    """ℓ_i, the loss of sample i."""
+    return element(symbol("ℓ"), SAMPLE)
+
+
+def cost_symbol() -> Expression:
+    """C, the cost."""
+    return symbol("C")
+
+
+def penalty_symbol() -> Expression:
+    """R, the penalty on the weights."""
+    return symbol("R")
+
+
+def in_words(*pieces: str | Expression | Formula) -> Pieces:
+    """Running text with formulas in it."""
+    return tuple(formula(piece) if isinstance(piece, Expression) else piece for piece in pieces)
+
+
+def form(problem: Problem) -> Form | None:
+    """The derivation in indices; None if the loss has no such form."""
+    if in_indices(problem, "j") is None:
+        return None
+    views = problem.views()
+    passages = [*_forward(problem, views), *_slopes(problem, views), *output(problem, views[-1])]
+    passages += [part for view in reversed(views) for part in _back(problem, view)]
+    return Form("indices", "Neuron by neuron", tuple(passages))
+
+
+def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
+    """The definitions, layer after layer, and the cost."""
+    found = []
+    for view in views:
+        s = Symbols(problem, view)
+        lines = [Line(s.z(), s.sums(), label=f"indices-z{view.label}"), Line(s.a(), activation(view, s))]
+        found.append(Passage(_says(problem, view, s), tuple(lines), view.numbers if view.is_general else ()))
+    loss = in_indices(problem, "j")
+    assert loss is not None  # form() has seen to it
+    lines = [Line(loss_symbol(), loss, label="indices-loss"), Line(cost_symbol(), over_samples(loss_symbol()))]
+    if problem.has_penalty:
+        lines[-1] = Line(cost_symbol(), over_samples(loss_symbol()) + penalty_symbol())
+        lines.append(Line(penalty_symbol(), _penalty(problem, views)))
+    text: Pieces = in_words("The loss of sample ", index(SAMPLE), ", and the cost, its mean over the samples:")
+    if problem.has_classes:
+        t, y = element(symbol(INDICATOR), SAMPLE, "j"), element(symbol(TARGET), SAMPLE)
+        lines.insert(0, Line(t, bracket(y, index("j"))))
+        text = in_words(
+            "With ", t, ", which is 1 where ", index("j"), " is the class ", y, " of sample ", index(SAMPLE),
+            " (counted from 1, where the table counts from 0) and 0 elsewhere, the loss of a sample, and the cost, its "
+            "mean over the samples:",
+        )  # fmt: skip
+    return [*found, Passage(text, tuple(lines))]
+
+
+def _penalty(problem: Problem, views: tuple[View, ...]) -> Expression:
+    """R, the penalty on the weights of all layers."""
+    terms = []
+    for view in views:
+        s = Symbols(problem, view)
+        for factor, size in ((problem.l1, abs(s.w())), (problem.l2 / 2, s.w() ** 2)):
+            if factor:
+                inner = index_sum(size, "j" if s.wide else "", s.upper)
+                terms.append(factor * index_sum(inner, "k" if s.wide_below else "", s.upper_below))
+    return added([(1, term) for term in terms])
+
+
+def _says(problem: Problem, view: View, s: Symbols) -> Pieces:
+    if view.is_general:
+        first, last = view.numbers[0], "m" if len(view.numbers) == len(problem.layers) else "m-1"
+        label = Formula("l", "l")
+        given = Formula(f"l = {first}, \\dots, {last}", f"l = {first}, …, {last}".replace("-", " − "))
+        zeroth = element(symbol("a", "0"), SAMPLE, "k" if s.wide_below else "")
+        inputs = element(symbol("x"), SAMPLE, "k" if s.wide_below else "")
+        return in_words("Layer ", label, ", for ", given, ", where ", zeroth, " is the input ", inputs, ":")
+    kind = "The output layer" if not view.above else f"Layer {view.label}"
+    how = "one neuron" if view.layer.outputs == 1 else f"{view.layer.outputs} neurons"
+    of = "one input" if view.layer.inputs == 1 else f"{view.layer.inputs} inputs"
+    return (f"{kind}, {how} of {of}:",)
+
+
+def activation(view: View, s: Symbols, j: str = "j") -> Expression:
+    """f(z_ij), or a softmax by its exponentials."""
+    if view.layer.is_softmax:
+        return op.exp(s.z(j)) / index_sum(op.exp(s.z("p")), "p", s.upper)
+    return view.layer.activation(s.z(j))
+
+
+def _slopes(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
+    """The partial derivatives of every layer by what goes into it."""
+    found = []
+    for view in views:
+        s = Symbols(problem, view)
+        lines: list[Line] = []
+        wanted = [s.w(), *([s.b()] if view.layer.bias is not None else []), *([s.below()] if _below(view) else [])]
+        for by in wanted:
+            lines += _of_sums(s, by)
+        lines += _of_activation(view, s)
+        which = "layer " + view.label if not view.is_general else "layer l"
+        text = f"The slopes of {which}, by its weights, its bias and what comes from below:"
+        if view.layer.bias is None:
+            text = f"The slopes of {which}, by its weights and what comes from below:"
+        found.append(Passage((text,), tuple(lines), view.numbers if view.is_general else ()))
+    return found
+
+
+def _below(view: View) -> bool:
+    """Whether something is learnt below."""
+    return bool(view.below)
+
+
+def _of_sums(s: Symbols, by: Expression) -> list[Line]:
+    """∂z_ij/∂(w_kj, b_j or a_ik): the rules of index notation, applied to the definition."""
+    body = s.sums("p")
+    opened, rules = slope(body, by)
+    closed, only = collapsed(opened)
+    start = partial(body, by)
+    if opened is closed:
+        return chained(partial(s.z(), by), (start, DEFINITION), (opened, rules or "derivative of the variable"))
+    return chained(partial(s.z(), by), (start, DEFINITION), (opened, rules), (closed, only))
+
+
+def slope_of_activation(view: View, s: Symbols, j: str = "j") -> tuple[Expression, str]:
+    """∂a_ij/∂z_ij in terms of a_ij where its row of the table gives it so."""
+    body = activation(view, s, j)
+    return slope(body, s.z(j), {body: s.a(j)})
+
+
+def _of_activation(view: View, s: Symbols) -> list[Line]:
+    if view.layer.is_linear:
+        return [Line(partial(s.a(), s.z()), constant(1), "derivative of the variable")]
+    if not view.layer.is_softmax:
+        found, rules = slope_of_activation(view, s)
+        return chained(partial(s.a(), s.z()), (partial(activation(view, s), s.z()), DEFINITION), (found, rules))
+    # The quotient rule on e^z_ij / S: numerator and S both hold z_ik.
+    top, whole = op.exp(s.z()), index_sum(op.exp(s.z("p")), "p", s.upper)
+    same = bracket(index("j"), index("k"))
+    quotient = (top * same * whole - top * op.exp(s.z("k"))) / whole**2
+    return chained(
+        partial(s.a(), s.z("k")),
+        (partial(top / whole, s.z("k")), DEFINITION),
+        (quotient, "quotient rule"),
+        (top / whole * (same - op.exp(s.z("k")) / whole), "common factor"),
+        (s.a() * (same - s.a("k")), INSERT),
+    )
+
+
+def output(problem: Problem, view: View) -> list[Passage]:
+    """δ of the last layer, from the loss."""
+    top = View(view.layer, problem.top, view.below, "", view.numbers[-1:])
+    s = Symbols(problem, top)
+    d = s.delta("k" if view.layer.is_softmax else "j")
+    head = in_words(
+        "Back-propagation carries ", Formula(r"\delta^{(l)}", "δ^(l)"), ", the slopes of a sample's loss by ",
+        Formula("z^{(l)}", "z^(l)"), ", from the last layer to the first. It begins with the loss:",
+    )  # fmt: skip
+    if view.layer.is_softmax:
+        return _softmax(problem, s, head, d)
+    by = s.a()
+    opened, rules, by_a, only = slope_of_loss(problem, s)
+    body = in_indices(problem, "p")
+    assert body is not None  # form() has seen to it
+    lines = chained(partial(loss_symbol(), by), (partial(body, by), DEFINITION), (opened, rules), (by_a, only))
+    before = (partial(loss_symbol(), s.z()), "definition of δ")
+    chain = (partial(loss_symbol(), s.a()) * partial(s.a(), s.z()), CHAIN)
+    lines += chained(d, before, chain, *delta_steps(top, s, by_a), label="indices-delta-top")
+    return [Passage(head, tuple(lines))]
+
+
+def slope_of_loss(problem: Problem, s: Symbols) -> tuple[Expression, str, Expression, str]:
+    """∂ℓ_i/∂a_ij of an output that acts on each neuron alone: the line with all brackets, and the last one."""
+    body = in_indices(problem, "p")
+    assert body is not None  # form() has seen to it
+    opened, rules = slope(body, s.a())
+    by_a, only = collapsed(opened)
+    return opened, rules, by_a, only
+
+
+def delta_steps(view: View, s: Symbols, by_a: Expression) -> list[tuple[Expression, str]]:
+    """What δ_ij becomes once both slopes are inserted, neuron by neuron."""
+    if view.layer.is_linear:
+        return [(by_a, INSERT)]
+    of_a, _ = slope_of_activation(view, s)
+    product = tidy_product(by_a, of_a)
+    return [(product, INSERT), *shortened(by_a, of_a, product)]
+
+
+def tidy_product(left: Expression, right: Expression) -> Expression:
+    """left · right, numbers in front."""
+    return tidy(left * right)
+
+
+def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[tuple[Expression, str]]:
+    """What becomes of ∂ℓ/∂a · ∂a/∂z by cancelling denominators and multiplying out, if that is shorter."""
+    found: list[tuple[Expression, str]] = []
+    short = cancelled(by_a, of_a)
+    if short is not None:
+        found.append((short, "cancel"))
+    out = multiplied_out(short if short is not None else product)
+    if out is not None:
+        found.append((out, "multiply out"))
+    return found
+
+
+def _softmax(problem: Problem, s: Symbols, head: Pieces, d: Expression) -> list[Passage]:
+    """δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
+    target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
+    upper = s.upper
+    loss = in_indices(problem, "p")
+    assert loss is not None  # form() has seen to it
+    of_class, entropy = _entropies(problem, s)
+    lines: list[Line] = []
+    if loss is of_class:
+        why = "one of the indicators is 1, the others are 0"
+        lines += chained(loss_symbol(), (of_class, DEFINITION), (entropy, why))
+        loss = entropy
+    by = s.a("j")
+    opened, rules = slope(loss, by)
+    by_a, only = collapsed(opened)
+    lines += chained(partial(loss_symbol(), by), (partial(loss, by), INSERT), (opened, rules), (by_a, only))
+    chain = index_sum(partial(loss_symbol(), by) * partial(by, s.z("k")), "j", upper)
+    same = bracket(index("j"), index("k"))
+    steps = [(partial(loss_symbol(), s.z("k")), "definition of δ"), (chain, CHAIN)]
+    steps.append((index_sum(by_a * by * (same - s.a("k")), "j", upper), INSERT))
+    t = element(target.args[0], SAMPLE, "j")
+    if loss is entropy:
+        t_k, a_k = element(target.args[0], SAMPLE, "k"), s.a("k")
+        steps += [
+            (-index_sum(t * (same - a_k), "j", upper), "cancel"),
+            (-index_sum(t * same, "j", upper) + a_k * index_sum(t, "j", upper), "sum rule"),
+            (-t_k + a_k * index_sum(t, "j", upper), "only the term j = k is left"),
+        ]
+        if problem.has_classes:
+            steps.append((a_k - t_k, "the indicators add up to 1"))
+    else:
+        g_k, a_k = renamed(by_a, "j", "k"), s.a("k")
+        steps += [
+            (a_k * (g_k - index_sum(by_a * s.a("j"), "j", upper)), "only the term j = k is left, common factor"),
+        ]
+    lines += chained(d, *steps, label="indices-delta-top")
+    return [Passage(head, tuple(lines))]
+
+
+def _entropies(problem: Problem, s: Symbols) -> tuple[Expression, Expression]:
+    """−ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
+    target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
+    of_class = -op.log(index_sum(target * s.a("p"), "p", s.upper))
+    return of_class, -index_sum(target * op.log(s.a("p")), "p", s.upper)
+
+
+def is_cross_entropy(problem: Problem, s: Symbols) -> bool:
+    """Whether the loss of a softmax is one of them."""
+    return in_indices(problem, "p") in _entropies(problem, s)
+
+
+def _back(problem: Problem, view: View) -> list[Passage]:
+    """δ of the layer from that above, and the gradients of the layer."""
+    found = []
+    general = view.is_general
+    hidden = view.numbers[:-1] if general and len(view.numbers) == len(problem.layers) else view.numbers
+    if view.above and (not general or hidden):
+        found.append(_recursion(problem, view, hidden if general else ()))
+    s = Symbols(problem, view)
+    lines = [*_gradient(problem, s, s.w()), *(_gradient(problem, s, s.b()) if view.layer.bias is not None else [])]
+    which = f"layer {view.label}" if not general else "layer l"
+    text = f"The gradient of the cost by the parameters of {which}:"
+    return [*found, Passage((text,), tuple(lines), view.numbers if general else ())]
+
+
+def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passage:
+    number = view.numbers[0]
+    above = View(problem.layers[number], view.above, view.label, "", ())
+    s, u = Symbols(problem, view), Symbols(problem, above)
+    delta, by = u.delta("p"), s.a()
+    chain = index_sum(partial(loss_symbol(), u.z("p")) * partial(u.z("p"), by), "p" if u.wide else "", u.upper)
+    insert = index_sum(delta * u.w("j", "p"), "p" if u.wide else "", u.upper)
+    lines = chained(partial(loss_symbol(), by), (chain, CHAIN), (insert, INSERT))
+    if view.layer.is_linear:
+        lines += chained(s.delta(), (insert, CHAIN))
+    else:
+        of_a, _ = slope_of_activation(view, s)
+        lines += chained(
+            s.delta(),
+            (partial(loss_symbol(), by) * partial(by, s.z()), CHAIN),
+            (tidy(insert * of_a), INSERT),
+            label=f"indices-delta{view.label}",
+        )
+    which = "Layer l" if view.is_general else f"Layer {view.label}"
+    text = f"{which} reaches the loss through every neuron of the layer above:"
+    if not u.wide:
+        text = f"{which} reaches the loss through the neuron above:"
+    if numbers:
+        last = "m-1"
+        range_ = Formula(f"l = {last}, \\dots, 1", f"l = {last}, …, 1".replace("m-1", "m − 1"))
+        return Passage((*in_words("For ", range_, ": "), text[0].lower() + text[1:]), tuple(lines), numbers)
+    return Passage((text,), tuple(lines))
+
+
+def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
+    """∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
+    is_weight = by is s.w()
+    inner = s.below() if is_weight else constant(1)
+    steps: list[tuple[Expression, str]] = [
+        (over_samples(partial(loss_symbol(), by)), "sum rule"),
+        (over_samples(partial(loss_symbol(), s.z()) * partial(s.z(), by)), CHAIN),
+        (over_samples(tidy(s.delta() * inner)), INSERT),
+    ]
+    if is_weight and problem.has_penalty:
+        extra = [partial(penalty_symbol(), by), slope_of_penalty(problem, by), slope_of_penalty(problem, by)]
+        steps = [(right + more, rule) for (right, rule), more in zip(steps, extra, strict=True)]
+    label = f"indices-d{'w' if is_weight else 'b'}{s.view.label}"
+    return chained(partial(cost_symbol(), by), *steps, label=label)

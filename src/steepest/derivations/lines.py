@@ -1,0 +1,93 @@
+"""The lines that a layered derivation consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steepest.derivations.notation import PaperLatex, PaperText
+from steepest.documents.document import Equation, Equations, Formula, Paragraph, Pieces
+from steepest.expressions.expression import Expression
+from steepest.expressions.printing import write
+
+
+def formula(expression: Expression) -> Formula:
+    """An expression in index or array notation, as LaTeX and text."""
+    return Formula(write(expression, PaperLatex()), write(expression, PaperText()))
+
+
+@dataclass(frozen=True)
+class Line:
+    """``left = right``, by a rule.
+
+    Attributes:
+        left: what stands left; None goes on with the line before.
+        right: what stands right.
+        rule: why; empty for a definition.
+        label: a name by which it is referred to.
+    """
+
+    left: Expression | None
+    right: Expression
+    rule: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A sentence or two, and the lines that follow.
+
+    Attributes:
+        text: running text before the lines.
+        lines: equations; a line without a left side goes on with the one before.
+        numbers: the layers for which the label ``l`` stands in them; empty if it does not occur.
+    """
+
+    text: Pieces
+    lines: tuple[Line, ...]
+    numbers: tuple[int, ...] = ()
+
+    def blocks(self) -> list[Paragraph | Equations]:
+        """The passage as blocks of a document."""
+        found: list[Paragraph | Equations] = [Paragraph(self.text)] if self.text else []
+        if self.lines:
+            found.append(Equations(tuple(_equation(line) for line in self.lines)))
+        return found
+
+
+def _equation(line: Line) -> Equation:
+    left = None if line.left is None else formula(line.left)
+    return Equation(left, formula(line.right), line.rule, line.label)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A derivation in one notation.
+
+    Attributes:
+        name: ``"indices"``, ``"vectors"``, ``"matrices"`` or ``"columns"``.
+        title: its heading.
+        passages: what it says, in order.
+    """
+
+    name: str
+    title: str
+    passages: tuple[Passage, ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line, passage after passage."""
+        return tuple(line for passage in self.passages for line in passage.lines)
+
+
+def chained(left: Expression, *steps: tuple[Expression, str], label: str = "") -> list[Line]:
+    """``left = a = b = …``, each with its rule; steps that change nothing are left out."""
+    lines: list[Line] = []
+    before: Expression | None = None
+    for right, rule in steps:
+        if right is before:
+            continue
+        lines.append(Line(left if not lines else None, right, rule))
+        before = right
+    if label:
+        lines[-1] = Line(lines[-1].left, lines[-1].right, lines[-1].rule, label)
+    return lines

@@ -1,0 +1,247 @@
+"""The derivation in matrices, all samples at once: one sample a row, and as other texts write it, one a column.
+
+A matrix of rows Z has the row z_i. Its derivations use the rules of the table for products (Giles 2008, 2.2.2). In a
+chain of single neurons the matrices have one column and are written as vectors over the samples.
+
+Source: rows D3 and D4 of the notes.
+"""
+
+from __future__ import annotations
+
+from steepest.derivations.indices import (
+    INSERT,
+    Symbols,
+    delta_steps,
+    in_words,
+    is_cross_entropy,
+    slope_of_activation,
+    slope_of_loss,
+)
+from steepest.derivations.lines import Form, Line, Passage, chained
+from steepest.derivations.notation import partial, symbol
+from steepest.derivations.penalties import slope_of_penalty
+from steepest.derivations.problem import INDICATOR, SHARE, TARGET, Problem, View, in_indices
+from steepest.derivations.vectors import EACH, PRODUCTS, lifted, says, top_view
+from steepest.expressions import operations as op
+from steepest.expressions.expression import OPERATIONS, Expression, Operation, constant
+from steepest.expressions.printing import call
+
+ROWS = 5
+"""Samples of the matrices in these expressions; what is printed calls them n."""
+
+
+def _ones(length: int) -> Expression:
+    return op.expand(constant(1), attributes=(length,))
+
+
+def _by_rows(x: Expression) -> Expression:
+    e = op.exp(x)
+    return e / op.outer(e @ _ones(x.shape[1]), _ones(x.shape[1]))
+
+
+ROW_SOFTMAX = Operation(
+    "row_softmax", 1, "softmax of every row", text=call("softmax", 1), latex=op.softmax.latex, expansion=_by_rows,
+    source="Bridle 1990",
+)  # fmt: skip
+COLUMN_SOFTMAX = Operation(
+    "column_softmax", 1, "softmax of every column", text=call("softmax", 1), latex=op.softmax.latex,
+    expansion=lambda x: op.transpose(_by_rows(op.transpose(x))), source="Bridle 1990",
+)  # fmt: skip
+for _row in (ROW_SOFTMAX, COLUMN_SOFTMAX):
+    OPERATIONS[_row.name] = _row
+
+
+class Rows:
+    """The named quantities of one layer, a row for each sample."""
+
+    name, title, square = "matrices", "All samples at once, in matrices", False
+
+    def __init__(self, problem: Problem, view: View) -> None:
+        self.problem, self.view = problem, view
+        layer = view.layer
+        self.chain = problem.is_chain
+        self.z, self.a, self.delta = (self.stack(c, view.label, layer.outputs) for c in ("z", "a", "δ"))
+        self.below = self.stack("a", view.below, layer.inputs) if view.below else self.stack("x", "", layer.inputs)
+        self.w = self.weight(layer.inputs, layer.outputs)
+        self.b = symbol("b", view.label, () if self.chain else (layer.outputs,), square=self.square)
+        self.ones = symbol("1", "", (ROWS,))
+
+    def weight(self, inputs: int, outputs: int) -> Expression:
+        """W, inputs × outputs; the number w in a chain."""
+        if self.chain:
+            return symbol("w", self.view.label)
+        return symbol("W", self.view.label, (inputs, outputs))
+
+    def stack(self, letter: str, label: str, width: int) -> Expression:
+        """A matrix with a row for each sample; a vector in a chain."""
+        if self.chain:
+            return symbol(letter, label, (ROWS,))
+        return symbol(letter.upper(), label, (ROWS, width))
+
+    def sums(self) -> Expression:
+        """A W + 1 b."""
+        if self.chain:
+            product = self.below * self.w
+            return product if self.view.layer.bias is None else product + self.b
+        product = self.below @ self.w
+        return product if self.view.layer.bias is None else product + op.outer(self.ones, self.b)
+
+    def activation(self) -> Expression:
+        """f(Z), element by element; softmax row by row."""
+        return ROW_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
+
+    def lifted(self, line: Expression) -> Expression:
+        """A line for neuron j and sample i, written for all of them at once."""
+        outputs = self.view.layer.outputs
+        label = self.view.label
+        arrays = {f"z^({label})": self.z, f"a^({label})": self.a, SHARE: self.stack(SHARE, "", outputs)}
+        return lifted(line, {**arrays, TARGET: self.target(), INDICATOR: self.target()})
+
+    def target(self) -> Expression:
+        """Y, or T with the indicators of the classes."""
+        return self.stack(INDICATOR if self.problem.has_classes else TARGET, "", self.problem.width)
+
+    def back(self, delta: Expression, w: Expression) -> Expression:
+        """Δ Wᵀ."""
+        return delta * w if self.chain else delta @ op.transpose(w)
+
+    def by_weight(self, slope: Expression) -> Expression:
+        """Aᵀ times a slope by Z."""
+        return op.matmul.adjoints[1](slope, self.below, self.w, self.z) if not self.chain else self.below @ slope
+
+    def by_bias(self, slope: Expression) -> Expression:
+        """1ᵀ times a slope by Z."""
+        return self.ones @ slope
+
+
+def matrices(problem: Problem) -> Form | None:
+    """The derivation for all samples at once; None if the loss has no form in indices or weighs the samples."""
+    return _form(problem, Rows)
+
+
+def _form(problem: Problem, kind: type[Rows]) -> Form | None:
+    if in_indices(problem, "j") is None or problem.weighted:
+        return None
+    views = problem.views()
+    passages: list[Passage] = []
+    for view in views:
+        r = kind(problem, view)
+        lines = (Line(r.z, r.sums()), Line(r.a, r.activation()))
+        passages.append(Passage(says(view, problem), lines, view.numbers if view.is_general else ()))
+    last = kind(problem, top_view(problem, views[-1]))
+    text = in_words("Back-propagation, with the slopes ", last.delta, " of the losses of all samples:")
+    passages.append(Passage(text, tuple(_top_lines(problem, last))))
+    for view in reversed(views):
+        passages += _back(problem, view, kind)
+    return Form(kind.name, kind.title, tuple(passages))
+
+
+def _top_lines(problem: Problem, r: Rows) -> list[Line]:
+    s = Symbols(problem, r.view)
+    label = f"{r.name}-delta-top"
+    if r.view.layer.is_softmax:
+        if is_cross_entropy(problem, s) and problem.has_classes:
+            return chained(r.delta, (r.a - r.target(), "derived for one sample above"), label=label)
+        return []
+    by_a = slope_of_loss(problem, s)[2]
+    steps = [(r.lifted(each), rule) for each, rule in delta_steps(r.view, s, by_a)]
+    steps[0] = (steps[0][0], "both slopes, element by element")
+    return chained(r.delta, *steps, label=label)
+
+
+def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
+    found = []
+    numbers = view.numbers if view.is_general else ()
+    hidden = view.numbers[:-1] if view.is_general and len(view.numbers) == len(problem.layers) else view.numbers
+    r, s = kind(problem, view), Symbols(problem, view)
+    if view.above and hidden:
+        u = kind(problem, View(problem.layers[view.numbers[0]], view.above, view.label, "", ()))
+        down = r.back(u.delta, u.w)
+        if view.layer.is_linear:
+            lines = chained(r.delta, (down, PRODUCTS))
+        else:
+            lines = chained(r.delta, (down * r.lifted(slope_of_activation(view, s)[0]), f"{PRODUCTS}, {EACH}"))
+        found.append(Passage(("One layer further down:",), tuple(lines), hidden if view.is_general else ()))
+    cost = symbol("C")
+    slope = partial(cost, r.z)
+    each = (1 / op.count()) * r.delta
+    lines = chained(slope, (each, "the mean over the samples"))
+    extra = slope_of_penalty(problem, r.w) if problem.has_penalty else None
+    steps = [(r.by_weight(slope), PRODUCTS), ((1 / op.count()) * r.by_weight(r.delta), INSERT)]
+    if extra is not None:
+        steps = [(right + extra, rule) for right, rule in steps]
+    lines += chained(partial(cost, r.w), *steps, label=f"{r.name}-dW{view.label}")
+    if view.layer.bias is not None:
+        steps = [(r.by_bias(slope), "sum rule"), ((1 / op.count()) * r.by_bias(r.delta), INSERT)]
+        lines += chained(partial(cost, r.b), *steps, label=f"{r.name}-db{view.label}")
+    which = "layer l" if view.is_general else f"layer {view.label}"
+    found.append(Passage((f"The gradients of {which}:",), tuple(lines), numbers))
+    return found
+
+
+class Columns(Rows):
+    """The same with a column for each sample, and W transposed."""
+
+    name, title, square = "columns", "As texts write it that give each sample a column", True
+
+    def weight(self, inputs: int, outputs: int) -> Expression:
+        """W, outputs × inputs."""
+        return symbol("W", self.view.label, (outputs, inputs), square=True)
+
+    def stack(self, letter: str, label: str, width: int) -> Expression:
+        """A matrix with a column for each sample."""
+        return symbol("dZ" if letter == "δ" else letter.upper(), label, (width, ROWS), square=True)
+
+    def sums(self) -> Expression:
+        """W A + b 1ᵀ."""
+        product = self.w @ self.below
+        return product if self.view.layer.bias is None else product + op.outer(self.b, self.ones)
+
+    def activation(self) -> Expression:
+        """f(Z); softmax column by column."""
+        return COLUMN_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
+
+
+def columns(problem: Problem) -> Form | None:
+    """The forward and backward steps with a column for each sample; None where matrices has none, or in a chain.
+
+    Here dZ, dW, db stand for what the notes call so: dZ for the slopes of the losses, dW and db for those of the cost.
+    """
+    if problem.is_chain or in_indices(problem, "j") is None or problem.weighted or problem.has_penalty:
+        return None
+    views = problem.views()
+    forward: list[Line] = []
+    for view in views:
+        c = Columns(problem, view)
+        forward += [Line(c.z, c.sums()), Line(c.a, c.activation())]
+    last = Columns(problem, top_view(problem, views[-1]))
+    back = _top_lines(problem, last)
+    for view in reversed(views):
+        c, s = Columns(problem, view), Symbols(problem, view)
+        if view.above:
+            u = Columns(problem, View(problem.layers[view.numbers[0]], view.above, view.label, "", ()))
+            down = op.transpose(u.w) @ u.delta
+            back += chained(
+                c.delta,
+                (
+                    down if view.layer.is_linear else down * c.lifted(slope_of_activation(view, s)[0]),
+                    f"{PRODUCTS}, {EACH}",
+                ),
+            )
+        slope = 1 / op.count()
+        back += chained(
+            symbol("dW", view.label, c.w.shape, square=True), (slope * (c.delta @ op.transpose(c.below)), PRODUCTS)
+        )
+        if view.layer.bias is not None:
+            back += chained(symbol("db", view.label, c.b.shape, square=True), (slope * (c.delta @ c.ones), "sum rule"))
+    numbers = next((view.numbers for view in views if view.is_general), ())
+    text = in_words(
+        "Every matrix and vector with square brackets is the transpose of the one above, ", last.w, " for example, and "
+        "so are the inputs and targets here. The forward step:",
+    )  # fmt: skip
+    if numbers and len(views) == 1:
+        return None
+    return Form(
+        Columns.name, Columns.title,
+        (Passage(text, tuple(forward), numbers), Passage(("The backward step:",), tuple(back), numbers)),
+    )  # fmt: skip

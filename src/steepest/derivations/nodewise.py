@@ -1,0 +1,246 @@
+"""Back-propagation through the graph of any cost, node by node: what stands where no other derivation is written.
+
+Every operation that leads from a parameter to the cost gets a name, v₁, v₂, …, and a line; then, from the cost down,
+∂C/∂v of each node is the sum over the nodes that use it of their own ∂C/∂v times the local derivative, which is that of
+the operation's row of the table. Vectors and matrices are among them.
+
+Source: Griewank and Walther 2008, table 3.6; rows E6 and E7 of the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.calculus.gradient import ONE, Adjoint, sweep
+from steepest.derivations.lines import Line, Passage, chained, formula
+from steepest.derivations.notation import PARTIAL, partial, symbol
+from steepest.derivations.verifying import Verification, relative_difference
+from steepest.documents.document import Block, Heading
+from steepest.engines.reference import compile_expressions
+from steepest.errors import DerivationError
+from steepest.expressions import operations as op
+from steepest.expressions.expression import (
+    DATA,
+    PARAMETER,
+    Expression,
+    constant,
+    leaf,
+    leaves,
+    make,
+    substitute,
+    transform,
+)
+from steepest.expressions.traversal import in_reading_order, walk
+
+Array = NDArray[Any]
+_MOST_NODES = 60
+_STEP = 1e-30
+_ROWS = 5
+
+
+@dataclass(frozen=True)
+class NodeDerivation:
+    """The derivation of a cost by its parameters, node by node.
+
+    Attributes:
+        cost: what was differentiated.
+        names: the symbol of each node, arguments before what uses them.
+        forward: a line for each node.
+        backward: ∂C/∂ of each node from the cost down, then of each parameter.
+    """
+
+    cost: Expression
+    names: Mapping[Expression, Expression]
+    forward: Passage
+    backward: Passage
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line, forward and backward."""
+        return (*self.forward.lines, *self.backward.lines)
+
+    def blocks(self) -> list[Block]:
+        """The derivation as blocks of a document."""
+        return [
+            Heading(("Forward, node by node",), 2), *self.forward.blocks(),
+            Heading(("Backward, node by node",), 2), *self.backward.blocks(),
+        ]  # fmt: skip
+
+    def verify(self, points: int = 3, seed: int = 0, values: Mapping[str, ArrayLike] | None = None) -> Verification:
+        """Evaluate both sides of every line at random points; the slopes by complex steps through the cost.
+
+        Args:
+            points: how many.
+            seed: of the points.
+            values: a point of your own instead, one value or one column for each name.
+        """
+        worst, where = 0.0, ""
+        for point in range(1 if values is not None else points):
+            at = _Values(self, np.random.default_rng([seed, point]), values)
+            left: Expression | None = None
+            for line in self.lines:
+                left = line.left if line.left is not None else left
+                assert left is not None  # a chain of equalities begins with one
+                error = relative_difference(at.of(left), _filled(at.of(line.right), line.right, left))
+                if not error <= worst:
+                    worst, where = error, f"{formula(left).text} = {formula(line.right).text}"
+        return Verification(len(self.lines), points, worst, where if worst > 1e-9 else "")
+
+
+def derive_nodes(cost: Expression) -> NodeDerivation:
+    """Derive a cost by its parameters, node by node.
+
+    Args:
+        cost: an expression of one number, of any shapes within.
+
+    Raises:
+        DerivationError: there are so many nodes that nobody would read the lines, or no parameter.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> from steepest.expressions.operations import mean
+    >>> x, w = data("x"), params("w")
+    >>> for line in derive_nodes(mean((x * w) ** 2)).backward.lines:
+    ...     print(formula(line.right).text, "--", line.rule)
+    1/n -- sum rule
+    2·(∂C/∂v2_i·v1_i) -- power rule
+    Σ ∂C/∂v1_i·x_i -- product rule
+
+    Source: Griewank and Walther 2008, table 3.6.
+    """
+    moving: set[Expression] = set()
+    for node in walk([cost]):
+        if node.operation is PARAMETER or any(arg in moving for arg in node.args):
+            moving.add(node)
+    inner = [node for node in in_reading_order([cost]) if node in moving and node.args]
+    if not inner:
+        raise DerivationError("the cost holds no parameter, so there is nothing to derive by")
+    if len(inner) > _MOST_NODES:
+        raise DerivationError(
+            f"the cost has {len(inner)} operations on parameters; a derivation node by node of more than "
+            f"{_MOST_NODES} is not readable: use st.gradient"
+        )
+    letter = next(c for c in ("v", "u", "q", "node") if not any(name.startswith(c) for name in _taken(cost)))
+    names = {
+        node: symbol("C") if node is cost else symbol(f"{letter}{k}", "", node.shape, node.per_sample)
+        for k, node in enumerate(inner, start=1)
+    }
+    forward = tuple(Line(names[node], _applied(node, names)) for node in inner)
+    backward: list[Line] = []
+    terms: dict[Expression, list[tuple[Expression, str]]] = {}
+    parameters = [node for node in leaves([cost]) if node.operation is PARAMETER]
+    for node in [*reversed(inner), *parameters]:
+        if node is not cost:
+            backward += _slope(names.get(node, node), terms[node])
+        for child in dict.fromkeys(node.args):
+            if child in moving:
+                terms.setdefault(child, []).append(_handed_down(node, child, names))
+    return NodeDerivation(
+        cost, names,
+        Passage(("Every operation on the way from the parameters to the cost gets a name:",), forward),
+        Passage(("From the cost down, each slope is the sum of what its users hand down:",), tuple(backward)),
+    )  # fmt: skip
+
+
+def _filled(array: Array, right: Expression, left: Expression) -> Array:
+    """A number, for a sample or for all, as it stands for each feature of the left side."""
+    return array[(..., *(None,) * (len(left.shape) - len(right.shape)))]
+
+
+def _taken(cost: Expression) -> list[str]:
+    return [node.name for node in leaves([cost])]
+
+
+def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expression:
+    """The operation of a node on the names of its arguments."""
+    return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
+
+
+def _slope(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
+    total, rules = terms[0][0], [terms[0][1]]
+    for term, rule in terms[1:]:
+        total = total + term
+        rules.append(rule)
+    shown = [*dict.fromkeys(rules), *(["sum over its users"] if len(terms) > 1 else [])]
+    return chained(partial(symbol("C"), name), (total, ", ".join(shown)))
+
+
+def _handed_down(node: Expression, child: Expression, names: Mapping[Expression, Expression]) -> tuple[Expression, str]:
+    """What a node adds to the slope by one of its arguments, and the rule: the row of the table, applied to names."""
+    applied, name = _applied(node, names), names.get(child, child)
+    row, result = node.operation, names[node]
+    bar = symbol("bar", "", node.shape, node.per_sample)
+    seed = Adjoint(ONE if result.name == "C" else bar)
+    found = sweep({applied: seed}, [name]).get(name)
+    if found is None:
+        term = constant(0)
+    else:
+        term = substitute(substitute(found.expression(), {applied: result}), {bar: partial(symbol("C"), result)})
+    k = node.args.index(child)
+    rule = row.rules[k] if row.rules else row.rule or f"derivative of {row.name}"
+    return term, rule
+
+
+class _Values:
+    """Values at a random point: of names by the cost's own nodes, of slopes by complex steps through the cost."""
+
+    def __init__(
+        self, derivation: NodeDerivation, random: np.random.Generator, given: Mapping[str, ArrayLike] | None = None
+    ) -> None:
+        self.derivation = derivation
+        self.nodes = {name: node for node, name in derivation.names.items()}
+        self.numbers: dict[str, Array] = {}
+        columns = [node.name for node in leaves([derivation.cost]) if node.operation is DATA]
+        if given is not None:
+            self.numbers = {name: np.asarray(array, dtype=float) for name, array in given.items()}
+            self.rows = max((len(self.numbers[name]) for name in columns), default=1)
+            return
+        self.rows = _ROWS
+        classes = {node.args[0]: node.shape[0] for node in walk([derivation.cost]) if node.operation is op.one_hot}
+        for node in leaves([derivation.cost]):
+            shape = (_ROWS, *node.shape) if node.operation is DATA else node.shape
+            drawn: Array = 0.2 + 0.6 * random.random(shape)  # where logarithms and roots are defined
+            drawn = random.integers(0, classes[node], shape) if node in classes else drawn
+            self.numbers[node.name] = np.asarray(drawn, dtype=float)
+
+    def of(self, side: Expression) -> Array:
+        """One side of a line."""
+        given: dict[str, Array] = {}
+
+        def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+            if node.operation is PARTIAL or node in self.nodes:
+                array = self._slope(node.args[1]) if node.operation is PARTIAL else self._run(self.nodes[node], {})
+                name = f"q{node.serial}"
+                given[name] = array
+                return leaf(DATA if node.per_sample else PARAMETER, name, node.shape)
+            return make(node.operation, args, node.attributes) if node.args else node
+
+        rebuilt = transform([side], visit, stop=lambda node: node.operation is PARTIAL)[side]
+        return self._run(rebuilt, given)
+
+    def _run(self, root: Expression, given: Mapping[str, Array], dtype: str = "float64") -> Array:
+        values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
+        return np.asarray(compile_expressions([root], dtype)(values, self.rows)[0])
+
+    def _held(self) -> dict[Expression, Expression]:
+        """What stands for every ``stop_gradient``: a name with the value that it has here."""
+        held = [node for node in walk([self.derivation.cost]) if node.operation is op.stop_gradient]
+        found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.serial}", node.shape) for node in held}
+        self.numbers |= {stand_in.name: self._run(node, {}) for node, stand_in in found.items()}
+        return found
+
+    def _slope(self, name: Expression) -> Array:
+        node = self.nodes.get(name, name)
+        value = self._run(node, {})
+        stand_in = leaf(DATA if node.per_sample else PARAMETER, "(part)", node.shape)
+        cost = substitute(self.derivation.cost, {**self._held(), node: stand_in})
+        found = np.zeros(value.shape)
+        for place in np.ndindex(*value.shape):
+            moved = value.astype(complex)
+            moved[place] += 1j * _STEP
+            found[place] = self._run(cost, {"(part)": moved}, "complex128").imag / _STEP
+        return found

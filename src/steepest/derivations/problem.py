@@ -1,0 +1,183 @@
+"""What is derived: the layers of a model, and its loss with one value a sample, in names of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from steepest.derivations.layers import Layer, find
+from steepest.derivations.notation import SAMPLE, element, index_sum, symbol
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, Expression, Shape, leaf, leaves, substitute, transform, walk
+from steepest.objectives.costs import WEIGHT
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+_SHOWN = 3  # layers that are written one by one
+PREDICTION, TARGET, SHARE, INDICATOR = "a", "y", "ω", "t"
+"""What the prediction, the target, a sample's weight and the row of indicators of its class are called."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A layer, or all layers alike, under the label that equations give it.
+
+    Attributes:
+        layer: the layer, or the first of those alike.
+        label: ``1``, …, or ``l``, or ``m`` for the last.
+        below: the label of the layer below; empty for the inputs.
+        above: that of the layer above; empty for the last.
+        numbers: the layers that it stands for.
+    """
+
+    layer: Layer
+    label: str
+    below: str
+    above: str
+    numbers: tuple[int, ...]
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it stands for several layers."""
+        return self.label == "l"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A layered model as its derivation sees it.
+
+    Attributes:
+        layers: the layers, the first one first.
+        loss: the loss of a sample, of the prediction ``a`` and the target ``y``, both with one value a sample.
+        target: the shape of the target.
+        weighted: whether samples have weights ω of their own in it.
+        l1, l2: the factors of the penalties.
+        inputs: what the inputs are called in the table.
+        outcome: what is predicted, as it is called there.
+        symbolic: whether the layers are written for any l, and their number as m.
+    """
+
+    layers: tuple[Layer, ...]
+    loss: Expression
+    target: Shape
+    weighted: bool
+    l1: float
+    l2: float
+    inputs: str
+    outcome: str
+    symbolic: bool
+
+    @property
+    def last(self) -> Layer:
+        """The output layer."""
+        return self.layers[-1]
+
+    @property
+    def width(self) -> int:
+        """How many outputs there are."""
+        return self.last.outputs
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the target is the number of a class, of which the loss takes the row of indicators."""
+        return self.last.is_softmax and not self.target
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether the cost holds a penalty on the weights."""
+        return bool(self.l1 or self.l2)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every layer is one neuron."""
+        return all(layer.inputs == layer.outputs == 1 for layer in self.layers)
+
+    @property
+    def top(self) -> str:
+        """The label of the last layer."""
+        return "m" if self.symbolic else str(len(self.layers))
+
+    def views(self) -> tuple[View, ...]:
+        """The layers with their labels: one by one, or those alike together."""
+        count = len(self.layers)
+        if not self.symbolic:
+            return tuple(
+                View(each, str(k), str(k - 1) if k > 1 else "", str(k + 1) if k < count else "", (k,))
+                for k, each in enumerate(self.layers, start=1)
+            )
+        if self.is_chain and self.layers[0].acts_like(self.last):
+            return (View(self.layers[0], "l", "l-1", "l+1", tuple(range(1, count + 1))),)
+        hidden = View(self.layers[0], "l", "l-1", "l+1", tuple(range(1, count)))
+        return (hidden, View(self.last, "m", "m-1", "", (count,)))
+
+
+def problem_of(model: Model, symbolic: bool | None = None) -> Problem | None:
+    """The layers and the loss of a model; None if it is not layered, or its loss is no mean over the samples.
+
+    Args:
+        model: the model.
+        symbolic: whether to write the layers for any l; from four layers that are alike if left out.
+    """
+    layers = find(model.prediction)
+    if layers is None:
+        return None
+    plain = replace(model.objective, l1=0.0, l2=0.0)
+    cost = plain.of(model.prediction, model.target)
+    if cost.operation is not op.mean:
+        return None
+    stand_ins = {
+        model.prediction: leaf(DATA, PREDICTION, model.prediction.shape),
+        model.target: leaf(DATA, TARGET, model.target.shape),
+        leaf(DATA, WEIGHT): leaf(DATA, SHARE),
+    }
+    loss = substitute(cost.args[0], stand_ins)
+    if any(node.name not in (PREDICTION, TARGET, SHARE) for node in leaves([loss])):
+        return None
+    alike = len(layers) > 1 and all(layers[0].acts_like(each) for each in layers[:-1])
+    alike = alike and not layers[0].is_softmax and not (model.objective.l1 or model.objective.l2)
+    return Problem(
+        layers, loss, model.target.shape, plain.weighted, float(model.objective.l1), float(model.objective.l2),
+        model.prediction.data[0], str(model.target), alike and (len(layers) > _SHOWN if symbolic is None else symbolic),
+    )  # fmt: skip
+
+
+def in_indices(problem: Problem, letter: str) -> Expression | None:
+    """The loss of sample i in index notation; None if it holds what has no such form.
+
+    Args:
+        problem: what is derived.
+        letter: the index of the outputs within it.
+    """
+    wide = letter if problem.width > 1 else ""
+    arrays: dict[str, Any] = {PREDICTION: symbol("a", problem.top), TARGET: symbol(TARGET), SHARE: symbol(SHARE)}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        row = node.operation
+        if node.name:
+            return element(arrays[node.name], SAMPLE, wide if node.shape else "")
+        if row is op.one_hot:
+            return element(symbol(INDICATOR), SAMPLE, wide)
+        if row is op.sum_:
+            return index_sum(args[0], wide, str(problem.width))
+        if row is op.dot:
+            return index_sum(args[0] * args[1], wide, str(problem.width))
+        if row is op.expand:
+            return args[0]
+        return node if not args else row(*args)
+
+    unknown = [node for node in walk([problem.loss]) if node.operation.adjoints and node.operation not in _KNOWN]
+    if unknown:
+        return None
+    return transform([problem.loss], visit)[problem.loss]
+
+
+_KNOWN = (op.one_hot, op.sum_, op.dot, op.expand)
+
+
+def sizes(problem: Problem) -> Iterator[int]:
+    """Inputs, and neurons of every layer."""
+    yield problem.layers[0].inputs
+    for layer in problem.layers:
+        yield layer.outputs

@@ -1,0 +1,203 @@
+"""Differentiation in index notation, and the algebra of its last lines.
+
+The derivative of an operation comes from its row of the table. What index notation adds are two rules: the elements
+of an array are independent, ∂w_pj/∂w_kj = [p = k]; and of a sum over p with that bracket the term p = k is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steepest.calculus.polynomials import factors, times
+from steepest.calculus.simplify import PRESENTATION, Rule, simplify
+from steepest.derivations.notation import BRACKET, ELEMENT, INDEX, INDEX_SUM, bracket, element, index, index_sum
+from steepest.expressions import operations as op
+from steepest.expressions.expression import CONSTANT, Expression, constant, remake, substitute, transform, walk
+
+CHAIN = "chain rule"
+ONLY = "only the term {} is left"
+
+
+def slope(
+    body: Expression, by: Expression, results: Mapping[Expression, Expression] | None = None
+) -> tuple[Expression, str]:
+    """∂body/∂by, and the names of the rules used.
+
+    Args:
+        body: an expression of elements and sums over indices.
+        by: an element or a named number.
+        results: nodes whose value has a name, which stands for the result in their derivative: a for f(z).
+
+    Returns:
+        The derivative, with brackets [p = k] where elements with other indices were met.
+    """
+    named = results or {}
+    rules: dict[str, None] = {}
+    found: dict[Expression, Expression] = {}
+    zero = constant(0)
+    for node in walk([body], stop=lambda each: each.operation is ELEMENT):
+        row = node.operation
+        if node is by:
+            found[node] = constant(1)
+        elif row is ELEMENT or not node.args:
+            found[node] = _of_element(node, by)
+        elif row is INDEX_SUM:
+            found[node] = zero if found[node.args[0]] is zero else index_sum(found[node.args[0]], *node.attributes)
+        else:
+            found[node] = _of_operation(node, [found[arg] for arg in node.args], named, by, rules)
+        if found[node] is not zero and row is INDEX_SUM:
+            rules["sum rule"] = None
+    outermost_first = [rule for rule in reversed(rules) if rule != CHAIN]
+    return tidy(found[body]), ", ".join([*outermost_first, *([CHAIN] if CHAIN in rules else [])])
+
+
+def _of_element(node: Expression, by: Expression) -> Expression:
+    if node.operation is not ELEMENT or by.operation is not ELEMENT or node.args[0] is not by.args[0]:
+        return constant(0)
+    product = constant(1)
+    for own, other in zip(node.attributes, by.attributes, strict=True):
+        if own != other:
+            product = (
+                bracket(index(own), index(other)) if product.value == 1 else product * bracket(index(own), index(other))
+            )
+    return product
+
+
+def _of_operation(
+    node: Expression,
+    inner: list[Expression],
+    named: Mapping[Expression, Expression],
+    by: Expression,
+    rules: dict[str, None],
+) -> Expression:
+    """The derivative of one operation on arguments whose derivatives are known."""
+    row = node.operation
+    moving = [not _is_zero(each) for each in inner]
+    if not any(moving):
+        return constant(0)
+    factor = row in (op.multiply, op.divide) and sum(moving) == 1 and (row is op.multiply or moving[0])
+    if factor or row is op.negate:
+        rules["constant factor rule"] = None
+    if factor and row is op.multiply:
+        return node.args[1] * inner[0] if moving[0] else node.args[0] * inner[1]
+    if factor:
+        return inner[0] / node.args[1]
+    if row.differential is not None:
+        if row is not op.negate:
+            rules[row.rule] = None
+        return row.differential(*node.args, *inner)
+    total: Expression | None = None
+    for k, moves in enumerate(moving):
+        if moves:
+            rules[row.rules[k] if row.rules else row.rule] = None
+            part = row.partials[k](*node.args, named.get(node, node))
+            term = _product(part if isinstance(part, Expression) else constant(part), inner[k])
+            total = term if total is None else total + term
+            if node.args[k] is not by and inner[k].operation is not BRACKET:
+                rules[CHAIN] = None
+    assert total is not None  # one of them moves
+    return total
+
+
+def _product(left: Expression, right: Expression) -> Expression:
+    if right.operation is CONSTANT and right.value == 1:
+        return left
+    return left * right
+
+
+def _quotient(node: Expression) -> Expression | None:
+    """x·(1/y) → x/y."""
+    if node.operation is not op.multiply:
+        return None
+    for this, other in (node.args, node.args[::-1]):
+        if (
+            this.operation is not BRACKET
+            and other.operation is op.divide
+            and other.args[0].operation is CONSTANT
+            and other.args[0].value == 1
+        ):
+            return this / other.args[1]
+    return None
+
+
+def _numbers_of_a_quotient(node: Expression) -> Expression | None:
+    """2·x/2 → x, 4·x/2 → 2·x, 2·x/4 → x/2."""
+    if node.operation is not op.divide or node.args[1].operation is not CONSTANT:
+        return None
+    first, *rest = factors(node.args[0])
+    below = node.args[1].value
+    if first.operation is not CONSTANT or not rest or not first.value or not below:
+        return None
+    if first.value % below == 0:
+        return times([constant(first.value / below), *rest]) if first.value != below else times(rest)
+    return times(rest) / (below / first.value) if below % first.value == 0 else None
+
+
+def _same_choice(node: Expression) -> Expression | None:
+    """where(c, x, x) → x."""
+    return node.args[1] if node.operation is op.where and node.args[1] is node.args[2] else None
+
+
+_RULES = (
+    *PRESENTATION,
+    Rule("quotient", _quotient),
+    Rule("numbers of a quotient", _numbers_of_a_quotient),
+    Rule("same choice", _same_choice),
+)
+
+
+def tidy(line: Expression) -> Expression:
+    """A line as one writes it: without zero terms and factors 1."""
+    while True:
+        shorter = simplify(line, rules=_RULES)
+        if shorter is line:
+            return line
+        line = shorter
+
+
+def collapsed(line: Expression) -> tuple[Expression, str]:
+    """Σ_p f_p·[p = k] → f_k wherever it stands; and the name of the rule, empty if there was none."""
+    used: dict[str, None] = {}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        new = remake(node, args) if node.args else node
+        if new.operation is not INDEX_SUM:
+            return new
+        letter = str(new.attributes[0])
+        body = new.args[0]
+        for mark in walk([body]):
+            other = _bracketed(mark, letter)
+            # Where the bracket is 0 the whole term must be: then its sum is the term at which it is 1.
+            if other is not None and _is_zero(tidy(substitute(body, {mark: constant(0)}))):
+                used[ONLY.format(f"{letter} = {other}")] = None
+                return renamed(substitute(body, {mark: constant(1)}), letter, other)
+        return new
+
+    found = transform([line], visit)[line]
+    return tidy(found), ", ".join(used)
+
+
+def _is_zero(line: Expression) -> bool:
+    return line.operation is CONSTANT and line.value == 0
+
+
+def _bracketed(factor: Expression, letter: str) -> str | None:
+    """k of [p = k] for the letter p."""
+    if factor.operation is not BRACKET or any(arg.operation is not INDEX for arg in factor.args):
+        return None
+    letters = [str(arg.attributes[0]) for arg in factor.args]
+    return letters[1 - letters.index(letter)] if letter in letters else None
+
+
+def renamed(line: Expression, old: str, new: str) -> Expression:
+    """A line with one index for another."""
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        row = node.operation
+        if row is INDEX:
+            return index(new) if node.attributes == (old,) else node
+        if row is ELEMENT:
+            return element(node.args[0], *(new if a == old else str(a) for a in node.attributes))
+        return remake(node, args) if node.args else node
+
+    return transform([line], visit)[line]

@@ -1,0 +1,206 @@
+"""The derivation in vectors, one sample at a time, and in matrices, all samples at once.
+
+Vectors are rows, as samples are rows of a table and as the formula ``X @ W1 + b1`` has them. The rules of products
+are those of the table of operations (Giles 2008, 2.2.2); those of functions of each element come from the derivation
+with indices, whose last lines hold for every neuron.
+
+Source: rows D3 and D4 of the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steepest.derivations.indices import (
+    INSERT,
+    Symbols,
+    delta_steps,
+    is_cross_entropy,
+    penalty_symbol,
+    slope_of_activation,
+    slope_of_loss,
+)
+from steepest.derivations.lines import Form, Line, Passage, chained
+from steepest.derivations.notation import ELEMENT, partial, symbol
+from steepest.derivations.penalties import slope_of_penalty
+from steepest.derivations.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
+from steepest.documents.document import Pieces
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression, remake, transform
+
+PRODUCTS = "derivative of a matrix product"
+EACH = "chain rule, element by element"
+
+
+class Vectors:
+    """The named quantities of one layer for sample i, each a row."""
+
+    name, title = "vectors", "Sample by sample, in vectors"
+
+    def __init__(self, problem: Problem, view: View) -> None:
+        self.problem, self.view = problem, view
+        layer = view.layer
+        self.z = self._row("z", view.label, layer.outputs)
+        self.a = self._row("a", view.label, layer.outputs)
+        self.delta = self._row("δ", view.label, layer.outputs)
+        self.below = self._row("a", view.below, layer.inputs) if view.below else self._row("x", "", layer.inputs)
+        self.w = symbol("W", view.label, (layer.inputs, layer.outputs))
+        self.b = symbol("b", view.label, (layer.outputs,))
+
+    def _row(self, letter: str, label: str, width: int) -> Expression:
+        return symbol(letter, label, (width,), per_sample=True)
+
+    def sums(self) -> Expression:
+        """a W + b."""
+        product = self.below @ self.w
+        return product if self.view.layer.bias is None else product + self.b
+
+    def lifted(self, line: Expression) -> Expression:
+        """A line for neuron j of this layer, written for all of them at once."""
+        return lifted(line, self._arrays())
+
+    def _arrays(self) -> dict[str, Expression]:
+        label, outputs = self.view.label, self.view.layer.outputs
+        target = symbol(TARGET, "", self.problem.target, per_sample=True)
+        classes = symbol(INDICATOR, "", (outputs,), per_sample=True)
+        share = symbol(SHARE, per_sample=True)
+        return {f"z^({label})": self.z, f"a^({label})": self.a, TARGET: target, INDICATOR: classes, SHARE: share}
+
+    @property
+    def loss(self) -> Expression:
+        """ℓ_i."""
+        return symbol("ℓ", per_sample=True)
+
+    def activation(self) -> Expression:
+        """f(z)."""
+        return op.softmax(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
+
+
+def lifted(line: Expression, arrays: Mapping[str, Expression]) -> Expression:
+    """A line in which elements have become the arrays that they are of."""
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        if node.operation is ELEMENT:
+            return arrays[node.args[0].name]
+        return remake(node, args) if node.args else node
+
+    return transform([line], visit, stop=lambda node: node.operation is ELEMENT)[line]
+
+
+def vectors(problem: Problem) -> Form | None:
+    """The derivation sample by sample; None for a chain, whose vectors are numbers, or a loss without a form."""
+    if problem.is_chain or in_indices(problem, "j") is None:
+        return None
+    views = problem.views()
+    passages: list[Passage] = []
+    for view in views:
+        v = Vectors(problem, view)
+        lines = (Line(v.z, v.sums()), Line(v.a, v.activation()))
+        passages.append(Passage(says(view, problem), lines, view.numbers if view.is_general else ()))
+    last = Vectors(problem, top_view(problem, views[-1]))
+    cost = op.mean(last.loss) + penalty_symbol() if problem.has_penalty else op.mean(last.loss)
+    passages.append(
+        Passage(
+            ("The loss of a sample and the cost:",), (Line(last.loss, _loss(problem, last)), Line(symbol("C"), cost))
+        )
+    )
+    passages.append(Passage(("Back-propagation begins with the loss:",), tuple(_top_lines(problem, last))))
+    for view in reversed(views):
+        passages += _back(problem, view)
+    return Form(Vectors.name, Vectors.title, tuple(passages))
+
+
+def top_view(problem: Problem, view: View) -> View:
+    return View(view.layer, problem.top, view.below, "", view.numbers[-1:])
+
+
+def says(view: View, problem: Problem) -> Pieces:
+    if view.is_general:
+        last = "m" if len(view.numbers) == len(problem.layers) else "m − 1"
+        return (f"Layer l, for l = 1, …, {last}, where layer 0 is the inputs:",)
+    return ("The output layer:",) if not view.above else (f"Layer {view.label}:",)
+
+
+def _loss(problem: Problem, last: Vectors) -> Expression:
+    """The loss with the names of the derivation."""
+    arrays = last._arrays()
+    found = {PREDICTION: last.a, TARGET: arrays[TARGET], SHARE: arrays[SHARE]}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        if node.name:
+            return found[node.name]
+        return arrays[INDICATOR] if node.operation is op.one_hot else remake(node, args) if node.args else node
+
+    return transform([problem.loss], visit)[problem.loss]
+
+
+def _top_lines(problem: Problem, v: Vectors) -> list[Line]:
+    """δ of the last layer: the lines for one neuron, for all at once."""
+    s = Symbols(problem, v.view)
+    before = (partial(v.loss, v.z), "definition of δ")
+    if v.view.layer.is_softmax:
+        return _softmax_lines(problem, v, before)
+    by_a = slope_of_loss(problem, s)[2]
+    steps = [(v.lifted(each), rule) for each, rule in delta_steps(v.view, s, by_a)]
+    if v.view.layer.is_linear:
+        return chained(v.delta, before, *steps)
+    of_a = v.lifted(slope_of_activation(v.view, s)[0])
+    return chained(v.delta, before, (partial(v.loss, v.a) * of_a, EACH), *steps, label=f"{v.name}-delta-top")
+
+
+def _softmax_lines(problem: Problem, v: Vectors, before: tuple[Expression, str]) -> list[Line]:
+    """The row of the table for softmax: x̄ = r ⊙ (r̄ − Σ r̄ ⊙ r)."""
+    slope = partial(v.loss, v.a)
+    row = op.softmax.adjoints[0]
+    steps = [before, (row(slope, v.z, v.a), "derivative of softmax")]
+    target = v._arrays()[INDICATOR if problem.has_classes else TARGET]
+    if is_cross_entropy(problem, Symbols(problem, v.view)):
+        steps += [
+            (row(-(target / v.a), v.z, v.a), INSERT),
+            (v.a * (-(target / v.a) + op.sum_(target)), "cancel"),
+            (v.a * op.sum_(target) - target, "multiply out"),
+        ]
+        if problem.has_classes:
+            steps.append((v.a - target, "the indicators add up to 1"))
+    return chained(v.delta, *steps, label=f"{v.name}-delta-top")
+
+
+def _back(problem: Problem, view: View) -> list[Passage]:
+    found = []
+    numbers = view.numbers if view.is_general else ()
+    hidden = view.numbers[:-1] if view.is_general and len(view.numbers) == len(problem.layers) else view.numbers
+    v = Vectors(problem, view)
+    s = Symbols(problem, view)
+    if view.above and hidden:
+        number = view.numbers[0]
+        u = Vectors(problem, View(problem.layers[number], view.above, view.label, "", ()))
+        by = op.matmul.adjoints[0](u.delta, v.a, u.w, u.z)
+        lines = chained(partial(v.loss, v.a), (by, PRODUCTS))
+        if view.layer.is_linear:
+            lines += chained(v.delta, (by, EACH))
+        else:
+            of_a = v.lifted(slope_of_activation(view, s)[0])
+            lines += chained(
+                v.delta, (partial(v.loss, v.a) * of_a, EACH), (by * of_a, INSERT), label=f"vectors-delta{view.label}"
+            )
+        found.append(Passage(("One layer further down:",), tuple(lines), hidden if view.is_general else ()))
+    by_w = op.matmul.adjoints[1](v.delta, v.below, v.w, v.z)
+    lines = chained(partial(v.loss, v.w), (by_w, PRODUCTS))
+    mean = op.mean(partial(v.loss, v.w))
+    extra = slope_of_penalty(problem, v.w) if problem.has_penalty else None
+    total = op.mean(by_w)
+    lines += chained(
+        partial(symbol("C"), v.w),
+        (mean if extra is None else mean + extra, "sum rule"),
+        (total if extra is None else total + extra, INSERT),
+        label=f"vectors-dW{view.label}",
+    )
+    if view.layer.bias is not None:
+        lines += chained(partial(v.loss, v.b), (v.delta, "sum rule"))
+        lines += chained(
+            partial(symbol("C"), v.b), (op.mean(partial(v.loss, v.b)), "sum rule"), (op.mean(v.delta), INSERT),
+            label=f"vectors-db{view.label}",
+        )  # fmt: skip
+    which = "layer l" if view.is_general else f"layer {view.label}"
+    found.append(Passage((f"The gradients of {which}, of one sample and of the cost:",), tuple(lines), numbers))
+    return found

@@ -1,0 +1,104 @@
+"""Every equation of a layered derivation at random points: does its left side equal its right?
+
+What stands in the equations is computed apart from them. The values of z, a, ℓ and C come from the model's own
+expressions, and their partial derivatives from complex steps through these (Squire and Trapp 1998), which no rule of
+differentiation enters. Networks are made narrower for that, their layers, activations and losses staying as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.derivations.lines import Form, Line, formula
+from steepest.derivations.problem import Problem
+from steepest.derivations.truth import Truth, aligned
+from steepest.errors import ShapeError
+from steepest.expressions.expression import Expression
+
+_SMALL = 1e-3
+ARRAYS = ("vectors", "matrices", "columns")
+"""The forms whose equations are in whole arrays, not in their elements."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the evaluation of a form's equations found.
+
+    Attributes:
+        equations: how many were evaluated.
+        points: at how many random points each.
+        error: the largest difference of two sides, relative to the values.
+        worst: the equation where it was, as text; empty if there is none.
+    """
+
+    equations: int
+    points: int
+    error: float
+    worst: str
+
+
+def verify(problem: Problem, form: Form, points: int = 3, seed: int = 0) -> Verification:
+    """Evaluate both sides of every equation of a form.
+
+    Args:
+        problem: what was derived.
+        form: one of its forms.
+        points: at how many random points.
+        seed: of the points.
+    """
+    count, worst, where = 0, 0.0, ""
+    for point in range(points):
+        truth = Truth(problem, np.random.default_rng([seed, point]))
+        truth.turned = form.name == "columns"
+        for passage in form.passages:
+            for level in passage.numbers or (0,):
+                left: Expression | None = None
+                for line in passage.lines:
+                    left = line.left if line.left is not None else left
+                    assert left is not None  # the first line of a passage has one
+                    count += 1
+                    compare = array_difference if form.name in ARRAYS else difference
+                    error = compare(truth, left, line, level)
+                    if not error <= worst:
+                        worst, where = error, f"{formula(left).text} = {formula(line.right).text}"
+    return Verification(count // points, points, worst, where if worst > 1e-9 else "")
+
+
+def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
+    """The largest difference of two sides, relative to the largest value; ∞ if their shapes differ."""
+    try:
+        lengths = truth.lengths([left, line.right], level)
+        values = [truth.value(side, level, lengths) for side in (left, line.right)]
+        letters = sorted({letter for _, named in values for letter in named})
+        first, second = (aligned(array, named, letters) for array, named in values)
+    except (ShapeError, ValueError):  # NumPy says so where one index runs to different lengths
+        return float("inf")
+    if not letters and first.shape != second.shape:
+        return float("inf")
+    return relative_difference(first, second)
+
+
+def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
+    """The same of an equation in vectors or matrices."""
+    try:
+        first, second = (truth.array_value(side, level) for side in (left, line.right))
+    except (ShapeError, ValueError):
+        return float("inf")
+    return relative_difference(first, second) if first.shape == second.shape else float("inf")
+
+
+def relative_difference(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """The largest difference of two arrays by their largest value; ∞ where NaN meets a number or shapes do not fit.
+
+    Slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding.
+    """
+    try:
+        gap = np.abs(first - second)
+    except ValueError:
+        return float("inf")
+    found = float(gap.max(initial=0.0)) / max(_SMALL, float(np.abs(first).max(initial=0.0)))
+    return found if found == found else float("inf")

@@ -1,0 +1,133 @@
+"""The drawing of a graph: gates and names, the value above each wire and the gradient below it."""
+
+from __future__ import annotations
+
+from steepest.diagrams.graph.view import Box, Link, View
+from steepest.display import graphviz
+from steepest.display.labels import latex_figure
+from steepest.display.palette import BLUE, GREEN, VERMILION
+from steepest.display.scene import SMALL, Group, Point, Scene, Shape, Text, Wire, point_at, text_width
+
+VALUE, GRADIENT = GREEN, VERMILION
+_GATE = 17.0  # the diameter of a gate with one sign
+_NAME = 11.0  # the height of a name
+_MARGIN = 3.0
+_BELOW = 9.0  # a line beneath a box
+_GAP, _WIDE_GAP = 7.0, 44.0  # between ranks: beside a label's own box, and where labels have none
+_MANY = 800
+
+
+def draw(view: View) -> Scene:
+    """Lay a view out and draw it.
+
+    Raises:
+        PictureError: pygraphviz is not installed.
+    """
+    many = len(view.boxes) + len(view.links) > _MANY
+    boxes = [graphviz.Box(box.key, _width(box), _height(box)) for box in view.boxes]
+    boxes.append(graphviz.Box("out", 0.5, 0.5))
+    arcs = [graphviz.Arc(link.source, link.target or "out", None if many else _label_size(link)) for link in view.links]
+    layout = graphviz.lay_out(boxes, arcs, _WIDE_GAP if many else _GAP)
+    top = left = _MARGIN
+    groups: list[Group] = []
+    known = {box.key: box for box in view.boxes}
+    for link, curve, label in zip(view.links, layout.curves, layout.labels, strict=True):
+        first = _edge_of(known[link.source], layout.places[link.source], curve[0])
+        last = _edge_of(known[link.target], layout.places[link.target], curve[-1]) if link.target else curve[-1]
+        reaching = (first, *curve[1:-1], last)
+        groups.append(_link(link, _moved(reaching, left, top), _shift(label, left, top)))
+    for box in view.boxes:
+        x, y = layout.places[box.key]
+        groups.append(_box(box, x + left, y + top))
+    return Scene(layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN, tuple(groups))
+
+
+def _lines(box: Box) -> int:
+    return bool(box.below) + bool(box.gradient)
+
+
+def _width(box: Box) -> float:
+    beneath = max(text_width(box.below, SMALL), text_width(_sum_of(box), SMALL) if box.gradient else 0.0)
+    return max(_body(box), beneath)
+
+
+def _body(box: Box) -> float:
+    """The width of the gate itself."""
+    if box.kind == "leaf":
+        return max(text_width(box.label) + 3, 8.0)
+    own = text_width(box.label) + 8
+    return max(own, _GATE) if box.kind == "operation" else max(own, 40.0)
+
+
+def _height(box: Box) -> float:
+    # What is beneath a gate takes as much room above it, for wires meet its middle.
+    body = _NAME if box.kind == "leaf" else _GATE
+    return body + 2 * _BELOW * _lines(box)
+
+
+def _label_size(link: Link) -> tuple[float, float]:
+    return max(text_width(link.value, SMALL), text_width(link.gradient, SMALL)) + 4, 2 * SMALL + 5
+
+
+def _sum_of(box: Box) -> str:
+    return f"Σ {box.gradient}"
+
+
+def _box(box: Box, x: float, y: float) -> Group:
+    marks: list[Shape | Text] = []
+    body = _body(box)
+    if box.kind == "leaf":
+        marks.append(Text(x, y, box.label, box.latex, role="name", italic=True))
+        base = y + _NAME / 2
+    else:
+        kind = "circle" if _is_round(box) else "box"
+        fill = BLUE if box.kind == "group" else ""
+        marks.append(Shape(x, y, body, _GATE, kind, fill=fill))
+        marks.append(Text(x, y, box.label, box.latex, role="operation" if box.kind == "operation" else "label"))
+        base = y + _GATE / 2
+    if box.below:
+        base += _BELOW / 2
+        slanted = box.kind == "operation"
+        marks.append(Text(x, base, box.below, box.latex_below, SMALL, role="name", italic=slanted))
+        base += _BELOW / 2
+    if box.gradient:
+        latex = f"$\\Sigma$ {latex_figure(box.gradient)}"
+        marks.append(Text(x, base + _BELOW / 2, _sum_of(box), latex, SMALL, colour=GRADIENT, role="sum"))
+    return Group(tuple(marks), box.title, box.kind, box.name)
+
+
+def _link(link: Link, curve: tuple[Point, ...], label: Point | None) -> Group:
+    x, y = label or point_at(curve, 0.5)
+    marks: list[Wire | Text] = [
+        Wire(curve, arrow=bool(link.target)),
+        Text(x, y - SMALL / 2 - 1.5, link.value, latex_figure(link.value), SMALL, colour=VALUE, role="value"),
+        Text(x, y + SMALL / 2 + 1.5, link.gradient, latex_figure(link.gradient), SMALL, colour=GRADIENT,
+             role="gradient"),
+    ]  # fmt: skip
+    return Group(tuple(marks), link.title, "edge", f"{link.source} {link.target}".strip())
+
+
+def _edge_of(box: Box, middle: Point, point: Point) -> Point:
+    """Where a wire that Graphviz ends at the room of a box meets the box itself."""
+    dx, dy = point[0] - middle[0], point[1] - middle[1]
+    if not (dx or dy):
+        return point
+    half = _body(box) / 2
+    if _is_round(box):
+        share = half / (dx * dx + dy * dy) ** 0.5
+    else:
+        tall = _NAME if box.kind == "leaf" else _GATE
+        share = min(half / abs(dx) if dx else 1e9, tall / 2 / abs(dy) if dy else 1e9)
+    return middle[0] + share * dx, middle[1] + share * dy
+
+
+def _is_round(box: Box) -> bool:
+    return box.kind == "operation" and _body(box) <= _GATE
+
+
+def _moved(curve: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
+    return tuple((x + dx, y + dy) for x, y in curve)
+
+
+def _shift(point: Point | None, dx: float, dy: float) -> Point | None:
+    return None if point is None else (point[0] + dx, point[1] + dy)

@@ -1,0 +1,120 @@
+"""Folding a large graph by layer: which nodes go into one box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from steepest.calculus.gradient import find_layers
+from steepest.errors import PictureError, nearest
+from steepest.expressions.expression import DATA, Expression
+from steepest.expressions.traversal import walk
+
+UNFOLDED_UP_TO = 60
+"""Nodes up to which a graph is drawn whole unless it is asked otherwise."""
+MOST_DRAWN = 5000
+"""Nodes that are drawn at most."""
+_ENDS = 2  # layers at either end of a run of folded ones that keep a box of their own
+COST = "cost"
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Nodes that are drawn as one box.
+
+    Attributes:
+        name: of the layer's activation, a1, a2, …, or ``cost``; of several layers ``a3…a98``.
+        label: what the box says.
+        nodes: what is in it.
+        members: the names of the layers in it.
+    """
+
+    name: str
+    label: str
+    nodes: frozenset[Expression]
+    members: tuple[str, ...]
+
+
+def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Expression, str]) -> list[Group]:
+    """The layers of a graph, from the data up, and last what makes the cost of them; none if there are no layers.
+
+    A parameter goes into the box of the layer that uses it, unless another uses it too; data stand by themselves.
+    """
+    layers = find_layers(root)
+    place: dict[Expression, int] = {}
+    for k, layer in enumerate([*layers, root] if layers and layers[-1] is not root else layers):
+        for node in walk([layer], stop=place.__contains__):
+            if node.args:
+                place.setdefault(node, k)
+    users: dict[Expression, set[int]] = {}
+    for node in nodes:
+        for arg in node.args:
+            if not arg.args:
+                users.setdefault(arg, set()).add(place.get(node, -1))
+    for leaf, using in users.items():
+        if len(using) == 1 and leaf.operation is not DATA:
+            place[leaf] = next(iter(using))
+    inside: dict[int, list[Expression]] = {}
+    for node in nodes:
+        if layers and node in place:
+            inside.setdefault(place[node], []).append(node)
+    groups = []
+    for k, members in sorted(inside.items()):
+        name = names[layers[k]] if k < len(layers) else COST
+        label = f"layer {k + 1}" if k < len(layers) else COST
+        groups.append(Group(name, label, frozenset(members), (name,)))
+    return groups
+
+
+def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: int) -> list[Group]:
+    """The groups that are drawn as boxes.
+
+    Args:
+        groups: all of them.
+        unfold: names of those to be drawn node by node, or ``"all"``; if left out, all of a graph of few nodes.
+        size: how many nodes the graph has.
+
+    Raises:
+        PictureError: there is no such layer, or the graph is too large to be drawn.
+    """
+    if unfold is None:
+        wanted = {group.name for group in groups} if size <= UNFOLDED_UP_TO else set()
+    elif unfold == "all":
+        wanted = {group.name for group in groups}
+    else:
+        wanted = {unfold} if isinstance(unfold, str) else set(unfold)
+    known = [group.name for group in groups]
+    for name in wanted:
+        if name not in known:
+            there = f"the layers are {_listed(known)}" if known else "this graph has no layers, so it is drawn whole"
+            raise PictureError(f"there is no layer {name!r} to unfold{nearest(name, known)}; {there}")
+    boxes: list[Group] = []
+    run: list[Group] = []
+    for group in groups:
+        if group.name in wanted:
+            boxes += _joined(run)
+            run = []
+        else:
+            run.append(group)
+    boxes += _joined(run)
+    drawn = size - sum(len(box.nodes) - 1 for box in boxes)
+    if drawn > MOST_DRAWN:
+        remedy = "unfold fewer layers" if groups else "take a part of the formula"
+        raise PictureError(f"this graph has {drawn:,} nodes, and at most {MOST_DRAWN:,} are drawn; {remedy}")
+    return boxes
+
+
+def _joined(run: list[Group]) -> list[Group]:
+    """Neighbouring folded layers, the middle of a long run in one box."""
+    if len(run) <= 2 * _ENDS + 2:
+        return run
+    first, middle, last = run[:_ENDS], run[_ENDS:-_ENDS], run[-_ENDS:]
+    nodes = frozenset[Expression]().union(*(group.nodes for group in middle))
+    members = tuple(name for group in middle for name in group.members)
+    ends = (middle[0].label.removeprefix("layer "), middle[-1].label.removeprefix("layer "))
+    label = f"layers {ends[0]} … {ends[1]}"
+    return [*first, Group(f"{members[0]}…{members[-1]}", label, nodes, members), *last]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:4])}, …, {names[-1]}"

@@ -1,0 +1,233 @@
+"""The computational graph of an expression at some values: a picture, a table, and the chain rule at each node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from steepest.diagrams.graph import explaining
+from steepest.diagrams.graph.dot import dot
+from steepest.diagrams.graph.drawing import draw
+from steepest.diagrams.graph.folding import Group, find_groups, folded
+from steepest.diagrams.graph.names import layer_names, name_nodes
+from steepest.diagrams.graph.numbers import Numbers, compute
+from steepest.diagrams.graph.view import View, Viewer
+from steepest.display.labels import described
+from steepest.display.picture import Picture
+from steepest.display.scene import Scene
+from steepest.display.scene_png import png
+from steepest.display.scene_svg import svg
+from steepest.display.scene_tikz import tikz
+from steepest.errors import FormulaError, PictureError, nearest
+from steepest.expressions.expression import DATA, PARAMETER, Expression
+from steepest.language.formula import parse_formula
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One node of a graph.
+
+    Attributes:
+        node: its name.
+        operation: what it is computed as: ``x + y``; ``data`` or ``parameter`` for a leaf.
+        value: a number or array; of a node with one value a sample the chosen sample's, or ``(n, …)``.
+        gradient: the derivative of the whole by it, of the same shape.
+        local: its derivatives by its arguments, each as ``∂q/∂x = 1``.
+        shown: value and gradient in a few signs.
+    """
+
+    node: str
+    operation: str
+    value: Any
+    gradient: Any
+    local: tuple[str, ...]
+    shown: tuple[str, str]
+
+
+class ComputationalGraph(Picture):
+    """An expression as a graph of gates, with the value of each node and the derivative of the whole by it.
+
+    Above a wire stands the value that runs forward along it, below it the gradient that comes back. A name with
+    several users is drawn once; each of its wires shows what comes back by that user, and Σ beneath it their sum.
+
+    Made by :meth:`steepest.Expression.graph`.
+
+    Attributes:
+        expression: the whole.
+        names: the name of each node.
+        layers: the names of the layers that can be folded; empty if there are none.
+        title, description: for those who cannot see it.
+    """
+
+    def __init__(
+        self, numbers: Numbers, names: Mapping[Expression, str], unfold: str | Iterable[str] | None = None
+    ) -> None:
+        self.numbers, self.names = numbers, dict(names)
+        self.expression = numbers.root
+        self._groups = find_groups(numbers.root, numbers.nodes, names)
+        self.layers = tuple(group.name for group in self._groups)
+        self._folded = folded(self._groups, unfold, len(numbers.nodes))
+        layers = {node: name for node, name in layer_names(numbers.root).items() if names.get(node) == name}
+        several = sum(name.startswith("a") for name in layers.values()) > 1
+        self._viewer = Viewer(numbers, names, layers if several else {})
+        whole = names[numbers.root]
+        formula = str(numbers.root)
+        self.title = f"Computational graph of {whole} = {formula if len(formula) <= 80 else formula[:79] + '…'}"
+
+    # -- numbers -----------------------------------------------------------------------------------------------
+
+    def table(self) -> tuple[Row, ...]:
+        """Every node, arguments before what uses them: also those in folded layers."""
+        return tuple(self._row(node) for node in self.numbers.nodes)
+
+    def explain(self, node: str | Expression) -> str:
+        """The chain rule at a node, with its numbers: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
+
+        Args:
+            node: its name in the picture, an expression, or the formula text of one.
+
+        Raises:
+            PictureError: the graph has no such node.
+        """
+        return explaining.explain(self.numbers, self.names, self._find(node))
+
+    def unfold(self, *layers: str) -> ComputationalGraph:
+        """The same graph with these layers drawn node by node, all if none is named, and the others folded."""
+        return ComputationalGraph(self.numbers, self.names, layers or "all")
+
+    def fold(self) -> ComputationalGraph:
+        """The same graph with a box for each layer."""
+        return ComputationalGraph(self.numbers, self.names, ())
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """The layers that are drawn as boxes."""
+        return tuple(name for group in self._folded for name in group.members)
+
+    # -- pictures ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def view(self) -> View:
+        """The boxes and links that are drawn."""
+        return self._viewer.view(self._folded)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The drawing.
+
+        Raises:
+            PictureError: pygraphviz, which lays it out, is not installed.
+        """
+        return draw(self.view)
+
+    @cached_property
+    def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
+        """What is to be seen, node by node."""
+        shown = [f"{box.title}." for box in self.view.boxes[:40]]
+        if len(self.view.boxes) > len(shown):
+            shown.append(f"And {len(self.view.boxes) - len(shown)} more.")
+        how = "Values run forward from left to right, and gradients come back."
+        return " ".join([how, *shown])
+
+    def svg(self) -> str:
+        """The graph as SVG: the value above each wire, the gradient below it, all else where one points at it."""
+        return svg(self.scene, self.title, self.description)
+
+    def tikz(self) -> str:
+        """The graph as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        return tikz(self.scene)
+
+    def dot(self) -> str:
+        """The graph as DOT text, which needs no Graphviz."""
+        return dot(self.view, self.title)
+
+    def png(self) -> bytes:
+        """The graph as PNG, ink on white.
+
+        Raises:
+            PictureError: Matplotlib or pygraphviz is not installed.
+        """
+        return png(self.scene, self.title, self.description)
+
+    def html(self) -> str:
+        """The graph as one page that needs no network: the picture, each folded layer to open, and the table."""
+        from steepest.diagrams.graph.page import page
+
+        return page(self)
+
+    def formats(self) -> Mapping[str, Callable[[], bytes]]:
+        """What it can be saved as."""
+        return {
+            "svg": lambda: self.svg().encode(),
+            "png": self.png,
+            "dot": lambda: self.dot().encode(),
+            "tex": lambda: self.tikz().encode(),
+            "html": lambda: self.html().encode(),
+        }
+
+    @property
+    def groups(self) -> list[Group]:
+        """The boxes of folded layers."""
+        return self._folded
+
+    def __str__(self) -> str:
+        rows = [("node", "operation", "value", "gradient", "local derivatives")]
+        rows += [(r.node, r.operation, *r.shown, "; ".join(r.local)) for r in self.table()]
+        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+        return "\n".join(
+            "   ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[4]]).rstrip()
+            for row in rows
+        )
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _row(self, node: Expression) -> Row:
+        numbers, viewer = self.numbers, self._viewer
+        value = numbers.of_sample(numbers.values[node], node.per_sample)
+        gradient = numbers.of_sample(numbers.adjoints[node], node.per_sample)
+        local = tuple(viewer.local(node, k) for k, arg in enumerate(node.args) if arg in self.names)
+        return Row(
+            self.names[node], described(node, self.names), value[()], gradient[()], tuple(dict.fromkeys(local)),
+            (viewer.value(node), viewer.gradient(node)),
+        )  # fmt: skip
+
+    def _find(self, wanted: str | Expression) -> Expression:
+        if isinstance(wanted, Expression):
+            if wanted in self.names:
+                return wanted
+            raise PictureError(f"{wanted} is no node of the graph; {self._nodes()}")
+        by_name = {name: node for node, name in self.names.items()}
+        if wanted in by_name:
+            return by_name[wanted]
+        shapes = {node.name: node.shape for node in self.names if node.operation is DATA}
+        params = {node.name: node.shape for node in self.names if node.operation is PARAMETER}
+        named = "".join(f"{name} = ({node}); " for name, node in self._given().items())
+        try:
+            found = parse_formula(named + wanted, shapes, params).expression
+        except FormulaError:
+            found = None
+        if found is not None and found in self.names:
+            return found
+        raise PictureError(f"there is no node {wanted!r} in the graph{nearest(wanted, by_name)}; {self._nodes()}")
+
+    def _given(self) -> dict[str, Expression]:
+        """Names of inner nodes that a formula may use, if they are few and short."""
+        inner = {name: node for node, name in self.names.items() if node.args and name.isidentifier()}
+        return inner if len(inner) <= 50 else {}
+
+    def _nodes(self) -> str:
+        names = list(self.names.values())
+        return f"its nodes are {', '.join(names)}" if len(names) <= 20 else "its table lists them"
+
+
+def graph(
+    expression: Expression, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
+    sample: int | None = None, unfold: str | Iterable[str] | None = None,
+) -> ComputationalGraph:  # fmt: skip
+    """The computational graph of an expression; see :meth:`steepest.Expression.graph`."""
+    numbers = compute(expression, values, sample)
+    return ComputationalGraph(numbers, name_nodes(expression, numbers.nodes, names), unfold)

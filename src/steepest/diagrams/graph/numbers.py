@@ -1,0 +1,246 @@
+"""The numbers of a computational graph: values forward, adjoints backward, and what each step contributes.
+
+Values are those of the engines. Adjoints are carried back over the graph as it is written, so that each step of
+the picture is one rule of the table; those of the leaves are :func:`steepest.gradient`'s own, whose stable form does
+not overflow, and so is any adjoint that is not finite as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.calculus.gradient import Adjoint, gradient, handed_down, sweep
+from steepest.calculus.simplify import simplify
+from steepest.display.labels import is_number
+from steepest.engines import evaluate
+from steepest.errors import PictureError
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
+from steepest.expressions.traversal import in_reading_order
+from steepest.tables.values import Bound, bind
+
+Array = NDArray[Any]
+Step = tuple[Expression, int]
+"""A node and the number of one of its arguments."""
+
+SEED = "(sample)"  # a column that is 1 for the chosen sample and 0 for any other; no formula has such a name
+_FREE = "(free)"
+_MOST_REPAIRED = 200  # adjoints that are derived again one by one
+
+
+@dataclass(frozen=True)
+class Local:
+    """The derivative of an operation by one of its arguments.
+
+    Attributes:
+        factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
+            rule is no such product.
+        rule: what is handed down, with ``bar`` for the adjoint; None where there is a factor.
+        bar: stands for the adjoint in the rule.
+        value: of the factor: a number or array, with the samples in front if it has one value a sample.
+    """
+
+    factor: Expression | None
+    rule: Expression | None = None
+    bar: Expression | None = None
+    value: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Everything that is computed for a graph.
+
+    Attributes:
+        root: the expression.
+        nodes: its nodes but numbers, in reading order: arguments before what uses them.
+        values: of each node, ``(n, …)`` if it has one value a sample.
+        adjoints: ∂root/∂node of each node, shaped as its value.
+        shares: what a node hands down to one of its arguments, shaped as that argument's value; with a sample chosen
+            and an argument that all samples share, what comes by this sample.
+        local: the local derivatives.
+        samples: how many there are.
+        sample: the chosen one.
+    """
+
+    root: Expression
+    nodes: tuple[Expression, ...]
+    values: dict[Expression, Array]
+    adjoints: dict[Expression, Array]
+    shares: dict[Step, Array]
+    local: dict[Step, Local]
+    samples: int
+    sample: int | None
+
+    def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
+        """What is differentiated as one number, with its values; some nodes are leaves of these names in it."""
+        given = {node.name: value for node, value in self.values.items() if node.is_leaf}
+        given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
+        leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}
+        cost = substitute(_one_number(self.root, self.sample), leaves)
+        return cost, {**given, **{name: self.values[node] for node, name in free.items()}}
+
+    def of_sample(self, array: Array, per_sample: bool) -> Array:
+        """The part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
+        if not per_sample:
+            return array
+        if self.sample is not None:
+            return np.asarray(array[self.sample])
+        return np.asarray(array[0]) if self.samples == 1 else array
+
+
+def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | None = None) -> Numbers:
+    """Evaluate a graph forward and backward.
+
+    Args:
+        root: an expression of one number, or of one a sample.
+        values: a number or array for each name.
+        sample: the sample, from 0, whose values are wanted.
+
+    Raises:
+        PictureError: the root has several features, or there is no such sample.
+        ValuesError: a name has no value, or one of a wrong shape.
+    """
+    expect_expression(root, "graph")
+    if root.shape not in ((), (1,), (1, 1)):
+        raise PictureError(
+            f"a graph carries back the derivatives of one number, but {_short(root)} has the shape {root.shape}; "
+            "take its sum, or dot it with what picks one"
+        )
+    bound = bind([root], values)
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
+        raise PictureError(f"sample is a whole number from 0, not {sample!r}")
+    if sample is not None and not 0 <= sample < bound.rows:
+        last = bound.rows - 1
+        raise PictureError(f"there is no sample {sample}; the table's are 0{f' to {last}' if last else ' alone'}")
+    given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
+    nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
+    if not nodes:
+        raise PictureError(f"{_short(root)} is a number without any name; there is nothing to draw")
+    carried = _adjoints(root, nodes, sample)
+    steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
+    local = {step: _local(*step) for step in steps}
+    asked: dict[Any, Expression] = {("value", node): node for node in nodes}
+    asked |= {("adjoint", node): adjoint.expression() for node, adjoint in carried.items()}
+    for node, k in steps:
+        handed = _share(node, k, carried.get(node), sample)
+        if handed is not None:
+            asked["share", node, k] = handed
+        factor = local[node, k].factor
+        if factor is not None:
+            asked["local", node, k] = factor
+    found = evaluate(asked, {**given, **_spread(bound)})
+    adjoints = {n: _as(found.get(("adjoint", n), 0.0), n, bound.rows) for n in nodes}
+    _put_stable(root, nodes, sample, given, adjoints, np.asarray(found["value", root]))
+    return Numbers(
+        root, nodes,
+        {n: _as(found["value", n], n, bound.rows) for n in nodes},
+        adjoints,
+        {(n, k): _as(found.get(("share", n, k), 0.0), n.args[k], bound.rows) for n, k in steps},
+        {s: _with_value(part, found.get(("local", *s))) for s, part in local.items()},
+        bound.rows, sample,
+    )  # fmt: skip
+
+
+def _short(node: Expression) -> str:
+    text = str(node)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _spread(bound: Bound) -> dict[str, Array]:
+    """Columns with their sample axis, also of a single sample."""
+    return {name: np.ascontiguousarray(array) for name, array in bound.data.items()}
+
+
+def _seed(root: Expression, sample: int | None) -> Expression:
+    """The root's own adjoint: 1, or 1 for the chosen sample only."""
+    if root.per_sample and sample is not None:
+        return leaf(DATA, SEED)
+    return constant(1)
+
+
+def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | None) -> dict[Expression, Adjoint]:
+    return sweep({root: Adjoint(_seed(root, sample))}, nodes)
+
+
+def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
+    """What a node hands down to its k-th argument; of the chosen sample, where the samples would be added up."""
+    if adjoint is None:
+        return None
+    if sample is not None and node.per_sample and not node.args[k].per_sample:
+        adjoint = Adjoint(leaf(DATA, SEED) * adjoint.body, adjoint.scale, adjoint.positive)
+    handed = handed_down(node, k, adjoint)
+    return None if handed is None else handed.expression()
+
+
+def _local(node: Expression, k: int) -> Local:
+    row = node.operation
+    if not row.adjoints:
+        partial = row.partials[k](*node.args, node)
+        factor = partial if isinstance(partial, Expression) else constant(partial)
+        return Local(simplify(factor, keep=(*node.args, node)) if factor.args else factor)
+    bar = leaf(DATA if node.per_sample else PARAMETER, "(bar)", node.shape)
+    rule = row.adjoints[k](bar, *node.args, node)
+    if not isinstance(rule, Expression):
+        return Local(constant(rule))
+    rule = simplify(rule, keep=(bar, *node.args, node))
+    factor_of_bar = _factor(rule, bar)
+    return Local(None, rule, bar) if factor_of_bar is None else Local(factor_of_bar)
+
+
+def _factor(rule: Expression, bar: Expression) -> Expression | None:
+    """What the adjoint is multiplied by, if a rule is such a product: of bar·y it is y."""
+    if rule is bar:
+        return constant(1)
+    if rule.operation is op.multiply and bar in rule.args:
+        other = rule.args[1] if rule.args[0] is bar else rule.args[0]
+    elif rule.operation is op.divide and rule.args[0] is bar:
+        other = 1 / rule.args[1]
+    else:
+        return None
+    return None if bar in in_reading_order([other]) else other
+
+
+def _with_value(local: Local, value: Any) -> Local:
+    return local if value is None else Local(local.factor, value=np.asarray(value))
+
+
+def _as(value: Any, node: Expression, rows: int) -> Array:
+    """A value in the shape of a node's, for adjoints are kept as one number where all are equal."""
+    array = np.asarray(value)
+    whole = (rows, *node.shape) if node.per_sample else node.shape
+    if array.ndim == 1 and node.per_sample and node.shape and array.shape == (rows,):
+        array = array.reshape(rows, *[1] * len(node.shape))
+    return array if array.shape == whole else np.broadcast_to(array, whole)
+
+
+def _one_number(root: Expression, sample: int | None) -> Expression:
+    """Of one value a sample their sum, or the chosen one."""
+    cost = root
+    if root.per_sample:
+        cost = op.total(root if sample is None else leaf(DATA, SEED) * root)
+    return op.sum_(cost) if cost.shape else cost
+
+
+def _put_stable(
+    root: Expression, nodes: tuple[Expression, ...], sample: int | None, given: Mapping[str, Array],
+    adjoints: dict[Expression, Array], value: Array,
+) -> None:  # fmt: skip
+    """Take the adjoints of the leaves, and those that are not finite as written, from the stable gradient."""
+    cost = _one_number(root, sample)
+    rows = len(given[SEED])
+    leaves = [node for node in nodes if node.is_leaf]
+    for node, partial in evaluate(gradient(cost, leaves), given).items() if leaves else ():
+        adjoints[node] = _as(partial, node, rows)
+    if not np.isfinite(value).all():
+        return
+    inner = [n for n in nodes if not n.is_leaf and n is not root and not np.isfinite(adjoints[n]).all()]
+    for node in inner[:_MOST_REPAIRED]:
+        free = leaf(DATA if node.per_sample else PARAMETER, _FREE, node.shape)
+        rest = substitute(cost, {node: free})
+        at = np.asarray(evaluate({"": node, SEED: leaf(DATA, SEED)}, given)[""])
+        adjoints[node] = _as(evaluate(gradient(rest, [free])[free], {**given, _FREE: at}), node, rows)

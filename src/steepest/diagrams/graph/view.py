@@ -1,0 +1,186 @@
+"""What is drawn of a graph: boxes and the links between them, with their words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.diagrams.graph.explaining import whole
+from steepest.diagrams.graph.folding import Group
+from steepest.diagrams.graph.names import summary
+from steepest.diagrams.graph.numbers import Array, Numbers
+from steepest.display.labels import described, latex_sign, pretty, sign, written
+from steepest.expressions.expression import Expression
+from steepest.expressions.latex import latex_name
+from steepest.expressions.printing import quoted
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A node, or the box of a folded layer.
+
+    Attributes:
+        key: what links refer to.
+        name: of the node or group, as it is asked for.
+        kind: ``leaf``, ``operation`` or ``group``.
+        label, latex: what stands in it.
+        below, latex_below: what stands beneath it: the name of an operation's result, the size of a group.
+        gradient: of a node with several users, which no single wire shows; empty for any other.
+        title: everything about it in a sentence.
+    """
+
+    key: str
+    name: str
+    kind: str
+    label: str
+    latex: str
+    below: str
+    latex_below: str
+    gradient: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A wire from a box to one that uses it; to the outside where ``target`` is empty."""
+
+    source: str
+    target: str
+    value: str
+    gradient: str
+    title: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The boxes, each after those that feed it, and the links."""
+
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+
+
+class Viewer:
+    """Writes the numbers of a graph for its nodes and links."""
+
+    def __init__(self, numbers: Numbers, names: Mapping[Expression, str], layers: Mapping[Expression, str]) -> None:
+        self.numbers, self.names = numbers, names
+        self._layers = layers
+        self._whole = whole(numbers, names)
+        # Names are quoted within formulas, and shown bare in the drawing.
+        self._quoted = {node: quoted(name) if node.is_leaf else name for node, name in names.items()}
+
+    def view(self, groups: Sequence[Group]) -> View:
+        """The boxes and links with these groups folded."""
+        numbers = self.numbers
+        group_of = {node: group for group in groups for node in group.nodes}
+        keys: dict[Expression | Group, str] = {}
+        for node in numbers.nodes:
+            keys.setdefault(group_of.get(node, node), f"n{len(keys)}")
+        shares: dict[tuple[Expression, str], list[tuple[Expression, int]]] = {}
+        for user in numbers.nodes:
+            target = group_of.get(user, user)
+            for k, arg in enumerate(user.args):
+                if arg in self.names and (group_of.get(arg, arg) is not target):
+                    shares.setdefault((arg, keys[target]), []).append((user, k))
+        counts: dict[Expression, int] = {}
+        for arg, _ in shares:
+            counts[arg] = counts.get(arg, 0) + 1
+        links = [
+            self._link(arg, keys[group_of.get(arg, arg)], target, steps) for (arg, target), steps in shares.items()
+        ]
+        end = keys[group_of.get(numbers.root, numbers.root)]
+        links.append(Link(end, "", self.value(numbers.root), "1", self.sentence(numbers.root)))
+        boxes = [
+            self._group(what, key) if isinstance(what, Group) else self._node(what, key, counts.get(what, 0))
+            for what, key in keys.items()
+        ]
+        return View(tuple(self._in_order(boxes, links)), tuple(links))
+
+    def value(self, node: Expression) -> str:
+        """A node's value in a few signs."""
+        return self._shown(self.numbers.values[node], node)
+
+    def gradient(self, node: Expression) -> str:
+        """A node's gradient in a few signs."""
+        return self._shown(self.numbers.adjoints[node], node)
+
+    def local(self, user: Expression, k: int) -> str:
+        """The derivative of a node by its k-th argument: ``∂e/∂a = −1``."""
+        part = self.numbers.local[user, k]
+        left = f"∂{self.names[user]}/∂{self.names[user.args[k]]}"
+        if part.factor is None:
+            bar = f"∂{self._whole}/∂{self.names[user]}"
+            rule = (
+                written(part.rule, self._quoted, {part.bar: bar})
+                if part.rule is not None and part.bar is not None
+                else ""
+            )
+            return f"{left} hands down {rule}"
+        text = written(part.factor, self._quoted)
+        factor = self.numbers.of_sample(np.asarray(part.value), part.factor.per_sample)
+        several = part.factor.per_sample and factor.ndim > len(part.factor.shape)
+        shown = summary(factor, several)
+        return f"{left} = {text}" + (f" = {shown}" if shown != text else "")
+
+    def sentence(self, node: Expression) -> str:
+        """A node's operation, value, gradient and local derivatives."""
+        name = self.names[node]
+        start = f"{name} = " if node.is_leaf else f"{name} = {described(node, self._quoted)} = "
+        parts = [start + self.value(node), f"∂{self._whole}/∂{name} = {self.gradient(node)}"]
+        parts += [self.local(node, k) for k, arg in enumerate(node.args) if arg in self.names]
+        return "; ".join(dict.fromkeys(parts))
+
+    def _shown(self, array: Array, node: Expression) -> str:
+        numbers = self.numbers
+        several = node.per_sample and numbers.sample is None and numbers.samples > 1
+        return summary(numbers.of_sample(array, node.per_sample), several)
+
+    def _link(self, arg: Expression, source: str, target: str, steps: list[tuple[Expression, int]]) -> Link:
+        handed = sum(self.numbers.shares[step] for step in steps)
+        locals_ = "; ".join(dict.fromkeys(self.local(*step) for step in steps[:4]))
+        more = f"; and {len(steps) - 4} more" if len(steps) > 4 else ""
+        title = f"{self.names[arg]} = {self.value(arg)}; handed back {self._shown(np.asarray(handed), arg)}; "
+        return Link(source, target, self.value(arg), self._shown(np.asarray(handed), arg), title + locals_ + more)
+
+    def _node(self, node: Expression, key: str, uses: int) -> Box:
+        name = self.names[node]
+        layer = node in self._layers
+        shown, latex = pretty(name, layer), f"${latex_name(name, layer=layer)}$"
+        # No single wire shows the whole of it: several come together here, or the wire is one sample's.
+        shared = self.numbers.sample is not None and self.numbers.samples > 1 and not node.per_sample
+        total = self.gradient(node) if uses > 1 or (shared and node.is_leaf) else ""
+        if node.is_leaf:
+            return Box(key, name, "leaf", shown, latex, "", "", total, self.sentence(node))
+        return Box(
+            key, name, "operation", sign(node), f"${latex_sign(node)}$", shown, latex, total, self.sentence(node)
+        )  # fmt: skip
+
+    def _group(self, group: Group, key: str) -> Box:
+        inner = [node for node in self.numbers.nodes if node in group.nodes]
+        own = [self.names[node] for node in inner if node.is_leaf]
+        listed = ", ".join(own) if len(own) <= 6 else f"{', '.join(own[:3])}, …, {own[-1]}"
+        size = f"{len(inner)} nodes"
+        last = inner[-1]
+        title = f"{group.label}: {size}{f', with {listed}' if own else ''}; {self.sentence(last)}"
+        return Box(key, group.name, "group", group.label, "", size, "", "", title)
+
+    def _in_order(self, boxes: list[Box], links: list[Link]) -> list[Box]:
+        """Each box after those that feed it; a folded layer comes with its first node, which may be too early."""
+        feeding: dict[str, list[str]] = {box.key: [] for box in boxes}
+        waiting = {box.key: 0 for box in boxes}
+        for link in links:
+            if link.target:
+                feeding[link.source].append(link.target)
+                waiting[link.target] += 1
+        known = {box.key: box for box in boxes}
+        ready = [box.key for box in boxes if not waiting[box.key]]
+        found: list[Box] = []
+        for key in ready:
+            found.append(known[key])
+            for target in feeding[key]:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    ready.append(target)
+        return found

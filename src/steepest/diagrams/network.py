@@ -1,0 +1,312 @@
+"""Pictures of models: inputs, neurons, weights and the target, as in the notes' figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+from numpy.typing import ArrayLike
+
+from steepest.calculus.layers import decompose
+from steepest.diagrams.network_sheet import Sheet, Spot, lettering, spread
+from steepest.display.labels import figure, latex_figure, pretty, written
+from steepest.display.palette import NEGATIVE, POSITIVE
+from steepest.display.picture import Picture
+from steepest.display.scene import SIZE, SMALL, Group, Point, Scene, Shape, Text, Wire, text_width
+from steepest.display.scene_png import png
+from steepest.display.scene_svg import svg
+from steepest.display.scene_tikz import tikz
+from steepest.expressions.expression import Expression
+from steepest.expressions.latex import latex, latex_name
+
+_GAP = 58.0  # between the middles of two columns
+_MARGIN = 4.0
+_WIDEST = 1.4  # by how much the line of the largest weight is wider than one of none
+_SPREAD = 0.75  # of the tallest column's height, that others take at least
+_LABELLED = 12  # edges between two columns up to which each says its weight
+_LONGEST = 60  # characters of a formula that stands in a box
+
+
+class Diagram(Picture):
+    """A model as neurons in layers.
+
+    Inputs stand on the left, the target on the right. A neuron says its activation; an edge its weight by name, or,
+    once the model is fitted, by its number, its colour (and dashes where it is negative) and its width; a number that
+    would cover another is where one points at its edge. Of wide layers
+    the first and last neurons are drawn, and so are the first and last layers of a deep model.
+
+    A formula that is not made of layers is drawn as one box between its inputs and its target.
+
+    Made by :meth:`steepest.Model.diagram`.
+
+    Attributes:
+        title, description: for those who cannot see it.
+    """
+
+    def __init__(
+        self, prediction: Expression, target: Expression, params: Mapping[str, ArrayLike] | None = None,
+        columns: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:  # fmt: skip
+        self.prediction, self.target = prediction, target
+        known = dict(params or {})
+        self.params = known if set(prediction.parameters) <= set(known) else {}
+        self.structure = decompose(prediction)
+        self._columns = dict(columns or {})
+        formula = f"{target} ~ {prediction}"
+        self.title = f"Model {formula if len(formula) <= 100 else formula[:99] + '…'}"
+
+    @cached_property
+    def _sheet(self) -> Sheet | None:
+        return None if self.structure is None else spread(self.structure, self.target, self.params, self._columns)
+
+    @cached_property
+    def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
+        """What is to be seen, layer by layer."""
+        if self._sheet is None:
+            names = ", ".join(self.prediction.parameters)
+            return f"A box with the formula between {', '.join(self.prediction.data)} and {self.target}; {names} in it."
+        return self._sheet.description
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The drawing."""
+        return _draw_box(self) if self._sheet is None else _draw(self._sheet)
+
+    def svg(self) -> str:
+        """The model as SVG; a weight's number is where one points at its edge."""
+        return svg(self.scene, self.title, self.description)
+
+    def tikz(self) -> str:
+        """The model as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        return tikz(self.scene)
+
+    def png(self) -> bytes:
+        """The model as PNG, ink on white.
+
+        Raises:
+            PictureError: Matplotlib is not installed.
+        """
+        return png(self.scene, self.title, self.description)
+
+    def formats(self) -> Mapping[str, Callable[[], bytes]]:
+        """What it can be saved as."""
+        return {"svg": lambda: self.svg().encode(), "png": self.png, "tex": lambda: self.tikz().encode()}
+
+    def __str__(self) -> str:
+        return f"{self.title}. {self.description}"
+
+
+def _draw(sheet: Sheet) -> Scene:
+    """Columns of neurons, each in the middle of the sheet's height."""
+    tall = max(column.height for column in sheet.columns)
+    left = max(text_width(spot.label) for spot in sheet.columns[0].spots)
+    places: dict[str, Point] = {}
+    x = _MARGIN + left
+    for k, column in enumerate(sheet.columns):
+        if k:
+            x += max(_GAP, column.radius + sheet.columns[k - 1].radius + sheet.gap(k))
+        # Few spots stand further apart, so that edges and what they say cross less.
+        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.spots) - 1, 1)
+        whole = column.height + extra * (len(column.spots) - 1)
+        y = _MARGIN + tall / 2 - whole / 2
+        for row, spot in enumerate(column.spots):
+            places[spot.key] = (x, y + spot.offset + extra * row)
+    for edge in sheet.edges:
+        if edge.gap == "target":  # each target level with its neuron
+            places[edge.target] = (places[edge.target][0], places[edge.source][1])
+    top = _MARGIN + tall
+    groups = _edges(sheet, places)
+    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
+    for column in sheet.columns:
+        for spot in column.spots:
+            groups.append(_spot(spot, places[spot.key], radius[spot.key]))
+    right = x + max(text_width(spot.label) for spot in sheet.columns[-1].spots) + _MARGIN
+    for column in sheet.columns:
+        if column.caption and column.spots:
+            at = places[column.spots[0].key][0]
+            lines = [
+                Text(at, top + 6 + 9 * k, text, tex, SMALL, role="caption")
+                for k, (text, tex) in enumerate(column.caption)
+            ]  # fmt: skip
+            groups.append(Group(tuple(lines), role="captions"))
+            right = max(right, at + max(text_width(text, SMALL) for text, _ in column.caption) / 2 + _MARGIN)
+    bottom = top + 9 * max(len(column.caption) for column in sheet.columns) + _MARGIN
+    if sheet.largest:
+        groups.append(_legend(sheet.largest, bottom + 4))
+        bottom += 12
+        right = max(right, _MARGIN + 150)
+    return Scene(right, bottom, tuple(groups))
+
+
+def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
+    """The edges, and their weights where there are few enough."""
+    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
+    kinds = {spot.key: spot.kind for column in sheet.columns for spot in column.spots}
+    per_gap = Counter(edge.gap for edge in sheet.edges)
+    lines = {}
+    for edge in sheet.edges:
+        start, end = places[edge.source], places[edge.target]
+        first = _end(kinds[edge.source], start, end, radius[edge.source], 1.0)
+        last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
+        lines[edge] = (first, last)
+    groups, texts = [], []
+    taken = [_bias_room(spot, places[spot.key], radius[spot.key]) for column in sheet.columns for spot in column.spots]
+    for edge, (first, last) in lines.items():
+        colour = "" if edge.value is None else NEGATIVE if edge.value < 0 else POSITIVE
+        share = abs(edge.value) / sheet.largest if edge.value is not None and sheet.largest else 0.0
+        line = 0.7 if edge.value is None else 0.4 + _WIDEST * share
+        ends = (edge.source + _SIDES.get(kinds[edge.source], ""), edge.target + _SIDES.get(kinds[edge.target], ""))
+        wire = Wire((first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=ends)
+        groups.append(Group((wire,), edge.title, "weight", f"{edge.source} {edge.target}"))
+        if edge.label and per_gap[edge.gap] <= _LABELLED:
+            others = [other for beside, other in lines.items() if beside.gap == edge.gap and beside is not edge]
+            place = _free_place(edge.label, first, last, others, taken)
+            if place is None:  # its number is where one points at the edge
+                continue
+            text = Text(*place, edge.label, edge.latex, SMALL, colour=colour, role="weight", halo=True)
+            texts.append(Group((text,), edge.title, "label", f"{edge.source} {edge.target}"))
+    return [*groups, *texts]
+
+
+_SIDES = {"input": ".east", "target": ".west"}
+
+
+def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> Point:
+    """Where an edge meets what stands at a place."""
+    if kind == "neuron":
+        dx, dy = other[0] - place[0], other[1] - place[1]
+        length = (dx * dx + dy * dy) ** 0.5 or 1.0
+        return place[0] + radius * dx / length, place[1] + radius * dy / length
+    return place[0] + side * (8.0 if kind == "ellipsis" else 3.0), place[1]
+
+
+_COVERED = 1000
+_Room = tuple[float, float, float, float]
+_ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
+
+
+def _free_place(
+    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]
+) -> Point | None:
+    """Where a label stands by its line, so that it covers few other lines; None where it would cover a label."""
+    width = text_width(label, SMALL) + 2
+    slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
+    best: tuple[int, Point, _Room] | None = None
+    off = SMALL / 2 + 2 + abs(slope) * width / 2
+    aside = width / 2 + 3 + SMALL / 2 / (abs(slope) or 1.0)
+    # Above or below a flat line, to the left or right of a steep one.
+    moves = ((0.0, -off), (0.0, off)) if abs(slope) < 0.6 else ((-aside, 0.0), (aside, 0.0))
+    for share in _ALONG:
+        for dx, dy in moves:
+            x = first[0] + share * (last[0] - first[0]) + dx
+            y = first[1] + share * (last[1] - first[1]) + dy
+            box = (x - width / 2, y - SMALL / 2, x + width / 2, y + SMALL / 2)
+            cost = (
+                4 * (box[0] < first[0] + 1 or box[2] > last[0] - 4)
+                + sum(_COVERED for room in taken if _overlap(box, room))
+                + sum(_crosses(line, box) for line in others)
+            )
+            if best is None or cost < best[0]:
+                best = (cost, (x, y), box)
+    assert best is not None  # there are places to try
+    if best[0] >= _COVERED:
+        return None
+    taken.append(best[2])
+    return best[1]
+
+
+def _bias_room(spot: Spot, place: Point, radius: float) -> _Room:
+    """Where the bias of a neuron stands."""
+    half = text_width(spot.below, SMALL) / 2
+    y = place[1] + radius + 5
+    return place[0] - half, y - SMALL / 2, place[0] + half, y + SMALL / 2
+
+
+def _overlap(a: _Room, b: _Room) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
+    """Whether a line passes through a box, looked at where it is above its left, middle and right."""
+    (x0, y0), (x1, y1) = line
+    heights = []
+    for x in (box[0], box[2]):
+        share = min(max((x - x0) / ((x1 - x0) or 1.0), 0.0), 1.0)
+        heights.append(y0 + share * (y1 - y0))
+    return min(heights) < box[3] and max(heights) > box[1]
+
+
+def _spot(spot: Spot, place: Point, radius: float) -> Group:
+    x, y = place
+    if spot.kind == "neuron":
+        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", spot.key)]
+        marks.append(Text(x, y, spot.label, spot.latex, lettering(spot.label), role="activation"))
+        if spot.below:
+            below = latex_figure(spot.below)
+            marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias", halo=True))
+        return Group(tuple(marks), spot.title, "neuron", spot.key)
+    if spot.kind == "ellipsis":
+        return Group((Text(x, y, spot.label, spot.latex, role="ellipsis"),), spot.title, "ellipsis")
+    width = text_width(spot.label)
+    at = x - width / 2 if spot.kind == "input" else x + width / 2
+    anchor = "end" if spot.kind == "input" else "start"
+    room = Shape(at, y, width + 4, SIZE + 4, "none", spot.key)
+    text = Text(x, y, spot.label, spot.latex, anchor=anchor, role="name", italic=True)
+    return Group((room, text), spot.title, spot.kind, spot.key)
+
+
+def _legend(largest: float, y: float) -> Group:
+    """What colours and widths mean."""
+    most = figure(largest, 3)
+    marks = (
+        Wire(((_MARGIN, y), (_MARGIN + 16, y)), False, POSITIVE, 1.6),
+        Text(_MARGIN + 20, y, "> 0", "$>0$", SMALL, "start", role="legend"),
+        Wire(((_MARGIN + 40, y), (_MARGIN + 56, y)), False, NEGATIVE, 1.6, True),
+        Text(_MARGIN + 60, y, "< 0", "$<0$", SMALL, "start", role="legend"),
+        Text(_MARGIN + 80, y, f"widest: {most}", f"widest: {latex_figure(most)}", SMALL, "start", role="legend"),
+    )
+    return Group(marks, "Weights by sign and size", "legend")
+
+
+def _draw_box(diagram: Diagram) -> Scene:
+    """Inputs, one box with the formula, the target."""
+    prediction, target = diagram.prediction, diagram.target
+    names = list(prediction.data) or [""]
+    text = written(prediction, {})
+    tex = f"${latex(prediction).replace('_{i}', '')}$"
+    if len(text) > _LONGEST:
+        listed = prediction.parameters
+        few = [*listed[:3], "…", listed[-1]] if len(listed) > 4 else listed
+        text = f"f({', '.join(names[:3])}{', …' if len(names) > 3 else ''}; {', '.join(few)})"
+        tex = ""
+    left = _MARGIN + max(text_width(name) for name in names)
+    width, height = text_width(text) + 16, max(24.0, 16.0 * len(names))
+    x, y = left + 30 + width / 2, _MARGIN + height / 2
+    groups = []
+    for k, name in enumerate(names):
+        if name:
+            at = y + 16.0 * (k - (len(names) - 1) / 2)
+            marks = (Text(left, at, pretty(name), f"${latex_name(name)}$", anchor="end", role="name", italic=True),
+                     Wire(((left + 3, at), (x - width / 2, at))))  # fmt: skip
+            groups.append(Group(marks, f"input {name}", "input", name))
+    title = f"{diagram.title}; parameters {', '.join(_valued(diagram))}"
+    groups.append(
+        Group((Shape(x, y, width, height, "box", "f"), Text(x, y, text, tex, role="formula")), title, "formula")
+    )  # fmt: skip
+    end = x + width / 2 + 30
+    shown = str(target)
+    named = Text(end + 3, y, pretty(shown), f"${latex(target).replace('_{i}', '')}$", anchor="start", role="name",
+                 italic=True)  # fmt: skip
+    groups.append(Group((Wire(((x + width / 2, y), (end, y))), named), f"target {shown}", "target", shown))
+    return Scene(end + 6 + text_width(shown) + _MARGIN, height + 2 * _MARGIN, tuple(groups))
+
+
+def _valued(diagram: Diagram) -> list[str]:
+    """The parameters, with their numbers if they are known."""
+    found = []
+    for name in diagram.prediction.parameters:
+        value = diagram.params.get(name)
+        number = isinstance(value, float | int) or (value is not None and getattr(value, "ndim", 1) == 0)
+        found.append(f"{name} = {figure(float(value))}" if number else name)  # type: ignore[arg-type]
+    return found

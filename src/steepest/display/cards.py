@@ -1,0 +1,174 @@
+"""What results show of themselves: tables and a curve, as HTML in notebooks and as text on terminals."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from steepest.display.axes import CostPlot
+from steepest.display.palette import GREEN, ORANGE, VERMILION
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_STYLE = (
+    "<style>"
+    ".steepest{color:inherit;background:transparent;max-width:100%;overflow-x:auto}"
+    ".steepest table{border-collapse:collapse;margin:.3em 0 .8em;color:inherit;background:transparent}"
+    ".steepest caption{text-align:left;color:inherit;font-weight:600;white-space:normal;padding:.2em 0}"
+    ".steepest tr{background:transparent!important;border-bottom:1px solid rgba(128,128,128,.35)}"
+    ".steepest th,.steepest td{text-align:left!important;padding:.2em .7em;color:inherit;font-weight:400}"
+    ".steepest thead th{font-weight:600;border-bottom:1px solid currentColor}"
+    ".steepest .number{text-align:right!important;font-variant-numeric:tabular-nums}"
+    f".steepest .good{{border-left:4px solid {GREEN}}}.steepest .bad{{border-left:4px solid {VERMILION}}}"
+    f".steepest .open{{border-left:4px solid {ORANGE}}}"
+    ".steepest p{margin:.3em 0}"
+    "</style>"
+)
+_MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table.
+
+    Attributes:
+        caption: what it is of.
+        header: the names of the columns; none for a list of names and values.
+        rows: the cells.
+        numeric: the numbers of the columns that are flush right.
+        marks: for each row good, bad, open or nothing, which gives it a colour.
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """As an HTML table; of very many rows the first ones."""
+        heads = "".join(f'<th scope="col"{self._number(k)}>{escape(name)}</th>' for k, name in enumerate(self.header))
+        lines = []
+        for n, row in enumerate(self.rows[:_MOST_ROWS]):
+            mark = f' class="{self.marks[n]}"' if self.marks and self.marks[n] else ""
+            cells = "".join(f"<td{self._number(k)}>{escape(cell)}</td>" for k, cell in enumerate(row) if k)
+            lines.append(f'<tr{mark}><th scope="row"{self._number(0)}>{escape(row[0])}</th>{cells}</tr>')
+        left = len(self.rows) - _MOST_ROWS
+        if left > 0:
+            lines.append(f'<tr><td colspan="{len(self.rows[0])}">… and {left} more</td></tr>')
+        head = f"<thead><tr>{heads}</tr></thead>" if self.header else ""
+        body = "".join(lines)
+        return f"<table><caption>{escape(self.caption)}</caption>{head}<tbody>{body}</tbody></table>"
+
+    def _number(self, column: int) -> str:
+        return ' class="number"' if column in self.numeric else ""
+
+    def text(self) -> str:
+        """As aligned lines of text."""
+        rows = [row for row in (self.header, *self.rows) if row]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
+        lines = [
+            "  "
+            + "   ".join(
+                cell.rjust(width) if k in self.numeric else cell.ljust(width)
+                for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([f"{self.caption}:", *lines])
+
+
+@dataclass(frozen=True)
+class Card:
+    """Tables, a curve and sentences on one result.
+
+    Attributes:
+        title: one line.
+        sheets: the tables.
+        plot: costs by epoch.
+        notes: sentences that a reader should know.
+    """
+
+    title: str
+    sheets: tuple[Sheet, ...] = ()
+    plot: CostPlot | None = None
+    notes: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """As HTML that takes ink and paper from the page it stands on."""
+        from steepest.display.curve_svg import curve_svg
+
+        notes = "".join(f"<p>⚠ {escape(note)}</p>" for note in self.notes)
+        curve = f"<p>{curve_svg(self.plot)}</p>" if self.plot else ""
+        tables = "".join(sheet.html() for sheet in self.sheets)
+        return f'<div class="steepest">{_STYLE}<p><strong>{escape(self.title)}</strong></p>{tables}{curve}{notes}</div>'
+
+    def text(self, width: int = 72, plain: bool = False) -> str:
+        """As lines of text, in ASCII if they are to be plain."""
+        from steepest.display.braille import plot
+        from steepest.expressions.ascii import transliterated
+
+        card = self.plain() if plain else self
+        parts = [card.title, *(sheet.text() for sheet in card.sheets)]
+        if self.plot:
+            parts.append(plot(self.plot, width, 8, plain))
+        parts += [f"warning: {transliterated(note) if plain else note}" for note in card.notes]
+        return "\n".join(parts)
+
+    def plain(self) -> Card:
+        """The same in ASCII."""
+        from steepest.expressions.ascii import transliterated as plain
+
+        sheets = tuple(
+            Sheet(
+                plain(sheet.caption), tuple(map(plain, sheet.header)),
+                tuple(tuple(map(plain, row)) for row in sheet.rows), sheet.numeric, sheet.marks,
+            )
+            for sheet in self.sheets
+        )  # fmt: skip
+        return Card(plain(self.title), sheets, self.plot, tuple(map(plain, self.notes)))
+
+
+class Showing(ABC):
+    """Shows itself as a card: in a notebook as HTML, in IPython and through rich as text."""
+
+    @abstractmethod
+    def card(self) -> Card:
+        """What is shown."""
+
+    def _repr_html_(self) -> str:
+        return self.card().html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        card = self.card()
+        return {"text/plain": card.text(), "text/html": card.html()}
+
+    def __rich__(self) -> RenderableType:
+        return rich_text(self.card())
+
+
+def rich_text(card: Card) -> RenderableType:
+    """A card for a console of rich: as Unicode or ASCII, as that can show."""
+    from steepest.display.console import Renderable
+
+    return Renderable(lambda width, plain: card.text(width, plain))
+
+
+def value_text(value: Any) -> str:
+    """A parameter: a number with ten digits, or the shape of an array."""
+    shape = getattr(value, "shape", ())
+    return f"array of shape {tuple(shape)}" if shape else f"{float(value):.10g}"
+
+
+def values_sheet(caption: str, values: Mapping[str, Any]) -> Sheet:
+    """Parameters and the like by name."""
+    return Sheet(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
+
+
+def facts_sheet(caption: str, facts: Sequence[tuple[str, str]]) -> Sheet:
+    """Names and what is to be said of them."""
+    return Sheet(caption, (), tuple(facts))

@@ -1,0 +1,146 @@
+"""Tables and figures on a terminal, through rich; plain aligned text where the output is no terminal.
+
+Whether the output is plain ASCII is a property of the stream, set in one place (:func:`prepare`): its encoding. What is
+laid out in columns is transliterated before that, all else by the stream.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steepest.expressions.ascii import HANDLER, PLAIN, transliterated
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.text import Text
+
+    from steepest.display.axes import CostPlot
+
+_UNBOUNDED = 1_000_000  # columns of a file or pipe, which has no edge to wrap at
+_WIDEST = 72  # columns of a plot
+_LEAST_WIDTH, _LEAST_HEIGHT = 44, 20  # of a terminal on which a plot is drawn unasked
+_NARROW = 24  # a cell up to this long is not broken over lines
+
+
+def prepare(plain: bool) -> None:
+    """Set both outputs so that they show every text: in ASCII if that is wanted, or what their encoding has not.
+
+    Args:
+        plain: whether everything is to be ASCII.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = plain or codecs.lookup(stream.encoding).name in ("ascii", PLAIN)
+            stream.reconfigure(encoding=PLAIN if ascii_only else stream.encoding, errors=HANDLER)
+
+
+def is_plain(encoding: str | None = None) -> bool:
+    """Whether an output, standard output if no encoding is given, is one for ASCII."""
+    encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
+    if encoding == PLAIN:
+        return True
+    try:
+        "σ²₁∂⠿".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Renderable:
+    """Lines of text that depend on the width and the encoding of a console of rich.
+
+    Attributes:
+        write: from the width and whether it is plain to the text.
+    """
+
+    write: Callable[[int, bool], str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
+        from rich.text import Text
+
+        yield Text(self.write(min(options.max_width, _WIDEST), is_plain(options.encoding)), no_wrap=False)
+
+
+def console(error: bool = False) -> Console:
+    """Standard output or error; colours only on a terminal, and none with NO_COLOR."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() else _UNBOUNDED
+    return Console(stderr=error, highlight=False, soft_wrap=True, width=width)
+
+
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = ()) -> None:
+    """Print rows in columns; on a terminal long cells are broken over lines at its edge.
+
+    Args:
+        rows: texts; the first column is indented.
+        header: the columns' names, if any.
+        right: the numbers of the columns that are flush right.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    shown_as = transliterated if is_plain() else str
+    rows = [list(map(shown_as, row)) for row in rows]
+    header = list(map(shown_as, header))
+    where = console()
+    bold = "" if where.no_color else "bold"
+    shown = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 3, 0, 0), header_style=bold)
+    columns = len(header) or max((len(row) for row in rows), default=0)
+    texts = [*rows, list(header)]
+    widths = [max((len(row[k]) for row in texts if k < len(row)), default=0) for k in range(columns)]
+    # A name or number broken in two is hard to read, so other columns give way first, if there is room at all.
+    whole = [width <= _NARROW and k < columns - 1 for k, width in enumerate(widths)]
+    room = where.width > _NARROW + sum(width + 3 for k, width in enumerate(widths) if whole[k])
+    for k in range(columns):
+        shown.add_column(
+            header[k] if header else "",
+            justify="right" if k in right else "left",
+            no_wrap=room and whole[k],
+            overflow="fold",
+        )
+    for row in rows:
+        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    for line in where.render_lines(shown, where.options.update(width=where.width - 2), pad=False):
+        pieces = [(segment.text, segment.style or "") for segment in line]
+        where.print(Text.assemble("  ", *pieces) if where.is_terminal else _joined(pieces), markup=False)
+
+
+def _joined(pieces: Iterable[tuple[str, object]]) -> str:
+    return ("  " + "".join(text for text, _ in pieces)).rstrip()
+
+
+def _style(cell: str) -> str:
+    if cell == "correct":
+        return "green"
+    return "red" if cell.startswith("wrong") else "yellow" if cell in ("kink", "inconclusive") else ""
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    console().print(text, markup=False)
+
+
+def show_plot(found: CostPlot, always: bool = False) -> None:
+    """Costs by epoch on standard output, after an empty line.
+
+    Args:
+        found: what is drawn.
+        always: whether to draw on what is no terminal, or one too small for it.
+    """
+    from steepest.display.braille import plot
+
+    where = console()
+    roomy = where.is_terminal and where.width >= _LEAST_WIDTH and where.height >= _LEAST_HEIGHT
+    if roomy or always:
+        width = min(where.width - 2, _WIDEST)
+        say()
+        for line in plot(found, width, plain=is_plain()).splitlines():
+            where.print(f"  {line}", markup=False)

@@ -1,0 +1,197 @@
+"""How names, gates and numbers are written in pictures, as text and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from steepest.expressions.expression import CONSTANT, Expression
+from steepest.expressions.latex import Latex, latex_name
+from steepest.expressions.maths_text import MathsText
+from steepest.expressions.printing import ATOM, SIGN, SUBSCRIPTS, SUPERSCRIPTS, Template, number, quoted, write
+
+PLACE = "•"  # where an operand stands in the sign of an operation
+
+
+def pretty(name: str, layer: bool = False) -> str:
+    """A name with its trailing digits beneath the line, or as a layer's in raised brackets.
+
+    >>> pretty("w1"), pretty("a2", layer=True), pretty("petal_length")
+    ('w₁', 'a⁽²⁾', 'petal_length')
+    """
+    stem = name.rstrip("0123456789")
+    digits = name[len(stem) :]
+    if not stem or not digits:
+        return name
+    stem = stem[:-1] if stem.endswith("_") and len(stem) > 1 else stem
+    if layer:
+        return f"{stem}⁽{''.join(SUPERSCRIPTS[int(d)] for d in digits)}⁾"
+    return stem + "".join(SUBSCRIPTS[int(d)] for d in digits)
+
+
+class Plain(MathsText):
+    """Mathematical text in which every node has its name, and none the index of its sample."""
+
+    def __init__(self, names: Mapping[Expression, str], places: Mapping[Expression, str] | None = None) -> None:
+        super().__init__(names)
+        self._places = places or {}
+
+    def leaf(self, node: Expression) -> tuple[str, int] | None:
+        """A name, a number, or what stands in the place of an operand."""
+        if node in self._places:
+            return self._places[node], ATOM
+        if node in self._names and not node.is_leaf:
+            return self._names[node], ATOM
+        if node.operation is CONSTANT:
+            text = number(node.value).replace("-", "−")
+            return text, SIGN if text.startswith("−") else ATOM
+        return (quoted(node.name), ATOM) if node.is_leaf else None
+
+
+class _Places(Latex):
+    """LaTeX with a dot in the place of each operand."""
+
+    def __init__(self, places: Collection[Expression]) -> None:
+        super().__init__()
+        self._places = places
+
+    def template(self, node: Expression) -> Template:
+        return node.operation.latex
+
+    def leaf(self, node: Expression) -> tuple[str, int] | None:
+        return (r"\bullet", ATOM) if node in self._places else super().leaf(node)
+
+
+def described(node: Expression, names: Mapping[Expression, str]) -> str:
+    """What a node is computed as from its arguments, these by their names: ``q·z``."""
+    if node.is_leaf:
+        return "data" if node.per_sample else "parameter"
+    return write(node, Plain(names), root_is_plain=True)
+
+
+def written(part: Expression, names: Mapping[Expression, str], places: Mapping[Expression, str] | None = None) -> str:
+    """An expression of nodes that have names."""
+    return write(part, Plain(names, places))
+
+
+# Where the template of an operation does not say well what its gate is called: as text, and in LaTeX.
+_SIGNS = {
+    "where": ("where", r"\mathrm{where}"), "matmul": ("@", r"\mathtt{@}"), "relu": ("ReLU", r"\mathrm{ReLU}"),
+    "mean": ("1/n Σ", r"\frac{1}{n} \sum"), "total": ("Σ", r"\sum"),
+    "transpose": ("ᵀ", r"\bullet^{\top}"), "outer": ("outer", r"\mathrm{outer}"),
+    "total_outer": ("Σ outer", r"\sum \mathrm{outer}"), "stop_gradient": ("held", r"\mathrm{held}"),
+}  # fmt: skip
+_GATES = {
+    "multiply": ("×", r"\times"),
+    "divide": ("÷", r"\div"),
+    "maximum": ("max", r"\max"),
+    "minimum": ("min", r"\min"),
+}
+
+
+def is_number(node: Expression) -> bool:
+    """Whether a node is a number of the formula or n, which a picture writes into what uses it."""
+    return node.operation is CONSTANT or node.operation.name == "count"
+
+
+def sign(node: Expression) -> str:
+    """The sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
+    if node.operation.name in _SIGNS:
+        return _SIGNS[node.operation.name][0]
+    places = {arg: PLACE for arg in node.args if not is_number(arg)}
+    if len(places) == len(node.args):
+        if node.operation.name in _GATES:
+            return _GATES[node.operation.name][0]
+        pattern = (node.operation.maths or node.operation.text).pattern
+        bare = _bare(pattern, len(node.args))
+        if bare is not None:
+            return bare
+    return write(node, Plain({}, places), root_is_plain=True)
+
+
+def latex_sign(node: Expression) -> str:
+    """The same in LaTeX, without ``$``."""
+    if node.operation.name in _SIGNS:
+        return _SIGNS[node.operation.name][1]
+    places = {arg for arg in node.args if not is_number(arg)}
+    if len(places) == len(node.args):
+        if node.operation.name in _GATES:
+            return _GATES[node.operation.name][1]
+        pattern = node.operation.latex.pattern.replace("{{", "{").replace("}}", "}")
+        bare = _bare(pattern.replace(r"\left", "").replace(r"\right", ""), len(node.args))
+        if bare is not None:
+            return bare
+    return write(node, _Places(places), root_is_plain=True)
+
+
+def _bare(pattern: str, arity: int) -> str | None:
+    """The sign of a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``; None for any other."""
+    if "{attributes}" in pattern:
+        return None
+    places = ", ".join(f"{{{k}}}" for k in range(arity))
+    if pattern.endswith(f"({places})"):
+        return pattern[: -len(places) - 2]
+    if arity == 2 and pattern.startswith("{0}") and pattern.endswith("{1}"):
+        return pattern[3:-3].strip()
+    if arity == 1 and pattern.endswith(" {0}"):
+        return pattern[:-4].strip()
+    return pattern.strip() if not arity else None
+
+
+def figure(value: float, digits: int = 6) -> str:
+    """A number with six digits, or fewer, and a minus sign of its own.
+
+    >>> figure(-4.0), figure(0.7310585786), figure(1.5e-9)
+    ('−4', '0.731059', '1.5e−09')
+    """
+    return f"{value + 0.0:.{digits}g}".replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
+
+
+def short(value: float) -> str:
+    """A number with four digits, for sentences and legends.
+
+    >>> short(-2.15234), short(-0.0)
+    ('−2.152', '0')
+    """
+    return figure(value, 4)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
+def power(value: float, position: float = 0.0) -> str:
+    """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
+
+    >>> power(0.01), power(20000.0), power(1e-7)
+    ('0.01', '2·10⁴', '10⁻⁷')
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return figure(value)
+    digits, _, exponent = f"{value:.3e}".partition("e")
+    factor = figure(float(digits))
+    raised = str(int(exponent)).translate(_RAISED)
+    return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
+
+
+_LATEX = {"−": "-", " ‖": r"\ \|", "‖": r"\|", " … ": r" \dots ", "∞": r"\infty ", "NaN": r"\mathrm{NaN}"}
+_POWER = re.compile("10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_EXPONENT = re.compile(r"e([-+]?)0*(\d+)")
+
+
+def latex_figure(text: str) -> str:
+    """A text of :func:`figure` or :func:`summary` in LaTeX, with its ``$``.
+
+    >>> latex_figure("−1.5e−09"), latex_figure("(2, 3) ‖0.5‖")
+    ('$-1.5 \\\\cdot 10^{-9}$', '$(2, 3)\\\\ \\\\|0.5\\\\|$')
+    """
+    text = _POWER.sub(lambda found: f"10^{{{found[1].translate(_LOWERED)}}}", text.replace("·", r" \cdot "))
+    for old, new in _LATEX.items():
+        text = text.replace(old, new)
+    text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)
+    return f"${text}$"
+
+
+def latex_of(name: str, layer: bool = False) -> str:
+    """A name in LaTeX, with its ``$``."""
+    return f"${latex_name(name, layer=layer)}$"

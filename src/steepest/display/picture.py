@@ -1,0 +1,51 @@
+"""What every picture can do: be SVG with a title and a description, show itself in a notebook, be saved."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from steepest.errors import PictureError
+from steepest.storage.files import write_atomically
+
+
+class Picture(ABC):
+    """A picture.
+
+    Attributes:
+        title: what it is, in a few words.
+        description: what is to be seen, in sentences, for those who cannot see it.
+    """
+
+    title: str
+    description: str
+
+    @abstractmethod
+    def svg(self) -> str:
+        """The picture as SVG, with ``<title>`` and ``<desc>``; light and dark follow the reader's choice."""
+
+    def formats(self) -> Mapping[str, Callable[[], bytes]]:
+        """What it can be saved as: a suffix without its dot, and what makes the bytes."""
+        return {"svg": lambda: self.svg().encode()}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture in the format that the suffix of a path names.
+
+        Raises:
+            PictureError: there is no such format; the sentence names those there are.
+            StorageError: the file cannot be written.
+        """
+        suffix = Path(path).suffix.lstrip(".").lower()
+        known = self.formats()
+        if suffix not in known:
+            given = f"no format {suffix!r}" if suffix else "no format without a suffix"
+            raise PictureError(f"there is {given} for this picture; it can be saved as .{', .'.join(known)}")
+        write_atomically(path, known[suffix]())
+
+    def __repr__(self) -> str:
+        return f'<picture: {self.title}; .save("name.{next(iter(self.formats()))}") writes it>'
+
+    def _repr_svg_(self) -> str:
+        return self.svg()

@@ -1,0 +1,87 @@
+"""A drawing as PNG, by Matplotlib: ink on white paper."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from steepest.display.palette import INK, PAPER, READABLE
+from steepest.display.scene import Scene, Shape, Text, Wire
+from steepest.errors import MissingLibraryError
+
+_DPI = 200.0
+_MOST = 20_000  # pixels of a side; a larger picture is made of fewer dots an inch
+
+
+def png(scene: Scene, title: str, description: str) -> bytes:
+    """A drawing as PNG of 200 dots an inch, its title and description in the file.
+
+    Raises:
+        PictureError: Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingLibraryError("a PNG needs", "matplotlib", "pictures", "save the picture as .svg") from None
+    figure = Figure(figsize=(scene.width / 72, scene.height / 72), facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, scene.width), ylim=(scene.height, 0))
+    axes.set_axis_off()
+    for order, mark in enumerate(scene.marks()):
+        if isinstance(mark, Text):
+            _text(axes, mark, order)
+        else:
+            for artist in _shape(mark) if isinstance(mark, Shape) else _wire(mark):
+                artist.set_zorder(order + 1)
+                axes.add_patch(artist)
+    out = io.BytesIO()
+    dpi = min(_DPI, _MOST * 72 / max(scene.width, scene.height))
+    figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata={"Title": title, "Description": description})
+    return out.getvalue()
+
+
+def _text(axes: Any, text: Text, order: int) -> None:
+    colour = READABLE[text.colour][0] if text.colour in READABLE else text.colour or INK
+    axes.text(
+        text.x, text.y, text.text, fontsize=text.size * 0.92, color=colour, zorder=order + 1, parse_math=False,
+        ha={"start": "left", "end": "right"}.get(text.anchor, "center"), va="center_baseline",
+        style="italic" if text.italic else "normal", path_effects=[_halo()] if text.halo else [],
+    )  # fmt: skip
+
+
+def _halo() -> Any:
+    from matplotlib.patheffects import withStroke
+
+    return withStroke(linewidth=2, foreground=PAPER)
+
+
+def _shape(shape: Shape) -> list[Any]:
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Circle, FancyBboxPatch
+
+    if shape.kind == "none":
+        return []
+    look: dict[str, Any] = {
+        "linewidth": shape.line, "edgecolor": shape.colour or INK,
+        "facecolor": to_rgba(shape.fill, 0.15) if shape.fill else "none", "linestyle": "--" if shape.dashed else "-",
+    }  # fmt: skip
+    if shape.kind == "circle":
+        return [Circle((shape.x, shape.y), shape.width / 2, **look)]
+    corner = (shape.x - shape.width / 2, shape.y - shape.height / 2)
+    return [FancyBboxPatch(corner, shape.width, shape.height, boxstyle="round,pad=0,rounding_size=4", **look)]
+
+
+def _wire(wire: Wire) -> list[Any]:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    curve = [Path.CURVE4] * (len(wire.points) - 1) if len(wire.points) > 2 else [Path.LINETO]
+    path = Path(list(wire.points), [Path.MOVETO, *curve])
+    style = "-|>,head_length=4,head_width=1.8" if wire.arrow else "-"
+    return [
+        FancyArrowPatch(
+            path=path, arrowstyle=style, linewidth=wire.line, color=wire.colour or INK, mutation_scale=1,
+            shrinkA=0, shrinkB=0, linestyle="--" if wire.dashed else "-",
+        )
+    ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""A drawing as SVG."""
+
+from __future__ import annotations
+
+from itertools import count
+from xml.sax.saxutils import escape, quoteattr
+
+from steepest.display.palette import DARK_PAPER, PAPER, READABLE, STYLE
+from steepest.display.scene import Group, Mark, Scene, Shape, Text, Wire
+
+_numbers = count(1)  # ids are of a document, and a page may hold several drawings
+
+
+def svg(scene: Scene, title: str, description: str) -> str:
+    """A drawing as an SVG document with its title and description."""
+    own = f"steepest-{next(_numbers)}"
+    size = (
+        f'width="{_n(scene.width)}pt" height="{_n(scene.height)}pt" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}"'
+    )
+    labels = f'role="img" aria-labelledby="{own}-title {own}-desc"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {labels}>',
+        f'<title id="{own}-title">{escape(title)}</title>',
+        f'<desc id="{own}-desc">{escape(description)}</desc>',
+        f"<style>{STYLE}{_text_colours()}</style>",
+    ]
+    for group in scene.groups:
+        parts += _group(group)
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _text_colours() -> str:
+    """Darker letters on paper and lighter on a dark page: what is thin needs more contrast than a line."""
+    light = "".join(f"text.c{name[1:]}{{fill:{pair[0]}}}" for name, pair in READABLE.items())
+    dark = "".join(f"text.c{name[1:]}{{fill:{pair[1]}}}" for name, pair in READABLE.items())
+    light += f"text.halo{{paint-order:stroke;stroke:{PAPER};stroke-width:2.6px}}"
+    dark += f"text.halo{{stroke:{DARK_PAPER}}}"
+    return f"{light}@media (prefers-color-scheme: dark){{{dark}}}"
+
+
+def _group(group: Group) -> list[str]:
+    role = f' class="{group.role}"' if group.role else ""
+    name = f" data-name={quoteattr(_clean(group.name))}" if group.name else ""
+    title = [f"<title>{escape(_clean(group.title))}</title>"] if group.title else []
+    return [f"<g{role}{name}>", *title, *(line for mark in group.marks for line in _mark(mark)), "</g>"]
+
+
+def _mark(mark: Mark) -> list[str]:
+    if isinstance(mark, Text):
+        return [_text(mark)]
+    if isinstance(mark, Shape):
+        return [_shape(mark)] if mark.kind != "none" else []
+    return _wire(mark)
+
+
+def _text(text: Text) -> str:
+    coloured = f"c{text.colour[1:]}" if text.colour in READABLE else ""
+    classes = " ".join(part for part in (text.role, coloured, "halo" if text.halo else "") if part)
+    style = f' style="fill:{text.colour}"' if text.colour and text.colour not in READABLE else ""
+    slanted = ' font-style="italic"' if text.italic else ""
+    anchor = f' text-anchor="{text.anchor}"'
+    kind = f' class="{classes}"' if classes else ""
+    # The baseline is set by hand: not every viewer knows dominant-baseline.
+    place = f'x="{_n(text.x)}" y="{_n(text.y + 0.35 * text.size)}" font-size="{_n(text.size)}"'
+    return f"<text {place}{anchor}{kind}{slanted}{style}>{escape(_clean(text.text))}</text>"
+
+
+def _shape(shape: Shape) -> str:
+    look = _line(shape.colour, shape.line, shape.dashed)
+    fill = f'fill="{shape.fill}" fill-opacity="0.15"' if shape.fill else 'fill="none"'
+    if shape.kind == "circle":
+        return f'<circle cx="{_n(shape.x)}" cy="{_n(shape.y)}" r="{_n(shape.width / 2)}" {fill} {look}/>'
+    corner = f'x="{_n(shape.x - shape.width / 2)}" y="{_n(shape.y - shape.height / 2)}"'
+    return f'<rect {corner} width="{_n(shape.width)}" height="{_n(shape.height)}" rx="4" {fill} {look}/>'
+
+
+def _wire(wire: Wire) -> list[str]:
+    points = [f"{_n(x)},{_n(y)}" for x, y in wire.points]
+    path = f"M{points[0]} {'C' if len(points) > 2 else 'L'}{' '.join(points[1:])}"
+    look = _line(wire.colour, wire.line, wire.dashed)
+    lines = [f'<path d="{path}" fill="none" {look}/>']
+    if wire.arrow:
+        lines.append(f'<polygon points="{_head(wire)}" fill="{wire.colour or "currentColor"}"/>')
+    return lines
+
+
+def _head(wire: Wire) -> str:
+    """The arrow's head as a triangle: markers take no colour from the ink in every viewer."""
+    (x1, y1), (x0, y0) = wire.points[-1], _before(wire)
+    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
+    ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    reach, half = 4.2 + wire.line, 1.5 + 0.6 * wire.line
+    corners = [
+        (x1, y1),
+        (x1 - reach * ux - half * uy, y1 - reach * uy + half * ux),
+        (x1 - reach * ux + half * uy, y1 - reach * uy - half * ux),
+    ]
+    return " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
+
+
+def _before(wire: Wire) -> tuple[float, float]:
+    """The point from which a wire comes to its end."""
+    last = wire.points[-1]
+    return next((p for p in reversed(wire.points[:-1]) if p != last), last)
+
+
+def _line(colour: str, width: float, dashed: bool) -> str:
+    dashes = ' stroke-dasharray="3 2"' if dashed else ""
+    return f'stroke="{colour or "currentColor"}" stroke-width="{_n(width)}"{dashes}'
+
+
+def _n(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _clean(text: str) -> str:
+    """Without what XML cannot hold."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

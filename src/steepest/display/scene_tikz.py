@@ -1,0 +1,111 @@
+"""A drawing as a ``tikzpicture`` that needs nothing but the package ``tikz``."""
+
+from __future__ import annotations
+
+from steepest.display.palette import READABLE
+from steepest.display.scene import Mark, Scene, Shape, Text, Wire
+
+TEXT_WIDTH = 4.7
+"""Inches that a picture takes at most: the width of a page of LaTeX's own article."""
+
+_POINT, _LINE = 72.0, 0.7
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+            **{c: "\\" + c for c in "{}$%&#_"}}  # fmt: skip
+
+
+def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
+    """A drawing as a ``tikzpicture`` environment.
+
+    Args:
+        scene: the drawing.
+        width: inches that it takes at most; a wider one is scaled down, with its letters.
+    """
+    scale = min(1.0, width * _POINT / scene.width)
+    options = ["x=1bp", "y=-1bp", f"line width={_n(_LINE * scale)}bp", ">=stealth"]
+    if scale < 1:
+        options.append(f"scale={scale:.4f}, transform shape")
+    colours = sorted({mark.colour for mark in scene.marks()} | {m.fill for m in scene.marks() if isinstance(m, Shape)})
+    lines = [rf"\begin{{tikzpicture}}[{', '.join(options)}]"]
+    for colour in colours:
+        if colour:
+            lines.append(rf"\definecolor{{{_colour(colour)}}}{{HTML}}{{{colour[1:]}}}")
+        if colour in READABLE:
+            lines.append(rf"\definecolor{{{_colour(colour)}text}}{{HTML}}{{{READABLE[colour][0][1:]}}}")
+    named = {m.name for m in scene.marks() if isinstance(m, Shape) and m.name}
+    # Wires that join shapes by their names come after these, and what is written over wires after both.
+    later: list[str] = []
+    over: list[str] = []
+    for mark in scene.marks():
+        joins = (
+            isinstance(mark, Wire) and mark.ends is not None and {end.partition(".")[0] for end in mark.ends} <= named
+        )
+        halo = isinstance(mark, Text) and mark.halo
+        (later if joins else over if halo else lines).append(_mark(mark, joins, scale))
+    return "\n".join([*lines, *later, *over, r"\end{tikzpicture}", ""])
+
+
+def _mark(mark: Mark, joins: bool, scale: float) -> str:
+    if isinstance(mark, Text):
+        return _text(mark)
+    if isinstance(mark, Shape):
+        return _shape(mark, scale)
+    look = _options(["->"] if mark.arrow else [], mark.colour, mark.line, mark.dashed, scale)
+    if joins and mark.ends is not None:
+        return rf"\draw{look} ({mark.ends[0]}) -- ({mark.ends[1]});"
+    first, *rest = [f"({_n(x)},{_n(y)})" for x, y in mark.points]
+    if len(mark.points) < 4:
+        return rf"\draw{look} {first} -- {rest[-1]};"
+    pieces = [f".. controls {rest[k]} and {rest[k + 1]} .. {rest[k + 2]}" for k in range(0, len(rest) - 2, 3)]
+    return rf"\draw{look} {first} {' '.join(pieces)};"
+
+
+def _text(text: Text) -> str:
+    anchor = {"start": "west", "end": "east"}.get(text.anchor, "center")
+    colour = f"text={_colour(text.colour)}{'text' if text.colour in READABLE else ''}, " if text.colour else ""
+    font = rf"font=\fontsize{{{_n(text.size)}}}{{{_n(text.size * 1.2)}}}\selectfont"
+    halo = "fill=white, " if text.halo else ""
+    options = f"{halo}{colour}anchor={anchor}, inner sep=0, {font}"
+    return rf"\node[{options}] at ({_n(text.x)},{_n(text.y)}) {{{text.latex or escaped(text.text)}}};"
+
+
+def _shape(shape: Shape, scale: float) -> str:
+    if shape.kind == "none":
+        room = f"minimum width={_n(shape.width)}bp, minimum height={_n(shape.height)}bp"
+        return rf"\node[inner sep=0, {room}] ({shape.name}) at ({_n(shape.x)},{_n(shape.y)}) {{}};"
+    kind = ["circle", "draw"] if shape.kind == "circle" else ["rectangle", f"rounded corners={_n(4 * scale)}bp", "draw"]
+    size = [f"minimum width={_n(shape.width)}bp", f"minimum height={_n(shape.height)}bp", "inner sep=0"]
+    fill = [f"fill={_colour(shape.fill)}!15"] if shape.fill else []
+    look = _options([*kind, *size, *fill], shape.colour, shape.line, shape.dashed, scale)
+    name = f" ({shape.name})" if shape.name else ""
+    return rf"\node{look}{name} at ({_n(shape.x)},{_n(shape.y)}) {{}};"
+
+
+def _options(first: list[str], colour: str, width: float, dashed: bool, scale: float) -> str:
+    found = [*first]
+    if colour:
+        found.append(_colour(colour))
+    if abs(width - _LINE) > 1e-9:
+        found.append(f"line width={_n(width * scale)}bp")  # TikZ scales lengths, but not the widths of lines
+    if dashed:
+        found.append("dashed")
+    return f"[{', '.join(found)}]" if found else ""
+
+
+def _colour(colour: str) -> str:
+    """A name that LaTeX can hold for a colour."""
+    return f"steepest{colour[1:]}" if colour else ""
+
+
+def escaped(text: str) -> str:
+    """A plain text in LaTeX, the mathematical signs that pdfLaTeX has no letters for in its mathematics.
+
+    >>> escaped("petal_length"), escaped("−2 … 3")
+    ('petal\\\\_length', '$-$2 \\\\dots{} 3')
+    """
+    signs = {"−": "$-$", "…": r"\dots{}", "·": r"$\cdot$", "∞": r"$\infty$", "Σ": r"$\Sigma$", "∂": r"$\partial$",
+             "‖": r"$\|$", "×": r"$\times$", "⋮": r"$\vdots$", "⋯": r"$\cdots$"}  # fmt: skip
+    return "".join(signs.get(c) or _SPECIAL.get(c, c) for c in text)
+
+
+def _n(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

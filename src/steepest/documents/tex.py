@@ -1,0 +1,269 @@
+"""A paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from steepest.documents import characters
+from steepest.documents.atoms import width
+from steepest.documents.breaking import Line
+from steepest.documents.document import (
+    EQUATION,
+    Code,
+    Document,
+    Equations,
+    Figure,
+    Formula,
+    Grid,
+    Heading,
+    Items,
+    Paragraph,
+    Piece,
+    Pieces,
+    Place,
+    Reference,
+    plain,
+)
+from steepest.documents.layout import BELOW, BESIDE, INDENT, Displayed, Row, displayed, rows, sign_latex
+from steepest.documents.tables import Column, divided
+from steepest.expressions.ascii import transliterated
+
+_PAGE = 37.5  # em of a displayed formula: the text width less indentation and number
+_MARGIN = 1.0  # em by which a line may be longer than was estimated
+_TYPED = 84  # signs of a line of a program
+_PREAMBLE = r"""\documentclass[11pt,fleqn]{article}
+\usepackage[T1]{fontenc}
+\usepackage{lmodern}
+\usepackage[textwidth=6.5in,textheight=9in,centering]{geometry}  % fits A4 and Letter
+\usepackage{amsmath,amssymb}
+\usepackage{booktabs,longtable,array,graphicx}
+\usepackage{tikz}
+\usepackage{pgfplots}
+\pgfplotsset{compat=1.18}
+\usepackage[hidelinks]{hyperref}
+\setlength{\mathindent}{1em}
+\allowdisplaybreaks
+\sloppy
+\hbadness=10000
+\renewcommand{\topfraction}{.9}\renewcommand{\bottomfraction}{.8}
+\renewcommand{\textfraction}{.07}\renewcommand{\floatpagefraction}{.75}
+\newsavebox{\paperbox}
+% What is wider than #1 or higher than the page is made smaller, whatever it is.
+\DeclareRobustCommand{\fitted}[2]{\sbox{\paperbox}{#2}%
+  \ifdim\wd\paperbox>#1\relax\sbox{\paperbox}{\resizebox{#1}{!}{\usebox{\paperbox}}}\fi
+  \ifdim\ht\paperbox>.85\textheight\resizebox{!}{.85\textheight}{\usebox{\paperbox}}\else\usebox{\paperbox}\fi}
+% A formula in a title or caption; a line may end before it, however short that is, and a full stop has room after it.
+\DeclareRobustCommand{\wide}[1]{\hfil\penalty0\hfilneg\fitted{.9\linewidth}{#1}}
+% A line of a formula that reaches into the column of the rules; #1 is the room for it.
+\newcommand{\across}[2]{\rlap{\fitted{#1}{$\displaystyle #2$}}}
+\newcommand{\ruleof}[1]{\text{\small #1}}
+"""
+_SECTIONS = {1: "section", 2: "subsection", 3: "subsubsection"}
+_SIZES = (("", 1.0), (r"\small", 0.92), (r"\footnotesize", 0.84))
+
+
+def write(document: Document) -> str:
+    r"""The paper as the text of a ``.tex`` file.
+
+    >>> write(Document(("Slopes",), (Paragraph(("50 %",)),))).splitlines()[-3:]
+    ['50 \\%', '', '\\end{document}']
+    """
+    return _Writer(document).write()
+
+
+class _Writer:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.places: Mapping[str, Place] = document.places()
+        self.equations = 0
+
+    def write(self) -> str:
+        title = transliterated(plain(self.document.title, self.places))
+        parts = [
+            _PREAMBLE,
+            rf"\hypersetup{{pdftitle={{{characters.text(title)}}},pdflang={{{self.document.language}}}}}",
+            rf"\title{{{self.inline(self.document.title)}{self._subtitle()}}}",
+            "\\author{}\n\\date{\\vspace{-4em}}\n\\begin{document}\n\\maketitle\n",
+        ]
+        parts += [self._block(block) for block in self.document.blocks]
+        return "\n".join([*parts, "\\end{document}"]) + "\n"
+
+    def _subtitle(self) -> str:
+        pieces = self.document.subtitle
+        if not pieces:
+            return ""
+        return rf"\\[1ex]\large {self.inline(pieces)}"
+
+    def inline(self, pieces: Pieces) -> str:
+        """Text of a line or two, as titles and captions: formulas that are too wide for a line are made smaller."""
+        return "".join(
+            rf"\wide{{{self._piece(piece)}}}"
+            if isinstance(piece, Formula) and width(piece.latex) > 0.5 * _PAGE
+            else self._piece(piece)
+            for piece in pieces
+        )
+
+    def running(self, pieces: Pieces) -> str:
+        """Running text; formulas that a line does not hold are displayed."""
+        made = []
+        for piece in displayed(pieces, _PAGE):
+            if isinstance(piece, Displayed):
+                made.append(f"\\[\\begin{{aligned}}\n{_lines(piece.lines)}{piece.mark}\n\\end{{aligned}}\\]\n")
+            else:
+                made.append(self._piece(piece))
+        return "".join(made)
+
+    def _piece(self, piece: Piece) -> str:
+        if isinstance(piece, Formula):
+            return f"${characters.mathematics(piece.latex)}$"
+        if isinstance(piece, Reference):
+            command = r"\eqref" if self.places[piece.label].kind == EQUATION else r"\ref"
+            return rf"{command}{{{self._label(piece.label)}}}"
+        return characters.text(piece)
+
+    def _label(self, label: str) -> str:
+        place = self.places[label]
+        return f"{place.kind}:{place.number}"
+
+    def _labelled(self, label: str) -> str:
+        return rf"\label{{{self._label(label)}}}" if label else ""
+
+    def _block(self, block: object) -> str:
+        match block:
+            case Heading():
+                said = characters.text(transliterated(plain(block.text, self.places)))
+                section = _SECTIONS[max(1, min(block.level, 3))]
+                return rf"\{section}{{\texorpdfstring{{{self.inline(block.text)}}}{{{said}}}}}" + "\n"
+            case Paragraph():
+                return _going_on(block.pieces) + self.running(block.pieces) + "\n"
+            case Items():
+                items = "\n".join(rf"\item {self.running(item)}" for item in block.items)
+                return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n" if items else ""
+            case Equations():
+                return self._equations(block)
+            case Grid():
+                return self._grid(block)
+            case Figure():
+                return self._figure(block)
+            case Code():
+                return _code(block)
+        raise TypeError(f"a paper has no block of the type {type(block).__name__}")
+
+    # -- equations -------------------------------------------------------------------------------------------
+
+    def _equations(self, block: Equations) -> str:
+        if not block.lines:
+            return ""
+        laid = list(rows(block, self.equations + 1, _PAGE))
+        self.equations += len(laid)
+        # A rule stands nearer to its own formula than to the next.
+        written = "\n\\\\[.4em]\n".join("".join(self._row(row)) for row in laid)
+        return f"\\begin{{alignat}}{{2}}\n{written}\n\\end{{alignat}}\n"
+
+    def _row(self, row: Row) -> list[str]:
+        """The lines of one equation; the last line of the formula has the number."""
+        equation, made = row.equation, []
+        left = characters.mathematics(equation.left.latex) if equation.left else ""
+        if row.apart:
+            made.append(rf"&\across{{{_PAGE}em}}{{{left}}}")
+            left = ""
+        # What a name ends with, as a command, must not swallow the sign after it.
+        before = rf"{left} &{sign_latex(equation.sign)} "
+        for k, line in enumerate(row.right):
+            formula = characters.mathematics(line.latex).strip()
+            room = row.room - (INDENT if k else 0.0) + _MARGIN
+            start = before if k == 0 else r"&\quad "
+            made.append(start + (rf"\across{{{room:.1f}em}}{{{formula}}}" if row.long else formula))
+        if row.rule == BESIDE:
+            made[-1] += rf" &\qquad&\ruleof{{{characters.text(equation.rule)}}}"
+        made = [rf"{line} \notag\\" + "\n" for line in made[:-1]] + [made[-1] + self._labelled(equation.label)]
+        if row.rule == BELOW:
+            note = rf"\parbox{{{0.75 * _PAGE:.0f}em}}{{\small\raggedright {characters.text(equation.rule)}}}"
+            made.append("\n" + r"\\[-.2em]" + "\n" + rf"&\qquad\rlap{{{note}}} \notag")
+        return made
+
+    # -- tables, figures, programs ---------------------------------------------------------------------------
+
+    def _grid(self, grid: Grid) -> str:
+        size, columns, parts = _columns(grid, self.places)
+        caption = self.inline(grid.caption)
+        written = [self._tabular(grid, columns, part, caption, k, len(parts)) for k, part in enumerate(parts)]
+        if len(grid.rows) > 30:
+            return "".join(f"{{{size}\n{text}}}\n" for text in written)
+        return "".join(f"\\begin{{table}}[!htbp]\n\\centering{size}\n{text}\\end{{table}}\n" for text in written)
+
+    def _tabular(
+        self, grid: Grid, columns: Sequence[Column], part: Sequence[int], caption: str, k: int, parts: int
+    ) -> str:
+        kinds = "".join(
+            "r" if c in grid.numeric else rf">{{\raggedright\arraybackslash}}p{{{columns[c].width:.1f}em}}"
+            if columns[c].wrapped else "l"
+            for c in part
+        )  # fmt: skip
+        # The first of several parts has the number; the others go on under it.
+        title = rf"\caption{{{caption}}}{self._labelled(grid.label)}" if k == 0 else ""
+        more = rf"\textit{{Table continued, part {k + 1} of {parts}}}" if k else ""
+        head = " & ".join(self._cell(grid.header[c], columns[c]) for c in part)
+        lines = [" & ".join(self._cell(row[c], columns[c]) for c in part) + r" \\" for row in grid.rows]
+        body = "\n".join(lines)
+        top = f"\\toprule\n{head} \\\\\n\\midrule\n"
+        if len(grid.rows) > 30:
+            first = rf"{title} \\" if title else rf"\multicolumn{{{len(part)}}}{{l}}{{{more}}} \\"
+            return (
+                f"\\begin{{longtable}}{{{kinds}}}\n{first}\n{top}\\endfirsthead\n{top}\\endhead\n"
+                f"\\bottomrule\n\\endfoot\n{body}\n\\end{{longtable}}\n"
+            )
+        table = f"\\begin{{tabular}}{{{kinds}}}\n{top}{body}\n\\bottomrule\n\\end{{tabular}}"
+        return f"{title or more}\\par\\smallskip\n\\fitted{{\\linewidth}}{{{table}}}\n"
+
+    def _cell(self, pieces: Pieces, column: Column) -> str:
+        return "".join(map(self._piece, pieces))
+
+    def _figure(self, figure: Figure) -> str:
+        said = "\n".join(f"% {line}" for line in transliterated(figure.alternative).splitlines() if line.strip())
+        drawn = characters.picture(figure.tikz).strip()
+        if not drawn:  # those who read the page are told what they would see
+            drawn = rf"\fbox{{\parbox{{.8\linewidth}}{{{characters.text(figure.alternative)}}}}}"
+        return (
+            f"\\begin{{figure}}[!htbp]\n\\centering\n% Alternative text:\n{said}\n"
+            f"\\fitted{{\\linewidth}}{{%\n{drawn}}}\n"
+            f"\\caption{{{self.inline(figure.caption)}}}{self._labelled(figure.label)}\n\\end{{figure}}\n"
+        )
+
+
+def _lines(broken: Sequence[Line]) -> str:
+    made = []
+    for k, line in enumerate(broken):
+        formula = characters.mathematics(line.latex).strip()
+        if not line.fits:
+            formula = rf"\fitted{{{_PAGE - 1}em}}{{$\displaystyle {formula}$}}"
+        made.append((r"&\quad " if k else "&") + formula)
+    return " \\\\\n".join(made)
+
+
+def _columns(grid: Grid, places: Mapping[str, Place]) -> tuple[str, Sequence[Column], list[list[int]]]:
+    """The size of the letters, the columns, and which of them stand together: the largest size that holds all."""
+    found: tuple[str, Sequence[Column], list[list[int]]] = ("", (), [])
+    for command, scale in _SIZES:
+        columns, parts = divided(grid, places, _TABLE / scale)
+        found = command, columns, parts
+        if len(parts) == 1:
+            break
+    return found
+
+
+_TABLE = 42.0  # em of a table
+
+
+def _going_on(pieces: Pieces) -> str:
+    """No indent before a paragraph that goes on with the sentence before it."""
+    first = pieces[0] if pieces else ""
+    return "\\noindent " if isinstance(first, str) and first[:1].islower() else ""
+
+
+def _code(block: Code) -> str:
+    lines = []
+    for line in block.text.strip("\n").splitlines():
+        pieces = [line[k : k + _TYPED] for k in range(0, len(line), _TYPED)] or [""]
+        lines += [characters.typed(piece) or "~" for piece in pieces]
+    return "{\\parindent=0pt\\small\\ttfamily\\obeylines%\n" + "\n".join(lines) + "\n}\n\\smallskip\n"

@@ -1,0 +1,85 @@
+"""Programs rewritten for one number of samples and for short chains of dependent operations."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+
+from steepest.calculus.program import Program
+from steepest.engines.native.functions import FUNCTIONS
+from steepest.engines.native.functions.arithmetic import ELEMENTWISE, add_apart
+from steepest.engines.native.llvm.code import Code, Value
+from steepest.engines.step import RATE
+from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
+from steepest.expressions.traversal import in_reading_order
+
+ADD, MULTIPLY, FUSED = 2, 3, 4  # cycles, about, of today's processors
+_LATENCY = {
+    "add": ADD, "subtract": ADD, "multiply": MULTIPLY, "divide": 13, "total": 10, "total_outer": 13, "matmul": 5,
+    "dot": 5, **dict.fromkeys(FUNCTIONS, 40),
+}  # fmt: skip
+
+
+def arranged(program: Program, rows: int) -> Program:
+    """The same program for a known number of samples.
+
+    n becomes a number, quotients of numbers are folded in float64, and a scale that is a power of two moves from the
+    gradient to the rate, where the descent's loop computes it once; that is exact.
+    """
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        name = node.operation.name
+        if name == "count":
+            return constant(rows)
+        if name == "divide" and all(arg.operation is CONSTANT for arg in args) and args[1].value:
+            return constant(args[0].value / args[1].value)
+        if name == "multiply" and args[0] is RATE and args[1].operation.name == "multiply":
+            factor, rest = args[1].args
+            if factor.operation is CONSTANT and abs(math.frexp(factor.value)[0]) == 0.5:
+                return make(node.operation, (make(node.operation, (RATE, factor)), rest))
+        return node if args == node.args or node.is_leaf else make(node.operation, args, node.attributes)
+
+    new = transform(program.outputs, visit)
+    outputs = tuple(new[output] for output in program.outputs)
+    return Program(tuple(in_reading_order(outputs)), outputs)
+
+
+def ready(program: Program) -> dict[Expression, int]:
+    """When each value is there, in cycles after the leaves, were there room for everything at once."""
+    found: dict[Expression, int] = {}
+    for node in program.nodes:
+        latency = _LATENCY.get(node.operation.name, 1) if node.args else 0
+        found[node] = max((found[arg] for arg in node.args), default=0) + latency
+    return found
+
+
+def summed(code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]) -> Value:
+    """A sum whose last term to come waits for as little as possible.
+
+    A product fuses with another term that is there by then; a product on its own may be done while that one is still
+    awaited. Then the two terms that are there first are added, and so on.
+
+    Args:
+        code: the function being written.
+        products: the factors of terms, and when they are there.
+        others: other terms, and when they are there.
+    """
+    waiting = sorted(others, key=lambda term: term[0])
+    terms: list[tuple[int, int, Value]] = []
+    for time, x, y in sorted(products, key=lambda term: term[0]):
+        product = ELEMENTWISE["multiply"](code, x, y)
+        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - FUSED:
+            when, other = waiting.pop(0)
+            value = ELEMENTWISE["add"](code, product, other)
+            terms.append((max(time, when) + FUSED, len(terms), value))
+        else:
+            terms.append((time + MULTIPLY, len(terms), product))
+    terms += [(when, len(terms) + k, other) for k, (when, other) in enumerate(waiting)]
+    heapq.heapify(terms)
+    made = len(terms)
+    while len(terms) > 1:
+        (_, _, first), (time, _, second) = heapq.heappop(terms), heapq.heappop(terms)
+        heapq.heappush(terms, (time + ADD, made, add_apart(code, first, second)))
+        made += 1
+    return terms[0][2]

@@ -1,0 +1,181 @@
+"""The gradient by finite differences, the lanes carrying the perturbed copies of the model.
+
+Copy 0 is the model as it is, copy 1 + e has element e of its parameters moved by ε, and with central differences
+copy 1 + P + e has it moved by −ε. Copies that fit beside each other are computed at once, with as many samples as
+find room; more are computed group after group.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from llvmlite import ir
+
+from steepest.calculus.passes import users
+from steepest.calculus.program import Program
+from steepest.engines.native.lanes.emitter import Emitter
+from steepest.engines.native.lanes.kernels import Frame
+from steepest.engines.native.lanes.lanes import Lanes
+from steepest.engines.native.lanes.samples import AllAtOnce
+from steepest.engines.native.lanes.state import Layout
+from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, places
+from steepest.engines.native.llvm.code import Index, Value, i64
+from steepest.engines.step import RATE, Step, slope
+from steepest.expressions.expression import Expression
+
+
+def copies(step: Step) -> int:
+    """How many copies of the model an epoch computes."""
+    elements = sum(prod(leaf.shape) for leaf in step.parameters)
+    return 1 + elements * (2 if step.central else 1)
+
+
+class Differences:
+    """Writes an epoch whose gradient is one of differences.
+
+    Args:
+        frame: the function, its program being the cost.
+        step: what an epoch does.
+        moves: the program of the norm and the moved parameters, given the slopes.
+        where: how the parameters lie in memory.
+    """
+
+    def __init__(self, frame: Frame, step: Step, moves: Program, where: Layout) -> None:
+        self.frame, self.step, self.moves, self.where = frame, step, moves, where
+        self.code = frame.code
+        plan = frame.plan
+        held = all(frame.emitter.holds(leaf.shape) for leaf in step.moved)
+        self.in_memory = not held or copies(step) > plan.lanes.copies
+        lanes = Lanes(plan.native) if self.in_memory else plan.lanes
+        self.emitter = Emitter(
+            frame.code, lanes, plan.unrolled and not self.in_memory, frame.emitter.scratch, frame.emitter.count,
+            users(moves), plan.stride,
+        )  # fmt: skip
+        self.first: dict[Expression, int] = {}
+        position = 0
+        for leaf in step.parameters:
+            self.first[leaf] = position
+            position += prod(leaf.shape)
+        self.elements = position
+
+    def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+        """Write cost, slopes and moved parameters.
+
+        Args:
+            now: the parameters.
+            rate: α, a number.
+            step: ε, a number of float64.
+
+        Returns:
+            The cost, and the values of the norm's and the moved parameters' nodes.
+        """
+        code = self.code
+        epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
+        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._side_by_side(now, epsilon)
+        bound = {**now, **slopes, RATE: Held((), [code.broadcast(rate, self.emitter.lanes.shared)])}
+        AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
+        return cost, self.emitter.values
+
+    def _run_cost(self, bound: dict[Expression, Tensor]) -> Value:
+        cost = self.frame.program.outputs[0]
+        self.frame.over.run(self.frame.program, bound)
+        value = self.frame.emitter.values[cost].at(())
+        self.frame.emitter.values.clear()
+        return value
+
+    # -- all copies at once
+
+    def _side_by_side(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+        code, lanes = self.code, self.frame.plan.lanes
+        shift = code.broadcast(epsilon, lanes.copies)
+        bound: dict[Expression, Tensor] = {}
+        for leaf, first in self.first.items():
+            items = []
+            for k, place in enumerate(places(leaf.shape)):
+                items.append(self._shifted(now[leaf].at(place), shift, first + k))
+            bound[leaf] = Held(leaf.shape, items)
+        costs = self._run_cost(bound)
+        here = code.shuffle(costs, [0] * lanes.copies)
+        if self.step.central:
+            behind = list(range(self.elements + 1, 2 * self.elements + 1))
+            lower = code.shuffle(costs, [0, *behind, *[0] * (lanes.copies - 1 - self.elements)])
+            ratio = code.builder.fdiv(code.builder.fsub(costs, lower), code.builder.fadd(shift, shift))
+        else:
+            ratio = code.builder.fdiv(code.builder.fsub(costs, here), shift)
+        slopes: dict[Expression, Tensor] = {}
+        for leaf, first in self.first.items():
+            start = 1 + first
+            parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
+            slopes[slope(leaf)] = Held(leaf.shape, parts)
+        return Held((), [here]), slopes
+
+    def _shifted(self, value: Value, shift: Value, element: int) -> Value:
+        code, count = self.code, self.frame.plan.lanes.copies
+        signs = [0.0] * count
+        signs[1 + element] = 1.0
+        if self.step.central:
+            signs[1 + self.elements + element] = -1.0
+        ups = ir.Constant(code.vector(count), [code.literal(sign) for sign in signs])
+        return code.builder.fadd(value, code.builder.fmul(shift, ups))
+
+    # -- group after group
+
+    def _by_groups(self, epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+        code, build = self.code, self.code.builder
+        side = self.frame.plan.lanes.copies
+        groups = -(-copies(self.step) // side)
+        scratch, stride = self.frame.emitter.scratch, self.emitter.stride
+        costs = scratch.take(groups * side + stride)
+        moved = scratch.take(self.where.length * side)
+        memory = code.arguments["params"]
+        with code.loop(0, groups) as group:
+            bound: dict[Expression, Tensor] = {}
+            for leaf in self.first:
+                begin = self.where.begins[leaf.name]
+                with code.loop(0, prod(leaf.shape)) as k:
+                    number = code.read(memory, code.plus(k, begin), code.number)
+                    target = code.place(moved, code.times(code.plus(k, begin), side), code.number)
+                    code.write(code.broadcast(number, side), target, 0, code.size)
+                self._shift_group(leaf, moved, group, epsilon)
+                start = code.place(moved, begin * side, code.number)
+                stored = Stored(code, leaf.shape, start, side, side)
+                held = self.frame.emitter.holds(leaf.shape)
+                bound[leaf] = Held(leaf.shape, [stored.at(p) for p in places(leaf.shape)]) if held else stored
+            target = code.place(costs, build.mul(group, i64(side)), code.number)
+            code.write(self._run_cost(bound), target, 0, code.size)
+        here = code.broadcast(code.read(costs, 0, code.number), stride)
+        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first}
+
+    def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
+        """Move, in each lane of a group that is due for it, one element of a parameter."""
+        code, build, side = self.code, self.code.builder, self.frame.plan.lanes.copies
+        up, down = epsilon, build.fneg(epsilon)
+        for lane in range(side):
+            copy = build.add(build.mul(group, i64(side)), i64(lane))
+            for shift, before in ((up, 1), (down, 1 + self.elements))[: 2 if self.step.central else 1]:
+                element = build.sub(copy, i64(before + self.first[leaf]))
+                mine = build.and_(
+                    build.icmp_signed(">=", element, i64(0)), build.icmp_signed("<", element, i64(prod(leaf.shape)))
+                )
+                with build.if_then(mine):
+                    place: Index = code.plus(code.times(code.plus(element, self.where.begins[leaf.name]), side), lane)
+                    code.write(build.fadd(code.read(moved, place, code.number), shift), moved, place)
+
+    def _slopes(self, leaf: Expression, costs: Value, here: Value, epsilon: Value) -> Tensor:
+        code, build, stride = self.code, self.code.builder, self.emitter.stride
+        shift, kind = code.broadcast(epsilon, stride), code.vector(self.emitter.stride)
+        size = prod(leaf.shape)
+        memory = self.frame.emitter.scratch.take(-(-size // stride) * stride)
+        made = Stored(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
+        with code.loop(0, size, stride) as first:
+            ahead = code.plus(first, 1 + self.first[leaf])
+            rise = code.read(code.place(costs, ahead, code.number), 0, kind, code.size)
+            if self.step.central:
+                lower = code.plus(ahead, self.elements)
+                fall = code.read(code.place(costs, lower, code.number), 0, kind, code.size)
+                made.put_run(first, build.fdiv(build.fsub(rise, fall), build.fadd(shift, shift)))
+            else:
+                made.put_run(first, build.fdiv(build.fsub(rise, here), shift))
+        if self.emitter.holds(leaf.shape):
+            return Held(leaf.shape, [made.at(p) for p in places(leaf.shape)])
+        return made

@@ -1,0 +1,99 @@
+"""How a program is laid out on a processor: what the lanes carry, and what is unrolled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from steepest.calculus.program import Program
+from steepest.engines.native.lanes.lanes import Lanes
+from steepest.engines.native.lanes.tensors import is_held
+from steepest.engines.native.llvm.host import Host
+from steepest.expressions.expression import Expression
+
+_ELEMENTARY = 25  # instructions that an elementary function takes, about
+_UNROLLED = 6000  # instructions; beyond, code loops
+_WRITTEN_OUT = 16  # uses of elementary functions; beyond, they are called, which keeps compiling fast
+_WEIGHTS = {
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos"), _ELEMENTARY),
+    "power": 4 * _ELEMENTARY,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of a program.
+
+    Attributes:
+        lanes: what vectors carry.
+        unrolled: all samples at once in straight-line code; otherwise block after block.
+        rows: the number of samples if unrolled, else 0: then the code serves any number.
+        ragged: whether the last block is not full.
+        native: numbers that a vector register holds.
+        outlined: whether elementary functions are called rather than written out at each use.
+    """
+
+    lanes: Lanes
+    unrolled: bool
+    rows: int
+    ragged: bool
+    native: int
+    outlined: bool
+
+    @property
+    def stride(self) -> int:
+        """Lanes of a run over the elements of a tensor."""
+        return 2 * self.native
+
+    def blocks(self, rows: int) -> int:
+        """How many blocks so many samples take."""
+        return -(-rows // self.lanes.samples)
+
+
+def instructions(program: Program) -> int:
+    """About how many instructions a program takes for as many samples as fit into a register."""
+    return sum(prod(node.shape) * _inner(node) * _WEIGHTS.get(node.operation.name, 1) for node in program.nodes)
+
+
+def _inner(node: Expression) -> int:
+    if node.operation.name in ("matmul", "dot"):
+        return node.args[1].shape[0]
+    return prod(node.args[0].shape) if node.operation.name in ("sum", "largest") else 1
+
+
+def power_of_two(least: int) -> int:
+    """The smallest power of two that is not less."""
+    return 1 << max(least - 1, 0).bit_length()
+
+
+def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) -> Plan:
+    """The layout of a program on a processor.
+
+    Args:
+        program: what is computed.
+        rows: the number of samples.
+        host: the processor.
+        size: of a number, bytes.
+        copies: of the model side by side, a power of two.
+    """
+    native, work = host.vector_bytes // size, instructions(program)
+    samples = power_of_two(rows)
+    registers = max(samples * copies // native, 1)
+    if registers <= (2 if copies == 1 else 8) and work * registers <= _UNROLLED:
+        return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) * registers > _WRITTEN_OUT)
+    held = all(is_held(node.shape, False) for node in program.nodes)
+    room = native * (4 if work <= 400 or not held else 2 if work <= 2000 else 1)
+    if copies > room:
+        copies = 2 * native  # the others come group after group
+    samples = max(room // copies, 1)
+    outlined = _uses(program, False) * (samples * copies // native) > _WRITTEN_OUT
+    return Plan(Lanes(samples, copies), False, 0, rows % samples != 0, native, outlined)
+
+
+def _uses(program: Program, unrolled: bool) -> int:
+    """How often elementary functions stand in the code, for a register of samples."""
+    return sum(
+        prod(node.shape) if is_held(node.shape, unrolled) else 1
+        for node in program.nodes
+        if node.operation.name in _WEIGHTS
+    )

@@ -1,0 +1,226 @@
+"""The parameters of a descent within its loop: in registers, or in memory if there are many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol
+
+from llvmlite import ir
+
+from steepest.engines.native.lanes.emitter import Emitter
+from steepest.engines.native.lanes.lanes import fold
+from steepest.engines.native.lanes.plan import Plan
+from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, is_held, places
+from steepest.engines.native.llvm.code import I1, Code, Index, Value
+from steepest.expressions.expression import Expression
+
+_IN_REGISTERS = 24  # numbers; more of them would only be spilled
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where parameters lie in one array.
+
+    Attributes:
+        leaves: the parameters.
+        begins: where each begins, by its name.
+        length: of the array.
+        copies: numbers an element.
+    """
+
+    leaves: tuple[Expression, ...]
+    begins: Mapping[str, int]
+    length: int
+    copies: int
+
+    @property
+    def elements(self) -> int:
+        """Of all parameters together."""
+        return sum(prod(leaf.shape) for leaf in self.leaves)
+
+
+def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
+    """Parameters one after another; those that code takes in runs are padded to whole runs."""
+    begins, size = {}, 0
+    for leaf in leaves:
+        begins[leaf.name] = size * copies
+        elements = prod(leaf.shape)
+        size += elements if is_held(leaf.shape, plan.unrolled) else -(-elements // plan.stride) * plan.stride
+    return Layout(tuple(leaves), begins, -(-size // plan.stride) * plan.stride * copies, copies)
+
+
+class State(Protocol):
+    """All parameters, which move from epoch to epoch; the values before the last move are kept."""
+
+    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+        """Prepare for the nodes that will be the next values, by the parameter that they move."""
+        ...
+
+    def now(self) -> dict[Expression, Tensor]:
+        """Their values."""
+        ...
+
+    def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
+        """Give them other values, in the copies that are active.
+
+        Returns:
+            A vector that is NaN where a number is not finite: a lane for each copy, or any number with one copy.
+        """
+        ...
+
+    def record(self, row: Value) -> None:
+        """Write all numbers to a row."""
+        ...
+
+    def save(self) -> None:
+        """Write them back to memory, with the values before."""
+        ...
+
+
+def state(emitter: Emitter, where: Layout, memory: Value, before: Value, in_memory: bool = False) -> State:
+    """The parameters whose numbers are in memory, kept where they are quickest to reach."""
+    held = all(emitter.holds(leaf.shape) for leaf in where.leaves)
+    if held and where.elements <= _IN_REGISTERS and not in_memory:
+        return InRegisters(emitter, where, memory, before)
+    return InMemory(emitter, where, memory, before)
+
+
+def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> Stored:
+    """One parameter in an array of all."""
+    code = emitter.code
+    pointer = code.place(array, where.begins[leaf.name], code.number)
+    return Stored(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
+
+
+class InRegisters:
+    """A few numbers, each in the lanes of a vector.
+
+    Args:
+        emitter: of the function.
+        where: how they lie in memory.
+        memory, before: where the numbers come from, and where they and those before go in the end.
+    """
+
+    def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
+        self._emitter, self._where, self._arrays = emitter, where, (memory, before)
+        self._kind = emitter.code.vector(emitter.lanes.shared)
+        self._slots = {leaf: self._variables(leaf, memory) for leaf in where.leaves}
+        self._last = {leaf: self._variables(leaf, before) for leaf in where.leaves}
+
+    def _variables(self, leaf: Expression, array: Value) -> list[Value]:
+        stored = part(self._emitter, self._where, array, leaf)
+        return [self._emitter.code.slot(self._kind, stored.at(place)) for place in places(leaf.shape)]
+
+    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+        """Nothing to prepare."""
+
+    def now(self) -> dict[Expression, Tensor]:
+        get = self._emitter.code.get
+        return {leaf: Held(leaf.shape, [get(slot, self._kind) for slot in each]) for leaf, each in self._slots.items()}
+
+    def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
+        code = self._emitter.code
+        probe = code.splat(0, self._kind.count)
+        values = {leaf: [after[leaf].at(place) for place in places(leaf.shape)] for leaf in self._slots}
+        for leaf, slots in self._slots.items():
+            for slot, last, value in zip(slots, self._last[leaf], values[leaf], strict=True):
+                old = code.get(slot, self._kind)
+                new, past = value, old
+                if active is not None:
+                    new = code.builder.select(active, value, old)
+                    past = code.builder.select(active, old, code.get(last, self._kind))
+                code.put(past, last)
+                code.put(new, slot)
+                probe = probed(code, probe, new)
+        # With one copy all lanes are equal, so that one of them tells.
+        return probe if self._where.copies > 1 else code.shuffle(probe, [0])
+
+    def record(self, row: Value) -> None:
+        self._write(self._slots, row)
+
+    def save(self) -> None:
+        self._write(self._slots, self._arrays[0])
+        self._write(self._last, self._arrays[1])
+
+    def _write(self, variables: dict[Expression, list[Value]], array: Value) -> None:
+        for leaf, slots in variables.items():
+            stored = part(self._emitter, self._where, array, leaf)
+            for place, slot in zip(places(leaf.shape), slots, strict=True):
+                stored.put(place, self._emitter.code.get(slot, self._kind))
+
+
+class InMemory:
+    """Many numbers: the moved ones are gathered in an array of their own, and then all copied in one loop.
+
+    Args:
+        emitter: of the function; it puts moved parameters where they are wanted, see :meth:`expect`.
+        where: how they lie in memory.
+        memory, before: the numbers, and those before the last move.
+    """
+
+    def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
+        self._emitter, self._where, self._arrays = emitter, where, (memory, before)
+        self._next = emitter.scratch.take(where.length)
+
+    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+        """Let the emitter put the values of the nodes straight to where they are wanted."""
+        for leaf, node in moved.items():
+            if node.args and not self._emitter.holds(leaf.shape):
+                target = part(self._emitter, self._where, self._next, leaf)
+                self._emitter.targets.setdefault(node, target)
+
+    def now(self) -> dict[Expression, Tensor]:
+        return {leaf: part(self._emitter, self._where, self._arrays[0], leaf) for leaf in self._where.leaves}
+
+    def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
+        for leaf in self._where.leaves:
+            self._gather(leaf, after[leaf])
+        code, stride, copies = self._emitter.code, self._emitter.stride, self._where.copies
+        kind = code.vector(stride)
+        probe = code.slot(kind, code.splat(0, stride))
+        chosen = None if active is None else code.shuffle(active, [k % copies for k in range(stride)])
+        memory, before = self._arrays
+        with code.loop(0, self._where.length, stride) as first:
+            now, value = self._run(memory, first), self._run(self._next, first)
+            past = now
+            if chosen is not None:
+                value = code.builder.select(chosen, value, now)
+                past = code.builder.select(chosen, now, self._run(before, first))
+            code.write(past, code.place(before, first, code.number), 0, code.size)
+            code.write(value, code.place(memory, first, code.number), 0, code.size)
+            code.put(probed(code, code.get(probe, kind), value), probe)
+        found = code.get(probe, kind)
+        return found if copies == 1 else fold(code, found, stride, copies)
+
+    def _gather(self, leaf: Expression, after: Tensor) -> None:
+        emitter, code, stride = self._emitter, self._emitter.code, self._emitter.stride
+        target = part(emitter, self._where, self._next, leaf)
+        if not (isinstance(after, Stored) and after.pointer is target.pointer):
+            held = emitter.holds(leaf.shape)
+            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), held)
+        length = prod(leaf.shape) * self._where.copies
+        if not emitter.holds(leaf.shape) and length % stride:  # what fills up the last run is nobody's number
+            first = length // stride * stride
+            inside = ir.Constant(ir.VectorType(I1, stride), [int(k < length - first) for k in range(stride)])
+            value = code.builder.select(inside, self._run(target.pointer, first), code.splat(0, stride))
+            code.write(value, code.place(target.pointer, first, code.number), 0, code.size)
+
+    def _run(self, array: Value, first: Index) -> Value:
+        code = self._emitter.code
+        return code.read(code.place(array, first, code.number), 0, code.vector(self._emitter.stride), code.size)
+
+    def record(self, row: Value) -> None:
+        code = self._emitter.code
+        with code.loop(0, self._where.length, self._emitter.stride) as first:
+            code.write(self._run(self._arrays[0], first), code.place(row, first, code.number), 0, code.size)
+
+    def save(self) -> None:
+        """Nothing to do: they are there already."""
+
+
+def probed(code: Code, probe: Value, value: Value) -> Value:
+    """NaN from now on if a value is not finite: 0·∞ and 0·NaN are NaN."""
+    zero = code.builder.fmul(value, code.splat(0, value.type.count))
+    return code.builder.fadd(probe, zero)

@@ -1,0 +1,110 @@
+"""Values of any shape within a function: held in registers, stored in memory, or computed when asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Protocol
+
+from steepest.engines.native.llvm.code import Code, Index, Value
+from steepest.expressions.expression import Shape
+
+UNROLLED_AXIS = 8
+"""An axis of at most this length is unrolled; code loops over a longer one."""
+HELD = 16
+"""A tensor of at most this many elements, on unrolled axes only, is held in registers."""
+
+Place = tuple[Index, ...]
+
+
+def is_held(shape: Shape, unrolled: bool) -> bool:
+    """Whether a value of this shape is held in registers."""
+    return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= HELD)
+
+
+def places(shape: Shape) -> Iterator[tuple[int, ...]]:
+    """Every index of a shape, the last one fastest."""
+    return itertools.product(*map(range, shape))
+
+
+def flat(code: Code, shape: Shape, place: Place) -> Index:
+    """The position of an element, the last index fastest."""
+    position: Index = 0
+    for length, index in zip(shape, place, strict=True):
+        position = code.plus(code.times(position, length), index)
+    return position
+
+
+Run = Callable[[Index, int], Value]
+"""Neighbouring elements as a vector: the first position and how many."""
+
+
+class Tensor(Protocol):
+    """A value; ``at`` gives one of its elements as a vector of lanes."""
+
+    shape: Shape
+
+    def at(self, place: Place) -> Value:
+        """The element at an index."""
+        ...
+
+
+class Held:
+    """Elements in registers; indices are numbers known while compiling."""
+
+    def __init__(self, shape: Shape, items: Sequence[Value]) -> None:
+        self.shape, self.items = shape, items
+
+    def at(self, place: Place) -> Value:
+        """The element at an index."""
+        position = 0
+        for length, index in zip(self.shape, place, strict=True):
+            assert isinstance(index, int)
+            position = position * length + index
+        return self.items[position]
+
+
+class Stored:
+    """Elements in memory, each of ``width`` numbers; read as vectors of ``lanes``, one number being spread."""
+
+    def __init__(self, code: Code, shape: Shape, pointer: Value, width: int, lanes: int) -> None:
+        self.code, self.shape, self.pointer, self.width, self.lanes = code, shape, pointer, width, lanes
+
+    def at(self, place: Place) -> Value:
+        """The element at an index."""
+        code, position = self.code, flat(self.code, self.shape, place)
+        if self.width == 1:
+            return code.broadcast(code.read(self.pointer, position, code.number), self.lanes)
+        start = code.times(position, self.width)
+        address = code.place(self.pointer, start, code.number)
+        return code.read(address, 0, code.vector(self.width), align=code.size)
+
+    def run(self, first: Index, length: int) -> Value:
+        """``length`` elements from a position on, of a tensor with one number an element."""
+        address = self.code.place(self.pointer, first, self.code.number)
+        return self.code.read(address, 0, self.code.vector(length), align=self.code.size)
+
+    def put_run(self, first: Index, values: Value) -> None:
+        """Store neighbouring elements, of a tensor with one number an element."""
+        self.code.write(values, self.code.place(self.pointer, first, self.code.number), 0, align=self.code.size)
+
+    def put(self, place: Place, value: Value) -> None:
+        """Store an element."""
+        code, position = self.code, flat(self.code, self.shape, place)
+        if self.width == 1:
+            code.write(code.lane(value), self.pointer, position)
+        else:
+            address = code.place(self.pointer, code.times(position, self.width), code.number)
+            code.write(value, address, 0, align=code.size)
+
+
+class Lazy:
+    """Elements computed whenever they are asked for, by a function of the index; perhaps also of a run."""
+
+    def __init__(self, shape: Shape, compute: Callable[[Place], Value], run: Run | None = None) -> None:
+        self.shape, self._compute, self.run = shape, compute, run
+
+    def at(self, place: Place) -> Value:
+        """The element at an index."""
+        return self._compute(place)

@@ -1,0 +1,165 @@
+"""Control flow and memory in LLVM's intermediate representation, as a function is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from steepest.engines.native.llvm.constants import Splat
+
+Value = Any
+"""A value of LLVM's intermediate representation; llvmlite has no types of its own."""
+Index = int | Value
+"""A number known while compiling, or one that the machine computes."""
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+DOUBLE, POINTER = ir.DoubleType(), ir.PointerType()
+_TYPES = {"float64": DOUBLE, "float32": ir.FloatType()}
+_SIZES = {"float64": 8, "float32": 4}
+
+
+def i64(value: Index) -> Value:
+    """A number as LLVM's 64-bit integer."""
+    return ir.Constant(I64, value) if isinstance(value, int) else value
+
+
+class Code:
+    """One function being written.
+
+    Variables are stack slots made in the entry block: LLVM's optimiser turns them into registers, so nothing
+    here builds φ-nodes by hand.
+
+    Args:
+        module: where the function goes.
+        name: its name.
+        arguments: names and types of its arguments, in order.
+        dtype: the precision of its numbers.
+        native: numbers that a vector register holds.
+        outlined: whether elementary functions are called; otherwise each use is written out.
+    """
+
+    def __init__(
+        self, module: ir.Module, name: str, arguments: dict[str, Any], dtype: str, native: int, outlined: bool
+    ) -> None:
+        self.native, self.outlined = native, outlined
+        self.dtype, self.number, self.size = dtype, _TYPES[dtype], _SIZES[dtype]
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), list(arguments.values())), name)
+        self.arguments = dict(zip(arguments, self.function.args, strict=True))
+        for argument in self.function.args:
+            if argument.type == POINTER:
+                argument.add_attribute("noalias")
+        self._slots = ir.IRBuilder(self.function.append_basic_block("slots"))
+        body = self.function.append_basic_block("body")
+        self._slots.branch(body)
+        self._slots.position_before(self._slots.block.terminator)
+        self.builder = ir.IRBuilder(body)
+
+    # -- types and numbers
+
+    def vector(self, width: int) -> Any:
+        """The type of ``width`` numbers side by side."""
+        return ir.VectorType(self.number, width)
+
+    def splat(self, value: float, width: int) -> Value:
+        """One number known while compiling, in every lane."""
+        return Splat(self.vector(width), value)
+
+    def literal(self, value: float) -> Value:
+        """A number known while compiling, in this function's precision."""
+        return ir.Constant(self.number, value)
+
+    def broadcast(self, scalar: Value, width: int) -> Value:
+        """One number that the machine computes, in every lane."""
+        one = self.builder.insert_element(
+            ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined), scalar, ir.Constant(I32, 0)
+        )
+        zeros = ir.Constant(ir.VectorType(I32, width), [0] * width)
+        return self.builder.shuffle_vector(one, one, zeros)
+
+    def shuffle(self, vector: Value, lanes: list[int]) -> Value:
+        """The lanes of a vector in another order, left out or repeated."""
+        mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
+        return self.builder.shuffle_vector(vector, vector, mask)
+
+    def lane(self, vector: Value, k: int = 0) -> Value:
+        """One lane of a vector."""
+        return self.builder.extract_element(vector, ir.Constant(I32, k))
+
+    # -- arithmetic of indices
+
+    def plus(self, a: Index, b: Index) -> Index:
+        """a + b."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a + b
+        if isinstance(b, int) and b == 0:
+            return a
+        return b if isinstance(a, int) and a == 0 else self.builder.add(i64(a), i64(b))
+
+    def times(self, a: Index, b: Index) -> Index:
+        """a · b."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a * b
+        if isinstance(b, int) and b == 1:
+            return a
+        return b if isinstance(a, int) and a == 1 else self.builder.mul(i64(a), i64(b))
+
+    # -- memory
+
+    def slot(self, kind: Any, value: Value | None = None) -> Value:
+        """A variable of the function, holding ``value`` from here on if one is given."""
+        made = self._slots.alloca(kind)
+        if value is not None:
+            self.builder.store(value, made)
+        return made
+
+    def get(self, slot: Value, kind: Any) -> Value:
+        """What a variable holds."""
+        return self.builder.load(slot, typ=kind)
+
+    def put(self, value: Value, slot: Value) -> None:
+        """Let a variable hold another value."""
+        self.builder.store(value, slot)
+
+    def place(self, pointer: Value, index: Index, kind: Any) -> Value:
+        """The address of an element of an array of ``kind``."""
+        if isinstance(index, int) and index == 0:
+            return pointer
+        return self.builder.gep(pointer, [i64(index)], inbounds=True, source_etype=kind)
+
+    def read(self, pointer: Value, index: Index, kind: Any, align: int | None = None) -> Value:
+        """An element of an array of ``kind``."""
+        return self.builder.load(self.place(pointer, index, kind), typ=kind, align=align)
+
+    def write(self, value: Value, pointer: Value, index: Index, align: int | None = None) -> None:
+        """Store an element of an array."""
+        self.builder.store(value, self.place(pointer, index, value.type), align=align)
+
+    # -- control flow
+
+    @contextmanager
+    def loop(self, start: Index, stop: Index, step: Index = 1) -> Iterator[Value]:
+        """Repeat what is written inside for start, start + step, … below stop."""
+        counter = self.slot(I64, i64(start))
+        head, body, after = (self.function.append_basic_block(name) for name in ("head", "loop", "after"))
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+        index = self.get(counter, I64)
+        self.builder.cbranch(self.builder.icmp_signed("<", index, i64(stop)), body, after)
+        self.builder.position_at_end(body)
+        yield index
+        self.put(self.builder.add(index, i64(step)), counter)
+        self.builder.branch(head)
+        self.builder.position_at_end(after)
+
+    def intrinsic(self, name: str, result: Any, args: list[Value]) -> Value:
+        """Call a function of LLVM's own, or of the C library."""
+        return self.builder.call(declared(self.builder.module, name, result, [arg.type for arg in args]), args)
+
+
+def declared(module: ir.Module, name: str, result: Any, kinds: list[Any]) -> Any:
+    """A function that is defined elsewhere, declared once in a module."""
+    found = module.globals.get(name)
+    return found if found is not None else ir.Function(module, ir.FunctionType(result, kinds), name)

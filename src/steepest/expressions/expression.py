@@ -1,0 +1,509 @@
+"""The expression graph: frozen, interned nodes with shapes, and their operators.
+
+Equal expressions are one object, so ``is`` and ``==`` mean the same and a walk meets a shared
+part once. Every node is younger than its arguments (``serial``), so an order by age is a
+topological order; ``walks.py`` has the walks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
+
+from steepest.errors import ShapeError, ValuesError
+from steepest.expressions.printing import Template, write_formula
+from steepest.expressions.traversal import check_names as check_names
+from steepest.expressions.traversal import leaves as leaves
+from steepest.expressions.traversal import leaves_below
+from steepest.expressions.traversal import transform as transform
+from steepest.expressions.traversal import tree_size as tree_size
+from steepest.expressions.traversal import walk as walk
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import ArrayLike
+
+    from steepest.diagrams.graph import ComputationalGraph
+
+Shape = tuple[int, ...]
+Number: TypeAlias = "SupportsFloat | SupportsIndex"
+Operand: TypeAlias = "Expression | SupportsFloat | SupportsIndex"
+Adjoint = Callable[..., "Expression"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operation:
+    """One row of the table of operations: everything that steepest knows of an operation.
+
+    A row states its derivative in one of two ways. ``partials`` are the partial derivatives of an
+    operation that acts on each element alone, functions of the arguments and then the result.
+    ``adjoints`` are for operations that mix elements: functions of the result's adjoint, the
+    arguments and the result. ``differential`` is how a textbook writes the derivative where that is not the
+    sum of partial times inner derivative: a function of the arguments and then of their derivatives. ``rules``
+    names the rule by each argument where that differs.
+    A row without ``expansion`` is a primitive, which engines implement.
+    """
+
+    name: str
+    arity: int
+    meaning: str
+    partials: tuple[Adjoint, ...] = ()
+    adjoints: tuple[Adjoint, ...] = ()
+    shape: Callable[[Operation, tuple[Expression, ...], tuple[Any, ...]], Shape] | None = None
+    text: Template = field(default=Template(""))
+    latex: Template = field(default=Template(""))
+    maths: Template | None = None
+    rule: str = ""
+    rules: tuple[str, ...] = ()
+    differential: Callable[..., Expression] | None = None
+    domain: tuple[tuple[float, float], ...] = ()
+    edges: str = ""
+    kinks: tuple[Callable[..., Expression], ...] = ()
+    expansion: Callable[..., Expression] | None = None
+    linear: bool = False
+    bilinear: bool = False
+    over_samples: bool = False
+    activation: bool = False
+    attributes: int = 0
+    aliases: tuple[str, ...] = ()
+    weight: int = 1
+    source: str = "definition"
+
+    @property
+    def is_primitive(self) -> bool:
+        """Whether engines implement this operation themselves."""
+        return self.expansion is None
+
+    def __call__(self, *operands: Operand, attributes: tuple[Any, ...] = ()) -> Expression:
+        """Apply the operation: ``sin(x)``, ``maximum(x, 0)``.
+
+        Raises:
+            ShapeError: the shapes of the operands do not fit together.
+            TypeError: an operand is not an expression or a number, or there are too many or too few.
+        """
+        if self.attributes and not attributes and len(operands) > self.arity:
+            # As formulas write it: one_hot(y, 3).
+            operands, attributes = operands[: self.arity], operands[self.arity :]
+        if len(operands) != self.arity:
+            plural = "" if self.arity == 1 else "s"
+            raise TypeError(f"{self.name} takes {self.arity} argument{plural}, not {len(operands)}")
+        args = [a if type(a) is Expression else _operand(self.name, a) for a in operands]
+        return make(self, tuple(args), attributes)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return operation_named, (self.name,)
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Every operation by its name; ``operations.py`` fills it."""
+
+
+def operation_named(name: str) -> Operation:
+    """The row of the table of operations with this name."""
+    return OPERATIONS[name]
+
+
+_WRITERS = "steepest.expressions.showing"
+
+
+class Expression:
+    """A node of the expression graph: a number, a data column, a parameter, or an operation on others.
+
+    Made by :func:`data`, :func:`params`, operators and the functions of the table; never changed.
+
+    Attributes:
+        operation: the row of the table of operations.
+        args: the expressions it is applied to.
+        attributes: what a node carries besides (a number's value, a name).
+        shape: the feature shape of one sample's value: ``()``, ``(d,)`` or ``(d, h)``.
+        per_sample: whether there is one value a sample (data) or one for all (parameters, costs).
+
+    >>> x, w = data("x"), params("w")
+    >>> (x * w) is (x * w)
+    True
+    """
+
+    __slots__ = ("__weakref__", "_leaves", "args", "attributes", "operation", "per_sample", "serial", "shape")
+
+    operation: Operation
+    args: tuple[Expression, ...]
+    attributes: tuple[Any, ...]
+    shape: Shape
+    per_sample: bool
+    serial: int
+    _leaves: tuple[Expression, ...]
+
+    # NumPy then leaves ``array * expression`` to this class instead of building an array of objects.
+    __array_ufunc__ = None
+
+    def __init__(self) -> None:
+        raise TypeError("expressions are made by st.data, st.params, st.parse and operations on them")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("an expression never changes; build another")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("an expression never changes; build another")
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a number, a data column or a parameter."""
+        return not self.args and self.operation in (CONSTANT, DATA, PARAMETER)
+
+    @property
+    def name(self) -> str:
+        """The name of a data column or parameter; an empty text for anything else."""
+        return str(self.attributes[0]) if self.operation in (DATA, PARAMETER) else ""
+
+    @property
+    def value(self) -> float:
+        """The value of a number; NaN for anything else."""
+        return float(self.attributes[0]) if self.operation is CONSTANT else math.nan
+
+    @property
+    def leaves(self) -> tuple[Expression, ...]:
+        """The data columns and parameters in it, in the order in which they are met reading it."""
+        if not self.args:  # which would keep itself
+            return (self,) if self.name else ()
+        try:
+            return self._leaves
+        except AttributeError:
+            object.__setattr__(self, "_leaves", leaves_below(self))
+            return self._leaves
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The names of the data columns in it, in the order in which they are met reading it."""
+        return tuple(leaf.name for leaf in self.leaves if leaf.operation is DATA)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters in it, in the order in which they are met reading it."""
+        return tuple(leaf.name for leaf in self.leaves if leaf.operation is PARAMETER)
+
+    def graph(
+        self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
+        sample: int | None = None, unfold: str | Iterable[str] | None = None,
+    ) -> ComputationalGraph:  # fmt: skip
+        """The computational graph at some values: each node's value, and the derivative of the whole by it.
+
+        v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several samples is drawn once
+        for all: a node with one value a sample shows their range and its derivatives' (three samples or fewer are
+        listed), a parameter its full gradient. With ``sample=k`` such nodes show the values of sample k and the
+        derivatives by them; a wire from a parameter then shows what sample k contributes, and Σ beneath it
+        the gradient, to which all samples add up. Vectors and matrices are shown by their shape and norm.
+
+        Args:
+            values: a number or array for each name; columns ``(n,)`` or ``(n, d)``, or one sample's values.
+            names: nodes to be named in the picture, by name: ``{"q": x + y}``.
+            sample: the sample, from 0, to be shown.
+            unfold: names of the layers (``"a1"``) to be drawn node by node, or ``"all"``; the others get a box
+                each. If left out, graphs of up to 60 nodes are drawn whole.
+
+        Returns:
+            A picture with a table, and :meth:`~steepest.diagrams.graph.ComputationalGraph.explain`.
+
+        Raises:
+            PictureError: this is not one number (a sample), or a name, sample or layer does not occur.
+            ValuesError: a name has no value, or one of a wrong shape.
+
+        >>> x, y, z = params("x", "y", "z")
+        >>> graph = ((x + y) * z).graph({"x": -2, "y": 5, "z": -4}, names={"q": x + y})
+        >>> graph.explain("x")
+        '∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4'
+
+        Source: Griewank and Walther 2008, section 3.2; row E6 of the notes.
+        """
+        # By name: pictures are built on expressions, so that an import of theirs here would point upwards, and
+        # it would bring NumPy with it.
+        found: ComputationalGraph = importlib.import_module("steepest.diagrams.graph").graph(
+            self, values, names=names, sample=sample, unfold=unfold
+        )
+        return found
+
+    def __str__(self) -> str:
+        return write_formula(self)
+
+    def __repr__(self) -> str:
+        text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(walk([self]))} nodes"
+        return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
+
+    # The writers stand above the expressions, so they are known by name and loaded with the first use.
+
+    def _repr_latex_(self) -> str | None:
+        return import_module(_WRITERS).displayed(self)  # type: ignore[no-any-return]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(import_module(_WRITERS).shown(self))
+
+    def __rich__(self) -> Any:
+        return import_module(_WRITERS).on_console(self)
+
+    def __add__(self, other: Operand) -> Expression:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: Operand) -> Expression:
+        return _binary("add", other, self)
+
+    def __sub__(self, other: Operand) -> Expression:
+        return _binary("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> Expression:
+        return _binary("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> Expression:
+        return _binary("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> Expression:
+        return _binary("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> Expression:
+        return _binary("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expression:
+        return _binary("divide", other, self)
+
+    def __pow__(self, other: Operand) -> Expression:
+        return _binary("power", self, other)
+
+    def __rpow__(self, other: Operand) -> Expression:
+        return _binary("power", other, self)
+
+    def __matmul__(self, other: Operand) -> Expression:
+        return _binary("matmul", self, other)
+
+    def __rmatmul__(self, other: Operand) -> Expression:
+        return _binary("matmul", other, self)
+
+    def __lt__(self, other: Operand) -> Expression:
+        return _binary("less", self, other)
+
+    def __le__(self, other: Operand) -> Expression:
+        return _binary("less_equal", self, other)
+
+    def __gt__(self, other: Operand) -> Expression:
+        return _binary("greater", self, other)
+
+    def __ge__(self, other: Operand) -> Expression:
+        return _binary("greater_equal", self, other)
+
+    def __neg__(self) -> Expression:
+        return constant(-self.value) if self.operation is CONSTANT else OPERATIONS["negate"](self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return OPERATIONS["abs"](self)
+
+    @property
+    def T(self) -> Expression:
+        """The transpose of a matrix."""
+        return OPERATIONS["transpose"](self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "an expression is neither true nor false until it is evaluated; "
+            "for a choice within a formula write where(condition, a, b)"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError("an expression cannot be taken apart; use sum, dot or @ on its features")
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Expression:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Flat, in topological order: a nested pickle would recurse on deep graphs.
+        order = walk([self])
+        place = {node: k for k, node in enumerate(order)}
+        rows = [(n.operation.name, tuple(place[a] for a in n.args), n.attributes, n.shape, n.per_sample) for n in order]
+        return _unflatten, (rows,)
+
+
+def _unflatten(rows: list[tuple[str, tuple[int, ...], tuple[Any, ...], Shape, bool]]) -> Expression:
+    made: list[Expression] = []
+    for name, args, attributes, shape, per_sample in rows:
+        made.append(_intern(OPERATIONS[name], tuple(made[k] for k in args), attributes, shape, per_sample))
+    return made[-1]
+
+
+_interned: weakref.WeakValueDictionary[tuple[Any, ...], Expression] = weakref.WeakValueDictionary()
+_lock = threading.RLock()  # a garbage collection within it may run code that builds expressions
+_serials = itertools.count()
+
+
+def _intern(
+    operation: Operation,
+    args: tuple[Expression, ...],
+    attributes: tuple[Any, ...],
+    shape: Shape,
+    per_sample: bool,
+) -> Expression:
+    # float.hex tells −0 from 0, which compare equal.
+    marks = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
+    key = (operation.name, marks, shape, per_sample, *[arg.serial for arg in args])
+    with _lock:
+        found = _interned.get(key)
+        if found is not None:
+            return found
+        node = object.__new__(Expression)
+        put = object.__setattr__
+        put(node, "operation", operation)
+        put(node, "args", args)
+        put(node, "attributes", attributes)
+        put(node, "shape", shape)
+        put(node, "per_sample", per_sample)
+        put(node, "serial", next(_serials))
+        _interned[key] = node
+        return node
+
+
+def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...] = ()) -> Expression:
+    """The node of an operation on expressions; its shape follows from theirs."""
+    shape = (operation.shape or elementwise_shape)(operation, args, attributes)
+    per_sample = False
+    if not operation.over_samples:
+        for arg in args:
+            per_sample = per_sample or arg.per_sample
+    return _intern(operation, args, attributes, shape, per_sample)
+
+
+def remake(node: Expression, args: tuple[Expression, ...]) -> Expression:
+    """The same operation on other arguments."""
+    if args == node.args:
+        return node
+    if node.operation.name == "negate":
+        return -args[0]  # of a number it is a number
+    return make(node.operation, args, node.attributes)
+
+
+def elementwise_shape(operation: Operation, args: tuple[Expression, ...], _: tuple[Any, ...]) -> Shape:
+    """Equal feature shapes, or ``()`` beside any other: a scalar acts on every element."""
+    shape: Shape = ()
+    for arg in args:
+        if arg.shape != shape and arg.shape:
+            if shape:
+                raise ShapeError(
+                    f"{operation.name} acts element by element and cannot join the feature shapes {shape} "
+                    f"and {arg.shape}; make them equal, or reduce one by sum, dot or @"
+                )
+            shape = arg.shape
+    return shape
+
+
+def _operand(operation: str, operand: object) -> Expression:
+    if isinstance(operand, Expression):
+        return operand
+    if type(operand) is float or type(operand) is int:
+        return constant(operand)
+    if getattr(operand, "ndim", 0):
+        raise TypeError(
+            f"{operation} got an array; name it with st.data or st.params and give its numbers at evaluation"
+        )
+    if isinstance(operand, str | bytes) or not isinstance(operand, SupportsFloat | SupportsIndex):
+        raise TypeError(f"{operation} takes expressions and numbers, not {type(operand).__name__}")
+    return constant(operand)
+
+
+def _binary(name: str, left: Operand, right: Operand) -> Expression:
+    return OPERATIONS[name](left, right)
+
+
+# -- leaves --------------------------------------------------------------------------------------------------
+
+CONSTANT = Operation("constant", 0, "a number", text=Template("{attributes}"))
+DATA = Operation("data", 0, "a column, one value a sample", text=Template("{attributes}"))
+PARAMETER = Operation("parameter", 0, "a value that the descent moves", text=Template("{attributes}"))
+for _row in (CONSTANT, DATA, PARAMETER):
+    OPERATIONS[_row.name] = _row
+
+
+def constant(value: Number) -> Expression:
+    """A number as an expression.
+
+    >>> constant(2) is constant(2.0)
+    True
+    """
+    if isinstance(value, complex):
+        raise TypeError("a number in an expression is real")
+    return _intern(CONSTANT, (), (float(value),), (), False)
+
+
+def data(*names: str, shape: int | Sequence[int] = ()) -> Any:
+    """Name data columns: one value, or one array of ``shape``, a sample.
+
+    Args:
+        names: the columns. One name gives one expression, several give a tuple.
+        shape: the feature shape of each: ``()``, ``d`` or ``(d, h)``.
+
+    >>> x, y = data("x", "y")
+    >>> data("X", shape=64).shape
+    (64,)
+    """
+    return _leaves(DATA, names, shape)
+
+
+def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
+    """Name parameters, the values that a descent moves: numbers, or arrays of ``shape``.
+
+    Args:
+        names: the parameters. One name gives one expression, several give a tuple.
+        shape: the shape of each: ``()``, ``d`` or ``(d, h)``.
+
+    >>> w1, w2, b = params("w1", "w2", "b")
+    >>> params("W", shape=(64, 32)).shape
+    (64, 32)
+    """
+    return _leaves(PARAMETER, names, shape)
+
+
+def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
+    """One data column or parameter."""
+    if not isinstance(name, str) or not name or "`" in name or not name.isprintable():
+        raise ValueError(f"a name is a printable text without backticks, not {name!r}")
+    return _intern(operation, (), (name,), shape, operation is DATA)
+
+
+def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int]) -> Any:
+    given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if len(given) > 2 or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in given):
+        raise ShapeError(f"a feature shape is (), d or (d, h) with whole numbers from 1, not {shape!r}")
+    if not names:
+        raise TypeError(f"st.{'data' if operation is DATA else 'params'} needs at least one name")
+    made = tuple(leaf(operation, name, given) for name in names)
+    return made[0] if len(made) == 1 else made
+
+
+def expect_expression(thing: object, function: str) -> None:
+    """Raise unless this is an expression.
+
+    Raises:
+        ValuesError: it is something else, such as the text of a formula.
+    """
+    if not isinstance(thing, Expression):
+        remedy = "; read a text by st.parse(text, data=[…]) first" if isinstance(thing, str) else ""
+        raise ValuesError(f"st.{function} takes an expression, not {type(thing).__name__}{remedy}")
+
+
+def substitute(root: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
+    """The expression with some of its nodes replaced by others."""
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return replacements[node] if node in replacements else remake(node, args)
+
+    return transform([root], visit, stop=replacements.__contains__)[root]

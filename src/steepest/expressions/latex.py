@@ -1,0 +1,115 @@
+"""Mathematics as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from steepest.expressions.expression import CONSTANT, DATA, Expression
+from steepest.expressions.maths_text import Line, sum_last
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, Template, number, write
+
+# fmt: off
+_GREEK = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
+    "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
+    "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
+)
+# fmt: on
+GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK, strict=True))
+"""The Greek letters that have a command of their own, by letter."""
+_SPECIAL = {"\\": r"\backslash ", "_": r"\_", "^": r"\^{}", "~": r"\~{}", **{c: "\\" + c for c in "{}$%&#"}}
+
+
+def latex_name(name: str, index: str = "", layer: bool = False) -> str:
+    """A name in LaTeX: trailing digits as a subscript, or as the layer in a raised bracket.
+
+    >>> latex_name("w1"), latex_name("x", "i"), latex_name("a2", "i", layer=True), latex_name("petal_length")
+    ('w_{1}', 'x_{i}', 'a^{(2)}_{i}', '\\\\mathrm{petal\\\\_length}')
+    """
+    stem, digits = re.fullmatch(r"(.*?)(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+    if not stem:
+        stem, digits = name, ""
+    stem = stem[:-1] if digits and stem.endswith("_") and len(stem) > 1 else stem
+    if stem in _GREEK:
+        written = "\\" + stem
+    elif stem in GREEK_LETTERS:
+        written = "\\" + GREEK_LETTERS[stem]
+    elif len(stem) == 1 and stem.isalpha():
+        written = stem
+    else:
+        plain = "".join(_SPECIAL.get(c, c) for c in stem).replace(" ", r"\ ")
+        written = rf"\mathrm{{{plain}}}"
+    raised = f"^{{({digits})}}" if layer and digits else ""
+    below = ",".join(part for part in ("" if raised else digits, index) if part)
+    return written + raised + (f"_{{{below}}}" if below else "")
+
+
+class Latex:
+    """The medium of LaTeX mathematics. ``names`` gives some nodes a name of their own."""
+
+    brackets = (r"\left(", r"\right)")
+
+    def __init__(self, names: Mapping[Expression, str] | None = None) -> None:
+        self._names = {} if names is None else names
+
+    def template(self, node: Expression) -> Template:
+        """The operation's own template; the derivative of a single letter needs no brackets."""
+        if node.operation.name == "derivative" and self.leaf(node.args[0]):
+            return Template(r"\partial_{{{attributes}}} {0}", POWER)
+        return sum_last(node, r" \cdot ", "-") or node.operation.latex
+
+    def leaf(self, node: Expression) -> tuple[str, int] | None:
+        """Numbers, parameters by their names, data with the index i of their sample."""
+        if node in self._names:
+            name = latex_name(self._names[node], "i" if node.per_sample else "", layer=True)
+            return name, POWER if "^" in name else ATOM
+        if node.operation is CONSTANT:
+            return _latex_number(node.value)
+        if node.is_leaf:
+            return latex_name(node.name, "i" if node.operation is DATA else ""), ATOM
+        return None
+
+    def attributes(self, node: Expression) -> str:
+        """Lengths, or the name that a derivative is taken by."""
+        return ", ".join(latex_name(a) if isinstance(a, str) else str(a) for a in node.attributes)
+
+
+def _latex_number(value: float) -> tuple[str, int]:
+    text = number(value)
+    level = SIGN if text.startswith("-") else ATOM
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", min(level, PRODUCT)
+    text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
+    return text, level
+
+
+def latex(root: Expression, names: Mapping[Expression, str] | None = None, definition: bool = False) -> str:
+    r"""An expression as LaTeX.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> latex((data("x") * params("w1")) ** 2)
+    '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
+    """
+    return write(root, Latex(names), root_is_plain=definition)
+
+
+def align(blocks: Sequence[Sequence[Line]]) -> str:
+    """Lines in blocks as one ``align*`` environment."""
+    rows = []
+    for block in blocks:
+        for line in block:
+            note = rf" && \text{{{line.note}}}" if line.note else ""
+            rows.append(f"{line.left} &= {line.right}{note}")
+    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+
+def markdown(blocks: Sequence[Sequence[Line]]) -> str:
+    """Lines in blocks as Markdown with ``$$`` formulas, the rules as text above them."""
+    parts = []
+    for block in blocks:
+        for line in block:
+            note = f"{line.note[0].upper()}{line.note[1:]}:\n\n" if line.note else ""
+            parts.append(f"{note}$$ {line.left} = {line.right} $$")
+    return "\n\n".join(parts) + "\n"

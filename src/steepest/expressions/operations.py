@@ -1,0 +1,425 @@
+"""THE TABLE: one row an operation, and nothing about an operation anywhere else.
+
+To add an operation, add a row: its partial derivatives as expressions of the arguments and then of
+the result ``r``, how it is written, where it is defined, where it has kinks, and either a spelling
+in primitives (``expansion``) or, for a primitive, its meaning in ``engines/reference.py``.
+Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate the table.
+
+Sources: DLMF is the NIST Digital Library of Mathematical Functions, release 1.2; Griewank and Walther 2008 is
+*Evaluating Derivatives*, 2nd ed.; Giles 2008 is *Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation*.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from steepest.errors import ShapeError
+from steepest.expressions.expression import OPERATIONS, Expression, Operation, Shape
+from steepest.expressions.printing import (
+    ATOM,
+    COMPARISON,
+    FUNCTION_NAMES,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Template,
+    call,
+    infix,
+)
+
+# A row that another mentions before its own line has its type written out, which mypy needs.
+
+REAL = (-inf, inf)
+POSITIVE = (0.0, inf)
+
+
+def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
+    """Add a row to the table; what a row leaves out is written as a call of its name."""
+    fields.setdefault("text", call(name, arity, attributes=bool(fields.get("attributes"))))
+    fields.setdefault("latex", _latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
+    fields.setdefault("domain", (REAL,) * arity)
+    fields.setdefault("rule", f"derivative of {name}")
+    row = Operation(name, arity, meaning, **fields)
+    OPERATIONS[name] = row
+    FUNCTION_NAMES.update((name, *row.aliases))
+    return row
+
+
+def _latex_call(sign: str, arity: int) -> Template:
+    places = ", ".join(f"{{{k}}}" for k in range(arity))
+    return Template(_braces(sign) + rf"\left({places}\right)")
+
+
+def _braces(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+# -- arithmetic ----------------------------------------------------------------------------------------------
+
+add = operation(
+    "add", 2, "x + y",
+    partials=(lambda x, y, r: 1, lambda x, y, r: 1),
+    text=infix(" + ", SUM), latex=infix(" + ", SUM), rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, y, dx, dy: dx + dy,
+)  # fmt: skip
+subtract = operation(
+    "subtract", 2, "x − y",
+    partials=(lambda x, y, r: 1, lambda x, y, r: -1),
+    text=infix(" - ", SUM), latex=infix(" - ", SUM), maths=infix(" − ", SUM),
+    rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, y, dx, dy: dx - dy,
+)  # fmt: skip
+multiply = operation(
+    "multiply", 2, "x · y",
+    partials=(lambda x, y, r: y, lambda x, y, r: x), bilinear=True,
+    text=infix("*", PRODUCT), latex=infix(r" \cdot ", PRODUCT), maths=infix("·", PRODUCT),
+    rule="product rule", source="DLMF 1.4.9",
+    differential=lambda x, y, dx, dy: dx * y + x * dy,
+)  # fmt: skip
+divide = operation(
+    "divide", 2, "x ÷ y",
+    partials=(lambda x, y, r: 1 / y, lambda x, y, r: -(1 / y * r)), domain=(REAL, POSITIVE),
+    text=infix("/", PRODUCT), latex=Template(r"\frac{{{0}}}{{{1}}}", POWER),
+    rule="quotient rule", edges="x/0 is ±∞, 0/0 is NaN", source="DLMF 1.4.10",
+    differential=lambda x, y, dx, dy: (dx * y - x * dy) / y**2,
+)  # fmt: skip
+negate = operation(
+    "negate", 1, "−x",
+    partials=(lambda x, r: -1,), linear=True,
+    text=Template("-{0}", SIGN, (SIGN,)), latex=Template("-{0}", SIGN, (SIGN,)),
+    maths=Template("−{0}", SIGN, (SIGN,)),
+    rule="constant factor rule",
+    differential=lambda x, dx: -dx,
+)  # fmt: skip
+power = operation(
+    "power", 2, "x to the power y",
+    partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
+    domain=(POSITIVE, REAL), weight=3,
+    text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
+    rule="power rule", rules=("power rule", "exponential rule"),
+    edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
+    source="DLMF 4.7.10",
+)  # fmt: skip
+
+# -- elementary functions ------------------------------------------------------------------------------------
+
+exp = operation(
+    "exp", 1, "e to the power x",
+    partials=(lambda x, r: r,), latex=Template(r"e^{{{0}}}", POWER),
+    edges="∞ above 709.78", source="DLMF 4.7.4",
+)  # fmt: skip
+log: Operation = operation(
+    "log", 1, "natural logarithm",
+    partials=(lambda x, r: 1 / x,), domain=(POSITIVE,), latex=_latex_call(r"\ln", 1), aliases=("ln",),
+    edges="log 0 is −∞, NaN below", source="DLMF 4.7.1",
+)  # fmt: skip
+log1p = operation(
+    "log1p", 1, "log(1 + x), exact for small x",
+    partials=(lambda x, r: 1 / (1 + x),), domain=((-1.0, inf),),
+    latex=Template(r"\ln\left(1 + {0}\right)", ATOM, (SUM,)),
+    edges="−∞ at −1, NaN below", source="DLMF 4.7.1",
+)  # fmt: skip
+expm1 = operation(
+    "expm1", 1, "exp(x) − 1, exact for small x",
+    partials=(lambda x, r: r + 1,), latex=Template(r"\left(e^{{{0}}} - 1\right)"),
+    edges="∞ above 709.78", source="DLMF 4.7.4",
+)  # fmt: skip
+sqrt = operation(
+    "sqrt", 1, "square root",
+    partials=(lambda x, r: 0.5 / r,), domain=(POSITIVE,), latex=Template(r"\sqrt{{{0}}}"), maths=call("√", 1),
+    kinks=(lambda x: x,), edges="NaN below 0; infinite slope at 0", source="DLMF 4.7.10",
+)  # fmt: skip
+sin = operation(
+    "sin", 1, "sine, x in radians",
+    partials=(lambda x, r: cos(x),), latex=_latex_call(r"\sin", 1),
+    edges="NaN at ±∞", source="DLMF 4.20.1",
+)  # fmt: skip
+cos: Operation = operation(
+    "cos", 1, "cosine, x in radians",
+    partials=(lambda x, r: -sin(x),), latex=_latex_call(r"\cos", 1),
+    edges="NaN at ±∞", source="DLMF 4.20.2",
+)  # fmt: skip
+
+# -- activations ---------------------------------------------------------------------------------------------
+
+tanh = operation(
+    "tanh", 1, "hyperbolic tangent",
+    partials=(lambda x, r: 1 - r**2,), latex=_latex_call(r"\tanh", 1), activation=True,
+    edges="±1 at ±∞", source="DLMF 4.34.3",
+)  # fmt: skip
+sigmoid = operation(
+    "sigmoid", 1, "logistic function 1/(1 + exp(−x))",
+    partials=(lambda x, r: r * (1 - r),), latex=_latex_call(r"\sigma", 1), maths=call("σ", 1), aliases=("σ",),
+    activation=True, edges="0 at −∞, 1 at ∞", source="Rumelhart, Hinton and Williams 1986, eq. 15",
+)  # fmt: skip
+softplus = operation(
+    "softplus", 1, "log(1 + exp(x)), never overflowing",
+    partials=(lambda x, r: sigmoid(x),), activation=True,
+    edges="0 at −∞, ∞ at ∞", source="Dugas et al. 2001, eq. 3",
+)  # fmt: skip
+relu = operation(
+    "relu", 1, "max(0, x)",
+    partials=(lambda x, r: where(x > 0, 1, 0),), kinks=(lambda x: x,), activation=True,
+    expansion=lambda x: maximum(x, 0), edges="slope 0 is taken at 0", source="Nair and Hinton 2010",
+)  # fmt: skip
+leaky_relu = operation(
+    "leaky_relu", 1, "max(0.01·x, x)",
+    partials=(lambda x, r: where(x > 0, 1, 0.01),), kinks=(lambda x: x,), activation=True,
+    expansion=lambda x: maximum(0.01 * x, x), edges="slope 0.01 is taken at 0",
+    source="Maas, Hannun and Ng 2013",
+)  # fmt: skip
+step = operation(
+    "step", 1, "1 if x ≥ 0, else 0",
+    partials=(lambda x, r: 0,), kinks=(lambda x: x,), activation=True,
+    expansion=lambda x: minimum(sign(x) + 1, 1), edges="a jump at 0", source="McCulloch and Pitts 1943",
+)  # fmt: skip
+
+# -- with corners --------------------------------------------------------------------------------------------
+
+absolute = operation(
+    "abs", 1, "absolute value",
+    partials=(lambda x, r: sign(x),), latex=Template(r"\left|{0}\right|"), maths=Template("|{0}|"),
+    kinks=(lambda x: x,), edges="slope 0 is taken at 0", source="DLMF 1.9.7",
+)  # fmt: skip
+sign: Operation = operation(
+    "sign", 1, "−1, 0 or 1",
+    partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1),
+    kinks=(lambda x: x,), edges="jumps at 0",
+)  # fmt: skip
+maximum: Operation = operation(
+    "maximum", 2, "the larger of x and y",
+    partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
+    weight=2,
+    latex=_latex_call(r"\max", 2), aliases=("max",),
+    kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
+    differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
+    rule="derivative of the larger one",
+)  # fmt: skip
+minimum: Operation = operation(
+    "minimum", 2, "the smaller of x and y",
+    partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
+    weight=2,
+    latex=_latex_call(r"\min", 2), aliases=("min",),
+    kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
+    differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
+    rule="derivative of the smaller one",
+)  # fmt: skip
+where: Operation = operation(
+    "where", 3, "x if the condition holds (is not 0), else y",
+    partials=(lambda c, x, y, r: 0, lambda c, x, y, r: where(c, 1, 0), lambda c, x, y, r: where(c, 0, 1)),
+    latex=Template(r"\begin{{cases}}{1} & {0} \\ {2} & \text{{otherwise}}\end{{cases}}", PRODUCT),
+    edges="NaN is not 0, so it counts as true",
+    differential=lambda c, x, y, dc, dx, dy: where(c, dx, dy),
+    rule="case by case",
+)  # fmt: skip
+
+
+def _comparison(name: str, sign: str, latex: str, maths: str | None = None) -> Operation:
+    return operation(
+        name, 2, f"1 if x {maths or sign} y, else 0",
+        partials=(lambda x, y, r: 0, lambda x, y, r: 0), kinks=(lambda x, y: x - y,),
+        text=Template(f"{{0}} {sign} {{1}}", COMPARISON, (SUM, SUM)),
+        latex=Template(f"{{0}} {latex} {{1}}", COMPARISON, (SUM, SUM)),
+        maths=Template(f"{{0}} {maths or sign} {{1}}", COMPARISON, (SUM, SUM)),
+        edges="a jump at x = y; false if either is NaN" if name != "not_equal" else "true if either is NaN",
+    )  # fmt: skip
+
+
+less = _comparison("less", "<", "<")
+less_equal = _comparison("less_equal", "<=", r"\le", "≤")
+greater = _comparison("greater", ">", ">")
+greater_equal = _comparison("greater_equal", ">=", r"\ge", "≥")
+equal: Operation = _comparison("equal", "==", "=", "=")
+not_equal = _comparison("not_equal", "!=", r"\ne", "≠")
+
+# -- vectors and matrices ------------------------------------------------------------------------------------
+
+
+def _matmul_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    a, b = args[0].shape, args[1].shape
+    if not a or not b:
+        raise ShapeError(f"@ multiplies vectors and matrices, not the shapes {a} and {b}; use * for a number")
+    if a[-1] != b[0]:
+        raise ShapeError(
+            f"@ cannot multiply the shapes {a} and {b}: the last length of the first must be the first of "
+            f"the second ({a[-1]} is not {b[0]}); transpose one, or give the parameter another shape"
+        )
+    return a[:-1] + b[1:]
+
+
+def _matmul_left(adj: Expression, a: Expression, b: Expression, r: Expression) -> Expression:
+    if len(a.shape) == 1 and len(b.shape) == 1:
+        return adj * b
+    return outer(adj, b) if len(b.shape) == 1 else adj @ transpose(b)
+
+
+def _matmul_right(adj: Expression, a: Expression, b: Expression, r: Expression) -> Expression:
+    if len(a.shape) == 1:
+        return adj * a if len(b.shape) == 1 else outer(a, adj)
+    return transpose(a) @ adj
+
+
+def _of_rank(rank: int, result: Any) -> Any:
+    """The shape function of an operation on vectors (rank 1) or matrices (rank 2)."""
+
+    def shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+        for arg in args:
+            if len(arg.shape) != rank:
+                raise ShapeError(
+                    f"{row.name} takes {('a vector', 'a matrix')[rank - 1]}, not the shape {arg.shape}; "
+                    f"give its argument {('one length', 'two lengths')[rank - 1]} by shape="
+                )
+        found: Shape = result(*(arg.shape for arg in args))
+        return found
+
+    return shape
+
+
+def _dot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    a, b = args[0].shape, args[1].shape
+    if len(a) != 1 or a != b:
+        raise ShapeError(f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices")
+    return ()
+
+
+def _sum_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    if not args[0].shape:
+        raise ShapeError(
+            f"{row.name} runs over the features of a sample, but its argument has the shape (); "
+            "to add up the samples use total or mean"
+        )
+    return ()
+
+
+def _expand_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    if args[0].shape:
+        raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take a sum first")
+    if not 1 <= len(attributes) <= 2 or any(not isinstance(d, int) or d < 1 for d in attributes):
+        raise ShapeError(f"expand takes one or two lengths, whole numbers from 1, not {attributes}")
+    return attributes
+
+
+matmul = operation(
+    "matmul", 2, "product of vectors and matrices",
+    adjoints=(_matmul_left, _matmul_right), shape=_matmul_shape, bilinear=True,
+    text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="Giles 2008, 2.2.2",
+)  # fmt: skip
+transpose: Operation = operation(
+    "transpose", 1, "rows and columns exchanged",
+    adjoints=(lambda adj, x, r: transpose(adj),), shape=_of_rank(2, lambda a: a[::-1]), linear=True,
+    latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="Giles 2008, 2.2",
+)  # fmt: skip
+dot = operation(
+    "dot", 2, "sum of the products of two vectors' elements",
+    adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=_dot_shape, bilinear=True,
+    latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
+)  # fmt: skip
+outer = operation(
+    "outer", 2, "matrix of the products of two vectors' elements",
+    adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), bilinear=True,
+    shape=_of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
+    rule="product rule", source="Giles 2008, 2.2.2",
+)  # fmt: skip
+sum_ = operation(
+    "sum", 1, "sum over the features of a sample",
+    adjoints=(lambda adj, x, r: adj,), shape=_sum_shape, linear=True,
+    latex=Template(r"\sum_{{j}} {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="Griewank and Walther 2008, 3.2",
+)  # fmt: skip
+expand = operation(
+    "expand", 1, "a number repeated to a vector or matrix",
+    adjoints=(lambda adj, x, r: sum_(adj),), shape=_expand_shape, linear=True, attributes=2,
+    latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
+    rule="sum rule", source="Griewank and Walther 2008, 3.2",
+)  # fmt: skip
+
+
+def _one_hot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
+        raise ShapeError(
+            f"one_hot takes a number and how many classes there are, not the shape {args[0].shape} and "
+            f"{attributes}; give it a column of class numbers"
+        )
+    return attributes
+
+
+one_hot = operation(
+    "one_hot", 1, "1 at the place of the class number (from 0), 0 at the others",
+    adjoints=(lambda adj, x, r: 0,), shape=_one_hot_shape, attributes=1,
+    latex=Template(r"\operatorname{{onehot}}_{{{attributes}}}\left({0}\right)"),
+    edges="all 0 if x is not a class number; NaN at NaN", source="definition",
+)  # fmt: skip
+largest = operation(
+    "largest", 1, "largest feature of a sample",
+    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=_sum_shape,
+    latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
+    edges="several largest share the slope 1 equally",
+)  # fmt: skip
+softmax = operation(
+    "softmax", 1, "exp(x) over the sum of exp(x), over the features",
+    adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=_of_rank(1, lambda a: a), activation=True,
+    expansion=lambda x: (e := exp(x - largest(x))) / sum_(e), source="Bridle 1990",
+)  # fmt: skip
+log_softmax = operation(
+    "log_softmax", 1, "logarithm of softmax, never underflowing",
+    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=_of_rank(1, lambda a: a), activation=True,
+    expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
+)  # fmt: skip
+
+# -- over the samples ----------------------------------------------------------------------------------------
+
+
+def _samples_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    if not args[0].per_sample:
+        raise ShapeError(
+            f"{row.name} runs over the samples, but its argument holds no data column, only parameters and "
+            f"numbers; leave {row.name} out, declare a name as data, or use sum for the features"
+        )
+    return args[0].shape
+
+
+def _total_outer_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    for arg in args:
+        if len(arg.shape) != 1 or not arg.per_sample:
+            raise ShapeError(
+                f"total_outer takes two vectors of data, not the shape {arg.shape}; use total(outer(x, y))"
+            )
+    return args[0].shape + args[1].shape
+
+
+count = operation(
+    "count", 0, "number of samples n",
+    latex=Template("n"), maths=Template("n"), domain=(),
+)  # fmt: skip
+mean: Operation = operation(
+    "mean", 1, "mean over the samples",
+    adjoints=(lambda adj, x, r: adj / count(),), shape=_samples_shape, over_samples=True, linear=True,
+    expansion=lambda x: total(x) / count(),
+    latex=Template(r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
+    maths=Template("1/n Σ {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, dx: mean(dx),
+)  # fmt: skip
+total: Operation = operation(
+    "total", 1, "sum over the samples",
+    adjoints=(lambda adj, x, r: adj,), shape=_samples_shape, over_samples=True, linear=True,
+    latex=Template(r"\sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
+    maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
+    rule="sum rule", source="DLMF 1.4.8",
+    differential=lambda x, dx: total(dx),
+)  # fmt: skip
+total_outer = operation(
+    "total_outer", 2, "sum over the samples of the outer products of two vectors",
+    adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), over_samples=True, bilinear=True,
+    shape=_total_outer_shape,
+    latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
+    rule="product rule", source="Giles 2008, 2.2.2",
+)  # fmt: skip
+stop_gradient = operation(
+    "stop_gradient", 1, "x, held constant by every derivative",
+    partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
+)  # fmt: skip
+
+TABLE: tuple[Operation, ...] = tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
+"""Every operation, in the order of this file."""

@@ -1,0 +1,38 @@
+"""What an expression shows of itself in a notebook and on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steepest.expressions.ascii import transliterated
+from steepest.expressions.expression import Expression
+from steepest.expressions.latex import latex
+from steepest.expressions.maths_text import maths
+from steepest.expressions.traversal import tree_size
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_MOST = 2000  # nodes of a formula that is still read
+
+
+def displayed(expression: Expression) -> str | None:
+    """The expression as displayed LaTeX between dollars; None if it is too long to be read.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> displayed(data("x") * params("w"))
+    '$\\\\displaystyle x_{i} \\\\cdot w$'
+    """
+    return rf"$\displaystyle {latex(expression)}$" if tree_size(expression) <= _MOST else None
+
+
+def shown(expression: Expression) -> str:
+    """The expression as mathematical text, or in a few words if it is too long to be read."""
+    return maths(expression) if tree_size(expression) <= _MOST else repr(expression)
+
+
+def on_console(expression: Expression) -> RenderableType:
+    """The expression for a console of rich."""
+    from steepest.display.console import Renderable
+
+    return Renderable(lambda width, plain: transliterated(shown(expression)) if plain else shown(expression))

@@ -1,0 +1,19 @@
+"""Estimators for scikit-learn: networks and formulas of one's own, fitted by the library's descents.
+
+``inputs.py`` checks what comes in, ``descending.py`` is what all share, ``kinds.py`` makes regressors and classifiers
+of it, ``networks.py`` and ``formulas.py`` build the models.
+"""
+
+from __future__ import annotations
+
+from steepest.errors import ModelError, missing
+
+try:
+    from sklearn.utils.validation import validate_data as _needed  # noqa: F401 - new in scikit-learn 1.6
+except ImportError:
+    raise ModelError(missing("the estimators need", "scikit-learn 1.6 or later", "sklearn")) from None
+
+from steepest.models.estimators.formulas import FormulaClassifier, FormulaRegressor
+from steepest.models.estimators.networks import NetworkClassifier, NetworkRegressor
+
+__all__ = ["FormulaClassifier", "FormulaRegressor", "NetworkClassifier", "NetworkRegressor"]

@@ -1,0 +1,270 @@
+"""What the estimators share: from their parameters to a descent of a Model, and what is kept of it."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, check_random_state
+
+from steepest.calculus.stability import stabilise
+from steepest.engines import Runnable
+from steepest.engines.reference import compile_expressions
+from steepest.errors import DescentError, ModelError
+from steepest.expressions import operations as op
+from steepest.expressions.expression import PARAMETER, Expression, leaves, walk
+from steepest.models.estimators.inputs import Array
+from steepest.models.model import Model
+from steepest.objectives.costs import WEIGHT
+from steepest.training.descent import Descent, descend
+from steepest.training.optimisers import LBFGS, Optimiser, optimiser_named
+from steepest.training.schedules import read_schedule
+
+USUAL_RATES = {
+    "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
+    "nesterov": 0.02, "lbfgs": 1.0,
+}  # fmt: skip
+"""The rate of an optimiser where none is given; 0.1 for any other."""
+
+BATCH = 200
+"""Samples of an update where nothing else is said."""
+
+_ROWS = 512  # that are predicted at a time
+_NO_SLOPE = 1e-30  # a gradient that is none: beyond it a line search would go on towards a minimum at infinity
+
+
+@lru_cache(maxsize=32)
+def _method(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+    """An optimiser by its name: the same one each time, so that what is derived with it is known again."""
+    return optimiser_named(optimiser)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model that can be fitted.
+
+    Attributes:
+        model: the model; its columns are known, it has no parameters yet.
+        cost: its cost, which has a slope.
+        target: the name of its target.
+    """
+
+    model: Model
+    cost: Expression
+    target: str
+
+
+def built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
+    """A model by a function of some settings: the same one for the same settings, fold after fold of a search.
+
+    Raises:
+        ModelError: its cost has no slope anywhere.
+    """
+    try:
+        return _built(target, make, *settings)
+    except TypeError:  # a setting that cannot be a key
+        return _built.__wrapped__(target, make, *settings)
+
+
+@lru_cache(maxsize=32)
+def _built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
+    model = make(*settings)
+    model.refuse_flat()
+    return Built(model, model.cost, target)
+
+
+class Descending(BaseEstimator):  # type: ignore[misc]
+    """An estimator that is fitted by a descent. Its classes give it parameters and a :class:`steepest.Model`."""
+
+    optimiser: Any
+    rate: Any
+    schedule: str | None
+    batch: int | str | None
+    epochs: int
+    tolerance: float | None
+    validation_fraction: float | None
+    patience: int | None
+    initial: Any
+    dtype: str
+    engine: str
+    random_state: Any
+    warm_start: bool
+    verbose: bool
+    on_epoch: Any
+    start: Mapping[str, Any] | None = None
+
+    model_: Model
+    n_iter_: int
+    loss_: float
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    @property
+    def params_(self) -> dict[str, Any]:
+        """The fitted parameters by name, numbers or arrays."""
+        check_is_fitted(self)
+        return self.model_.params
+
+    # -- settings
+
+    @property
+    def _searches(self) -> bool:
+        """Whether each epoch searches along a line, for which it needs the whole table."""
+        return isinstance(_method(self.optimiser), LBFGS) or self.rate == "auto"
+
+    @property
+    def _way(self) -> tuple[str, bool]:
+        """What a memory belongs to."""
+        return _method(self.optimiser).name, self._searches
+
+    def _rate(self) -> Any:
+        """The rate as a descent takes it: a number, "auto" or a schedule."""
+        rate, text = self.rate, self.schedule
+        if isinstance(rate, str) and rate != "auto":
+            if text is not None:
+                raise DescentError(f"rate={rate!r} and schedule={text!r} are two schedules; give the rate as a number")
+            rate, text = None, rate
+        if rate is None:
+            rate = USUAL_RATES.get(_method(self.optimiser).name, 0.1)
+        if text is None:
+            return rate
+        if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
+            raise DescentError(f"schedule={text!r} needs a rate that is a number, not {rate!r}")
+        return read_schedule(text, float(rate), self.epochs)
+
+    def _batch(self) -> Any:
+        if not isinstance(self.batch, str):
+            return self.batch
+        if self.batch != "auto":
+            raise DescentError(f"batch is a whole number, None for the whole table, or 'auto', not {self.batch!r}")
+        return None if self._searches else BATCH
+
+    def _seed(self) -> int:
+        """The seed of a fit: the random state itself, if it is a number, as ``st.descend(seed=…)`` takes it."""
+        state = self.random_state
+        if isinstance(state, numbers.Integral) and not isinstance(state, bool):
+            return int(state)
+        return int(check_random_state(state).randint(np.iinfo(np.int32).max))
+
+    # -- fitting
+
+    def _descend(self, built: Built, columns: dict[str, Array], weights: Array | None, part: bool, again: bool) -> None:
+        """Fit a model and keep what came of it.
+
+        Args:
+            built: the model.
+            columns: its columns, the target among them.
+            weights: the weight of each sample, if the model has some.
+            part: whether these are not all samples, which are walked through once.
+            again: whether to go on from where the last fit ended.
+        """
+        table = columns if weights is None else {**columns, WEIGHT: weights}
+        memory, done, initial = None, 0, None
+        start: Mapping[str, Any] | None
+        if again:
+            self._refuse_others(built.cost)
+            same = self._remembers[0] == self._way
+            start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
+        else:
+            self._first_seed = self._seed()
+            start, initial = self._beginning(built, self._first_seed)
+        # Each descent counts its epochs from 0, so that another seed gives the samples another order.
+        run = descend(
+            built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
+            optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
+            seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
+            patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None, path=False,
+            progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
+        )  # fmt: skip
+        self._warn(run, part)
+        self._keep(built.model, run, again)
+
+    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        """Parameters to start from, and how the others are drawn."""
+        return self.start, self.initial
+
+    def _refuse_others(self, cost: Expression) -> None:
+        shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
+        known = {name: np.shape(value) for name, value in self.params_.items()}
+        if shapes != known:
+            raise ModelError(
+                f"the model fitted before has parameters {_listed(known)}, this one {_listed(shapes)}; leave the model "
+                "as it was, or set warm_start=False"
+            )
+
+    def _warn(self, run: Descent, part: bool) -> None:
+        looks_for_end = self.tolerance is not None or self._searches
+        if run.diverged:
+            warnings.warn(run.message, ConvergenceWarning, stacklevel=5)
+        elif run.reason == "epochs" and run.epochs and looks_for_end and not part:
+            message = f"the cost was still changing after {run.epochs} epochs; give more, or standardise the features"
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+    def _keep(self, model: Model, run: Descent, again: bool) -> None:
+        curve = [cost for _, cost in run.history[:-1]]
+        seen = None if run.validation is None else [cost for epoch, cost in run.validation if epoch]
+        earlier = self.validation_loss_curve_ if again else None
+        self.loss_ = run.cost
+        self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
+        self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
+        self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
+        self._remembers = self._way, run.memory
+        model = copy(model)
+        # Without the path and without second copies: an estimator is sent to other processes.
+        model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
+        self.model_ = model
+
+    # -- predicting
+
+    def _inputs(self, X: Array) -> dict[str, Array]:
+        """The columns of the prediction."""
+        raise NotImplementedError
+
+    def _evaluate(self, X: Array, *expressions: Expression) -> list[Array]:
+        """Expressions of features and parameters, ``(n,)`` or ``(n, k)``, in the precision of the features."""
+        double = X.dtype != np.float32 or self.dtype == "float64"
+        kind = np.dtype(np.float64 if double else np.float32)
+        inputs = self._inputs(X)
+        values = {name: np.asarray(value, kind) for name, value in {**self.params_, **inputs}.items()}
+        run, alone = _compiled(expressions, kind.name)
+        # Some rows at a time, so that what is computed of them stays in the processor's cache.
+        size = _ROWS if alone else len(X)
+        rows = {name: values[name] for name in inputs}
+        parts = [
+            run({**values, **{name: column[k : k + size] for name, column in rows.items()}}, min(size, len(X) - k))
+            for k in range(0, len(X), size)
+        ]
+        found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
+        shapes = [(len(X), *node.shape) for node in expressions]  # also where no data is in an expression
+        each = [
+            value if value.shape == shape else np.broadcast_to(value, shape).copy()
+            for value, shape in zip(found, shapes, strict=True)
+        ]
+        return [value[:, 0] if value.shape[1:] == (1,) else value for value in each]
+
+
+def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
+    return ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+
+
+@lru_cache(maxsize=256)
+def _compiled(expressions: tuple[Expression, ...], dtype: str) -> tuple[Runnable, bool]:
+    """Expressions ready to run, and whether each sample is computed from itself alone.
+
+    They are kept here, not in an estimator, which is copied and sent elsewhere.
+    """
+    stable = stabilise(list(expressions))
+    joined = any(node.operation.over_samples or node.operation is op.count for node in walk(expressions))
+    alone = not joined and all(node.per_sample for node in expressions)
+    return compile_expressions([stable[node] for node in expressions], dtype), alone

@@ -1,0 +1,218 @@
+"""Formulas of one's own as estimators: FormulaRegressor and FormulaClassifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from steepest.derivations.line_by_line import Derivation
+from steepest.errors import FormulaError, ModelError
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Shape
+from steepest.language.formula import names_in
+from steepest.models.estimators.descending import Built, Descending, built
+from steepest.models.estimators.inputs import Array, Classes
+from steepest.models.estimators.kinds import Classifier, Regressor
+from steepest.models.model import Model
+from steepest.objectives.costs import Cost
+from steepest.training.callbacks import OnEpoch
+from steepest.training.initialisers import Scheme
+from steepest.training.optimisers import LBFGS, Optimiser
+from steepest.training.schedules import Plateau, Schedule
+
+_BLOCK = "X"  # all features together, unless one is called so
+
+
+Shapes = tuple[tuple[str, Shape], ...]
+
+
+def _of_formula(
+    formula: str, loss: str | Cost, data: Shapes, params: Shapes, target: str, classes: int, outputs: int,
+    weighted: bool, l1: float, l2: float,
+) -> Model:  # fmt: skip
+    """A model of a formula; for classes the shape of the target follows from the prediction."""
+
+    def model(shape: Shape) -> Model:
+        weights = "sample_weight" if weighted else None
+        return Model(formula, loss, dict([*data, (target, shape)]), dict(params), l1=l1, l2=l2, weights=weights)
+
+    if not classes:
+        return model(() if outputs == 1 else (outputs,))
+    found = model(())
+    apart = found.prediction.operation is not op.softmax and found.prediction.shape == (classes,)
+    return model((classes,)) if apart and classes > 1 else found
+
+
+class _Written(Descending):
+    """What makes a model of a formula."""
+
+    formula: str | None
+    loss: str | Cost
+    l1: float
+    l2: float
+    _places: dict[str, int | None]
+
+    def derive(self, wrt: str, level: str = "terse") -> Derivation:
+        """Derive the partial derivative of the cost by a parameter, line by line.
+
+        Args:
+            wrt: the name of a parameter.
+            level: ``"terse"`` or ``"full"``.
+        """
+        check_is_fitted(self)
+        return self.model_.derive(wrt, level)
+
+    def _written(self, X: Array, usual: str, classes: int, outputs: int, weighted: bool) -> Built:
+        """The model of the formula, or of the usual one if there is none.
+
+        Args:
+            X: the features.
+            usual: the formula where none is given.
+            classes: of which each has an output of its own, if the formula has so many; 0 for none.
+            outputs: numbers of a target.
+            weighted: whether samples have weights.
+        """
+        formula = usual if self.formula is None else self.formula
+        columns = self._columns(X) if self.formula is not None else {}
+        columns = {_BLOCK: None, **columns}
+        target = _target_of(formula)
+        if target in columns and not (target == _BLOCK and self.formula is None):
+            raise ModelError(f"the target {target!r} of the formula is a feature, too; give X without it")
+        named = names_in(formula)
+        self._places = {name: place for name, place in columns.items() if name in named}
+        data = tuple((name, X.shape[1:] if place is None else ()) for name, place in self._places.items())
+        params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
+        own = (formula, self.loss, data, params, target, classes, outputs, weighted, self.l1, self.l2)
+        return built(target, _of_formula, *own)
+
+    def _columns(self, X: Array) -> dict[str, int | None]:
+        """The place of each feature by its name: that of the DataFrame's column, else x0, x1, …"""
+        names = getattr(self, "feature_names_in_", None)
+        return {f"x{k}" if names is None else str(names[k]): k for k in range(X.shape[1])}
+
+    def _inputs(self, X: Array) -> dict[str, Array]:
+        return {name: X if place is None else X[:, place] for name, place in self._places.items()}
+
+
+def _target_of(formula: str) -> str:
+    """The name on the left side.
+
+    Raises:
+        FormulaError: there is no left side.
+        ModelError: something else than a name stands there.
+    """
+    left, sign, _ = formula.partition("~")
+    if not sign:
+        raise FormulaError("a formula is written 'target ~ prediction'; this one has no '~'")
+    text = left.rpartition(";")[2].strip()
+    names = names_in(text)
+    if len(names) != 1 or text.strip("`") != names[0]:
+        raise ModelError(f"left of '~' stands the target's name alone, as in 'y ~ a*x + b', not {text!r}")
+    return names[0]
+
+
+class FormulaRegressor(_Written, Regressor):
+    """A formula of one's own that predicts numbers.
+
+    The columns of a DataFrame are data by their names; those of an array are x0, x1, …; X is all of them, a row of
+    features a sample. The left side names the target, and all other names are parameters.
+
+    Args:
+        formula: ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, a line through all features, if left out.
+        loss: as for :class:`steepest.NetworkRegressor`.
+        start: parameters to start from, numbers or arrays, whose shapes are those of the parameters; the others are
+            drawn, and are numbers unless a ``dense`` layer makes them.
+        optimiser: ``"lbfgs"``, which goes on until the digits of the cost show no further fall, or any other.
+        rate, schedule: as for :class:`steepest.NetworkRegressor`.
+        batch: samples of an update; the whole table if left out.
+        epochs: how many walks through the samples at most.
+        tolerance: stop when the cost changes by less than this share of itself in an epoch.
+        validation_fraction, patience, l1, l2, initial, engine, random_state, warm_start, verbose, on_epoch: as for
+            :class:`steepest.NetworkRegressor`.
+        dtype: ``"float64"`` or ``"float32"``.
+
+    Attributes:
+        params_: the parameters by name.
+        model_: the :class:`steepest.Model`; its ``run`` says how the last descent ended.
+        n_iter_, loss_, loss_curve_, validation_loss_curve_: as for :class:`steepest.NetworkRegressor`.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
+
+    >>> import numpy as np
+    >>> t = np.linspace(0, 4, 50)[:, None]
+    >>> decay = FormulaRegressor("y ~ a*exp(-k*x0) + c", start={"a": 1, "k": 1, "c": 0})
+    >>> {name: round(value, 6) for name, value in decay.fit(t, 3 * np.exp(-0.7 * t[:, 0]) + 2).params_.items()}
+    {'a': 3.0, 'k': 0.7, 'c': 2.0}
+
+    Source: rows A2 and B1 of the notes.
+    """
+
+    def __init__(
+        self, formula: str | None = None, loss: str | Cost = "mse", *, start: Mapping[str, ArrayLike] | None = None,
+        optimiser: str | Optimiser | LBFGS | None = "lbfgs", rate: float | str | Schedule | Plateau | None = None,
+        schedule: str | None = None, batch: int | None = None, epochs: int = 1000,
+        tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float64",
+        engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:  # fmt: skip
+        self.formula, self.loss, self.start = formula, loss, start
+        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
+        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
+        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
+        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
+        return self._written(X, f"y ~ dense(X, {outputs})", 0, outputs, weighted)
+
+
+class FormulaClassifier(_Written, Classifier):
+    """A formula of one's own that predicts classes: the probability of the second of two, or one for each class.
+
+    Names are as for :class:`FormulaRegressor`.
+
+    Args:
+        formula: ``"y ~ sigmoid(a*x0 + b)"`` or ``"y ~ softmax(dense(X, 3))"``; if left out, logistic regression on
+            all features, without penalty.
+        loss, class_weight: as for :class:`steepest.NetworkClassifier`.
+        start, optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`FormulaRegressor`.
+        validation_fraction, patience, l1, l2, initial, dtype: likewise.
+        engine, random_state, warm_start, verbose, on_epoch: likewise.
+
+    Attributes:
+        classes_: the labels, sorted.
+        params_, model_, n_iter_, loss_, loss_curve_, validation_loss_curve_: as for :class:`FormulaRegressor`.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
+
+    >>> X, y = [[0], [1], [2], [3], [4], [5]], ["low", "low", "high", "low", "high", "high"]
+    >>> classifier = FormulaClassifier("y ~ sigmoid(k*(x0 - c))", start={"k": -1, "c": 0}).fit(X, y)
+    >>> classifier.predict([[0], [5]]).tolist(), round(classifier.params_["c"], 6)
+    (['low', 'high'], 2.5)
+
+    Source: rows A3 and D4 of the notes.
+    """
+
+    def __init__(
+        self, formula: str | None = None, loss: str | Cost = "cross_entropy", *,
+        start: Mapping[str, ArrayLike] | None = None, class_weight: str | Mapping[Any, float] | None = None,
+        optimiser: str | Optimiser | LBFGS | None = "lbfgs", rate: float | str | Schedule | Plateau | None = None,
+        schedule: str | None = None, batch: int | None = None, epochs: int = 1000,
+        tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float64",
+        engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:  # fmt: skip
+        self.formula, self.loss, self.start, self.class_weight = formula, loss, start, class_weight
+        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
+        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
+        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
+        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
+        k = len(classes.labels)
+        several, single = classes.several, k == 2 and not classes.several
+        activation, outputs = "sigmoid" if several or single else "softmax", 1 if single else k
+        return self._written(X, f"y ~ {activation}(dense(X, {outputs}))", k, 1, weighted)

@@ -1,0 +1,153 @@
+"""What comes into an estimator, checked as scikit-learn asks: features, targets, classes, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d, validate_data
+
+from steepest.errors import ModelError
+from steepest.tables.sample_weights import check_class_weight, sample_weights
+
+Array = NDArray[Any]
+
+PRECISIONS = (np.float64, np.float32)
+
+
+def features(estimator: Any, X: Any) -> Array:
+    """The features of new samples, ``(n, d)``, in float32 if they are given so, else in float64."""
+    found: Array = validate_data(estimator, X, dtype=PRECISIONS, reset=False)
+    return found
+
+
+def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: bool) -> tuple[Array, Array]:
+    """Features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``.
+
+    Args:
+        estimator: remembers the number of features and their names.
+        X: the features.
+        y: the targets.
+        reset: whether this is the first time; if not, the features must be those of then.
+        numeric: whether the targets are numbers.
+    """
+    X, y = validate_data(estimator, X, y, dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset)
+    return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def own_weights(given: Any, rows: int) -> Array | None:
+    """The samples' own weights, ``(n,)`` float64.
+
+    Raises:
+        ValueError: they are no weights for so many samples, negative, or all 0.
+    """
+    if given is None:
+        return None
+    weights: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.ndim == 0:
+        weights = np.full(rows, weights)
+    if weights.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar: one number a sample")
+    check_consistent_length(weights, np.empty(rows))
+    if (weights < 0).any():
+        raise ValueError("Negative values in data passed to sample_weight: weights are 0 or more")
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number: no sample counts")
+    return weights
+
+
+def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None, y: Array, whole: bool) -> Array | None:
+    """The weight of every sample: its own times that of its class; None where all weigh 1.
+
+    Args:
+        own: the samples' own weights, if any.
+        class_weight: ``"balanced"``, or the weight of each label.
+        classes: what the labels are.
+        y: the numbers of the classes, ``(n,)``.
+        whole: whether these are all samples. Then the weights are divided by their mean; that of a part says nothing.
+
+    Raises:
+        ValueError: balanced weights are asked for a part of the samples, or a class has no number.
+    """
+    if class_weight is not None and classes is not None:
+        if classes.several:
+            raise ModelError("class_weight needs one class a sample, not several labels; leave it out")
+        class_weight = classes.coded(class_weight)
+        check_class_weight(class_weight)
+    if own is None and class_weight is None:
+        return None
+    if whole:
+        return sample_weights(len(y), None if own is None else ("sample_weight", own), class_weight, ("y", y))
+    if isinstance(class_weight, str):
+        raise ValueError(
+            "class_weight='balanced' cannot be known from a part of the samples, as partial_fit gets it; give a dict, "
+            "which sklearn.utils.class_weight.compute_class_weight makes"
+        )
+    weights = np.ones(len(y)) if own is None else own
+    return np.asarray(weights * np.array([(class_weight or {}).get(int(code), 1.0) for code in y]))
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The labels of a classifier.
+
+    Attributes:
+        labels: ``(k,)``, sorted.
+        several: whether a sample may have several of them, as rows of 0 and 1 say.
+    """
+
+    labels: Array
+    several: bool = False
+
+    @classmethod
+    def of(cls, y: Array, given: Any = None) -> Classes:
+        """The labels in some targets, or those given, among which these must be.
+
+        Raises:
+            ValueError: the targets are none of classes, or of a single one.
+        """
+        found = np.unique(y) if y.ndim == 1 and y.dtype.kind in "biu" else None
+        if found is None or 2 * len(found) > len(y):  # whole numbers are classes, about which it warns if they are many
+            check_classification_targets(y)
+        if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
+            return cls(np.arange(y.shape[1]), several=True)
+        if y.ndim != 1:
+            raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
+        labels = found if given is None and found is not None else np.unique(y if given is None else given)
+        if len(labels) < 2:
+            raise ValueError(f"the data holds one class, {labels[0]!r}; a classifier needs samples of at least two")
+        return cls(labels)
+
+    def codes(self, y: Array) -> Array:
+        """The numbers of labels, from 0, ``(n,)``; rows of 0 and 1 stay as they are.
+
+        Raises:
+            ValueError: a label is not among these.
+        """
+        if self.several:
+            if y.ndim != 2 or y.shape[1] != len(self.labels):
+                raise ValueError(f"y should be rows of {len(self.labels)} numbers 0 or 1, not of shape {y.shape}")
+            return y.astype(np.float64)
+        places = np.searchsorted(self.labels, y)
+        unknown = np.flatnonzero(self.labels[np.minimum(places, len(self.labels) - 1)] != y)
+        if len(unknown):
+            raise ValueError(f"y has the class {y[unknown[0]]!r}, which is not among classes={list(self.labels)}")
+        return places.astype(np.float64)
+
+    def coded(self, class_weight: Any) -> Any:
+        """Weights of labels as those of their numbers; anything but a mapping stays as it is.
+
+        Raises:
+            ValueError: a label is not among these.
+        """
+        if not isinstance(class_weight, Mapping):
+            return class_weight
+        place = {label: code for code, label in enumerate(self.labels.tolist())}
+        for label in class_weight:
+            if label not in place:
+                raise ValueError(f"class_weight has the class {label!r}, which is not among {list(place)}")
+        return {place[label]: weight for label, weight in class_weight.items()}

@@ -1,0 +1,252 @@
+"""Regressors and classifiers of any model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression
+from steepest.models.estimators.descending import Built, Descending
+from steepest.models.estimators.inputs import (
+    Array,
+    Classes,
+    features,
+    features_and_targets,
+    joint_weights,
+    own_weights,
+)
+
+
+def _takes_parts(estimator: Descending) -> bool:
+    if estimator._searches:
+        raise AttributeError("partial_fit needs an optimiser that takes batches, not one that searches along a line")
+    return True
+
+
+class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
+    """A regressor; its classes say how a model is made."""
+
+    n_outputs_: int
+
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
+        """The model for some features and so many outputs."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit to a table; with ``warm_start`` go on from the last fit.
+
+        Args:
+            X: ``(n, d)`` numbers, or a DataFrame.
+            y: ``(n,)``, or ``(n, k)`` for several outputs.
+            sample_weight: ``(n,)``; what counts is each weight by their mean.
+
+        Returns:
+            The estimator.
+        """
+        return self._fit(X, y, sample_weight, part=False)
+
+    @available_if(_takes_parts)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Walk once through some samples, in batches, from where the last fit ended.
+
+        Args:
+            X: ``(n, d)`` numbers, or a DataFrame.
+            y: ``(n,)``, or ``(n, k)`` for several outputs.
+            sample_weight: ``(n,)``; taken as they are, for what their mean will be is not known.
+
+        Returns:
+            The estimator.
+        """
+        return self._fit(X, y, sample_weight, part=True)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, part: bool) -> Regressor:
+        again = (part or self.warm_start) and hasattr(self, "model_")
+        X, y = features_and_targets(self, X, y, reset=not again, numeric=True)
+        weights = joint_weights(own_weights(sample_weight, len(X)), None, None, y, whole=not part)
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        built = self._model(X, outputs, weights is not None)
+        built.model.refuse_targets({built.target: y})
+        self._descend(built, {**self._inputs(X), built.target: y}, weights, part, again)
+        self.n_outputs_ = outputs
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The prediction for every sample: ``(n,)``, or ``(n, k)`` for several outputs."""
+        check_is_fitted(self)
+        return self._evaluate(features(self, X), self.model_.prediction)[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
+    """A classifier; its classes say how a model is made.
+
+    Its model predicts the probability of the second class, or one for each class.
+    """
+
+    class_weight: Any
+    classes_: Array
+    n_outputs_: int
+
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
+        """The model for some features and classes."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit to a table; with ``warm_start`` go on from the last fit.
+
+        Args:
+            X: ``(n, d)`` numbers, or a DataFrame.
+            y: ``(n,)`` labels of any type.
+            sample_weight: ``(n,)``; what counts is each weight by their mean.
+
+        Returns:
+            The estimator.
+        """
+        return self._fit(X, y, None, sample_weight, part=False)
+
+    @available_if(_takes_parts)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Walk once through some samples, in batches, from where the last fit ended.
+
+        Args:
+            X: ``(n, d)`` numbers, or a DataFrame.
+            y: ``(n,)`` labels.
+            classes: all labels that will come; needed in the first call.
+            sample_weight: ``(n,)``; taken as they are, for what their mean will be is not known.
+
+        Returns:
+            The estimator.
+        """
+        return self._fit(X, y, classes, sample_weight, part=True)
+
+    def _fit(self, X: Any, y: Any, given: Any, sample_weight: Any, part: bool) -> Classifier:
+        again = (part or self.warm_start) and hasattr(self, "model_")
+        X, y = features_and_targets(self, X, y, reset=not again, numeric=False)
+        classes = self._known(y, given, part, again)
+        codes = classes.codes(y)
+        weights = joint_weights(own_weights(sample_weight, len(X)), self.class_weight, classes, codes, whole=not part)
+        built = self._model(X, classes, weights is not None)
+        prediction = built.model.prediction
+        targets = _for(prediction, classes, codes)
+        self._descend(built, {**self._inputs(X), built.target: targets}, weights, part, again)
+        self.classes_, self._several = classes.labels, classes.several
+        self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
+        return self
+
+    def _known(self, y: Array, given: Any, part: bool, again: bool) -> Classes:
+        """The classes: those of the last fit where this one goes on, of ``classes``, or of the targets."""
+        if not part:
+            found = Classes.of(y)
+            if again and not np.array_equal(found.labels, self.classes_):
+                raise ValueError(
+                    f"warm_start goes on with the classes {list(self.classes_)}, but y has {list(found.labels)}; give "
+                    "the same, or set warm_start=False"
+                )
+            return found
+        if not again:
+            if given is None:
+                raise ValueError("classes must be passed on the first call to partial_fit: all labels that will come")
+            return Classes.of(y, given)
+        if given is not None and not np.array_equal(np.unique(given), self.classes_):
+            raise ValueError(f"`classes={given!r}` is not the same as on last call to partial_fit: {self.classes_}")
+        check_classification_targets(y)
+        return Classes(self.classes_, self._several)
+
+    def _scores(self, X: Any) -> Array:
+        """What a class is chosen by: above 0 the second one, or the largest; before a sigmoid or softmax."""
+        check_is_fitted(self)
+        a = self.model_.prediction
+        if a.operation in (op.sigmoid, op.softmax):
+            return self._evaluate(features(self, X), a.args[0])[0]
+        found = self._evaluate(features(self, X), a)[0]
+        return found - 0.5 if found.ndim == 1 or self._several else found
+
+    def predict(self, X: Any) -> Array:
+        """The class of every sample, ``(n,)``; rows of 0 and 1 if a sample may have several."""
+        scores = self._scores(X)
+        if self._several:
+            return np.asarray(scores.reshape(len(scores), -1) > 0, np.int64)
+        chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        found: Array = self.classes_[chosen]
+        return found
+
+    def decision_function(self, X: Any) -> Array:
+        """What stands in the sigmoid, ``(n,)``, above 0 for the second class; or in the softmax, ``(n, k)``.
+
+        Other predictions themselves, less 1/2 where there is one for two classes.
+        """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1:] == (2,) and not self._several else scores
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of every class, ``(n, k)`` float64, in the order of ``classes_``."""
+        check_is_fitted(self)
+        a = self.model_.prediction
+        if self._is_odds:
+            return self._columns_of(X, op.sigmoid(-a.args[0]), a)
+        found = self._columns_of(X, a)
+        if self._several or a.operation is op.softmax:
+            return found
+        found = np.clip(found, 0, None if found.shape[1] > 1 else 1)
+        if found.shape[1] == 1:
+            return np.concatenate([1 - found, found], axis=1)
+        total = found.sum(axis=1, keepdims=True)
+        return np.asarray(np.divide(found, total, out=np.full_like(found, 1 / found.shape[1]), where=total > 0))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of the probabilities, ``(n, k)`` float64, also of those that are 0 to the last digit."""
+        check_is_fitted(self)
+        a = self.model_.prediction
+        if self._is_odds:
+            return self._columns_of(X, op.log(1 - a), op.log(a))
+        if a.operation is op.softmax:
+            return self._columns_of(X, op.log(a))
+        with np.errstate(divide="ignore"):
+            found: Array = np.log(self.predict_proba(X))
+        return found
+
+    @property
+    def _is_odds(self) -> bool:
+        """Whether one sigmoid tells two classes apart."""
+        a = self.model_.prediction
+        return a.operation is op.sigmoid and not self._several and a.shape in ((), (1,))
+
+    def _columns_of(self, X: Any, *expressions: Expression) -> Array:
+        """Expressions side by side, ``(n, k)``, in float64: in float32 an e^-104 is 0 already."""
+        found = self._evaluate(features(self, X).astype(np.float64, copy=False), *expressions)
+        columns = [each.reshape(len(each), -1) for each in found]
+        return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+
+
+def _for(prediction: Expression, classes: Classes, codes: Array) -> Array:
+    """Targets as the model takes them: numbers of classes, or rows of 0 and 1 where each class has its own output.
+
+    Raises:
+        ValueError: the prediction has not as many outputs as there are classes.
+    """
+    outputs, wanted = prediction.shape, len(classes.labels)
+    single = outputs in ((), (1,))
+    if classes.several:
+        if prediction.operation is op.softmax or outputs != (wanted,):
+            raise ValueError(
+                f"y has {wanted} labels a sample, for which the prediction needs as many outputs, each a probability "
+                "of its own, as a sigmoid gives"
+            )
+        return codes
+    if single and wanted == 2:
+        return codes
+    if outputs != (wanted,):
+        raise ValueError(f"y has {wanted} classes, but the prediction is of shape {outputs}; give it one for each")
+    if prediction.operation is op.softmax:
+        return codes
+    return np.asarray(codes[:, None] == np.arange(wanted), np.float64)

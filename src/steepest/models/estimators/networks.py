@@ -1,0 +1,218 @@
+"""Networks as estimators: NetworkRegressor and NetworkClassifier."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from steepest.errors import ModelError
+from steepest.expressions.expression import PARAMETER
+from steepest.models.builders import network
+from steepest.models.estimators.descending import Built, Descending, built
+from steepest.models.estimators.inputs import Array, Classes
+from steepest.models.estimators.kinds import Classifier, Regressor
+from steepest.models.model import Model
+from steepest.objectives.activations import Activation
+from steepest.objectives.costs import Cost
+from steepest.training.callbacks import OnEpoch
+from steepest.training.initialisers import Scheme
+from steepest.training.optimisers import LBFGS, Optimiser
+from steepest.training.schedules import Plateau, Schedule
+
+_TARGET = "y"
+
+
+def _network(
+    sizes: Sequence[int], activation: Any, output: Activation, loss: str | Cost, weighted: bool, l1: float, l2: float
+) -> Model:
+    weights = "sample_weight" if weighted else None
+    return network(sizes, activation, output, loss, target=_TARGET, weights=weights, l1=l1, l2=l2)
+
+
+class _Layers(Descending):
+    """What makes a network of an estimator's parameters."""
+
+    hidden: int | Sequence[int]
+    activation: Activation | Sequence[Activation]
+    loss: str | Cost
+    l1: float
+    l2: float
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The matrix of each layer, ``(inputs, outputs)``, as scikit-learn's MLPs give them."""
+        return [self.params_[f"W{k + 1}"] for k in range(len(self.params_) // 2)]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The bias of each layer, ``(outputs,)``."""
+        return [self.params_[f"b{k + 1}"] for k in range(len(self.params_) // 2)]
+
+    def _network(self, X: Array, outputs: int, output: Activation, weighted: bool) -> Built:
+        sizes = self.hidden if isinstance(self.hidden, Sequence | np.ndarray) else (self.hidden,)
+        try:
+            hidden = [operator.index(size) for size in sizes]
+        except TypeError:
+            hidden = [0]
+        if min(hidden, default=1) < 1:
+            raise ModelError(f"hidden is the sizes of the hidden layers, as (100,), not {self.hidden!r}")
+        each = tuple(self.activation) if isinstance(self.activation, list) else self.activation
+        sizes = (X.shape[1], *hidden, outputs)
+        return built(_TARGET, _network, sizes, each, output, self.loss, weighted, self.l1, self.l2)
+
+    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        if self.initial != "mlp":
+            return None, self.initial
+        rng = np.random.default_rng([seed, 1])  # other numbers than those of the matrices
+        biases = {}
+        for node in built.cost.leaves:
+            if node.operation is PARAMETER and len(node.shape) == 2:
+                bound = math.sqrt(6 / sum(node.shape))
+                biases[f"b{node.name[1:]}"] = rng.uniform(-bound, bound, node.shape[1])
+        return biases, "glorot"
+
+    def _inputs(self, X: Array) -> dict[str, Array]:
+        return {"X": X}
+
+
+class NetworkRegressor(_Layers, Regressor):
+    """A network of layers that predicts numbers.
+
+    It descends the mean loss by the gradient that the library derives. Features should be of about the size 1, and
+    targets, too: put a ``StandardScaler`` before it in a pipeline, and a ``TransformedTargetRegressor`` around it.
+
+    Args:
+        hidden: sizes of the hidden layers, or one size; ``()`` for none.
+        activation: of the hidden layers, or a list with one for each: a name of an elementwise operation, a formula
+            such as ``"max(0.1*z, z)"``, or a function of an expression.
+        output: activation of the last layer: ``"linear"``, ``"exp"`` for counts, or any other.
+        loss: ``"mse"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and ``target`` such as
+            ``"(prediction - target)^4"``, or a function of the two.
+        optimiser: a name or value of :mod:`steepest.optimisers`.
+        rate: the step length; left out, one that is usual for the optimiser (0.001 for Adam); ``"auto"`` for Armijo's
+            rule under plain gradient descent; a :class:`steepest.schedules.Schedule` or the text of one.
+        schedule: how the rate changes, as ``"cosine"`` or ``"step:30:0.1"``; see
+            :func:`steepest.schedules.read_schedule`.
+        batch: samples of an update; ``"auto"`` is 200; None is the whole table, as L-BFGS and ``rate="auto"`` need it.
+        epochs: how many walks through the samples at most.
+        tolerance: stop when the cost changes by less than this share of itself in an epoch.
+        validation_fraction: the share of the samples that is held out, drawn at random; after each epoch its cost
+            is noted in ``validation_loss_curve_``.
+        patience: stop when that cost has not fallen for so many epochs, and keep the best parameters.
+        l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, without biases, to the mean loss. An MLP's ``alpha`` is
+            l2 times the number of samples.
+        initial: how parameters are drawn: ``"mlp"`` as scikit-learn's MLPs do, matrices and biases within
+            ±√(6/(inputs + outputs)) of their layer; else as for
+            :func:`steepest.training.initialisers.initial`, which takes He's scheme before a rectifier and biases 0
+            for None.
+        dtype: the precision of the descent, ``"float32"`` or ``"float64"``.
+        engine: ``"auto"``, ``"native"`` or ``"reference"``.
+        random_state: of the start, the order of samples and the validation rows.
+        warm_start: whether ``fit`` goes on from where the last one ended, with what the optimiser remembers.
+        verbose: whether to show a progress bar.
+        on_epoch: called with a :class:`steepest.training.callbacks.Moment` after each epoch; stops by returning True.
+
+    Attributes:
+        params_: the parameters by name: W1, b1, W2, …
+        coefs_, intercepts_: the same as lists.
+        model_: the :class:`steepest.Model`; its ``run`` says how the last descent ended.
+        n_iter_: epochs made, of all descents that went on from one another.
+        loss_: the cost of the training samples at the end.
+        loss_curve_: that of each epoch, at most 2000 rows a descent: the mean over its batches.
+        validation_loss_curve_: the cost of the validation rows after each epoch; None without any.
+        n_features_in_, feature_names_in_, n_outputs_: what came in and goes out.
+
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 100)[:, None]
+    >>> network = NetworkRegressor((16,), "tanh", rate=0.02, batch=20, random_state=0).fit(X, np.sin(3 * X[:, 0]))
+    >>> network.score(X, np.sin(3 * X[:, 0])) > 0.99
+    True
+
+    Source: rows D3 and D4 of the notes.
+    """
+
+    def __init__(
+        self, hidden: int | Sequence[int] = (100,), activation: Activation | Sequence[Activation] = "relu",
+        output: Activation = "linear", loss: str | Cost = "mse", *,
+        optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
+        schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
+        tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "mlp", dtype: str = "float32",
+        engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:  # fmt: skip
+        self.hidden, self.activation, self.output, self.loss = hidden, activation, output, loss
+        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
+        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
+        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
+        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+
+    def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
+        return self._network(X, outputs, self.output, weighted)
+
+
+class NetworkClassifier(_Layers, Classifier):
+    """A network of layers that predicts classes.
+
+    Features should be of about the size 1: put a ``StandardScaler`` before it in a pipeline. Two classes share one
+    sigmoid, more have a softmax; rows of 0 and 1 as targets are several labels a sample, a sigmoid each.
+
+    Args:
+        hidden, activation: as for :class:`NetworkRegressor`.
+        output: ``"auto"``; ``"sigmoid"`` for one against the rest with more than two classes; or another activation
+            that gives the probability of the second of two classes, or one for each class.
+        loss: ``"cross_entropy"``, any other named cost, a formula in ``prediction`` and ``target``, or a function of
+            the two. The target is the number of the class if there are two, or with a softmax; else it is a row of
+            0 and 1.
+        class_weight: the weight of each class by its label, or ``"balanced"``; multiplied with the samples' own.
+        optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`NetworkRegressor`.
+        validation_fraction, patience, l1, l2, initial, dtype: likewise.
+        engine, random_state, warm_start, verbose, on_epoch: likewise.
+
+    Attributes:
+        classes_: the labels, sorted.
+        params_, coefs_, intercepts_, model_, n_iter_, loss_: as for :class:`NetworkRegressor`.
+        loss_curve_, validation_loss_curve_: likewise.
+        n_features_in_, feature_names_in_, n_outputs_: likewise.
+
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["same", "other", "other", "same"]
+    >>> network = NetworkClassifier((8,), "tanh", rate=0.1, random_state=1).fit(X, y)
+    >>> network.predict(X).tolist()
+    ['same', 'other', 'other', 'same']
+
+    Source: rows D3 and D4 of the notes; Bishop 2006, section 4.3.
+    """
+
+    def __init__(
+        self, hidden: int | Sequence[int] = (100,), activation: Activation | Sequence[Activation] = "relu",
+        output: Activation = "auto", loss: str | Cost = "cross_entropy", *,
+        class_weight: str | Mapping[Any, float] | None = None,
+        optimiser: str | Optimiser | LBFGS | None = "adam", rate: float | str | Schedule | Plateau | None = None,
+        schedule: str | None = None, batch: int | str | None = "auto", epochs: int = 200,
+        tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
+        l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = "mlp", dtype: str = "float32",
+        engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:  # fmt: skip
+        self.hidden, self.activation, self.output, self.loss = hidden, activation, output, loss
+        self.class_weight = class_weight
+        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
+        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
+        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
+        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+
+    def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
+        several, k, output = classes.several, len(classes.labels), self.output
+        if output == "auto":
+            output = "sigmoid" if several or k == 2 else "softmax"
+        single = k == 2 and not several and output != "softmax"
+        return self._network(X, 1 if single else k, output, weighted)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = self.output != "softmax"
+        return tags

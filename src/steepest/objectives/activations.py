@@ -1,0 +1,124 @@
+"""Activations as builders take them: a name, a formula of one name, an operation or a Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from steepest.errors import FormulaError, ModelError, nearest
+from steepest.expressions.expression import DATA, Expression, Operation, leaf, leaves, substitute, walk
+from steepest.expressions.operations import TABLE
+from steepest.expressions.printing import ATOM
+from steepest.language.formula import names_in, parse_formula
+
+Activation = str | Operation | Callable[[Expression], Expression]
+
+LINEAR = "linear"
+_NAMED: dict[str, Operation] = {name: row for row in TABLE for name in (row.name, *row.aliases)}
+_SHAPE = (2,)  # of a layer of no size in particular
+
+
+def is_elementwise(operation: Operation) -> bool:
+    """Whether an operation acts on each element by itself."""
+    return bool(operation.partials) and not operation.over_samples
+
+
+def function_of(activation: Activation, output: bool = False) -> Callable[[Expression], Expression]:
+    """An activation as a function of expressions.
+
+    Args:
+        activation: the name of an elementwise operation or ``"linear"``, a formula in one name such as
+            ``"max(0.1*z, z)"``, an operation, or a function from an expression to one.
+        output: whether it is of the last layer, which may also be a softmax.
+
+    Raises:
+        ModelError: there is no such operation, it mixes the neurons of a layer, or the formula holds other names.
+
+    >>> z = leaf(DATA, "z")
+    >>> print(function_of("tanh")(z), function_of("z*sigmoid(z)")(z), function_of(lambda z: z**2)(z))
+    tanh(z) z*sigmoid(z) z^2
+    """
+    z = leaf(DATA, "z", _SHAPE)
+    if isinstance(activation, str):
+        z, body = _read(activation)
+    elif isinstance(activation, Operation):
+        body = _of_table(activation, str(activation.name), z)
+    elif callable(activation):
+        body = activation(z)
+    else:
+        raise ModelError(f"an activation is a name, a formula such as max(0.1*z, z) or a function, not {activation!r}")
+    called = activation if isinstance(activation, str) else getattr(activation, "__name__", repr(activation))
+    if not isinstance(body, Expression):
+        raise ModelError(f"the activation {called} gave {type(body).__name__}, not an expression of what it is given")
+    _check(body, z, str(called), output)
+    return lambda inner: substitute(body, {z: inner})
+
+
+def _read(text: str) -> tuple[Expression, Expression]:
+    """The name that a text is a formula of, and that formula."""
+    z = leaf(DATA, "z", _SHAPE)
+    if text == LINEAR:
+        return z, z
+    if text in _NAMED:
+        return z, _of_table(_NAMED[text], text, z)
+    if text.strip().isidentifier():
+        known = [name for name, row in _NAMED.items() if is_elementwise(row)]
+        raise ModelError(
+            f"there is no activation {text!r}{nearest(text, known)}; take an operation of one number that "
+            "'steepest ops' lists, or write a formula such as max(0.1*z, z)"
+        )
+    names = names_in(text)
+    if len(names) != 1:
+        raise ModelError(
+            f"the activation {text} holds {len(names)} names; write it as a formula in one, as z*sigmoid(z)"
+        )
+    formula = parse_formula(text, {names[0]: _SHAPE})
+    if formula.target is not None:
+        raise FormulaError(f"the activation {text} is a model with its '~'; write a formula in one name")
+    return leaf(DATA, names[0], _SHAPE), formula.expression
+
+
+def _of_table(row: Operation, name: str, z: Expression) -> Expression:
+    if row.arity != 1 or row.attributes:
+        raise ModelError(f"{name} is no function of one number; write an activation such as max(0.1*z, z)")
+    if not is_elementwise(row) and not row.activation:
+        raise _mixing(name, row)  # before its shape could say something less plain
+    return row(z)
+
+
+def _mixing(called: str, row: Operation, remedy: str = "") -> ModelError:
+    what = f": {row.name} joins the {'samples' if row.over_samples else 'neurons of a layer'}"
+    return ModelError(
+        f"the activation {called} is not elementwise{what}; {remedy or 'take one that is, as tanh or relu'}"
+    )
+
+
+def _check(body: Expression, z: Expression, called: str, output: bool) -> None:
+    for node in leaves([body]):  # as they are read
+        if node is not z:
+            raise ModelError(f"the activation {called} holds {node.name!r}; it is a formula in the layer's input alone")
+    for node in walk([body]):
+        if node.args and not is_elementwise(node.operation):
+            if output and node is body and node.operation.activation and node.args == (z,):
+                continue  # a softmax
+            as_output = node.operation.activation and not output
+            raise _mixing(called, node.operation, "it can be the output" if as_output else "")
+    if z not in walk([body]) or body.shape != z.shape:
+        raise ModelError(f"the activation {called} does not depend on the layer's input; write a formula in it")
+
+
+def written(activation: Activation, inner: str, name: str, output: bool = False) -> tuple[str, str]:
+    """An activation of a formula text: a definition, empty if none is needed, and the text of the activation.
+
+    >>> written("tanh", "X @ W1 + b1", "z1")
+    ('', 'tanh(X @ W1 + b1)')
+    >>> written("max(0.1*z, z)", "X @ W1 + b1", "z1")
+    ('z1 = X @ W1 + b1; ', 'maximum(0.1*z1, z1)')
+    """
+    z = leaf(DATA, name, _SHAPE)
+    body = function_of(activation, output)(z)
+    if body is z:
+        return "", inner if output else f"({inner})"
+    if body.args == (z,) and str(body) == f"{body.operation.name}({name})":
+        return "", f"{body.operation.name}({inner})"
+    text = str(body) if body.operation.text.level == ATOM else f"({body})"
+    return f"{name} = {inner}; ", text

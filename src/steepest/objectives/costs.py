@@ -1,0 +1,305 @@
+"""Costs: one number for how far predictions are from targets, the mean over the samples.
+
+Each is the mean of a loss, a function of a prediction and a target expression with one value a sample; samples may
+weigh differently. With several features (outputs) a sample the squared, absolute and Huber errors are means over
+these too; cross-entropies and the Poisson loss, which are logarithms of probabilities, are sums over them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import numbers
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import FormulaError, ModelError, nearest
+from steepest.expressions import operations as op
+from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, walk
+from steepest.language.formula import names_in, parse_formula
+
+Cost = Callable[[Expression, Expression], Expression]
+WEIGHT = "(weight)"  # the column of the samples' weights, a name that no table has
+
+
+def _over_features(error: Expression) -> Expression:
+    if not error.shape:
+        return error
+    size = math.prod(error.shape)
+    return op.sum_(error) if size == 1 else op.sum_(error) / size
+
+
+def over_samples(loss: Expression, weight: Expression | None = None) -> Expression:
+    """The mean of a loss over the samples, 1/n Σ w_i l_i; means over its features first. One number stays as it is.
+
+    Args:
+        loss: one value, or one array, a sample.
+        weight: one number a sample, 1 on average; all 1 if left out.
+
+    Raises:
+        ModelError: the loss is one number already, so that samples cannot weigh differently.
+    """
+    if not loss.per_sample:
+        if weight is not None:
+            raise ModelError(
+                "this cost takes its own mean over the samples, so weights cannot enter; give one that returns "
+                "the loss of each sample, without mean or total"
+            )
+        return loss
+    each = _over_features(loss)
+    return op.mean(each if weight is None else weight * each)
+
+
+def mse(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+    """Mean squared error: 1/n Σ (a − y)².
+
+    >>> from steepest.expressions.expression import data, params
+    >>> print(mse(data("x") * params("w"), data("y")))
+    mean((x*w - y)^2)
+
+    Source: Legendre 1805; rows A2 and A3 of the notes.
+    """
+    return over_samples((prediction - target) ** 2, weight)
+
+
+def mae(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+    """Mean absolute error: 1/n Σ |a − y|.
+
+    Source: Boscovich 1757; definition.
+    """
+    return over_samples(abs(prediction - target), weight)
+
+
+def huber(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+    """Mean Huber loss with δ = 1: e²/2 where |e| ≤ 1, else |e| − 1/2, for e = a − y.
+
+    Source: Huber 1964, Robust estimation of a location parameter.
+    """
+    error = prediction - target
+    return over_samples(op.where(abs(error) <= 1, error**2 / 2, abs(error) - 0.5), weight)
+
+
+def cross_entropy(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+    """Cross-entropy of targets and predicted probabilities.
+
+    Two classes: 1/n Σ −(y ln a + (1 − y) ln(1 − a)), y and a between 0 and 1. With ``softmax`` as the
+    prediction and a target of shape (), which holds class numbers from 0: 1/n Σ −ln a_y, the logarithm of the
+    probability of the right class; with a target of probabilities: 1/n Σ −Σ_k y_k ln a_k.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> print(cross_entropy(op.sigmoid(data("x") * params("w")), data("y")))
+    mean(-(y*log(sigmoid(x*w)) + (1 - y)*log(1 - sigmoid(x*w))))
+    >>> print(cross_entropy(op.softmax(data("x", shape=3)), data("y")))
+    mean(-log(dot(one_hot(y, 3), softmax(x))))
+
+    Source: Bridle 1990; Bishop 2006, eqs 4.90 and 4.108.
+    """
+    if prediction.operation is op.softmax and not target.shape:
+        loss = -op.log(op.dot(op.one_hot(target, attributes=prediction.shape), prediction))
+    elif prediction.operation is op.softmax:
+        loss = -op.sum_(target * op.log(prediction))
+    else:
+        loss = -(target * op.log(prediction) + (1 - target) * op.log(1 - prediction))
+    return over_samples(op.sum_(loss) if loss.shape else loss, weight)
+
+
+def poisson(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+    """Poisson loss of counts y whose mean is the prediction: 1/n Σ (a − y ln a).
+
+    It is −ln of the Poisson probability but for ln y!, which no parameter moves. With ``exp`` as the prediction
+    ln a is taken as its exponent, so that nothing underflows.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> print(poisson(op.exp(data("x") * params("w")), data("y")))
+    mean(exp(x*w) - y*log(exp(x*w)))
+
+    Source: McCullagh and Nelder 1989, section 6.2.
+    """
+    loss = prediction - target * op.log(prediction)
+    return over_samples(op.sum_(loss) if loss.shape else loss, weight)
+
+
+def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost: str = "cross_entropy") -> None:
+    """Raise unless the targets are what a cost takes with this prediction.
+
+    Args:
+        prediction: the prediction.
+        target: ``(n,)`` or ``(n, k)``.
+        name: what the target is called.
+        cost: the name of the cost; any but cross_entropy and poisson takes every number, but for classes of a softmax.
+
+    Raises:
+        ModelError: a class number, probability or count is out of its range; the sentence names the row.
+    """
+    classes = prediction.shape[0] if prediction.operation is op.softmax and target.ndim == 1 else 0
+    if classes:
+        wrong = (target != np.floor(target)) | (target < 0) | (target >= classes)
+        wanted = f"class numbers 0 to {classes - 1}"
+    elif cost == "poisson":
+        wrong, wanted = target < 0, "targets from 0"
+    elif cost != "cross_entropy":
+        return
+    else:
+        wrong, wanted = (target < 0) | (target > 1), "targets between 0 and 1"
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise ModelError(
+            f"the target {name} is {target[place]:g} in data row {place[0] + 1}, but {cost} takes {wanted}; "
+            "change the column or the cost"
+        )
+
+
+COSTS: dict[str, Callable[..., Expression]] = {
+    "mse": mse, "cross_entropy": cross_entropy, "mae": mae, "huber": huber, "poisson": poisson,
+}  # fmt: skip
+"""Every named cost."""
+
+_NAMES = ("prediction", "target")
+
+
+def cost_named(name: str) -> Callable[..., Expression]:
+    """The cost of this name, or that of a formula in ``prediction`` and ``target``, whose mean is taken.
+
+    Args:
+        name: a name of :data:`COSTS`, or a text such as ``"(prediction - target)^4"``.
+
+    Returns:
+        A function of the prediction, the target and, if wanted, the weight of each sample.
+
+    Raises:
+        ModelError: there is none of this name.
+        FormulaError: the text is no formula in these two names.
+
+    >>> from steepest.expressions.expression import data
+    >>> print(cost_named("(prediction - target)^4")(data("a"), data("y")))
+    mean((a - y)^4)
+    """
+    if name in COSTS:
+        return COSTS[name]
+    if name.strip().isidentifier() or not name.strip():
+        raise ModelError(
+            f"there is no cost {name!r}{nearest(name, COSTS)}; the costs are {', '.join(COSTS)}, "
+            "and formulas such as (prediction - target)^4"
+        )
+    _check_loss(name)
+    for wanted in _NAMES:
+        if wanted not in names_in(name):
+            raise ModelError(f"the cost {name} does not hold {wanted!r}; a formula of a cost is one of both")
+
+    def cost(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
+        stand_ins = {"prediction": prediction, "target": target}
+        loss = _read_loss(name, {word: node.shape for word, node in stand_ins.items()})
+        found = {leaf(DATA, word, node.shape): node for word, node in stand_ins.items()}
+        return over_samples(substitute(loss, found), weight)
+
+    return cost
+
+
+def _check_loss(text: str) -> None:
+    """Raise unless a text is a loss of numbers, or of the vectors that several outputs have."""
+    try:
+        _read_loss(text, dict.fromkeys(_NAMES, ()))
+    except FormulaError as error:
+        with contextlib.suppress(FormulaError):
+            _read_loss(text, dict.fromkeys(_NAMES, (2,)))
+            return
+        raise error from None
+
+
+def _read_loss(text: str, shapes: dict[str, Shape]) -> Expression:
+    formula = parse_formula(text, shapes, ())
+    if formula.target is not None:
+        raise ModelError(f"the cost {text} is a model with its '~'; a cost is a formula in prediction and target")
+    if formula.expression.parameters:
+        raise ModelError(f"the cost {text} makes parameters by dense; a layer belongs to the prediction")
+    return formula.expression
+
+
+def biases(root: Expression) -> tuple[str, ...]:
+    """The parameters that are only ever added or subtracted, as b is in x·w + b: they shift, and weigh nothing.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> biases(op.sigmoid(data("x") * params("w") + params("b")))
+    ('b',)
+    """
+    joined = (op.add, op.subtract)
+    used = {arg for node in walk([root]) if node.operation not in joined for arg in node.args}
+    return tuple(node.name for node in leaves([root]) if node.operation is PARAMETER and node not in used)
+
+
+def penalty(prediction: Expression, l1: float = 0.0, l2: float = 0.0) -> Expression | None:
+    """l1·Σ|w| + l2/2·Σw² over the weights, which are all parameters but the biases; None without any.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> print(penalty(data("x") * params("w") + params("b"), l2=0.1))
+    0.05*w^2
+
+    Source: Hoerl and Kennard 1970 (l2); Tibshirani 1996 (l1).
+    """
+    free = biases(prediction)
+    weights = [node for node in leaves([prediction]) if node.operation is PARAMETER and node.name not in free]
+    sizes = [(l1, [abs(w) for w in weights]), (l2 / 2, [w**2 for w in weights])]
+    parts = [factor * _added([op.sum_(x) if x.shape else x for x in each]) for factor, each in sizes if factor and each]
+    return _added(parts) if parts else None
+
+
+def _added(terms: list[Expression]) -> Expression:
+    return functools.reduce(operator.add, terms)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a model minimises: a cost, over weighted samples, and penalties on the weights.
+
+    Attributes:
+        cost: a name, a formula in ``prediction`` and ``target``, or a function of the two. With a softmax and class
+            numbers the target that it gets is the row of indicators, 1 at the class.
+        weighted: whether samples weigh differently; their weights are the column :data:`WEIGHT`.
+        l1, l2: the factors of :func:`penalty`.
+    """
+
+    cost: str | Cost
+    weighted: bool = False
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cost, str):
+            cost_named(self.cost)
+        elif not callable(self.cost):
+            raise ModelError(f"a cost is a name, a formula or a function of prediction and target, not {self.cost!r}")
+        for name, factor in (("l1", self.l1), ("l2", self.l2)):
+            number = isinstance(factor, numbers.Real) and not isinstance(factor, bool)
+            if not number or not 0 <= factor < math.inf:
+                raise ModelError(f"{name} is a finite number from 0, not {factor!r}")
+
+    @property
+    def name(self) -> str:
+        """The name or formula of the cost, or that of its function."""
+        return self.cost if isinstance(self.cost, str) else getattr(self.cost, "__name__", "a function")
+
+    def of(self, prediction: Expression, target: Expression) -> Expression:
+        """The objective of a prediction for a target, one number."""
+        weight = leaf(DATA, WEIGHT) if self.weighted else None
+        if (
+            prediction.operation is op.softmax
+            and not target.shape
+            and self.cost not in ("cross_entropy", cross_entropy)
+        ):
+            # Probabilities are compared with the row of indicators of the class, never with its number.
+            target = op.one_hot(target, attributes=prediction.shape)
+        if isinstance(self.cost, str):
+            value = cost_named(self.cost)(prediction, target, weight)
+        else:
+            value = self.cost(prediction, target)
+            if not isinstance(value, Expression):
+                raise ModelError(f"the cost {self.name} gave {type(value).__name__}, not an expression")
+            value = over_samples(value, weight)
+        extra = penalty(prediction, float(self.l1), float(self.l2))
+        return value if extra is None else value + extra

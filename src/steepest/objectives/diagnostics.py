@@ -1,0 +1,72 @@
+"""What a model says of its formula and its table: names that may have been meant otherwise, costs without a slope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from steepest.calculus.gradient import gradient
+from steepest.display.cards import Card, facts_sheet, values_sheet
+from steepest.errors import ModelError, nearest
+from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, walk
+from steepest.expressions.operations import power
+from steepest.expressions.showing import shown
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+_COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
+
+
+def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
+    """Sentences on parameters that were probably meant otherwise: as one of these columns, or as the number e."""
+    notes = [
+        f"{name!r} is no column, so it is a parameter{nearest(name, columns)}"
+        for name in root.parameters
+        if len(name) > 3 and name not in columns and nearest(name, columns)
+    ]
+    if columns and root.parameters and not root.data:
+        notes.append(f"the prediction uses no column of the table, which has {', '.join(columns[:8])}")
+    if any(node.operation is power and node.args[0].name == "e" for node in walk([root]) if node.args):
+        notes.append("'e' is a parameter here; the exponential function is written exp(x)")
+    return notes
+
+
+def rows_left_out(dropped: int, rows: int) -> str:
+    """How many rows ``na="drop"`` left out."""
+    verbs = ("has", "was") if dropped == 1 else ("have", "were")
+    return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
+
+
+def refuse_flat(cost: Expression) -> None:
+    """Raise if a cost has no slope anywhere, so that no descent can move.
+
+    Raises:
+        ModelError: every partial derivative is 0 by the rules.
+    """
+    partials = gradient(cost)
+    if partials and all(_is_zero(partial) for partial in partials.values()):
+        flat = [n for n in walk([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+        culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+        raise ModelError(
+            f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
+            "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
+        )
+
+
+def _is_zero(partial: Expression) -> bool:
+    return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
+
+
+def model_card(model: Model) -> Card:
+    """What a model shows of itself: formula, cost, parameters, and the last descent if there was one."""
+    cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
+    sheets = [facts_sheet("Model", [("formula", model.formula), ("cost", cost)])]
+    if model.params:
+        sheets.append(values_sheet("Parameters", model.params))
+    title = f"{model.formula}, {'fitted' if model.params else 'not fitted yet'}"
+    run = model.run
+    if run is None:
+        return Card(title, tuple(sheets), None, tuple(model.notes))
+    sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
+    return Card(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))

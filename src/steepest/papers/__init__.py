@@ -1,0 +1,91 @@
+"""Papers: a model's whole story as a document, in LaTeX, HTML, Markdown or a notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from steepest.documents.document import Document, plain
+from steepest.papers.contents import document_of
+from steepest.papers.story import Story
+from steepest.storage.files import write_atomically
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+
+@dataclass(frozen=True, repr=False)
+class Paper:
+    """A paper about a model.
+
+    Attributes:
+        document: what it says, whatever it is written in.
+        story: the numbers in it: the descents, the check, the times.
+    """
+
+    document: Document
+    story: Story
+
+    def text(self, suffix: str) -> str:
+        """The paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
+
+        Raises:
+            DocumentError: there is no such medium.
+        """
+        from steepest.documents import write_document
+
+        return write_document(self.document, suffix)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the paper; the suffix says in what.
+
+        Raises:
+            DocumentError: there is no such medium.
+            StorageError: the file cannot be written.
+        """
+        write_atomically(path, self.text(Path(path).suffix).encode())
+
+    def __repr__(self) -> str:
+        return f'<paper: {plain(self.document.title)}; .save("paper.html") writes it>'
+
+    def _repr_html_(self) -> str:
+        return self.text(".html")
+
+
+def write_paper(
+    model: Model, table: Any = None, *, start: Mapping[str, ArrayLike] | None = None, symbolic: bool | None = None,
+    title: str | None = None, na: str = "error", compare: bool = True, **settings: Any,
+) -> Paper:  # fmt: skip
+    """A model's story: what it is, its cost, the derivation of its gradient, the check, the training, pictures.
+
+    Args:
+        model: the model; its parameters are not changed. One that was fitted shows that training and its parameters.
+        table: the data; without any the paper ends with the derivation.
+        start: parameters to start from; those left out are drawn from the seed.
+        symbolic: whether layers are written for any l; left out, from four on that are alike.
+        title: the title, if not made from the model.
+        na: ``"drop"`` leaves out rows with missing values.
+        compare: whether finite differences and descent are timed beside one another, which takes about a second.
+        settings: of the training, as for :func:`steepest.descend`; 1000 epochs at the rate 0.1 if left out.
+
+    Returns:
+        A Paper; ``save("paper.tex")``, ``.html``, ``.md`` or ``.ipynb`` writes it.
+
+    Raises:
+        ModelError, TableError, DescentError: the model, table or settings do not go together.
+        PictureError: matplotlib or another library for the pictures is missing.
+
+    >>> import steepest as st
+    >>> paper = write_paper(st.models.linear(), "twice", rate=0.05, epochs=50, compare=False)
+    >>> print(paper.text(".md").splitlines()[0])
+    # A line: y \\~ x\\*w
+
+    Source: the notes A to E, which do by hand for five models what this does for any.
+    """
+    story = Story.told(model, table, start, na, compare, settings)
+    return Paper(document_of(story, symbolic, title), story)

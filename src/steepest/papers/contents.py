@@ -1,0 +1,255 @@
+"""What a paper says, section by section."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.calculus.layers import decompose
+from steepest.derivations.layers import find
+from steepest.derivations.lines import formula
+from steepest.derivations.notation import HAT, SAMPLE, element, over_samples, symbol
+from steepest.derivations.problem import TARGET, in_indices, problem_of
+from steepest.diagrams.network import Diagram
+from steepest.documents.document import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Equations,
+    Figure,
+    Formula,
+    Heading,
+    Paragraph,
+    Pieces,
+)
+from steepest.errors import MissingLibraryError
+from steepest.expressions.expression import PARAMETER, Expression, leaves, remake, transform
+from steepest.objectives.costs import COSTS
+from steepest.papers.course import surface_of, training_of
+from steepest.papers.derivations import derivation_of
+from steepest.papers.results import check_of, comparison_of, limit_of
+from steepest.papers.words import cost_letter, count, of
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+    from steepest.papers.story import Story
+
+_FEW = 40  # numbers that are written out in a program
+_LINE = 80  # signs of its lines
+_NAMED = 8  # columns of a block that are named
+_SOURCES = {
+    "mse": "the mean squared error (Legendre 1805)",
+    "mae": "the mean absolute error (Boscovich 1757)",
+    "huber": "Huber's loss, quadratic near 0 and linear far away (Huber 1964)",
+    "cross_entropy": "the cross-entropy of targets and predicted probabilities (Bishop 2006, eqs 4.90 and 4.108)",
+    "poisson": "the Poisson loss (McCullagh and Nelder 1989)",
+}
+
+
+def document_of(story: Story, symbolic: bool | None, title: str | None) -> Document:
+    """The paper of a story."""
+    model = story.model
+    blocks = [*_model(story), *_cost(model), *limit_of(story), *derivation_of(model, symbolic)]
+    if story.run is not None:
+        try:
+            blocks += [*check_of(story), *training_of(story), *comparison_of(story), *surface_of(story)]
+        except MissingLibraryError as error:  # the extra of papers brings what their pictures need
+            raise MissingLibraryError(error.what, error.library, "paper") from None
+    blocks += _again(story)
+    shown = model.formula if len(model.formula) <= 80 else model.formula[:79] + "…"
+    if title is None:
+        return Document((f"{kind_of(model, symbolic)}: {shown}",), tuple(blocks))
+    return Document((title,), tuple(blocks), (shown,))
+
+
+def kind_of(model: Model, symbolic: bool | None = None) -> str:
+    """What a model is called in a title."""
+    structure = decompose(model.prediction)
+    if structure is None:
+        return "A model"
+    neurons = sum(layer.size for layer in structure.layers)
+    if neurons == 1:
+        top = structure.layers[-1]
+        return "A line" if top.output is top.total else "One neuron"
+    layers = find(model.prediction)
+    if layers is None:
+        hidden = structure.layers[:-1]
+        return f"A network of {neurons} neurons" if all(n.output.operation.activation for n in hidden) else "A model"
+    if all(layer.inputs == layer.outputs == 1 for layer in layers):
+        return f"A chain of {'m' if symbolic else len(layers)} neurons"
+    sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
+    return f"A network {'-'.join(map(str, sizes))}"
+
+
+def hat(model: Model) -> Formula:
+    """The prediction, as the target with a hat."""
+    letter = hatted(model)
+    return formula(symbol(letter, "", model.prediction.shape, per_sample=True))
+
+
+def hatted(model: Model) -> str:
+    """The name of the prediction: that of the target with a hat."""
+    return f"{model.target.name or 'y'}{HAT}"
+
+
+def _model(story: Story) -> list[Block]:
+    model = story.model
+    inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
+    parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
+    several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
+    shown: list[Pieces] = [(*of(node), _row(story, node)) for node in inputs]
+    has: Pieces = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
+    return [
+        Heading(("The model",)),
+        Paragraph((
+            "Sample ", Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
+        )),
+        Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
+        Paragraph((
+            f"with {count(story.numbers, 'number')} to be learnt: ",
+            *_listed([of_parameter(node) for node in parameters]), ".",
+        )),
+        *_picture(model),
+    ]  # fmt: skip
+
+
+def _row(story: Story, node: Expression) -> str:
+    """How many numbers a column of rows has, and which columns of the table they are if they are few."""
+    if not node.shape:
+        return ""
+    block = story.model.blocks.get(node.name, ())
+    names = f" ({', '.join(block)})" if 0 < len(block) <= _NAMED else ""
+    return f", a row of {count(node.shape[0], 'number')}{names},"
+
+
+def of_parameter(node: Expression) -> Pieces:
+    """A parameter with its shape."""
+    name = formula(node)
+    if not node.shape:
+        return (name,)
+    lengths = r" \times ".join(map(str, node.shape)), "×".join(map(str, node.shape))
+    return (name, " of shape ", Formula(lengths[0], lengths[1]))
+
+
+def _listed(parts: list[Pieces]) -> Pieces:
+    """a, b and c."""
+    found: list[Any] = []
+    for k, part in enumerate(parts):
+        if k:
+            found.append(" and " if k == len(parts) - 1 else ", ")
+        found += part
+    return tuple(found)
+
+
+def _picture(model: Model) -> list[Block]:
+    picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
+    return [
+        Figure(
+            picture.svg(), picture.tikz(), picture.description,
+            ("The model as neurons, weights and activations." if find(model.prediction) else "The model.",), "picture",
+        )
+    ]  # fmt: skip
+
+
+def _cost(model: Model) -> list[Block]:
+    named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
+    what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
+    blocks: list[Block] = [Heading(("The cost",))]
+    blocks.append(Paragraph(("How wrong the predictions are is told by " + what + ",",)))
+    blocks.append(Equations((Equation(cost_letter(model), _short_cost(model), "", "cost"),)))
+    objective = model.objective
+    said: list[str | Formula] = ["where ", Formula("n", "n"), " is the number of samples."]
+    if objective.weighted:
+        said += [" Sample ", Formula("i", "i"), " weighs ", Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
+    if objective.l1 or objective.l2:
+        said.append(" The last terms keep the parameters small by which inputs are multiplied.")
+    letter, rate = cost_letter(model), _rate(model)
+    said += [" To learn is to change the parameters so that ", letter, " falls: against its gradient, again and again,"]
+    blocks.append(Paragraph(tuple(said)))
+    first = next(node for node in leaves([model.cost]) if node.operation is PARAMETER)
+    name = formula(first)
+    step = Formula(
+        rf"{name.latex} - {rate.latex} \frac{{\partial {letter.latex}}}{{\partial {name.latex}}}",
+        f"{name.text} − {rate.text} ∂{letter.text}/∂{name.text}",
+    )
+    blocks.append(Equations((Equation(name, step, "", "update", ":="),)))
+    blocks.append(Paragraph(("and likewise for every parameter, all at once, with a small rate ", rate, ".")))
+    return blocks
+
+
+def _rate(model: Model) -> Formula:
+    """α, or η where that is a parameter."""
+    named = {"alpha", "α"} & {*model.cost.data, *model.cost.parameters}
+    return Formula(r"\eta", "η") if named else Formula(r"\alpha", "α")
+
+
+def _short_cost(model: Model) -> Formula:
+    """The cost; of a network, by its prediction ŷ and not by its formula."""
+    problem = problem_of(model, symbolic=False)
+    short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")
+    if problem is None or short is None:
+        return formula(model.cost)
+    hats = {symbol("a", problem.top): symbol(hatted(model)), symbol(TARGET): symbol(model.target.name or TARGET)}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        return hats[node] if node in hats else remake(node, args) if node.args else node
+
+    found = formula(over_samples(transform([short], visit)[short]))
+    if not problem.has_classes:
+        return found
+    target = formula(element(symbol(model.target.name or TARGET), SAMPLE))
+    return Formula(
+        rf"{found.latex}, \quad t_{{ij}} = [{target.latex} = j]",
+        f"{found.text}, where t_ij is 1 if j is the class of sample i, else 0",
+    )
+
+
+def _again(story: Story) -> list[Block]:
+    """How the reader gets the same."""
+    model = story.model
+    nodes = leaves([model.prediction, model.target])
+    data = {node.name: node.shape for node in nodes if node.operation is not PARAMETER}
+    shapes = {node.name: node.shape for node in nodes if node.operation is PARAMETER and node.shape}
+    given = [repr(model.formula)]
+    given += [f"cost={model.cost_name!r}"] if model.cost_name != "mse" else []
+    given += [] if model.features else [f"data={data!r}" if any(data.values()) else f"data={list(data)!r}"]
+    given += [f"params={shapes!r}"] if shapes else []
+    if model.features:
+        blocks = {name: list(columns) for name, columns in (model.blocks or model.features).items()}
+        given.append(f"features={blocks!r}")
+    extras: dict[str, Any] = {"weights": model.weights, "class_weight": model.class_weight}
+    extras |= {"l1": model.objective.l1, "l2": model.objective.l2}
+    given += [f"{name}={value!r}" for name, value in extras.items() if value]
+    lines = ["import steepest as st", "", *_call("model = st.Model", given)]
+    if story.run is None:
+        return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.cost)"]))]
+    settings = [f"{name}={value!r}" for name, value in story.settings.items()]
+    if story.na != "error":
+        settings.append(f"na={story.na!r}")
+    if story.begun and story.numbers <= _FEW:
+        begin = {name: np.asarray(value).tolist() for name, value in story.start.items()}
+        settings.insert(0, f"start={begin!r}")
+    elif not story.begun:
+        lines.append("# The starting parameters are drawn from the seed.")
+    lines += _call("model.fit", [_table(story), *settings])
+    return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.run)"]))]
+
+
+def _call(function: str, arguments: list[str]) -> list[str]:
+    """A call in one line, or with a line for each argument."""
+    line = f"{function}({', '.join(arguments)})"
+    return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
+
+
+def _table(story: Story) -> str:
+    """The table as Python names it: a built-in one, a file, or its columns if they are few."""
+    if story.source.startswith("the built-in table "):
+        return repr(story.source.removeprefix("the built-in table "))
+    if story.place != "the table":
+        return repr(story.source)
+    size = sum(array.size for array in story.columns.values())
+    if size <= _FEW:
+        return repr({name: array.tolist() for name, array in story.columns.items()})
+    return "table"

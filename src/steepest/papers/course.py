@@ -1,0 +1,176 @@
+"""How the training went: its course, the parameters, the predictions, and the cost around its way."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.derivations.lines import formula
+from steepest.documents.document import Block, Figure, Formula, Grid, Heading, Paragraph, Pieces, Reference
+from steepest.engines import evaluate
+from steepest.errors import MissingLibraryError, PictureError
+from steepest.expressions.expression import PARAMETER, leaves
+from steepest.expressions.latex import latex_name
+from steepest.papers.story import summary
+from steepest.papers.words import count, duration, number
+from steepest.training.optimisers import OPTIMISERS
+
+if TYPE_CHECKING:
+    from steepest.papers.story import Story
+    from steepest.training.descent import Descent
+
+_MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
+
+
+def training_of(story: Story) -> list[Block]:
+    """How the training went, and what it led to."""
+    from steepest import pictures
+
+    run = story.run
+    assert run is not None  # the caller has seen to it
+    picture = pictures.training(run, story.model.cost, story.columns) if run.epochs else None
+    blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(story, run)), *_update(story)]
+    if picture is not None:
+        blocks.append(
+            Figure(picture.svg(), picture.tikz(), picture.description, ("The course of the training.",), "training")
+        )
+    blocks += [Paragraph((sentence[0].upper() + sentence[1:] + ".",)) for sentence in run.warnings]
+    blocks.append(_parameters(story, run))
+    blocks += _predictions(story, run)
+    return blocks
+
+
+def _course(story: Story, run: Descent) -> Pieces:
+    rate = story.settings.get("rate", 0.1)
+    at = f" at the rate {rate:g}" if isinstance(rate, float | int) else ""
+    batch = story.settings.get("batch")
+    drawn = f", in batches of {batch} samples that are drawn anew in each epoch" if batch else ""
+    left = f"; {count(story.dropped, 'row')} with a missing value left out" if story.dropped else ""
+    first, last = run.history[0][1], run.history[-1][1]
+    return (
+        f"On {story.place} ({count(story.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
+        f"{_optimiser(story)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. The cost goes from ",
+        number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
+        " has the parameters.",
+    )  # fmt: skip
+
+
+def _optimiser(story: Story) -> str:
+    """What the optimiser is called; names of people with a capital."""
+    given = story.settings.get("optimiser")
+    name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
+    names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
+             "adagrad": "Adagrad", "lbfgs": "L-BFGS", "gradient-descent": "gradient descent"}  # fmt: skip
+    return names.get(name, name)
+
+
+def _update(story: Story) -> list[Block]:
+    """How an optimiser moves the parameters, in the words of its own description."""
+    given = story.settings.get("optimiser")
+    if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
+        return []
+    said = inspect.getdoc(OPTIMISERS[given]) or ""
+    rule = " ".join(said.split("\n\n")[0].split())
+    return [Paragraph((f"This is how a number w moves. {rule}",))]
+
+
+def _parameters(story: Story, run: Descent) -> Grid:
+    small = all(np.size(value) <= _MOST_ROWS for value in run.params.values())
+    if small:
+        rows: list[tuple[Pieces, ...]] = []
+        for name, value in run.params.items():
+            for place in np.ndindex(*np.shape(value)):
+                where = ",".join(str(k + 1) for k in place)
+                latex = latex_name(name)
+                latex = f"({latex})_{{{where}}}" if place else latex
+                text = f"{name}[{where}]" if place else name
+                begin = np.asarray(run.start[name])[place]
+                rows.append(
+                    (
+                        (Formula(latex, text),),
+                        (number(float(begin), 6),),
+                        (number(float(np.asarray(value)[place]), 12),),
+                    )
+                )
+        header: tuple[Pieces, ...] = (("parameter",), ("start",), ("end",))
+        return Grid(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
+    header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
+    large: list[tuple[Pieces, ...]] = []
+    for name, value in run.params.items():
+        figures = tuple((number(each, 5),) for each in summary(value))
+        shape = " × ".join(map(str, np.shape(value))) or "a number"
+        large.append(((Formula(latex_name(name), name),), (shape,), *figures))
+    return Grid(header, tuple(large), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
+
+
+def _predictions(story: Story, run: Descent) -> list[Block]:
+    """The truth table of a small table, or what the predictions are worth."""
+    model = story.model
+    if run.diverged:
+        return []
+    values = {**story.columns, **run.params}
+    found = np.asarray(evaluate(model.prediction, values))
+    target = np.asarray(evaluate(model.target, values))
+    if story.rows <= _MOST_ROWS and found.ndim <= 2 and (found.ndim == 1 or found.shape[1] == 1):
+        inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
+        header: list[Pieces] = []
+        columns = []
+        for node in inputs:
+            values_of = np.asarray(story.columns[node.name])
+            parts = values_of.reshape(len(values_of), -1).T
+            for k, part in enumerate(parts, start=1):
+                name = latex_name(node.name)
+                several = len(parts) > 1
+                latex, text = (rf"{name}_{{{k}}}", f"{node.name}{k}") if several else (name, node.name)
+                header.append(
+                    (Formula(latex + "_{i}" if not several else latex, text + "_i" if not several else text),)
+                )
+                columns.append(part)
+        header += [(formula(model.target),), ("prediction",)]
+        columns += [target.ravel(), found.ravel()]
+        rows = tuple(tuple((number(float(v), 6),) for v in row) for row in zip(*columns, strict=True))
+        return [Grid(tuple(header), rows, ("What it predicts.",), tuple(range(len(header))), "predictions")]
+    return [Paragraph(_worth(model, found, target))]
+
+
+def _worth(model: Any, found: Any, target: Any) -> Pieces:
+    """Accuracy of classes, or R² of quantities."""
+    if found.ndim == 2 and found.shape[1] > 1 and target.ndim == 1:
+        return (f"Of these samples {np.mean(found.argmax(axis=1) == target):.2%} get the right class.",)
+    one = found.reshape(len(found), -1)[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+    if model.prediction.operation.name == "sigmoid" and set(np.unique(target)) <= {0.0, 1.0}:
+        return (f"Of these samples {np.mean((one >= 0.5) == (target == 1)):.2%} get the right class.",)
+    spread = float(((target - target.mean(axis=0)) ** 2).sum())
+    share = 1 - float(((target - one) ** 2).sum()) / spread if spread else float("nan")
+    return (
+        "The predictions explain ",
+        Formula(f"R^2 = {share:.4f}", f"R² = {share:.4f}"),
+        " of the target's variance.",
+    )
+
+
+def surface_of(story: Story) -> list[Block]:
+    """The cost around the path of the training."""
+    from steepest import pictures
+
+    run = story.run
+    assert run is not None  # the caller has seen to it
+    if not run.epochs or run.diverged:
+        return []
+    points = 80 if story.numbers < 1000 else 40
+    try:
+        picture = pictures.surface(story.model.cost, story.columns, run.params, paths=run, points=points)
+        svg, tikz = picture.svg(), picture.tikz()
+    except MissingLibraryError:
+        raise
+    except PictureError as error:
+        return [Heading(("The cost around it",)), Paragraph((f"No surface is drawn: {error}.",))]
+    return [
+        Heading(("The cost around it",)),
+        Paragraph((
+            "The cost over its parameters, with the way of the training on it. ", picture.description,
+        )),
+        Figure(svg, tikz, picture.description, ("The cost and the training's way on it.",), "surface"),
+    ]  # fmt: skip

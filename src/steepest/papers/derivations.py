@@ -1,0 +1,145 @@
+"""The derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steepest.derivations import LayeredDerivation, derive_layers, derive_nodes, elementary
+from steepest.derivations.layers import find
+from steepest.derivations.lines import formula
+from steepest.derivations.problem import sizes
+from steepest.derivations.truth import narrowed
+from steepest.derivations.verifying import Verification
+from steepest.documents.document import Block, Equation, Equations, Formula, Heading, Paragraph
+from steepest.errors import DerivationError
+from steepest.expressions.expression import walk
+from steepest.papers.words import count, number
+
+if TYPE_CHECKING:
+    from steepest.derivations.line_by_line import Derivation
+    from steepest.models.model import Model
+
+_MOST_DERIVED = 8  # parameters that are derived one by one
+
+
+def derivation_of(model: Model, symbolic: bool | None) -> list[Block]:
+    """The section that derives the gradient."""
+    layers = find(model.prediction)
+    deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
+    if deep:
+        try:
+            return _layered(derive_layers(model, symbolic))
+        except DerivationError:  # a loss that has no form in indices: node by node, then
+            return _nodewise(model)
+    small = len(model.cost.parameters) <= _MOST_DERIVED and not any(node.shape for node in walk([model.cost]))
+    return _by_rules(model) if small else _nodewise(model)
+
+
+def _by_rules(model: Model) -> list[Block]:
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    blocks.append(
+        Paragraph((
+            "The partial derivative of the cost by each parameter, line by line; a line names the rule that led to it. "
+            "With ", Formula(r"\partial_{w}", "∂/∂w"), " is meant the derivative of what follows by ",
+            Formula("w", "w"), ", the other parameters held.",
+        ))
+    )  # fmt: skip
+    for passage in elementary.passages(model.prediction):
+        blocks += passage.blocks()
+    names = model.cost.parameters
+    derivations = [model.derive(name, "textbook") for name in names]
+    blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
+    for each in derivations:
+        name = formula(next(node for node in walk([model.cost]) if node.name == each.wrt))
+        blocks += [Heading(("By ", name), 2)]
+        blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
+    if len(names) > 1:
+        blocks += [Paragraph(("Together the gradient is",)), Equations(tuple(_last(each) for each in derivations))]
+    return blocks
+
+
+def _equations(derivation: Derivation, block: int) -> Equations:
+    return Equations(tuple(derivation.blocks()[block]))
+
+
+def _last(derivation: Derivation) -> Equation:
+    """∂C/∂w and its last line."""
+    lines = derivation.blocks()[-1]
+    return Equation(lines[0].left, lines[-1].right, "", f"slope-{derivation.wrt}")
+
+
+def _layered(derivation: LayeredDerivation) -> list[Block]:
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    found = derivation.verify()
+    words = {"indices": "by indices", "vectors": "in vectors", "matrices": "in matrices"}
+    shown = [words[form.name] for form in derivation.forms if form.name in words]
+    blocks.append(
+        Paragraph((
+            "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
+            "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
+            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
+            *_names(derivation),
+            *_signs(), *_said(list(found.values()), _is_narrowed(derivation)),
+        ))
+    )  # fmt: skip
+    return [*blocks, *derivation.blocks()]
+
+
+def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
+    """What the letters of the derivation are in the formula."""
+    problem = derivation.problem
+    first = problem.layers[0]
+    letter = "w" if problem.is_chain else "W"
+    weight = Formula(rf"{letter}^{{(l)}}", f"{letter}^(l)")
+    bias = () if first.bias is None else (" and ", Formula("b^{(l)}", "b^(l)"))
+    general = (
+        (
+            "It holds for any number ",
+            Formula("m", "m"),
+            " of layers; the model that is drawn and trained here has ",
+            f"{len(problem.layers)}. ",
+        )
+        if problem.symbolic
+        else ()
+    )
+    own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
+    return (
+        "Here ", weight, *bias, f" stand for {own} and so on, ", Formula("x", "x"),
+        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ", *general,
+    )  # fmt: skip
+
+
+def _nodewise(model: Model) -> list[Block]:
+    derivation = derive_nodes(model.cost)
+    blocks: list[Block] = [Heading(("The gradient, derived",))]
+    blocks.append(
+        Paragraph((
+            "Back-propagation through every operation of the cost, whose local derivatives are those of the table of "
+            "operations. ", *_said([derivation.verify()], False),
+        ))
+    )  # fmt: skip
+    return [*blocks, *derivation.blocks()]
+
+
+def _signs() -> tuple[str | Formula, ...]:
+    """What the signs mean that not every reader knows."""
+    return (
+        "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
+        " multiplies element by element, and so do functions and numbers act on vectors and matrices; ",
+        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
+    )  # fmt: skip
+
+
+def _is_narrowed(derivation: LayeredDerivation) -> bool:
+    """Whether the equations are evaluated for fewer neurons than the model has."""
+    problem = derivation.problem
+    return list(sizes(problem)) != list(sizes(narrowed(problem)))
+
+
+def _said(found: list[Verification], narrower: bool) -> tuple[str | Formula, ...]:
+    """What the evaluation of the equations found."""
+    equations = sum(each.equations for each in found)
+    error = max(each.error for each in found)
+    text = f"Each of the {count(equations, 'equation')} was evaluated at {found[0].points} random points"
+    fewer = " of a network with fewer neurons" if narrower else ""
+    return (f"{text}{fewer}; no two sides differ by more than ", number(max(error, 1e-16), 2), " of their size.")

@@ -1,0 +1,171 @@
+"""The sections of a paper that hold numbers: the limit, the check, the training, the comparison, the surface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.checking.gradient_check import KINK, Verdict
+from steepest.derivations.layers import find
+from steepest.derivations.lines import formula
+from steepest.documents.document import (
+    Block,
+    Equation,
+    Equations,
+    Formula,
+    Grid,
+    Heading,
+    Paragraph,
+    Pieces,
+    Reference,
+)
+from steepest.expressions.expression import PARAMETER, leaves
+from steepest.expressions.latex import latex_name
+from steepest.papers.words import cost_letter, count, duration, number
+
+if TYPE_CHECKING:
+    from steepest.papers.story import Story
+
+_MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
+_MEASURED = 3.29  # how the notes timed NAND
+
+
+def limit_of(story: Story) -> list[Block]:
+    """The derivative as a limit, and what it costs to take it as a difference."""
+    nodes = leaves([story.model.cost])
+    first = next(node for node in nodes if node.operation is PARAMETER)
+    layers = find(story.model.prediction)
+    name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
+    w, text = name.latex, name.text
+    c = cost_letter(story.model).text
+    left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
+    limit = Formula(
+        rf"\lim_{{\varepsilon \to 0}} \frac{{{c}({w} + \varepsilon) - {c}({w})}}{{\varepsilon}}",
+        f"lim ε→0 ({c}({text} + ε) − {c}({text}))/ε",
+    )
+    blocks: list[Block] = [
+        Heading(("The derivative as a limit",)),
+        Paragraph((
+            "The partial derivative by a number ", name, " among the parameters, the others held, is the limit of a "
+            "difference:",
+        )),
+        Equations((Equation(left, limit, "", "limit"),)),
+        Paragraph((
+            "With a small ", Formula(r"\varepsilon", "ε"), " in place of the limit the cost itself is all that one "
+            f"needs, but it has to be computed {count(story.numbers + 1, 'time')} for one gradient: once as it is, and "
+            "once for each number that is moved. What is derived below takes as many operations as a few costs do, "
+            "however many numbers there are.",
+        )),
+    ]  # fmt: skip
+    if story.steps:
+        moved = formula(next(node for node in nodes if node.operation is PARAMETER and not node.shape))
+        rows = tuple(
+            ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in story.steps
+        )
+        blocks += [
+            Paragraph(_settling(story)),
+            Grid(
+                ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
+                ("Forward differences by ", moved, " at the start, and how far they are from the derivative."),
+                (0, 1, 2), "steps",
+            ),
+        ]  # fmt: skip
+    return blocks
+
+
+def _settling(story: Story) -> Pieces:
+    """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
+    ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
+    best = min(story.steps, key=lambda row: row.error)
+    kinks = story.report is not None and any(row.verdict == KINK for row in story.report)
+    if kinks:
+        return ("There is a kink here: forward differences settle at the slope to the right of it ", *table)
+    if max(row.error for row in story.steps) == 0:
+        return ("Here the cost is a straight line, and every ", ε, " gives its slope ", *table)
+    if best is not story.steps[0] and story.steps[-1].error > 10 * best.error:
+        return (
+            "A smaller ", ε, " is not always better: below ", _power(best.step),
+            " the rounding of the cost, divided by ", ε, ", outgrows what is gained ", *table,
+        )  # fmt: skip
+    return ("How near the differences come for each ", ε, " is to be seen here ", *table)
+
+
+def _power(step: float) -> Formula:
+    exponent = round(np.log10(step))
+    return Formula(rf"10^{{{exponent}}}", f"1e{exponent}")
+
+
+def check_of(story: Story) -> list[Block]:
+    """The verdicts."""
+    report = story.report
+    if report is None:
+        return []
+    rows = tuple(_verdict(row) for row in report)
+    said = (
+        "All partial derivatives are correct."
+        if report.ok
+        else "Not all of them are correct. Where there is a kink there is no derivative; the rules take a slope there "
+        "by convention."
+    )
+    details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
+    which = " Of a parameter with several numbers the one is shown that decided." if _has_arrays(story) else ""
+    return [
+        Heading(("The gradient, checked",)),
+        Paragraph((
+            f"At the start, on {story.place}, the derived gradient beside central differences with their error bars "
+            "(table ", Reference("check"), f"). {said}{which}",
+        )),
+        Grid(
+            (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
+            ("The gradient at the start of the training.",), (2, 3, 4), "check",
+        ),
+        *details,
+    ]  # fmt: skip
+
+
+def _verdict(row: Verdict) -> tuple[Pieces, ...]:
+    verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
+    name = Formula(latex_name(row.name), row.name)
+    return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
+
+
+def _has_arrays(story: Story) -> bool:
+    return any(node.shape for node in leaves([story.model.cost]) if node.operation is PARAMETER)
+
+
+def comparison_of(story: Story) -> list[Block]:
+    """Both ways of descending, timed."""
+    timing = story.timing
+    if timing is None:
+        return []
+    costs = story.numbers + 1
+    rows = (
+        (
+            ("finite differences",),
+            (f"{timing.epochs[1]:,}",),
+            (duration(timing.difference),),
+            (number(timing.ratio, 3),),
+        ),
+        (("the derived gradient",), (f"{timing.epochs[0]:,}",), (duration(timing.gradient),), ("1",)),
+    )
+    neuron = story.model.formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
+    notes = (
+        " It computes the costs of the moved numbers side by side in vector registers, which makes them cheaper."
+        * (timing.engine == "native")
+    )
+    notes += f" A lecture note on this neuron measured a ratio of {_MEASURED}; counting sigmoids says 4." * neuron
+    return [
+        Heading(("Two ways of descending, timed",)),
+        Paragraph((
+            f"An epoch by forward differences computes the cost {count(costs, 'time')}, one by the derived gradient "
+            "the cost and its gradient once. Table ", Reference("times"), " gives their times where this was written, "
+            f"by the engine {timing.engine}, in turn. The ratio hardly depends on the number of epochs; "
+            f"only the gap between the times grows with it.{notes}",
+        )),
+        Grid(
+            (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows,
+            ("Times of an epoch, the shortest of several.",), (1, 2, 3),
+            "times",
+        ),
+    ]  # fmt: skip

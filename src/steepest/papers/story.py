@@ -1,0 +1,198 @@
+"""The numbers of a paper: the check, the training, the times; computed once, whatever they are written in."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.checking.finite_differences import StepRow, shrinking_steps
+from steepest.checking.gradient_check import Report
+from steepest.errors import SteepestWarning
+from steepest.expressions.expression import PARAMETER, leaves
+from steepest.training.descent import Descent, descend
+from steepest.training.initialisers import initial
+from steepest.training.schedules import read_schedule
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+_MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
+_MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
+_LOOKED_AT = 20_000  # rows of the check, times the numbers of parameters
+_MOMENT = 0.03  # seconds that a timed descent takes at least
+_ROUNDS = 5
+_SETTINGS = (
+    "rate", "epochs", "optimiser", "batch", "seed", "gradient", "step", "engine", "dtype", "maximise", "tolerance",
+    "initial", "validate", "patience",
+)  # fmt: skip
+_STEPS = tuple(10.0**-k for k in range(1, 15, 2))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Epochs of descent by the gradient and by finite differences, in turn.
+
+    Attributes:
+        gradient: seconds an epoch by back-propagation, the least of the rounds.
+        difference: the same by forward differences.
+        epochs: how many of each were timed in a round.
+        engine: what ran them.
+    """
+
+    gradient: float
+    difference: float
+    epochs: tuple[int, int]
+    engine: str
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long a difference takes."""
+        return self.difference / self.gradient
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a paper tells.
+
+    Attributes:
+        model: the model.
+        columns: the data; empty without a table.
+        source: where the table is from.
+        rows: how many samples there are.
+        start: the parameters at which the gradient is checked and the training begins.
+        report: the verdicts; None without a table, or for too many parameters.
+        steps: differences for an ε that shrinks, by the first number among the parameters.
+        run: the training; None without a table.
+        settings: of the training, as they were given here, to the fit, or to the command that saved the model.
+        begun: whether the start was given, and not drawn from the seed.
+        na: what became of rows with missing values.
+        dropped: how many rows were left out for that.
+        timing: of both ways of descending; None where it is left out.
+    """
+
+    model: Model
+    columns: Mapping[str, NDArray[Any]]
+    source: str
+    rows: int
+    start: Mapping[str, Any]
+    report: Report | None
+    steps: tuple[StepRow, ...]
+    run: Descent | None
+    settings: Mapping[str, Any]
+    begun: bool
+    na: str
+    dropped: int
+    timing: Timing | None
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the parameters hold."""
+        nodes = leaves([self.model.cost])
+        return sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+
+    @property
+    def place(self) -> str:
+        """The table, as running text names it."""
+        return self.source if self.source.startswith("the built-in") or "." in self.source else "the table"
+
+    @classmethod
+    def told(
+        cls, model: Model, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
+        settings: Mapping[str, Any],
+    ) -> Story:  # fmt: skip
+        """Run what the paper tells of."""
+        if table is None:
+            return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)
+        opened = model.use(table)
+        notes = list(model.notes)  # every further look at a table makes them anew
+        chosen = model.columns(opened, na)
+        columns = chosen.arrays
+        model.refuse_targets(columns)
+        kept = model.run is not None and start is None and not settings
+        if not settings and start is None:
+            settings, start = known_settings(model)
+        seed = settings.get("seed", 0)
+        begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SteepestWarning)  # what they say stands in the paper
+            run = model.run if kept else descend(model.cost, columns, begin, na=na, progress=False, **settings)
+        nodes = leaves([model.cost])
+        numbers = sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+        report = None
+        if numbers <= _MOST_CHECKED:
+            rows = max(_LOOKED_AT // max(numbers, 1), 16)
+            report = model.check({name: array[:rows] for name, array in columns.items()}, at=begin)
+        scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
+        steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
+        timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
+        model.notes = notes
+        return cls(
+            model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings),
+            start is not None, na, chosen.dropped, timing,
+        )  # fmt: skip
+
+
+def known_settings(model: Model) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
+    """How a model was trained and from where: what ``fit`` was given, or the command that saved it."""
+    if model.fitted:
+        given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
+        return given, model.fitted.get("start")
+    saved = {name: value for name, value in model.settings.items() if name in _SETTINGS and value not in (None, False)}
+    defaults = {name: parameter.default for name, parameter in inspect.signature(descend).parameters.items()}
+    settings = {name: value for name, value in saved.items() if value != defaults[name]}
+    schedule = model.settings.get("schedule")
+    if schedule:
+        settings["rate"] = read_schedule(schedule, model.settings.get("rate", 0.1), model.settings.get("epochs", 1000))
+    return settings, model.settings.get("start") or None
+
+
+def timed(
+    model: Model, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Timing | None:
+    """Time both ways of descending, round by round in turn; None where a descent ends before its time.
+
+    Each is long enough to be told from its beginning; the time of no epoch at all is taken off. The shortest of the
+    rounds counts, for other work on a machine only ever adds to a time.
+    """
+    rate = settings.get("rate", 0.1)
+    plain: dict[str, Any] = {"rate": rate if isinstance(rate, float | int) else 0.1, "progress": False, "path": False}
+    ways: tuple[dict[str, Any], ...] = ({}, {"gradient": "finite-difference"})
+    engine = ""
+
+    def seconds(epochs: int, way: Mapping[str, Any]) -> float:
+        nonlocal engine
+        begin = time.perf_counter()
+        run = descend(model.cost, columns, start, epochs=epochs, **plain, **way)
+        engine = run.engine if run.epochs == epochs else ""
+        return time.perf_counter() - begin
+
+    counts = []
+    for way in ways:
+        seconds(10, way)  # compiles
+        epochs = 100
+        while engine and seconds(epochs, way) < _MOMENT and epochs < 10**8:
+            epochs *= 2
+        if not engine:
+            return None
+        counts.append(epochs)
+    least = [math.inf, math.inf]
+    for _ in range(_ROUNDS):
+        for k, way in enumerate(ways):
+            idle = min(seconds(0, way) for _ in range(2))
+            least[k] = min(least[k], (seconds(counts[k], way) - idle) / counts[k])
+    return Timing(least[0], least[1], (counts[0], counts[1]), engine) if min(least) > 0 else None
+
+
+def summary(array: ArrayLike) -> tuple[float, float, float, float]:
+    """Smallest, largest, mean and Euclidean norm of a parameter."""
+    values = np.asarray(array, dtype=float)
+    return float(values.min()), float(values.max()), float(values.mean()), float(np.linalg.norm(values))

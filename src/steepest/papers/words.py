@@ -1,0 +1,60 @@
+"""How a paper writes numbers, names and lists."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from steepest.derivations.lines import formula
+from steepest.documents.document import Formula, Pieces
+from steepest.expressions.expression import Expression
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+_PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def of(node: Expression) -> Pieces:
+    """A column or parameter as running text."""
+    return (formula(node),)
+
+
+def number(value: float, digits: int = 6) -> Formula:
+    """A number with so many digits, in the notation of mathematics.
+
+    >>> number(0.000012345).latex, number(1234567).text
+    ('1.2345 \\\\cdot 10^{-5}', '1.23457e+06')
+    """
+    if not math.isfinite(value):
+        sign = "-" if value < 0 else ""
+        return Formula(r"\text{NaN}" if math.isnan(value) else rf"{sign}\infty", f"{value}")
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return Formula(text, text.replace("-", "−"))
+    mantissa, exponent = text.split("e")
+    return Formula(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", text)
+
+
+def duration(seconds: float) -> str:
+    """A time with three digits in a fitting unit.
+
+    >>> duration(2.16e-8), duration(0.25)
+    ('21.6 ns', '250 ms')
+    """
+    for unit, name in _PREFIXES:
+        if seconds >= unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def count(many: int, one: str, several: str = "") -> str:
+    """A number of things: ``1 sample``, ``4 samples``."""
+    return f"{many:,} {one if many == 1 else several or one + 's'}"
+
+
+def cost_letter(model: Model) -> Formula:
+    """C, or another letter if that is the name of a column or parameter: that which derivations take."""
+    taken = {*model.cost.data, *model.cost.parameters}
+    letter = next((name for name in ("C", "F", "J", "Q") if name not in taken), "Cost")
+    return Formula(letter, letter)

@@ -1,0 +1,220 @@
+"""A function of one number with its derivative, its kinks, and where it is saturated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.calculus.gradient import gradient
+from steepest.engines import evaluate
+from steepest.errors import ModelError, PictureError
+from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf, params, walk
+from steepest.expressions.operations import TABLE, sum_
+from steepest.objectives.activations import Activation, function_of, is_elementwise
+
+Array = NDArray[Any]
+
+_HELD = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
+_FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
+_STILL = 0.02  # of the width of a region: as little as the value may change in one that is saturated
+_APART = 1e-9  # of the range: how far beside a kink its two sides are looked at
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A point where value or slope jumps.
+
+    Attributes:
+        x: where.
+        values, slopes: to the left and to the right of it.
+    """
+
+    x: float
+    values: tuple[float, float]
+    slopes: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a function is saturated: its slope is nearly 0 from here to the end of the range, and beyond.
+
+    Attributes:
+        low, high: between which.
+        value: at the outer end.
+    """
+
+    low: float
+    high: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Response:
+    """A function of one number.
+
+    Attributes:
+        name: as it is written.
+        meaning: of the operation, if it is a row of the table.
+        x: where it is computed, ``(k,)``; NaN at each kink, so that no line goes through it.
+        values, slopes: there; NaN outside the domain.
+        kinks: where value or slope jumps.
+        saturated: regions at the ends.
+    """
+
+    name: str
+    meaning: str
+    x: Array
+    values: Array
+    slopes: Array
+    kinks: tuple[Kink, ...]
+    saturated: tuple[Region, ...]
+
+    @property
+    def steepest(self) -> tuple[float, tuple[tuple[float, float], ...]]:
+        """The largest size of the derivative, and where it has it: from where to where, again and again."""
+        sizes = np.abs(self.slopes)
+        largest = float(np.nanmax(sizes, initial=0.0))
+        there = np.flatnonzero(sizes >= largest * (1 - 1e-9))
+        if not len(there):
+            return largest, ()
+        runs = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
+        return largest, tuple((_rounded(self.x[run[0]]), _rounded(self.x[run[-1]])) for run in runs)
+
+
+def _rounded(place: float) -> float:
+    """A place without the little by which it is beside a kink."""
+    return round(float(place), 6) + 0.0
+
+
+def response(activation: Activation, low: float, high: float, points: int) -> Response:
+    """What there is to draw of an activation.
+
+    Args:
+        activation: a row of the table by its name, or what :func:`steepest.objectives.activations.function_of` takes.
+        low, high: the range.
+        points: how many.
+
+    Raises:
+        PictureError: there is no such function, or it is not finite anywhere in the range.
+    """
+    name, meaning, function = _function(activation)
+
+    def at(x: Any) -> tuple[Array, Array]:
+        z = params("z", shape=len(x))
+        body = function(z)
+        slope = gradient(sum_(body))["z"] if z in walk([body]) else constant(0.0)
+        with np.errstate(all="ignore"):
+            values, slopes = (evaluate(part, {"z": x}) for part in (body, slope))
+        return tuple(np.broadcast_to(part, x.shape).astype(float) for part in (values, slopes))  # type: ignore[return-value]
+
+    grid = np.linspace(low, high, points + 1 - points % 2)  # an odd number has one in the middle, mostly 0
+    side = _APART * (high - low)
+    kinks = []
+    for place in _kink_places(function, grid):
+        sides = np.array(at(np.array([place - side, place + side])))
+        if np.isfinite(sides).all() and np.any(np.abs(sides[:, 1] - sides[:, 0]) > 1e-6 * (1 + np.abs(sides[:, 0]))):
+            (left, right), (before, after) = sides.tolist()
+            kinks.append(Kink(place, (left, right), (before, after)))
+    x = np.unique(np.concatenate([grid, *(kink.x + side * np.array([-1, 0, 1]) for kink in kinks)]))
+    values, slopes = at(x)
+    gaps = np.isin(x, [kink.x for kink in kinks])
+    values[gaps] = slopes[gaps] = np.nan
+    values[~np.isfinite(values)] = np.nan
+    slopes[~np.isfinite(values) | ~np.isfinite(slopes)] = np.nan
+    if not np.isfinite(values).any():
+        raise PictureError(f"{name} is not finite between {low:g} and {high:g}; give another range")
+    return Response(name, meaning, x, values, slopes, tuple(kinks), _saturated(x, values, slopes, kinks))
+
+
+def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], Expression]]:
+    """What an activation is called, its meaning, and the function."""
+    row = _row(activation)
+    if row is None:
+        try:
+            function = function_of(activation)
+        except ModelError as error:
+            raise PictureError(str(error)) from None
+        called = activation if isinstance(activation, str) else getattr(activation, "__name__", "f")
+        text = str(function(leaf(DATA, "z", (2,))))
+        return (text if len(text) <= 30 else str(called)), "", function
+    if not is_elementwise(row):
+        raise PictureError(f"{row.name} does not act on each number alone, so it has no curve; draw one that does")
+    if row.arity == 0:
+        raise PictureError(f"{row.name} is a function of nothing; draw one of a number")
+
+    def applied(z: Expression) -> Expression:
+        return row(z, *_HELD[: row.arity - 1])
+
+    return str(applied(leaf(DATA, "z", (2,)))), _meaning(row), applied
+
+
+def _meaning(row: Operation) -> str:
+    """What a row of the table does to z; the table calls the one argument, or the last two, x and y."""
+    given = ["z", *(f"{held:g}" for held in _HELD)][: row.arity]
+    shown = dict(zip("xy", given[-2:], strict=False))
+    return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
+
+
+def _row(activation: Activation) -> Operation | None:
+    if isinstance(activation, Operation):
+        return activation
+    return next((row for row in TABLE if activation in (row.name, *row.aliases)), None)
+
+
+def _kink_places(function: Callable[[Expression], Expression], grid: Array) -> list[float]:
+    """Where the kinks that the table knows of may be: zeros of their expressions, found by halving."""
+    z = params("z")
+    found: set[float] = set()
+    for node in walk([function(z)]):
+        for kink in node.operation.kinks:
+            where = kink(*node.args)
+            if z in walk([where]):
+                found.update(_zeros(where, grid))
+    return sorted(found)
+
+
+def _zeros(where: Expression, grid: Array) -> list[float]:
+    def at(x: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(evaluate(where, {"z": x}))
+
+    heights = [at(x) for x in grid]
+    found = [float(x) for x, height in zip(grid, heights, strict=True) if height == 0]
+    for k in range(len(grid) - 1):
+        if heights[k] * heights[k + 1] < 0:
+            low, high = float(grid[k]), float(grid[k + 1])
+            for _ in range(80):
+                middle = (low + high) / 2
+                low, high = (middle, high) if at(low) * at(middle) > 0 else (low, middle)
+            found.append(round(high, 12))
+    return found
+
+
+def _saturated(x: Array, values: Array, slopes: Array, kinks: Sequence[Kink]) -> tuple[Region, ...]:
+    kept = np.isfinite(slopes)
+    x, values, slopes = x[kept], values[kept], np.abs(slopes[kept])
+    if not len(x):
+        return ()
+    steepest = float(slopes.max())
+    flat = slopes < _FLAT * min(1.0, steepest) if steepest else np.ones(len(x), bool)
+    jumps = [int(np.searchsorted(x, kink.x)) for kink in kinks if abs(kink.values[1] - kink.values[0]) > 1e-6]
+    ends = [] if flat.all() else [int(np.argmin(flat)), len(x) - int(np.argmin(flat[::-1]))]
+    first, last = min([*jumps, *ends[:1]], default=len(x)), max([*jumps, *ends[1:]], default=len(x))
+    found = []
+    for begin, end, outer in ((0, first, 0), (last, len(x), -1)):
+        part = slice(begin, end)
+        if end - begin > 1 and np.ptp(values[part]) <= _STILL * np.ptp(x[part]):
+            low, high = (_at_kink(float(edge), kinks, x) for edge in (x[begin], x[end - 1]))
+            found.append(Region(low, high, float(values[part][outer])))
+    return tuple(found)
+
+
+def _at_kink(edge: float, kinks: Sequence[Kink], x: Array) -> float:
+    """The kink beside which a region ends, else where it ends."""
+    near = 4 * _APART * float(x[-1] - x[0])
+    return next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge)

@@ -1,0 +1,115 @@
+"""A picture drawn by matplotlib; interactive by plotly and as pgfplots code where that is offered."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
+from steepest.display.picture import Picture
+from steepest.errors import MissingLibraryError, PictureError
+from steepest.pictures.common.style import style
+from steepest.pictures.common.svg import finished
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DOTS = 200  # per inch
+
+
+class MatplotlibPicture(Picture):
+    """A picture of numbers.
+
+    Args:
+        title, description: as of every picture.
+        numbers: what is drawn: a frozen dataclass.
+        draw: makes the figure.
+        interactive: makes the figure of plotly, if there is one.
+        tikz: writes the picture for LaTeX, if that is offered.
+
+    Attributes:
+        numbers: what is drawn.
+    """
+
+    def __init__(
+        self, title: str, description: str, numbers: Any, draw: Callable[[], Figure],
+        interactive: Callable[[], Any] | None = None, tikz: Callable[[], str] | None = None,
+    ) -> None:  # fmt: skip
+        self.title, self.description, self.numbers = title, description, numbers
+        self._draw, self._interactive, self._tikz = draw, interactive, tikz
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The figure of matplotlib, in dark ink."""
+        with style(INK):
+            return self._draw()
+
+    def svg(self) -> str:
+        made = io.StringIO()
+        with style(INK):
+            self.figure.savefig(made, format="svg", metadata={"Date": None})
+        return finished(made.getvalue(), INK, self.title, self.description)
+
+    def png(self, dark: bool = False, dots: int = _DOTS) -> bytes:
+        """The picture as PNG.
+
+        Args:
+            dark: light ink on dark paper.
+            dots: per inch.
+        """
+        made = io.BytesIO()
+        with style(DARK_INK if dark else INK):
+            figure = self._draw() if dark else self.figure
+            about = {"Title": self.title, "Description": self.description, "Software": None}
+            figure.savefig(made, format="png", dpi=dots, facecolor=DARK_PAPER if dark else PAPER, metadata=about)
+        return made.getvalue()
+
+    def pdf(self) -> bytes:
+        """The picture as PDF, without paper."""
+        made = io.BytesIO()
+        with style(INK):
+            about = {"Title": self.title, "Subject": self.description, "CreationDate": None, "Producer": None}
+            self.figure.savefig(made, format="pdf", metadata={**about, "Creator": "steepest"})
+        return made.getvalue()
+
+    def tikz(self) -> str:
+        """The picture as pgfplots code: a ``tikzpicture`` with its data in it, a column wide.
+
+        The document needs ``\\usepackage{pgfplots}`` and ``\\pgfplotsset{compat=1.18}``.
+
+        Raises:
+            PictureError: this picture is not offered for LaTeX.
+        """
+        if self._tikz is None:
+            raise PictureError(f"{self.title!r} is not offered as LaTeX code; save it as PDF and include that")
+        return self._tikz()
+
+    def interactive(self) -> Any:
+        """The picture as a figure of plotly, to turn, enlarge and ask for numbers.
+
+        Raises:
+            PictureError: this picture is not offered so, or plotly is not installed.
+        """
+        if self._interactive is None:
+            raise PictureError(f"{self.title!r} is not offered as an interactive picture; save it as SVG")
+        try:
+            import plotly  # noqa: F401 - whether it is there
+        except ImportError:
+            raise MissingLibraryError("interactive pictures need", "plotly", "pictures") from None
+        return self._interactive()
+
+    def html(self) -> str:
+        """A page with the interactive picture and all it needs; it asks the network for nothing."""
+        from steepest.pictures.common.page import page
+
+        return page(self.interactive(), self.title, self.description)
+
+    def formats(self) -> Mapping[str, Callable[[], bytes]]:
+        found: dict[str, Callable[[], bytes]] = {"svg": lambda: self.svg().encode(), "png": self.png, "pdf": self.pdf}
+        if self._interactive is not None:
+            found["html"] = lambda: self.html().encode()
+        if self._tikz is not None:
+            found["tex"] = lambda: self.tikz().encode()
+        return found

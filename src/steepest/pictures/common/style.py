@@ -1,0 +1,129 @@
+"""How pictures look: fonts, lines, ink. Everything is drawn on a Figure; pyplot and its global state are not used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from steepest.display.palette import COLUMN, PAGE, SERIES
+from steepest.errors import MissingLibraryError, PictureError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = "viridis"
+"""The map of costs to colours: even to the eye, and read by people with colour deficiencies and on grey paper."""
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (9, 2)),
+)
+MARKS = ("o", "s", "^", "D", "v", "P")
+_WIDTHS = {"column": COLUMN, "page": PAGE}
+_NARROWEST, _WIDEST = 2.0, 30.0
+
+
+def width_of(width: float | str) -> float:
+    """A width in inches: ``"column"``, ``"page"`` or a number.
+
+    Raises:
+        PictureError: it is none of these.
+    """
+    inches = _WIDTHS.get(width) if isinstance(width, str) else width
+    if inches is None or not _NARROWEST <= inches <= _WIDEST:
+        raise PictureError(f"a width is 'column', 'page' or from 2 to 30 inches, not {width!r}")
+    return float(inches)
+
+
+@contextmanager
+def style(ink: str) -> Iterator[None]:
+    """Within it figures are made and written in this ink; matplotlib's own settings are as before afterwards.
+
+    Raises:
+        PictureError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingLibraryError("pictures need", "matplotlib", "pictures") from None
+    settings: dict[str, Any] = {
+        "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.0, "axes.titlesize": 9.0,
+        "axes.labelsize": 8.0, "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "legend.fontsize": 8.0,
+        "figure.titlesize": 9.0, "axes.titleweight": "normal", "axes.unicode_minus": True,
+        "text.color": ink, "axes.edgecolor": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink,
+        "axes.titlecolor": ink, "legend.labelcolor": ink, "lines.color": ink, "patch.edgecolor": ink,
+        "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False,
+        "axes.linewidth": 0.6, "lines.linewidth": 1.3, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+        "axes.spines.top": False, "axes.spines.right": False, "grid.color": ink + "30",
+        "grid.linewidth": 0.5, "axes.axisbelow": True, "axes.formatter.use_mathtext": False,
+        "axes.formatter.limits": (-3, 4), "svg.fonttype": "none", "svg.hashsalt": "steepest", "pdf.fonttype": 42,
+        "text.usetex": False, "text.parse_math": False, "path.simplify": True, "figure.dpi": 100,
+    }  # fmt: skip
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(cast(Any, settings))
+        yield
+
+
+def canvas(width: float, height: float) -> Figure:
+    """A figure without axes yet, laid out so that nothing is cut off.
+
+    Args:
+        width, height: in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def wrapped(text: str, width: float) -> str:
+    """A title in lines that fit a width in inches."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, max(int(width * 15), 20))) or text
+
+
+def series(k: int) -> dict[str, Any]:
+    """Colour, dashes and mark of the line number k; lines differ in all three."""
+    return {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k % len(DASHES)], "marker": MARKS[k % len(MARKS)]}
+
+
+_LETTERS = 15  # of a legend, an inch
+_HANDLE = 8  # letters that the sample of a line takes
+_LINE = 0.165  # inches
+
+
+def legend_room(labels: Sequence[str], width: float, columns: int = 2) -> float:
+    """The height in inches that a legend with these labels takes beneath a picture."""
+    if not labels:
+        return 0.0
+    folded, number = _folded(labels, width, columns)
+    rows = -(-len(folded) // number)
+    return 0.1 + _LINE * sum(sorted((label.count("\n") + 1 for label in folded), reverse=True)[:rows])
+
+
+def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str], int]:
+    """Labels in lines that fit, and how many stand side by side."""
+    import textwrap
+
+    folded = [textwrap.fill(label, max(int(width * _LETTERS) - _HANDLE, 20)) for label in labels]
+    longest = max(len(line) for label in folded for line in label.split("\n"))
+    return folded, min(columns, len(labels), max(1, int(width * _LETTERS / (longest + _HANDLE - 1))))
+
+
+def legend_below(figure: Figure, columns: int = 2) -> None:
+    """One legend of all axes beneath everything, where it covers nothing."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        labels, number = _folded(list(found), figure.get_figwidth(), columns)
+        figure.legend(list(found.values()), labels, loc="outside lower center", ncols=number)

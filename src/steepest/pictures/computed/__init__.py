@@ -1,1 +1,0 @@
-"""The numbers of pictures, as frozen dataclasses; nothing here draws."""

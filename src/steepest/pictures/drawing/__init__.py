@@ -1,1 +1,0 @@
-"""Pictures drawn by matplotlib, from numbers that are computed elsewhere."""

@@ -1,1 +1,0 @@
-"""Pictures to turn, enlarge and ask for numbers, by plotly, from numbers that are computed elsewhere."""

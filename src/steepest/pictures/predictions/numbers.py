@@ -1,0 +1,224 @@
+"""Predictions of a model beside the truth, and over the plane of its two inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.engines import evaluate
+from steepest.errors import PictureError
+from steepest.expressions.expression import DATA, leaves
+from steepest.objectives.metrics import regression
+from steepest.pictures.common.levels import thinned
+
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+
+Array = NDArray[Any]
+
+_MARGIN = 0.12  # around the samples, as a share of their extent
+_MOST_POINTS = 5000  # samples that are drawn
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Predicted and true values.
+
+    Attributes:
+        target: what the target is called.
+        true, predicted: ``(n,)`` each.
+        apart: which of the samples were held out from the fit, ``(k,)``.
+        r2, mse: of all samples.
+    """
+
+    target: str
+    true: Array
+    predicted: Array
+    apart: Array
+    r2: float
+    mse: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each class was taken for which.
+
+    Attributes:
+        target: what the target is called.
+        counts: rows are the true classes, columns what they were taken for, ``(k, k)``.
+        accuracy: the share that was right.
+    """
+
+    target: str
+    counts: Array
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Predictions over two inputs, at one or several sets of parameters.
+
+    Attributes:
+        names: of the inputs.
+        x, y: the grid, ``(nx,)`` and ``(ny,)``.
+        epochs: of the parameters, ``(k,)``; -1 where it is not known.
+        predicted: ``(k, ny, nx)``: the probabilities of class 1 of two, class numbers or values.
+        leads: ``(k, classes, ny, nx)``: by how much a class is likelier than the likeliest other one, which is above 0
+            in its region and 0 on its border; empty unless there are more than two classes.
+        classes: how many there are; 0 if the prediction is a quantity.
+        points: the samples' inputs, ``(n, 2)``.
+        targets: theirs, ``(n,)``.
+        target: what the target is called.
+        right: the share of samples on the right side, for each set of parameters; empty for a quantity.
+    """
+
+    names: tuple[str, str]
+    x: Array
+    y: Array
+    epochs: tuple[int, ...]
+    predicted: Array
+    leads: Array
+    classes: int
+    points: Array
+    targets: Array
+    target: str
+    right: tuple[float, ...]
+
+
+def classes_of(model: Model) -> int:
+    """How many classes the prediction is of; 0 if it is a quantity."""
+    row = model.prediction.operation.name
+    if row == "softmax":
+        return int(model.prediction.shape[0])
+    return 2 if row in ("sigmoid", "step") and model.prediction.shape in ((), (1,)) else 0
+
+
+def _targets(model: Model, arrays: Any) -> Array:
+    found: Array = np.asarray(evaluate(model.target, arrays), float)
+    return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+
+
+def compared(model: Model, table: Any, na: str) -> Compared:
+    """Predicted and true values of a table.
+
+    Raises:
+        PictureError: the predictions are of several numbers a sample, or of classes.
+        ModelError: the model is not fitted.
+    """
+    columns = model.columns(model.use(table), na)
+    predicted, true = model.predict(columns.arrays), _targets(model, columns.arrays)
+    if predicted.ndim != 1 or true.ndim != 1:
+        raise PictureError("each sample has several predictions here, which is no single picture; draw the confusion")
+    apart = model.run.held_out if model.run is not None else None
+    if apart is None or not len(apart) or apart[-1] >= len(true):
+        apart = np.zeros(0, int)
+    found = regression(true, predicted)
+    return Compared(str(model.target), true, predicted, apart, found["r2"], found["mse"])
+
+
+def confusion_of(model: Model, table: Any, na: str) -> Confusion:
+    """How often each class was taken for which.
+
+    Raises:
+        PictureError: the predictions are not of classes.
+        ModelError: the model is not fitted.
+    """
+    found = model.evaluate(table, na)
+    if "confusion" not in found:
+        raise PictureError(
+            f"the predictions of {model.target} are not of classes, so nothing is taken for anything else; draw "
+            "predicted against true"
+        )
+    return Confusion(str(model.target), np.array(found["confusion"]), float(found["accuracy"]))
+
+
+def plane(model: Model, table: Any, panels: int, points: int, na: str) -> Plane:
+    """Predictions over the plane of a model's two inputs, as they came about along the path of its descent.
+
+    Args:
+        model: with two inputs: two columns, or a block of two.
+        table: samples to draw, and whose extent is that of the plane.
+        panels: how many sets of parameters, the last ones among them; one if the model has no path.
+        points: of the grid along an axis.
+        na: ``"drop"`` leaves out rows with missing values.
+
+    Raises:
+        PictureError: the model has not two inputs.
+        ModelError: the model is not fitted.
+    """
+    columns = model.columns(model.use(table), na)
+    inputs = [leaf for leaf in leaves([model.prediction]) if leaf.operation is DATA]
+    sizes = [leaf.shape[0] if leaf.shape else 1 for leaf in inputs]
+    if sum(sizes) != 2:
+        told = ", ".join(leaf.name for leaf in inputs)
+        raise PictureError(f"a boundary is drawn over two inputs; this model has {sum(sizes)} ({told})")
+    if not model.params:
+        model.predict(table)  # its error says what to do
+    if len(inputs) == 2:
+        names, cloud = (
+            (inputs[0].name, inputs[1].name),
+            np.stack([columns.arrays[leaf.name] for leaf in inputs], axis=1),
+        )
+    else:
+        block = inputs[0].name
+        named = model.blocks.get(block, (f"{block}[0]", f"{block}[1]"))
+        names, cloud = (named[0], named[1]), columns.arrays[block]
+    x, y = (_along(cloud[:, k], points) for k in range(2))
+    grid = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)
+    classes, targets = classes_of(model), _targets(model, columns.arrays)
+    states = _states(model, panels)
+
+    def at(places: Array, params: Any) -> Array:
+        given = {leaf.name: places[:, k] for k, leaf in enumerate(inputs)} if len(inputs) == 2 else {block: places}
+        return np.asarray(evaluate(model.prediction, {**given, **params}))
+
+    whole = [at(grid, params) for _, params in states]
+    predicted = np.array([_shown(each, classes).reshape(len(y), len(x)) for each in whole])
+    leads = np.array([_leads(each).T.reshape(classes, len(y), len(x)) for each in whole if classes > 2])
+    right: list[float] = []
+    if classes:
+        taken = [_shown(at(cloud, params), classes) for _, params in states]
+        right = [float(np.mean((each > 0.5 if classes == 2 else each) == targets)) for each in taken]
+    kept = thinned(np.arange(len(targets)), _MOST_POINTS)
+    return Plane(
+        names, x, y, tuple(epoch for epoch, _ in states), predicted, leads, classes, cloud[kept], targets[kept],
+        str(model.target), tuple(right),
+    )  # fmt: skip
+
+
+def _shown(predicted: Array, classes: int) -> Array:
+    """One number a place: of two classes the probability of class 1, of more the likeliest one, else the value."""
+    if predicted.ndim < 2:
+        return predicted
+    found: Array = predicted.argmax(axis=1).astype(float)
+    return predicted[:, -1] if classes == 2 or predicted.shape[1] == 1 else found
+
+
+def _leads(probabilities: Array) -> Array:
+    """Of each class its probability less the largest of the others, ``(n, classes)``."""
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    is_largest = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
+    found: Array = probabilities - np.where(is_largest, two[:, :1], two[:, 1:])
+    return found
+
+
+def _along(values: Array, points: int) -> Array:
+    low, high = float(values.min()), float(values.max())
+    margin = _MARGIN * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, points)
+
+
+def _states(model: Model, panels: int) -> Sequence[tuple[int, Any]]:
+    """Epochs and parameters along the path, ever further apart; or only those that the model has."""
+    run = model.run
+    if run is None or panels < 2:
+        return [(-1 if run is None else run.epochs, model.params)]
+    last = len(run.path) - 1
+    share = np.linspace(0, 1, panels) ** 3  # much happens early
+    chosen = np.unique(np.round(share * last).astype(int))
+    states = [run.path[k] for k in chosen[:-1]]
+    return [*states, (run.epochs if run.best_epoch is None else run.best_epoch, model.params)]

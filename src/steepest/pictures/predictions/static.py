@@ -1,0 +1,171 @@
+"""Predictions drawn: against the truth, as a table of confusions, over two inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.display.labels import short
+from steepest.display.palette import BLUE, EDGE, OVER, SERIES, VERMILION
+from steepest.pictures.common.style import COLOURS, MARKS, canvas, legend_below, wrapped
+from steepest.pictures.predictions.numbers import Compared, Confusion, Plane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SPARSE = 40  # samples up to which their marks are large
+_DENSE = 300  # samples from which on their marks are smaller and let others through
+_COUNTED = 20  # classes up to which the counts are written into the cells
+
+
+def draw_compared(found: Compared, title: str, width: float) -> Figure:
+    """Predicted over true values, with the line on which they would be equal."""
+    import matplotlib
+
+    ink = matplotlib.rcParams["text.color"]
+    figure = canvas(width, min(width, 4.6) * 0.95)
+    axes = figure.add_subplot()
+    axes.set_title(wrapped(title, width))
+    ends = [float(min(found.true.min(), found.predicted.min())), float(max(found.true.max(), found.predicted.max()))]
+    axes.plot(
+        ends, ends, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true", gid="equal", zorder=1
+    )
+    inside = np.ones(len(found.true), bool)
+    inside[found.apart] = False
+    dense = len(found.true) > _DENSE
+    look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
+                            "markeredgewidth": 0}  # fmt: skip
+    learnt = "learnt from" if len(found.apart) else "samples"
+    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
+    if len(found.apart):
+        axes.plot(
+            found.true[~inside],
+            found.predicted[~inside],
+            "^",
+            color=VERMILION,
+            label="held out",
+            gid="held-out",
+            **look,
+        )
+    axes.set_xlabel(f"true {found.target}")
+    axes.set_ylabel(f"predicted {found.target}")
+    axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
+    legend_below(figure, 3)
+    return figure
+
+
+def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
+    """A cell for each pair of classes, coloured by its share of the row."""
+    classes = len(found.counts)
+    side = min(width, max(3.0, 1.3 + 0.42 * classes), 5.5)
+    figure = canvas(min(width, side + 0.7), side)
+    figure.suptitle(wrapped(title, min(width, side + 0.7)))
+    axes = figure.add_subplot()
+    whole = found.counts.sum(axis=1, keepdims=True)
+    shares = np.divide(found.counts, whole, out=np.zeros(found.counts.shape), where=whole > 0)
+    edges = np.arange(classes + 1) - 0.5
+    cells = axes.pcolormesh(edges, edges, shares, cmap=COLOURS, vmin=0, vmax=1, edgecolors="none", gid="cells")
+    if classes <= _COUNTED:
+        longest = len(str(int(found.counts.max())))
+        size = min(8.0, 60 * side / (classes * max(longest, 2)) * 0.62)
+        for row in range(classes):
+            for column in range(classes):
+                axes.text(column, row, f"{found.counts[row, column]}", ha="center", va="center", fontsize=size,
+                          color=EDGE if shares[row, column] > 0.55 else "#ffffff")  # fmt: skip
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+    axes.set_xlabel(f"taken for ({found.target})")
+    axes.set_ylabel(f"true {found.target}")
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    bar = figure.colorbar(cells, ax=axes, shrink=0.8, pad=0.03, fraction=0.06)
+    bar.set_label("share of the true class")
+    bar.outline.set_linewidth(0.4)
+    return figure
+
+
+def draw_plane(found: Plane, title: str, width: float) -> Figure:
+    """A panel for each set of parameters: what is predicted where, the boundary, and the samples."""
+    panels = len(found.epochs)
+    columns = min(panels, 1 if width < 3 else 2 if width < 5 else 4)
+    rows = -(-panels // columns)
+    figure = canvas(width, rows * (0.92 * min(width / columns, 4.0)) + 0.75)
+    figure.suptitle(wrapped(title, width))
+    places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
+    filled: Any = None
+    for k, axes in enumerate(places[:panels]):
+        filled = _panel(axes, found, k, narrow=width / columns < 2.4)
+        if k % columns == 0:
+            axes.set_ylabel(found.names[1])
+        if k + columns >= panels:
+            axes.set_xlabel(found.names[0])
+            axes.tick_params(labelbottom=True)
+    for axes in places[panels:]:
+        axes.remove()
+    if found.classes <= 2:
+        bar = figure.colorbar(filled, ax=places[:panels], pad=0.02, shrink=0.9)
+        bar.set_label("predicted" if not found.classes else f"probability of {found.target} = 1")
+        bar.outline.set_linewidth(0.4)
+    legend_below(figure, 4)
+    return figure
+
+
+def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
+    grid = found.predicted[k]
+    filled = None
+    if found.classes > 2:
+        _regions(axes, found, k)
+    else:
+        low, high = (0.0, 1.0) if found.classes else (float(found.predicted.min()), float(found.predicted.max()))
+        bands = np.linspace(low, high if high > low else low + 1, 11)
+        filled = axes.contourf(
+            found.x, found.y, np.clip(grid, low, high), bands, cmap=COLOURS, vmin=low, vmax=bands[-1]
+        )
+        filled.set_edgecolor("face")
+        filled.set_linewidth(0.2)
+        if found.classes and grid.min() < 0.5 < grid.max():
+            axes.contour(found.x, found.y, grid, [0.5], colors=[EDGE], linewidths=2.8, zorder=5)
+            axes.contour(found.x, found.y, grid, [0.5], colors=["#ffffff"], linewidths=1.4, zorder=6).set_gid(
+                "boundary"
+            )
+    _samples(axes, found)
+    heading = [] if found.epochs[k] < 0 else [f"epoch {found.epochs[k]}"]
+    heading += [f"{found.right[k]:.0%} right"] if found.right else []
+    axes.set_title(("\n" if narrow else ", ").join(heading), fontsize=8)
+    return filled
+
+
+def _regions(axes: Axes, found: Plane, k: int) -> None:
+    """A region for each class: where it leads. Class numbers themselves have no contours, for none lies between two."""
+    import matplotlib
+
+    ink = matplotlib.rcParams["text.color"]
+    for c, lead in enumerate(found.leads[k]):
+        if lead.max() > 0:
+            region = axes.contourf(found.x, found.y, lead, [0.0, np.inf], colors=[SERIES[c % len(SERIES)]], alpha=0.35)
+            region.set_gid(f"region-{c}")
+        if lead.min() < 0 < lead.max():
+            axes.contour(found.x, found.y, lead, [0.0], colors=[ink], linewidths=0.8).set_gid(f"boundary-{c}")
+
+
+def _samples(axes: Axes, found: Plane) -> None:
+    size = 4.0 if len(found.targets) <= _SPARSE else 2.6 if len(found.targets) <= _DENSE else 1.8
+    edge: dict[str, Any] = {
+        "linestyle": "none",
+        "markersize": size,
+        "markeredgecolor": EDGE,
+        "markeredgewidth": 0.5,
+    }
+    if not found.classes:
+        axes.plot(found.points[:, 0], found.points[:, 1], "o", color="#ffffff", label="samples", gid="samples", **edge)
+        return
+    for number, value in enumerate(np.unique(found.targets)):
+        here, c = found.targets == value, int(value) if found.classes > 2 else number
+        colour = SERIES[c % len(SERIES)] if found.classes > 2 else OVER[c % 2]
+        axes.plot(found.points[here, 0], found.points[here, 1], MARKS[c % len(MARKS)], color=colour,
+                  label=f"{found.target} = {value:g}", gid=f"class-{value:g}", **edge)  # fmt: skip

@@ -1,0 +1,123 @@
+"""A cost over one parameter and over two, to turn, enlarge and ask for numbers."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from steepest.display.labels import figure as number
+from steepest.display.labels import short
+from steepest.display.palette import OVER, VERMILION
+from steepest.pictures.common.levels import levels, thinned
+from steepest.pictures.common.page import MARKS, layout, look
+from steepest.pictures.surfaces.paths import Trail
+from steepest.pictures.surfaces.slices import Curve, Point, Sheet
+
+_MESH = 101  # points along an axis, lest a page become large
+
+
+def curve_figure(found: Curve, title: str) -> Any:
+    """The curve as a figure of plotly."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(x=found.x, y=found.costs, mode="lines", name="cost", line=look(0)))
+    if found.tangent is not None:
+        t = found.tangent
+        ends = np.array([found.x[0], found.x[-1]])
+        if not t.missing:
+            told = f"tangent, slope {short(t.slope)}"
+            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=look(1))
+        figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name="the point", marker={"size": 10})
+    for k, trail in enumerate(found.trails, start=2):
+        figure.add_scatter(
+            x=trail.places[:, 0], y=trail.heights, mode="lines+markers", name=escape(trail.label), line=look(k),
+            marker={"symbol": MARKS[k % len(MARKS)]}, text=_told(trail), hoverinfo="text",
+        )  # fmt: skip
+    finite = found.costs[np.isfinite(found.costs)]
+    margin = 0.06 * float(np.ptp(finite)) or 0.5
+    figure.update_xaxes(title=escape(found.axis.label), range=[found.x[0], found.x[-1]])
+    figure.update_yaxes(title="cost", range=[float(finite.min()) - margin, float(finite.max()) + margin])
+    return layout(figure, title)
+
+
+def sheet_figure(found: Sheet, title: str, view: str) -> Any:
+    """The surface as a figure of plotly: contours from above, else in space."""
+    import plotly.graph_objects as go
+
+    columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
+    x, y, costs = found.x[columns], found.y[rows], found.costs[np.ix_(rows, columns)]
+    heights = levels(found.costs).heights
+    top = float(heights[-1])
+    first, second = (escape(axis.label) for axis in found.axes)
+    told = f"{first} %{{x:.4g}}<br>{second} %{{y:.4g}}<br>cost %{{z:.4g}}<extra></extra>"
+    if view == "contours":
+        figure = go.Figure(go.Contour(
+            x=x, y=y, z=np.where(np.isfinite(costs), costs, np.nan), colorscale="Viridis", zmin=heights[0], zmax=top,
+            ncontours=20, colorbar={"title": "cost"}, hovertemplate=told,
+        ))  # fmt: skip
+    else:
+        figure = go.Figure(go.Surface(
+            x=x, y=y, z=np.where(np.isfinite(costs), np.minimum(costs, top), np.nan), colorscale="Viridis",
+            colorbar={"title": "cost"}, hovertemplate=told, opacity=0.9,
+        ))  # fmt: skip
+    for k, trail in enumerate(found.trails):
+        place = {"x": trail.places[:, 0], "y": trail.places[:, 1], "mode": "lines+markers", "name": escape(trail.label),
+                 "text": _told(trail), "hoverinfo": "text"}  # fmt: skip
+        drawn = {**look(k), "width": 4, "color": OVER[k % len(OVER)]}
+        if view == "contours":
+            figure.add_scatter(**place, line=drawn, marker={"symbol": MARKS[k % len(MARKS)], "size": 6})
+        else:
+            figure.add_scatter3d(
+                **place, z=np.minimum(trail.heights, top), line=drawn,
+                marker={"symbol": MARKS[k % len(MARKS)], "size": 3},
+            )  # fmt: skip
+    if found.point is not None:
+        p, place = found.point, {"mode": "markers", "name": "the point", "marker": {"size": 8, "color": VERMILION}}
+        if view == "contours":
+            figure.add_scatter(x=[p.x], y=[p.y], **place)
+        else:
+            figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **place)
+            if not p.missing:
+                _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
+    if found.move is not None:
+        _add_move(figure, found, view)
+    if view == "contours":
+        figure.update_xaxes(title=first, range=[x[0], x[-1]])
+        figure.update_yaxes(title=second, range=[y[0], y[-1]])
+    else:
+        figure.update_scenes(
+            xaxis={"title": first, "range": [x[0], x[-1]]}, yaxis={"title": second, "range": [y[0], y[-1]]},
+            zaxis={"title": "cost"}, aspectmode="cube",
+        )  # fmt: skip
+    return layout(figure, title)
+
+
+def _add_move(figure: Any, found: Sheet, view: str) -> None:
+    move = found.move
+    assert move is not None  # drawn only if there is one
+    place = {"x": move.x, "y": move.y, "mode": "lines+markers+text", "text": list("ABC"), "name": "A → B → C"}
+    if view == "contours":
+        figure.add_scatter(**place, line={"color": "white", "width": 3}, textposition="top right")
+        return
+    figure.add_scatter3d(**place, z=move.costs, line={"color": "black", "width": 6}, marker={"size": 4})
+    _add_plane(figure, found, move.point, 2 * abs(move.x[2] - move.x[0]), 2 * abs(move.y[2] - move.y[0]))
+
+
+def _add_plane(figure: Any, found: Sheet, point: Point, across: float, up: float) -> None:
+    """The tangent plane at a point, so far to each side."""
+    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
+    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
+    grid = np.meshgrid(x, y)
+    figure.add_surface(x=grid[0], y=grid[1], z=point.plane(*grid), showscale=False, opacity=0.5, name="tangent plane",
+                       colorscale=[[0, VERMILION], [1, VERMILION]])  # fmt: skip
+
+
+def _told(trail: Trail) -> list[str]:
+    """What is said of each point of a trail."""
+    return [
+        f"{escape(trail.label)}, epoch {int(epoch)}<br>{', '.join(short(each) for each in place)}"
+        f"<br>cost {number(cost)}"
+        for epoch, place, cost in zip(trail.epochs, trail.places, trail.costs, strict=True)
+    ]

@@ -1,0 +1,159 @@
+"""Descents as paths over a landscape, and the directions in which they moved most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import PictureError
+from steepest.pictures.surfaces.landscape import Axis, Landscape, Span
+
+if TYPE_CHECKING:
+    from steepest.training.loop import Descent
+
+Array = NDArray[Any]
+
+_KEPT = 500  # points of a trail that are drawn
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The path of a descent over a span.
+
+    Attributes:
+        label: what the descent is called.
+        epochs: those of its points, ``(k,)``.
+        places: coordinates of the points nearest to them in the span, ``(k, axes)``.
+        costs: the costs of the parameters themselves.
+        heights: the costs of the nearest points in the span: the same, unless there are more parameters than axes.
+        final: the cost at the end.
+        diverged: whether it did.
+    """
+
+    label: str
+    epochs: Array
+    places: Array
+    costs: Array
+    heights: Array
+    final: float
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """A descent as rows of numbers.
+
+    Attributes:
+        label: what it is called.
+        epochs: ``(k,)``.
+        vectors: the parameters, ``(k, size)``.
+        final: the cost at the end.
+        diverged: whether it did.
+    """
+
+    label: str
+    epochs: Array
+    vectors: Array
+    final: float
+    diverged: bool
+
+    def thinned(self, kept: int = _KEPT) -> Route:
+        """At most so many of its points, the first and the last among them, the first few all."""
+        if len(self.epochs) <= kept:
+            return self
+        chosen = np.unique(np.round(np.linspace(0, 1, kept) ** 1.5 * (len(self.epochs) - 1)).astype(int))
+        return Route(self.label, self.epochs[chosen], self.vectors[chosen], self.final, self.diverged)
+
+
+def named(runs: Any) -> dict[str, Descent]:
+    """One descent, several, or several with names, as the latter.
+
+    Raises:
+        PictureError: these are no descents.
+    """
+    if runs is None:
+        return {}
+    found: dict[str, Any]
+    if isinstance(runs, Mapping):
+        found = {str(label): run for label, run in runs.items()}
+    elif isinstance(runs, Sequence):
+        found = {f"descent {k}": run for k, run in enumerate(runs, start=1)}
+    else:
+        found = {"descent": runs}
+    for label, run in found.items():
+        if not hasattr(run, "path"):
+            raise PictureError(f"paths are what st.descend gives, one or a dict of them by name; {label} is {run!r}")
+    return found
+
+
+def routes(land: Landscape, runs: Any) -> tuple[Route, ...]:
+    """The paths of descents of this landscape.
+
+    Raises:
+        PictureError: a descent has other parameters than the cost.
+    """
+    found = []
+    for label, run in named(runs).items():
+        missing = [name for name in land.shapes if name not in run.params]
+        if missing:
+            raise PictureError(f"{label} has no parameter {missing[0]!r}; it is a descent of another cost")
+        rows = [(epoch, land.vector(params)) for epoch, params in run.path]
+        sound = [(epoch, row) for epoch, row in rows if np.all(np.isfinite(row))]
+        epochs, vectors = np.array([epoch for epoch, _ in sound]), np.array([row for _, row in sound])
+        found.append(Route(label, epochs, vectors, run.cost, run.diverged))
+    return tuple(found)
+
+
+def trail(land: Landscape, span: Span, route: Route) -> Trail:
+    """A route seen in a span."""
+    kept = route.thinned()
+    places = span.coordinates(kept.vectors)
+    costs = land.costs(kept.vectors)
+    heights = land.costs(span.points(*places.T)) if land.size > len(span.axes) else costs
+    return Trail(kept.label, kept.epochs, places, costs, heights, kept.final, kept.diverged)
+
+
+def principal_axes(route: Route) -> tuple[Axis, Axis]:
+    """The two directions in which a path varies most, each with the share of its variance.
+
+    The directions are the first two right singular vectors of the path's points less their mean; the share is the
+    square of the singular value over the sum of all squares.
+
+    Args:
+        route: of at least two numbers and three points.
+
+    Raises:
+        PictureError: the path has fewer, or does not move.
+
+    Source: Lorch 2016, Visualizing deep network training trajectories with PCA; Li et al. 2018, Visualizing the loss
+    landscape of neural nets, section 7.1.
+    """
+    points, size = route.vectors.shape
+    if size < 2 or points < 3:
+        raise PictureError(
+            f"the path of {points} points of {size} numbers has no two principal directions; name parameters instead"
+        )
+    away = route.vectors - route.vectors.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(away, full_matrices=False)
+    whole = float(np.sum(sizes**2))
+    if not whole:
+        raise PictureError("the path does not move, so it has no principal directions; name parameters instead")
+    found = []
+    for k in range(2):
+        direction = directions[k] * (1.0 if directions[k][np.argmax(np.abs(directions[k]))] > 0 else -1.0)
+        found.append(Axis(f"principal direction {k + 1}", direction, None, float(sizes[k] ** 2) / whole))
+    return found[0], found[1]
+
+
+def shares(route: Route, axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """Axes with the share of a path's variance that each carries."""
+    away = route.vectors - route.vectors.mean(axis=0)
+    whole = float(np.sum(away**2))
+    if not whole:
+        return tuple(axes)
+    parts = [float(np.sum((away @ axis.direction) ** 2) / np.sum(axis.direction**2)) / whole for axis in axes]
+    return tuple(Axis(a.label, a.direction, a.element, part) for a, part in zip(axes, parts, strict=True))

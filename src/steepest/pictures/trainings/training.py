@@ -1,0 +1,109 @@
+"""``pictures.training``: how descents went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from steepest.display.labels import short
+from steepest.errors import PictureError
+from steepest.pictures.common.picture import MatplotlibPicture
+from steepest.pictures.common.style import width_of
+from steepest.pictures.surfaces.paths import named
+from steepest.pictures.surfaces.viewing import land_of
+from steepest.pictures.trainings.numbers import Course, course
+
+
+def training(
+    run: Any, cost: Any = None, table: Any = None, *, width: float | str = "column", title: str | None = None,
+    na: str = "error",
+) -> MatplotlibPicture:  # fmt: skip
+    """Costs over the epochs, of validation rows too, with the norms of gradient and parameters, and restarts' ends.
+
+    Epochs and costs stand on logarithmic axes, where costs are positive. The gradient is computed again at points of
+    the path, for which the cost and its table are needed; without them its panel is left out.
+
+    Args:
+        run: what :func:`steepest.descend` gave, several of them as a list or a dict by name, or a fitted model.
+        cost: the cost that was descended; a model brings its own.
+        table: the data it was descended over.
+        width: ``"column"``, ``"page"`` or a number of inches.
+        title: what it is, if not as it is called by itself.
+        na: ``"drop"`` leaves out rows with missing values.
+
+    Returns:
+        A picture; its ``numbers`` are a tuple of a Course for each descent.
+
+    Raises:
+        PictureError: a model was not fitted here, or a descent made no epoch.
+
+    >>> import steepest as st
+    >>> w = st.params("w")
+    >>> found = training(st.descend(w**2, start={"w": 1.0}, rate=0.25, epochs=4), w**2).numbers[0]
+    >>> found.cost.values.tolist(), found.gradient.values.tolist()
+    ([1.0, 0.25, 0.0625, 0.015625, 0.00390625], [2.0, 1.0, 0.5, 0.25, 0.125])
+
+    Source: rows A5, A6 and D5 of the notes.
+    """
+    inches = width_of(width)
+    model = run if hasattr(run, "objective") else None
+    if model is not None:
+        run = model.run
+        if run is None:
+            raise PictureError(
+                "the model was not fitted here: a saved model holds its parameters, not how it came to them; "
+                "fit it again"
+            )
+    subject = model if cost is None else cost
+    runs = named(run)
+    if not runs:
+        raise PictureError("there is no descent to draw; give what st.descend gave")
+    land = None
+    if subject is not None and not (table is None and _has_data(subject)):
+        land, _, _ = land_of(subject, table, run, None, na, "auto")
+        subject_names = set(land.shapes)
+        for label, each in runs.items():
+            if not subject_names <= set(each.params):
+                raise PictureError(
+                    f"{label} is a descent of another cost: it lacks {min(subject_names - set(each.params))!r}"
+                )
+    found = tuple(course(label, each, land) for label, each in runs.items())
+    called = title or ("The course of the descent" if len(found) == 1 else "The courses of the descents")
+    from steepest.pictures.common.tikz import course_code
+    from steepest.pictures.trainings.interactive import course_figure
+    from steepest.pictures.trainings.static import draw_courses
+
+    return MatplotlibPicture(
+        called, about(found), found, lambda: draw_courses(found, called, inches),
+        lambda: course_figure(found, called), lambda: course_code(found),
+    )  # fmt: skip
+
+
+def _has_data(subject: Any) -> bool:
+    return bool((subject.cost if hasattr(subject, "objective") else subject).data)
+
+
+def about(found: Sequence[Course]) -> str:
+    """What is to be seen, in sentences."""
+    sentences = []
+    for each in found:
+        name = f"{each.label[:1].upper()}{each.label[1:]}"
+        costs, epochs = each.cost.values, each.cost.epochs
+        sentences.append(
+            f"{name}: the cost goes from {short(costs[0])} to {short(costs[-1])} in {int(epochs[-1])} epochs."
+        )
+        if each.validation is not None:
+            lowest = int(each.validation.values.argmin())
+            sentences.append(
+                f"That of the validation rows is lowest, {short(each.validation.values[lowest])}, at epoch "
+                f"{int(each.validation.epochs[lowest])}, and {short(each.validation.values[-1])} at the end."
+            )
+        if each.gradient is not None:
+            norms = each.gradient.values
+            sentences.append(f"The gradient's norm goes from {short(norms[0])} to {short(norms[-1])}.")
+        if each.restarts is not None:
+            levels = ", ".join(f"{level.starts} near {short(level.lowest)}" for level in each.levels)
+            sentences.append(f"Of its restarts {levels or 'none'} ended.")
+        if each.diverged:
+            sentences.append("It diverged.")
+    return " ".join(sentences)

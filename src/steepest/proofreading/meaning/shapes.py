@@ -1,0 +1,343 @@
+"""Finds the shapes of vectors and matrices from the lines that define them.
+
+Rows and columns are unknowns that products and sums make equal; each class of equal unknowns gets a small size of its
+own, so that what does not fit in general does not fit here either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from steepest.proofreading.meaning.meaning import COSTS, LAYERS, RATES, Definition, World, linear
+from steepest.proofreading.reading.tree import Node, walk
+
+_Dims = tuple[int, int]
+_SIZES = (2, 3, 4, 5, 6, 7)
+_MATRICES = frozenset("WXZAYHUVPDGQSBTEOR")
+_ELEMENTWISE = (
+    "exp",
+    "log",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "leaky_relu",
+    "softmax",
+    "sqrt",
+    "sin",
+    "cos",
+    "softplus",
+    "max",
+    "min",
+)
+
+ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
+
+
+@dataclass
+class _Unknowns:
+    """Rows and columns, and which of them are equal."""
+
+    parents: list[int] = field(default_factory=list)
+
+    def new(self) -> int:
+        """Another unknown."""
+        self.parents.append(len(self.parents))
+        return len(self.parents) - 1
+
+    def root(self, one: int) -> int:
+        """The representative of a class."""
+        while self.parents[one] != one:
+            one = self.parents[one]
+        return one
+
+    def join(self, one: int, other: int) -> None:
+        """Make two unknowns equal; the lower one stays."""
+        a, b = sorted((self.root(one), self.root(other)))
+        self.parents[b] = a
+
+
+class _Finder:
+    """Walks over the definitions until nothing new is learnt."""
+
+    def __init__(self, world: World, rows: bool) -> None:
+        self.world, self.rows = world, rows
+        self.unknowns = _Unknowns()
+        self.one = self.unknowns.new()
+        self.dims: dict[ShapeKey, _Dims] = {}
+        self.changed = False
+
+    def key(self, node: Node, layers: dict[str, int]) -> ShapeKey | None:
+        """A symbol without the numbers of its samples."""
+        found: list[tuple[str, int | None]] = []
+        for role, index in zip(node.roles, node.args, strict=True):
+            letter, offset = linear(index)
+            if letter is None:
+                found.append((role, offset))
+            elif letter in layers:
+                found.append((role, layers[letter] + offset))
+            elif letter in self.world.sizes and letter not in self.world.ranges and role != "sub":
+                found.append((role, self.world.sizes[letter] + offset))
+            else:
+                found.append((role, None))
+        return node.base, tuple(sorted(found, key=repr))
+
+    def is_matrix(self, node: Node) -> bool:
+        """Whether a letter is a matrix by its look."""
+        return (
+            len(node.base) == 1
+            and node.base in _MATRICES
+            and node.base not in COSTS
+            and node.base not in self.world.sizes
+            and not _is_element(node)
+        )
+
+    def may_be_vector(self, node: Node) -> bool:
+        """Whether a letter may turn out to be a vector."""
+        plain = (
+            node.kind == "symbol"
+            and node.base not in RATES
+            and node.base not in self.world.sizes
+            and node.base not in COSTS
+        )
+        return plain and not _is_element(node)
+
+    def of_symbol(self, node: Node, layers: dict[str, int]) -> _Dims | None:
+        """Rows and columns of a symbol, if they are known."""
+        key = self.key(node, layers)
+        if key is None:
+            return None
+        if key not in self.dims and self.is_matrix(node):
+            self.dims[key] = (self.unknowns.new(), self.unknowns.new())
+            self.changed = True
+        return self.dims.get(key)
+
+    def assign(self, node: Node, dims: _Dims, layers: dict[str, int]) -> None:
+        """Say what shape a tree has, as far down as that is clear."""
+        while node.kind in ("group", "negate") or (node.kind == "call" and len(node.args) == 2):
+            node = node.args[-1]
+        if node.kind == "transpose":
+            self.assign(node.args[0], dims[::-1], layers)
+        elif node.kind == "symbol" and self.may_be_vector(node):
+            key = self.key(node, layers)
+            if key is None:
+                return
+            known = self.of_symbol(node, layers)
+            if known is None:
+                self.dims[key] = dims
+                self.changed = True
+            else:
+                self.equal(known, dims)
+        elif node.kind == "add":
+            for term in node.args:
+                if self.shape(term, layers) is None:
+                    self.assign(term, dims, layers)
+
+    def equal(self, one: _Dims, other: _Dims) -> None:
+        """Make two shapes equal."""
+        for a, b in zip(one, other, strict=True):
+            if self.unknowns.root(a) != self.unknowns.root(b):
+                self.unknowns.join(a, b)
+                self.changed = True
+
+    def shape(self, node: Node, layers: dict[str, int]) -> _Dims | None:
+        """The shape of a tree, if it is known; None for numbers too."""
+        if node.kind == "symbol":
+            return self.of_symbol(node, layers)
+        if node.kind in ("group", "negate", "power", "prime", "stopped"):
+            return self.shape(node.args[0], layers)
+        if node.kind == "transpose":
+            inner = self.shape(node.args[0], layers)
+            return None if inner is None else inner[::-1]
+        if node.kind == "call":
+            found = [self.shape(a, layers) for a in node.args[1:]]
+            return next((f for f in found if f is not None), None)
+        if node.kind == "divide":
+            return self.shape(node.args[0], layers)
+        if node.kind == "add":
+            return self._sum(node, layers)
+        if node.kind == "multiply":
+            return self._product(node, layers)
+        if node.kind == "total" and node.value is not None:
+            inner = self.shape(node.args[0], layers)
+            if inner is not None:
+                return (inner[0], self.one) if node.value == 1 else (self.one, inner[1])
+        return None
+
+    def _sum(self, node: Node, layers: dict[str, int]) -> _Dims | None:
+        known = [(t, self.shape(t, layers)) for t in node.args]
+        shapes = [s for _, s in known if s is not None]
+        if not shapes:
+            return None
+        widest = next((s for s in shapes if self.unknowns.root(self.one) not in map(self.unknowns.root, s)), shapes[0])
+        for term, shape in known:
+            if shape is None and term.kind in ("symbol", "group", "call"):
+                one = self.unknowns.root(self.one)
+                bias = (
+                    term.kind == "symbol"
+                    and one not in map(self.unknowns.root, widest)
+                    and len(term.base) == 1
+                    and term.base.islower()
+                )
+                dims = ((self.one, widest[1]) if self.rows else (widest[0], self.one)) if bias else widest
+                self.assign(term, dims, layers)
+            elif shape is not None and not self._is_bias(shape, widest):
+                self.equal(shape, widest)
+        return widest
+
+    def _is_bias(self, shape: _Dims, full: _Dims) -> bool:
+        one = self.unknowns.root(self.one)
+        a, b = map(self.unknowns.root, shape)
+        return shape != full and (
+            (b == one and self.unknowns.root(full[1]) != one) or (a == one and self.unknowns.root(full[0]) != one)
+        )
+
+    def _product(self, node: Node, layers: dict[str, int]) -> _Dims | None:
+        total = self.shape(node.args[0], layers)
+        first = node.args[0]
+        for sign, factor in zip(node.value, node.args[1:], strict=True):
+            shape = self.shape(factor, layers)
+            if total is None and shape is not None:
+                inner = first.args[0] if first.kind == "transpose" else first
+                if first.kind == "transpose" and first is node.args[0] and self.is_data(inner):
+                    self.assign(inner, (shape[0], self.one), layers)
+                    total = (self.one, shape[1])
+                elif (
+                    self.may_be_vector(first)
+                    and first is node.args[0]
+                    and sign in ("", "times", "dot")
+                    and factor.kind != "transpose"
+                    and self.is_data(first)
+                ):
+                    self.assign(first, (self.one, shape[0]), layers)
+                    total = (self.one, shape[1])
+                else:
+                    total = shape
+            elif total is not None and shape is None and self.may_be_vector(factor) and sign != "*":
+                if self.is_data(factor):
+                    self.assign(factor, (total[1], self.one), layers)
+                    total = (total[0], self.one)
+            elif total is not None and shape is not None:
+                if sign == "*":
+                    self.equal(total, shape)
+                else:
+                    self.equal((total[1], total[1]), (shape[0], shape[0]))
+                    total = (total[0], shape[1])
+        return total
+
+    def is_data(self, node: Node) -> bool:
+        """Whether a letter beside a matrix is a vector rather than a number."""
+        if node.base == "\\mathbf{1}":
+            return True
+        plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
+        return plain and node.base not in self.world.sizes and node.base not in RATES and node.base not in "cek"
+
+
+def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ()) -> None:
+    """Fill in ``world.shapes``; a document without transposes and matrix products has only numbers.
+
+    Args:
+        world: what the document says.
+        lines: all sides of its equations.
+        heads: the left sides with which its chains begin.
+    """
+    lines = list(lines)
+    marks = any(
+        part.kind == "transpose" or (part.kind == "total" and part.value is not None)
+        for line in lines
+        for part in walk(line)
+    )
+    products = any(
+        part.kind == "multiply" and any(_looks(a, b) for a, b in zip(part.args, part.args[1:], strict=False))
+        for line in lines
+        for part in walk(line)
+    )
+    world.matrices = marks or products
+    if not world.matrices:
+        return
+    rows = any(
+        part.kind == "multiply"
+        and any(a.base in ("X", "A", "H") and b.base == "W" for a, b in zip(part.args, part.args[1:], strict=False))
+        for line in lines
+        for part in walk(line)
+    )
+    finder = _Finder(world, rows)
+    world.row_samples = rows
+    definitions = [
+        d for (kind, _), found in world.definitions.items() if kind == "symbol" for d in found if not d.formals
+    ]
+    for _ in range(6):
+        finder.changed = False
+        for definition in definitions:
+            for layers in _layers(definition):
+                shape = finder.shape(definition.body, layers)
+                if shape is not None:
+                    finder.assign(definition.target, shape, layers)
+                    known = finder.of_symbol(definition.target, layers)
+                    if known is not None:
+                        finder.equal(known, shape)
+                else:
+                    known = finder.of_symbol(definition.target, layers)
+                    if known is not None:
+                        finder.assign(definition.body, known, layers)
+        for line in lines if rows else ():
+            for part in walk(line):
+                _one_column(finder, part)
+        for line in heads:
+            finder.shape(line, {})
+        for line in lines:
+            for part in walk(line):
+                if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
+                    finder.shape(part, {})
+        if not finder.changed:
+            break
+    _give_sizes(world, finder)
+
+
+def _is_element(node: Node) -> bool:
+    """Whether a subscript takes an element out; a number such as that of ``W_1`` is a name."""
+    return any(r == "sub" and a.kind != "number" for r, a in zip(node.roles, node.args, strict=True))
+
+
+def _one_column(finder: _Finder, node: Node) -> None:
+    """``a_i`` beside a matrix A of rows says that A has one column."""
+    if node.kind != "symbol" or node.roles.count("sub") != 1 or not node.base.islower() or len(node.base) != 1:
+        return
+    kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
+    whole = Node("symbol", tuple(a for _, a in kept), (node.base.upper(), tuple(r for r, _ in kept)))
+    key = finder.key(whole, {})
+    if key in finder.dims:
+        finder.unknowns.join(finder.dims[key][1], finder.one)
+
+
+def _looks(left: Node, right: Node) -> bool:
+    return left.base == "W" and right.base in ("x", "a", "X", "A", "h", "z") and "sub" not in left.roles + right.roles
+
+
+def _layers(definition: Definition) -> list[dict[str, int]]:
+    """The layers at which a definition for every layer is looked at."""
+    letters = {
+        linear(index)[0]
+        for role, index in zip(definition.target.roles, definition.target.args, strict=True)
+        if role in ("paren", "bracket")
+    } & {"l", "\\ell", "k"}
+    if not letters:
+        return [{}]
+    return [{str(letter): layer for letter in letters if letter} for layer in range(1, LAYERS + 1)]
+
+
+def _give_sizes(world: World, finder: _Finder) -> None:
+    """A size for each class: 1, the number of samples where that is known, small numbers for the others."""
+    sizes: dict[int, int] = {finder.unknowns.root(finder.one): 1}
+    samples = [dims[0 if finder.rows else 1] for key, dims in finder.dims.items() if key[0] == "X"]
+    count = next((c for c in ("m", "n", "N", "B") if c in world.sizes), None)
+    if count is not None:
+        for one in samples:
+            sizes.setdefault(finder.unknowns.root(one), world.sizes[count])
+    left = [s for s in _SIZES if s not in sizes.values()]
+    for key, dims in finder.dims.items():
+        for one in dims:
+            root = finder.unknowns.root(one)
+            if root not in sizes:
+                sizes[root] = left.pop(0) if left else 2
+        world.shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])

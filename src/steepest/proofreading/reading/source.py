@@ -1,0 +1,173 @@
+"""Finds the mathematics of a document: LaTeX and Markdown text to passages of formulas and of prose, with places.
+
+What is no mathematics of the text stays out: comments, verbatim and program listings, pictures, tables of numbers.
+Every passage keeps the offset in the file of each of its characters, so that a finding can point at it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from steepest.proofreading.reading.macros import Macro, expand, read_macros
+
+_DISPLAYS = "align|alignat|aligned|equation|gather|gathered|multline|eqnarray|flalign|displaymath|math|split"
+_SKIPPED = "verbatim|lstlisting|minted|tikzpicture|comment|filecontents|tabular|thebibliography|axis"
+_MOST = 2_000_000  # characters that are read of one document
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a document, formulas or prose.
+
+    Attributes:
+        text: what stands there; of formulas with macros written out.
+        places: the offset in the document of each character of it, and of its end.
+        kind: ``display``, ``inline``, ``prose`` or ``heading``.
+    """
+
+    text: str
+    places: tuple[int, ...]
+    kind: str
+
+    @property
+    def is_maths(self) -> bool:
+        """Whether these are formulas."""
+        return self.kind in ("display", "inline")
+
+
+class Lines:
+    """The lines of a document, and which of them holds an offset."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column, counted from 1."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line."""
+        start = self._starts[number - 1]
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self._text)
+        return self._text[start:end].rstrip("\r")
+
+
+def is_latex(text: str) -> bool:
+    """Whether a document is a LaTeX source; anything else is read as Markdown."""
+    return bool(re.search(r"\\(documentclass|begin\{document\}|(sub)*section\*?\{|usepackage)", text))
+
+
+def passages(text: str) -> list[Passage]:
+    """The formulas and the prose of a document in their order.
+
+    Args:
+        text: the whole document; what stands beyond two million characters is not read.
+    """
+    latex = is_latex(text)
+    text = text[:_MOST]
+    clean = _blanked(text, latex)
+    macros = read_macros(clean)
+    found: list[Passage] = []
+    at = 0
+    for start, end, inner_start, inner_end, kind in _formulas(clean, latex):
+        if start < at:
+            continue
+        found += _prose(clean, at, start, latex)
+        found.append(_formula(clean, inner_start, inner_end, kind, macros))
+        at = end
+    return found + _prose(clean, at, len(clean), latex)
+
+
+def _formula(text: str, start: int, end: int, kind: str, macros: list[Macro]) -> Passage:
+    written, places = expand(text[start:end], range(start, end), [m for m in macros if m.place <= start])
+    return Passage(written, (*places, end), kind)
+
+
+def _prose(text: str, start: int, end: int, latex: bool) -> list[Passage]:
+    """Prose with its headings apart."""
+    mark = r"\\(?:sub)*(?:section|paragraph|chapter)\*?\{[^{}\n]*\}" if latex else r"(?m)^[ \t]*#{1,6} [^\n]*"
+    found: list[Passage] = []
+    for part in re.finditer(mark, text[start:end]):
+        found.append(_plain(text, start, start + part.start(), "prose"))
+        found.append(_plain(text, start + part.start(), start + part.end(), "heading"))
+        start, part_end = start + part.end(), None
+        del part_end
+    found.append(_plain(text, start, end, "prose"))
+    return [passage for passage in found if passage.text.strip()]
+
+
+def _plain(text: str, start: int, end: int, kind: str) -> Passage:
+    return Passage(text[start:end], tuple(range(start, end + 1)), kind)
+
+
+def _blanked(text: str, latex: bool) -> str:
+    """The text with everything that is not to be read replaced by blanks; offsets stay."""
+
+    def blank(found: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", found.group())
+
+    if latex:
+        text = re.sub(r"\\verb\*?([^A-Za-z\s*])[^\n]*?\1", blank, text)
+        text = re.sub(rf"(?s)\\begin\{{({_SKIPPED})\*?\}}.*?(?:\\end\{{\1\*?\}}|\Z)", blank, text)
+        return re.sub(
+            r"(?<!\\)((?:\\\\)*)%[^\n]*", lambda m: m.group(1) + " " * (len(m.group()) - len(m.group(1))), text
+        )
+    text = re.sub(r"(?ms)^(```+|~~~+)(?![ \t]*math\b)[^\n]*\n.*?(?:^\1[ \t]*$|\Z)", blank, text)
+    text = re.sub(r"(?s)<!--.*?(?:-->|\Z)", blank, text)
+    return re.sub(r"(?<![`\\])(`+)(?!`)[^`\n]+?(?<!`)\1(?!`)", blank, text)
+
+
+_OPENING = re.compile(
+    rf"(?s)\\begin\{{(?P<name>{_DISPLAYS})\*?\}}(?P<many>\{{\d+\}})?|(?P<fence>(?m:^)```+[ \t]*math[^\n]*\n)"
+    r"|(?<!\\)(?P<two>\$\$)|(?<!\\)(?P<one>\$)|(?<!\\)\\(?P<square>\[)|(?<!\\)\\(?P<round>\()"
+)
+
+
+def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
+    """Start and end of each formula, of what stands in it, and its kind."""
+    found = []
+    at = 0
+    while opening := _OPENING.search(text, at):
+        start, inner = opening.span()
+        kind = "display"
+        if opening["name"]:
+            closing = re.compile(rf"\\end\{{{opening['name']}\*?\}}").search(text, inner)
+        elif opening["fence"]:
+            closing = re.compile(r"(?m)^```+[ \t]*$").search(text, inner)
+        elif opening["two"]:
+            closing = re.compile(r"(?<!\\)\$\$").search(text, inner)
+        elif opening["one"]:
+            closing, kind = _closing_dollar(text, inner, latex), "inline"
+        else:
+            closing = re.compile(r"(?<!\\)\\\]" if opening["square"] else r"(?<!\\)\\\)").search(text, inner)
+            kind = "display" if opening["square"] else "inline"
+        if closing is None:
+            at = inner
+            if opening["one"] or opening["round"] or opening["square"]:
+                continue
+            # An environment or display that nobody closed is read to the next blank line.
+            stop = re.compile(r"\n[ \t]*\n|\Z").search(text, inner)
+            assert stop is not None  # the end of the text matches
+            found.append((start, stop.start(), inner, stop.start(), kind))
+            at = max(stop.start(), inner)
+            continue
+        found.append((start, closing.end(), inner, closing.start(), kind))
+        at = max(closing.end(), inner)
+    return found
+
+
+def _closing_dollar(text: str, inner: int, latex: bool) -> re.Match[str] | None:
+    """The dollar that closes an inline formula; None where the first is money or stands alone."""
+    closing = re.compile(r"(?<!\\)\$").search(text, inner)
+    if closing is None:
+        return None
+    within = text[inner : closing.start()]
+    if re.search(r"\n[ \t]*\n", within) or not within.strip():
+        return None
+    if not latex and "\\" not in within and re.match(r"\d", within) and re.search(r"[A-Za-z]{3,}", within):
+        return None  # $5 and then $6
+    return closing

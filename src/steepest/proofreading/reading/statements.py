@@ -1,0 +1,399 @@
+"""Cuts passages of formulas into statements: chains of members with =, ≈ or another relation between them.
+
+A chain may go on over several rows and displays: a row that begins with = goes on with the statement before, and a
+sign of equality at the end of a row that is followed by another one, or by a new statement, says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from steepest.proofreading.reading import prose
+from steepest.proofreading.reading.parser import Parser
+from steepest.proofreading.reading.reading import GREEK, Context
+from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
+from steepest.proofreading.reading.tree import Node
+
+RELATIONS = {
+    "=": "=", ":=": ":=", "approx": "≈", "equiv": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=",
+    "leftarrow": ":=",
+    "to": "→", "sim": "∼", "propto": "∝", "in": "∈", "ll": "≪", "gg": "≫", "mapsto": "→", "xrightarrow": "→",
+    "subset": "⊂", "notin": "∉",
+}  # fmt: skip
+DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
+"""The relations that are decided; a line with another one is no equality and is left alone."""
+
+_INNER = ("matrix", "cases", "array", "substack")
+_ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
+_SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
+
+
+@dataclass(eq=False)
+class Member:
+    """One side of an equation.
+
+    Attributes:
+        passage: where it stands.
+        start: where it begins in the text of the passage.
+        end: where it ends.
+        tokens: what it is made of.
+        node: its tree; None if it is not understood.
+        trouble: why it is not understood.
+    """
+
+    passage: Passage
+    start: int
+    end: int
+    tokens: list[Token]
+    node: Node | None = None
+    trouble: UnreadableError | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is written, macros written out."""
+        return re.sub(r"\s+", " ", self.passage.text[self.start : self.end]).strip()
+
+    @property
+    def place(self) -> int:
+        """Its offset in the document."""
+        return self.passage.places[self.start]
+
+    def parse(self, context: Context) -> None:
+        """Read the tree, or note what is in the way."""
+        try:
+            self.node = Parser(self.tokens, context).whole()
+        except UnreadableError as trouble:
+            self.trouble = trouble
+
+
+@dataclass(eq=False)
+class Statement:
+    """A chain ``a = b = c``.
+
+    Attributes:
+        members: its sides.
+        relations: what stands between them.
+        section: the number of headings before it.
+        before: the prose before its passage.
+        origin: ``formula``, or ``prose`` for a formula in plain words.
+        passage: the number of its passage.
+        after: the prose after it.
+        point: the point of which the prose before it speaks.
+    """
+
+    members: list[Member]
+    relations: list[str]
+    section: int = 0
+    before: str = ""
+    origin: str = "formula"
+    passage: int = 0
+    after: str = ""
+    point: tuple[float, ...] | None = None
+
+    @property
+    def place(self) -> int:
+        """Its offset in the document."""
+        return self.members[0].place
+
+
+@dataclass
+class Reading:
+    """All statements of a document.
+
+    Attributes:
+        statements: in order.
+        context: what the document says of its letters.
+        alone: formulas without a relation, with their passages' numbers; they name things in the prose.
+    """
+
+    statements: list[Statement] = field(default_factory=list)
+    context: Context = field(default_factory=Context)
+    alone: list[tuple[int, Member]] = field(default_factory=list)
+    troubles: list[tuple[Passage, UnreadableError]] = field(default_factory=list)
+
+
+def read_statements(passages: Sequence[Passage]) -> Reading:
+    """Cut the formulas of a document into statements and read their members."""
+    reading = Reading()
+    section, before = 0, ""
+    open_statement: Statement | None = None
+    for number, passage in enumerate(passages):
+        if passage.kind == "heading":
+            section, before, open_statement = section + 1, passage.text, None
+            continue
+        if not passage.is_maths:
+            before = passage.text
+            _prose_statements(reading, passage, number, section)
+            if open_statement is not None and not open_statement.after:
+                open_statement.after = passage.text
+            continue
+        try:
+            tokens = tokenize(passage.text)
+        except UnreadableError as trouble:
+            reading.troubles.append((passage, trouble))
+            continue
+        for piece in _pieces(tokens):
+            members, relations = _members(passage, piece)
+            goes_on = not members[0].tokens and bool(relations)
+            if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", before):
+                open_statement = None  # "the change ≈ …": prose stands left of the sign
+                continue
+            waiting = open_statement is not None and not open_statement.members[-1].tokens
+            if goes_on and open_statement is not None:
+                if waiting:
+                    open_statement.members.pop()
+                    open_statement.relations.pop()
+                open_statement.members += members[1:]
+                open_statement.relations += relations
+                continue
+            if waiting and open_statement is not None:
+                if not relations and piece:  # a = \\ b
+                    open_statement.members[-1] = members[0]
+                    continue
+                _finish(open_statement)
+            if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
+                continue  # i = 1, …, n
+            if not relations:
+                if piece and not _is_number_of_line(piece):
+                    reading.alone.append((number, members[0]))
+                continue
+            open_statement = Statement(members, relations, section, before, passage=number)
+            reading.statements.append(open_statement)
+        if before.strip() and passage.kind == "display":
+            before = ""
+    for statement in reading.statements:
+        _finish(statement)
+    reading.statements = [s for s in reading.statements if s.relations]
+    letters = _letters(reading)
+    everywhere = _functions(reading.statements)
+    reading.context = Context(everywhere, letters)
+    sections: dict[int, list[Statement]] = {}
+    for statement in reading.statements:
+        sections.setdefault(statement.section, []).append(statement)
+    for statements in sections.values():
+        # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
+        here = _functions(statements)
+        context = Context(here | (everywhere - _alone(statements)), letters)
+        for member in (m for s in statements for m in s.members):
+            member.parse(context)
+    for _, member in reading.alone:
+        member.parse(reading.context)
+    return reading
+
+
+def _prose_statements(reading: Reading, passage: Passage, number: int, section: int) -> None:
+    """Take in the formulas that stand in prose without any mark."""
+    stops = list(prose.points(passage))
+    for start, middle, end in prose.spans(passage):
+        sides = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
+        if not sides[0] or not sides[1]:
+            continue
+        left = [t for t in sides[0] if t.text != "="]
+        members = [
+            Member(passage, left[0].start, left[-1].end, left),
+            Member(passage, sides[1][0].start, sides[1][-1].end, sides[1]),
+        ]
+        point = next((p for place, p in reversed(stops) if place < start and start - place < 60), None)
+        reading.statements.append(Statement(members, ["="], section, passage.text, "prose", number, "", point))
+
+
+def _finish(statement: Statement) -> None:
+    """Drop a sign of equality that nothing follows."""
+    while statement.relations and not statement.members[-1].tokens:
+        statement.members.pop()
+        statement.relations.pop()
+
+
+def _is_number_of_line(piece: Sequence[Token]) -> bool:
+    return [t.text for t in piece[:1]] == ["("] and len(piece) == 3 and piece[1].kind == "number"
+
+
+def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The tokens of each row, and of each formula in a row, without alignment."""
+    piece: list[Token] = []
+    depth = brackets = 0
+    pieces: list[list[Token]] = []
+    seen_relation = False
+    merged = _with_assignments(tokens)
+    for at, token in enumerate(merged):
+        text = token.text
+        if text.startswith(("begin:", "end:")) and token.kind == "command":
+            inner = any(mark in text for mark in _INNER)
+            if not inner and depth == 0:
+                continue
+            depth += 1 if text.startswith("begin:") else -1
+            depth = max(depth, 0)
+        elif token.kind == "sign" and text in "{}":
+            depth = max(depth + (1 if text == "{" else -1), 0)
+        elif text in ("(", "["):
+            brackets += 1
+        elif text in (")", "]"):
+            brackets = max(brackets - 1, 0)
+        if depth == 0 and token.kind == "command" and text == "\\":
+            pieces.append(piece)
+            piece, brackets, seen_relation = [], 0, False
+            continue
+        if depth == 0 and text == "&" and token.kind == "sign":
+            follows = merged[at + 1].text if at + 1 < len(merged) else ""
+            if (
+                seen_relation
+                and brackets == 0
+                and follows not in RELATIONS
+                and piece
+                and piece[-1].text not in RELATIONS
+            ):
+                pieces.append(piece)
+                piece, seen_relation = [], False
+            continue
+        wide = token.kind == "space" or (token.kind == "command" and text in _SEPARATORS)
+        if depth == 0 and brackets == 0 and wide:
+            pieces.append(piece)
+            piece, seen_relation = [], False
+            continue
+        if depth == 0 and brackets == 0 and text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1):
+            pieces.append(piece)
+            piece, seen_relation = [], False
+            continue
+        if depth == 0 and brackets == 0 and text in RELATIONS:
+            seen_relation = True
+        piece.append(token)
+    pieces.append(piece)
+    for one in pieces:
+        bare = [t for t in one if t.kind != "note"]
+        if all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare) and bare != one:
+            continue
+        if (
+            bare
+            and not _is_number_of_line(bare)
+            and not all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare)
+        ):
+            yield one
+
+
+def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a relation follows before the next comma or row."""
+    depth = 0
+    for token in tokens[at:]:
+        if token.text in ("(", "[", "{"):
+            depth += 1
+        elif token.text in (")", "]", "}"):
+            depth -= 1
+        if depth < 0 or (depth == 0 and (token.text in (",", ";") or token.text == "\\" or token.kind == "space")):
+            return False
+        if depth == 0 and token.text in RELATIONS:
+            return True
+    return False
+
+
+def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
+    """``:`` and ``=`` side by side as one token, and ``<=`` likewise."""
+    found: list[Token] = []
+    for token in tokens:
+        pair = (found[-1].text if found else "") + token.text
+        if pair in (":=", "<=", ">=", "==") and token.kind == "sign" and token.glued:
+            text = {"<=": "le", ">=": "ge", "==": "="}.get(pair, pair)
+            found[-1] = Token("sign", text, found[-1].start, token.end, found[-1].glued)
+        else:
+            found.append(token)
+    return found
+
+
+def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], list[str]]:
+    """The sides of one piece and the relations between them."""
+    sides: list[list[Token]] = [[]]
+    relations: list[str] = []
+    edges: list[tuple[int, int]] = []
+    depth = 0
+    for token in piece:
+        if token.text in ("(", "[", "{") or (token.kind == "command" and token.text.startswith("begin:")):
+            depth += 1
+        elif token.text in (")", "]", "}") or (token.kind == "command" and token.text.startswith("end:")):
+            depth = max(depth - 1, 0)
+        if depth == 0 and token.text in RELATIONS and token.kind != "note":
+            relations.append(RELATIONS[token.text])
+            edges.append((token.start, token.end))
+            sides.append([])
+        else:
+            sides[-1].append(token)
+    begin = piece[0].start if piece else 0
+    members = []
+    for at, side in enumerate(sides):
+        bare = [t for t in side if t.kind not in ("note", "space")]
+        while bare and bare[-1].text in (".", ",", ";"):
+            bare.pop()
+        edge = edges[at - 1][1] if at else begin
+        kept = side if bare else []
+        while kept and (kept[-1].kind in ("note", "space") or kept[-1].text in (".", ",", ";")):
+            if kept[-1].kind == "note" and len(kept) > 1 and kept[-2].text in _ASKING:
+                break
+            kept = kept[:-1]
+        while kept and kept[0].kind in ("note", "space"):
+            kept = kept[1:]
+        if kept:
+            members.append(Member(passage, kept[0].start, kept[-1].end, list(kept)))
+        else:
+            members.append(Member(passage, edge, edge, [t for t in side if t.kind == "note"]))
+    return members, relations
+
+
+def _alone(statements: Sequence[Statement]) -> frozenset[str]:
+    """Letters that stand without a bracket after them."""
+    found = set()
+    for member in (m for s in statements for m in s.members):
+        following = [t.text for t in member.tokens[1:]] + [""]
+        found |= {
+            _base(t) for t, after in zip(member.tokens, following, strict=False) if _is_letter(t) and after not in "('"
+        }
+    return frozenset(found)
+
+
+def _functions(statements: Sequence[Statement]) -> frozenset[str]:
+    """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
+    found = set()
+    for statement in statements:
+        for member in statement.members:
+            tokens = member.tokens
+            if len(tokens) < 4 or tokens[-1].text != ")" or not _is_letter(tokens[0]):
+                continue
+            opening = next((k for k, t in enumerate(tokens) if t.text == "(" and not _in_braces(tokens, k)), None)
+            if opening is None or any(t.text in ("+", "-", "cdot", "*") for t in tokens[:opening]):
+                continue
+            head, inside = tokens[:opening], tokens[opening + 1 : -1]
+            plain = all(
+                _is_letter(t) or t.kind == "number" or t.text in ("_", "^", "{", "}", ",", "(", ")", "[", "]")
+                for t in inside
+            )
+            letters = sum(_is_letter(t) for t in head)
+            if plain and inside and _is_letter(inside[0]) and (letters == 1 or head[1].text in ("_", "^", "'")):
+                found.add(_base(head[0]))
+    return frozenset(found)
+
+
+def _in_braces(tokens: Sequence[Token], at: int) -> bool:
+    depth = 0
+    for token in tokens[:at]:
+        if token.kind == "sign":
+            depth += {"{": 1, "}": -1}.get(token.text, 0)
+    return depth > 0
+
+
+def _is_letter(token: Token) -> bool:
+    return token.kind == "letter" or (token.kind == "command" and token.text in GREEK)
+
+
+def _base(token: Token) -> str:
+    return token.text if token.kind == "letter" else "\\" + token.text
+
+
+def _letters(reading: Reading) -> frozenset[str]:
+    """``e``, if it ever stands without an exponent."""
+    for statement in reading.statements:
+        for member in statement.members:
+            after = [t.text for t in member.tokens[1:]] + [""]
+            for token, next_text in zip(member.tokens, after, strict=False):
+                if token.kind == "letter" and token.text == "e" and next_text != "^":
+                    return frozenset({"e"})
+    return frozenset()

@@ -1,0 +1,132 @@
+"""A page that shows documents with each of their equations marked; it needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from steepest.display.palette import (
+    BLUE,
+    DARK_INK,
+    DARK_PAPER,
+    GREEN,
+    INK,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+)
+from steepest.proofreading.reports.findings import Finding, Proof
+from steepest.proofreading.reports.reports import Read, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIGNS = {"holds": "✓", "differs": "✗", "defines": "≔", "approximation": "≈", "not-understood": "?"}
+_WORDS = {
+    "holds": "holds", "differs": "wrong", "defines": "defines", "approximation": "approximation",
+    "not-understood": "not understood",
+}  # fmt: skip
+_LIGHT = {
+    "holds": GREEN,
+    "differs": VERMILION,
+    "defines": BLUE,
+    "approximation": "#8a5a00",
+    "not-understood": "#8a3d6a",
+}
+_DARK = {"holds": GREEN, "differs": ORANGE, "defines": SKY, "approximation": YELLOW, "not-understood": PURPLE}
+
+
+def as_html(read: Read) -> str:
+    """The documents with marks, notes beneath lines that are not simply right, and a count for each."""
+    title = "Proof-read: " + ", ".join(file for file, _ in read)
+    body = "\n".join(_document(file, proof) for file, proof in read)
+    legend = " ".join(
+        f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {_WORDS[verdict]}</span>'
+        for verdict, sign in _SIGNS.items()
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
+        f"<style>{_style()}</style>\n</head>\n<body>\n<main>\n<p class=legend>{legend}</p>\n{body}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+
+
+def _style() -> str:
+    light = "".join(f".{v}{{--c:{c}}}" for v, c in _LIGHT.items())
+    dark = "".join(f".{v}{{--c:{c}}}" for v, c in _DARK.items())
+    return (
+        f":root{{color-scheme:light dark}}body{{margin:0;color:{INK};background:{PAPER}}}"
+        "body{font:16px/1.5 system-ui,sans-serif}"
+        "main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.3rem;overflow-wrap:anywhere}"
+        ".source{font:14px/1.6 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}"
+        ".legend span{margin-right:1rem;white-space:nowrap}b{color:var(--c)}"
+        "mark{color:inherit;background:none;text-decoration:underline;text-decoration-color:var(--c);"
+        "text-decoration-thickness:2px;text-underline-offset:3px}"
+        "mark.differs{text-decoration-style:wavy;background:color-mix(in srgb,var(--c) 16%,transparent)}"
+        "mark.approximation{text-decoration-style:dashed}mark.not-understood{text-decoration-style:dotted}"
+        ".note{margin:.3rem 0 .6rem;padding:.4rem .7rem;border-left:4px solid var(--c);white-space:normal;"
+        "background:color-mix(in srgb,var(--c) 9%,transparent);font:15px/1.5 system-ui,sans-serif}"
+        ".note code{display:block;overflow-wrap:anywhere;font-family:ui-monospace,monospace}"
+        f"{light}@media (prefers-color-scheme: dark){{body{{color:{DARK_INK};background:{DARK_PAPER}}}{dark}}}"
+    )
+
+
+def _document(file: str, proof: Proof) -> str:
+    return (
+        f"<section>\n<h1>{escape(file)}</h1>\n<p>{escape(summary(proof))}</p>\n"
+        f'<div class="source">{"".join(_lines(proof))}</div>\n</section>'
+    )
+
+
+def _lines(proof: Proof) -> Iterator[str]:
+    """The document line by line: its text with marks, then the notes on equations that end in it."""
+    text = proof.text
+    shown = _apart(proof)
+    at = 0
+    waiting: list[Finding] = []
+    for finding in shown:
+        yield from _plain(text[at : finding.start], waiting)
+        inside = escape(text[finding.start : finding.end])
+        hint = escape(f"{_WORDS[finding.verdict]}: {finding.message}", quote=True)
+        sign = f'<b aria-hidden="true">{_SIGNS[finding.verdict]}</b>'
+        yield f'<mark class="{finding.verdict}" title="{hint}">{inside}</mark>'
+        yield f'<span class="{finding.verdict}">{sign}</span>'
+        at = finding.end
+        if finding.verdict not in ("holds", "defines"):
+            waiting.append(finding)
+    yield from _plain(text[at:], waiting)
+    yield from map(_note, waiting)
+
+
+def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
+    """Text without marks; notes that wait go where its first line ends."""
+    first, newline, rest = text.partition("\n")
+    yield escape(first)
+    if newline:
+        notes = [_note(finding) for finding in waiting]
+        waiting.clear()
+        yield "".join(notes) if notes else "\n"
+        yield escape(rest)
+
+
+def _note(finding: Finding) -> str:
+    cause = f", {finding.cause}" if finding.cause else ""
+    corrected = f"<code>{escape(finding.corrected)}</code>" if finding.corrected else ""
+    return (
+        f'<div class="note {finding.verdict}"><b>{_SIGNS[finding.verdict]} {_WORDS[finding.verdict]}{cause}</b>: '
+        f"{escape(finding.message)}{corrected}</div>"
+    )
+
+
+def _apart(proof: Proof) -> list[Finding]:
+    """The findings, those first that matter where two would mark the same place."""
+    weight = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
+    taken: list[Finding] = []
+    for finding in sorted(proof.findings, key=lambda f: (weight[f.verdict], f.start)):
+        if finding.end > finding.start and not any(finding.start < t.end and t.start < finding.end for t in taken):
+            taken.append(finding)
+    return sorted(taken, key=lambda f: f.start)

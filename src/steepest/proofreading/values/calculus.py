@@ -1,0 +1,353 @@
+"""Derivatives, gradients, changes and limits of what a document defines.
+
+A derivative is taken by a complex step, exact to round-off; one within another by a difference of sixth order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from steepest.proofreading.meaning.meaning import COSTS, Definition, Key, Surrogate, bind
+from steepest.proofreading.reading.tree import Node, walk
+from steepest.proofreading.values.lookup import DEEPEST, POINTS, Array, ShapeClashError, Symbols, UndecidedError
+
+_STEP = 1e-30
+_WIDE = 2e-3
+_DEEPEST_DERIVATIVE = 3
+_STENCIL = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+
+
+class Calculus(Symbols):
+    """The part of the evaluator for derivatives."""
+
+    def slope_of(self, function: Any, at: Array, order: int = 1) -> Array:
+        """The derivative of a function at each element."""
+        if order > 1:
+            if order > _DEEPEST_DERIVATIVE + 1:
+                raise UndecidedError("a derivative of so high an order is not taken", Node("words"))
+            return self._by_differences(lambda v: self.slope_of(function, v, order - 1), at)
+        if np.iscomplexobj(at) or self.complex_depth:
+            return self._by_differences(function, at)
+        self.complex_depth += 1
+        try:
+            return np.asarray(np.imag(function(at + 1j * _STEP)) / _STEP)
+        finally:
+            self.complex_depth -= 1
+
+    def _by_differences(self, function: Any, at: Array) -> Array:
+        return np.asarray(sum(w * (function(at + k * _WIDE) - function(at - k * _WIDE)) for k, w in _STENCIL) / _WIDE)
+
+    def _prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        raise UndecidedError("a prime says not by what the derivative is taken", node)
+
+    def _derive(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        given = self.given_derivative(node, numbers)
+        if given is not None:
+            return given
+        body, by = node.args[0], node.args[1:]
+        return self.derivative(body, by, numbers, node)
+
+    def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
+        """A derivative that the document gives without saying of what function."""
+        body = node.args[0]
+        found = self.world.definitions.get(("derive", body.base if body.kind == "symbol" else ""), [])
+        if not found or len(node.args) != 2 or body.kind != "symbol" or node.args[1].kind != "symbol":
+            return None
+        concrete = self.key(body, numbers)
+        by = self.key(node.args[1], numbers)
+        for definition in self.world.ordered(found, self.order):
+            bound: dict[str, int] | None = {}
+            for target, key in ((definition.target.args[0], concrete), (definition.target.args[1], by)):
+                if bound is None or target.base != key[0] or sorted(target.roles) != sorted(r for r, _ in key[1]):
+                    bound = None
+                    break
+                bound = bind(target, bound, tuple(dict(key[1])[r] for r in target.roles), self.world)
+            if bound is not None:
+                return self.value(definition.body, {**numbers, **bound})
+        return None
+
+    def derivative(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int], node: Node) -> Array:
+        """The derivative of a tree by one symbol after another."""
+        variable, rest = by[-1], by[:-1]
+
+        def inner(evaluator: Self) -> Array:
+            if rest:
+                return evaluator.derivative(body, rest, numbers, node)
+            return evaluator.value(body, numbers)
+
+        keys = self.variable(variable, numbers, node)
+        if len(keys) > 1:
+            cells = [self.by_key(inner, key, variable, numbers) for key in keys]
+            if any(c.ndim != 1 for c in cells):
+                raise UndecidedError("a derivative of a vector by a vector is not taken here", node)
+            return np.stack(cells, axis=-1)[:, :, None]
+        return self.by_key(inner, keys[0], variable, numbers)
+
+    def by_key(self, inner: Any, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
+        """A derivative by one symbol, number or array."""
+        if self.derivatives > _DEEPEST_DERIVATIVE:
+            raise UndecidedError("derivatives are nested too deeply here", variable)
+        at = self.current(key, variable, numbers)
+
+        def function(value: Array) -> Array:
+            moved = self.inner({key: value})
+            moved.derivatives = self.derivatives + 1
+            found: Array = inner(moved)
+            return found
+
+        if at.ndim == 1:
+            # A vector's derivative by a number has its shape; the complex step goes through as it is.
+            return self.slope_of(function, at)
+        cells = []
+        for row in range(at.shape[1]):
+            for column in range(at.shape[2]):
+
+                def moved(value: Array, row: int = row, column: int = column) -> Array:
+                    array = at.astype(np.result_type(at, value)).copy()
+                    array[:, row, column] = value
+                    return function(array)
+
+                cell = self.slope_of(moved, at[:, row, column])
+                cells.append(cell[:, 0, 0] if cell.ndim == 3 and cell.shape[1:] == (1, 1) else cell)
+        if all(c.ndim == 1 for c in cells):
+            return np.stack(cells, axis=-1).reshape(at.shape)
+        if all(c.ndim == 3 and c.shape[2] == 1 for c in cells) and at.shape[2] == 1:
+            return np.concatenate(cells, axis=2)
+        raise UndecidedError("a derivative of a matrix by a matrix is not taken here", variable)
+
+    def current(self, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
+        """The value of the symbol by which a derivative is taken."""
+        if variable.kind == "change":
+            return self._change(variable, numbers)
+        role_nodes = tuple(Node("number", (), str(n)) for _, n in key[1])
+        node = Node("symbol", role_nodes, (key[0], tuple(r for r, _ in key[1])))
+        return self.of_key(key, node, numbers)
+
+    def variable(self, variable: Node, numbers: Mapping[str, int], node: Node) -> list[Key]:
+        """What a derivative is taken by: one key, or those of the parts of θ."""
+        if variable.kind == "power" and variable.args[0].kind == "symbol" and variable.args[1].kind == "number":
+            inner, number = variable.args[0], int(float(variable.args[1].value))  # b^1 for b^{(1)}
+            for role in ("paren", "bracket", "sub"):
+                if (role,) in self.world.used.get(inner.base, set()):
+                    return [(inner.base, ((role, number),))]
+        if variable.kind == "change":
+            return [("\\Delta " + variable.args[0].base, ())]
+        if variable.kind in ("group", "transpose"):
+            return self.variable(variable.args[0], numbers, node)
+        if variable.kind == "call" and variable.args[0].kind == "symbol":
+            return self.variable(variable.args[0], numbers, node)
+        if variable.kind != "symbol":
+            raise UndecidedError("a derivative is taken by a symbol", variable)
+        if variable.roles == ("sub",) and ("sub",) not in self.world.used.get(variable.base, set()):
+            for role in ("paren", "bracket"):
+                if (role,) in self.world.used.get(variable.base, set()):
+                    return [(variable.base, ((role, self.whole(variable.args[0], numbers)),))]
+        key = self.key(variable, numbers)
+        for _ in range(4):  # a^{(0)} defined as x: derivatives by it are by x
+            if self.world.matrices:
+                key, variable = self.canonical(key, variable, numbers)
+            found = self.find(variable, key, numbers) if key not in self.overrides else None
+            if found is None:
+                return [key]
+            definition, bound = found
+            if definition.body.kind == "symbol" and not definition.formals:
+                variable, numbers = definition.body, bound
+                key = self.key(variable, numbers)
+                continue
+            if definition.body.kind in ("matrix", "tuple") and all(c.kind == "symbol" for c in definition.body.args):
+                return [self.key(cell, {**numbers, **bound}) for cell in definition.body.args]
+            return [key]
+        return [key]
+
+    def _gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        body = node.args[0]
+        if len(node.args) > 1:
+            return self.derivative(body, (node.args[1],), numbers, node)
+        variables = self.variables_of(body)
+        if not variables:
+            raise UndecidedError("nothing says by which variables this gradient is", node)
+        if len(variables) == 1:
+            return self.derivative(body, (variables[0],), numbers, node)
+        cells = [self._derive(Node("derive", (body, v), "partial"), numbers) for v in variables]
+        if any(c.ndim != 1 for c in cells):
+            raise UndecidedError("a gradient by vectors is not taken here", node)
+        return np.stack(cells, axis=-1)[:, :, None]
+
+    def variables_of(self, body: Node) -> Sequence[Node]:
+        """The variables of a function."""
+        name = body.args[0] if body.kind == "call" else body
+        if name.kind != "symbol":
+            return ()
+        if body.kind == "call" and len(body.args) > 2:
+            return body.args[1:]
+        found = sorted(
+            self.world.of(name, self.order),
+            key=lambda d: (d.order >= self.order, -d.order if d.order < self.order else d.order, -len(d.formals)),
+        )
+        for definition in found:
+            formals = definition.formals
+            if len(formals) == 1:
+                key = self.key(formals[0], {})
+                inner = self.find(formals[0], key, {})
+                if inner is not None and inner[0].body.kind in ("matrix", "tuple"):
+                    return inner[0].body.args
+            if formals:
+                return formals
+        return self.world.generic(name.base, self.order)
+
+    def _change(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        inner = node.args[0]
+        if inner.kind != "symbol":
+            raise UndecidedError("a change is of a symbol", node)
+        key: Key = (
+            "\\Delta " + inner.base,
+            tuple((r, self.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
+        )
+        if key in self.overrides:
+            return self.overrides[key]
+        variables = self.variables_of(inner)
+        if variables:
+            moved: dict[Key, Array] = {}
+            for variable in variables:
+                moved[self.key(variable, numbers)] = self.value(variable, numbers) + self._change(
+                    Node("change", (variable,)), numbers
+                )
+            return np.asarray(self.inner(moved).value(inner, numbers) - self.value(inner, numbers))
+        if not self.world.generic(inner.base, self.order) or self.world.of(inner, self.order):
+            found = self.find(node, (inner.base, key[1]), numbers)
+            if found is not None and (found[0], key) not in self.active and len(self.active) < DEEPEST:
+                self.active.append((found[0], key))
+                try:
+                    return self.value(found[0].body, found[1])
+                finally:
+                    self.active.pop()
+        return self.leaf(key)
+
+    def _slope(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        inner = node.args[0]
+        if inner.kind != "symbol":
+            raise UndecidedError("nothing says what this derivative is", node)
+        key = self.key(inner, numbers)
+        found = self.find(node, key, numbers)
+        if found is not None:
+            definition, bound = found
+            if (definition, key) not in self.active and len(self.active) < DEEPEST:
+                self.active.append((definition, key))
+                try:
+                    return self.value(definition.body, {**numbers, **bound})
+                finally:
+                    self.active.pop()
+        known = self.by_surrogate(inner, key, numbers)
+        if known is not None:
+            return known
+        cost = self.objective()
+        if cost is None:
+            raise UndecidedError("nothing says of which cost this is the derivative", node)
+        return self._derive(Node("derive", (cost, inner), "partial"), numbers)
+
+    def by_surrogate(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
+        """The derivative of the loss that is known by ``dz = a - y``; of a parameter with the document's factor."""
+        if not self.world.surrogates or self.computable():
+            return None
+        surrogate = self.surrogate_for(inner)
+        if surrogate is None:
+            return None
+        if self.world.matrices:
+            key, inner = self.canonical(key, inner, numbers)
+
+        def loss(evaluator: Self) -> Array:
+            z, y = evaluator.value(surrogate.inner, numbers), evaluator.value(surrogate.target, numbers)
+            if surrogate.kind == "sigmoid":
+                total = np.log1p(np.exp(z)) - evaluator.together(np.multiply, y, z, inner)
+            elif surrogate.kind == "identity":
+                total = 0.5 * (z - y) ** 2
+            else:
+                axis = 2 if self.world.row_samples else 1
+                total = np.log(np.exp(z).sum(axis=axis, keepdims=True)) - evaluator.together(np.multiply, y, z, inner)
+                if z.ndim == 3 and axis == 1:
+                    total = total + (1 / z.shape[1] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
+                elif z.ndim == 3:
+                    total = total + (1 / z.shape[2] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
+            return np.asarray(total.sum(axis=(1, 2)) if total.ndim == 3 else total)
+
+        found = self.by_key(loss, key, inner, numbers)
+        parameter = self.find(inner, key, numbers) is None
+        if parameter and surrogate.scale is not None:
+            found = self.together(np.multiply, self.value(surrogate.scale, numbers), found, inner)
+        return found
+
+    def surrogate_for(self, inner: Node) -> Surrogate | None:
+        """The loss of one sample or of all of them, whichever the line is about."""
+        both = self.world.surrogates
+        if len(both) == 1:
+            return next(iter(both.values()))
+        return both[self.whole_batch()]
+
+    def whole_batch(self) -> bool:
+        """Whether the lines around are about all samples at once."""
+        return self.world.batch_from <= self.order
+
+    def computable(self) -> bool:
+        """Whether a cost is defined that has a value."""
+        mark = ("computable", self.order)
+        if mark not in self.world.memo:
+            self.world.memo[mark] = False  # a cost that is made of its own derivatives is not computed by them
+            cost = self.objective()
+            try:
+                found = (
+                    cost is not None
+                    and type(self)(self.world, self.order).value(cost, {}) is not None
+                    and not self.vague(cost)
+                )
+            except (UndecidedError, ShapeClashError):
+                found = False
+            self.world.memo[mark] = found
+        return bool(self.world.memo[mark])
+
+    def vague(self, cost: Node) -> bool:
+        """Whether a cost is made of functions that nothing defines."""
+        bodies = [d.body for d in self.world.of(cost, self.order)]
+        return any(
+            p.kind == "call"
+            and p.args[0].kind == "symbol"
+            and p.args[0].base != "\\sigma"
+            and not self.world.of(p.args[0], self.order)
+            for body in bodies
+            for p in walk(body)
+        )
+
+    def objective(self) -> Node | None:
+        """The function in play: the last cost, or else the last function, that was defined before."""
+        best: Definition | None = None
+        for (kind, base), found in self.world.definitions.items():
+            if kind != "symbol":
+                continue
+            for definition in found:
+                weight = self.nearness(definition)
+                fits = (base in COSTS or definition.formals) and base != "\\sigma"
+                if fits and (best is None or weight > self.nearness(best)):
+                    best = definition
+        return None if best is None else best.target
+
+    def nearness(self, definition: Definition) -> tuple[bool, bool, int]:
+        """What makes one function rather than another the one in play."""
+        return definition.order < self.order, definition.target.base in COSTS, definition.order
+
+    def _limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        body, target, variable = node.args
+        if target.kind != "number":
+            raise UndecidedError("only limits at a number are computed", node)
+        key: Key = (
+            ("\\Delta " + variable.args[0].base, ()) if variable.kind == "change" else self.key(variable, numbers)
+        )
+        rows: list[Array] = []
+        for level in range(5):
+            step = 1e-3 / 2**level
+            value = np.full(POINTS, float(target.value) + step)
+            rows.append(self.inner({key: value}).value(body, numbers))
+        for order in range(1, 5):  # Neville's extrapolation to 0
+            rows = [(2**order * rows[k + 1] - rows[k]) / (2**order - 1) for k in range(len(rows) - 1)]
+        return rows[0]

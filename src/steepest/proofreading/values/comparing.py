@@ -1,0 +1,198 @@
+"""Compares two sides at many points: where they agree, where they do not, how far apart round-off may drive them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from steepest.proofreading.meaning.meaning import LAYERS, SMALL, World
+from steepest.proofreading.reading.tree import Node, free_letters, walk
+from steepest.proofreading.values.evaluate import Evaluator
+from steepest.proofreading.values.lookup import Array, ShapeClashError, UndecidedError
+
+_EXACT, _ROUGH = 1e-9, 2e-6
+_FEWEST = 5
+_MOST_CASES = 6
+_LAYER_LETTERS = ("l", "L", "\\ell")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How two sides compare.
+
+    Attributes:
+        left: the values of the left side, over all points, elements and indices.
+        right: those of the right side.
+        agree: where they agree.
+        bar: the tolerance, relative to their size.
+        leaves: the letters that stood for random numbers.
+        letters: their values at the points.
+        numbers: what the free indices were, a case after another.
+        points: the number of the point of each value.
+        lost: at which part of the points the left side has a value and the right one has none.
+    """
+
+    left: Array
+    right: Array
+    agree: Any
+    bar: float
+    leaves: frozenset[Any] = frozenset()
+    letters: Mapping[Any, Array] = field(default_factory=dict)
+    numbers: tuple[dict[str, int], ...] = ()
+    points: Any = None
+    lost: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sides agree everywhere."""
+        return bool(self.agree.all())
+
+    @property
+    def share(self) -> float:
+        """At which part of the points they agree."""
+        return float(self.agree.mean())
+
+
+def cases(world: World, nodes: list[Node]) -> list[dict[str, int]]:
+    """The numbers of the free indices at which a line is looked at."""
+    letters: dict[str, str] = {}
+    for node in nodes:
+        letters |= free_letters(node)
+    ranges: list[list[tuple[str, int]]] = []
+    for letter, role in letters.items():
+        if letter in world.sizes and letter not in world.ranges:
+            continue
+        if letter in _LAYER_LETTERS or (
+            role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in world.ranges
+        ):
+            given = any(d.target.kind == "derive" for found in world.definitions.values() for d in found)
+            ranges.append([(letter, LAYERS if given else 2)])
+        else:
+            ranges.append([(letter, n) for n in range(1, world.size(letter) + 1)])
+    chosen = list(itertools.islice(itertools.product(*ranges), 400))
+    if len(chosen) > _MOST_CASES:
+        # Of many cases some: the first ones have all indices alike, which says little.
+        step = max(1, len(chosen) // _MOST_CASES)
+        chosen = chosen[1::step][:_MOST_CASES]
+    return [dict(case) for case in chosen]
+
+
+def compare(
+    world: World,
+    left: Node,
+    right: Node,
+    order: int,
+    lift: bool = False,
+    scale: float = 1.0,
+    loose: float = 0.0,
+    quick: bool = False,
+) -> Outcome:
+    """Compute both sides at many points.
+
+    Args:
+        world: what the document says.
+        left: one side.
+        right: the other.
+        order: the number of their statement.
+        lift: whether a definition of ``a`` serves ``a_i`` too.
+        scale: a factor of small quantities.
+        loose: how far apart the sides may be, if not only by round-off.
+        quick: whether to look at one choice of the free indices only.
+
+    Raises:
+        UndecidedError: a part has no value, or no point is in the domain of both.
+        ShapeClashError: the sides, or parts of them, are of different shapes.
+    """
+    lefts, rights, points = [], [], []
+    leaves: set[Any] = set()
+    letters: dict[Any, Array] = {}
+    numbers = cases(world, [left, right])
+    if quick:
+        numbers = numbers[len(numbers) // 2 :][:1]
+    for case in numbers:
+        evaluator = Evaluator(world, order, lift, scale)
+        with np.errstate(all="ignore"):
+            one, other = evaluator.value(left, case), evaluator.value(right, case)
+        one, other = _aligned(one, other, right)
+        lefts.append(one.ravel())
+        rights.append(other.ravel())
+        points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
+        leaves |= evaluator.leaf_keys
+        letters |= evaluator.leaves
+    a, b = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights))
+    at = np.concatenate(points)
+    finite = np.isfinite(a) & np.isfinite(b)
+    lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
+    if finite.sum() < _FEWEST:
+        raise UndecidedError("there is no point at which both sides have a value", right)
+    a, b, at = a[finite], b[finite], at[finite]
+    bar = _ROUGH if _is_rough(world, left) or _is_rough(world, right) else _EXACT
+    size = np.maximum(np.abs(a), np.abs(b))
+    agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else bar * (scale + size))
+    return Outcome(a, b, agree, bar, frozenset(leaves), letters, tuple(numbers), at, lost)
+
+
+def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
+    """Both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
+    if one.ndim == 3 and one.shape[1:] == (1, 1) and other.ndim == 1:
+        one = one[:, 0, 0]
+    if other.ndim == 3 and other.shape[1:] == (1, 1) and one.ndim == 1:
+        other = other[:, 0, 0]
+    if one.shape == other.shape:
+        return one, other
+    if one.ndim != other.ndim and not np.any(one if one.ndim == 1 else other):
+        zero = one if one.ndim == 1 else other
+        full = other if one.ndim == 1 else one
+        spread = np.broadcast_to(zero[:, None, None], full.shape)
+        return (spread, full) if one.ndim == 1 else (full, spread)
+    raise ShapeClashError(f"the left side is {shape_words(one)}, the right side {shape_words(other)}", node)
+
+
+def shape_words(value: Array) -> str:
+    """The shape of a value in words."""
+    if value.ndim == 1:
+        return "a number"
+    return f"{value.shape[1]}×{value.shape[2]}"
+
+
+def _is_rough(world: World, node: Node) -> bool:
+    """Whether a derivative may stand within another, or a limit is taken."""
+    for part in walk(node):
+        if part.kind == "limit":
+            return True
+        if part.kind in ("derive", "gradient", "slope") or (part.kind == "call" and part.value):
+            if part.kind == "derive" and len(part.args) > 2:
+                return True
+            if any(
+                (p is not part and p.kind in ("derive", "gradient", "slope")) or (p.kind == "call" and p.value)
+                for p in walk(part)
+            ):
+                return True
+    return world.rough
+
+
+def orders(world: World, left: Node, right: Node, order: int, lift: bool = False) -> tuple[float, float] | None:
+    """How fast the difference of two sides, and the sides, vanish with small quantities; None if that is not told."""
+    errors, sizes = [], []
+    for scale in (3e-2, 3e-3):
+        found = compare(world, left, right, order, lift, scale)
+        errors.append(float(np.median(np.abs(found.left - found.right))))
+        sizes.append(float(np.median(np.abs(found.left))))
+    if min(errors) <= 0 or min(sizes) <= 0:
+        return None
+    return float(np.log10(errors[0] / errors[1])), float(np.log10(sizes[0] / sizes[1]))
+
+
+def degree(node: Node) -> int:
+    """The highest power of a small quantity that a formula writes out; 0 if it writes none."""
+    found = 0
+    for part in walk(node):
+        if part.kind == "power" and part.args[1].kind == "number":
+            small = part.args[0].kind == "change" or (part.args[0].base in SMALL and not part.args[0].args)
+            if small:
+                found = max(found, int(float(part.args[1].value)))
+    return found

@@ -1,0 +1,338 @@
+"""Computes what a formula means, at many random points at once.
+
+Numbers are arrays of shape (K,), one value a point; vectors and matrices are (K, r, c). Index letters are whole
+numbers: a sum runs over them, a free one is given by the caller. A symbol that nothing defines is a random number of
+its own, a function that nothing defines a smooth random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from steepest.proofreading.meaning.meaning import Definition, Key, bind, depends_on
+from steepest.proofreading.reading.reading import RUNS
+from steepest.proofreading.reading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
+from steepest.proofreading.values.calculus import Calculus
+from steepest.proofreading.values.functions import FUNCTIONS, smooth
+from steepest.proofreading.values.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
+
+_MOST_WORK = 60_000
+_DEEPEST_VALUE = 120
+_COSTLY = ("derive", "slope", "gradient", "change")
+
+
+class Evaluator(Calculus):
+    """Values of formulas at a place of a document; ``lookup.Symbols`` says what its arguments are."""
+
+    # -- everything else -------------------------------------------------------------------------------------
+
+    def value(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        """The value of a tree.
+
+        Raises:
+            UndecidedError: a part has no value.
+            ShapeClashError: vectors or matrices do not fit together.
+        """
+        self.work += 1
+        self.world.spent += 1
+        if self.work > _MOST_WORK or self.depth > _DEEPEST_VALUE:
+            raise UndecidedError("this formula takes too long to compute", node)
+        method = getattr(self, "_" + node.kind, None)
+        if method is None:
+            raise UndecidedError(f"{node.kind} has no value", node)
+        self.depth += 1
+        try:
+            if node.kind in _COSTLY and not self.overrides and not self.complex_depth:
+                return self.remembered(node, numbers, method)
+            found: Array = method(node, numbers)
+            return found
+        finally:
+            self.depth -= 1
+
+    def remembered(self, node: Node, numbers: Mapping[str, int], method: Any) -> Array:
+        """A derivative that may have been taken before."""
+        mark = (
+            self.order,
+            self.lift,
+            self.scale,
+            signature(node),
+            tuple(sorted(numbers.items())),
+            len(self.active) > 0,
+        )
+        known: Any = self.world.memo.get(mark)
+        if known is None:
+            before = set(self.leaf_keys)
+            self.leaf_keys.clear()
+            value = method(node, numbers)
+            known = value, frozenset(self.leaf_keys), {k: self.leaves[k] for k in self.leaf_keys if k in self.leaves}
+            self.leaf_keys |= before
+            self.world.memo[mark] = known
+        self.leaf_keys |= known[1]
+        self.leaves.update(known[2])
+        found: Array = known[0]
+        return found
+
+    def _number(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return np.full(POINTS, float(node.value))
+
+    def _symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        known = self.world.definitions.get(("symbol", node.base)) and node.base not in RUNS
+        if not node.args and node.base in numbers and not known:
+            return np.full(POINTS, float(numbers[node.base]))
+        return self.symbol(node, numbers)
+
+    def _group(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return self.value(node.args[0], numbers)
+
+    def _words(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        raise UndecidedError(f"the words “{node.value}” are no formula", node)
+
+    def _dots(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        raise UndecidedError("the dots stand for something that is not written", node)
+
+    def _add(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        total: Array | None = None
+        for sign, term in zip(node.value, node.args, strict=True):
+            part = self.value(term, numbers) * sign
+            total = part if total is None else self.together(np.add, total, part, node)
+        assert total is not None  # a sum has terms
+        return total
+
+    def _negate(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return -self.value(node.args[0], numbers)
+
+    def _multiply(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        total = self.value(node.args[0], numbers)
+        for sign, factor in zip(node.value, node.args[1:], strict=True):
+            total = self.product(total, self.value(factor, numbers), sign, node)
+        return total
+
+    def product(self, left: Array, right: Array, sign: str, node: Node) -> Array:
+        """The product that a sign between two factors means."""
+        if left.ndim == 1 or right.ndim == 1:
+            return self.together(np.multiply, left, right, node)
+        if sign == "*":
+            return self.together(np.multiply, left, right, node)
+        if sign == "dot" and left.shape == right.shape and left.shape[2] == 1:
+            return np.asarray((left * right).sum(axis=(1, 2)))
+        if left.shape[2] != right.shape[1]:
+            raise ShapeClashError(
+                f"{left.shape[1]}×{left.shape[2]} and {right.shape[1]}×{right.shape[2]} have no product", node
+            )
+        return left @ right
+
+    def _divide(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return self.together(np.divide, self.value(node.args[0], numbers), self.value(node.args[1], numbers), node)
+
+    def _power(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        base, exponent = node.args
+        if (
+            exponent.kind == "number"
+            and float(exponent.value) == int(float(exponent.value))
+            and abs(float(exponent.value)) <= 12
+        ):
+            value = self.value(base, numbers)
+            power = int(float(exponent.value))
+            return value**power if power >= 0 else 1.0 / value**-power
+        value, raised = self.value(base, numbers), self.value(exponent, numbers)
+        if value.ndim == 1 and not np.iscomplexobj(value):
+            value = np.where(value > 0, value, np.nan)
+        return self.together(np.power, value, raised, node)
+
+    def _transpose(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        return value if value.ndim == 1 else np.swapaxes(value, 1, 2)
+
+    def _sqrt(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return np.asarray(FUNCTIONS["sqrt"](self.value(node.args[0], numbers)))
+
+    def _abs(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        return np.asarray(np.where(value.real < 0, -value, value))
+
+    def _norm(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        return np.asarray(np.sqrt((value * value).sum(axis=(1, 2)) if value.ndim == 3 else value * value))
+
+    def _total(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        if value.ndim == 1:
+            return value
+        if node.value is None:
+            return np.asarray(value.sum(axis=(1, 2)))
+        return np.asarray(value.sum(axis=node.value + 1, keepdims=True))
+
+    def _compare(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        left, right = (self.value(a, numbers).real for a in node.args)
+        signs = {
+            "<": np.less,
+            ">": np.greater,
+            "<=": np.less_equal,
+            ">=": np.greater_equal,
+            "==": np.equal,
+            "!=": np.not_equal,
+        }
+        return self.together(signs[node.value], left, right, node).astype(float)
+
+    def _iverson(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        return self.value(node.args[0], numbers)
+
+    def _cases(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        result: Array | None = None
+        pairs = list(zip(node.args[::2], node.args[1::2], strict=True))
+        for value, condition in reversed(pairs):
+            part = self.value(value, numbers)
+            if condition.kind == "else":
+                result = part
+                continue
+            holds = self.value(condition, numbers)
+            if result is None:
+                result = np.full(holds.shape, np.nan)
+            full = next((a.shape for a in (holds, part, result) if a.ndim == 3), holds.shape)
+            holds, part, result = (
+                np.broadcast_to(a[:, None, None], full) if a.ndim < len(full) else a for a in (holds, part, result)
+            )
+            if not holds.shape == part.shape == result.shape:
+                raise ShapeClashError("the cases are of different shapes", node)
+            result = np.where(holds > 0, part, result)
+        assert result is not None  # the parser wants at least one case
+        return result
+
+    def _matrix(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        cells = [self.value(cell, numbers) for cell in node.args]
+        if any(cell.ndim != 1 for cell in cells):
+            raise UndecidedError("a matrix of matrices has no value here", node)
+        return np.stack(cells, axis=-1).reshape(POINTS, -1, node.value)
+
+    def _tuple(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        cells = [self.value(cell, numbers) for cell in node.args]
+        if any(cell.ndim != 1 for cell in cells):
+            raise UndecidedError("these parts have no common value", node)
+        return np.stack(cells, axis=-1).reshape(POINTS, -1, 1)
+
+    def _stopped(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        return value.real.astype(float) if np.iscomplexobj(value) else value
+
+    def _element(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        value = self.value(node.args[0], numbers)
+        if value.ndim != 3:
+            return value
+        places = [self.whole(a, numbers) for a in node.args[1:]]
+        row, column = (places[0], places[1]) if len(places) > 1 else (places[0], 1)
+        if not (1 <= row <= value.shape[1] and 1 <= column <= value.shape[2]):
+            raise ShapeClashError("there is no such element", node)
+        return value[:, row - 1, column - 1]
+
+    def _sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        total: Array | None = None
+        for number in self.running(node, numbers):
+            part = self.value(node.args[0], {**numbers, str(node.value): number})
+            total = part if total is None else self.together(np.add, total, part, node)
+        return np.zeros(POINTS) if total is None else total
+
+    def _product(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        total = np.ones(POINTS)
+        for number in self.running(node, numbers):
+            total = self.together(
+                np.multiply, total, self.value(node.args[0], {**numbers, str(node.value): number}), node
+            )
+        return total
+
+    def running(self, node: Node, numbers: Mapping[str, int]) -> Sequence[int]:
+        """The numbers that a sum runs over."""
+        if len(node.args) < 3:
+            return range(1, self.world.size(str(node.value)) + 1)
+        first, last = self.whole(node.args[1], numbers), self.whole(node.args[2], numbers)
+        if node.args[2].kind == "number":
+            last = end_of_sum(node, first, last)
+        if last - first > 64:
+            raise UndecidedError("the sum is too long to be computed", node)
+        return range(first, last + 1)
+
+    # -- functions and derivatives ---------------------------------------------------------------------------
+
+    def _call(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        function, arguments = node.args[0], node.args[1:]
+        values = [self.value(a, numbers) for a in arguments]
+        if node.value:
+            if len(values) != 1:
+                raise UndecidedError("a prime after a function of several variables says not by which", node)
+            return self.slope_of(
+                lambda v: self.applied(function, arguments, [v], numbers, node), values[0], int(node.value)
+            )
+        return self.applied(function, arguments, values, numbers, node)
+
+    def applied(
+        self, function: Node, arguments: Sequence[Node], values: list[Array], numbers: Mapping[str, int], node: Node
+    ) -> Array:
+        """A function of values."""
+        if function.kind == "function":
+            if function.value not in FUNCTIONS:
+                raise UndecidedError(f"the function {function.value} is not known here", function)
+            if function.value == "softmax":
+                return self.softmax(values[0])
+            return np.asarray(FUNCTIONS[function.value](*values))
+        key = self.key(function, numbers)
+        found = [
+            d
+            for d in self.world.definitions.get(("symbol", function.base), [])
+            if sorted(d.target.roles) == sorted(function.roles)
+        ]
+        for definition in self.world.ordered(found, self.order):
+            bound = bind(definition.target, None, tuple(dict(key[1])[r] for r in definition.target.roles), self.world)
+            if bound is None or (definition.formals and len(definition.formals) != len(values)):
+                continue
+            formals: Sequence[Node] = definition.formals or self.places(definition, arguments)
+            if not formals:
+                continue
+            mark = (definition, key, "call")
+            if sum(m == mark for m in self.active) > 3 or len(self.active) > DEEPEST:
+                raise UndecidedError("this definition goes round in circles", node)
+            self.active.append(mark)
+            try:
+                # σ(z_i) = … holds for every i, also where σ is applied to something without an index.
+                here = {**{x: 1 for f in formals for x in letters_in_indices(f)}, **numbers, **bound}
+                given = dict(zip((self.key(f, here) for f in formals), values, strict=False))
+                return self.with_values(given, definition.body, here)
+            finally:
+                self.active.pop()
+        if function.base == "\\sigma" and len(values) == 1:
+            return np.asarray(FUNCTIONS["sigmoid"](values[0]))
+        scalars = all(v.ndim == 1 for v in values)
+        if not scalars and len({v.shape for v in values}) > 1:
+            raise UndecidedError(f"nothing says what {function.base} is", function)
+        return smooth(function.base + str(key[1]), values)
+
+    def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
+        """Of a function that was defined without arguments, what they stand for."""
+        found: list[Node] = []
+        if not any(self.within(definition, s) for a in arguments for s in symbols(a)):
+            return []
+        for argument in arguments:
+            near = [s for s in symbols(argument) if self.within(definition, s)]
+            if argument.kind != "symbol" and near:
+                found.append(near[0])
+            elif argument.kind == "symbol":
+                found.append(argument)
+        return found if len(found) == len(arguments) else []
+
+    def within(self, definition: Definition, symbol: Node) -> bool:
+        """Whether a symbol occurs in a definition, itself or through others."""
+        return depends_on(self.world, definition.body, symbol, self.order)
+
+    def with_values(self, values: Mapping[Key, Array], body: Node, numbers: Mapping[str, int]) -> Array:
+        """A body with some symbols having other values."""
+        inner = self.inner(values)
+        return inner.value(body, numbers)
+
+    def softmax(self, value: Array) -> Array:
+        """Shares of exponentials, over the columns of a matrix of rows as samples, over a vector as a whole."""
+        if value.ndim != 3:
+            raise UndecidedError("softmax is of a vector", Node("words"))
+        axis = 1 if value.shape[2] == 1 else 2
+        powers = np.exp(value)
+        return np.asarray(powers / powers.sum(axis=axis, keepdims=True))

@@ -1,0 +1,66 @@
+"""What the comparison of two sides shows by itself: fractions, points at which they differ, conditions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from steepest.proofreading.meaning.meaning import Key
+from steepest.proofreading.reading.tree import Node, make, number
+from steepest.proofreading.values.comparing import Outcome
+from steepest.proofreading.values.lookup import POINTS
+
+ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)} | {
+    r"\frac{3}{2}",
+    r"-\frac{3}{2}",
+}
+"""Factors that are rarely forgotten as such: another change is looked for first."""
+
+
+def counterexample(outcome: Outcome) -> tuple[int, dict[str, float]]:
+    """A point at which the sides differ, and the letters' values there."""
+    wrong = int(np.argmax(~outcome.agree))
+    point = int(outcome.points[wrong]) % POINTS
+    found: dict[str, float] = {}
+    for key, values in outcome.letters.items():
+        if key in outcome.leaves or key[0].startswith("\\Delta "):
+            value: Any = np.asarray(values)
+            if value.ndim == 1:
+                found[name_of(key)] = float(np.real(value[point]))
+    return wrong, found
+
+
+def name_of(key: Key) -> str:
+    """A letter with the numbers of its indices, as LaTeX."""
+    subs = "".join(str(n) for r, n in key[1] if r == "sub")
+    ups = "".join(f"[{n}]" if r == "bracket" else f"({n})" for r, n in key[1] if r != "sub")
+    return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
+
+
+def holds_for_some(outcome: Outcome) -> bool:
+    """Whether the sides agree at some points for all indices, and not only because both are 0 there."""
+    telling = (np.abs(outcome.left) > 1e-9) | (np.abs(outcome.right) > 1e-9)
+    good = total = 0
+    for point in np.unique(outcome.points):
+        here = outcome.points == point
+        if telling[here].any():
+            total += 1
+            good += bool(outcome.agree[here].all())
+    return total >= 6 and 0 < good < total
+
+
+def fraction(value: Fraction) -> str:
+    if value.denominator == 1:
+        return str(value.numerator)
+    sign = "-" if value < 0 else ""
+    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+
+
+def as_node(value: Fraction) -> Node:
+    if value.denominator == 1:
+        return number(value.numerator)
+    if value.denominator in (10, 20, 25, 50, 100, 200, 250, 500, 1000):
+        return number(f"{float(value):g}")
+    return make("divide", (number(value.numerator), number(value.denominator)))

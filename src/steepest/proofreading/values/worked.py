@@ -1,0 +1,168 @@
+r"""Worked numbers: lines without a letter, decided exactly, and by the digits that are printed.
+
+``-4.4992 = -4.50`` is right, ``-4.4992 = -4.49`` is not. Where ``3 \cdot 4`` makes a line wrong and 3.4 makes it
+right, the dot is a decimal point that a scanner or a typist raised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from steepest.proofreading.reading.tree import Node, make, transform, walk
+from steepest.proofreading.values.functions import FUNCTIONS
+
+Exact = Fraction | float
+_MOST_DIGITS = 400
+
+
+def value_of(node: Node) -> Exact | None:
+    """The value of a tree of numbers, exact where it can be; None if it has none."""
+    try:
+        found = _value(node)
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return None
+    if isinstance(found, float) and not np.isfinite(found):
+        return None
+    return found
+
+
+def _value(node: Node) -> Exact | None:
+    args = [_value(a) for a in node.args] if node.kind != "call" else [_value(a) for a in node.args[1:]]
+    if any(a is None for a in args):
+        return None
+    values: list[Exact] = [a for a in args if a is not None]
+    if node.kind == "number":
+        return Fraction(str(node.value)) if len(str(node.value)) < _MOST_DIGITS else None
+    if node.kind == "group":
+        return values[0]
+    if node.kind == "negate":
+        return -values[0]
+    if node.kind == "add":
+        return _folded([v if s > 0 else -v for s, v in zip(node.value, values, strict=True)], False)
+    if node.kind == "multiply":
+        return _folded(values, True)
+    if node.kind == "divide":
+        a, b = values
+        if isinstance(a, Fraction) and isinstance(b, Fraction):
+            quotient: Fraction = a / b
+            return quotient
+        return float(a) / float(b)
+    if node.kind == "power":
+        return _power(values[0], values[1])
+    if node.kind == "abs":
+        return values[0] if values[0] >= 0 else -values[0]
+    if node.kind == "sqrt":
+        return _power(values[0], Fraction(1, 2))
+    if node.kind == "call" and not node.value:
+        return _applied(node, values)
+    return None
+
+
+def _folded(values: list[Exact], product: bool) -> Exact:
+    total: Exact = Fraction(int(product))
+    for v in values:
+        if isinstance(total, Fraction) and isinstance(v, Fraction):
+            total = total * v if product else total + v
+        else:
+            total = float(total) * float(v) if product else float(total) + float(v)
+    return total
+
+
+def _power(base: Exact, exponent: Exact) -> Exact | None:
+    if (
+        isinstance(base, Fraction)
+        and isinstance(exponent, Fraction)
+        and exponent.denominator == 1
+        and abs(exponent) <= 64
+    ):
+        return Fraction(base**exponent.numerator)
+    raised = float(base) ** float(exponent)
+    return raised if isinstance(raised, float) else None
+
+
+def _applied(node: Node, values: list[Exact]) -> Exact | None:
+    """A function of numbers; max and min stay exact."""
+    name = (
+        node.args[0].value if node.args[0].kind == "function" else "sigmoid" if node.args[0].base == "\\sigma" else ""
+    )
+    if name == "max":
+        return max(values)
+    if name == "min":
+        return min(values)
+    if name not in FUNCTIONS or name in ("softmax", "diag"):
+        return None
+    with np.errstate(all="ignore"):
+        return float(np.real(FUNCTIONS[name](*(np.array([float(v)]) for v in values))[0]))
+
+
+def decimals(node: Node) -> int:
+    """The digits behind the point of a printed number; of an expression the fewest of its decimal numbers."""
+    digits = [len(str(n.value).partition(".")[2]) for n in walk(node) if n.kind == "number" and "." in str(n.value)]
+    return min(digits) if digits else 0
+
+
+def is_printed(node: Node) -> bool:
+    """Whether this is one number as printed, not something to be worked out."""
+    while node.kind in ("group", "negate"):
+        node = node.args[0]
+    return node.kind == "number"
+
+
+def agree(left: Exact, right: Exact, printed: Node, approximate: bool = False) -> bool:
+    """Whether a printed number is what comes out, to the digits that it has."""
+    apart = abs(float(left) - float(right))
+    exact = isinstance(left, Fraction) and isinstance(right, Fraction)
+    if (exact and left == right) or apart <= 1e-12 * max(1.0, abs(float(right))):
+        return True
+    places = decimals(printed)
+    half = 0.5 * 10.0**-places * (1 + 1e-9)
+    if approximate:
+        return apart <= 2 * half or apart <= 0.01 * abs(float(left))
+    if not is_printed(printed):
+        # Both sides are to be worked out: rounding happened in a number with a decimal point, if at all.
+        return places >= 3 and apart <= half
+    if places == 0:
+        return apart < half and _length(left) > 2
+    return apart <= half
+
+
+def _length(value: Exact) -> int:
+    """How many decimals a value needs, at most 9."""
+    for places in range(9):
+        if isinstance(value, Fraction) and (value * 10**places).denominator == 1:
+            return places
+    return 9
+
+
+def with_points(node: Node) -> Node | None:
+    r"""The tree with ``0 \cdot 8`` read as 0.8; None if there is no such place."""
+    found = False
+
+    def change(part: Node) -> Node | None:
+        nonlocal found
+        if part.kind != "multiply":
+            return None
+        factors, signs = list(part.args), list(part.value)
+        for at, (one, other) in enumerate(pairwise(factors)):
+            whole = one.kind == other.kind == "number" and "." not in str(one.value) + str(other.value)
+            if whole and signs[at] == "dot":
+                found = True
+                joined = make("number", (), f"{one.value}.{other.value}", one.start, other.end)
+                rest = [*factors[:at], joined, *factors[at + 2 :]]
+                kept = [*signs[:at], *signs[at + 1 :]]
+                return joined if len(rest) == 1 else replace(part, args=tuple(rest), value=tuple(kept))
+        return None
+
+    changed = transform(node, change)
+    return changed if found else None
+
+
+def written(value: Exact, like: Node) -> str:
+    """A value with the digits of a printed number, or with as many as it needs."""
+    places = max(decimals(like), min(_length(value), 6) if isinstance(value, Fraction) and _length(value) < 9 else 4)
+    text = f"{float(value):.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text and places > decimals(like) else text

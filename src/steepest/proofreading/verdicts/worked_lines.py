@@ -1,0 +1,337 @@
+"""Lines with numbers put in: what comes out, whether a letter takes a value, where a wrong number came from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.proofreading.meaning.analysis import is_plain_number
+from steepest.proofreading.meaning.meaning import definable
+from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
+from steepest.proofreading.values.evaluate import Evaluator
+from steepest.proofreading.values.lookup import POINTS, ShapeClashError, UndecidedError
+from steepest.proofreading.values.worked import Exact, agree, is_printed, value_of, with_points, written
+
+if TYPE_CHECKING:
+    from steepest.proofreading.reading.statements import Member
+    from steepest.proofreading.verdicts.deciding import Decider, Draft
+
+
+def look(decider: Decider, order: int, at: int) -> Draft | None:
+    """A draft for a line with numbers on the right; None for a line with letters there."""
+    _, left, relation, right = decider.sides(order, at)
+    assert left.node is not None  # the caller saw both sides
+    assert right.node is not None
+    if not is_plain_number(right.node):
+        return None
+    if is_plain_number(left.node):
+        return _both(decider, order, at, left, relation, right)
+    return _put_in(decider, order, at, left, relation, right)
+
+
+def _draft(order: int, at: int, verdict: str, message: str) -> Draft:
+    from steepest.proofreading.verdicts.deciding import Draft as Made
+
+    return Made(order, at, verdict, message=message)
+
+
+# -- numbers on both sides -----------------------------------------------------------------------------------
+
+
+def _both(decider: Decider, order: int, at: int, left: Member, relation: str, right: Member) -> Draft:
+    assert left.node is not None
+    assert right.node is not None
+    if left.node.kind == "tuple":
+        return _at_point(decider, order, at, left, right)
+    one, other = value_of(left.node), value_of(right.node)
+    if one is None or other is None:
+        return _cells(order, at, left.node, right.node)
+    about = relation == "≈"
+    if agree(one, other, right.node, about):
+        exact = abs(float(one) - float(other)) < 1e-12
+        if about:
+            return _draft(order, at, "approximation", "right to the digits that are printed")
+        return _draft(
+            order, at, "holds", "the numbers agree" if exact else "the numbers agree to the digits that are printed"
+        )
+    for first, second in (
+        (left.node, with_points(right.node)),
+        (with_points(left.node), right.node),
+        (with_points(left.node), with_points(right.node)),
+    ):
+        if first is None or second is None:
+            continue
+        a, b = value_of(first), value_of(second)
+        if a is not None and b is not None and agree(a, b, second, about):
+            return _draft(order, at, "holds", "the numbers agree, the raised dots read as decimal points")
+    return _slip(decider, order, at, left, right, one, other)
+
+
+def _cells(order: int, at: int, left: Node, right: Node) -> Draft:
+    """Vectors of numbers."""
+    if left.kind == right.kind == "matrix" and left.value == right.value and len(left.args) == len(right.args):
+        pairs = [(value_of(a), value_of(b), b) for a, b in zip(left.args, right.args, strict=True)]
+        if all(a is not None and b is not None for a, b, _ in pairs):
+            if all(agree(a, b, printed) for a, b, printed in pairs if a is not None and b is not None):
+                return _draft(order, at, "holds", "the numbers agree")
+            draft = _draft(order, at, "differs", "the numbers of these vectors differ")
+            draft.cause = "arithmetic"
+            return draft
+    return _draft(order, at, "not-understood", "these numbers cannot be worked out")
+
+
+def _slip(decider: Decider, order: int, at: int, left: Member, right: Member, one: Exact, other: Exact) -> Draft:
+    """A slip: in what comes out, or in a number that was put in."""
+    assert left.node is not None
+    assert right.node is not None
+    draft = _draft(order, at, "differs", "")
+    expected = _expected(decider, order)
+    if expected is not None and agree(expected[0], other, right.node) and not agree(expected[0], one, left.node):
+        for part in walk(left.node):
+            if part.kind != "number":
+                continue
+            for like in expected[1]:
+                new = make("number", (), like)
+                value = value_of(swap(left.node, part, new))
+                if value is not None and agree(value, other, right.node) and str(part.value) != like:
+                    draft.cause = "variable"
+                    draft.message = (
+                        f"a wrong number was put in: {part.value} should be {like}, as in the line "
+                        f"before; the result {right.text} is right"
+                    )
+                    draft.whole = f"{decider.writer.spliced(left, part, new)} = {right.text}"
+                    return draft
+    draft.cause = "arithmetic"
+    result = written(one, right.node)
+    draft.message = f"the numbers differ: {left.text} is {result}, not {right.text}"
+    draft.corrected = result
+    return draft
+
+
+def _expected(decider: Decider, order: int) -> tuple[Exact, list[str]] | None:
+    """What the statement before found for the same letters, and its numbers."""
+    statement = decider.reading.statements[order]
+    for earlier in reversed(decider.reading.statements[max(0, order - 2) : order]):
+        same_start = (
+            earlier.members[0].node is not None
+            and statement.members[0].node is not None
+            and same(earlier.members[0].node, statement.members[0].node)
+        )
+        last = earlier.members[-1].node
+        if same_start and last is not None and is_plain_number(last):
+            value = value_of(last)
+            if value is not None:
+                return value, [str(n.value) for n in walk(last) if n.kind == "number"]
+    return None
+
+
+# -- letters on the left -------------------------------------------------------------------------------------
+
+
+def facts(decider: Decider, order: int) -> dict[str, float]:
+    """The values that letters were given before a statement."""
+    found: dict[str, float] = {}
+    for when, values in decider.world.values:
+        if when <= order:
+            found.update(values)
+    return {**found, **decider.world.given}
+
+
+def _put_in(decider: Decider, order: int, at: int, left: Member, relation: str, right: Member) -> Draft:
+    """Letters on the left, numbers on the right: a value that a letter takes, or the numbers of a formula."""
+    assert left.node is not None
+    assert right.node is not None
+    node = left.node
+    found = definable(node)
+    cells = list(node.args) if node.kind in ("matrix", "tuple") else [node]
+    wanted = list(right.node.args) if right.node.kind in ("matrix", "tuple") else [right.node]
+    point = decider.reading.statements[order].point
+    if point is not None and node.kind == "call" and node.args[0].kind == "symbol":
+        at_point = make("tuple", tuple(make("number", (), repr(p)) for p in point))
+        return _of_function(decider, order, at, left, right, at_point)
+    known = facts(decider, order)
+    constant = _identity(decider, order, node, right.node)
+    if constant is not None:
+        return (
+            _draft(order, at, "holds", "holds at all points that were tried")
+            if constant
+            else _claim(decider, order, at, relation)
+        )
+    slipped = _sign_of_left(decider, order, at, left, right)
+    if slipped is not None:
+        return slipped
+    values = _evaluated(decider, order, cells, known)
+    numbers = [value_of(w) for w in wanted]
+    if any(n is None for n in numbers) or len(numbers) != len(cells):
+        return _draft(order, at, "not-understood", "these numbers cannot be worked out")
+    if values is not None:
+        if all(
+            agree(v, n, w, relation == "≈") for v, n, w in zip(values, numbers, wanted, strict=True) if n is not None
+        ):
+            return _draft(order, at, "approximation" if relation == "≈" else "holds", "the numbers agree")
+        plain = all(c.kind == "symbol" and not decider.world.of(c, order) for c in cells)
+        if not plain and _fresh(decider, order) and not _is_moved(decider, node, order):
+            return _wrong_number(decider, order, at, left, right, values)
+    for cell, value in zip(cells, numbers, strict=True):
+        if cell.kind == "symbol" and not cell.args and value is not None:
+            decider.world.values.append((order, {cell.base: float(value)}))
+    for cell in cells:
+        if cell.kind == "derive" and cell.args[0].kind == "symbol" and not decider.world.of(cell.args[0], order):
+            return _draft(order, at, "not-understood", f"${decider.writer.latex(cell.args[0])}$ is never defined")
+    if found is not None or all(c.kind in ("symbol", "slope") for c in cells):
+        return _draft(order, at, "defines", f"gives ${decider.writer.latex(node)}$ a value")
+    return _draft(order, at, "defines", "puts numbers in; which letter has which value is not said")
+
+
+def _sign_of_left(decider: Decider, order: int, at: int, left: Member, right: Member) -> Draft | None:
+    """``Σ c_i (x_i + μ) = 0`` where μ is defined so that the other sign makes it an identity."""
+    assert left.node is not None
+    assert right.node is not None
+    known = [s for s in symbols(left.node) if decider.world.of(s, order)]
+    if at or left.node.kind != "sum" or not known:
+        return None
+    found = decider.doctor.diagnose(order, right.node, left, left.node, False)
+    if found is None or found.node is None or found.cause != "sign":
+        return None
+    draft = _draft(order, at, "differs", found.message)
+    draft.cause, draft.whole = "sign", f"{found.corrected} = {right.text}"
+    return draft
+
+
+def _claim(decider: Decider, order: int, at: int, relation: str) -> Draft:
+    _, left, _, right = decider.sides(order, at)
+    assert left.node is not None
+    assert right.node is not None
+    return decider.claim(order, at, left.node, relation, right.node)
+
+
+def _identity(decider: Decider, order: int, node: Node, right: Node) -> bool | None:
+    """Whether a formula is a constant whatever its letters are, and this one: ``∂z/∂b = 1``; None if it is none."""
+    if not any(
+        p.kind in ("derive", "gradient", "limit", "sum", "slope") or (p.kind == "call" and p.value) for p in walk(node)
+    ):
+        return None
+    from steepest.proofreading.values.comparing import compare
+
+    if any(
+        p.kind == "derive" and p.args[0].kind == "symbol" and not decider.world.of(p.args[0], order) for p in walk(node)
+    ):
+        return None
+    try:
+        outcome = compare(decider.world, node, right, order)
+    except (UndecidedError, ShapeClashError):
+        return None
+    if outcome.holds:
+        return True
+    spread = float(np.max(np.abs(outcome.left - np.median(outcome.left))))
+    varied = 0.05 < outcome.share < 1
+    if varied or (spread < 1e-9 and np.any(np.abs(outcome.left) > 1e-12)):
+        return False
+    return None
+
+
+def _evaluated(decider: Decider, order: int, cells: list[Node], known: dict[str, float]) -> list[float] | None:
+    """The values of some formulas at the numbers that are known; None if a letter has none."""
+    evaluator = Evaluator(decider.world, order)
+    for base, value in known.items():
+        evaluator.overrides[base, ()] = np.full(POINTS, value)
+    found = []
+    for cell in cells:
+        if cell.kind == "symbol" and not cell.args and decider.world.of(cell, order):
+            evaluator.overrides.pop((cell.base, ()), None)
+        try:
+            with np.errstate(all="ignore"):
+                came = np.real(evaluator.value(cell, {}))
+        except (UndecidedError, ShapeClashError):
+            return None
+        if (
+            evaluator.leaf_keys
+            or came.ndim != 1
+            or not np.isfinite(came).all()
+            or np.ptp(came) > 1e-9 * (1 + abs(float(came[0])))
+        ):
+            return None
+        found.append(float(came[0]))
+    return found
+
+
+def _fresh(decider: Decider, order: int) -> bool:
+    """Whether the values of the letters were given in the section at hand."""
+    section = decider.reading.statements[order].section
+    return any(
+        when <= order and decider.reading.statements[min(when, len(decider.reading.statements) - 1)].section == section
+        for when, _ in decider.world.values
+    ) or bool(decider.world.given)
+
+
+def _is_moved(decider: Decider, node: Node, order: int) -> bool:
+    """Whether the letters of a formula were moved since they had their values: x_new beside x."""
+    bases = {s.base for s in symbols(node)}
+    for statement in decider.reading.statements[max(0, order - 12) : order + 1]:
+        head = statement.members[0].node
+        if head is not None and head.kind == "symbol" and any(head.base.startswith(b + "_{") for b in bases):
+            return True
+    return any(p.kind in ("change", "slope") for p in walk(node))
+
+
+def _wrong_number(decider: Decider, order: int, at: int, left: Member, right: Member, values: list[float]) -> Draft:
+    assert right.node is not None
+    draft = _draft(order, at, "differs", "")
+    draft.cause = "arithmetic"
+    if len(values) == 1:
+        result = written(values[0], right.node)
+        draft.corrected = result
+        if not is_printed(right.node):
+            repaired = _number_repaired(decider, right, values[0])
+            draft.corrected = repaired or result
+        draft.message = f"the numbers differ: ${left.text}$ is {result} here, not ${right.text}$"
+    else:
+        draft.message = "the numbers differ: " + ", ".join(f"{v:.6g}" for v in values) + " come out"
+    return draft
+
+
+def _number_repaired(decider: Decider, right: Member, value: float) -> str | None:
+    """An expression of numbers with one sign turned, if that gives the value."""
+    assert right.node is not None
+    for part in walk(right.node):
+        if part.kind != "add":
+            continue
+        for k in range(len(part.args)):
+            signs = tuple(-s if j == k else s for j, s in enumerate(part.value))
+            new = replace(part, value=signs, start=-1, end=-1)
+            other = value_of(swap(right.node, part, new))
+            if other is not None and abs(float(other) - value) < 1e-9 * (1 + abs(value)):
+                return decider.writer.spliced(right, part, make("add", part.args, signs))
+    return None
+
+
+def _at_point(decider: Decider, order: int, at: int, left: Member, right: Member) -> Draft:
+    """``(0.5, 0.5) = 0.75``: the function in play at a point."""
+    assert left.node is not None
+    return _of_function(decider, order, at, left, right, left.node)
+
+
+def _of_function(decider: Decider, order: int, at: int, left: Member, right: Member, where: Node) -> Draft:
+    """The last function of as many variables, at a point."""
+    assert right.node is not None
+    point = [value_of(a) for a in where.args]
+    wanted = value_of(right.node)
+    functions = [
+        d
+        for (kind, base), found in decider.world.definitions.items()
+        if kind == "symbol" and base != "\\sigma"
+        for d in found
+        if len(d.formals) == len(point) and d.order < order
+    ]
+    if not functions or wanted is None or any(p is None for p in point):
+        return _draft(order, at, "not-understood", "nothing says of which function this is the value")
+    last = max(functions, key=lambda d: d.order)
+    call = make("call", (last.target, *where.args), 0)
+    values = _evaluated(decider, order, [call], {})
+    if values is None:
+        return _draft(order, at, "not-understood", "the function in play has no value here")
+    if agree(values[0], wanted, right.node):
+        return _draft(order, at, "holds", f"${decider.writer.latex(last.target)}$ has this value here")
+    return _wrong_number(decider, order, at, left, right, values)

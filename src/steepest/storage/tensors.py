@@ -1,0 +1,154 @@
+"""Saved models: parameters as safetensors, formula, shapes and cost as JSON in its metadata.
+
+Nothing in a file is ever run: the formula is parsed by the grammar, within the limits for texts. A checksum over
+parameters and metadata stands with them, because a changed byte among the numbers could not be noticed otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import StorageError
+from steepest.storage.files import write_atomically
+
+FORMAT = 1
+"""The version of the metadata; a file with a higher one is refused."""
+
+_KEY, _SUM = "steepest", "sha256"
+
+
+def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:
+    """Save parameters with what is needed to use them again.
+
+    Args:
+        path: the file, by convention ending in ``.safetensors``.
+        params: numbers or arrays by name.
+        about: what JSON can hold: formula, shapes, cost, version.
+    """
+    tensors = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    write_tensors(path, tensors, _KEY, about)
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
+    again: bool = False,
+) -> None:  # fmt: skip
+    """Write arrays, with metadata under a key and a checksum of both.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        key: what kind of file it is.
+        about: what JSON can hold.
+        again: whether it is written again and again, as for :func:`write_atomically`.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    # safetensors writes an array's memory as it lies, so it must lie in C order.
+    ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
+    text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
+    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}), again)
+
+
+def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        # Lengths stand before texts, so that no two contents have the same bytes.
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def refuse_place(path: str | os.PathLike[str]) -> None:
+    """Raise if it can be seen already that a file cannot be written here.
+
+    Raises:
+        StorageError: the folder does not exist, or is not ours to write to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
+    if not target.parent.is_dir():
+        raise StorageError(f"cannot write {target}: there is no directory {target.parent}; choose another place")
+    try:
+        if not target.exists():
+            tempfile.TemporaryFile(dir=target.parent).close()  # rights alone do not say whether a folder takes files
+        writable = os.access(target if target.exists() else target.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise StorageError(f"cannot write {target}: {target.parent} is not yours to write to; choose another place")
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """Read what :func:`save` wrote.
+
+    Returns:
+        The parameters and the metadata.
+
+    Raises:
+        StorageError: there is no such file, it is not a saved model, is damaged, or of a newer version.
+    """
+    params, about = read_tensors(path, _KEY, "model")
+    for name, array in params.items():
+        if array.dtype != np.float64 or not np.all(np.isfinite(array)):
+            where = os.fspath(path)
+            raise StorageError(f"the parameter {name!r} in {where} is not of finite doubles; fit the model again")
+    return params, about
+
+
+_AGAIN = {"model": "fit the model again and save it", "checkpoint": "begin again without it"}
+
+
+def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read what :func:`write_tensors` wrote under a key.
+
+    Args:
+        path: the file.
+        key: what kind of file it is.
+        what: the same in words: ``"model"`` or ``"checkpoint"``.
+
+    Raises:
+        StorageError: there is no such file, or it is another kind, damaged, or of a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    where = os.fspath(path)
+    if Path(path).is_dir():
+        raise StorageError(f"cannot read the {what} {where}: it is a directory; name a file in it")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            params = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise StorageError(f"cannot read the {what} {where}: {reason}; check its path") from None
+    except (SafetensorError, TypeError, ValueError, AttributeError) as error:  # the latter for a dtype NumPy lacks
+        raise StorageError(f"{where} is no saved {what}, or a damaged one ({error}); {_AGAIN[what]}") from None
+    if key not in metadata:
+        writers = {"model": "'fit --save' and Model.save write one", "checkpoint": "'fit --checkpoint' writes one"}
+        raise StorageError(f"{where} holds tensors but no steepest {what}; {writers[what]}")
+    try:
+        about: dict[str, Any] = json.loads(metadata[key])
+        version = about["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StorageError(f"the metadata of {where} cannot be read; {_AGAIN[what]}") from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise StorageError(
+            f"{where} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
+        )
+    if metadata.get(_SUM) != _checksum(params, metadata[key]):
+        raise StorageError(f"{where} is damaged: its checksum is not that of its content; {_AGAIN[what]}")
+    return params, about

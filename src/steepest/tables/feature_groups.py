@@ -1,0 +1,158 @@
+"""Blocks of columns: many columns of a table as one name of a formula, a row of features a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from steepest.errors import ModelError, TableError, nearest
+from steepest.expressions.expression import Shape
+from steepest.tables.csv_text import FloatArray, listed
+from steepest.tables.table import Columns, Table
+
+Features = str | Sequence[str] | Mapping[str, str | Sequence[str]]
+DEFAULT = "X"
+
+
+def spelt_out(features: Features | None) -> dict[str, tuple[str, ...]]:
+    """The blocks by name, each with its columns or patterns; without a name the block is X.
+
+    Raises:
+        ModelError: it is no pattern, list of columns, or mapping from names to these.
+
+    >>> spelt_out("pixel_*"), spelt_out({"Z": ["a", "b"]})
+    ({'X': ('pixel_*',)}, {'Z': ('a', 'b')})
+    """
+    if features is None:
+        return {}
+    blocks = features if isinstance(features, Mapping) else {DEFAULT: features}
+    found = {}
+    for name, given in blocks.items():
+        parts = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Sequence) else ()
+        if not isinstance(name, str) or not parts or not all(isinstance(part, str) and part for part in parts):
+            raise ModelError(
+                f"features has {given!r}; write a pattern such as 'pixel_*', a list of columns, or a dict "
+                "from a name of the formula to one of these"
+            )
+        found[name] = parts
+    return found
+
+
+def resolve(
+    blocks: Mapping[str, Sequence[str]], table: Table, names: Collection[str], taken: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The columns of each block: those of a list as it is ordered, those of a pattern as the table is.
+
+    Args:
+        blocks: columns or patterns by the name of the block.
+        table: the table.
+        names: the names of the formula.
+        taken: columns that a pattern leaves out, for the formula or the weights are already of them.
+
+    Raises:
+        ModelError: a block is not in the formula.
+        TableError: there is no such column, or none that matches, or a column has the name of the block.
+
+    >>> from steepest.tables.table import open_table
+    >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
+    {'X': ('p2', 'p1')}
+    """
+    found = {}
+    for name, parts in blocks.items():
+        if name not in names:
+            raise ModelError(
+                f"the block {name!r} of features is not in the formula{nearest(name, names)}; write the formula with it"
+            )
+        if name in table.names:
+            raise TableError(f"{table.source}: there is a column {name!r} already; give the block another name")
+        members: dict[str, None] = {}
+        for part in parts:
+            members |= dict.fromkeys(_matching(part, table, taken))
+        found[name] = tuple(members)
+    return found
+
+
+def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
+    if part in table.names:
+        return [part]
+    if not set("*?[") & set(part):
+        table.select([part])  # its error names the column, the nearest one and those there are
+    matching = [column for column in table.names if fnmatchcase(column, part) and column not in taken]
+    if not matching:
+        hint = nearest(part.strip("*?"), table.names)
+        what = f"no column matches {part!r}{hint}"
+        raise TableError(f"{table.source}: {what}; its columns are {listed(table.names)}")
+    return matching
+
+
+@dataclass(frozen=True, eq=False)
+class BlockTable(Table):
+    """A table of which some columns have a name together.
+
+    Args:
+        table: the table without blocks.
+        blocks: the columns of each block.
+
+    >>> from steepest.tables.table import open_table
+    >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})
+    >>> table.select(["X"]).arrays["X"].tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
+
+    table: Table = field(repr=False, kw_only=True)
+    blocks: Mapping[str, Sequence[str]] = field(repr=False, kw_only=True)
+
+    def select(self, names: Iterable[str], na: str = "error") -> Columns:
+        """Give the named columns and blocks as numbers; messages name the columns that blocks are made of."""
+        needed = dict.fromkeys([names] if isinstance(names, str) else names)
+        single = [column for name in needed for column in self.blocks.get(name, (name,))]
+        columns = self.table.select(single, na)
+        arrays = {name: columns.arrays[name] for name in needed if name not in self.blocks}
+        for name in needed:
+            if name in self.blocks:
+                parts = [_column(columns.arrays[column], column, self.source) for column in self.blocks[name]]
+                arrays[name] = np.stack(parts, axis=1)
+                arrays[name].flags.writeable = False
+        return Columns({name: arrays[name] for name in needed}, columns.rows, columns.dropped, columns.kept)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether some rows can be read without the others."""
+        return self.table.in_parts
+
+    def part(self, first: int, count: int, names: Iterable[str]) -> Table:
+        """Give the table of some neighbouring rows; see :meth:`Table.part`."""
+        single = [column for name in names for column in self.blocks.get(name, (name,))]
+        return with_blocks(self.table.part(first, count, single), self.blocks)
+
+
+def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
+    """The table with its blocks; one that is a column of the table itself is taken as it is there."""
+    own = {name: columns for name, columns in blocks.items() if name not in table.names}
+    if not own:
+        return table
+
+    def read(name: str) -> FloatArray:
+        # Not by the table that is made here: one that refers to itself stays in memory until it is searched for.
+        if name not in own:
+            return table.read(name)
+        return np.stack([_column(table.read(column), column, table.source) for column in own[name]], axis=1)
+
+    return BlockTable((*table.names, *own), table.source, table.rows, read, table=table, blocks=own)
+
+
+def _column(array: FloatArray, name: str, source: str) -> FloatArray:
+    if array.ndim != 1:
+        what = f"column {name!r} has {array.shape[1:]} numbers a row, and a block is made of columns with one"
+        raise TableError(f"{source}: {what}; write the column itself in the formula")
+    return array
+
+
+def feature_shape(table: Table, name: str) -> Shape:
+    """The shape of one sample's value in a column or block."""
+    if isinstance(table, BlockTable) and name in table.blocks:
+        return (len(table.blocks[name]),)
+    return tuple(table.read(name).shape[1:])

@@ -1,0 +1,434 @@
+"""Anything tabular in, named float columns out, or an error that names row and column.
+
+A table is opened first (its names and its number of rows are then known) and its columns are converted
+when they are selected, so that a column that no formula names may hold anything. `csv_text` reads CSV, polars
+reads Parquet and narwhals reads DataFrames; the libraries are imported when first needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import math
+import numbers
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import TableError
+from steepest.tables.csv_text import FloatArray, line, listed, no_number, read_all, read_csv, shown, to_floats, where
+
+__all__ = ["BUILT_IN", "BuiltIn", "Columns", "Table", "open_table"]
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A table that comes with steepest, with the formula that is usually fitted to it.
+
+    Args:
+        name: What `open_table` knows it by.
+        columns: Each column's name and its values.
+        formula: The usual formula.
+        start: The usual parameters to start from.
+        about: What it shows, in a line.
+
+    Examples:
+        >>> BUILT_IN["twice"].formula, dict(BUILT_IN["twice"].start)
+        ('y ~ x*w', {'w': 0.0})
+    """
+
+    name: str
+    columns: Mapping[str, tuple[float, ...]]
+    formula: str
+    start: Mapping[str, float]
+    about: str
+
+
+_NEURON = ("z ~ sigmoid(x*w1 + y*w2 + b)", {"w1": 0.3, "w2": 0.6, "b": 0.1})
+_NETWORK = (
+    "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)",
+    {"w1": 0.5, "w2": 0.3, "w3": -0.4, "w4": 0.8, "b1": 0.1, "b2": -0.2, "w5": 0.7, "w6": -0.6, "b3": 0.05},
+)
+
+
+def _gate(name: str, z: tuple[float, ...], fit: tuple[str, dict[str, float]], about: str) -> BuiltIn:
+    return BuiltIn(name, {"x": (0.0, 0.0, 1.0, 1.0), "y": (0.0, 1.0, 0.0, 1.0), "z": z}, *fit, about)
+
+
+_TABLES = (
+    _gate("and", (0.0, 0.0, 0.0, 1.0), _NEURON, "1 where x and y both are; a neuron learns it"),
+    _gate("or", (0.0, 1.0, 1.0, 1.0), _NEURON, "1 where x or y is; a neuron learns it"),
+    _gate("nand", (1.0, 1.0, 1.0, 0.0), _NEURON, "0 where x and y both are 1; a neuron learns it"),
+    _gate("xor", (0.0, 1.0, 1.0, 0.0), _NETWORK, "1 where x and y differ; it takes three neurons"),
+    BuiltIn(
+        "twice",
+        {"x": (0.0, 1.0, 2.0, 3.0, 4.0), "y": (0.0, 2.0, 4.0, 6.0, 8.0)},
+        "y ~ x*w",
+        {"w": 0.0},
+        "y is twice x; the smallest descent, along one parameter",
+    ),
+)
+#: The built-in tables by name; `open_table` takes the name.
+BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({table.name: table for table in _TABLES})
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns selected from a table, as numbers.
+
+    Args:
+        arrays: Each column by name, float64 and C-contiguous, (n,), or (n, d) and beyond for blocks. They are
+            read-only, because they may share memory with the table they came from.
+        rows: n, the number of rows in the arrays.
+        dropped: How many rows `na="drop"` took out.
+        kept: (n,) indices, from 0, of the table's rows that the arrays hold.
+    """
+
+    arrays: dict[str, FloatArray]
+    rows: int
+    dropped: int
+    kept: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that is open: its columns' names are known, their numbers are read by `select`.
+
+    Args:
+        names: The columns' names, in order.
+        source: What messages call the table: its path, "standard input", "the dict given".
+        rows: n, the number of rows; without any it is a TableError.
+        read: Gives a column as float64, (n,) or (n, d), with NaN for what is missing.
+        slice: Gives the table of some rows, without reading the others: the first row, how many, and the columns that
+            are wanted. Without it the table is in memory.
+
+    Examples:
+        >>> open_table("nand")
+        Table(names=('x', 'y', 'z'), source='the built-in table nand', rows=4)
+    """
+
+    names: tuple[str, ...]
+    source: str
+    rows: int
+    read: Callable[[str], FloatArray] = field(repr=False)
+    slice: Callable[[int, int, tuple[str, ...]], Table] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            what = "there are column names but no rows; add a row a sample below them"
+            raise TableError(f"{self.source}: {what}")
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether some rows can be read without the others."""
+        return self.slice is not None
+
+    def part(self, first: int, count: int, names: Iterable[str]) -> Table:
+        """Give the table of some neighbouring rows.
+
+        Args:
+            first: The first of them, from 0.
+            count: How many.
+            names: The columns that are needed.
+
+        Examples:
+            >>> open_table({"x": [1, 2, 3, 4]}).part(1, 2, ["x"]).select(["x"]).arrays["x"]
+            array([2., 3.])
+        """
+        if self.slice is not None:
+            return self.slice(first, count, tuple(dict.fromkeys(names)))
+        after = first + count
+        source = f"{self.source}, counted from data row {first + 1}"
+        return Table(self.names, source, count, lambda name: self.read(name)[first:after])
+
+    def select(self, names: Iterable[str], na: str = "error") -> Columns:
+        """Give the named columns as numbers.
+
+        Args:
+            names: The columns that are needed; no other is looked at.
+            na: "error" stops at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
+                each row that misses one in a needed column.
+
+        Returns:
+            The columns, each (n,) or (n, d) float64.
+
+        Raises:
+            TableError: A column is absent, holds something that is not a finite number, or misses a value.
+                Messages count data rows from 1, without the header.
+
+        Examples:
+            >>> columns = open_table({"x": [1, None, 3], "y": [2, 4, 6]}).select(["x", "y"], na="drop")
+            >>> columns.arrays["y"], columns.dropped, columns.kept
+            (array([2., 6.]), 1, array([0, 2]))
+        """
+        if na not in ("error", "drop"):
+            raise TableError(f'na={na!r} says nothing about missing values; use na="error" or na="drop"')
+        needed = dict.fromkeys([names] if isinstance(names, str) else names)
+        for name in needed:
+            if name not in self.names:
+                what = f"there is no column {name!r}{_nearest(str(name), self.names)}"
+                raise TableError(f"{self.source}: {what}; its columns are {listed(self.names)}")
+        arrays = {name: np.ascontiguousarray(self.read(name)) for name in needed}
+        missing = np.zeros(self.rows, dtype=bool)
+        for name, array in arrays.items():
+            if len(array) != self.rows:
+                what = f"column {name!r} has {len(array)} rows and the table has {self.rows}"
+                remedy = "it is damaged or changed meanwhile, so open a sound one"
+                raise TableError(f"{self.source}: {what}; {remedy}")
+            missing |= _missing(name, array, self.source, na)
+        kept = np.flatnonzero(~missing)
+        if len(kept) < self.rows:
+            arrays = {name: array[kept] for name, array in arrays.items()}
+        if not len(kept):
+            what = f'na="drop" leaves no row, for each misses a value in one of {listed(needed)}'
+            raise TableError(f"{self.source}: {what}; fill values in or choose other columns")
+        for name, array in arrays.items():
+            arrays[name] = array.view()
+            arrays[name].flags.writeable = False
+        return Columns(arrays, len(kept), self.rows - len(kept), kept)
+
+
+def open_table(source: object) -> Table:
+    """Open anything tabular.
+
+    Args:
+        source: One of
+            a `Table`, given back as it is;
+            the name of a built-in table: and, or, nand, xor, twice (`./nand` is the file of that name);
+            a path to `.csv`, `.tsv`, `.txt` or no suffix (a header, then a line a row, UTF-8, commas or else
+            semicolons or tabs between fields) or to `.parquet`;
+            "-", which is CSV from standard input;
+            a file object, of bytes or text, with CSV or Parquet in it;
+            a mapping from names to n numbers each, (n,), or (n, d) for a block of columns;
+            a DataFrame of pandas, polars, pyarrow or another library that narwhals knows.
+
+    Returns:
+        The table, its columns not converted yet.
+
+    Raises:
+        TableError: There is no such table, or it has no rows, names or shape that make it one.
+
+    Examples:
+        >>> table = open_table(io.StringIO("x,name\\n1,one\\n2,two\\n"))
+        >>> table.names, table.rows, table.select(["x"]).arrays
+        (('x', 'name'), 2, {'x': array([1., 2.])})
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, str) and source in BUILT_IN:
+        return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}")
+    if isinstance(source, str) and source == "-":
+        stream, label = getattr(sys.stdin, "buffer", sys.stdin), "standard input"
+        return _bytes_table(read_all(stream, label), label)
+    if isinstance(source, (str, os.PathLike)):
+        return _path_table(source)
+    if isinstance(source, Mapping):
+        return _mapping_table(source, f"the {type(source).__name__} given")
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        label = name if isinstance(name, str) else "the file object given"
+        return _bytes_table(read_all(source, label), label)
+    return _frame_table(source)
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    folded = {known.strip().casefold(): known for known in names}
+    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+
+
+def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.bool_]:
+    """Which rows, (n,), miss a value; an infinite value, or a missing one under na="error", raises."""
+    if np.isfinite(array).all():  # looked at first, as it is quick
+        return np.zeros(len(array), dtype=bool)
+    infinite, gone = np.argwhere(np.isinf(array)), np.isnan(array)
+    if len(infinite):
+        index = tuple(infinite[0].tolist())
+        remedy = 'write a finite number there, or leave it empty and use na="drop"'
+        raise TableError(f"{source}: {where(name, index)} is infinite ({array[index]}); {remedy}")
+    rows = np.asarray(gone.any(axis=tuple(range(1, gone.ndim))))
+    if na == "error" and rows.any():
+        first = where(name, tuple(np.argwhere(gone)[0].tolist()))
+        more = f" ({rows.sum()} such rows in all)" if rows.sum() > 1 else ""
+        remedy = 'fill it in, or leave such rows out with na="drop"'
+        raise TableError(f"{source}: {first} has no value{more}; {remedy}")
+    return rows
+
+
+# --- arrays ---
+
+
+def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
+    lengths: dict[str, int] = {}
+    for name, values in columns.items():
+        if not isinstance(name, str):
+            raise TableError(f"{source}: the column name {shown(name)} is not a text; write it as one")
+        try:
+            lengths[name] = len(values)
+        except TypeError:  # a number, an iterator, an array without dimensions
+            raise _not_a_column(source, name, values) from None
+    if not lengths:
+        raise TableError(f"{source}: there are no columns; give at least one, such as {{'x': [0, 1]}}")
+    first, rows = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != rows:
+            what = f"column {first!r} has {rows} rows and {name!r} has {length}"
+            raise TableError(f"{source}: {what}; make them equal")
+    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source))
+
+
+def _not_a_column(source: str, name: str, values: Any) -> TableError:
+    what = f"column {name!r} is of type {type(values).__name__}"
+    return TableError(f"{source}: {what}; give a list or an array with a number a row")
+
+
+def _floats(values: Any, name: str, source: str) -> FloatArray:
+    """A column of a mapping, or of a DataFrame when it isn't of a numeric type, as float64."""
+    if isinstance(values, (str, bytes)):
+        raise _not_a_column(source, name, values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise TableError(f"{source}: column {name!r} {_why_not_an_array(values, error)}") from None
+    if array.ndim == 0:
+        raise _not_a_column(source, name, values)
+    if array.dtype.kind in "biuf":
+        with np.errstate(over="ignore"):  # a longer float may become infinite, which is reported with its row
+            floats = array.astype(np.float64, copy=False)
+        if isinstance(values, np.ma.MaskedArray):
+            floats = np.where(np.ma.getmaskarray(values), np.nan, floats)
+        return floats
+    # NumPy turns [1, "a"] into two texts; as objects each element is still what was given
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.array(values, dtype=object)
+    floats = np.empty(array.shape, dtype=np.float64)
+    for index in np.ndindex(array.shape):
+        number = _number(array[index])
+        if number is None:
+            raise no_number(source, name, index, array[index])
+        floats[index] = number
+    return floats
+
+
+def _why_not_an_array(values: Any, error: Exception) -> str:
+    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in values]
+    for row, size in enumerate(sizes, start=1):
+        if size != sizes[0]:
+            return f"has {sizes[0]} numbers in data row 1 and {size} in data row {row}; make them equal"
+    return f"is not an array of numbers ({line(error)}); make it one"
+
+
+def _number(value: Any) -> float | None:
+    """An object as a number: NaN if it stands for a missing value, None if it is no number."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, without importing it
+        return math.nan
+    is_number = isinstance(value, (numbers.Real, Decimal, np.bool_))
+    if not is_number:
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except ValueError:  # a signalling NaN of decimal
+        return math.nan
+
+
+# --- DataFrames and Parquet ---
+
+
+def _frame_table(source: Any) -> Table:
+    import narwhals as nw
+
+    label = f"the {type(source).__name__} given"
+    try:
+        frame = nw.from_native(source, eager_only=True)
+    except TypeError:
+        remedy = "collect() it first" if hasattr(source, "collect") else "give a dict, a DataFrame or a path"
+        raise TableError(f"{label}: this is not a table that can be read; {remedy}") from None
+    except nw.exceptions.DuplicateError as error:
+        raise TableError(f"{label}: columns share a name; rename one ({line(error)})") from None
+    native = {str(name): name for name in frame.columns}
+    names, rows = tuple(native), len(frame)
+    return Table(names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label))
+
+
+def _series_floats(series: Any, name: str, source: str) -> FloatArray:
+    import narwhals as nw
+
+    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    # a column of texts, dates, lists or objects: the first that is no number is named
+    return _floats(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
+
+
+def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
+    import narwhals as nw
+    import polars as pl
+
+    def scan(part: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
+        try:
+            return part(pl.scan_parquet(file, glob=False)).collect()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            remedy = "check that it is complete and write or fetch it again"
+            raise TableError(f"{source}: it is not a sound Parquet file ({line(error)}); {remedy}") from None
+
+    def read(name: str) -> FloatArray:
+        # by place: polars takes "*" and "^x$" for patterns
+        series = scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
+        return _series_floats(nw.from_native(series, series_only=True), name, source)
+
+    def rows_of(first: int, count: int, wanted: tuple[str, ...]) -> Table:
+        places = [names.index(name) for name in wanted]
+        found = scan(lambda frame: frame.slice(first, count).select(pl.nth(*places)))
+        return replace(_frame_table(found), source=f"{source}, counted from data row {first + 1}")
+
+    names = tuple(scan(lambda frame: frame.limit(0)).columns)
+    return Table(names, source, scan(lambda frame: frame.select(pl.len())).item(), read, rows_of)
+
+
+# --- files ---
+
+
+def _path_table(source: str | os.PathLike[str]) -> Table:
+    path, label = Path(os.fsdecode(source)), os.fsdecode(source)
+    label = label if label.isprintable() and 0 < len(label) <= 200 else shown(label)
+    readable = f"{', '.join(TEXT_SUFFIXES)} or {PARQUET_SUFFIX}"
+    suffix = path.suffix.lower()
+    try:
+        if not path.exists() or not os.fspath(source):
+            remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
+            if "~" in str(path)[1:]:  # at the beginning it is somebody's home
+                remedy = "it reads like a formula; name the table first, then the formula"
+            remedy = "give the text of a table as io.StringIO(text)" if "\n" in str(path) else remedy
+            raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
+        if path.is_dir():
+            raise TableError(f"{label}: this is a directory; name a {readable} file in it")
+        if suffix == PARQUET_SUFFIX:
+            return _parquet_table(path, label)
+        if suffix and suffix not in TEXT_SUFFIXES:
+            raise TableError(f"{label}: files ending in {suffix} are not read; save it as {readable}")
+        return _bytes_table(path.read_bytes(), label, tabs=suffix == ".tsv")
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror or error})"
+        raise TableError(f"{label}: {what}; check the path and the rights to it") from None
+
+
+def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
+    if data.startswith(PARQUET_MAGIC) and data.endswith(PARQUET_MAGIC):
+        return _parquet_table(io.BytesIO(data), source)
+    texts = read_csv(data, source, tabs)
+    rows = len(next(iter(texts.values())))
+    return Table(tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source))

@@ -1,0 +1,91 @@
+"""Checkpoints of a descent: everything that it needs to go on, bit for bit, in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.engines.step import Leg, Params, Record
+from steepest.errors import StorageError
+from steepest.storage.tensors import read_tensors, write_tensors
+from steepest.training.callbacks import Watch
+
+_KEY = "steepest checkpoint"
+_PARTS = ("params", "before", "best")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where descents of one kind are kept.
+
+    Attributes:
+        path: the file.
+        kind: a digest of cost, settings and data: a file of another kind is not gone on from.
+        stops: the tolerances: a descent that one of them has ended is at its end until they are others.
+    """
+
+    path: str | os.PathLike[str]
+    kind: str
+    stops: tuple[float | None, ...] = ()
+
+    def save(self, leg: Leg, record: Record, watch: Watch) -> None:
+        """Write where a descent stands; a reader sees the file before or the one after, never half of one.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        groups = {"params": leg.params, "before": leg.before, "best": watch.best}
+        tensors = {f"{part} {name}": np.asarray(array) for part in _PARTS for name, array in groups[part].items()}
+        due = -(-leg.epoch // record.stride)  # an interruption may have left later rows
+        about = {
+            "kind": self.kind, "epoch": leg.epoch, "last": float(leg.last).hex(), "rises": leg.rises,
+            "first_rise": leg.first_rise, "reason": leg.reason, "stops": list(self.stops), "stride": record.stride,
+            "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": watch.about(),
+            "order": list(tensors),
+        }  # fmt: skip
+        write_tensors(self.path, tensors, _KEY, about, again=True)
+
+    def load(self, watch: Watch, record: Record) -> Leg | None:
+        """Where the descent stood; None if there is no such file yet.
+
+        Raises:
+            StorageError: the file is damaged, no checkpoint, or one of another descent.
+        """
+        if not Path(self.path).exists():
+            return None
+        tensors, about = read_tensors(self.path, _KEY, "checkpoint")
+        if about.get("kind") != self.kind:
+            raise StorageError(
+                f"{os.fspath(self.path)} is a checkpoint of another descent: the cost, the table or a setting differs; "
+                "give the same ones, or another file"
+            )
+        groups: dict[str, Params] = {part: {} for part in _PARTS}
+        for label in about["order"]:  # safetensors has one of its own
+            part, _, name = label.partition(" ")
+            groups[part][name] = tensors[label][()]
+        record.stride = about["stride"]
+        record.costs = [float.fromhex(cost) for cost in about["costs"]]
+        record.places = [None] * -(-len(record.costs) // record.sparse)
+        watch.restore(about["watch"], groups["best"])
+        ended = about["reason"] in ("tolerance", "gradient") and about["stops"] == list(self.stops)
+        return Leg(
+            groups["params"], groups["before"], float.fromhex(about["last"]), about["epoch"], about["rises"],
+            about["first_rise"], about["reason"] if ended else "",
+        )  # fmt: skip
+
+
+def kind_of(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """A digest of settings and columns."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.data)
+    return digest.hexdigest()

@@ -1,0 +1,215 @@
+"""The descent: gradient, update, repeat, until a reason to stop."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.display.progress import Progress, bar
+from steepest.engines import choose
+from steepest.engines.step import Params
+from steepest.errors import DescentError
+from steepest.expressions.expression import DATA, Expression, expect_expression, leaves
+from steepest.tables.table import Table, open_table
+from steepest.tables.values import bind
+from steepest.training.callbacks import OnEpoch
+from steepest.training.initialisers import Initial, Scheme
+from steepest.training.initialisers import initial as initial
+from steepest.training.loop import Descent as Descent
+from steepest.training.loop import Level as Level
+from steepest.training.loop import Loop
+from steepest.training.optimisers import LBFGS, Optimiser
+from steepest.training.restarts import one_by_one, side_by_side
+from steepest.training.schedules import Plateau, Schedule
+from steepest.training.settings import GRADIENTS as GRADIENTS
+from steepest.training.settings import Settings, is_number
+from steepest.training.setup import Preparation
+from steepest.training.streaming import Parts, is_read_in_parts
+
+
+def descend(
+    cost: Expression,
+    table: Any = None,
+    start: Mapping[str, ArrayLike] | None = None,
+    rate: float | str | Schedule | Plateau = 0.1,
+    epochs: int = 1000,
+    *,
+    gradient: str = "backprop",
+    step: float = 1e-3,
+    scheme: str = "forward",
+    engine: str = "auto",
+    dtype: str = "float64",
+    maximise: bool = False,
+    optimiser: str | Optimiser | LBFGS | None = None,
+    batch: int | None = None,
+    tolerance: float | None = None,
+    gradient_tolerance: float | None = None,
+    max_seconds: float | None = None,
+    restarts: int | None = None,
+    seed: int = 0,
+    initial: Scheme | None = None,
+    na: str = "error",
+    validate: Any = None,
+    patience: int | None = None,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+    memory: Mapping[str, ArrayLike] | None = None,
+    path: bool = True,
+    progress: Progress | bool | None = None,
+) -> Descent:
+    """Descend a cost by its gradient over the samples of a table: w := w − α ∂C/∂w, again and again.
+
+    Args:
+        cost: an expression of one number.
+        table: the data: a dict of arrays, a DataFrame, a path, a built-in name; None for a pure function.
+        start: parameters to start from; those left out are drawn from the seed.
+        rate: the step length α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"``: each epoch goes as
+            far as Armijo's rule allows, so that the cost never rises.
+        epochs: how many walks through the samples at most; without batches an epoch is one update.
+        gradient: ``"backprop"``, ``"finite-difference"`` or ``"layerwise"``.
+        step, scheme: ε and ``"forward"`` or ``"central"``, for finite differences.
+        engine: ``"native"`` (compiled), ``"reference"`` (NumPy) or ``"auto"``, the first of them that fits.
+        dtype: ``"float64"`` or ``"float32"``.
+        maximise: climb instead.
+        optimiser: how a parameter moves: a value or a name of :mod:`steepest.optimisers`; plain gradient descent if
+            left out.
+        batch: samples of an update, drawn without replacement, each epoch in another order; all if left out.
+        tolerance: stop when the cost changes by less than this share of itself in an epoch.
+        gradient_tolerance: stop when the Euclidean norm of the gradient is below this.
+        max_seconds: stop after this time, s.
+        restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
+        seed: of the starts, the order of the samples and the validation rows; the same seed gives the same result.
+        initial: how starts are drawn, as for :func:`steepest.training.initialisers.initial`.
+        na: ``"drop"`` leaves out rows with missing values.
+        validate: the share of the rows that is held out, or a table, to look at the cost after each epoch.
+        patience: stop when the validation cost has not fallen for so many epochs, and keep the best parameters.
+        on_epoch: called with a :class:`steepest.training.callbacks.Moment` after each epoch; stops the descent by
+            returning True.
+        checkpoint: a file that says where the descent stands, written now and then, and at the end.
+        checkpoint_every: epochs from one to the next; every minute if left out.
+        resume: go on from the checkpoint, if there is one: the result is that of an undisturbed descent, bit for bit.
+        memory: ``run.memory`` of another descent by the same optimiser, to go on with.
+        path: whether parameters of the epochs between the first and the last are kept.
+        progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
+
+    Returns:
+        A Descent: ``.params``, ``.cost``, ``.reason``, ``.history``, ``.path``, ``.warnings``, ``.engine``; with
+        restarts the best one, with ``.restarts`` (the final cost of each) and ``.levels``.
+
+    Raises:
+        DescentError: the settings make no sense, or the cost is not finite at the start.
+        TableError: the table cannot be read.
+        StorageError: the checkpoint cannot be written, or is one of another descent.
+
+    >>> from steepest.expressions.expression import params
+    >>> x = params("x")
+    >>> run = descend((x - 3) ** 2, start={"x": 0}, rate=0.25, epochs=60)
+    >>> float(run.params["x"]), run.reason
+    (3.0, 'epochs')
+
+    Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
+    """
+    expect_expression(cost, "descend")
+    settings = Settings(
+        rate, epochs, gradient, step, scheme, dtype, maximise, optimiser, batch, tolerance, gradient_tolerance,
+        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume, path,
+    )  # fmt: skip
+    settings.check(cost)
+    if on_epoch is not None and not callable(on_epoch):
+        raise DescentError(f"on_epoch is a function that takes a Moment, not {on_epoch!r}")
+    if memory is not None and not isinstance(memory, Mapping):
+        raise DescentError(f"memory is run.memory of another descent, not {memory!r}")
+    choose(engine, dtype)
+    if restarts is not None and start is not None:
+        raise DescentError("restarts draws every start from the seed; leave start out")
+    opened = _opened(cost, table)
+    drawing = Initial(cost, initial)
+    starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
+    parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
+    if parts is not None and validate is not None and is_number(validate, numbers.Real):
+        raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
+    columns: Params = {}
+    if opened is not None:
+        columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
+    held_out: Params | None = None
+    rows_out: NDArray[np.intp] | None = None
+    if validate is not None and is_number(validate, numbers.Real):
+        columns, held_out, rows_out = _divided(columns, validate, seed)
+    elif validate is not None:
+        held_out = _columns(cost, open_table(validate), na)
+    bound = bind([cost], {**columns, **starts[0]}, dtype)
+    apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
+    ready = Preparation(cost, settings, engine, bound, apart, parts)
+    begins = [ready.beginning(each, memory) for each in starts]
+    loop = ready.loop(on_epoch, begins[0])
+    with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
+        told = progress if callable(progress) else shown
+        crowd = None if restarts is None or restarts == 1 else ready.crowd(restarts, loop)
+        if restarts is None:
+            run = loop.run(begins[0], told)
+        elif crowd is not None:
+            run = side_by_side(begins, crowd, loop, told)
+        else:
+            run = one_by_one(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
+    return replace(run, engine=ready.engine.name, held_out=rows_out)
+
+
+def _again(ready: Preparation, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
+    """The loop for another start: the same one, unless it has watched the last descent."""
+    return loop if loop.watch is None else ready.loop(on_epoch, start)
+
+
+def check_settings(cost: Expression, **settings: Any) -> None:
+    """Raise unless a descent of this cost could start with these settings, named as for :func:`descend`.
+
+    Raises:
+        DescentError: a setting makes no sense, or the cost is not one number with parameters.
+    """
+    Settings(**settings).check(cost)
+
+
+def _opened(cost: Expression, table: Any) -> Table | None:
+    if isinstance(table, Mapping):
+        for word, value in table.items():
+            if word in cost.parameters and np.ndim(value) == 0:
+                raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
+    return open_table(table) if cost.data else None
+
+
+def _columns(cost: Expression, table: Table, na: str) -> Params:
+    return dict(table.select(cost.data, na=na).arrays)
+
+
+def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
+    """The table in parts, if it is one on disk that is large."""
+    width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
+    if not is_read_in_parts(table, width):
+        return None
+
+    def convert(columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        return bind([cost], {**columns, **start}, dtype).data
+
+    return Parts(table, cost.data, na, convert, width)
+
+
+def _divided(columns: Params, validate: float, seed: int) -> tuple[Params, Params, NDArray[np.intp]]:
+    """The columns to learn from, those of a share drawn from the seed, and the rows of the latter."""
+    rows = len(next(iter(columns.values())))
+    held_out = round(rows * validate)
+    if not 0 < held_out < rows:
+        raise DescentError(
+            f"a share of {validate:g} of {rows} rows leaves {held_out} to validate on; give another share, or a table"
+        )
+    order = np.random.default_rng([seed, rows]).permutation(rows)
+    parts = np.sort(order[held_out:]), np.sort(order[:held_out])
+    learnt, apart = ({name: column[part] for name, column in columns.items()} for part in parts)
+    return learnt, apart, parts[1]

@@ -1,0 +1,257 @@
+"""Initial values of parameters: what a descent starts from where nobody says otherwise.
+
+A matrix that data are multiplied by is drawn as wide as its own shape and the activation behind it ask for, so
+that values and slopes neither grow nor vanish from layer to layer; the vector added to such a product is 0.
+Single numbers and other vectors have the standard deviation 1/2: without a layer, no theory says better.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.errors import DescentError, nearest
+from steepest.expressions import operations as op
+from steepest.expressions.expression import PARAMETER, Expression, Operation, Shape, walk
+from steepest.expressions.traversal import known
+from steepest.tables.values import fit_shape, number_array
+
+Values = dict[str, Any]
+Scheme = str | Mapping[str, str]
+Draw = Callable[[np.random.Generator], NDArray[np.float64]]
+
+SCHEMES = ("glorot", "glorot_normal", "he", "lecun", "zeros", "normal")
+"""The names of schemes; ``normal(0.1)`` gives the standard deviation, which is 1/2 for ``normal``."""
+
+_RECTIFIERS = (op.relu, op.leaky_relu, op.maximum)
+_NORMAL = re.compile(r"normal\(\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)\s*\)")
+_SPREAD = 0.5
+
+
+def _normal(deviation: float, shape: Shape) -> Draw:
+    return lambda rng: rng.normal(0, deviation, shape)
+
+
+def _uniform(bound: float, shape: Shape) -> Draw:
+    return lambda rng: rng.uniform(-bound, bound, shape)
+
+
+def _drawing(scheme: str, shape: Shape, fans: tuple[int, int]) -> Draw:
+    """How a parameter is drawn: from the numbers of inputs and outputs that it joins, for most schemes."""
+    inputs, outputs = fans
+    given = _NORMAL.fullmatch(scheme)
+    if given:
+        return _normal(float(given[1]), shape)
+    if scheme == "glorot":  # Glorot and Bengio 2010, eq. 16
+        return _uniform(math.sqrt(6 / (inputs + outputs)), shape)
+    if scheme == "glorot_normal":  # its eq. 12: the variance 2/(inputs + outputs)
+        return _normal(math.sqrt(2 / (inputs + outputs)), shape)
+    if scheme == "he":  # He et al. 2015, eq. 10
+        return _normal(math.sqrt(2 / inputs), shape)
+    if scheme == "lecun":  # LeCun et al. 1998, eq. 16
+        return _normal(math.sqrt(1 / inputs), shape)
+    if scheme == "normal":
+        return _normal(_SPREAD, shape)
+    return lambda rng: np.zeros(shape)
+
+
+def _check_scheme(scheme: object, place: str = "") -> str:
+    if not isinstance(scheme, str) or not (scheme in SCHEMES or _NORMAL.fullmatch(scheme)):
+        hint = nearest(scheme, SCHEMES) if isinstance(scheme, str) else ""
+        raise DescentError(
+            f"there is no scheme of initial values {scheme!r}{place}{hint}; "
+            f"the schemes are {', '.join(SCHEMES)} and normal(σ) with a number"
+        )
+    return scheme
+
+
+class Initial:
+    """How the parameters of a cost are drawn; found once, and then quick to draw from many seeds.
+
+    Args:
+        cost: an expression with parameters.
+        scheme: a name of :data:`SCHEMES`, or a mapping from parameters to names. A name other than ``zeros`` and
+            ``normal``, which are for every parameter, is for the matrices of layers; the rest is as if left out.
+
+    Raises:
+        DescentError: there is no such scheme or parameter.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> X, W, b = data("X", shape=2), params("W", shape=(2, 3)), params("b", shape=3)
+    >>> start = Initial(op.mean(op.sum_(op.tanh(X @ W + b))))
+    >>> start.schemes
+    {'W': 'glorot', 'b': 'zeros'}
+    >>> start.draw(seed=1)["b"]
+    array([0., 0., 0.])
+    """
+
+    def __init__(self, cost: Expression, scheme: Scheme | None = None) -> None:
+        parameters = [node for node in cost.leaves if node.operation is PARAMETER]
+        self.shapes: dict[str, Shape] = {node.name: node.shape for node in parameters}
+        found, fans = _found(cost)
+        self.schemes = dict(found)
+        self._choose(scheme)
+        self._draws = {
+            name: _drawing(self.schemes[name], shape, fans[name]) for name, shape in self.shapes.items()
+        }  # fmt: skip
+
+    def _choose(self, scheme: Scheme | None) -> None:
+        if isinstance(scheme, Mapping):
+            for name, each in scheme.items():
+                if name not in self.shapes:
+                    raise DescentError(
+                        f"a scheme of initial values is given for {name!r}, which is not a parameter of the cost"
+                        f"{nearest(str(name), self.shapes)}; its parameters are {', '.join(self.shapes) or 'none'}"
+                    )
+                self.schemes[name] = _check_scheme(each, f" for {name!r}")
+        elif scheme is not None:
+            chosen = _check_scheme(scheme)
+            all_of_them = chosen == "zeros" or chosen.startswith("normal")
+            for name, shape in self.shapes.items():
+                if all_of_them or len(shape) == 2:
+                    self.schemes[name] = chosen
+
+    def draw(self, seed: int = 0, start: Mapping[str, ArrayLike] | None = None, what: str = "start") -> Values:
+        """The parameters of a seed, but those given.
+
+        Args:
+            seed: a whole number from 0; the same seed gives the same values.
+            start: parameters that are not to be drawn. Giving one does not change the others.
+            what: how a message calls the parameters given.
+
+        Returns:
+            name to float64 array of the parameter's shape.
+
+        Raises:
+            DescentError: the seed is none, or a name is not a parameter, or a value is not finite.
+        """
+        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
+            raise DescentError(f"seed is a whole number from 0, not {seed!r}")
+        given = dict(start or {})
+        for name in given:
+            if name not in self.shapes:
+                raise DescentError(
+                    f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, self.shapes)}; "
+                    f"its parameters are {', '.join(self.shapes) or 'none'}"
+                )
+        rng = np.random.default_rng(int(seed))
+        params: Values = {}
+        for name, shape in self.shapes.items():
+            params[name] = np.asarray(self._draws[name](rng))  # even if given, so that later ones stay
+            if name not in given:
+                continue
+            params[name] = fit_shape(name, number_array(name, given[name], "float64"), shape)
+            if not np.all(np.isfinite(params[name])):
+                raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
+        return params
+
+
+def initial(
+    cost: Expression,
+    start: Mapping[str, ArrayLike] | None = None,
+    seed: int = 0,
+    what: str = "start",
+    scheme: Scheme | None = None,
+) -> Values:
+    """The parameters to start from: those given, the others drawn from the seed.
+
+    A matrix W of a layer, as in X @ W, is drawn by He's scheme where it feeds a rectifier (relu, leaky_relu, max),
+    N(0, 2/d) for d inputs, and by Glorot's elsewhere, U(±√(6/(d + h))) for h outputs; a vector added to such a
+    product is 0; numbers and other vectors are drawn from N(0, 1/4), of the standard deviation 1/2.
+
+    Args:
+        cost: an expression with parameters.
+        start: parameters that are not to be drawn.
+        seed: a whole number from 0.
+        what: how a message calls the parameters given.
+        scheme: ``"glorot"``, ``"glorot_normal"``, ``"he"``, ``"lecun"``, ``"zeros"``, ``"normal"`` or
+            ``"normal(0.1)"`` in place of these, or a mapping from some parameters to such names; see
+            :class:`Initial`.
+
+    Returns:
+        name to float64 array of the parameter's shape.
+
+    Raises:
+        DescentError: a name is not a parameter, a value is not finite, or there is no such seed or scheme.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> W = params("W", shape=(2, 3))
+    >>> float(abs(initial(op.mean(op.sum_(data("X", shape=2) @ W)))["W"]).max()) <= (6 / 5) ** 0.5
+    True
+
+    Source: Glorot and Bengio 2010, eqs 12 and 16; He et al. 2015, eq. 10; LeCun et al. 1998, eq. 16.
+    """
+    return Initial(cost, scheme).draw(seed, start, what)
+
+
+@known
+def _found(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int, int]]]:
+    """The scheme of each parameter by the part it plays, and how many inputs and outputs it joins."""
+    users: dict[Expression, list[Expression]] = {}
+    for node in walk([cost]):
+        for arg in dict.fromkeys(node.args):
+            users.setdefault(arg, []).append(node)
+    schemes, fans = {}, {}
+    for node in (leaf for leaf in cost.leaves if leaf.operation is PARAMETER):
+        inputs, outputs, product = _joins(node, users)
+        fans[node.name] = (inputs, outputs)
+        if len(node.shape) == 2:
+            rectified = product is not None and _feeds(product, users) & set(_RECTIFIERS)
+            schemes[node.name] = "he" if rectified else "glorot"
+        else:
+            schemes[node.name] = "zeros" if _shifts_a_layer(node, users) else "normal"
+    return schemes, fans
+
+
+Users = Mapping[Expression, list[Expression]]
+
+
+def _joins(node: Expression, users: Users) -> tuple[int, int, Expression | None]:
+    """The numbers of inputs and outputs that a parameter joins, and the product it does that in."""
+    shape = node.shape
+    for user in users.get(node, ()):
+        used = node
+        while user.operation is op.transpose and users.get(user):
+            used, user = user, users[user][0]
+        if user.operation is op.matmul and len(shape) == 2:
+            inputs, outputs = used.shape if user.args[1] is used else used.shape[::-1]
+            return inputs, outputs, user
+        if user.operation in (op.matmul, op.dot):
+            return shape[0], 1, user
+    return (shape[0], shape[1], None) if len(shape) == 2 else (1, shape[0] if shape else 1, None)
+
+
+def _feeds(product: Expression, users: Users) -> set[Operation]:
+    """The operations on a product, once what is added to it is added."""
+    found: set[Operation] = set()
+    front, seen = [product], {product}
+    while front:
+        for user in users.get(front.pop(), ()):
+            if user.operation in (op.add, op.subtract) and user not in seen:
+                seen.add(user)
+                front.append(user)
+            elif user.operation is op.multiply and any(arg.operation.name == "constant" for arg in user.args):
+                found |= {each.operation for each in users.get(user, ())}  # 0.1·z of max(0.1·z, z)
+            else:
+                found.add(user.operation)
+    return found
+
+
+def _shifts_a_layer(node: Expression, users: Users) -> bool:
+    """Whether a vector is only added, and to products with a matrix of parameters."""
+    if not node.shape:
+        return False
+    sums = users.get(node, [])
+    return bool(sums) and all(
+        user.operation in (op.add, op.subtract) and any(_is_layer(arg) for arg in user.args) for user in sums
+    )
+
+
+def _is_layer(node: Expression) -> bool:
+    return node.operation is op.matmul and any(len(arg.shape) == 2 and not arg.per_sample for arg in node.args)

@@ -1,0 +1,274 @@
+"""Optimisers as values: how a parameter moves, written with infix arithmetic.
+
+The same text runs on arrays, compiles into the training step as expressions, and can be typeset.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from steepest.errors import DescentError, nearest
+from steepest.expressions import operations as op
+from steepest.expressions.expression import Expression
+
+State = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """A pair of functions.
+
+    Attributes:
+        name: what it is called.
+        init: from a parameter w to what the optimiser remembers of it at the start: a tuple of values of w's shape.
+        update: from (w, gradient g, what it remembers, rate α, t) to (w, what it remembers) after an update, the t-th
+            one, counted from 1.
+
+    >>> halving = Optimiser("halving", lambda w: (), lambda w, g, state, rate, t: (w - rate / t * g, state))
+    >>> halving.update(1.0, 0.5, (), 0.1, 2)
+    (0.975, ())
+    """
+
+    name: str
+    init: Callable[[Any], State]
+    update: Callable[[Any, Any, State, Any, Any], tuple[Any, State]]
+
+
+def _root(x: Any) -> Any:
+    return op.sqrt(x) if isinstance(x, Expression) else x**0.5
+
+
+def _sign(x: Any) -> Any:
+    if isinstance(x, Expression):
+        return op.sign(x)
+    import numpy as np
+
+    return np.sign(x)
+
+
+def _gone(β: float, t: Any) -> Any:
+    """1 − βᵗ; the power itself would leave few digits of it in float32, for β is near 1."""
+    if not β:
+        return 1.0
+    exponent = t * math.log(β)
+    return -(op.expm1(exponent) if isinstance(exponent, Expression) else math.expm1(exponent))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _share(name: str, value: float) -> float:
+    """A setting from 0 to below 1, or an error."""
+    if not (_is_number(value) and 0 <= value < 1):
+        raise DescentError(f"{name} is a number from 0 to below 1, not {value!r}")
+    return value
+
+
+def _from_zero(name: str, value: float) -> float:
+    if not (_is_number(value) and 0 <= value < float("inf")):
+        raise DescentError(f"{name} is a number from 0, not {value!r}")
+    return value
+
+
+def gradient_descent() -> Optimiser:
+    """Plain gradient descent: w := w − α ∂C/∂w.
+
+    >>> gradient_descent().update(1.0, 0.5, (), 0.1, 1)
+    (0.95, ())
+
+    Source: Cauchy 1847; row D5 of the notes.
+    """
+    return Optimiser("gradient descent", lambda w: (), lambda w, g, state, rate, t: (w - rate * g, state))
+
+
+def momentum(decay: float = 0.9) -> Optimiser:
+    """Gradient descent with momentum: v := μ v + ∂C/∂w, w := w − α v.
+
+    Args:
+        decay: μ, from 0 to below 1.
+
+    >>> momentum().update(1.0, 0.5, (1.0,), 0.1, 2)
+    (0.86, (1.4,))
+
+    Source: Polyak 1964; Sutskever et al. 2013, eqs 1 and 2, with the rate outside of v.
+    """
+    μ = _share("decay", decay)
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        v = μ * state[0] + g
+        return w - rate * v, (v,)
+
+    return Optimiser("momentum", _zeros(1), update)
+
+
+def nesterov(decay: float = 0.9) -> Optimiser:
+    """Nesterov's accelerated gradient: v := μ v + ∂C/∂w, w := w − α (μ v + ∂C/∂w).
+
+    Args:
+        decay: μ, from 0 to below 1.
+
+    Source: Nesterov 1983; in the form of Sutskever et al. 2013, section 2, with the parameters looked at ahead.
+    """
+    μ = _share("decay", decay)
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        v = μ * state[0] + g
+        return w - rate * (μ * v + g), (v,)
+
+    return Optimiser("nesterov", _zeros(1), update)
+
+
+def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimiser:
+    """RMSProp: v := ρ v + (1 − ρ) g², w := w − α g / (√v + ε).
+
+    Args:
+        decay: ρ, from 0 to below 1.
+        epsilon: ε.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5.
+    """
+    ρ, ε = _share("decay", decay), _from_zero("epsilon", epsilon)
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        v = ρ * state[0] + (1 - ρ) * g**2
+        return w - rate * g / (_root(v) + ε), (v,)
+
+    return Optimiser("rmsprop", _zeros(1), update)
+
+
+def adagrad(epsilon: float = 1e-7) -> Optimiser:
+    """Adagrad: s := s + g², w := w − α g / √(s + ε).
+
+    Args:
+        epsilon: ε.
+
+    Source: Duchi, Hazan and Singer 2011, figure 1.
+    """
+    ε = _from_zero("epsilon", epsilon)
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        s = state[0] + g**2
+        return w - rate * g / _root(s + ε), (s,)
+
+    return Optimiser("adagrad", _zeros(1), update)
+
+
+def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimiser:
+    """Adam: m and v are running means of g and g², w := w − α m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
+
+    Args:
+        beta1, beta2: β₁ and β₂, from 0 to below 1.
+        epsilon: ε.
+
+    Source: Kingma and Ba 2015, algorithm 1.
+    """
+    return _adam("adam", beta1, beta2, epsilon, 0.0)
+
+
+def adamw(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> Optimiser:
+    """Adam with decoupled weight decay: w := w − α (m̂ / (√v̂ + ε) + λ w).
+
+    Args:
+        beta1, beta2, epsilon: as for :func:`adam`.
+        weight_decay: λ, which every parameter feels.
+
+    Source: Loshchilov and Hutter 2019, algorithm 2.
+    """
+    return _adam("adamw", beta1, beta2, epsilon, _from_zero("weight_decay", weight_decay))
+
+
+def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: float) -> Optimiser:
+    β1, β2 = _share("beta1", beta1), _share("beta2", beta2)
+    ε, λ = _from_zero("epsilon", epsilon), weight_decay
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        m = β1 * state[0] + (1 - β1) * g
+        v = β2 * state[1] + (1 - β2) * g**2
+        # α/(1 − β₁ᵗ) and the root of 1 − β₂ᵗ are numbers: one division for each parameter is left.
+        pace, root = rate / _gone(β1, t), 1 / _root(_gone(β2, t))
+        move = pace * m / (_root(v) * root + ε)
+        return w - (move + rate * λ * w if λ else move), (m, v)
+
+    return Optimiser(name, _zeros(2), update)
+
+
+def lion(beta1: float = 0.9, beta2: float = 0.99, weight_decay: float = 0.0) -> Optimiser:
+    """Lion: w := w − α (sign(β₁ m + (1 − β₁) g) + λ w), m := β₂ m + (1 − β₂) g.
+
+    Args:
+        beta1, beta2: β₁ and β₂, from 0 to below 1.
+        weight_decay: λ.
+
+    Source: Chen et al. 2023, algorithm 2.
+    """
+    β1, β2, λ = _share("beta1", beta1), _share("beta2", beta2), _from_zero("weight_decay", weight_decay)
+
+    def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
+        move = _sign(β1 * state[0] + (1 - β1) * g)
+        return w - rate * (move + λ * w if λ else move), (β2 * state[0] + (1 - β2) * g,)
+
+    return Optimiser("lion", _zeros(1), update)
+
+
+def _zeros(number: int) -> Callable[[Any], State]:
+    return lambda w: (0 * w,) * number
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """L-BFGS: a quasi-Newton direction from the last moves, and a line search for the strong Wolfe conditions.
+
+    It takes the cost of the whole table at every trial, so there are no batches, and the rate is the first trial
+    of the first epoch only.
+
+    Attributes:
+        memory: how many moves are remembered.
+
+    Source: Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5, with 3.5 and 3.6 for the line search.
+    """
+
+    memory: int = 10
+    name: str = "lbfgs"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.memory, int) or isinstance(self.memory, bool) or self.memory < 1:
+            raise DescentError(f"memory is a whole number from 1, not {self.memory!r}")
+
+
+def lbfgs(memory: int = 10) -> LBFGS:
+    """L-BFGS with a strong-Wolfe line search; see :class:`LBFGS`.
+
+    >>> lbfgs(5).memory
+    5
+    """
+    return LBFGS(memory)
+
+
+OPTIMISERS: dict[str, Callable[..., Optimiser | LBFGS]] = {
+    "gradient-descent": gradient_descent, "momentum": momentum, "nesterov": nesterov, "rmsprop": rmsprop,
+    "adagrad": adagrad, "adam": adam, "adamw": adamw, "lion": lion, "lbfgs": lbfgs,
+}  # fmt: skip
+"""Every optimiser by the name that the command line and estimators know it by."""
+
+
+def optimiser_named(given: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+    """An optimiser with its usual settings by its name; one that is given, as it is; gradient descent for None.
+
+    Raises:
+        DescentError: there is none of this name.
+    """
+    if given is None:
+        return gradient_descent()
+    if isinstance(given, str):
+        if given not in OPTIMISERS:
+            known = ", ".join(OPTIMISERS)
+            raise DescentError(f"there is no optimiser {given!r}{nearest(given, OPTIMISERS)}; choose {known}")
+        return OPTIMISERS[given]()
+    if not isinstance(given, Optimiser | LBFGS):
+        raise DescentError(f"optimiser is a name or an Optimiser, as optimisers.adam() gives, not {given!r}")
+    return given

@@ -1,0 +1,178 @@
+"""The settings of a descent: what they may be, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from steepest.engines.step import Batches, Rate
+from steepest.errors import DescentError, nearest
+from steepest.expressions.expression import Expression
+from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, optimiser_named
+from steepest.training.schedules import Plateau, Schedule, read_schedule
+
+GRADIENTS = ("backprop", "finite-difference", "layerwise")
+MOST_RESTARTS = 100_000  # whose starts and results are all kept in memory
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of :func:`steepest.descend`, by the same names; texts become what they name.
+
+    Raises:
+        DescentError: a setting makes no sense; :meth:`check` looks at the rest.
+    """
+
+    rate: Any = 0.1
+    epochs: int = 1000
+    gradient: str = "backprop"
+    step: float = 1e-3
+    scheme: str = "forward"
+    dtype: str = "float64"
+    maximise: bool = False
+    optimiser: Any = None
+    batch: int | None = None
+    tolerance: float | None = None
+    gradient_tolerance: float | None = None
+    max_seconds: float | None = None
+    restarts: int | None = None
+    seed: int = 0
+    validate: Any = None
+    patience: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    checkpoint_every: int | None = None
+    resume: bool = False
+    path: bool = True
+    method: Optimiser | LBFGS = field(init=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rate, str) and self.rate != "auto":
+            self._check_whole("epochs", 0)  # some schedules last as long as the descent
+            object.__setattr__(self, "rate", read_schedule(self.rate, 0.1, self.epochs))
+        object.__setattr__(self, "method", optimiser_named(self.optimiser))
+
+    @property
+    def searches(self) -> bool:
+        """Whether each epoch searches along a line for how far to go."""
+        return isinstance(self.method, LBFGS) or self.rate == "auto"
+
+    @property
+    def mover(self) -> Optimiser:
+        """The optimiser whose update becomes part of the step."""
+        return self.method if isinstance(self.method, Optimiser) else gradient_descent()
+
+    @property
+    def speed(self) -> Rate:
+        """α, or α as a function of time."""
+        return self.rate if isinstance(self.rate, Schedule) else self.full_rate
+
+    @property
+    def full_rate(self) -> float:
+        """α, before a schedule multiplies it by a factor."""
+        if isinstance(self.rate, Schedule | Plateau):
+            return self.rate.rate
+        return 1.0 if self.rate == "auto" else float(self.rate)
+
+    @property
+    def sign(self) -> float:
+        """−1 to climb, else 1."""
+        return -1.0 if self.maximise else 1.0
+
+    @property
+    def batches(self) -> Batches | None:
+        """How an epoch walks through the samples; None for all at once."""
+        return None if self.batch is None else Batches(int(self.batch), int(self.seed))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each update is one down the true gradient, so that the cost should fall."""
+        return self.gradient == "backprop" and self.mover.name == "gradient descent" and self.batch is None
+
+    def check(self, cost: Expression) -> None:
+        """Raise unless a descent of this cost could start so.
+
+        Raises:
+            DescentError: a setting makes no sense, or the cost is not one number with parameters.
+        """
+        self._check_numbers()
+        self._check_together()
+        if self.gradient not in GRADIENTS:
+            raise DescentError(
+                f"there is no gradient {self.gradient!r}{nearest(self.gradient, GRADIENTS)}; "
+                f"choose {', '.join(GRADIENTS)}"
+            )
+        if self.scheme not in ("forward", "central"):
+            raise DescentError(f"a descent by differences is 'forward' or 'central', not {self.scheme!r}")
+        if cost.per_sample or cost.shape:
+            raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
+        if not cost.parameters:
+            raise DescentError("the cost has no parameters to move; in a formula, every name that is no column is one")
+        if (self.batch is not None or self.validate is not None) and not cost.data:
+            raise DescentError("the cost has no data columns, so there are no samples to deal out; leave batch out")
+
+    def _check_numbers(self) -> None:
+        positive: dict[str, Any] = {
+            "step": self.step, "tolerance": self.tolerance, "gradient_tolerance": self.gradient_tolerance,
+            "max_seconds": self.max_seconds,
+        }  # fmt: skip
+        if not isinstance(self.rate, Schedule | Plateau) and self.rate != "auto":
+            positive["rate"] = self.rate
+        for label, number in positive.items():
+            given = number is not None or label in ("rate", "step")
+            if given and not (is_number(number, numbers.Real) and _is_positive(number)):
+                also = ", a schedule or 'auto'" if label == "rate" else ""
+                raise DescentError(f"{label} is a positive number{also}, not {number!r}")
+        least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
+        for label, low in least.items():
+            self._check_whole(label, low)
+        if self.restarts is not None and self.restarts > MOST_RESTARTS:
+            raise DescentError(
+                f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; take several seeds for more"
+            )
+        if is_number(self.validate, numbers.Real) and not 0 < self.validate < 1:
+            raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
+
+    def _check_whole(self, label: str, low: int) -> None:
+        whole: Any = getattr(self, label)
+        given = whole is not None or label in ("epochs", "seed")
+        if given and not (is_number(whole, numbers.Integral) and whole >= low):
+            raise DescentError(f"{label} is a whole number from {low}, not {whole!r}")
+
+    def _check_together(self) -> None:
+        if self.searches:
+            what = "the optimiser 'lbfgs'" if isinstance(self.method, LBFGS) else "rate='auto'"
+            if self.rate == "auto" and self.mover.name != "gradient descent":
+                raise DescentError(f"rate='auto' is for plain gradient descent; give {self.mover.name} a number")
+            if self.batch is not None:
+                raise DescentError(f"{what} looks at the cost of the whole table; leave batch out")
+            if self.gradient == "finite-difference":
+                raise DescentError(f"{what} takes derived gradients; leave gradient='finite-difference' out")
+            if isinstance(self.rate, Schedule | Plateau):
+                raise DescentError(f"{what} finds its own rates; leave the schedule out")
+        if self.gradient_tolerance is not None and self.batch is not None:
+            raise DescentError("the gradient of a batch is not that of the cost; leave gradient_tolerance or batch out")
+        if self.patience is not None and self.validate is None:
+            raise DescentError("patience waits for the validation cost; give validate=0.2, or a table")
+        if not isinstance(self.path, bool):
+            raise DescentError(f"path says whether parameters of the epochs are kept: True or False, not {self.path!r}")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
+            raise DescentError(f"checkpoint is the path of a file, not {self.checkpoint!r}")
+        if self.checkpoint is None and (self.resume or self.checkpoint_every is not None):
+            raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
+        if self.checkpoint is not None and self.restarts is not None:
+            raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
+
+
+def _is_positive(number: Any) -> bool:
+    try:
+        return 0 < float(number) < math.inf
+    except OverflowError:  # a whole number beyond all of float64
+        return False
+
+
+def is_number(value: object, kind: type) -> bool:
+    """Whether this is a number of a kind of :mod:`numbers`; truth values are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)

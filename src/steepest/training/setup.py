@@ -1,0 +1,203 @@
+"""From a cost, settings and columns to a loop that is ready to run."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steepest.calculus.program import described, lower
+from steepest.calculus.stability import stabilise
+from steepest.engines import Engine, Runnable, choose
+from steepest.engines.reference import compile_expressions
+from steepest.engines.step import Crowd, Leg, Params, Rate, Record, Rules, Step, Walker
+from steepest.errors import DescentError, nearest
+from steepest.expressions.expression import PARAMETER, Expression, walk
+from steepest.expressions.traversal import known
+from steepest.storage.tensors import refuse_place
+from steepest.tables.values import Bound, number_array
+from steepest.training.callbacks import OnEpoch, Watch
+from steepest.training.checkpoints import Checkpoint, kind_of
+from steepest.training.line_search import SearchWalker, remembered
+from steepest.training.loop import Loop, Stops
+from steepest.training.schedules import Plateau
+from steepest.training.settings import Settings
+from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
+from steepest.training.streaming import Parts, StreamWalker
+
+_HALVINGS, _TRIAL_EPOCHS = 80, 20
+_SMALL = 500  # nodes of a cost whose step is kept
+
+# Descents of one cost by one optimiser follow one another: folds of a search, parts of a stream.
+_derived = lru_cache(maxsize=16)(gradient_step)
+
+
+@known
+def _length(cost: Expression) -> int:
+    return len(walk([cost]))
+
+
+@lru_cache(maxsize=16)
+def _fresh(step: Step, dtype: str) -> Runnable:
+    """What an optimiser remembers at the start, from the parameters."""
+    stable = stabilise(list(step.memory.values()))
+    return compile_expressions([stable[value] for value in step.memory.values()], dtype)
+
+
+class Preparation:
+    """A descent that could begin.
+
+    Args:
+        cost: what is descended.
+        settings: how.
+        engine: the name of an engine, or ``"auto"``.
+        bound: the columns; those of the first part, if there are parts.
+        held_out: the columns of the validation rows.
+        parts: a table that is not read at once.
+    """
+
+    def __init__(
+        self, cost: Expression, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
+        parts: Parts | None = None,
+    ) -> None:  # fmt: skip
+        self._parts = parts
+        self.cost, self.settings, self._bound, self._held_out = cost, settings, bound, held_out
+        self._shapes = {leaf.name: leaf.shape for leaf in cost.leaves if leaf.operation is PARAMETER}
+        self.step = self._step()
+        self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
+
+    def _step(self) -> Step:
+        cost, given = self.cost, self.settings
+        norm = given.gradient_tolerance is not None
+        if given.searches:
+            return search_step(cost, given.gradient)
+        if given.gradient == "finite-difference":
+            return difference_step(cost, given.step, given.scheme, given.mover, given.maximise, norm)
+        derived = _derived if _length(cost) <= _SMALL else gradient_step
+        return derived(cost, given.gradient, given.mover, given.maximise, norm)
+
+    def _walk(self, step: Step, rate: Rate) -> Walker:
+        dtype, batches = self.settings.dtype, self.settings.batches
+        if self._parts is None or batches is None:
+            return self.engine.walk(step, self._bound.data, self._bound.rows, rate, dtype, batches)
+        return StreamWalker(
+            self._parts, lambda data, rows, its, order: self.engine.walk(step, data, rows, its, dtype, order),
+            lambda data, rows: self.engine.look(step.cost, data, rows, dtype), rate, batches,
+        )  # fmt: skip
+
+    def _walker(self) -> Walker:
+        given, speed = self.settings, self.settings.speed
+        walker = self._walk(self.step, speed)
+        if not given.searches:
+            return walker
+        length = getattr(given.method, "memory", 0)
+        first = speed if isinstance(speed, float) else 1.0
+        return SearchWalker(walker, self._shapes, length, given.sign, given.dtype, first)
+
+    def _gentler(self, start: Params) -> float | None:
+        given, step = self.settings, self.step
+        if given.gradient != "backprop":
+            step = gradient_step(self.cost, "backprop", given.mover, given.maximise, norm=False)
+        return gentler_rate(self._walk(step, given.speed), start, given.maximise)
+
+    def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
+        """The loop of the descent; ``start`` is part of what a checkpoint belongs to."""
+        given, speed = self.settings, self.settings.speed
+        watch = self._watch(on_epoch)
+        kept = None
+        if watch is not None and given.checkpoint is not None:
+            refuse_place(given.checkpoint)
+            kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
+            watch.save = kept.save
+
+        def resume(record: Record) -> Leg | None:
+            return kept.load(watch, record) if kept is not None and watch is not None and given.resume else None
+
+        steady = isinstance(speed, float) and given.batch is None and not given.searches
+        stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
+        return Loop(
+            self._walker(), stops, given.full_rate, given.maximise,
+            exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
+            dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
+            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
+            path=given.path,
+        )  # fmt: skip
+
+    def crowd(self, starts: int, loop: Loop) -> Crowd | None:
+        """So many descents side by side, if the engine offers that for such ones."""
+        given, engine, speed = self.settings, self.engine, self.settings.speed
+        plain = given.batch is None and loop.watch is None and not given.searches and isinstance(speed, float)
+        if engine.crowd is None or self.step.difference is not None or not plain or callable(speed):
+            return None
+        return engine.crowd(self.step, self._bound.data, self._bound.rows, speed, given.dtype, starts)
+
+    def _watch(self, on_epoch: OnEpoch | None) -> Watch | None:
+        given = self.settings
+        plateau = given.rate if isinstance(given.rate, Plateau) else None
+        if self._held_out is None and on_epoch is None and given.checkpoint is None and plateau is None:
+            return None
+        watch = Watch(
+            list(self._shapes), patience=given.patience, on_epoch=on_epoch, plateau=plateau,
+            every=given.checkpoint_every, sign=given.sign,
+        )  # fmt: skip
+        if self._held_out is not None:
+            watch.validate = self.engine.look(self.step.cost, self._held_out.data, self._held_out.rows, given.dtype)
+        return watch
+
+    def _kind(self, start: Params) -> str:
+        """What a checkpoint of this descent belongs to: everything that decides about its result but its length."""
+        given, step = self.settings, self.step
+        moved = [described(lower([step.cost, *step.moved.values()])), [leaf.name for leaf in step.moved]]
+        rate: Any = given.rate if isinstance(given.rate, int | float | str) else repr(given.rate)
+        if callable(given.speed):
+            rate = [getattr(given.rate, "name", ""), given.speed(np.arange(8.0)).tolist()]
+        whole = given.batch, given.seed, given.patience
+        about = [moved, rate, repr(getattr(given.method, "memory", "")), step.difference, step.central, given.maximise,
+                 self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
+        columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
+        if self._held_out is not None:
+            columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
+        return kind_of({"about": about}, columns)
+
+    def beginning(self, start: Mapping[str, ArrayLike], memory: Mapping[str, ArrayLike] | None) -> Params:
+        """The parameters at a start, and what the optimiser remembers there: as given, or nothing yet.
+
+        Raises:
+            DescentError: what is given is not what this optimiser remembers.
+        """
+        dtype, method = self.settings.dtype, self.settings.method
+        params = {name: number_array(name, value, dtype) for name, value in start.items()}
+        if self.settings.searches:
+            numbers = sum(math.prod(shape) for shape in self._shapes.values())
+            return {**params, **remembered(memory or {}, numbers, getattr(method, "memory", 0))}
+        fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
+        first = dict(zip(fresh, map(np.array, _fresh(self.step, dtype)(params, 1)), strict=True))
+        for name, value in (memory or {}).items():
+            if name not in fresh or np.shape(value) != fresh[name]:
+                raise DescentError(
+                    f"memory has {name!r} of the shape {np.shape(value)}, which {method.name} does not remember"
+                    f"{nearest(name, fresh)}; give run.memory of a descent by the same optimiser"
+                )
+        given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}
+        return {**params, **first, **given}
+
+
+def gentler_rate(walker: Any, start: Params, maximise: bool) -> float | None:
+    """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
+    rate, sign = float(walker.rate), -1.0 if maximise else 1.0
+    for _ in range(_HALVINGS):
+        rate /= 2
+        walker.rate = float(f"{rate:.1g}")
+        record = Record()
+        leg = Leg(start, start, math.nan)
+        while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
+            leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
+        values = [sign * value for value in record.costs]
+        if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
+            return float(walker.rate)
+    return None
