@@ -13,9 +13,7 @@ The expressions and their operations are here at once; everything that needs Num
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError, SteepestWarning
@@ -62,6 +60,7 @@ from steepest.expressions.operations import (
 from steepest.expressions.operations import greater as greater
 from steepest.expressions.operations import greater_equal as greater_equal
 from steepest.expressions.operations import sum_ as sum
+from steepest.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from steepest import costs, models, optimisers, pictures, schedules
@@ -80,8 +79,6 @@ if TYPE_CHECKING:
     from steepest.models.model import Model, load
     from steepest.proofreading import Proof, proofread
     from steepest.training.descent import Descent, descend
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Descent": "training.descent",
@@ -111,7 +108,7 @@ _HOMES = {
 # The estimators are not in __all__, for "from steepest import *" and dir(steepest) are to work without scikit-learn.
 _MODULES = {
     "costs": "objectives.costs",
-    "models": "models.builders",
+    "models": "models",
     "optimisers": "training.optimisers",
     "pictures": "pictures",
     "schedules": "training.schedules",
@@ -127,17 +124,6 @@ __all__ = [
     "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer",
     "transpose", "where",
 ]  # fmt: skip
-
-
-class _Package(ModuleType):
-    """Keeps ``st.gradient`` the function when the module of that name is imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOMES):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

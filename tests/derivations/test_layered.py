@@ -14,7 +14,8 @@ import pytest
 
 import steepest as st
 from steepest import models
-from steepest.derivations import derive_layers, indices, rules
+from steepest.derivations import indices, rules
+from steepest.derivations.layered import derive_layers
 from steepest.derivations.lines import Form, Line, Passage, formula
 from steepest.derivations.notation import PARTIAL
 from steepest.derivations.truth import Truth

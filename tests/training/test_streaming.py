@@ -15,8 +15,8 @@ import pytest
 import steepest as st
 from steepest.engines.step import Batches
 from steepest.errors import DescentError, ModelError, TableError
+from steepest.tables import parts
 from steepest.tables.table import open_table
-from steepest.training import streaming
 
 ROWS, RATE = 1000, 0.05
 RNG = np.random.default_rng(5)
@@ -30,8 +30,8 @@ START = {"w1": 0.0, "w2": 0.0, "w3": 0.0, "v": 0.0}
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of at most 100 rows, and every file in parts."""
-    monkeypatch.setattr(streaming, "WHOLE_BYTES", 0)
-    monkeypatch.setattr(streaming, "PART_BYTES", 8 * 4 * 100)
+    monkeypatch.setattr(parts, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(parts, "PART_BYTES", 8 * 4 * 100)
 
 
 @pytest.fixture

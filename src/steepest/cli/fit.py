@@ -275,7 +275,7 @@ def _checked(
 
 def rows_dropped(columns: Columns, opened: Table) -> str:
     """How many rows were left out."""
-    from steepest.models.model import rows_left_out
+    from steepest.objectives.diagnostics import rows_left_out
 
     return rows_left_out(columns.dropped, opened.rows)
 

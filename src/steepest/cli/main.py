@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest import __version__
 from steepest.cli import options
 from steepest.cli.fit import fit
 from steepest.cli.graphs import diagram, graph
@@ -26,6 +25,7 @@ from steepest.cli.saved import evaluate, export, predict
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
 from steepest.expressions.ascii import with_mark
+from steepest.version import __version__
 
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression

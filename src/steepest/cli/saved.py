@@ -34,7 +34,8 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     Of several classes there is a column of probabilities for each, and the likeliest in the column 'class'.
     With --na drop a column 'row' says which rows (counted from 1) were left.
     """
-    from steepest.models.model import load, rows_left_out
+    from steepest.models.model import load
+    from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.files import write_atomically
     from steepest.tables.table import open_table
 
@@ -82,7 +83,8 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     Of probabilities: accuracy, log-loss and the confusion matrix; of other predictions: R² and errors.
     """
     from steepest.cli.output import show_evaluation
-    from steepest.models.model import load, rows_left_out
+    from steepest.models.model import load
+    from steepest.objectives.diagnostics import rows_left_out
 
     loaded = load(model)
     opened = loaded.use(table)

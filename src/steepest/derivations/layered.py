@@ -17,7 +17,7 @@ from steepest.expressions.maths_text import Line as TextLine
 from steepest.expressions.maths_text import lay_out
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,7 +98,7 @@ class LayeredDerivation:
         return "\n\n".join(parts)
 
 
-def derive_layers(model: Model, symbolic: bool | None = None) -> LayeredDerivation:
+def derive_layers(model: Specification, symbolic: bool | None = None) -> LayeredDerivation:
     """Derive the gradient of a model of layers: by indices, in vectors, and in matrices.
 
     Each layer is z⁽ˡ⁾ = a⁽ˡ⁻¹⁾ W⁽ˡ⁾ + b⁽ˡ⁾, a⁽ˡ⁾ = f(z⁽ˡ⁾). Back-propagation carries δ⁽ˡ⁾ = ∂ℓ/∂z⁽ˡ⁾ from the loss

@@ -13,7 +13,7 @@ from steepest.expressions.expression import DATA, Expression, Shape, leaf, leave
 from steepest.objectives.costs import WEIGHT
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 _SHOWN = 3  # layers that are written one by one
 PREDICTION, TARGET, SHARE, INDICATOR = "a", "y", "ω", "t"
@@ -113,7 +113,7 @@ class Problem:
         return (hidden, View(self.last, "m", "m-1", "", (count,)))
 
 
-def problem_of(model: Model, symbolic: bool | None = None) -> Problem | None:
+def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | None:
     """The layers and the loss of a model; None if it is not layered, or its loss is no mean over the samples.
 
     Args:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import codecs
 import io
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from steepest.expressions.ascii import HANDLER, PLAIN, transliterated
+from steepest.expressions.ascii import is_plain as is_plain
+from steepest.expressions.showing import WIDEST
+from steepest.expressions.showing import Renderable as Renderable
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions
-    from rich.text import Text
+    from rich.console import Console
 
     from steepest.display.axes import CostPlot
 
 _UNBOUNDED = 1_000_000  # columns of a file or pipe, which has no edge to wrap at
-_WIDEST = 72  # columns of a plot
 _LEAST_WIDTH, _LEAST_HEIGHT = 44, 20  # of a terminal on which a plot is drawn unasked
 _NARROW = 24  # a cell up to this long is not broken over lines
 
@@ -37,34 +37,6 @@ def prepare(plain: bool) -> None:
         if isinstance(stream, io.TextIOWrapper):
             ascii_only = plain or codecs.lookup(stream.encoding).name in ("ascii", PLAIN)
             stream.reconfigure(encoding=PLAIN if ascii_only else stream.encoding, errors=HANDLER)
-
-
-def is_plain(encoding: str | None = None) -> bool:
-    """Whether an output, standard output if no encoding is given, is one for ASCII."""
-    encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
-    if encoding == PLAIN:
-        return True
-    try:
-        "σ²₁∂⠿".encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return True
-    return False
-
-
-@dataclass(frozen=True)
-class Renderable:
-    """Lines of text that depend on the width and the encoding of a console of rich.
-
-    Attributes:
-        write: from the width and whether it is plain to the text.
-    """
-
-    write: Callable[[int, bool], str]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
-        from rich.text import Text
-
-        yield Text(self.write(min(options.max_width, _WIDEST), is_plain(options.encoding)), no_wrap=False)
 
 
 def console(error: bool = False) -> Console:
@@ -140,7 +112,7 @@ def show_plot(found: CostPlot, always: bool = False) -> None:
     where = console()
     roomy = where.is_terminal and where.width >= _LEAST_WIDTH and where.height >= _LEAST_HEIGHT
     if roomy or always:
-        width = min(where.width - 2, _WIDEST)
+        width = min(where.width - 2, WIDEST)
         say()
         for line in plot(found, width, plain=is_plain()).splitlines():
             where.print(f"  {line}", markup=False)

@@ -15,7 +15,7 @@ from steepest.errors import ModelError, StorageError, nearest
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
     from steepest.training.optimisers import Optimiser
 
 Method: TypeAlias = "str | Optimiser | None"
@@ -34,31 +34,31 @@ class Medium:
 
     meaning: str
     ending: str
-    write: Callable[[Model, str, str, Method], bytes]
+    write: Callable[[Specification, str, str, Method], bytes]
     trains: bool = False
 
 
-def _onnx(model: Model, dtype: str, name: str, _: Method) -> bytes:
+def _onnx(model: Specification, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.onnx import write_onnx
     from steepest.export.prepared import prepare
 
     return write_onnx(prepare(model, dtype, name))
 
 
-def _c(model: Model, dtype: str, name: str, _: Method) -> bytes:
+def _c(model: Specification, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.c import write_c
     from steepest.export.prepared import prepare
 
     return write_c(prepare(model, dtype, name))
 
 
-def _c_training(model: Model, dtype: str, name: str, optimiser: Method) -> bytes:
+def _c_training(model: Specification, dtype: str, name: str, optimiser: Method) -> bytes:
     from steepest.export.c_training import write_training
 
     return write_training(model, dtype, name, optimiser)
 
 
-def _numpy(model: Model, dtype: str, name: str, _: Method) -> bytes:
+def _numpy(model: Specification, dtype: str, name: str, _: Method) -> bytes:
     from steepest.export.numpy_source import write_numpy
     from steepest.export.prepared import prepare
 
@@ -74,7 +74,9 @@ MEDIA: dict[str, Medium] = {
 """Every medium by its name."""
 
 
-def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "model", optimiser: Method = None) -> bytes:
+def export_bytes(
+    model: Specification, to: str, dtype: str = "float64", name: str = "model", optimiser: Method = None
+) -> bytes:
     """What a file of a medium holds.
 
     Args:
@@ -100,7 +102,11 @@ def export_bytes(model: Model, to: str, dtype: str = "float64", name: str = "mod
 
 
 def export_model(
-    model: Model, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64", optimiser: Method = None
+    model: Specification,
+    path: str | os.PathLike[str],
+    to: str | None = None,
+    dtype: str = "float64",
+    optimiser: Method = None,
 ) -> str:
     """Write a model to a file for use without steepest.
 
@@ -134,7 +140,7 @@ def export_model(
     return to
 
 
-def largest_difference(model: Model, path: str | os.PathLike[str], table: Any) -> float:
+def largest_difference(model: Specification, path: str | os.PathLike[str], table: Any) -> float:
     """How far an ONNX file's predictions are from the model's own, on the rows of a table.
 
     Args:

@@ -33,7 +33,7 @@ from steepest.training.optimisers import Optimiser, optimiser_named
 from steepest.training.steps import gradient_step
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class File:
         return {node: of_sample(node, name) for node, name in self.params.items()}
 
 
-def write_training(model: Model, dtype: str, name: str = "model", optimiser: str | Optimiser | None = None) -> bytes:
+def write_training(
+    model: Specification, dtype: str, name: str = "model", optimiser: str | Optimiser | None = None
+) -> bytes:
     """A file of C99 that trains a model by gradient descent.
 
     Args:
@@ -116,7 +118,7 @@ def write_training(model: Model, dtype: str, name: str = "model", optimiser: str
 
 
 def _head(
-    model: Model, file: File, method: str, called: Mapping[str, str], declarations: Sequence[str],
+    model: Specification, file: File, method: str, called: Mapping[str, str], declarations: Sequence[str],
     steps: tuple[str, str], stack: int,
 ) -> str:  # fmt: skip
     rate, epochs = steps
@@ -164,7 +166,7 @@ def _head(
     )
 
 
-def _predicting(file: File, model: Model, called: str) -> str:
+def _predicting(file: File, model: Specification, called: str) -> str:
     """The function that predicts one sample; nothing where a prediction needs all samples."""
     prediction = model.prediction
     program = lower([stabilise([prediction])[prediction]])

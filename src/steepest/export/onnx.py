@@ -233,7 +233,7 @@ def write_onnx(prepared: Prepared) -> bytes:
     Raises:
         ModelError: onnx is not installed.
     """
-    from steepest import __version__
+    from steepest.version import __version__
 
     onnx = _library()
     helper = onnx.helper

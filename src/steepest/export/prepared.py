@@ -31,7 +31,7 @@ from steepest.expressions.operations import count
 from steepest.tables.values import fit_shape, number_array
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ class Prepared:
         return tuple(node for node in self.program.nodes if node.operation is PARAMETER)
 
 
-def prepare(model: Model, dtype: str, name: str = "model", fold: bool = True) -> Prepared:
+def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = True) -> Prepared:
     """Bring a model's prediction to the form that every medium writes.
 
     Args:
@@ -126,7 +126,7 @@ def refuse_samples(prediction: Expression) -> None:
         )
 
 
-def fitted(model: Model, root: Expression, dtype: str) -> dict[str, Array]:
+def fitted(model: Specification, root: Expression, dtype: str) -> dict[str, Array]:
     """The values of the parameters in an expression, in their shapes.
 
     Raises:

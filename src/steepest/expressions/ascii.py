@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 import unicodedata
 
 from steepest.expressions.latex import GREEK_LETTERS
@@ -105,3 +106,15 @@ HANDLER = "steepest_ascii"
 """An error handler of text streams, which writes what their encoding has not in ASCII."""
 codecs.register(_codec)
 codecs.register_error(HANDLER, _replaced)
+
+
+def is_plain(encoding: str | None = None) -> bool:
+    """Whether an output, standard output if no encoding is given, is one for ASCII."""
+    encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
+    if encoding == PLAIN:
+        return True
+    try:
+        "σ²₁∂⠿".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from steepest.diagrams.graph import ComputationalGraph
-
 Shape = tuple[int, ...]
 Number: TypeAlias = "SupportsFloat | SupportsIndex"
 Operand: TypeAlias = "Expression | SupportsFloat | SupportsIndex"
@@ -195,7 +193,7 @@ class Expression:
     def graph(
         self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
         sample: int | None = None, unfold: str | Iterable[str] | None = None,
-    ) -> ComputationalGraph:  # fmt: skip
+    ) -> Any:  # fmt: skip
         """The computational graph at some values: each node's value, and the derivative of the whole by it.
 
         v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several samples is drawn once
@@ -227,10 +225,9 @@ class Expression:
         """
         # By name: pictures are built on expressions, so that an import of theirs here would point upwards, and
         # it would bring NumPy with it.
-        found: ComputationalGraph = importlib.import_module("steepest.diagrams.graph").graph(
+        return importlib.import_module("steepest.diagrams.graph").graph(
             self, values, names=names, sample=sample, unfold=unfold
         )
-        return found
 
     def __str__(self) -> str:
         return write_formula(self)

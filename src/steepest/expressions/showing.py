@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.expressions.ascii import transliterated
+from steepest.expressions.ascii import is_plain, transliterated
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex
 from steepest.expressions.maths_text import maths
 from steepest.expressions.traversal import tree_size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.text import Text
 
+WIDEST = 72  # columns of a plot
 _MOST = 2000  # nodes of a formula that is still read
 
 
@@ -33,6 +37,20 @@ def shown(expression: Expression) -> str:
 
 def on_console(expression: Expression) -> RenderableType:
     """The expression for a console of rich."""
-    from steepest.display.console import Renderable
-
     return Renderable(lambda width, plain: transliterated(shown(expression)) if plain else shown(expression))
+
+
+@dataclass(frozen=True)
+class Renderable:
+    """Lines of text that depend on the width and the encoding of a console of rich.
+
+    Attributes:
+        write: from the width and whether it is plain to the text.
+    """
+
+    write: Callable[[int, bool], str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
+        from rich.text import Text
+
+        yield Text(self.write(min(options.max_width, WIDEST), is_plain(options.encoding)), no_wrap=False)

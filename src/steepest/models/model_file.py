@@ -21,7 +21,7 @@ _KINDS = ("data", "parameter")
 
 def write(model: Model, path: str | os.PathLike[str]) -> None:
     """Save formula, cost, shapes and parameters of a model; see :meth:`steepest.Model.save`."""
-    from steepest import __version__
+    from steepest.version import __version__
 
     if not model.params:
         raise ModelError("the model has no parameters to save yet; fit it first")

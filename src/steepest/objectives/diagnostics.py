@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from steepest.calculus.gradient import gradient
-from steepest.display.cards import Card, facts_sheet, values_sheet
 from steepest.errors import ModelError, nearest
 from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, walk
 from steepest.expressions.operations import power
-from steepest.expressions.showing import shown
-
-if TYPE_CHECKING:
-    from steepest.models.model import Model
 
 _COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
 
@@ -56,17 +50,3 @@ def refuse_flat(cost: Expression) -> None:
 
 def _is_zero(partial: Expression) -> bool:
     return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
-
-
-def model_card(model: Model) -> Card:
-    """What a model shows of itself: formula, cost, parameters, and the last descent if there was one."""
-    cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
-    sheets = [facts_sheet("Model", [("formula", model.formula), ("cost", cost)])]
-    if model.params:
-        sheets.append(values_sheet("Parameters", model.params))
-    title = f"{model.formula}, {'fitted' if model.params else 'not fitted yet'}"
-    run = model.run
-    if run is None:
-        return Card(title, tuple(sheets), None, tuple(model.notes))
-    sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-    return Card(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))

@@ -16,7 +16,7 @@ from steepest.papers.story import Story
 from steepest.storage.files import write_atomically
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +58,8 @@ class Paper:
 
 
 def write_paper(
-    model: Model, table: Any = None, *, start: Mapping[str, ArrayLike] | None = None, symbolic: bool | None = None,
+    model: Specification, table: Any = None, *, start: Mapping[str, ArrayLike] | None = None,
+    symbolic: bool | None = None,
     title: str | None = None, na: str = "error", compare: bool = True, **settings: Any,
 ) -> Paper:  # fmt: skip
     """A model's story: what it is, its cost, the derivation of its gradient, the check, the training, pictures.

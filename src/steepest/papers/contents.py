@@ -33,7 +33,7 @@ from steepest.papers.results import check_of, comparison_of, limit_of
 from steepest.papers.words import cost_letter, count, of
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
     from steepest.papers.story import Story
 
 _FEW = 40  # numbers that are written out in a program
@@ -64,7 +64,7 @@ def document_of(story: Story, symbolic: bool | None, title: str | None) -> Docum
     return Document((title,), tuple(blocks), (shown,))
 
 
-def kind_of(model: Model, symbolic: bool | None = None) -> str:
+def kind_of(model: Specification, symbolic: bool | None = None) -> str:
     """What a model is called in a title."""
     structure = decompose(model.prediction)
     if structure is None:
@@ -83,13 +83,13 @@ def kind_of(model: Model, symbolic: bool | None = None) -> str:
     return f"A network {'-'.join(map(str, sizes))}"
 
 
-def hat(model: Model) -> Formula:
+def hat(model: Specification) -> Formula:
     """The prediction, as the target with a hat."""
     letter = hatted(model)
     return formula(symbol(letter, "", model.prediction.shape, per_sample=True))
 
 
-def hatted(model: Model) -> str:
+def hatted(model: Specification) -> str:
     """The name of the prediction: that of the target with a hat."""
     return f"{model.target.name or 'y'}{HAT}"
 
@@ -143,7 +143,7 @@ def _listed(parts: list[Pieces]) -> Pieces:
     return tuple(found)
 
 
-def _picture(model: Model) -> list[Block]:
+def _picture(model: Specification) -> list[Block]:
     picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
     return [
         Figure(
@@ -153,7 +153,7 @@ def _picture(model: Model) -> list[Block]:
     ]  # fmt: skip
 
 
-def _cost(model: Model) -> list[Block]:
+def _cost(model: Specification) -> list[Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
     blocks: list[Block] = [Heading(("The cost",))]
@@ -179,13 +179,13 @@ def _cost(model: Model) -> list[Block]:
     return blocks
 
 
-def _rate(model: Model) -> Formula:
+def _rate(model: Specification) -> Formula:
     """α, or η where that is a parameter."""
     named = {"alpha", "α"} & {*model.cost.data, *model.cost.parameters}
     return Formula(r"\eta", "η") if named else Formula(r"\alpha", "α")
 
 
-def _short_cost(model: Model) -> Formula:
+def _short_cost(model: Specification) -> Formula:
     """The cost; of a network, by its prediction ŷ and not by its formula."""
     problem = problem_of(model, symbolic=False)
     short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")

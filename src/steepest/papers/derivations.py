@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steepest.derivations import LayeredDerivation, derive_layers, derive_nodes, elementary
+from steepest.derivations import elementary
+from steepest.derivations.layered import LayeredDerivation, derive_layers
 from steepest.derivations.layers import find
+from steepest.derivations.line_by_line import derive
 from steepest.derivations.lines import formula
+from steepest.derivations.nodewise import derive_nodes
 from steepest.derivations.problem import sizes
 from steepest.derivations.truth import narrowed
 from steepest.derivations.verifying import Verification
@@ -17,12 +20,12 @@ from steepest.papers.words import count, number
 
 if TYPE_CHECKING:
     from steepest.derivations.line_by_line import Derivation
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 _MOST_DERIVED = 8  # parameters that are derived one by one
 
 
-def derivation_of(model: Model, symbolic: bool | None) -> list[Block]:
+def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
     """The section that derives the gradient."""
     layers = find(model.prediction)
     deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
@@ -35,7 +38,7 @@ def derivation_of(model: Model, symbolic: bool | None) -> list[Block]:
     return _by_rules(model) if small else _nodewise(model)
 
 
-def _by_rules(model: Model) -> list[Block]:
+def _by_rules(model: Specification) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(
         Paragraph((
@@ -47,7 +50,7 @@ def _by_rules(model: Model) -> list[Block]:
     for passage in elementary.passages(model.prediction):
         blocks += passage.blocks()
     names = model.cost.parameters
-    derivations = [model.derive(name, "textbook") for name in names]
+    derivations = [derive(model.cost, name, "textbook") for name in names]
     blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in walk([model.cost]) if node.name == each.wrt))
@@ -109,7 +112,7 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     )  # fmt: skip
 
 
-def _nodewise(model: Model) -> list[Block]:
+def _nodewise(model: Specification) -> list[Block]:
     derivation = derive_nodes(model.cost)
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(

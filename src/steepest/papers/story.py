@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.checking.finite_differences import StepRow, shrinking_steps
-from steepest.checking.gradient_check import Report
+from steepest.checking.gradient_check import Report, check
 from steepest.errors import SteepestWarning
 from steepest.expressions.expression import PARAMETER, leaves
 from steepest.training.descent import Descent, descend
@@ -23,7 +23,7 @@ from steepest.training.initialisers import initial
 from steepest.training.schedules import read_schedule
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 _MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
 _MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
@@ -79,7 +79,7 @@ class Story:
         timing: of both ways of descending; None where it is left out.
     """
 
-    model: Model
+    model: Specification
     columns: Mapping[str, NDArray[Any]]
     source: str
     rows: int
@@ -106,7 +106,7 @@ class Story:
 
     @classmethod
     def told(
-        cls, model: Model, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
+        cls, model: Specification, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
         settings: Mapping[str, Any],
     ) -> Story:  # fmt: skip
         """Run what the paper tells of."""
@@ -130,7 +130,7 @@ class Story:
         report = None
         if numbers <= _MOST_CHECKED:
             rows = max(_LOOKED_AT // max(numbers, 1), 16)
-            report = model.check({name: array[:rows] for name, array in columns.items()}, at=begin)
+            report = check(model.cost, {**{name: array[:rows] for name, array in columns.items()}, **begin})
         scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
         steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
@@ -141,7 +141,7 @@ class Story:
         )  # fmt: skip
 
 
-def known_settings(model: Model) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
+def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
     """How a model was trained and from where: what ``fit`` was given, or the command that saved it."""
     if model.fitted:
         given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
@@ -156,7 +156,7 @@ def known_settings(model: Model) -> tuple[dict[str, Any], Mapping[str, ArrayLike
 
 
 def timed(
-    model: Model, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]
+    model: Specification, columns: Mapping[str, Any], start: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Timing | None:
     """Time both ways of descending, round by round in turn; None where a descent ends before its time.
 

@@ -10,7 +10,7 @@ from steepest.documents.document import Formula, Pieces
 from steepest.expressions.expression import Expression
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 _PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -53,7 +53,7 @@ def count(many: int, one: str, several: str = "") -> str:
     return f"{many:,} {one if many == 1 else several or one + 's'}"
 
 
-def cost_letter(model: Model) -> Formula:
+def cost_letter(model: Specification) -> Formula:
     """C, or another letter if that is the name of a column or parameter: that which derivations take."""
     taken = {*model.cost.data, *model.cost.parameters}
     letter = next((name for name in ("C", "F", "J", "Q") if name not in taken), "Cost")

@@ -17,6 +17,7 @@ from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError
 from steepest.expressions.expression import DATA, Expression, expect_expression, leaves
+from steepest.tables.parts import Parts, is_read_in_parts
 from steepest.tables.table import Table, open_table
 from steepest.tables.values import bind
 from steepest.training.callbacks import OnEpoch
@@ -31,7 +32,6 @@ from steepest.training.schedules import Plateau, Schedule
 from steepest.training.settings import GRADIENTS as GRADIENTS
 from steepest.training.settings import Settings, is_number
 from steepest.training.setup import Preparation
-from steepest.training.streaming import Parts, is_read_in_parts
 
 
 def descend(

@@ -20,6 +20,7 @@ from steepest.errors import DescentError, nearest
 from steepest.expressions.expression import PARAMETER, Expression, walk
 from steepest.expressions.traversal import known
 from steepest.storage.tensors import refuse_place
+from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
 from steepest.training.callbacks import OnEpoch, Watch
 from steepest.training.checkpoints import Checkpoint, kind_of
@@ -28,7 +29,7 @@ from steepest.training.loop import Loop, Stops
 from steepest.training.schedules import Plateau
 from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
-from steepest.training.streaming import Parts, StreamWalker
+from steepest.training.streaming import StreamWalker
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
 _SMALL = 500  # nodes of a cost whose step is kept

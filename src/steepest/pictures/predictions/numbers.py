@@ -16,7 +16,7 @@ from steepest.objectives.metrics import regression
 from steepest.pictures.common.levels import thinned
 
 if TYPE_CHECKING:
-    from steepest.models.model import Model
+    from steepest.objectives.specification import Specification
 
 Array = NDArray[Any]
 
@@ -89,7 +89,7 @@ class Plane:
     right: tuple[float, ...]
 
 
-def classes_of(model: Model) -> int:
+def classes_of(model: Specification) -> int:
     """How many classes the prediction is of; 0 if it is a quantity."""
     row = model.prediction.operation.name
     if row == "softmax":
@@ -97,12 +97,12 @@ def classes_of(model: Model) -> int:
     return 2 if row in ("sigmoid", "step") and model.prediction.shape in ((), (1,)) else 0
 
 
-def _targets(model: Model, arrays: Any) -> Array:
+def _targets(model: Specification, arrays: Any) -> Array:
     found: Array = np.asarray(evaluate(model.target, arrays), float)
     return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
 
 
-def compared(model: Model, table: Any, na: str) -> Compared:
+def compared(model: Specification, table: Any, na: str) -> Compared:
     """Predicted and true values of a table.
 
     Raises:
@@ -120,7 +120,7 @@ def compared(model: Model, table: Any, na: str) -> Compared:
     return Compared(str(model.target), true, predicted, apart, found["r2"], found["mse"])
 
 
-def confusion_of(model: Model, table: Any, na: str) -> Confusion:
+def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
     """How often each class was taken for which.
 
     Raises:
@@ -136,7 +136,7 @@ def confusion_of(model: Model, table: Any, na: str) -> Confusion:
     return Confusion(str(model.target), np.array(found["confusion"]), float(found["accuracy"]))
 
 
-def plane(model: Model, table: Any, panels: int, points: int, na: str) -> Plane:
+def plane(model: Specification, table: Any, panels: int, points: int, na: str) -> Plane:
     """Predictions over the plane of a model's two inputs, as they came about along the path of its descent.
 
     Args:
@@ -212,7 +212,7 @@ def _along(values: Array, points: int) -> Array:
     return np.linspace(low - margin, high + margin, points)
 
 
-def _states(model: Model, panels: int) -> Sequence[tuple[int, Any]]:
+def _states(model: Specification, panels: int) -> Sequence[tuple[int, Any]]:
     """Epochs and parameters along the path, ever further apart; or only those that the model has."""
     run = model.run
     if run is None or panels < 2:

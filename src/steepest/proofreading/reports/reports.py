@@ -85,7 +85,7 @@ def as_list(read: Read) -> list[dict[str, Any]]:
 
 def as_sarif(read: Read) -> dict[str, Any]:
     """The findings as a SARIF 2.1.0 log."""
-    from steepest import __version__
+    from steepest.version import __version__
 
     rules = [{"id": c, "shortDescription": {"text": _CAUSE_WORDS[c]}} for c in CAUSES]
     rules += [

@@ -1,0 +1,310 @@
+"""What a model is: a formula ``target ~ prediction``, a cost, and the columns that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steepest.calculus.gradient import find_layers
+from steepest.engines import evaluate
+from steepest.errors import FormulaError, ModelError, nearest
+from steepest.expressions.expression import DATA, Expression, leaves
+from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
+from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
+from steepest.objectives.diagnostics import notes_on_names, refuse_flat
+from steepest.objectives.metrics import classification, regression
+from steepest.tables.feature_groups import Features, feature_shape, resolve, spelt_out, with_blocks
+from steepest.tables.parts import is_read_in_parts
+from steepest.tables.sample_weights import ClassWeight, check_class_weight, sample_weights
+from steepest.tables.table import Columns, Table, open_table
+
+
+class Specification:
+    """A formula with a cost, and the columns of tables that it takes; :class:`steepest.Model` fits it."""
+
+    def __init__(
+        self,
+        formula: str,
+        cost: str | Cost = "mse",
+        data: Sequence[str] | Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        limits: Limits = LIMITS,
+        *,
+        features: Features | None = None,
+        weights: str | None = None,
+        class_weight: ClassWeight | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> None:
+        check_class_weight(class_weight)
+        if weights is not None and not isinstance(weights, str):
+            raise ModelError(f"weights is the name of a column, not {type(weights).__name__}")
+        self.weights, self.class_weight = weights, class_weight
+        self.objective = Objective(cost, weights is not None or class_weight is not None, l1, l2)
+        self._features, self._blocks = spelt_out(features), dict[str, tuple[str, ...]]()
+        self._text = formula
+        self._shapes = dict(params or {})
+        self._parsed: Formula | None = None
+        self._limits = limits
+        self.names = names_in(formula, limits)
+        self.params: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
+        self.fitted: dict[str, Any] = {}
+        self.run: Any = None  # a Descent; training stands beside this room, not below it
+        self.notes: list[str] = []
+        if data is not None:
+            self._bind(data, complete=False)
+
+    def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = (), complete: bool = True) -> None:
+        """Take these names as columns, and those of the target, too, unless the columns of a table are complete."""
+        columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
+        shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
+        parsed = parse_formula(self._text, columns, shapes, self._limits)
+        if parsed.target is None:
+            raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
+        unnamed = [name for name in parsed.target.parameters if name not in self._shapes]
+        if unnamed and not complete:  # left of '~' stand columns only
+            self._bind({**columns, **dict.fromkeys(unnamed, ())}, known)
+            return
+        if parsed.target.parameters:
+            raise ModelError(
+                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column (left of '~' "
+                f"stand columns only){nearest(parsed.target.parameters[0], known)}"
+            )
+        self._parsed = parsed
+
+    @property
+    def _formula(self) -> Formula:
+        if self._parsed is None:
+            raise ModelError(
+                "the model does not know yet which names are columns: fit it to a table, or give data=['x', …]"
+            )
+        return self._parsed
+
+    @property
+    def formula(self) -> str:
+        """The formula as it was written."""
+        return self._text
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is known which names are columns, and with it prediction and cost."""
+        return self._parsed is not None
+
+    @property
+    def prediction(self) -> Expression:
+        """The right side of the formula."""
+        return self._formula.expression
+
+    @property
+    def target(self) -> Expression:
+        """The left side of the formula."""
+        target = self._formula.target
+        assert target is not None  # _bind refuses a formula without one
+        return target
+
+    @property
+    def cost(self) -> Expression:
+        """The cost of the prediction for the target."""
+        return self.objective.of(self.prediction, self.target)
+
+    @property
+    def cost_name(self) -> str:
+        """The name or formula of the cost, or the name of its function."""
+        return self.objective.name
+
+    @property
+    def layers(self) -> tuple[Expression, ...]:
+        """The activations from the data to the prediction a⁽ᵐ⁾, which is the last: a⁽¹⁾, …, a⁽ᵐ⁾."""
+        found = find_layers(self.prediction)
+        return found if found[-1:] == (self.prediction,) else (*found, self.prediction)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The names of the columns in the formula, those of the prediction first."""
+        return tuple(dict.fromkeys([*self.prediction.data, *self.target.data]))
+
+    @property
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """The columns or patterns of each block, as they were given."""
+        return dict(self._features)
+
+    @property
+    def blocks(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each block of the formula, as the first table had them; empty before that."""
+        return dict(self._blocks)
+
+    def is_read_in_parts(self, opened: Table) -> bool:
+        """Whether a table is too large to be read at once; what it holds is then looked at as it is read.
+
+        Raises:
+            ModelError: the samples have weights, which takes all of them.
+        """
+        width = sum(prod(node.shape) for node in leaves([self.prediction, self.target]) if node.operation is DATA)
+        large = is_read_in_parts(opened, width)
+        if large and self.objective.weighted:
+            raise ModelError(
+                f"{opened.source} is too large to be read at once, and weights are divided by their mean over the "
+                "table; leave weights and class_weight out, or weigh in the formula of a cost"
+            )
+        return large
+
+    def held_out(self, table: Any, na: str = "error") -> dict[str, NDArray[Any]]:
+        """The columns of a table of validation rows."""
+        arrays = self.columns(self.use(table), na).arrays
+        self.refuse_targets(arrays)
+        return arrays
+
+    def use(self, table: Any) -> Table:
+        """Open a table; if it is not known yet which names are data, those are that are columns or blocks here."""
+        opened, blocks = self._open(table)
+        if self._parsed is None:
+            present = [name for name in self.names if name in opened.names]
+            self._bind({name: feature_shape(opened, name) for name in present}, opened.names)
+        missing = [name for name in self.data if name not in opened.names]
+        if missing:
+            opened.select(missing)  # its error names the column, the nearest one and those there are
+        for node in leaves([self.prediction, self.target]):
+            if node.name in blocks and node.shape != (len(blocks[node.name]),):
+                raise ModelError(
+                    f"the block {node.name!r} has {len(blocks[node.name])} columns of {opened.source}, but the model "
+                    f"takes the shape {node.shape}; change features or the model's sizes"
+                )
+        for name in self.target.data:
+            if any(name in block for block in blocks.values()):
+                raise ModelError(f"the target {name!r} is among the features; leave it out of them")
+        self._blocks = blocks
+        inside = {*self.data, *(column for block in blocks.values() for column in block), self.weights}
+        self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in inside])
+        return opened
+
+    def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
+        """A table with the blocks of this model, and their columns: those of the first table, once there was one."""
+        opened = open_table(table)
+        blocks = self._blocks
+        if self._features and not blocks:
+            blocks = resolve(self._features, opened, self.names, {*self.names, self.weights or ""})
+        return with_blocks(opened, blocks), blocks
+
+    def columns(self, opened: Table, na: str = "error") -> Columns:
+        """The columns of the cost: those of the formula, and the weight of each sample if it has one.
+
+        Args:
+            opened: a table that :meth:`use` has opened.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: a column is missing or holds something else than finite numbers.
+            ModelError: the weights are none.
+        """
+        if not self.objective.weighted:
+            return opened.select(self.data, na)
+        if WEIGHT in opened.names:  # columns that this method has given before
+            return opened.select([*self.data, WEIGHT], na)
+        own = [] if self.weights is None else [self.weights]
+        columns = opened.select([*self.data, *own], na)
+        column = (self.weights, columns.arrays[self.weights]) if self.weights is not None else None
+        target = np.asarray(evaluate(self.target, columns.arrays))
+        weights = sample_weights(columns.rows, column, self.class_weight, (str(self.target), target))
+        return replace(columns, arrays={**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights})
+
+    def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise if the cost does not take such targets.
+
+        Raises:
+            ModelError: a target of a cross-entropy is no probability or class number, a count is negative.
+        """
+        targets = np.asarray(evaluate(self.target, arrays))
+        cost = self.cost_name if isinstance(self.objective.cost, str) else "the cost"
+        check_targets(self.prediction, targets, str(self.target), cost)
+
+    def refuse_flat(self) -> None:
+        """Raise if the cost has no slope anywhere, so that no descent can move.
+
+        Raises:
+            ModelError: every partial derivative is 0 by the rules.
+        """
+        cost = replace(self.objective, l1=0.0, l2=0.0).of(self.prediction, self.target)  # a penalty always has one
+        refuse_flat(cost)
+
+    def inputs(self, table: Any, na: str = "error") -> Columns:
+        """The columns of the prediction, blocks of them put together.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Raises:
+            TableError: the table lacks a column.
+        """
+        return self._open(table)[0].select(self.prediction.data, na=na)
+
+    def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
+        """The prediction for every row of a table, which needs no target.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            params: parameters to use instead of the fitted ones.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Returns:
+            ``(n,)``, or ``(n, k)`` for a prediction of several outputs.
+
+        Raises:
+            ModelError: the model is not fitted.
+            TableError: the table lacks a column.
+        """
+        given = dict(self.params if params is None else params)
+        if self._parsed is None:
+            opened, _ = self._open(table)
+            present = {name: feature_shape(opened, name) for name in self.names if name in opened.names}
+            absent = [name for name in names_in(self._text.partition("~")[0]) if name not in present]
+            once = Specification(
+                self._text, "mse", {**present, **dict.fromkeys(absent, ())}, self._shapes, self._limits
+            )
+            return once.predict(opened, given, na)
+        missing = [name for name in self.prediction.parameters if name not in given]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
+        columns = self.inputs(table, na)
+        if not self.prediction.per_sample:
+            return np.full(columns.rows, evaluate(self.prediction, given))
+        found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
+        return found[:, 0] if self.prediction.shape == (1,) else found
+
+    def evaluate(self, table: Any, na: str = "error") -> dict[str, Any]:
+        """How good the predictions for a table with targets are.
+
+        Args:
+            table: a dict of arrays, a DataFrame, a path or a built-in name.
+            na: ``"drop"`` leaves out rows with missing values.
+
+        Returns:
+            ``rows``, ``dropped``, ``cost``; of probabilities for classes ``accuracy``, ``log_loss`` and ``confusion``
+            (rows are the true classes), of other predictions ``r2``, ``mse`` and ``mae``.
+
+        Raises:
+            ModelError: the model is not fitted, or a target is not one that its cost takes.
+            TableError: the table lacks a column.
+
+        >>> from steepest import Model
+        >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)", "cross_entropy").fit("nand", rate=1.0)
+        >>> model.evaluate("nand")["accuracy"]
+        1.0
+        """
+        columns = self.columns(self.use(table), na)
+        self.refuse_targets(columns.arrays)
+        found = self.predict(columns.arrays)
+        target = np.asarray(evaluate(self.target, columns.arrays))
+        cost = float(evaluate(self.cost, {**columns.arrays, **self.params}))
+        about = {"rows": columns.rows, "dropped": columns.dropped, "cost": cost}
+        row = self.prediction.operation.name
+        classes = found.shape[1] if row == "softmax" else 2 if row == "sigmoid" and found.ndim == 1 else 0
+        if classes and target.ndim == 1 and np.isin(target, np.arange(classes)).all():
+            return about | classification(target, found)
+        return about | regression(target, found)
