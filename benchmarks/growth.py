@@ -29,7 +29,7 @@ import click
 import steepest as st
 from steepest.calculus.program import lower
 from steepest.calculus.stability import stabilise
-from steepest.expressions.expression import walk
+from steepest.expressions.expression import toposort
 from steepest.expressions.operations import TABLE
 from timing import Options, RefusedError, benchmark, exponent, seconds, table
 
@@ -137,7 +137,7 @@ def measure(build: Callable[[int], st.Expression], size: int, collector: bool, i
 
     spent: dict[str, float] = {}
     graph = clocked("build", lambda: build(size))
-    nodes = len(walk([graph]))
+    nodes = len(toposort([graph]))
     into.setdefault(size, Measured(nodes, {stage: [] for stage in STAGES}))
     values = {name: 0.1 + 0.8 / (k + 1) for k, name in enumerate([*graph.data, *graph.parameters])}
     partials = clocked("gradient", lambda: st.gradient(graph))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import steepest as st
 from peers import module
 from steepest.engines import choose
-from steepest.engines.step import Batches, Leg, Record, Rules
+from steepest.engines.step import Batches, DescentState, Record, StoppingRules
 from steepest.training.descent import initial
 from steepest.training.optimisers import gradient_descent
 from steepest.training.steps import gradient_step
@@ -80,11 +80,11 @@ def native(task: Task) -> Run:
     walker = choose("native", task.dtype).walk(step, data, len(task.labels), task.rate, task.dtype, task.batches)
 
     def run(epochs: int) -> tuple[float, float]:
-        record, leg = Record(), Leg(task.start, task.start, 1.0)
+        record, leg = Record(), DescentState(task.start, task.start, 1.0)
         begin = time.perf_counter()
         pace = 1
         while leg.epoch < epochs:
-            leg = walker.leg(leg, min(epochs, leg.epoch + pace), Rules(), record)
+            leg = walker.advance(leg, min(epochs, leg.epoch + pace), StoppingRules(), record)
             pace *= 4
         return time.perf_counter() - begin, leg.last
 

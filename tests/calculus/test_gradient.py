@@ -17,7 +17,7 @@ from steepest.calculus.stability import stabilise
 from steepest.engines import evaluate
 from steepest.errors import GradientError, SteepestError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Expression, data, params, walk
+from steepest.expressions.expression import Expression, data, params, toposort
 from strategies import random_cases
 
 # Parameters lie between 0.1 and 2 and values within ±8 (strategies.py), so that 1 is the natural size of a
@@ -394,4 +394,4 @@ def test_one_name_for_two_things() -> None:
 def test_a_node_that_does_not_lead_to_the_cost_has_no_slope() -> None:
     w, v = params("w", "v")
     assert evaluate(gradient(w**2, wrt=[v])[v], {"w": 2.0}) == 0
-    assert not any(node.operation.name == "sin" for node in walk(gradient(w**2, wrt=[op.sin(w)]).values()))
+    assert not any(node.operation.name == "sin" for node in toposort(gradient(w**2, wrt=[op.sin(w)]).values()))

@@ -14,7 +14,7 @@ from oracles import ELEMENTWISE
 from steepest.calculus.simplify import PRESENTATION, RULES, Rule, rewritten, simplify
 from steepest.engines import evaluate
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, constant, data, params, walk
+from steepest.expressions.expression import CONSTANT, Expression, constant, data, params, toposort
 
 x, y, z = params("x", "y", "z")
 V, M, d = params("V", shape=3), params("M", shape=(2, 3)), data("d")
@@ -76,7 +76,7 @@ def test_what_a_rule_makes_of_its_examples(rule: Rule) -> None:
 def exact(root: Expression, values: dict[str, Any]) -> Any:
     """The value by mpmath; NaN where it is not a finite number."""
     found: dict[Expression, Any] = {}
-    for node in walk([root]):
+    for node in toposort([root]):
         if node.name:
             found[node] = values[node.name]
         elif node.operation is CONSTANT:

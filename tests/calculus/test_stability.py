@@ -18,7 +18,7 @@ from steepest.calculus.stability import RULES, stabilise
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Expression, data, params, walk
+from steepest.expressions.expression import Expression, data, params, toposort
 
 x = data("x")
 
@@ -149,7 +149,7 @@ def test_as_it_is_written_the_formula_fails_at_the_extremes(case: Case) -> None:
     assert wrong.any() == case.value_fails
     if not case.value_fails:
         below = case.formula.args[1]
-        inner = next(node for node in walk([below]) if node.operation is op.exp)
+        inner = next(node for node in toposort([below]) if node.operation is op.exp)
         (slope,) = compile_expressions([inner / below**2])({"x": points}, len(points))
         assert np.isnan(slope).any(), "the slope exp/(1 + exp)² is ∞/∞"
 

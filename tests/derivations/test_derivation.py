@@ -17,7 +17,7 @@ from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DerivationError, ValuesError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, PARAMETER, Expression, data, leaf, params, substitute, walk
+from steepest.expressions.expression import DATA, PARAMETER, Expression, data, leaf, params, substitute, toposort
 from steepest.tables.values import bind
 from strategies import make_case
 
@@ -26,7 +26,7 @@ STEP = 1e-30
 
 def slope(part: Expression, wrt: str, values: dict[str, Any], rows: int) -> Any:
     """∂part/∂wrt at the values, by the complex step; what stop_gradient holds stays at its value."""
-    held = [node for node in walk([part]) if node.operation is op.stop_gradient]
+    held = [node for node in toposort([part]) if node.operation is op.stop_gradient]
     stand_ins = {n: leaf(DATA if n.per_sample else PARAMETER, f"held {k}") for k, n in enumerate(held)}
     values = {**values, **{stand_in.name: evaluate(node, values) for node, stand_in in stand_ins.items()}}
     part = substitute(part, stand_ins)
@@ -50,7 +50,7 @@ def _with_rows(written: Expression, derivation: Derivation, values: dict[str, An
     """The value of a line as an array over the samples, so that a constant line and a per-sample one compare."""
     rows = max((len(np.atleast_1d(values[name])) for name in derivation.expression.data), default=1)
     anchor = leaf(DATA, "anchor of the samples")
-    open_parts = [node for node in walk([written]) if node.operation is DERIVATIVE]
+    open_parts = [node for node in toposort([written]) if node.operation is DERIVATIVE]
     stand_ins = {node: leaf(DATA if node.per_sample else PARAMETER, f"open {k}") for k, node in enumerate(open_parts)}
     worth = {stand_in.name: slope(node.args[0], derivation.wrt, values, rows) for node, stand_in in stand_ins.items()}
     whole = substitute(written, stand_ins) + 0 * anchor
@@ -187,7 +187,7 @@ def test_every_step_of_random_formulas() -> None:
     vectors = [row.name for row in op.TABLE if row.shape is not None and not row.over_samples]
     while derived < 225:
         case = make_case(random, without=[*vectors, "total_outer", "one_hot"])
-        if any(node.shape for node in walk([case.cost])) or not case.cost.parameters:
+        if any(node.shape for node in toposort([case.cost])) or not case.cost.parameters:
             continue  # the maker also draws vectors, whose derivation is refused
         derived += 1
         wrt = case.cost.parameters[derived % len(case.cost.parameters)]
@@ -215,7 +215,7 @@ def test_a_wrong_rule_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert right is not None
     object.__setattr__(row, "differential", lambda *args: right(*args) * 1.001)
     try:
-        formulas = [f for f in WRITTEN if any(node.operation is row for node in walk([f]))]
+        formulas = [f for f in WRITTEN if any(node.operation is row for node in toposort([f]))]
         assert formulas
         caught = 0
         for formula in formulas:

@@ -22,7 +22,7 @@ from steepest.derivations.truth import Truth
 from steepest.derivations.verifying import verify
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Expression, substitute, walk
+from steepest.expressions.expression import Expression, substitute, toposort
 
 EXACT = 1e-12  # both sides are exact to rounding; the smallest fault planted here is 1e-2
 
@@ -80,7 +80,7 @@ def _spoilt(right: Expression, chance: random.Random) -> Expression:
     """A side with one fault of a kind that hand derivations have."""
     kinds: list[Expression] = [2 * right, -right, right * 1.05]
     # Within ∂/∂x[…] a fault may leave the slope as it was.
-    inner = [node for node in walk([right], stop=lambda each: each.operation is PARTIAL) if node.args]
+    inner = [node for node in toposort([right], stop=lambda each: each.operation is PARTIAL) if node.args]
     for node in inner:
         row = node.operation
         if row in (op.multiply, op.add, op.subtract) and not any(map(_is_one, node.args)):

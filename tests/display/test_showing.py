@@ -12,7 +12,7 @@ import pytest
 
 import steepest as st
 from steepest.checking.gradient_check import Report, Verdict
-from steepest.display.cards import Card, Sheet
+from steepest.display.cards import Sheet, Summary
 
 NASTY = '<b>&"x"</b>'
 VOID = {"meta", "br", "img"}
@@ -66,7 +66,7 @@ def test_html_is_escaped() -> None:
     root = parsed(report._repr_html_())
     assert cells(root)[1][0] == cells(root)[1][4] == NASTY
     assert not list(root.iter("b"))
-    card = Card(NASTY, (Sheet(NASTY, (NASTY,), ((NASTY,),)),), None, (NASTY,))
+    card = Summary(NASTY, (Sheet(NASTY, (NASTY,), ((NASTY,),)),), None, (NASTY,))
     root = parsed(card.html())
     assert "".join(root.itertext()).count(NASTY) == 5
     assert not list(root.iter("b"))

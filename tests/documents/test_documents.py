@@ -19,11 +19,11 @@ from steepest.documents.document import (
     Equations,
     Figure,
     Formula,
-    Grid,
     Heading,
     Paragraph,
     Piece,
     Reference,
+    Table,
     plain,
 )
 from steepest.documents.drawings import embedded
@@ -99,7 +99,7 @@ def test_equations_are_numbered_and_keep_their_rules(document: Document, html: E
 
 
 def test_tables_keep_every_cell_under_its_header(document: Document, html: ElementTree.Element) -> None:
-    grids = [block for block in document.blocks if isinstance(block, Grid)]
+    grids = [block for block in document.blocks if isinstance(block, Table)]
     found: dict[int, dict[tuple[int, str], str]] = {}
     for table in html.iter("table"):
         caption = table[0]
@@ -171,7 +171,7 @@ def test_markdown_is_read_as_it_was_meant(document: Document) -> None:
     assert UNICODE in texts
     headings = [block for block in document.blocks if isinstance(block, Heading)]
     assert sum(token.type == "heading_open" for token in tokens) == 1 + len(headings)
-    grids = [block for block in document.blocks if isinstance(block, Grid)]
+    grids = [block for block in document.blocks if isinstance(block, Table)]
     assert sum(token.type == "table_open" for token in tokens) == len(grids)
     cells = sum(token.type == "td_open" for token in tokens)
     assert cells == sum(len(grid.rows) * len(grid.header) for grid in grids)
@@ -230,7 +230,7 @@ def test_mistakes_are_answered_by_a_sentence(suffix: str) -> None:
     with pytest.raises(DocumentError, match="two things have the label 'cost'"):
         write_document(Document(("t",), (equations("cost", "cost"),)), suffix)
     with pytest.raises(DocumentError, match="row 2 of the table 'What' has 1 cells, but there are 2 columns"):
-        write_document(Document(("t",), (Grid((("a",), ("b",)), ((("1",), ("2",)), (("3",),)), ("What",)),)), suffix)
+        write_document(Document(("t",), (Table((("a",), ("b",)), ((("1",), ("2",)), (("3",),)), ("What",)),)), suffix)
 
 
 def test_a_medium_that_is_none_is_named_with_those_there_are() -> None:

@@ -14,7 +14,7 @@ from paper_sample import sample
 from steepest.documents import characters, write_document
 from steepest.documents.atoms import width
 from steepest.documents.breaking import lines
-from steepest.documents.document import Document, Equation, Equations, Formula, Grid, Paragraph
+from steepest.documents.document import Document, Equation, Equations, Formula, Paragraph, Table
 from steepest.documents.tables import divided
 from steepest.expressions.expression import PARAMETER, Expression, constant, leaf
 from steepest.expressions.latex import latex
@@ -123,14 +123,14 @@ def test_the_text_is_ascii_and_its_signs_are_escaped() -> None:
 
 
 def test_tables_are_divided_where_they_are_too_wide() -> None:
-    grid = Grid(tuple((f"column {k}",) for k in range(12)), ((("123456.789",),) * 12,), ("c",), tuple(range(12)))
+    grid = Table(tuple((f"column {k}",) for k in range(12)), ((("123456.789",),) * 12,), ("c",), tuple(range(12)))
     columns, parts = divided(grid, {}, 40.0)
     assert len(parts) > 1
     assert [k for part in parts for k in part if k or part is parts[0]] == list(range(12))
     for part in parts:
         assert part[0] == 0
         assert sum(columns[k].width for k in part) + 1.15 * (len(part) - 1) <= 40.0
-    words = Grid((("a",), ("b",)), ((("x",), ("word " * 40,)),), ("c",))
+    words = Table((("a",), ("b",)), ((("x",), ("word " * 40,)),), ("c",))
     columns, parts = divided(words, {}, 40.0)
     assert parts == [[0, 1]]
     assert columns[1].wrapped

@@ -19,7 +19,7 @@ from steepest import schedules
 from steepest.engines.native.arrays.descending import ArrayWalk, suits
 from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Record, Rules
+from steepest.engines.step import Batches, Record, StoppingRules
 from steepest.engines.stepwise import Stepwise
 from steepest.expressions import operations as op
 from steepest.tables.values import bind
@@ -179,7 +179,7 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
     walker, start = walkers(model, kind, PACES[pace])
     ends = []
     for length in lengths:
-        leg, record = run_legs(walker, start, epochs, length, Rules(), Record(sparse=4))
+        leg, record = run_legs(walker, start, epochs, length, StoppingRules(), Record(sparse=4))
         path = [(k, walker.unpacked([row])[0]) for k, row in record.path(epochs)]
         ends.append((leg, record.history(epochs), path))
     assert len(ends[0][1]) == epochs

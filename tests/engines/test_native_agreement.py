@@ -372,6 +372,6 @@ def test_narrower_processors(registers: str, tmp_path: Any, monkeypatch: pytest.
             found, wanted = both(with_gradient(many.cost), {**many.table, **many.start}, dtype)
             assert max(map(apart, found, wanted)) < 4000 * EPSILON[dtype], name
             if "network" in name:
-                side_by_side = many.descend("native", restarts=5, epochs=5).restarts
-                one_by_one = many.descend("reference", restarts=5, epochs=5).restarts
-                assert side_by_side == pytest.approx(one_by_one, rel=1e-9)
+                batched = many.descend("native", restarts=5, epochs=5).restarts
+                sequential = many.descend("reference", restarts=5, epochs=5).restarts
+                assert batched == pytest.approx(sequential, rel=1e-9)

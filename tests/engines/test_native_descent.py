@@ -17,7 +17,7 @@ from native_descents import bound_start, nand, walked
 from plain_loops import START, nand_loop, twice
 from steepest.engines import step as steps
 from steepest.engines.native.lanes.descending import Walk
-from steepest.engines.step import Leg, Record, Rules
+from steepest.engines.step import DescentState, Record, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.training import loop
@@ -188,15 +188,17 @@ def test_not_finite_at_the_start(text: str, start: float) -> None:
 # -- what results do not depend on ---------------------------------------------------------------------------------
 
 
-def legs(walk: Walk, start: dict[str, Any], until: int, length: int, rules: Rules | None = None) -> tuple[Leg, Record]:
+def legs(
+    walk: Walk, start: dict[str, Any], until: int, length: int, rules: StoppingRules | None = None
+) -> tuple[DescentState, Record]:
     """A descent in legs of so many epochs."""
-    leg, record = Leg(start, start, walk.cost_at(start)), Record()
+    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
     while leg.epoch < until and not leg.reason:
-        leg = walk.leg(leg, min(until, leg.epoch + length), rules or Rules(), record)
+        leg = walk.advance(leg, min(until, leg.epoch + length), rules or StoppingRules(), record)
     return leg, record
 
 
-def assert_equal_legs(found: tuple[Leg, Record], wanted: tuple[Leg, Record]) -> None:
+def assert_equal_legs(found: tuple[DescentState, Record], wanted: tuple[DescentState, Record]) -> None:
     """To the last bit."""
     (mine, kept), (its, also) = found, wanted
     for name, value in its.params.items():
@@ -220,7 +222,7 @@ def test_results_do_not_depend_on_the_length_of_legs(name: str, gradient: str) -
     model = CASES[name]()
     epochs = 5000 if name in SMALL[:2] else 1200
     walk, start = walked(model, gradient=gradient), bound_start(model)
-    rules = Rules(relative=1e-9, slack=1e-16)
+    rules = StoppingRules(rtol=1e-9, atol=1e-16)
     whole = legs(walk, start, epochs, epochs + 1, rules)
     assert whole[0].epoch == epochs
     assert_equal_legs(legs(walk, start, epochs, 1000, rules), whole)
@@ -236,8 +238,9 @@ def test_stops_do_not_depend_on_the_length_of_legs() -> None:
     x = st.params("x")
     root = Model(op.sqrt(x), {}, {"x": np.float64(40.0)}, 3.0)
     stops = [
-        (neuron, Rules(tolerance=2e-3)), (neuron, Rules(gradient_tolerance=0.06)), (fast, Rules(limit=1e10)),
-        (fast, Rules()), (root, Rules()),
+        (neuron, StoppingRules(tolerance=2e-3)), (neuron, StoppingRules(gradient_tolerance=0.06)),
+        (fast, StoppingRules(divergence_threshold=1e10)),
+        (fast, StoppingRules()), (root, StoppingRules()),
     ]  # fmt: skip
     for model, rules in stops:
         walk, start = walked(model, norm=True), bound_start(model)
@@ -254,12 +257,12 @@ def test_descents_may_take_turns_with_one_walk(name: str) -> None:
     model = CASES[name]()
     walk, start = walked(model, norm=True), bound_start(model)
     other = {parameter: value + 0.1 for parameter, value in start.items()}
-    whole = legs(walk, start, 5000, 5000, Rules(gradient_tolerance=0.06))[0]
+    whole = legs(walk, start, 5000, 5000, StoppingRules(gradient_tolerance=0.06))[0]
     assert 5 < whole.epoch < 5000
-    leg, record = Leg(start, start, walk.cost_at(start)), Record()
+    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
     while not leg.reason:
-        leg = walk.leg(leg, leg.epoch + 1, Rules(gradient_tolerance=0.06), record)
-        walk.leg(Leg(other, other, walk.cost_at(other)), 2, Rules(), Record())
+        leg = walk.advance(leg, leg.epoch + 1, StoppingRules(gradient_tolerance=0.06), record)
+        walk.advance(DescentState(other, other, walk.cost_at(other)), 2, StoppingRules(), Record())
     assert (leg.epoch, leg.last, leg.reason) == (whole.epoch, whole.last, whole.reason)
     for parameter in start:
         np.testing.assert_array_equal(leg.params[parameter], whole.params[parameter])
@@ -389,8 +392,8 @@ def test_the_rate_may_change_between_legs() -> None:
     """As the search for a gentler rate does: w − 2 shrinks by 1 − 12α an epoch."""
     model = CASES["A2 line"]()
     walk, start = walked(model), {"w": np.float64(0.0)}
-    leg, record = Leg(start, start, walk.cost_at(start)), Record()
+    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
     for k, rate in enumerate((0.05, 0.1, 0.01)):
         walk.rate = rate
-        leg = walk.leg(leg, 3 * k + 3, Rules(), record)
+        leg = walk.advance(leg, 3 * k + 3, StoppingRules(), record)
     assert float(leg.params["w"]) == pytest.approx(2 - 2 * 0.4**3 * (-0.2) ** 3 * 0.88**3, rel=1e-12)

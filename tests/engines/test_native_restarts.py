@@ -15,14 +15,14 @@ from engine_cases import CASES, Model
 from mission_models import small_network
 from steepest.engines.native.lanes import restarting
 from steepest.engines.native.lanes.restarting import Many
-from steepest.engines.step import Outcome, Rules
+from steepest.engines.step import EnsembleResult, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.tables.values import bind
 from steepest.training.descent import Descent, descend, initial
 from steepest.training.loop import Loop, Stops
 from steepest.training.optimisers import gradient_descent
-from steepest.training.restarts import side_by_side
+from steepest.training.restarts import batched
 from steepest.training.steps import gradient_step
 
 
@@ -176,15 +176,21 @@ def test_overflows_keep_what_was_finite(count: int, dtype: str) -> None:
     assert all(np.isfinite(value).all() for value in run.params.values())
 
 
-def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", **given: float) -> list[Outcome]:
+def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", **given: float) -> list[EnsembleResult]:
     """What the crowd hands over."""
     norm = "gradient_tolerance" in given
     step = gradient_step(model.cost, "backprop", gradient_descent(), False, norm)
     starts = [initial(model.cost, seed=k) for k in range(count)]
     bound = bind([model.cost], {**model.table, **starts[0]}, dtype)
-    crowd = Many(step, bound.data, bound.rows, model.rate, dtype, count)
-    crowd.run(starts, epochs, lambda first: Rules(limit=1e10 * max(1, first), **given), threading.Event(), _unheard)
-    return crowd.outcomes()
+    ensemble = Many(step, bound.data, bound.rows, model.rate, dtype, count)
+    ensemble.run(
+        starts,
+        epochs,
+        lambda first: StoppingRules(divergence_threshold=1e10 * max(1, first), **given),
+        threading.Event(),
+        _unheard,
+    )
+    return ensemble.outcomes()
 
 
 def _unheard(epochs: int, best: float) -> None:
@@ -314,7 +320,7 @@ class _Nobody:
     def run(self, *args: Any) -> None:
         raise KeyboardInterrupt
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[EnsembleResult]:
         return []
 
 
@@ -327,7 +333,7 @@ def test_interruption_before_anything_has_begun() -> None:
     bound = bind([model.cost], {**model.table, **starts[0]}, "float64")
     walk = Walk(step, bound.data, bound.rows, 2.0, "float64")
     loop = Loop(walk, Stops(100, None, None, None), 2.0, False)
-    run = side_by_side(starts, _Nobody(), loop, None)
+    run = batched(starts, _Nobody(), loop, None)
     assert run.reason == "interrupted"
     assert run.cost == pytest.approx(st.evaluate(model.cost, {**model.table, **starts[0]}), rel=1e-14)
 

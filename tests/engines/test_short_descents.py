@@ -15,10 +15,10 @@ from steepest.engines.native.arrays import descending
 from steepest.engines.native.arrays.layout import places
 from steepest.engines.native.arrays.rows import together
 from steepest.engines.native.arrays.schedule import normal, rounds
-from steepest.engines.step import Record, Rules
+from steepest.engines.step import Record, StoppingRules
 from steepest.expressions import operations as op
 from steepest.expressions.expression import params
-from steepest.expressions.traversal import known
+from steepest.expressions.traversal import memoised
 from steepest.models.estimators.inputs import Classes
 from steepest.training.setup import _derived
 from steepest.training.steps import gradient_step
@@ -90,9 +90,9 @@ def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, An
 
 def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     legs: list[int] = []
-    leg = descending.ArrayWalk.leg
+    leg = descending.ArrayWalk.advance
 
-    def watched(self: Any, begin: Any, until: int, rules: Rules, record: Record) -> Any:
+    def watched(self: Any, begin: Any, until: int, rules: StoppingRules, record: Record) -> Any:
         legs.append(until)
         return leg(self, begin, until, rules, record)
 
@@ -143,7 +143,7 @@ def test_what_an_optimiser_remembers_at_the_start_is_its_own() -> None:
 def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
     asked = []
 
-    @known
+    @memoised
     def count(root: Any) -> int:
         """How often it was asked."""
         asked.append(str(root))

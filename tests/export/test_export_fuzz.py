@@ -15,7 +15,7 @@ from engine_cases import apart
 from export_harness import needs_compiler, pointer
 from steepest.calculus.gradient import gradient
 from steepest.export import export_bytes
-from steepest.expressions.expression import Expression, walk
+from steepest.expressions.expression import Expression, toposort
 from strategies import Case, random_cases
 
 COUNT = int(os.environ.get("STEEPEST_FUZZ_CASES", "60"))
@@ -26,7 +26,7 @@ def prediction_in(tried: Case) -> harness.Case | None:
     """The largest part of a cost that is a prediction of each sample by itself."""
     over: set[Expression] = set()
     found = None
-    for node in walk([tried.cost]):
+    for node in toposort([tried.cost]):
         if node.operation.over_samples or node.operation.name == "count" or any(arg in over for arg in node.args):
             over.add(node)
         elif node.per_sample and node.args:
@@ -80,7 +80,7 @@ def test_random_costs_and_steps_in_c() -> None:
 
 
 def _leaves(cost: Expression) -> list[Expression]:
-    return [node for partial in gradient(cost).values() for node in walk([partial]) if not node.args]
+    return [node for partial in gradient(cost).values() for node in toposort([partial]) if not node.args]
 
 
 def _source(tried: Case, name: str) -> bytes:

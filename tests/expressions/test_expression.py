@@ -29,9 +29,9 @@ from steepest.expressions.expression import (
     leaf,
     params,
     substitute,
+    toposort,
     transform,
     tree_size,
-    walk,
 )
 from steepest.language.formula import parse
 
@@ -104,7 +104,7 @@ def test_dropped_expressions_are_freed() -> None:
 
 def test_arguments_are_older_than_what_uses_them() -> None:
     root = op.mean((op.sigmoid(x * w + b) - y) ** 2)
-    order = walk([root])
+    order = toposort([root])
     assert order[-1] is root
     assert len(order) == len(set(order)) == 11
     place = {node: k for k, node in enumerate(order)}
@@ -114,7 +114,7 @@ def test_arguments_are_older_than_what_uses_them() -> None:
 # -- nothing changes it --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["args", "shape", "operation", "serial", "attributes", "colour"])
+@pytest.mark.parametrize("name", ["args", "shape", "operation", "uid", "attributes", "colour"])
 def test_attributes_cannot_be_set_or_deleted(name: str) -> None:
     with pytest.raises(AttributeError, match="an expression never changes; build another"):
         setattr(x, name, ())
@@ -276,7 +276,7 @@ def test_transform_and_substitute() -> None:
     assert substitute(root, {}) is root
     renamed = transform([root], lambda node, args: leaf(node.operation, node.name * 2) if node.name else node)
     assert renamed[x].name == "xx"
-    assert list(renamed) == walk([root])
+    assert list(renamed) == toposort([root])
 
 
 def test_tree_size_counts_shared_parts_each_time() -> None:
@@ -284,7 +284,7 @@ def test_tree_size_counts_shared_parts_each_time() -> None:
     for _ in range(10):
         q = q + q
     assert tree_size(q) == 2**11 - 1
-    assert len(walk([q])) == 11
+    assert len(toposort([q])) == 11
 
 
 # -- depth and size ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from meanings import numpy_evaluate
-from steepest.expressions.expression import DATA, PARAMETER, walk
+from steepest.expressions.expression import DATA, PARAMETER, toposort
 from steepest.expressions.operations import TABLE
 from strategies import KINK, LARGEST, MOST_NODES, Case, cases, random_cases
 
@@ -17,7 +17,7 @@ DRAWN: Counter[str] = Counter()
 
 
 def is_usable(case: Case) -> None:
-    nodes = walk([case.cost])
+    nodes = toposort([case.cost])
     assert len(nodes) <= MOST_NODES
     assert not case.cost.per_sample
     assert case.cost.shape == ()

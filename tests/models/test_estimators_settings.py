@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 import steepest as st
 from estimator_cases import EVERY, NAMES, NETWORKS, WIDTH, X, quick, target
 from steepest.errors import DescentError, ModelError, SteepestError
-from steepest.training.callbacks import Moment
+from steepest.training.callbacks import EpochInfo
 from steepest.training.schedules import cosine
 
 # -- validation, callbacks, schedules
@@ -37,9 +37,9 @@ def test_the_validation_loss_is_noted_and_ends_a_fit() -> None:
 
 
 def test_callbacks() -> None:
-    seen: list[Moment] = []
+    seen: list[EpochInfo] = []
 
-    def look(moment: Moment) -> bool:
+    def look(moment: EpochInfo) -> bool:
         seen.append(moment)
         return moment.epoch == 7
 

@@ -16,7 +16,7 @@ from steepest import models
 from steepest.errors import FormulaError, ModelError, SteepestError
 from steepest.expressions.expression import PARAMETER, Expression, data, leaves, params
 from steepest.expressions.operations import TABLE
-from steepest.expressions.traversal import walk
+from steepest.expressions.traversal import toposort
 from steepest.language.formula import Limits, guess_data, names_in, parse
 from steepest.objectives.activations import function_of, is_elementwise
 
@@ -89,7 +89,9 @@ def test_every_elementwise_operation_of_one_number_is_an_activation() -> None:
     for row in rows:
         assert function_of(row.name)(z) is row(z)
         model = models.network([2, 3, 1], row.name, "linear")
-        assert row(data("X", shape=2) @ params("W1", shape=(2, 3)) + params("b1", shape=3)) in walk([model.prediction])
+        assert row(data("X", shape=2) @ params("W1", shape=(2, 3)) + params("b1", shape=3)) in toposort(
+            [model.prediction]
+        )
 
 
 def test_outputs() -> None:

@@ -18,7 +18,7 @@ import pytest
 import steepest as st
 from places import ROOT
 from steepest import models
-from steepest.documents.document import Code, Document, Equations, Figure, Grid, Heading, Paragraph, plain
+from steepest.documents.document import Code, Document, Equations, Figure, Heading, Paragraph, Table, plain
 from steepest.errors import DocumentError
 from steepest.papers import Paper, write_paper
 
@@ -62,7 +62,7 @@ def lines_of(document: Document) -> list[str]:
 
 def grid(document: Document, label: str) -> list[list[str]]:
     """The cells of a table as text."""
-    block = next(b for b in document.blocks if isinstance(b, Grid) and b.label == label)
+    block = next(b for b in document.blocks if isinstance(b, Table) and b.label == label)
     return [[plain(cell) for cell in row] for row in block.rows]
 
 

@@ -19,7 +19,7 @@ from steepest.expressions.operations import TABLE
 from steepest.objectives.activations import is_elementwise
 from steepest.pictures.activations.numbers import Response
 from steepest.pictures.trainings.numbers import Course
-from steepest.training.callbacks import Moment
+from steepest.training.callbacks import EpochInfo
 
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
 GATE = {"X": np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]), "y": np.array([0, 1, 1, 0.0])}
@@ -381,7 +381,7 @@ def test_a_live_picture_is_drawn_again_in_one_place(shown: Shown) -> None:
 def test_a_live_picture_keeps_few_rows_and_draws_now_and_then(shown: Shown) -> None:
     live = st.pictures.Live(every=1000, epochs=9000)
     for epoch in range(1, 9001):
-        live(Moment(epoch, 1 / epoch, None, {}, 0.1))
+        live(EpochInfo(epoch, 1 / epoch, None, {}, 0.1))
     assert len(shown.pictures) == 0  # the first epoch alone is no line, and then there was no time
     live.draw()
     live.draw()  # nothing new

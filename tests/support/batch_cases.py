@@ -12,7 +12,7 @@ import steepest as st
 from engine_cases import EPSILON, Model, drawn, standardised
 from steepest.engines.native.arrays.descending import ArrayWalk
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step
+from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules
 from steepest.engines.stepwise import Stepwise
 from steepest.expressions import operations as op
 from steepest.language.formula import names_in
@@ -175,12 +175,12 @@ def start_of(model: Model, step: Step, dtype: str = "float64") -> dict[str, Any]
 
 
 def run_legs(
-    walker: Any, start: dict[str, Any], epochs: int, length: int, rules: Rules | None = None,
+    walker: Any, start: dict[str, Any], epochs: int, length: int, rules: StoppingRules | None = None,
     record: Record | None = None,
-) -> tuple[Leg, Record]:  # fmt: skip
+) -> tuple[DescentState, Record]:  # fmt: skip
     """A descent in legs of so many epochs."""
     record = record or Record()
-    leg = Leg(start, start, walker.cost_at(start))
+    leg = DescentState(start, start, walker.cost_at(start))
     while leg.epoch < epochs and not leg.reason:
-        leg = walker.leg(leg, min(leg.epoch + length, epochs), rules or Rules(), record)
+        leg = walker.advance(leg, min(leg.epoch + length, epochs), rules or StoppingRules(), record)
     return leg, record

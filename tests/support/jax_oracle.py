@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from meanings import meanings
-from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, walk
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, toposort
 
 JAX = meanings(jnp, jax.lax.stop_gradient)
 _STRUCTURAL = (
@@ -43,7 +43,7 @@ def _apply(node: Expression, args: list[Any], rows: int) -> Any:
 
 def jax_function(root: Expression, rows: int) -> Callable[[dict[str, Any]], Any]:
     """The expression as a function of a dict of values by name."""
-    order = walk([root])
+    order = toposort([root])
 
     def function(values: dict[str, Any]) -> Any:
         found: dict[Expression, Any] = {}

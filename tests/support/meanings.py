@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, walk
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, toposort
 
 Meaning = Callable[..., Any]
 
@@ -83,7 +83,7 @@ def numpy_value(node: Expression, args: list[Any], rows: int) -> Any:
 def numpy_evaluate(roots: list[Expression], values: Mapping[str, Any], rows: int) -> dict[Expression, Any]:
     """The value of every node of some expressions, sample by sample."""
     found: dict[Expression, Any] = {}
-    for node in walk(roots):
+    for node in toposort(roots):
         if node.operation is CONSTANT:
             found[node] = np.float64(node.value)
         elif node.operation in (DATA, PARAMETER):

@@ -11,11 +11,11 @@ from steepest.documents.document import (
     Equations,
     Figure,
     Formula,
-    Grid,
     Heading,
-    Items,
+    ItemList,
     Paragraph,
     Reference,
+    Table,
 )
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex
@@ -104,32 +104,32 @@ def sample() -> Document:
     wide = formula(gradient["w1"])
     blocks += [
         Paragraph(("Inline ", formula(cost), " and wide ", wide, ", then by ", Reference("delta"), ".")),
-        Items(((NASTY,), ("of ", formula(a)), (UNICODE,))),
-        Grid(
+        ItemList(((NASTY,), ("of ", formula(a)), (UNICODE,))),
+        Table(
             (("parameter",), ("verdict",), (formula(w1),)),
             ((("w_1",), ("correct & fine",), ("−0.5 ± 2e-14",)), (("a|b",), ("wrong",), (formula(cost),))),
             ("Verdicts of 100 % & more, see ", Reference("cost"), "."),
             (2,),
             "numbers",
         ),
-        Grid(
+        Table(
             tuple((f"column {k}",) for k in range(40)),
             tuple(tuple((f"{(k * 37 + r) % 101 / 7:.5f}",) for k in range(40)) for r in range(3)),
             ("Forty columns.",),
             tuple(range(40)),
         ),
-        Grid(
+        Table(
             (("name",), ("what is to be said of it",), ("why",)),
             ((("w1",), ("words " * 30,), ("reasons " * 20,)), (("w2",), ("short",), ("also short",))),
             ("Words that wrap, of ", wide, ".",),
         ),
-        Grid(
+        Table(
             (("name",), ("formula and ", wide), ("words",)),
             ((("w1",), ("of ", formula(cost), " it is said"), ("words " * 30,)),),
             ("Words beside formulas.",),
         ),
         Heading(("A heading with ", wide), 3),
-        Grid(
+        Table(
             (("row",), ("square",)),
             tuple(((str(k),), (str(k * k),)) for k in range(70)),
             ("Longer than a page.",),

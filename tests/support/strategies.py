@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from meanings import numpy_evaluate
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf, walk
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf, toposort
 from steepest.expressions.operations import TABLE
 
 MOST_NODES = 40
@@ -38,14 +38,14 @@ class Case:
     @property
     def shapes(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The feature shapes of the data columns and of the parameters, as ``parse`` takes them."""
-        found = [node for node in walk([self.cost]) if node.is_leaf and node.name]
+        found = [node for node in toposort([self.cost]) if node.is_leaf and node.name]
         data = {node.name: node.shape for node in found if node.operation is DATA}
         return data, {node.name: node.shape for node in found if node.operation is PARAMETER}
 
     @property
     def operations(self) -> set[str]:
         """The names of the operations in the cost."""
-        return {node.operation.name for node in walk([self.cost])}
+        return {node.operation.name for node in toposort([self.cost])}
 
 
 def make_case(random: Random, without: Collection[str] = ()) -> Case:
@@ -54,13 +54,13 @@ def make_case(random: Random, without: Collection[str] = ()) -> Case:
     rows = [row for row in TABLE if row.name not in without and (maker.rows or not row.over_samples)]
     target = random.randrange(3, MOST_NODES + 1)
     cost = None
-    while cost is None or len(walk([cost])) < target:
+    while cost is None or len(toposort([cost])) < target:
         maker.apply(random.choice(rows))
         closed = maker.closed()
-        if cost is not None and len(walk([closed])) > MOST_NODES:
+        if cost is not None and len(toposort([closed])) > MOST_NODES:
             break
         cost = closed
-    values = {node.name: maker.value[node] for node in walk([cost]) if node.is_leaf and node.name}
+    values = {node.name: maker.value[node] for node in toposort([cost]) if node.is_leaf and node.name}
     return Case(cost, values, maker.rows or 1)
 
 
@@ -166,11 +166,11 @@ class _Maker:
     def apply(self, row: op.Operation) -> None:
         special = getattr(self, "_" + row.name, None)
         made = special() if special else self.elementwise(row)
-        if row.name not in {node.operation.name for node in walk([made])}:
+        if row.name not in {node.operation.name for node in toposort([made])}:
             raise AssertionError(f"{row.name} was to be applied")
         made = self.bounded(made, LARGEST)
         self.see(made)
-        below = set(walk([made]))
+        below = set(toposort([made]))
         self.unused = [node for node in self.unused if node not in below] + [made]
         self.built.append(made)
 
@@ -288,7 +288,7 @@ class _Maker:
         if node.shape:
             node = op.sum_(node)
         if node.per_sample:
-            node = op.mean(node) if len(walk([node])) % 2 else op.total(node)
+            node = op.mean(node) if len(toposort([node])) % 2 else op.total(node)
         return self.bounded(node, LARGEST)
 
     def closed(self) -> Expression:
@@ -296,7 +296,7 @@ class _Maker:
         cost = self.reduced(self.unused[0])
         for node in self.unused[1:]:
             other = self.reduced(node)
-            join = (op.add, op.subtract, op.multiply)[len(walk([node])) % 3]
+            join = (op.add, op.subtract, op.multiply)[len(toposort([node])) % 3]
             cost = self.bounded(join(cost, other), LARGEST)
         if not cost.parameters:
             cost = cost * self.spare(PARAMETER)

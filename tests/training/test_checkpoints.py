@@ -25,7 +25,7 @@ from steepest.engines.step import Record
 from steepest.errors import SteepestError, StorageError
 from steepest.storage.tensors import write_tensors
 from steepest.training import checkpoints
-from steepest.training.callbacks import Watch
+from steepest.training.callbacks import Callbacks
 from steepest.training.loop import Descent
 
 SLOW = pytest.mark.slow
@@ -172,7 +172,7 @@ def test_interrupted_while_it_validates(
     engine: str, where: str, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not done for the last epoch is done when it is resumed, and nothing twice."""
-    real, calls = getattr(Watch, where), [0]
+    real, calls = getattr(Callbacks, where), [0]
 
     def cut(*given: Any) -> None:
         calls[0] += 1
@@ -189,7 +189,7 @@ def test_interrupted_while_it_validates(
         "optimiser": "momentum",
     }  # fmt: skip
     whole = model.descend(engine, **settings)
-    monkeypatch.setattr(Watch, where, cut)
+    monkeypatch.setattr(Callbacks, where, cut)
     kept = {"checkpoint": tmp_path / "kept", "resume": True}
     for _ in range(2):
         assert model.descend(engine, **settings, **kept).reason == "interrupted"

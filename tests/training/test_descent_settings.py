@@ -132,7 +132,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"rate": math.inf}, "rate is a positive number, a schedule or 'auto', not inf"),
     ({"rate": 10**400}, "rate is a positive number, a schedule or 'auto', not 1000"),
     ({"memory": [1.0]}, "memory is run.memory of another descent, not [1.0]"),
-    ({"on_epoch": 3}, "on_epoch is a function that takes a Moment, not 3"),
+    ({"on_epoch": 3}, "on_epoch is a function that takes an EpochInfo, not 3"),
     ({"seed": -1, "validate": 0.5}, "seed is a whole number from 0, not -1"),
     ({"rate": "fast"}, "there is no schedule 'fast'"),
     ({"rate": None}, "rate is a positive number, a schedule or 'auto', not None"),

@@ -20,7 +20,7 @@ from places import SUPPORT
 from steepest import schedules
 from steepest.errors import SteepestError
 from steepest.expressions import operations as op
-from steepest.training.callbacks import Moment
+from steepest.training.callbacks import EpochInfo
 
 ENGINES = ("reference", "native")
 WAYS: dict[str, dict[str, Any]] = {
@@ -218,7 +218,7 @@ def test_a_callback_sees_every_epoch(way: str, engine: str) -> None:
     if way == "differences":
         given["engine"] = "native"
     given = {"engine": engine, **given}
-    seen: list[Moment] = []
+    seen: list[EpochInfo] = []
     run = st.descend(model.cost, model.table, model.start, on_epoch=seen.append, validate=0.2, **given)
     assert [moment.epoch for moment in seen] == list(range(1, run.epochs + 1))
     assert run.validation is not None
@@ -248,7 +248,7 @@ def test_a_callback_stops(way: str, engine: str) -> None:
 
 @every_engine
 def test_a_callback_gets_copies(engine: str) -> None:
-    def spoil(moment: Moment) -> None:
+    def spoil(moment: EpochInfo) -> None:
         moment.params["v"][:] = np.nan
 
     model = curve()
@@ -261,11 +261,11 @@ def test_a_callback_that_fails_or_is_interrupted(engine: str) -> None:
     class OwnError(Exception):
         pass
 
-    def fail(moment: Moment) -> None:
+    def fail(moment: EpochInfo) -> None:
         if moment.epoch == 4:
             raise OwnError
 
-    def interrupt(moment: Moment) -> None:
+    def interrupt(moment: EpochInfo) -> None:
         if moment.epoch == 4:
             raise KeyboardInterrupt
 

@@ -68,7 +68,7 @@ def test_the_rate_that_a_diverged_descent_names_descends(size: float) -> None:
 
 def test_whoever_interrupts_does_not_wait_for_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate too large is still told of after Control-C, but no trial descents are run."""
-    monkeypatch.setattr("steepest.training.setup.gentler_rate", lambda *_: pytest.fail("a search was started"))
+    monkeypatch.setattr("steepest.training.setup.suggest_lower_rate", lambda *_: pytest.fail("a search was started"))
 
     calls: list[int] = []
 

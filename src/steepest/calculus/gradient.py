@@ -28,7 +28,7 @@ from steepest.expressions.expression import (
     expect_expression,
     leaves,
     substitute,
-    walk,
+    toposort,
 )
 
 ONE = constant(1)
@@ -150,7 +150,7 @@ def _filled(adjoint: Adjoint, node: Expression) -> Expression:
     return whole if whole.shape == node.shape else op.expand(whole, attributes=node.shape)
 
 
-def handed_down(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
+def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
     """What a node's adjoint contributes to the adjoint of its k-th argument; None for nothing at all."""
     row, child = node.operation, node.args[k]
     if row.adjoints:
@@ -191,7 +191,7 @@ def sweep(
         The adjoint of every wanted node that the seeds depend on.
     """
     targets, ends = set(wanted), set(cut)
-    order = walk(seeds, stop=ends.__contains__)
+    order = toposort(seeds, stop=ends.__contains__)
     leads: set[Expression] = set()
     for node in order:
         if node in targets or (node not in ends and any(arg in leads for arg in node.args)):
@@ -203,7 +203,7 @@ def sweep(
             continue
         for k, child in enumerate(node.args):
             if child in leads:
-                part = handed_down(node, k, adjoint)
+                part = pullback(node, k, adjoint)
                 if part is not None:
                     adjoints[child] = _plus(adjoints.get(child), part)
     return {node: adjoints[node] for node in targets if node in adjoints}
@@ -223,7 +223,7 @@ def find_layers(root: Expression) -> tuple[Expression, ...]:
     on_data: set[Expression] = set()
     on_both: set[Expression] = set()
     on_params: set[Expression] = set()
-    for node in walk([root]):
+    for node in toposort([root]):
         if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
             on_params.add(node)
         if node.operation is DATA or any(arg in on_data for arg in node.args):
@@ -233,7 +233,7 @@ def find_layers(root: Expression) -> tuple[Expression, ...]:
     # Taken from the result down, oldest last, a node that stands alone is one that every path crosses.
     found: list[Expression] = []
     open_nodes: set[Expression] = {root}
-    for node in sorted(on_both, key=lambda n: -n.serial):
+    for node in sorted(on_both, key=lambda n: -n.uid):
         if len(open_nodes) == 1 and node in open_nodes and node.operation.activation:
             found.append(node)
         open_nodes.discard(node)
@@ -246,16 +246,16 @@ def find_layers(root: Expression) -> tuple[Expression, ...]:
 
 def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
     """The layers that feed another layer: all but the last, unless parameters follow that one."""
-    inside = set(walk([root]))
-    chain = [layer for layer in sorted(layers, key=lambda n: n.serial) if layer in inside]
+    inside = set(toposort([root]))
+    chain = [layer for layer in sorted(layers, key=lambda n: n.uid) if layer in inside]
     for lower, upper in itertools.pairwise(chain):
-        if lower not in walk([upper], stop={lower}.__contains__):
+        if lower not in toposort([upper], stop={lower}.__contains__):
             raise GradientError(
                 "the layer-wise recursion needs layers that follow one another, but "
                 f"{_short(upper)} does not depend on {_short(lower)}; use method='backprop'"
             )
     if chain:
-        after = walk([root], stop={chain[-1]}.__contains__)
+        after = toposort([root], stop={chain[-1]}.__contains__)
         if not any(node.operation is PARAMETER for node in after):
             chain.pop()
     return chain
@@ -295,7 +295,7 @@ def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
     The derivative of Σ (w − x) by w is n: without x in it, nobody who evaluates it could know n.
     """
     columns = [node for node in leaves([cost]) if node.operation is DATA]
-    nodes = walk(partials)
+    nodes = toposort(partials)
     if not columns or op.count() not in nodes:
         return partials
     on_data: set[Expression] = set()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, Expression
-from steepest.expressions.traversal import walk
+from steepest.expressions.traversal import toposort
 
 _LARGEST = 20_000  # nodes of a prediction up to which layers are looked for
 
@@ -85,7 +85,7 @@ def decompose(prediction: Expression) -> Structure | None:
     >>> [str(layer.output) for layer in decompose(op.sigmoid(x * w1 + b1) * w2).layers]
     ['sigmoid(x*w1 + b1)', 'sigmoid(x*w1 + b1)*w2']
     """
-    nodes = walk([prediction])
+    nodes = toposort([prediction])
     on_data, on_params = _dependence(nodes)
     if prediction not in on_data or prediction not in on_params or len(nodes) > _LARGEST:
         return None
@@ -109,7 +109,7 @@ def decompose(prediction: Expression) -> Structure | None:
             (waiting if term.source in on_params else inputs).append(term.source)
     levels: dict[Expression, int] = {}
     layers = []
-    for output in sorted(found, key=lambda node: node.serial):
+    for output in sorted(found, key=lambda node: node.uid):
         total, terms, biases = found[output]
         levels[output] = 1 + max((levels.get(term.source, 0) for term in terms), default=0)
         size = output.shape[0] if output.shape else 1
@@ -178,7 +178,7 @@ def _within(output: Expression, on_data: set[Expression]) -> Expression | None:
     if any(arg not in on_data and arg.parameters for arg in output.args):
         return None
     while len(open_nodes) > 1:
-        youngest = max(open_nodes, key=lambda node: node.serial)
+        youngest = max(open_nodes, key=lambda node: node.uid)
         if not youngest.args or any(arg not in on_data and arg.parameters for arg in youngest.args):
             return None  # a parameter of the activation itself
         open_nodes.discard(youngest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, constant, walk
+from steepest.expressions.expression import CONSTANT, Expression, constant, toposort
 
 
 def factors(product: Expression) -> list[Expression]:
@@ -85,7 +85,7 @@ Monomial = tuple[tuple[Expression, int], ...]
 def multiplied_out(line: Expression) -> Expression | None:
     """A polynomial of its parts, multiplied out and like terms joined; None if it is none or grows."""
     polynomials: dict[Expression, dict[Monomial, float]] = {}
-    for node in walk([line], stop=lambda each: each.operation not in _POLYNOMIAL):
+    for node in toposort([line], stop=lambda each: each.operation not in _POLYNOMIAL):
         row = node.operation
         if row is CONSTANT:
             polynomials[node] = {(): node.value}
@@ -132,7 +132,7 @@ def _multiplied(a: dict[Monomial, float], b: dict[Monomial, float]) -> dict[Mono
             powers = dict(first)
             for base, exponent in second:
                 powers[base] = powers.get(base, 0) + exponent
-            key = tuple(sorted(powers.items(), key=lambda item: item[0].serial))
+            key = tuple(sorted(powers.items(), key=lambda item: item[0].uid))
             found[key] = found.get(key, 0.0) + c * d
     return found
 
@@ -143,4 +143,4 @@ def _term(monomial: Monomial, coefficient: float) -> Expression:
 
 
 def _size(line: Expression) -> int:
-    return len(walk([line]))
+    return len(toposort([line]))

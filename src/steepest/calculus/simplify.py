@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, Operation, constant, remake, transform
+from steepest.expressions.expression import CONSTANT, Expression, Operation, constant, transform, with_args
 
 Rewrite = Callable[[Expression], Expression | None]
 
@@ -375,7 +375,7 @@ def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rul
 def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
     """The node on simplified arguments, which may have lost their dependence on the samples."""
     if not node.operation.over_samples or all(arg.per_sample for arg in args):
-        return remake(node, args)
+        return with_args(node, args)
     if node.operation is op.total_outer:
         left, right = args
         if left.per_sample or right.per_sample:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, Operation, remake, transform
+from steepest.expressions.expression import CONSTANT, Expression, Operation, transform, with_args
 
 
 def _is(node: Expression, operation: Operation) -> bool:
@@ -146,7 +146,7 @@ def stabilise(roots: Sequence[Expression]) -> dict[Expression, Expression]:
     """
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        node = remake(node, args)
+        node = with_args(node, args)
         if node.operation.name in _ROOTS:
             for rule in RULES:
                 better = rule(node)

@@ -21,7 +21,7 @@ from steepest.checking.kinks import (
     natural_slope,
     slope_of_both_sides,
 )
-from steepest.display.cards import Card, Sheet, Showing
+from steepest.display.cards import ReprMixin, Sheet, Summary
 from steepest.errors import GradientError, nearest
 from steepest.expressions.expression import Expression, expect_expression
 from steepest.tables.values import bind, fit_shape, number_array
@@ -73,7 +73,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Report(Showing):
+class Report(ReprMixin):
     """One verdict a parameter; ``ok`` if all are correct."""
 
     rows: tuple[Verdict, ...]
@@ -92,13 +92,13 @@ class Report(Showing):
                 return row
         raise KeyError(f"the check has no row {name!r}")
 
-    def card(self) -> Card:
+    def card(self) -> Summary:
         """The verdicts as a table."""
         right = sum(row.ok for row in self.rows)
         marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
         title = f"{right} of {len(self.rows)} partial derivatives correct"
         rows = tuple(row.cells() for row in self.rows)
-        return Card(title, (Sheet("Gradient against finite differences", CELLS, rows, (2,), marks),))
+        return Summary(title, (Sheet("Gradient against finite differences", CELLS, rows, (2,), marks),))
 
     def __str__(self) -> str:
         width = max([len(row.name) for row in self.rows], default=0)

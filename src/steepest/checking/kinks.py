@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.checking.finite_differences import CostFunction, Difference, automatic_difference
 from steepest.engines import evaluate
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, leaves, substitute, walk
+from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, leaves, substitute, toposort
 from steepest.tables.values import bind
 
 Array = NDArray[Any]
@@ -62,7 +62,7 @@ def kinks_at(cost: Expression, point: Mapping[str, Any], moving: Collection[Expr
     """
     candidates: list[tuple[Expression, Expression]] = []
     moved: set[Expression] = set()
-    for node in walk([cost]):
+    for node in toposort([cost]):
         is_moved = node.operation is PARAMETER if moving is None else node in moving
         if is_moved or any(arg in moved for arg in node.args):
             moved.add(node)
@@ -150,7 +150,7 @@ def moving(cost: Expression, values: Mapping[str, Any]) -> CostFunction:
 
 
 def _held(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:
-    held = [node for node in walk([cost]) if node.operation is op.stop_gradient]
+    held = [node for node in toposort([cost]) if node.operation is op.stop_gradient]
     if not held:
         return cost, dict(values)
     stand_ins = {

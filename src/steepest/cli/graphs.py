@@ -116,7 +116,7 @@ def _read(
     text: str, cost: str, data: list[str] | None, columns: tuple[str, ...] | None
 ) -> tuple[Expression, dict[str, Expression]]:
     """The expression of a formula, the cost of a model, and the parts that the text names."""
-    from steepest.expressions.traversal import walk
+    from steepest.expressions.traversal import toposort
     from steepest.language.formula import names_in, parse_formula
     from steepest.objectives.costs import cost_named
 
@@ -126,7 +126,7 @@ def _read(
     whole = formula.expression
     if formula.target is not None:
         whole = cost_named(cost)(whole, formula.target)
-    inside = set(walk([whole]))
+    inside = set(toposort([whole]))
     # A part that the formula does not use, or that is a single name or number, has no gate to be named.
     return whole, {name: part for name, part in formula.definitions.items() if part in inside and part.args}
 

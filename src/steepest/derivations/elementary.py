@@ -7,7 +7,7 @@ from collections.abc import Callable
 from steepest.derivations.lines import Line, Passage, chained
 from steepest.derivations.notation import partial, symbol
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Expression, Operation, walk
+from steepest.expressions.expression import Expression, Operation, toposort
 
 
 def _sigmoid(u: Expression) -> tuple[Line, list[Line]]:
@@ -46,7 +46,7 @@ def passages(prediction: Expression) -> tuple[Passage, ...]:
     """The slope of every activation of a prediction that is made of exponentials."""
     found = []
     u = symbol("u")
-    used = {node.operation for node in walk([prediction])}
+    used = {node.operation for node in toposort([prediction])}
     for row, lines in _KNOWN.items():
         if row in used:
             definition, slope = lines(u)

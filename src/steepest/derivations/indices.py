@@ -14,7 +14,7 @@ from steepest.derivations.notation import SAMPLE, bracket, element, index, index
 from steepest.derivations.penalties import slope_of_penalty
 from steepest.derivations.problem import INDICATOR, TARGET, Problem, View, in_indices
 from steepest.derivations.rules import CHAIN, collapsed, renamed, slope, tidy
-from steepest.documents.document import Formula, Pieces
+from steepest.documents.document import Formula, Inlines
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, constant
 
@@ -79,7 +79,7 @@ def penalty_symbol() -> Expression:
     return symbol("R")
 
 
-def in_words(*pieces: str | Expression | Formula) -> Pieces:
+def in_words(*pieces: str | Expression | Formula) -> Inlines:
     """Running text with formulas in it."""
     return tuple(formula(piece) if isinstance(piece, Expression) else piece for piece in pieces)
 
@@ -107,7 +107,7 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
     if problem.has_penalty:
         lines[-1] = Line(cost_symbol(), over_samples(loss_symbol()) + penalty_symbol())
         lines.append(Line(penalty_symbol(), _penalty(problem, views)))
-    text: Pieces = in_words("The loss of sample ", index(SAMPLE), ", and the cost, its mean over the samples:")
+    text: Inlines = in_words("The loss of sample ", index(SAMPLE), ", and the cost, its mean over the samples:")
     if problem.has_classes:
         t, y = element(symbol(INDICATOR), SAMPLE, "j"), element(symbol(TARGET), SAMPLE)
         lines.insert(0, Line(t, bracket(y, index("j"))))
@@ -131,7 +131,7 @@ def _penalty(problem: Problem, views: tuple[View, ...]) -> Expression:
     return added([(1, term) for term in terms])
 
 
-def _says(problem: Problem, view: View, s: Symbols) -> Pieces:
+def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
     if view.is_general:
         first, last = view.numbers[0], "m" if len(view.numbers) == len(problem.layers) else "m-1"
         label = Formula("l", "l")
@@ -268,7 +268,7 @@ def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[t
     return found
 
 
-def _softmax(problem: Problem, s: Symbols, head: Pieces, d: Expression) -> list[Passage]:
+def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list[Passage]:
     """δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
     target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
     upper = s.upper

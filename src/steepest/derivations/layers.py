@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from steepest.calculus.layers import Layer as Neurons
 from steepest.calculus.layers import decompose
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, substitute, walk
+from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, substitute, toposort
 
 Function = Callable[[Expression], Expression]
 
@@ -121,5 +121,5 @@ def _acts_on_each(a: Expression, z: Expression) -> bool:
     """Whether an activation acts on each neuron alone; a softmax of the sums themselves is the one that need not."""
     if a.operation is op.softmax:
         return a.args[0] is z
-    between = [each for each in walk([a], stop={z}.__contains__) if each is not z]
+    between = [each for each in toposort([a], stop={z}.__contains__) if each is not z]
     return a.shape == z.shape and not any(each.operation.adjoints or each.name for each in between)

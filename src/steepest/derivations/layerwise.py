@@ -14,7 +14,7 @@ from steepest.derivations.lines import Line, Passage, chained
 from steepest.derivations.notation import FACTOR, SAMPLE, element, over_samples, partial, symbol
 from steepest.derivations.problem import TARGET, Problem, View, in_indices
 from steepest.derivations.rules import CHAIN, tidy
-from steepest.documents.document import Formula, Pieces
+from steepest.documents.document import Formula, Inlines
 from steepest.expressions.expression import Expression, make
 
 _POWER = "power rule, chain rule"
@@ -37,8 +37,8 @@ def passages(problem: Problem) -> tuple[Passage, ...]:
     for view in reversed(problem.views()):
         found += _layer(problem, view)
     last = Formula("2^{m-l}", "2^(m−l)") if problem.symbolic else f"{2 ** (len(problem.layers) - 1)} in the first layer"
-    what: Pieces = ("by ", last) if problem.symbolic else ("by up to ", last)
-    end: Pieces = (
+    what: Inlines = ("by ", last) if problem.symbolic else ("by up to ", last)
+    end: Inlines = (
         "So this is no gradient of the cost: it still descends, and ends at the same points, but weighs the layers ",
         *what, " and takes another way.",
     )  # fmt: skip

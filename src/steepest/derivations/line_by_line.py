@@ -24,8 +24,8 @@ from steepest.expressions.expression import (
     check_names,
     constant,
     expect_expression,
+    toposort,
     transform,
-    walk,
 )
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
@@ -218,7 +218,7 @@ def derive(
     name = wrt if isinstance(wrt, str) else wrt.name
     if name not in leaves:
         raise DerivationError(f"the name {name!r} does not occur in the formula{nearest(name, leaves)}")
-    order = walk([expression])
+    order = toposort([expression])
     for node in order:
         if node.shape:
             raise DerivationError(
@@ -243,7 +243,7 @@ def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression
     """a for the only activation of parameters, a1, a2, … for several, in the order of their dependence."""
     on_params: set[Expression] = set()
     found = []
-    for node in walk([root]):
+    for node in toposort([root]):
         if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
             on_params.add(node)
             if node.operation.activation:
@@ -264,10 +264,10 @@ class _Deriver:
 
     def derivation(self, root: Expression) -> Derivation:
         self.taken = {*root.data, *root.parameters}
-        for node in walk([root]):
+        for node in toposort([root]):
             if node is self.wrt or any(arg in self.dependent for arg in node.args):
                 self.dependent.add(node)
-        inside = set(walk([root]))
+        inside = set(toposort([root]))
         self.names = {node: name for node, name in self.names.items() if node in inside}
         parts = [
             self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root
@@ -299,7 +299,7 @@ class _Deriver:
 
     def _next(self, line: Expression) -> tuple[str, Expression]:
         """One line further: the rule that leads there (empty at the end) and the line."""
-        marks = [node for node in walk([line]) if node.operation is DERIVATIVE]
+        marks = [node for node in toposort([line]) if node.operation is DERIVATIVE]
         if not marks:
             return self._shorten(line)
         if self.full:
@@ -322,7 +322,7 @@ class _Deriver:
             if not replacements:
                 break
             line = self._tidy(_replace(line, replacements))
-            marks = [node for node in walk([line]) if node.operation is DERIVATIVE] if trivial else []
+            marks = [node for node in toposort([line]) if node.operation is DERIVATIVE] if trivial else []
         return ", ".join(rules), line
 
     def _tidy(self, line: Expression) -> Expression:
@@ -340,7 +340,7 @@ class _Deriver:
         if not self.full:
             after = self._tidy(line)
             return ("simplify", after) if after is not line else self._multiplied_out(line)
-        for node in walk([line], stop=kept.__contains__):
+        for node in toposort([line], stop=kept.__contains__):
             if node in kept:
                 continue
             for rule in PRESENTATION:
@@ -351,7 +351,7 @@ class _Deriver:
 
     def _multiplied_out(self, line: Expression) -> tuple[str, Expression]:
         """The sum over the samples, or the line itself, multiplied out where that makes it shorter."""
-        sums = [node for node in walk([line]) if node.operation in (op.mean, op.total)]
+        sums = [node for node in toposort([line]) if node.operation in (op.mean, op.total)]
         body = sums[-1].args[0] if sums else line
         shorter = multiplied_out(body)
         return ("", line) if shorter is None else ("multiply out", _replace(line, {body: shorter}))

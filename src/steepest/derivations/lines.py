@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steepest.derivations.notation import PaperLatex, PaperText
-from steepest.documents.document import Equation, Equations, Formula, Paragraph, Pieces
+from steepest.documents.document import Equation, Equations, Formula, Inlines, Paragraph
 from steepest.expressions.expression import Expression
 from steepest.expressions.printing import write
 
@@ -42,7 +42,7 @@ class Passage:
         numbers: the layers for which the label ``l`` stands in them; empty if it does not occur.
     """
 
-    text: Pieces
+    text: Inlines
     lines: tuple[Line, ...]
     numbers: tuple[int, ...] = ()
 

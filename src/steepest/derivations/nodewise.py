@@ -35,7 +35,7 @@ from steepest.expressions.expression import (
     substitute,
     transform,
 )
-from steepest.expressions.traversal import in_reading_order, walk
+from steepest.expressions.traversal import in_reading_order, toposort
 
 Array = NDArray[Any]
 _MOST_NODES = 60
@@ -113,7 +113,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     Source: Griewank and Walther 2008, table 3.6.
     """
     moving: set[Expression] = set()
-    for node in walk([cost]):
+    for node in toposort([cost]):
         if node.operation is PARAMETER or any(arg in moving for arg in node.args):
             moving.add(node)
     inner = [node for node in in_reading_order([cost]) if node in moving and node.args]
@@ -200,7 +200,7 @@ class _Values:
             self.rows = max((len(self.numbers[name]) for name in columns), default=1)
             return
         self.rows = _ROWS
-        classes = {node.args[0]: node.shape[0] for node in walk([derivation.cost]) if node.operation is op.one_hot}
+        classes = {node.args[0]: node.shape[0] for node in toposort([derivation.cost]) if node.operation is op.one_hot}
         for node in leaves([derivation.cost]):
             shape = (_ROWS, *node.shape) if node.operation is DATA else node.shape
             drawn: Array = 0.2 + 0.6 * random.random(shape)  # where logarithms and roots are defined
@@ -214,7 +214,7 @@ class _Values:
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
             if node.operation is PARTIAL or node in self.nodes:
                 array = self._slope(node.args[1]) if node.operation is PARTIAL else self._run(self.nodes[node], {})
-                name = f"q{node.serial}"
+                name = f"q{node.uid}"
                 given[name] = array
                 return leaf(DATA if node.per_sample else PARAMETER, name, node.shape)
             return make(node.operation, args, node.attributes) if node.args else node
@@ -228,8 +228,8 @@ class _Values:
 
     def _held(self) -> dict[Expression, Expression]:
         """What stands for every ``stop_gradient``: a name with the value that it has here."""
-        held = [node for node in walk([self.derivation.cost]) if node.operation is op.stop_gradient]
-        found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.serial}", node.shape) for node in held}
+        held = [node for node in toposort([self.derivation.cost]) if node.operation is op.stop_gradient]
+        found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.uid}", node.shape) for node in held}
         self.numbers |= {stand_in.name: self._run(node, {}) for node, stand_in in found.items()}
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.derivations.layers import Layer, find
 from steepest.derivations.notation import SAMPLE, element, index_sum, symbol
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, Expression, Shape, leaf, leaves, substitute, transform, walk
+from steepest.expressions.expression import DATA, Expression, Shape, leaf, leaves, substitute, toposort, transform
 from steepest.objectives.costs import WEIGHT
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def in_indices(problem: Problem, letter: str) -> Expression | None:
             return args[0]
         return node if not args else row(*args)
 
-    unknown = [node for node in walk([problem.loss]) if node.operation.adjoints and node.operation not in _KNOWN]
+    unknown = [node for node in toposort([problem.loss]) if node.operation.adjoints and node.operation not in _KNOWN]
     if unknown:
         return None
     return transform([problem.loss], visit)[problem.loss]

@@ -12,7 +12,7 @@ from steepest.calculus.polynomials import factors, times
 from steepest.calculus.simplify import PRESENTATION, Rule, simplify
 from steepest.derivations.notation import BRACKET, ELEMENT, INDEX, INDEX_SUM, bracket, element, index, index_sum
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, constant, remake, substitute, transform, walk
+from steepest.expressions.expression import CONSTANT, Expression, constant, substitute, toposort, transform, with_args
 
 CHAIN = "chain rule"
 ONLY = "only the term {} is left"
@@ -35,7 +35,7 @@ def slope(
     rules: dict[str, None] = {}
     found: dict[Expression, Expression] = {}
     zero = constant(0)
-    for node in walk([body], stop=lambda each: each.operation is ELEMENT):
+    for node in toposort([body], stop=lambda each: each.operation is ELEMENT):
         row = node.operation
         if node is by:
             found[node] = constant(1)
@@ -160,12 +160,12 @@ def collapsed(line: Expression) -> tuple[Expression, str]:
     used: dict[str, None] = {}
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        new = remake(node, args) if node.args else node
+        new = with_args(node, args) if node.args else node
         if new.operation is not INDEX_SUM:
             return new
         letter = str(new.attributes[0])
         body = new.args[0]
-        for mark in walk([body]):
+        for mark in toposort([body]):
             other = _bracketed(mark, letter)
             # Where the bracket is 0 the whole term must be: then its sum is the term at which it is 1.
             if other is not None and _is_zero(tidy(substitute(body, {mark: constant(0)}))):
@@ -198,6 +198,6 @@ def renamed(line: Expression, old: str, new: str) -> Expression:
             return index(new) if node.attributes == (old,) else node
         if row is ELEMENT:
             return element(node.args[0], *(new if a == old else str(a) for a in node.attributes))
-        return remake(node, args) if node.args else node
+        return with_args(node, args) if node.args else node
 
     return transform([line], visit)[line]

@@ -24,10 +24,10 @@ from steepest.expressions.expression import (
     Expression,
     constant,
     leaf,
-    remake,
     substitute,
+    toposort,
     transform,
-    walk,
+    with_args,
 )
 
 Array = NDArray[Any]
@@ -112,7 +112,7 @@ class Truth:
     def evaluate(self, root: Expression, given: Mapping[str, Array], dtype: str = "float64") -> Array:
         """A value by the reference engine."""
         values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
-        rows = max((len(values[n.name]) for n in walk([root]) if n.operation is DATA), default=self.rows)
+        rows = max((len(values[n.name]) for n in toposort([root]) if n.operation is DATA), default=self.rows)
         return np.asarray(compile_expressions([root], dtype)(values, rows)[0])
 
     def array(self, letter: str, number: int) -> Array:
@@ -188,9 +188,9 @@ class Truth:
 
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
             if not node.name and node.operation is not PARTIAL:
-                return remake(node, args) if node.args else node
+                return with_args(node, args) if node.args else node
             array = self._slope(node, level) if node.operation is PARTIAL else self._named(node, level)
-            name = f"q{node.serial}"
+            name = f"q{node.uid}"
             values[name] = array
             shape = array.shape[1:] if node.per_sample else array.shape
             return leaf(DATA if node.per_sample else PARAMETER, name, shape)
@@ -240,7 +240,7 @@ class Truth:
             ShapeError: an array has more or fewer axes than indices.
         """
         found: dict[str, int] = {}
-        for node in walk(sides):
+        for node in toposort(sides):
             if node.operation is ELEMENT:
                 shape = self.array(*self._place(node.args[0].name, level)).shape
                 if len(shape) != len(node.attributes):
@@ -251,7 +251,7 @@ class Truth:
     def value(self, root: Expression, level: int, lengths: Mapping[str, int]) -> Named:
         """The value of one side: an array and the indices of its axes."""
         found: dict[Expression, Named] = {}
-        for node in walk([root], stop=lambda each: each.operation in (ELEMENT, PARTIAL)):
+        for node in toposort([root], stop=lambda each: each.operation in (ELEMENT, PARTIAL)):
             args = [found[arg] for arg in node.args if arg in found]
             found[node] = self._value_of(node, args, level, lengths)
         return found[root]
@@ -293,7 +293,7 @@ class Truth:
             flat = (values["u0"] == values["u1"]).astype(float)
         else:
             dtype = "complex128" if any(np.iscomplexobj(a) for a in arrays) else "float64"
-            flat = self.evaluate(remake(node, tuple(leaves)), values, dtype)
+            flat = self.evaluate(with_args(node, tuple(leaves)), values, dtype)
         return np.broadcast_to(flat, values["u0"].shape).reshape(shape), tuple(letters)
 
     def _partial(self, node: Expression, level: int, lengths: Mapping[str, int]) -> Named:
@@ -381,7 +381,7 @@ def narrowed(problem: Problem) -> Problem:
             replaced[b] = leaf(PARAMETER, b.name, (above,) if b.shape else ())
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return replaced[node] if node in replaced else remake(node, args) if node.args else node
+        return replaced[node] if node in replaced else with_args(node, args) if node.args else node
 
     prediction = transform([problem.last.a], visit)[problem.last.a]
     layers = find(prediction)

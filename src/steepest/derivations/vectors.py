@@ -24,9 +24,9 @@ from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
 from steepest.derivations.penalties import slope_of_penalty
 from steepest.derivations.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
-from steepest.documents.document import Pieces
+from steepest.documents.document import Inlines
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Expression, remake, transform
+from steepest.expressions.expression import Expression, transform, with_args
 
 PRODUCTS = "derivative of a matrix product"
 EACH = "chain rule, element by element"
@@ -82,7 +82,7 @@ def lifted(line: Expression, arrays: Mapping[str, Expression]) -> Expression:
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         if node.operation is ELEMENT:
             return arrays[node.args[0].name]
-        return remake(node, args) if node.args else node
+        return with_args(node, args) if node.args else node
 
     return transform([line], visit, stop=lambda node: node.operation is ELEMENT)[line]
 
@@ -114,7 +114,7 @@ def top_view(problem: Problem, view: View) -> View:
     return View(view.layer, problem.top, view.below, "", view.numbers[-1:])
 
 
-def says(view: View, problem: Problem) -> Pieces:
+def says(view: View, problem: Problem) -> Inlines:
     if view.is_general:
         last = "m" if len(view.numbers) == len(problem.layers) else "m − 1"
         return (f"Layer l, for l = 1, …, {last}, where layer 0 is the inputs:",)
@@ -129,7 +129,7 @@ def _loss(problem: Problem, last: Vectors) -> Expression:
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         if node.name:
             return found[node.name]
-        return arrays[INDICATOR] if node.operation is op.one_hot else remake(node, args) if node.args else node
+        return arrays[INDICATOR] if node.operation is op.one_hot else with_args(node, args) if node.args else node
 
     return transform([problem.loss], visit)[problem.loss]
 

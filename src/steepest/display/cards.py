@@ -83,7 +83,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Card:
+class Summary:
     """Tables, a curve and sentences on one result.
 
     Attributes:
@@ -119,7 +119,7 @@ class Card:
         parts += [f"warning: {transliterated(note) if plain else note}" for note in card.notes]
         return "\n".join(parts)
 
-    def plain(self) -> Card:
+    def plain(self) -> Summary:
         """The same in ASCII."""
         from steepest.expressions.ascii import transliterated as plain
 
@@ -130,14 +130,14 @@ class Card:
             )
             for sheet in self.sheets
         )  # fmt: skip
-        return Card(plain(self.title), sheets, self.plot, tuple(map(plain, self.notes)))
+        return Summary(plain(self.title), sheets, self.plot, tuple(map(plain, self.notes)))
 
 
-class Showing(ABC):
+class ReprMixin(ABC):
     """Shows itself as a card: in a notebook as HTML, in IPython and through rich as text."""
 
     @abstractmethod
-    def card(self) -> Card:
+    def card(self) -> Summary:
         """What is shown."""
 
     def _repr_html_(self) -> str:
@@ -151,7 +151,7 @@ class Showing(ABC):
         return rich_text(self.card())
 
 
-def rich_text(card: Card) -> RenderableType:
+def rich_text(card: Summary) -> RenderableType:
     """A card for a console of rich: as Unicode or ASCII, as that can show."""
     from steepest.display.console import Renderable
 

@@ -33,14 +33,14 @@ class Reference:
 
 
 Piece = str | Formula | Reference
-Pieces = tuple[Piece, ...]
+Inlines = tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
 class Heading:
     """A heading; level 1 is a section, 2 a part of one."""
 
-    text: Pieces
+    text: Inlines
     level: int = 1
 
 
@@ -48,14 +48,14 @@ class Heading:
 class Paragraph:
     """Running text."""
 
-    pieces: Pieces
+    pieces: Inlines
 
 
 @dataclass(frozen=True)
-class Items:
+class ItemList:
     """A list, each item running text."""
 
-    items: tuple[Pieces, ...]
+    items: tuple[Inlines, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Equations:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Table:
     """A table.
 
     Attributes:
@@ -96,9 +96,9 @@ class Grid:
         label: a name by which it is referred to; tables are numbered.
     """
 
-    header: tuple[Pieces, ...]
-    rows: tuple[tuple[Pieces, ...], ...]
-    caption: Pieces
+    header: tuple[Inlines, ...]
+    rows: tuple[tuple[Inlines, ...], ...]
+    caption: Inlines
     numeric: tuple[int, ...] = ()
     label: str = ""
 
@@ -118,7 +118,7 @@ class Figure:
     svg: str
     tikz: str
     alternative: str
-    caption: Pieces
+    caption: Inlines
     label: str = ""
 
 
@@ -130,7 +130,7 @@ class Code:
     language: str = "python"
 
 
-Block = Heading | Paragraph | Items | Equations | Grid | Figure | Code
+Block = Heading | Paragraph | ItemList | Equations | Table | Figure | Code
 
 
 EQUATION, TABLE, FIGURE = "equation", "table", "figure"
@@ -165,9 +165,9 @@ class Document:
         language: of its words, for hyphenation and screen readers.
     """
 
-    title: Pieces
+    title: Inlines
     blocks: tuple[Block, ...]
-    subtitle: Pieces = field(default=())
+    subtitle: Inlines = field(default=())
     language: str = "en"
 
     def numbers(self) -> dict[str, str]:
@@ -186,8 +186,8 @@ class Document:
             labels: list[tuple[str, str]] = []
             if isinstance(block, Equations):
                 labels = [(EQUATION, line.label) for line in block.lines]
-            elif isinstance(block, Grid | Figure):
-                labels = [(TABLE if isinstance(block, Grid) else FIGURE, block.label)]
+            elif isinstance(block, Table | Figure):
+                labels = [(TABLE if isinstance(block, Table) else FIGURE, block.label)]
             for kind, label in labels:
                 counts[kind] += 1
                 if label in found:
@@ -196,7 +196,7 @@ class Document:
                     found[label] = Place(kind, counts[kind])
         return found
 
-    def texts(self) -> Iterator[Pieces]:
+    def texts(self) -> Iterator[Inlines]:
         """All running text: title, headings, paragraphs, items, cells and captions."""
         yield self.title
         yield self.subtitle
@@ -205,11 +205,11 @@ class Document:
                 yield block.text
             elif isinstance(block, Paragraph):
                 yield block.pieces
-            elif isinstance(block, Items):
+            elif isinstance(block, ItemList):
                 yield from block.items
             elif isinstance(block, Figure):
                 yield block.caption
-            elif isinstance(block, Grid):
+            elif isinstance(block, Table):
                 yield block.caption
                 yield from block.header
                 yield from (cell for row in block.rows for cell in row)
@@ -225,7 +225,7 @@ class Document:
             for piece in pieces:
                 if isinstance(piece, Reference) and piece.label not in places:
                     raise DocumentError(f"nothing has the label {piece.label!r}{nearest(piece.label, places)}")
-        for grid in (block for block in self.blocks if isinstance(block, Grid)):
+        for grid in (block for block in self.blocks if isinstance(block, Table)):
             for k, row in enumerate(grid.rows):
                 if len(row) != len(grid.header):
                     raise DocumentError(
@@ -234,7 +234,7 @@ class Document:
                     )
 
 
-def plain(pieces: Pieces, places: Mapping[str, Place] | None = None) -> str:
+def plain(pieces: Inlines, places: Mapping[str, Place] | None = None) -> str:
     """Running text as plain text, formulas in their text form.
 
     >>> plain(("of ", Formula(r"\\sigma", "σ")))

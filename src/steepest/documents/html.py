@@ -12,14 +12,14 @@ from steepest.documents.document import (
     Equations,
     Figure,
     Formula,
-    Grid,
     Heading,
-    Items,
+    Inlines,
+    ItemList,
     Paragraph,
     Piece,
-    Pieces,
     Place,
     Reference,
+    Table,
     plain,
 )
 from steepest.documents.drawings import embedded
@@ -74,7 +74,7 @@ class _Writer:
         )
         return f'<nav aria-label="Contents">\n<ul>\n{links}\n</ul>\n</nav>\n'
 
-    def running(self, pieces: Pieces) -> str:
+    def running(self, pieces: Inlines) -> str:
         """Running text; formulas that a line does not hold stand on lines of their own."""
         made = []
         for piece in displayed(pieces, _PAGE):
@@ -85,7 +85,7 @@ class _Writer:
                 made.append(self._piece(piece))
         return "".join(made)
 
-    def inline(self, pieces: Pieces) -> str:
+    def inline(self, pieces: Inlines) -> str:
         """Text of a line or two, as headings and captions."""
         return "".join(map(self._piece, pieces))
 
@@ -109,12 +109,12 @@ class _Writer:
                 return f'<h{level} id="section-{self._next("section")}">{self.inline(block.text)}</h{level}>'
             case Paragraph():
                 return f"<p>{self.running(block.pieces)}</p>"
-            case Items():
+            case ItemList():
                 items = "\n".join(f"<li>{self.running(item)}</li>" for item in block.items)
                 return f"<ul>\n{items}\n</ul>" if items else ""
             case Equations():
                 return self._equations(block)
-            case Grid():
+            case Table():
                 return self._grid(block)
             case Figure():
                 return self._figure(block)
@@ -149,7 +149,7 @@ class _Writer:
             f'<span class="right">{right}</span>{above}<span class="number">({number})</span>{below}</div>'
         )
 
-    def _grid(self, grid: Grid) -> str:
+    def _grid(self, grid: Table) -> str:
         number = self._next("table")
         columns, parts = divided(grid, self.places, _TABLE)
         words = {k for k, column in enumerate(columns) if column.wrapped}
@@ -161,11 +161,11 @@ class _Writer:
             made.append(self._table(grid, part, caption, place, words))
         return "\n".join(made)
 
-    def _table(self, grid: Grid, part: Sequence[int], caption: str, place: str, words: set[int]) -> str:
+    def _table(self, grid: Table, part: Sequence[int], caption: str, place: str, words: set[int]) -> str:
         def classes(column: int) -> str:
             return ' class="numeric"' if column in grid.numeric else ' class="words"' if column in words else ""
 
-        def cell(row: Sequence[Pieces], column: int, at: int) -> str:
+        def cell(row: Sequence[Inlines], column: int, at: int) -> str:
             inside = self.inline(row[column])
             if at == 0 and column not in grid.numeric:
                 return f'<th scope="row"{classes(column)}>{inside}</th>'

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from steepest.documents.atoms import text_width, width
 from steepest.documents.breaking import Line, lines
-from steepest.documents.document import Equation, Equations, Formula, Pieces, Reference
+from steepest.documents.document import Equation, Equations, Formula, Inlines, Reference
 
 _SIGN = 1.35  # of "=" with its space, em
 _APART = 2.0  # between a formula and its rule
@@ -77,7 +77,7 @@ def rows(block: Equations, first: int, page: float) -> Iterator[Row]:
         yield Row(line, first + k, right, rule, own, long, room)
 
 
-def displayed(pieces: Pieces, page: float) -> Iterator[str | Formula | Reference | Displayed]:
+def displayed(pieces: Inlines, page: float) -> Iterator[str | Formula | Reference | Displayed]:
     """Running text whose formulas, if they are too wide for a line of it, stand on lines of their own."""
     left = list(pieces)
     while left:

@@ -15,14 +15,14 @@ from steepest.documents.document import (
     Equations,
     Figure,
     Formula,
-    Grid,
     Heading,
-    Items,
+    Inlines,
+    ItemList,
     Paragraph,
     Piece,
-    Pieces,
     Place,
     Reference,
+    Table,
     plain,
 )
 from steepest.documents.drawings import address
@@ -66,11 +66,11 @@ class Writer:
                 return f"{'#' * (1 + max(1, min(block.level, 3)))} {self.running(block.text)}"
             case Paragraph():
                 return _line(self.running(block.pieces))
-            case Items():
+            case ItemList():
                 return "\n".join(f"- {_line(self.running(item))}" for item in block.items)
             case Equations():
                 return "\n\n".join(map(self._equation, block.lines))
-            case Grid():
+            case Table():
                 return self._grid(block)
             case Figure():
                 number = self._next("figure")
@@ -86,7 +86,7 @@ class Writer:
                 return f"{fence}{block.language}\n{block.text.strip(chr(10))}\n{fence}"
         raise TypeError(f"a paper has no block of the type {type(block).__name__}")
 
-    def running(self, pieces: Pieces, in_table: bool = False) -> str:
+    def running(self, pieces: Inlines, in_table: bool = False) -> str:
         """Running text on one line."""
         return "".join(self._piece(piece, in_table) for piece in pieces)
 
@@ -118,14 +118,14 @@ class Writer:
         anchor = _anchor("equation", number) if line.label else ""
         return f"{anchor}{rule}$$\n{_within(formula, False).strip()} \\tag{{{number}}}\n$$"
 
-    def _grid(self, grid: Grid) -> str:
+    def _grid(self, grid: Table) -> str:
         number = self._next("table")
         marks = ["--:" if k in grid.numeric else ":--" for k in range(len(grid.header))]
         rows = [self._row(grid.header), f"| {' | '.join(marks)} |", *map(self._row, grid.rows)]
         caption = f"*Table {number}. {self.running(grid.caption)}*"
         return f"{_anchor('table', number)}{caption}\n\n" + "\n".join(rows)
 
-    def _row(self, cells: Sequence[Pieces]) -> str:
+    def _row(self, cells: Sequence[Inlines]) -> str:
         return f"| {' | '.join(self.running(cell, in_table=True) or ' ' for cell in cells)} |"
 
 

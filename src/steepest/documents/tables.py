@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from steepest.documents.atoms import text_width, width
-from steepest.documents.document import Formula, Grid, Piece, Pieces, Place, Reference, plain
+from steepest.documents.document import Formula, Inlines, Piece, Place, Reference, Table, plain
 
 _BETWEEN = 1.15  # em between two columns
 _LEAST = 9.0  # em of a column of words that wrap
@@ -25,7 +25,7 @@ class Column:
     wrapped: bool = False
 
 
-def divided(grid: Grid, places: Mapping[str, Place], page: float) -> tuple[list[Column], list[list[int]]]:
+def divided(grid: Table, places: Mapping[str, Place], page: float) -> tuple[list[Column], list[list[int]]]:
     """The columns of a table, and its parts: the columns that stand together on a page of this width in em.
 
     Columns of words give way first; what is still too wide is divided, each part with the first column.
@@ -69,7 +69,7 @@ def _cut(widths: list[tuple[float, float]], room: float) -> float:
     return low
 
 
-def _unbroken(cell: Pieces, places: Mapping[str, Place]) -> Iterator[Piece]:
+def _unbroken(cell: Inlines, places: Mapping[str, Place]) -> Iterator[Piece]:
     """What no line is broken within: formulas and words."""
     for piece in cell:
         if isinstance(piece, Formula):
@@ -78,7 +78,7 @@ def _unbroken(cell: Pieces, places: Mapping[str, Place]) -> Iterator[Piece]:
             yield from plain((piece,), places).split()
 
 
-def _width(cell: Pieces, places: Mapping[str, Place]) -> float:
+def _width(cell: Inlines, places: Mapping[str, Place]) -> float:
     return sum(
         width(piece.latex)
         if isinstance(piece, Formula)

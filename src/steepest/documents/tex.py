@@ -14,14 +14,14 @@ from steepest.documents.document import (
     Equations,
     Figure,
     Formula,
-    Grid,
     Heading,
-    Items,
+    Inlines,
+    ItemList,
     Paragraph,
     Piece,
-    Pieces,
     Place,
     Reference,
+    Table,
     plain,
 )
 from steepest.documents.layout import BELOW, BESIDE, INDENT, Displayed, Row, displayed, rows, sign_latex
@@ -94,7 +94,7 @@ class _Writer:
             return ""
         return rf"\\[1ex]\large {self.inline(pieces)}"
 
-    def inline(self, pieces: Pieces) -> str:
+    def inline(self, pieces: Inlines) -> str:
         """Text of a line or two, as titles and captions: formulas that are too wide for a line are made smaller."""
         return "".join(
             rf"\wide{{{self._piece(piece)}}}"
@@ -103,7 +103,7 @@ class _Writer:
             for piece in pieces
         )
 
-    def running(self, pieces: Pieces) -> str:
+    def running(self, pieces: Inlines) -> str:
         """Running text; formulas that a line does not hold are displayed."""
         made = []
         for piece in displayed(pieces, _PAGE):
@@ -136,12 +136,12 @@ class _Writer:
                 return rf"\{section}{{\texorpdfstring{{{self.inline(block.text)}}}{{{said}}}}}" + "\n"
             case Paragraph():
                 return _going_on(block.pieces) + self.running(block.pieces) + "\n"
-            case Items():
+            case ItemList():
                 items = "\n".join(rf"\item {self.running(item)}" for item in block.items)
                 return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n" if items else ""
             case Equations():
                 return self._equations(block)
-            case Grid():
+            case Table():
                 return self._grid(block)
             case Figure():
                 return self._figure(block)
@@ -184,7 +184,7 @@ class _Writer:
 
     # -- tables, figures, programs ---------------------------------------------------------------------------
 
-    def _grid(self, grid: Grid) -> str:
+    def _grid(self, grid: Table) -> str:
         size, columns, parts = _columns(grid, self.places)
         caption = self.inline(grid.caption)
         written = [self._tabular(grid, columns, part, caption, k, len(parts)) for k, part in enumerate(parts)]
@@ -193,7 +193,7 @@ class _Writer:
         return "".join(f"\\begin{{table}}[!htbp]\n\\centering{size}\n{text}\\end{{table}}\n" for text in written)
 
     def _tabular(
-        self, grid: Grid, columns: Sequence[Column], part: Sequence[int], caption: str, k: int, parts: int
+        self, grid: Table, columns: Sequence[Column], part: Sequence[int], caption: str, k: int, parts: int
     ) -> str:
         kinds = "".join(
             "r" if c in grid.numeric else rf">{{\raggedright\arraybackslash}}p{{{columns[c].width:.1f}em}}"
@@ -216,7 +216,7 @@ class _Writer:
         table = f"\\begin{{tabular}}{{{kinds}}}\n{top}{body}\n\\bottomrule\n\\end{{tabular}}"
         return f"{title or more}\\par\\smallskip\n\\fitted{{\\linewidth}}{{{table}}}\n"
 
-    def _cell(self, pieces: Pieces, column: Column) -> str:
+    def _cell(self, pieces: Inlines, column: Column) -> str:
         return "".join(map(self._piece, pieces))
 
     def _figure(self, figure: Figure) -> str:
@@ -241,7 +241,7 @@ def _lines(broken: Sequence[Line]) -> str:
     return " \\\\\n".join(made)
 
 
-def _columns(grid: Grid, places: Mapping[str, Place]) -> tuple[str, Sequence[Column], list[list[int]]]:
+def _columns(grid: Table, places: Mapping[str, Place]) -> tuple[str, Sequence[Column], list[list[int]]]:
     """The size of the letters, the columns, and which of them stand together: the largest size that holds all."""
     found: tuple[str, Sequence[Column], list[list[int]]] = ("", (), [])
     for command, scale in _SIZES:
@@ -255,7 +255,7 @@ def _columns(grid: Grid, places: Mapping[str, Place]) -> tuple[str, Sequence[Col
 _TABLE = 42.0  # em of a table
 
 
-def _going_on(pieces: Pieces) -> str:
+def _going_on(pieces: Inlines) -> str:
     """No indent before a paragraph that goes on with the sentence before it."""
     first = pieces[0] if pieces else ""
     return "\\noindent " if isinstance(first, str) and first[:1].islower() else ""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.stability import stabilise
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, Crowd, Params, Rate, Step, Walker
+from steepest.engines.step import Batches, Ensemble, Params, Rate, Runner, Step
 from steepest.engines.stepwise import Compiler as Compiler
 from steepest.engines.stepwise import Runnable as Runnable
 from steepest.engines.stepwise import Stepwise
@@ -41,10 +41,10 @@ class Engine:
 
     name: str
     compile: Compiler
-    walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Walker]
+    walk: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Runner]
     look: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Mapping[str, Any]], float]]
     sweep: Callable[[Expression, Mapping[str, Array], int, str, int], Callable[[Params], Array]]
-    crowd: Callable[[Step, Mapping[str, Array], int, float, str, int], Crowd] | None = None
+    ensemble: Callable[[Step, Mapping[str, Array], int, float, str, int], Ensemble] | None = None
 
 
 def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
@@ -55,7 +55,7 @@ def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
 
 def _native_walk(
     step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
-) -> Walker:
+) -> Runner:
     from steepest.engines.native.arrays.descending import ArrayWalk, suits
     from steepest.engines.native.lanes.descending import Walk
 
@@ -101,7 +101,7 @@ def _native_sweep(
     return Sweep(cost, data, rows, dtype, points)
 
 
-def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Crowd:
+def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Ensemble:
     from steepest.engines.native.lanes.restarting import Many
 
     return Many(step, data, rows, rate, dtype, starts)

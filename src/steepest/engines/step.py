@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from steepest.calculus.program import Program, lower
 from steepest.expressions.expression import PARAMETER, Expression, leaf
-from steepest.expressions.traversal import walk
+from steepest.expressions.traversal import toposort
 
 Params = dict[str, Any]
 """Arrays by name: parameters, and what an optimiser remembers of each."""
@@ -74,7 +74,7 @@ class Step:
     @cached_property
     def length(self) -> int:
         """How many nodes the cost and all that is moved have together."""
-        return len(walk([self.cost, *self.moved.values()]))
+        return len(toposort([self.cost, *self.moved.values()]))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Batches:
 
 
 @dataclass(frozen=True)
-class Rules:
+class StoppingRules:
     """When a descent stops by itself, and what counts as a rise of its cost. A rule not asked for is NaN.
 
     Attributes:
@@ -113,20 +113,20 @@ class Rules:
         sign: 1, or −1 where the cost is to climb and a fall counts.
     """
 
-    limit: float = math.inf
+    divergence_threshold: float = math.inf
     tolerance: float = math.nan
     gradient_tolerance: float = math.nan
-    relative: float = 0.0
-    slack: float = 0.0
+    rtol: float = 0.0
+    atol: float = 0.0
     sign: float = 1.0
 
     def rose(self, value: float, last: float) -> bool:
         """Whether the cost has become worse from one epoch to the next."""
-        return (value - last) * self.sign > self.relative * abs(last) + self.slack
+        return (value - last) * self.sign > self.rtol * abs(last) + self.atol
 
     def reason(self, epoch: int, value: float, last: float, size: float) -> str:
         """Why the descent stops at an epoch with this cost, the one before, and the gradient's norm; or nothing."""
-        if not math.isfinite(value) or value > self.limit:
+        if not math.isfinite(value) or value > self.divergence_threshold:
             return "diverged"
         if size <= self.gradient_tolerance:
             return "gradient"
@@ -134,7 +134,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Leg:
+class DescentState:
     """Where a descent stands.
 
     Attributes:
@@ -196,7 +196,7 @@ class Record:
         return [(k * apart, row) for k, row in enumerate(self.places) if k * apart < before and row is not None]
 
 
-class Walker(Protocol):
+class Runner(Protocol):
     """A descent by one engine. ``rate`` may be changed between legs; the first one may be of ``pace`` epochs."""
 
     rate: Rate
@@ -206,7 +206,7 @@ class Walker(Protocol):
         """The cost at some parameters."""
         ...
 
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on to the epoch ``until``, or until a rule stops it, or to where the engine likes to be called again.
 
         Args:
@@ -227,7 +227,7 @@ class Walker(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EnsembleResult:
     """How one of many descents ended: parameters, their cost, why it stopped before the last epoch, epochs made."""
 
     params: Params
@@ -236,11 +236,11 @@ class Outcome:
     epochs: int
 
 
-class Crowd(Protocol):
+class Ensemble(Protocol):
     """Many descents of one cost, by one engine."""
 
     def run(
-        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], Rules], stop: threading.Event,
+        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
         told: Callable[[int, float], None],
     ) -> None:  # fmt: skip
         """Descend from every start; ``told`` is called in this thread, about twenty times a second.
@@ -254,6 +254,6 @@ class Crowd(Protocol):
         """
         ...
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[EnsembleResult]:
         """How the descents ended, in order, also after an exception; those that had not begun are left out."""
         ...

@@ -9,7 +9,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import RATE, Batches, Leg, Params, Rate, Record, Rules, Step, rates_of, slope
+from steepest.engines.step import (
+    RATE,
+    Batches,
+    DescentState,
+    Params,
+    Rate,
+    Record,
+    Step,
+    StoppingRules,
+    rates_of,
+    slope,
+)
 from steepest.expressions.expression import Expression
 
 Array = NDArray[Any]
@@ -56,8 +67,8 @@ class Stepwise:
         """The cost at some parameters."""
         return float(self._cost({**self._data, **params}, self._rows)[0])
 
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
-        """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
         params, before, last = leg.params, leg.before, leg.last
         epoch, rises, first_rise, reason = leg.epoch, leg.rises, leg.first_rise, ""
         try:
@@ -75,7 +86,7 @@ class Stepwise:
                         reason = "diverged"
         except KeyboardInterrupt:
             reason = "interrupted"
-        return Leg(params, before, last, epoch, rises, first_rise, reason)
+        return DescentState(params, before, last, epoch, rises, first_rise, reason)
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
         """The parameters of rows, as they are."""

@@ -25,7 +25,7 @@ from steepest.expressions.expression import (
     leaf,
     leaves,
     substitute,
-    walk,
+    toposort,
 )
 from steepest.expressions.operations import count
 from steepest.tables.values import fit_shape, number_array
@@ -113,7 +113,7 @@ def refuse_samples(prediction: Expression) -> None:
     Raises:
         ModelError: it holds no column, or something over all samples.
     """
-    for node in walk([prediction]):
+    for node in toposort([prediction]):
         if node.operation.over_samples or node.operation is count:
             raise ModelError(
                 f"the prediction holds {node.operation.name}, which needs all samples at once, and an exported model "
@@ -146,13 +146,13 @@ def fitted(model: Specification, root: Expression, dtype: str) -> dict[str, Arra
 
 
 def _shared(roots: Sequence[Expression]) -> set[Expression]:
-    return {node for node in walk(roots) if not node.per_sample}
+    return {node for node in toposort(roots) if not node.per_sample}
 
 
 def _unnamed(roots: Sequence[Expression]) -> set[Expression]:
     """The nodes that are made of numbers alone."""
     found: set[Expression] = set()
-    for node in walk(roots):
+    for node in toposort(roots):
         if not node.name and found.issuperset(node.args):
             found.add(node)
     return found
@@ -162,7 +162,7 @@ def _folded(
     root: Expression, values: dict[str, Array], dtype: str, meanings: dict[str, str], known: set[Expression]
 ) -> tuple[Expression, dict[str, Array]]:
     """Replace the largest parts that are known by their values, computed by the reference engine."""
-    parts = [node for node in walk([root], stop=known.__contains__) if node in known and node.args]
+    parts = [node for node in toposort([root], stop=known.__contains__) if node in known and node.args]
     if not parts:
         return root, values
     found = evaluate(dict(zip(parts, parts, strict=True)), values, dtype)

@@ -1,7 +1,7 @@
 """The expression graph: frozen, interned nodes with shapes, and their operators.
 
 Equal expressions are one object, so ``is`` and ``==`` mean the same and a walk meets a shared
-part once. Every node is younger than its arguments (``serial``), so an order by age is a
+part once. Every node is younger than its arguments (``uid``), so an order by age is a
 topological order; ``walks.py`` has the walks.
 """
 
@@ -22,9 +22,9 @@ from steepest.expressions.printing import Template, write_formula
 from steepest.expressions.traversal import check_names as check_names
 from steepest.expressions.traversal import leaves as leaves
 from steepest.expressions.traversal import leaves_below
+from steepest.expressions.traversal import toposort as toposort
 from steepest.expressions.traversal import transform as transform
 from steepest.expressions.traversal import tree_size as tree_size
-from steepest.expressions.traversal import walk as walk
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -132,14 +132,14 @@ class Expression:
     True
     """
 
-    __slots__ = ("__weakref__", "_leaves", "args", "attributes", "operation", "per_sample", "serial", "shape")
+    __slots__ = ("__weakref__", "_leaves", "args", "attributes", "operation", "per_sample", "shape", "uid")
 
     operation: Operation
     args: tuple[Expression, ...]
     attributes: tuple[Any, ...]
     shape: Shape
     per_sample: bool
-    serial: int
+    uid: int
     _leaves: tuple[Expression, ...]
 
     # NumPy then leaves ``array * expression`` to this class instead of building an array of objects.
@@ -233,7 +233,7 @@ class Expression:
         return write_formula(self)
 
     def __repr__(self) -> str:
-        text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(walk([self]))} nodes"
+        text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(toposort([self]))} nodes"
         return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
 
     # The writers stand above the expressions, so they are known by name and loaded with the first use.
@@ -326,7 +326,7 @@ class Expression:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Flat, in topological order: a nested pickle would recurse on deep graphs.
-        order = walk([self])
+        order = toposort([self])
         place = {node: k for k, node in enumerate(order)}
         rows = [(n.operation.name, tuple(place[a] for a in n.args), n.attributes, n.shape, n.per_sample) for n in order]
         return _unflatten, (rows,)
@@ -353,7 +353,7 @@ def _intern(
 ) -> Expression:
     # float.hex tells −0 from 0, which compare equal.
     marks = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
-    key = (operation.name, marks, shape, per_sample, *[arg.serial for arg in args])
+    key = (operation.name, marks, shape, per_sample, *[arg.uid for arg in args])
     with _lock:
         found = _interned.get(key)
         if found is not None:
@@ -365,7 +365,7 @@ def _intern(
         put(node, "attributes", attributes)
         put(node, "shape", shape)
         put(node, "per_sample", per_sample)
-        put(node, "serial", next(_serials))
+        put(node, "uid", next(_serials))
         _interned[key] = node
         return node
 
@@ -380,7 +380,7 @@ def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[A
     return _intern(operation, args, attributes, shape, per_sample)
 
 
-def remake(node: Expression, args: tuple[Expression, ...]) -> Expression:
+def with_args(node: Expression, args: tuple[Expression, ...]) -> Expression:
     """The same operation on other arguments."""
     if args == node.args:
         return node
@@ -501,6 +501,6 @@ def substitute(root: Expression, replacements: Mapping[Expression, Expression]) 
     """The expression with some of its nodes replaced by others."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return replacements[node] if node in replacements else remake(node, args)
+        return replacements[node] if node in replacements else with_args(node, args)
 
     return transform([root], visit, stop=replacements.__contains__)[root]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from steepest.expressions.traversal import tree_size, walk
+from steepest.expressions.traversal import toposort, tree_size
 
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression
@@ -64,7 +64,7 @@ def infix(sign: str, level: int) -> Template:
     return Template("{0}" + sign + "{1}", level, (level, level + 1))
 
 
-class Medium(Protocol):
+class Printer(Protocol):
     """What one medium (formula text, mathematical text, LaTeX) decides for itself."""
 
     brackets: tuple[str, str]
@@ -79,7 +79,7 @@ class Medium(Protocol):
         """What a node carries besides its operands."""
 
 
-def write(root: Expression, medium: Medium, root_is_plain: bool = False) -> str:
+def write(root: Expression, medium: Printer, root_is_plain: bool = False) -> str:
     """Write an expression in a medium; linear in the length of the text, whatever the depth.
 
     ``root_is_plain`` writes the root by its template even if the medium has a name for it (a definition).
@@ -185,7 +185,7 @@ def write_formula(root: Expression) -> str:
     if tree_size(root) <= _WRITTEN_OUT:
         return write(root, FormulaText())
     uses: dict[Expression, int] = {}
-    order = walk([root])
+    order = toposort([root])
     for node in order:
         for arg in node.args:
             uses[arg] = uses.get(arg, 0) + 1

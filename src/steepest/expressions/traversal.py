@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
+def toposort(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
     """Every node that the roots are made of, each once, arguments before what uses them.
 
     Nodes for which ``stop`` is true are met, but not what lies below them.
@@ -36,7 +36,7 @@ def walk(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None 
 def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
     """The same in the order in which a reader of the roots is done with them.
 
-    Unlike the order of age, which :func:`walk` has, this does not depend on what else was built before.
+    Unlike the order of age, which :func:`toposort` has, this does not depend on what else was built before.
     """
     found: dict[Expression, None] = {}
     stack = [(root, False) for root in roots][::-1]
@@ -53,7 +53,7 @@ def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
 
 
 def _age(node: Expression) -> int:
-    return node.serial
+    return node.uid
 
 
 def leaves(roots: Iterable[Expression]) -> list[Expression]:
@@ -77,7 +77,7 @@ def leaves_below(root: Expression) -> tuple[Expression, ...]:
     return tuple(found)
 
 
-def known(find: Callable[[Expression], Answer]) -> Callable[[Expression], Answer]:
+def memoised(find: Callable[[Expression], Answer]) -> Callable[[Expression], Answer]:
     """A function of an expression that is asked again and again: its answers, which hold no expressions, are kept.
 
     They are forgotten with the expressions.
@@ -111,7 +111,7 @@ def transform(
 ) -> dict[Expression, Expression]:
     """Rebuild a graph from its leaves up: ``visit(node, new_args)`` gives what stands for each node."""
     new: dict[Expression, Expression] = {}
-    for node in walk(roots, stop):
+    for node in toposort(roots, stop):
         below = node.args if stop is None or not stop(node) else ()
         new[node] = visit(node, tuple(new[arg] for arg in below))
     return new
@@ -120,6 +120,6 @@ def transform(
 def tree_size(root: Expression) -> float:
     """How many nodes the expression has when every shared part is written out each time (∞ above 1e308)."""
     size: dict[Expression, float] = {}
-    for node in walk([root]):
+    for node in toposort([root]):
         size[node] = 1.0 + sum(size[arg] for arg in node.args)
     return size[root]

@@ -20,7 +20,7 @@ from steepest.expressions.expression import (
     Shape,
     constant,
     leaf,
-    walk,
+    toposort,
 )
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
@@ -352,7 +352,7 @@ _FOLDED: dict[str, Callable[..., float]] = {
 def _constant_value(root: Expression) -> float | None:
     """The value of arithmetic on numbers alone; None for anything with names or functions in it."""
     value: dict[Expression, float] = {}
-    for node in walk([root]):
+    for node in toposort([root]):
         if node.operation is CONSTANT:
             value[node] = node.value
         elif node.operation.name in _FOLDED:

@@ -13,7 +13,7 @@ from steepest.checking.gradient_check import Report
 from steepest.checking.gradient_check import check as check_gradient
 from steepest.derivations.line_by_line import Derivation
 from steepest.derivations.line_by_line import derive as derive_by_rules
-from steepest.display.cards import Card, Showing, facts_sheet, values_sheet
+from steepest.display.cards import ReprMixin, Summary, facts_sheet, values_sheet
 from steepest.errors import SteepestWarning
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _MOST_CHECKED = 1000  # rows that a check of a model looks at
 
 
-class Model(Specification, Showing):
+class Model(Specification, ReprMixin):
     """A formula with a cost, fitted to tables.
 
     Which names of the formula are data follows from the table of the first fit, or from ``data``.
@@ -203,7 +203,7 @@ class Model(Specification, Showing):
 
         export_model(self, path, to, dtype, optimiser)
 
-    def card(self) -> Card:
+    def card(self) -> Summary:
         """Formula, cost, parameters, and the last descent if there was one."""
         return model_card(self)
 
@@ -224,7 +224,7 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
     return saved.read(Model, path, limits)
 
 
-def model_card(model: Model) -> Card:
+def model_card(model: Model) -> Summary:
     """What a model shows of itself: formula, cost, parameters, and the last descent if there was one."""
     cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
     sheets = [facts_sheet("Model", [("formula", model.formula), ("cost", cost)])]
@@ -233,6 +233,6 @@ def model_card(model: Model) -> Card:
     title = f"{model.formula}, {'fitted' if model.params else 'not fitted yet'}"
     run = model.run
     if run is None:
-        return Card(title, tuple(sheets), None, tuple(model.notes))
+        return Summary(title, tuple(sheets), None, tuple(model.notes))
     sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-    return Card(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))
+    return Summary(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))

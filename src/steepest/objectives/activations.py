@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steepest.errors import FormulaError, ModelError, nearest
-from steepest.expressions.expression import DATA, Expression, Operation, leaf, leaves, substitute, walk
+from steepest.expressions.expression import DATA, Expression, Operation, leaf, leaves, substitute, toposort
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import ATOM
 from steepest.language.formula import names_in, parse_formula
@@ -96,13 +96,13 @@ def _check(body: Expression, z: Expression, called: str, output: bool) -> None:
     for node in leaves([body]):  # as they are read
         if node is not z:
             raise ModelError(f"the activation {called} holds {node.name!r}; it is a formula in the layer's input alone")
-    for node in walk([body]):
+    for node in toposort([body]):
         if node.args and not is_elementwise(node.operation):
             if output and node is body and node.operation.activation and node.args == (z,):
                 continue  # a softmax
             as_output = node.operation.activation and not output
             raise _mixing(called, node.operation, "it can be the output" if as_output else "")
-    if z not in walk([body]) or body.shape != z.shape:
+    if z not in toposort([body]) or body.shape != z.shape:
         raise ModelError(f"the activation {called} does not depend on the layer's input; write a formula in it")
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from steepest.errors import FormulaError, ModelError, nearest
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, walk
+from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, toposort
 from steepest.language.formula import names_in, parse_formula
 
 Cost = Callable[[Expression, Expression], Expression]
@@ -229,7 +229,7 @@ def biases(root: Expression) -> tuple[str, ...]:
     ('b',)
     """
     joined = (op.add, op.subtract)
-    used = {arg for node in walk([root]) if node.operation not in joined for arg in node.args}
+    used = {arg for node in toposort([root]) if node.operation not in joined for arg in node.args}
     return tuple(node.name for node in leaves([root]) if node.operation is PARAMETER and node not in used)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from steepest.calculus.gradient import gradient
 from steepest.errors import ModelError, nearest
-from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, walk
+from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, toposort
 from steepest.expressions.operations import power
 
 _COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
@@ -21,7 +21,7 @@ def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
     ]
     if columns and root.parameters and not root.data:
         notes.append(f"the prediction uses no column of the table, which has {', '.join(columns[:8])}")
-    if any(node.operation is power and node.args[0].name == "e" for node in walk([root]) if node.args):
+    if any(node.operation is power and node.args[0].name == "e" for node in toposort([root]) if node.args):
         notes.append("'e' is a parameter here; the exponential function is written exp(x)")
     return notes
 
@@ -40,7 +40,7 @@ def refuse_flat(cost: Expression) -> None:
     """
     partials = gradient(cost)
     if partials and all(_is_zero(partial) for partial in partials.values()):
-        flat = [n for n in walk([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
+        flat = [n for n in toposort([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
         culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
         raise ModelError(
             f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
@@ -49,4 +49,4 @@ def refuse_flat(cost: Expression) -> None:
 
 
 def _is_zero(partial: Expression) -> bool:
-    return all(n.operation is CONSTANT and n.value == 0 for n in walk([partial]) if not n.args)
+    return all(n.operation is CONSTANT and n.value == 0 for n in toposort([partial]) if not n.args)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from steepest.documents.document import Document, plain
 from steepest.papers.contents import document_of
-from steepest.papers.story import Story
+from steepest.papers.story import Experiment
 from steepest.storage.files import write_atomically
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Paper:
     """
 
     document: Document
-    story: Story
+    story: Experiment
 
     def text(self, suffix: str) -> str:
         """The paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
@@ -88,5 +88,5 @@ def write_paper(
 
     Source: the notes A to E, which do by hand for five models what this does for any.
     """
-    story = Story.told(model, table, start, na, compare, settings)
+    story = Experiment.told(model, table, start, na, compare, settings)
     return Paper(document_of(story, symbolic, title), story)

@@ -21,11 +21,11 @@ from steepest.documents.document import (
     Figure,
     Formula,
     Heading,
+    Inlines,
     Paragraph,
-    Pieces,
 )
 from steepest.errors import MissingLibraryError
-from steepest.expressions.expression import PARAMETER, Expression, leaves, remake, transform
+from steepest.expressions.expression import PARAMETER, Expression, leaves, transform, with_args
 from steepest.objectives.costs import COSTS
 from steepest.papers.course import surface_of, training_of
 from steepest.papers.derivations import derivation_of
@@ -34,7 +34,7 @@ from steepest.papers.words import cost_letter, count, of
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
-    from steepest.papers.story import Story
+    from steepest.papers.story import Experiment
 
 _FEW = 40  # numbers that are written out in a program
 _LINE = 80  # signs of its lines
@@ -48,7 +48,7 @@ _SOURCES = {
 }
 
 
-def document_of(story: Story, symbolic: bool | None, title: str | None) -> Document:
+def document_of(story: Experiment, symbolic: bool | None, title: str | None) -> Document:
     """The paper of a story."""
     model = story.model
     blocks = [*_model(story), *_cost(model), *limit_of(story), *derivation_of(model, symbolic)]
@@ -94,13 +94,13 @@ def hatted(model: Specification) -> str:
     return f"{model.target.name or 'y'}{HAT}"
 
 
-def _model(story: Story) -> list[Block]:
+def _model(story: Experiment) -> list[Block]:
     model = story.model
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
     parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
     several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
-    shown: list[Pieces] = [(*of(node), _row(story, node)) for node in inputs]
-    has: Pieces = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
+    shown: list[Inlines] = [(*of(node), _row(story, node)) for node in inputs]
+    has: Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
     return [
         Heading(("The model",)),
         Paragraph((
@@ -115,7 +115,7 @@ def _model(story: Story) -> list[Block]:
     ]  # fmt: skip
 
 
-def _row(story: Story, node: Expression) -> str:
+def _row(story: Experiment, node: Expression) -> str:
     """How many numbers a column of rows has, and which columns of the table they are if they are few."""
     if not node.shape:
         return ""
@@ -124,7 +124,7 @@ def _row(story: Story, node: Expression) -> str:
     return f", a row of {count(node.shape[0], 'number')}{names},"
 
 
-def of_parameter(node: Expression) -> Pieces:
+def of_parameter(node: Expression) -> Inlines:
     """A parameter with its shape."""
     name = formula(node)
     if not node.shape:
@@ -133,7 +133,7 @@ def of_parameter(node: Expression) -> Pieces:
     return (name, " of shape ", Formula(lengths[0], lengths[1]))
 
 
-def _listed(parts: list[Pieces]) -> Pieces:
+def _listed(parts: list[Inlines]) -> Inlines:
     """a, b and c."""
     found: list[Any] = []
     for k, part in enumerate(parts):
@@ -194,7 +194,7 @@ def _short_cost(model: Specification) -> Formula:
     hats = {symbol("a", problem.top): symbol(hatted(model)), symbol(TARGET): symbol(model.target.name or TARGET)}
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return hats[node] if node in hats else remake(node, args) if node.args else node
+        return hats[node] if node in hats else with_args(node, args) if node.args else node
 
     found = formula(over_samples(transform([short], visit)[short]))
     if not problem.has_classes:
@@ -206,7 +206,7 @@ def _short_cost(model: Specification) -> Formula:
     )
 
 
-def _again(story: Story) -> list[Block]:
+def _again(story: Experiment) -> list[Block]:
     """How the reader gets the same."""
     model = story.model
     nodes = leaves([model.prediction, model.target])
@@ -243,7 +243,7 @@ def _call(function: str, arguments: list[str]) -> list[str]:
     return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
 
 
-def _table(story: Story) -> str:
+def _table(story: Experiment) -> str:
     """The table as Python names it: a built-in one, a file, or its columns if they are few."""
     if story.source.startswith("the built-in table "):
         return repr(story.source.removeprefix("the built-in table "))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.derivations.lines import formula
-from steepest.documents.document import Block, Figure, Formula, Grid, Heading, Paragraph, Pieces, Reference
+from steepest.documents.document import Block, Figure, Formula, Heading, Inlines, Paragraph, Reference, Table
 from steepest.engines import evaluate
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.expressions.expression import PARAMETER, leaves
@@ -18,13 +18,13 @@ from steepest.papers.words import count, duration, number
 from steepest.training.optimisers import OPTIMISERS
 
 if TYPE_CHECKING:
-    from steepest.papers.story import Story
+    from steepest.papers.story import Experiment
     from steepest.training.descent import Descent
 
 _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
 
 
-def training_of(story: Story) -> list[Block]:
+def training_of(story: Experiment) -> list[Block]:
     """How the training went, and what it led to."""
     from steepest import pictures
 
@@ -42,7 +42,7 @@ def training_of(story: Story) -> list[Block]:
     return blocks
 
 
-def _course(story: Story, run: Descent) -> Pieces:
+def _course(story: Experiment, run: Descent) -> Inlines:
     rate = story.settings.get("rate", 0.1)
     at = f" at the rate {rate:g}" if isinstance(rate, float | int) else ""
     batch = story.settings.get("batch")
@@ -57,7 +57,7 @@ def _course(story: Story, run: Descent) -> Pieces:
     )  # fmt: skip
 
 
-def _optimiser(story: Story) -> str:
+def _optimiser(story: Experiment) -> str:
     """What the optimiser is called; names of people with a capital."""
     given = story.settings.get("optimiser")
     name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
@@ -66,7 +66,7 @@ def _optimiser(story: Story) -> str:
     return names.get(name, name)
 
 
-def _update(story: Story) -> list[Block]:
+def _update(story: Experiment) -> list[Block]:
     """How an optimiser moves the parameters, in the words of its own description."""
     given = story.settings.get("optimiser")
     if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
@@ -76,10 +76,10 @@ def _update(story: Story) -> list[Block]:
     return [Paragraph((f"This is how a number w moves. {rule}",))]
 
 
-def _parameters(story: Story, run: Descent) -> Grid:
+def _parameters(story: Experiment, run: Descent) -> Table:
     small = all(np.size(value) <= _MOST_ROWS for value in run.params.values())
     if small:
-        rows: list[tuple[Pieces, ...]] = []
+        rows: list[tuple[Inlines, ...]] = []
         for name, value in run.params.items():
             for place in np.ndindex(*np.shape(value)):
                 where = ",".join(str(k + 1) for k in place)
@@ -94,18 +94,18 @@ def _parameters(story: Story, run: Descent) -> Grid:
                         (number(float(np.asarray(value)[place]), 12),),
                     )
                 )
-        header: tuple[Pieces, ...] = (("parameter",), ("start",), ("end",))
-        return Grid(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
+        header: tuple[Inlines, ...] = (("parameter",), ("start",), ("end",))
+        return Table(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
     header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
-    large: list[tuple[Pieces, ...]] = []
+    large: list[tuple[Inlines, ...]] = []
     for name, value in run.params.items():
         figures = tuple((number(each, 5),) for each in summary(value))
         shape = " × ".join(map(str, np.shape(value))) or "a number"
         large.append(((Formula(latex_name(name), name),), (shape,), *figures))
-    return Grid(header, tuple(large), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
+    return Table(header, tuple(large), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
 
 
-def _predictions(story: Story, run: Descent) -> list[Block]:
+def _predictions(story: Experiment, run: Descent) -> list[Block]:
     """The truth table of a small table, or what the predictions are worth."""
     model = story.model
     if run.diverged:
@@ -115,7 +115,7 @@ def _predictions(story: Story, run: Descent) -> list[Block]:
     target = np.asarray(evaluate(model.target, values))
     if story.rows <= _MOST_ROWS and found.ndim <= 2 and (found.ndim == 1 or found.shape[1] == 1):
         inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
-        header: list[Pieces] = []
+        header: list[Inlines] = []
         columns = []
         for node in inputs:
             values_of = np.asarray(story.columns[node.name])
@@ -131,11 +131,11 @@ def _predictions(story: Story, run: Descent) -> list[Block]:
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]
         rows = tuple(tuple((number(float(v), 6),) for v in row) for row in zip(*columns, strict=True))
-        return [Grid(tuple(header), rows, ("What it predicts.",), tuple(range(len(header))), "predictions")]
+        return [Table(tuple(header), rows, ("What it predicts.",), tuple(range(len(header))), "predictions")]
     return [Paragraph(_worth(model, found, target))]
 
 
-def _worth(model: Any, found: Any, target: Any) -> Pieces:
+def _worth(model: Any, found: Any, target: Any) -> Inlines:
     """Accuracy of classes, or R² of quantities."""
     if found.ndim == 2 and found.shape[1] > 1 and target.ndim == 1:
         return (f"Of these samples {np.mean(found.argmax(axis=1) == target):.2%} get the right class.",)
@@ -151,7 +151,7 @@ def _worth(model: Any, found: Any, target: Any) -> Pieces:
     )
 
 
-def surface_of(story: Story) -> list[Block]:
+def surface_of(story: Experiment) -> list[Block]:
     """The cost around the path of the training."""
     from steepest import pictures
 

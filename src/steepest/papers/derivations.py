@@ -15,7 +15,7 @@ from steepest.derivations.truth import narrowed
 from steepest.derivations.verifying import Verification
 from steepest.documents.document import Block, Equation, Equations, Formula, Heading, Paragraph
 from steepest.errors import DerivationError
-from steepest.expressions.expression import walk
+from steepest.expressions.expression import toposort
 from steepest.papers.words import count, number
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
             return _layered(derive_layers(model, symbolic))
         except DerivationError:  # a loss that has no form in indices: node by node, then
             return _nodewise(model)
-    small = len(model.cost.parameters) <= _MOST_DERIVED and not any(node.shape for node in walk([model.cost]))
+    small = len(model.cost.parameters) <= _MOST_DERIVED and not any(node.shape for node in toposort([model.cost]))
     return _by_rules(model) if small else _nodewise(model)
 
 
@@ -53,7 +53,7 @@ def _by_rules(model: Specification) -> list[Block]:
     derivations = [derive(model.cost, name, "textbook") for name in names]
     blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
     for each in derivations:
-        name = formula(next(node for node in walk([model.cost]) if node.name == each.wrt))
+        name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
         blocks += [Heading(("By ", name), 2)]
         blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
     if len(names) > 1:

@@ -14,24 +14,24 @@ from steepest.documents.document import (
     Equation,
     Equations,
     Formula,
-    Grid,
     Heading,
+    Inlines,
     Paragraph,
-    Pieces,
     Reference,
+    Table,
 )
 from steepest.expressions.expression import PARAMETER, leaves
 from steepest.expressions.latex import latex_name
 from steepest.papers.words import cost_letter, count, duration, number
 
 if TYPE_CHECKING:
-    from steepest.papers.story import Story
+    from steepest.papers.story import Experiment
 
 _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
 _MEASURED = 3.29  # how the notes timed NAND
 
 
-def limit_of(story: Story) -> list[Block]:
+def limit_of(story: Experiment) -> list[Block]:
     """The derivative as a limit, and what it costs to take it as a difference."""
     nodes = leaves([story.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
@@ -65,7 +65,7 @@ def limit_of(story: Story) -> list[Block]:
         )
         blocks += [
             Paragraph(_settling(story)),
-            Grid(
+            Table(
                 ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
                 ("Forward differences by ", moved, " at the start, and how far they are from the derivative."),
                 (0, 1, 2), "steps",
@@ -74,7 +74,7 @@ def limit_of(story: Story) -> list[Block]:
     return blocks
 
 
-def _settling(story: Story) -> Pieces:
+def _settling(story: Experiment) -> Inlines:
     """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
     ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
     best = min(story.steps, key=lambda row: row.error)
@@ -96,7 +96,7 @@ def _power(step: float) -> Formula:
     return Formula(rf"10^{{{exponent}}}", f"1e{exponent}")
 
 
-def check_of(story: Story) -> list[Block]:
+def check_of(story: Experiment) -> list[Block]:
     """The verdicts."""
     report = story.report
     if report is None:
@@ -116,7 +116,7 @@ def check_of(story: Story) -> list[Block]:
             f"At the start, on {story.place}, the derived gradient beside central differences with their error bars "
             "(table ", Reference("check"), f"). {said}{which}",
         )),
-        Grid(
+        Table(
             (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
             ("The gradient at the start of the training.",), (2, 3, 4), "check",
         ),
@@ -124,17 +124,17 @@ def check_of(story: Story) -> list[Block]:
     ]  # fmt: skip
 
 
-def _verdict(row: Verdict) -> tuple[Pieces, ...]:
+def _verdict(row: Verdict) -> tuple[Inlines, ...]:
     verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
     name = Formula(latex_name(row.name), row.name)
     return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
 
 
-def _has_arrays(story: Story) -> bool:
+def _has_arrays(story: Experiment) -> bool:
     return any(node.shape for node in leaves([story.model.cost]) if node.operation is PARAMETER)
 
 
-def comparison_of(story: Story) -> list[Block]:
+def comparison_of(story: Experiment) -> list[Block]:
     """Both ways of descending, timed."""
     timing = story.timing
     if timing is None:
@@ -163,7 +163,7 @@ def comparison_of(story: Story) -> list[Block]:
             f"by the engine {timing.engine}, in turn. The ratio hardly depends on the number of epochs; "
             f"only the gap between the times grows with it.{notes}",
         )),
-        Grid(
+        Table(
             (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows,
             ("Times of an epoch, the shortest of several.",), (1, 2, 3),
             "times",

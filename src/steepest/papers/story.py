@@ -60,7 +60,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Story:
+class Experiment:
     """What a paper tells.
 
     Attributes:
@@ -108,7 +108,7 @@ class Story:
     def told(
         cls, model: Specification, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
         settings: Mapping[str, Any],
-    ) -> Story:  # fmt: skip
+    ) -> Experiment:  # fmt: skip
         """Run what the paper tells of."""
         if table is None:
             return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from steepest.derivations.lines import formula
-from steepest.documents.document import Formula, Pieces
+from steepest.documents.document import Formula, Inlines
 from steepest.expressions.expression import Expression
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
-def of(node: Expression) -> Pieces:
+def of(node: Expression) -> Inlines:
     """A column or parameter as running text."""
     return (formula(node),)
 

@@ -89,7 +89,7 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class BlockTable(Table):
+class GroupedTable(Table):
     """A table of which some columns have a name together.
 
     Args:
@@ -141,7 +141,7 @@ def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
             return table.read(name)
         return np.stack([_column(table.read(column), column, table.source) for column in own[name]], axis=1)
 
-    return BlockTable((*table.names, *own), table.source, table.rows, read, table=table, blocks=own)
+    return GroupedTable((*table.names, *own), table.source, table.rows, read, table=table, blocks=own)
 
 
 def _column(array: FloatArray, name: str, source: str) -> FloatArray:
@@ -153,6 +153,6 @@ def _column(array: FloatArray, name: str, source: str) -> FloatArray:
 
 def feature_shape(table: Table, name: str) -> Shape:
     """The shape of one sample's value in a column or block."""
-    if isinstance(table, BlockTable) and name in table.blocks:
+    if isinstance(table, GroupedTable) and name in table.blocks:
         return (len(table.blocks[name]),)
     return tuple(table.read(name).shape[1:])

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import Leg, Params, Record, Walker
+from steepest.engines.step import DescentState, Params, Record, Runner
 from steepest.errors import StorageError
 from steepest.training.schedules import Plateau
 
 _STATE = ("looked", "best_epoch", "best_cost", "lowest", "waited", "factor")
 
-OnEpoch = Callable[["Moment"], Any]
+OnEpoch = Callable[["EpochInfo"], Any]
 
 
 @dataclass(frozen=True)
-class Moment:
+class EpochInfo:
     """What a callback sees after an epoch.
 
     Attributes:
@@ -39,7 +39,7 @@ class Moment:
 
 
 @dataclass
-class Watch:
+class Callbacks:
     """What to look at, and how often.
 
     Attributes:
@@ -60,7 +60,7 @@ class Watch:
     patience: int | None = None
     on_epoch: OnEpoch | None = None
     plateau: Plateau | None = None
-    save: Callable[[Leg, Record, Watch], None] | None = None
+    save: Callable[[DescentState, Record, Callbacks], None] | None = None
     every: int | None = None
     seconds: float = 60.0
     sign: float = 1.0
@@ -72,7 +72,7 @@ class Watch:
     lowest: float = math.inf
     waited: int = 0
     factor: float = 1.0
-    trouble: str = ""
+    checkpoint_error: str = ""
     _saved: float = field(default_factory=time.perf_counter)
 
     def next(self, epoch: int) -> float:
@@ -81,7 +81,7 @@ class Watch:
             return epoch + 1
         return math.inf if self.every is None else (epoch // self.every + 1) * self.every
 
-    def begin(self, leg: Leg, walker: Walker) -> str:
+    def begin(self, leg: DescentState, walker: Runner) -> str:
         """Look at the start, which counts as the best so far; the reason to stop already, or nothing."""
         if self.plateau is not None:
             walker.rate = self.plateau.rate * self.factor
@@ -91,16 +91,16 @@ class Watch:
                 self._judge(leg.epoch, leg.params)
             self.looked = leg.epoch
         self._follow_up(leg, walker)  # if the look before a checkpoint was interrupted
-        return "validation" if self._is_hopeless(leg.epoch) else ""
+        return "validation" if self._patience_exhausted(leg.epoch) else ""
 
-    def look(self, leg: Leg, record: Record, walker: Walker, seconds: float) -> str:
+    def look(self, leg: DescentState, record: Record, walker: Runner, seconds: float) -> str:
         """Do what is due; the reason to stop here, or nothing."""
         self._follow_up(leg, walker)
-        reason = leg.reason or ("validation" if self._is_hopeless(leg.epoch) else "")
+        reason = leg.reason or ("validation" if self._patience_exhausted(leg.epoch) else "")
         if self.on_epoch is not None and leg.reason != "diverged":
             params = {name: np.array(leg.params[name])[()] for name in self.names}
             validation = self.seen[-1][1] if self.seen else None
-            if self.on_epoch(Moment(leg.epoch, leg.last, validation, params, seconds)) is True:
+            if self.on_epoch(EpochInfo(leg.epoch, leg.last, validation, params, seconds)) is True:
                 reason = reason or "callback"
         if self.save is not None and leg.reason != "diverged":
             due = (
@@ -110,16 +110,16 @@ class Watch:
                 self.keep(leg, record)
         return "" if leg.reason else reason
 
-    def keep(self, leg: Leg, record: Record) -> None:
+    def keep(self, leg: DescentState, record: Record) -> None:
         """Write a checkpoint, if any are wanted."""
         if self.save is not None:
             try:
                 self.save(leg, record, self)
             except StorageError as error:  # a full disk is no reason to lose what was learnt
-                self.trouble = str(error)
+                self.checkpoint_error = str(error)
             self._saved = time.perf_counter()
 
-    def _follow_up(self, leg: Leg, walker: Walker) -> None:
+    def _follow_up(self, leg: DescentState, walker: Runner) -> None:
         """Judge the parameters and let the rate follow the cost, once an epoch: all of that, or if interrupted none."""
         if leg.epoch <= self.looked or leg.reason == "diverged":
             return
@@ -127,7 +127,7 @@ class Watch:
         try:
             if self.validate is not None:
                 self._judge(leg.epoch, leg.params)
-            if self.plateau is not None and not leg.reason and not self._is_hopeless(leg.epoch):
+            if self.plateau is not None and not leg.reason and not self._patience_exhausted(leg.epoch):
                 self._follow(self.plateau, walker, self.seen[-1][1] if self.seen else leg.last)
             self.looked = leg.epoch
         except KeyboardInterrupt:
@@ -136,7 +136,7 @@ class Watch:
             walker.rate = rate
             raise
 
-    def _is_hopeless(self, epoch: int) -> bool:
+    def _patience_exhausted(self, epoch: int) -> bool:
         """Whether the validation cost has not fallen for long enough."""
         return self.patience is not None and epoch - self.best_epoch >= self.patience
 
@@ -148,7 +148,7 @@ class Watch:
             self.best_cost, self.best_epoch = self.sign * cost if math.isfinite(cost) else math.inf, epoch
             self.best = {name: np.array(params[name]) for name in self.names}
 
-    def _follow(self, plateau: Plateau, walker: Walker, cost: float) -> None:
+    def _follow(self, plateau: Plateau, walker: Runner, cost: float) -> None:
         """Lower the rate if the cost has not fallen for long enough."""
         value = self.sign * cost
         if value < self.lowest - plateau.threshold * abs(self.lowest) or not math.isfinite(self.lowest):

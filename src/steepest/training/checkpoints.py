@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import Leg, Params, Record
+from steepest.engines.step import DescentState, Params, Record
 from steepest.errors import StorageError
 from steepest.storage.tensors import read_tensors, write_tensors
-from steepest.training.callbacks import Watch
+from steepest.training.callbacks import Callbacks
 
 _KEY = "steepest checkpoint"
 _PARTS = ("params", "before", "best")
@@ -35,7 +35,7 @@ class Checkpoint:
     kind: str
     stops: tuple[float | None, ...] = ()
 
-    def save(self, leg: Leg, record: Record, watch: Watch) -> None:
+    def save(self, leg: DescentState, record: Record, watch: Callbacks) -> None:
         """Write where a descent stands; a reader sees the file before or the one after, never half of one.
 
         Raises:
@@ -52,7 +52,7 @@ class Checkpoint:
         }  # fmt: skip
         write_tensors(self.path, tensors, _KEY, about, again=True)
 
-    def load(self, watch: Watch, record: Record) -> Leg | None:
+    def load(self, watch: Callbacks, record: Record) -> DescentState | None:
         """Where the descent stood; None if there is no such file yet.
 
         Raises:
@@ -75,7 +75,7 @@ class Checkpoint:
         record.places = [None] * -(-len(record.costs) // record.sparse)
         watch.restore(about["watch"], groups["best"])
         ended = about["reason"] in ("tolerance", "gradient") and about["stops"] == list(self.stops)
-        return Leg(
+        return DescentState(
             groups["params"], groups["before"], float.fromhex(about["last"]), about["epoch"], about["rises"],
             about["first_rise"], about["reason"] if ended else "",
         )  # fmt: skip

@@ -27,11 +27,11 @@ from steepest.training.loop import Descent as Descent
 from steepest.training.loop import Level as Level
 from steepest.training.loop import Loop
 from steepest.training.optimisers import LBFGS, Optimiser
-from steepest.training.restarts import one_by_one, side_by_side
+from steepest.training.restarts import batched, sequential
 from steepest.training.schedules import Plateau, Schedule
 from steepest.training.settings import GRADIENTS as GRADIENTS
 from steepest.training.settings import Settings, is_number
-from steepest.training.setup import Preparation
+from steepest.training.setup import DescentSetup
 
 
 def descend(
@@ -92,7 +92,7 @@ def descend(
         na: ``"drop"`` leaves out rows with missing values.
         validate: the share of the rows that is held out, or a table, to look at the cost after each epoch.
         patience: stop when the validation cost has not fallen for so many epochs, and keep the best parameters.
-        on_epoch: called with a :class:`steepest.training.callbacks.Moment` after each epoch; stops the descent by
+        on_epoch: called with a :class:`steepest.training.callbacks.EpochInfo` after each epoch; stops the descent by
             returning True.
         checkpoint: a file that says where the descent stands, written now and then, and at the end.
         checkpoint_every: epochs from one to the next; every minute if left out.
@@ -125,7 +125,7 @@ def descend(
     )  # fmt: skip
     settings.check(cost)
     if on_epoch is not None and not callable(on_epoch):
-        raise DescentError(f"on_epoch is a function that takes a Moment, not {on_epoch!r}")
+        raise DescentError(f"on_epoch is a function that takes an EpochInfo, not {on_epoch!r}")
     if memory is not None and not isinstance(memory, Mapping):
         raise DescentError(f"memory is run.memory of another descent, not {memory!r}")
     choose(engine, dtype)
@@ -148,22 +148,22 @@ def descend(
         held_out = _columns(cost, open_table(validate), na)
     bound = bind([cost], {**columns, **starts[0]}, dtype)
     apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
-    ready = Preparation(cost, settings, engine, bound, apart, parts)
+    ready = DescentSetup(cost, settings, engine, bound, apart, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
         told = progress if callable(progress) else shown
-        crowd = None if restarts is None or restarts == 1 else ready.crowd(restarts, loop)
+        ensemble = None if restarts is None or restarts == 1 else ready.ensemble(restarts, loop)
         if restarts is None:
             run = loop.run(begins[0], told)
-        elif crowd is not None:
-            run = side_by_side(begins, crowd, loop, told)
+        elif ensemble is not None:
+            run = batched(begins, ensemble, loop, told)
         else:
-            run = one_by_one(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
+            run = sequential(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
     return replace(run, engine=ready.engine.name, held_out=rows_out)
 
 
-def _again(ready: Preparation, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
+def _again(ready: DescentSetup, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
     """The loop for another start: the same one, unless it has watched the last descent."""
     return loop if loop.watch is None else ready.loop(on_epoch, start)
 

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.errors import DescentError, nearest
 from steepest.expressions import operations as op
-from steepest.expressions.expression import PARAMETER, Expression, Operation, Shape, walk
-from steepest.expressions.traversal import known
+from steepest.expressions.expression import PARAMETER, Expression, Operation, Shape, toposort
+from steepest.expressions.traversal import memoised
 from steepest.tables.values import fit_shape, number_array
 
 Values = dict[str, Any]
@@ -190,11 +190,11 @@ def initial(
     return Initial(cost, scheme).draw(seed, start, what)
 
 
-@known
+@memoised
 def _found(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int, int]]]:
     """The scheme of each parameter by the part it plays, and how many inputs and outputs it joins."""
     users: dict[Expression, list[Expression]] = {}
-    for node in walk([cost]):
+    for node in toposort([cost]):
         for arg in dict.fromkeys(node.args):
             users.setdefault(arg, []).append(node)
     schemes, fans = {}, {}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import Leg, Params, Rate, Record, Rules, Walker
+from steepest.engines.step import DescentState, Params, Rate, Record, Runner, StoppingRules
 from steepest.errors import DescentError
 from steepest.tables.values import number_array
 
@@ -35,8 +35,8 @@ class _Look:
     slope: Vector
 
 
-class SearchWalker:
-    """A descent by line searches; see :class:`steepest.engines.step.Walker`.
+class SearchRunner:
+    """A descent by line searches; see :class:`steepest.engines.step.Runner`.
 
     Args:
         inner: a walker whose moved values are the gradient.
@@ -50,7 +50,7 @@ class SearchWalker:
     pace = 1
 
     def __init__(
-        self, inner: Walker, shapes: dict[str, tuple[int, ...]], memory: int, sign: float, dtype: str,
+        self, inner: Runner, shapes: dict[str, tuple[int, ...]], memory: int, sign: float, dtype: str,
         rate: float = 1.0,
     ) -> None:  # fmt: skip
         self._inner, self._shapes, self._memory, self._sign, self._kind = inner, shapes, memory, sign, np.dtype(dtype)
@@ -67,8 +67,8 @@ class SearchWalker:
         return list(rows)
 
     @np.errstate(all="ignore")  # a trial may well leave the finite numbers, and is then one too far
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
-        """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
         params, before, last, epoch, reason = leg.params, leg.before, leg.last, leg.epoch, ""
         rises, first_rise = leg.rises, leg.first_rise
         try:
@@ -93,7 +93,7 @@ class SearchWalker:
                 self._known = there
         except KeyboardInterrupt:
             reason = "interrupted"
-        return Leg(params, before, last, epoch, rises, first_rise, reason)
+        return DescentState(params, before, last, epoch, rises, first_rise, reason)
 
     # -- looking
 
@@ -114,7 +114,7 @@ class SearchWalker:
         if self._known is not None and np.array_equal(self._known.place, place):
             return self._known
         params, record = self._named(place), Record()
-        leg = self._inner.leg(Leg(params, params, math.nan), 1, Rules(), record)
+        leg = self._inner.advance(DescentState(params, params, math.nan), 1, StoppingRules(), record)
         cost = self._sign * record.costs[0] if record.costs else math.inf
         slope = self._flat(leg.params) * self._sign if record.costs else np.full(len(place), math.nan)
         return _Look(place, cost if np.isfinite(slope).all() and math.isfinite(cost) else math.inf, slope)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.display.axes import CostPlot, cost_plot
-from steepest.display.cards import Card, Showing, facts_sheet, value_text, values_sheet
+from steepest.display.cards import ReprMixin, Summary, facts_sheet, value_text, values_sheet
 from steepest.display.progress import Details, Progress
-from steepest.engines.step import ROWS_KEPT, Leg, Params, Record, Rules, Walker, rates_of
+from steepest.engines.step import ROWS_KEPT, DescentState, Params, Record, Runner, StoppingRules, rates_of
 from steepest.errors import StartError
-from steepest.training.callbacks import Watch
+from steepest.training.callbacks import Callbacks
 
 _HOPELESS = 1e10  # a cost that has grown by this factor, from 1 or above, will not come back
 _RISE = {"float64": 1e-9, "float32": 1e-5}  # relative; a smaller rise of the cost may be round-off
@@ -27,7 +27,7 @@ _FASTER = 16  # times as many epochs in a leg as in the one before, at most
 
 
 @dataclass
-class Descent(Showing):
+class Descent(ReprMixin):
     """A descent that has ended.
 
     Attributes:
@@ -82,7 +82,7 @@ class Descent(Showing):
         """The cost by epoch, and that of the validation rows, ready to be drawn; None after less than two epochs."""
         return cost_plot(self.history, self.validation)
 
-    def card(self) -> Card:
+    def card(self) -> Summary:
         """What came of it, the parameters and the cost by epoch."""
         facts = [("cost", f"{self.cost:.10g}"), ("epochs", f"{self.epochs:,} in {self.seconds:.2g} s")]
         facts += [("stopped", self.message), ("engine", self.engine)]
@@ -92,7 +92,7 @@ class Descent(Showing):
             facts.append(("starts", f"{len(self.restarts):,}, of which this is the best"))
         sheets = (facts_sheet("Descent", facts), values_sheet("Parameters", self.params))
         title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
-        return Card(title, sheets, self.cost_plot(), tuple(self.warnings))
+        return Summary(title, sheets, self.cost_plot(), tuple(self.warnings))
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
@@ -150,14 +150,14 @@ class Loop:
     """One run of a descent: the state that its stopping rules and its report need."""
 
     def __init__(
-        self, walker: Walker, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
-        dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Watch | None = None,
-        resume: Callable[[Record], Leg | None] = lambda record: None, names: Sequence[str] = (), rows: int = 0,
+        self, walker: Runner, stops: Stops, rate: float, maximise: bool, exact: bool = True, may_trap: bool = True,
+        dtype: str = "float64", gentler: Callable[[Params], float | None] | None = None, watch: Callbacks | None = None,
+        resume: Callable[[Record], DescentState | None] = lambda record: None, names: Sequence[str] = (), rows: int = 0,
         path: bool = True,
     ) -> None:  # fmt: skip
         self.walker, self.stops, self.rate, self.maximise = walker, stops, rate, maximise
         self.exact, self.may_trap, self.gentler = exact, may_trap, gentler
-        self.relative, self.epsilon = _RISE[dtype], _EPSILON[dtype]
+        self.rtol, self.epsilon = _RISE[dtype], _EPSILON[dtype]
         self.watch, self.resume, self.names, self.rows, self.path = watch, resume, names, rows, path
         self.first = 0.0
         self.resumed: int | None = None
@@ -172,7 +172,7 @@ class Loop:
             )
         rules, record = self.rules(first), Record(sparse=self.sparse(params))
         kept = self.resume(record)
-        leg, self.resumed = (Leg(params, params, first), None) if kept is None else (kept, kept.epoch)
+        leg, self.resumed = (DescentState(params, params, first), None) if kept is None else (kept, kept.epoch)
         stopped, watch = "", self.watch
         try:
             if watch is not None:
@@ -181,7 +181,7 @@ class Loop:
             while leg.epoch < self.stops.epochs and not leg.reason and not stopped:
                 before, then = leg.epoch, time.perf_counter()
                 until = before + pace if watch is None else min(before + pace, watch.next(before))
-                leg = self.walker.leg(leg, int(min(self.stops.epochs, until)), rules, record)
+                leg = self.walker.advance(leg, int(min(self.stops.epochs, until)), rules, record)
                 now = time.perf_counter()
                 left = self._seconds_left(now - begin)
                 pace = self._pace(leg.epoch - before, now - then, pace, left)
@@ -212,7 +212,7 @@ class Loop:
         """The parameters without what the optimiser remembers."""
         return {name: array for name, array in params.items() if name in self.names or not self.names}
 
-    def rules(self, first: float) -> Rules:
+    def rules(self, first: float) -> StoppingRules:
         """When a descent that begins at a cost stops by itself."""
 
         def given(tolerance: float | None) -> float:
@@ -220,8 +220,8 @@ class Loop:
 
         # From 1 at least, because a descent may well begin at a minimum, where the cost is 0.
         hopeless = math.inf if self.maximise else _HOPELESS * max(abs(first), 1.0)
-        return Rules(
-            hopeless, given(self.stops.tolerance), given(self.stops.gradient_tolerance), self.relative,
+        return StoppingRules(
+            hopeless, given(self.stops.tolerance), given(self.stops.gradient_tolerance), self.rtol,
             4 * self.epsilon * min(abs(first), 1.0), -1.0 if self.maximise else 1.0,
         )  # fmt: skip
 
@@ -234,7 +234,7 @@ class Loop:
         return max(1, min(int(fitting), _FASTER * pace))
 
     def ended(
-        self, leg: Leg, stopped: str, start: Params, record: Record, progress: Progress | None, begin: float
+        self, leg: DescentState, stopped: str, start: Params, record: Record, progress: Progress | None, begin: float
     ) -> Descent:
         """The report of a descent that stands where it does.
 
@@ -253,7 +253,7 @@ class Loop:
         if not leg.reason and rules.rose(value, leg.last):
             rises, first_rise = rises + 1, first_rise or epoch
         finite = math.isfinite(value) and _all_finite(params)
-        if not finite or value > rules.limit:
+        if not finite or value > rules.divergence_threshold:
             reason = "diverged"
             if not finite:
                 params, epoch = dict(leg.before), max(epoch - 1, 0)
@@ -318,8 +318,10 @@ class Loop:
         self, reason: str, history: Sequence[tuple[int, float]], start: Params, rises: int, first_rise: int
     ) -> list[str]:
         found, first = [], self.first
-        if self.watch is not None and self.watch.trouble:
-            found.append(f"a checkpoint could not be written, and the descent went on without: {self.watch.trouble}")
+        if self.watch is not None and self.watch.checkpoint_error:
+            found.append(
+                f"a checkpoint could not be written, and the descent went on without: {self.watch.checkpoint_error}"
+            )
         if rises and self.exact and reason != "diverged":
             verb, opposite = ("fell", "ascent") if self.maximise else ("rose", "descent")
             found.append(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from steepest.display.progress import Progress
-from steepest.engines.step import Crowd, Leg, Outcome, Params, Record, Rules
+from steepest.engines.step import DescentState, Ensemble, EnsembleResult, Params, Record, StoppingRules
 from steepest.errors import StartError
 from steepest.training.loop import Descent, Level, Loop
 
@@ -40,7 +40,7 @@ def _typical(firsts: Iterable[float]) -> float:
     return statistics.median([abs(cost) for cost in firsts if math.isfinite(cost)] or [1.0])
 
 
-def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
+def sequential(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
     """The best of descents that run one after another; a start where the cost is not finite has the final cost NaN.
 
     Args:
@@ -74,7 +74,7 @@ def one_by_one(starts: Sequence[Params], descend: Callable[[Params], Descent], m
     return best
 
 
-def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: Progress | None) -> Descent:
+def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: Progress | None) -> Descent:
     """The best of descents that an engine runs side by side.
 
     The best one is descended once more by itself, for its history. The sums over its samples may then be added in
@@ -97,15 +97,15 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
 
     firsts: list[float] = []
 
-    def rules(first: float) -> Rules:
+    def rules(first: float) -> StoppingRules:
         firsts.append(first)
         return loop.rules(first)
 
     try:
-        crowd.run(starts, epochs, rules, stop, told)
+        ensemble.run(starts, epochs, rules, stop, told)
     except KeyboardInterrupt:
         stopped = "interrupted"
-    outcomes = crowd.outcomes() or [Outcome(starts[0], loop.walker.cost_at(starts[0]), "", 0)]
+    outcomes = ensemble.outcomes() or [EnsembleResult(starts[0], loop.walker.cost_at(starts[0]), "", 0)]
     if not stopped and (seconds is not None and time.perf_counter() - begin > seconds):
         stopped = "time"
     sign = -1.0 if loop.maximise else 1.0
@@ -127,7 +127,7 @@ def side_by_side(starts: Sequence[Params], crowd: Crowd, loop: Loop, progress: P
 
 
 def _best_again(
-    starts: Sequence[Params], order: Sequence[int], outcomes: Sequence[Outcome], costs: list[float], loop: Loop,
+    starts: Sequence[Params], order: Sequence[int], outcomes: Sequence[EnsembleResult], costs: list[float], loop: Loop,
     begin: float,
 ) -> Descent:  # fmt: skip
     """The best start descended by itself; its cost takes its place among the costs."""
@@ -156,8 +156,8 @@ def _is_better(cost: float, diverged: bool, best: Descent, maximise: bool) -> bo
     return gained > _ROUND_OFF * abs(best.cost)
 
 
-def _broken_off(start: Params, outcome: Outcome, loop: Loop, stopped: str, begin: float) -> Descent:
+def _broken_off(start: Params, outcome: EnsembleResult, loop: Loop, stopped: str, begin: float) -> Descent:
     """A descent that was stopped where it stands."""
     loop.first = loop.walker.cost_at(start)
-    leg = Leg(outcome.params, outcome.params, outcome.cost, outcome.epochs)
+    leg = DescentState(outcome.params, outcome.params, outcome.cost, outcome.epochs)
     return loop.ended(leg, stopped, start, Record(), None, begin)

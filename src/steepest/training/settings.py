@@ -60,17 +60,17 @@ class Settings:
         return isinstance(self.method, LBFGS) or self.rate == "auto"
 
     @property
-    def mover(self) -> Optimiser:
+    def update_rule(self) -> Optimiser:
         """The optimiser whose update becomes part of the step."""
         return self.method if isinstance(self.method, Optimiser) else gradient_descent()
 
     @property
-    def speed(self) -> Rate:
+    def scheduled_rate(self) -> Rate:
         """α, or α as a function of time."""
-        return self.rate if isinstance(self.rate, Schedule) else self.full_rate
+        return self.rate if isinstance(self.rate, Schedule) else self.base_rate
 
     @property
-    def full_rate(self) -> float:
+    def base_rate(self) -> float:
         """α, before a schedule multiplies it by a factor."""
         if isinstance(self.rate, Schedule | Plateau):
             return self.rate.rate
@@ -89,7 +89,7 @@ class Settings:
     @property
     def is_exact(self) -> bool:
         """Whether each update is one down the true gradient, so that the cost should fall."""
-        return self.gradient == "backprop" and self.mover.name == "gradient descent" and self.batch is None
+        return self.gradient == "backprop" and self.update_rule.name == "gradient descent" and self.batch is None
 
     def check(self, cost: Expression) -> None:
         """Raise unless a descent of this cost could start so.
@@ -144,8 +144,8 @@ class Settings:
     def _check_together(self) -> None:
         if self.searches:
             what = "the optimiser 'lbfgs'" if isinstance(self.method, LBFGS) else "rate='auto'"
-            if self.rate == "auto" and self.mover.name != "gradient descent":
-                raise DescentError(f"rate='auto' is for plain gradient descent; give {self.mover.name} a number")
+            if self.rate == "auto" and self.update_rule.name != "gradient descent":
+                raise DescentError(f"rate='auto' is for plain gradient descent; give {self.update_rule.name} a number")
             if self.batch is not None:
                 raise DescentError(f"{what} looks at the cost of the whole table; leave batch out")
             if self.gradient == "finite-difference":

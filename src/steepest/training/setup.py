@@ -15,21 +15,21 @@ from steepest.calculus.program import described, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import Engine, Runnable, choose
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Crowd, Leg, Params, Rate, Record, Rules, Step, Walker
+from steepest.engines.step import DescentState, Ensemble, Params, Rate, Record, Runner, Step, StoppingRules
 from steepest.errors import DescentError, nearest
-from steepest.expressions.expression import PARAMETER, Expression, walk
-from steepest.expressions.traversal import known
+from steepest.expressions.expression import PARAMETER, Expression, toposort
+from steepest.expressions.traversal import memoised
 from steepest.storage.tensors import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
-from steepest.training.callbacks import OnEpoch, Watch
+from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
-from steepest.training.line_search import SearchWalker, remembered
+from steepest.training.line_search import SearchRunner, remembered
 from steepest.training.loop import Loop, Stops
 from steepest.training.schedules import Plateau
 from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
-from steepest.training.streaming import StreamWalker
+from steepest.training.streaming import StreamRunner
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
 _SMALL = 500  # nodes of a cost whose step is kept
@@ -38,9 +38,9 @@ _SMALL = 500  # nodes of a cost whose step is kept
 _derived = lru_cache(maxsize=16)(gradient_step)
 
 
-@known
+@memoised
 def _length(cost: Expression) -> int:
-    return len(walk([cost]))
+    return len(toposort([cost]))
 
 
 @lru_cache(maxsize=16)
@@ -50,7 +50,7 @@ def _fresh(step: Step, dtype: str) -> Runnable:
     return compile_expressions([stable[value] for value in step.memory.values()], dtype)
 
 
-class Preparation:
+class DescentSetup:
     """A descent that could begin.
 
     Args:
@@ -78,37 +78,37 @@ class Preparation:
         if given.searches:
             return search_step(cost, given.gradient)
         if given.gradient == "finite-difference":
-            return difference_step(cost, given.step, given.scheme, given.mover, given.maximise, norm)
+            return difference_step(cost, given.step, given.scheme, given.update_rule, given.maximise, norm)
         derived = _derived if _length(cost) <= _SMALL else gradient_step
-        return derived(cost, given.gradient, given.mover, given.maximise, norm)
+        return derived(cost, given.gradient, given.update_rule, given.maximise, norm)
 
-    def _walk(self, step: Step, rate: Rate) -> Walker:
+    def _walk(self, step: Step, rate: Rate) -> Runner:
         dtype, batches = self.settings.dtype, self.settings.batches
         if self._parts is None or batches is None:
             return self.engine.walk(step, self._bound.data, self._bound.rows, rate, dtype, batches)
-        return StreamWalker(
+        return StreamRunner(
             self._parts, lambda data, rows, its, order: self.engine.walk(step, data, rows, its, dtype, order),
             lambda data, rows: self.engine.look(step.cost, data, rows, dtype), rate, batches,
         )  # fmt: skip
 
-    def _walker(self) -> Walker:
-        given, speed = self.settings, self.settings.speed
-        walker = self._walk(self.step, speed)
+    def _walker(self) -> Runner:
+        given, scheduled_rate = self.settings, self.settings.scheduled_rate
+        walker = self._walk(self.step, scheduled_rate)
         if not given.searches:
             return walker
         length = getattr(given.method, "memory", 0)
-        first = speed if isinstance(speed, float) else 1.0
-        return SearchWalker(walker, self._shapes, length, given.sign, given.dtype, first)
+        first = scheduled_rate if isinstance(scheduled_rate, float) else 1.0
+        return SearchRunner(walker, self._shapes, length, given.sign, given.dtype, first)
 
     def _gentler(self, start: Params) -> float | None:
         given, step = self.settings, self.step
         if given.gradient != "backprop":
-            step = gradient_step(self.cost, "backprop", given.mover, given.maximise, norm=False)
-        return gentler_rate(self._walk(step, given.speed), start, given.maximise)
+            step = gradient_step(self.cost, "backprop", given.update_rule, given.maximise, norm=False)
+        return suggest_lower_rate(self._walk(step, given.scheduled_rate), start, given.maximise)
 
     def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
         """The loop of the descent; ``start`` is part of what a checkpoint belongs to."""
-        given, speed = self.settings, self.settings.speed
+        given, scheduled_rate = self.settings, self.settings.scheduled_rate
         watch = self._watch(on_epoch)
         kept = None
         if watch is not None and given.checkpoint is not None:
@@ -116,33 +116,33 @@ class Preparation:
             kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
             watch.save = kept.save
 
-        def resume(record: Record) -> Leg | None:
+        def resume(record: Record) -> DescentState | None:
             return kept.load(watch, record) if kept is not None and watch is not None and given.resume else None
 
-        steady = isinstance(speed, float) and given.batch is None and not given.searches
+        steady = isinstance(scheduled_rate, float) and given.batch is None and not given.searches
         stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
         return Loop(
-            self._walker(), stops, given.full_rate, given.maximise,
+            self._walker(), stops, given.base_rate, given.maximise,
             exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
             dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
             names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
             path=given.path,
         )  # fmt: skip
 
-    def crowd(self, starts: int, loop: Loop) -> Crowd | None:
+    def ensemble(self, starts: int, loop: Loop) -> Ensemble | None:
         """So many descents side by side, if the engine offers that for such ones."""
-        given, engine, speed = self.settings, self.engine, self.settings.speed
-        plain = given.batch is None and loop.watch is None and not given.searches and isinstance(speed, float)
-        if engine.crowd is None or self.step.difference is not None or not plain or callable(speed):
+        given, engine, scheduled_rate = self.settings, self.engine, self.settings.scheduled_rate
+        plain = given.batch is None and loop.watch is None and not given.searches and isinstance(scheduled_rate, float)
+        if engine.ensemble is None or self.step.difference is not None or not plain or callable(scheduled_rate):
             return None
-        return engine.crowd(self.step, self._bound.data, self._bound.rows, speed, given.dtype, starts)
+        return engine.ensemble(self.step, self._bound.data, self._bound.rows, scheduled_rate, given.dtype, starts)
 
-    def _watch(self, on_epoch: OnEpoch | None) -> Watch | None:
+    def _watch(self, on_epoch: OnEpoch | None) -> Callbacks | None:
         given = self.settings
         plateau = given.rate if isinstance(given.rate, Plateau) else None
         if self._held_out is None and on_epoch is None and given.checkpoint is None and plateau is None:
             return None
-        watch = Watch(
+        watch = Callbacks(
             list(self._shapes), patience=given.patience, on_epoch=on_epoch, plateau=plateau,
             every=given.checkpoint_every, sign=given.sign,
         )  # fmt: skip
@@ -155,8 +155,8 @@ class Preparation:
         given, step = self.settings, self.step
         moved = [described(lower([step.cost, *step.moved.values()])), [leaf.name for leaf in step.moved]]
         rate: Any = given.rate if isinstance(given.rate, int | float | str) else repr(given.rate)
-        if callable(given.speed):
-            rate = [getattr(given.rate, "name", ""), given.speed(np.arange(8.0)).tolist()]
+        if callable(given.scheduled_rate):
+            rate = [getattr(given.rate, "name", ""), given.scheduled_rate(np.arange(8.0)).tolist()]
         whole = given.batch, given.seed, given.patience
         about = [moved, rate, repr(getattr(given.method, "memory", "")), step.difference, step.central, given.maximise,
                  self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
@@ -188,16 +188,16 @@ class Preparation:
         return {**params, **first, **given}
 
 
-def gentler_rate(walker: Any, start: Params, maximise: bool) -> float | None:
+def suggest_lower_rate(walker: Any, start: Params, maximise: bool) -> float | None:
     """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
     rate, sign = float(walker.rate), -1.0 if maximise else 1.0
     for _ in range(_HALVINGS):
         rate /= 2
         walker.rate = float(f"{rate:.1g}")
         record = Record()
-        leg = Leg(start, start, math.nan)
+        leg = DescentState(start, start, math.nan)
         while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
-            leg = walker.leg(leg, _TRIAL_EPOCHS, Rules(), record)
+            leg = walker.advance(leg, _TRIAL_EPOCHS, StoppingRules(), record)
         values = [sign * value for value in record.costs]
         if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
             return float(walker.rate)

@@ -8,19 +8,19 @@ from steepest.calculus.gradient import gradient
 from steepest.calculus.stability import stabilise
 from steepest.engines.step import RATE, UPDATES, Step, slope
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, walk
-from steepest.expressions.traversal import known
+from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, toposort
+from steepest.expressions.traversal import memoised
 from steepest.training.optimisers import Optimiser
 
 
-@known
+@memoised
 def is_quadratic(cost: Expression) -> bool:
     """Whether a cost is a polynomial of degree 2 at most in its parameters, by the rules of its operations.
 
     If it is, and bounded below, every place without slope is the global minimum.
     """
     degrees: dict[Expression, float] = {}
-    for node in walk([cost]):
+    for node in toposort([cost]):
         below = [degrees[arg] for arg in node.args]
         if node.operation is PARAMETER:
             degrees[node] = 1
@@ -87,7 +87,7 @@ def _moved(
         moved[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
         remembered |= dict(zip(state, after, strict=True))
         memory |= dict(zip(state, first, strict=True))
-    if UPDATES in walk([*moved.values(), *remembered.values()]):
+    if UPDATES in toposort([*moved.values(), *remembered.values()]):
         remembered[UPDATES], memory[UPDATES] = t, constant(0)
     return {**moved, **remembered}, memory
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import Batches, Leg, Params, Rate, Record, Rules, Walker
+from steepest.engines.step import Batches, DescentState, Params, Rate, Record, Runner, StoppingRules
 from steepest.tables.parts import Columns, Parts
 
 Array = NDArray[Any]
 
 
-class StreamWalker:
-    """A descent in batches through a table in parts; see :class:`steepest.engines.step.Walker`.
+class StreamRunner:
+    """A descent in batches through a table in parts; see :class:`steepest.engines.step.Runner`.
 
     Each epoch takes the parts in another order, and the rows of each part in another order; a part's last batch may be
     short. The cost of the table is the mean of the parts' costs, weighted by their rows.
@@ -32,7 +32,7 @@ class StreamWalker:
     pace = 1
 
     def __init__(
-        self, parts: Parts, walk: Callable[[Columns, int, Rate, Batches], Walker],
+        self, parts: Parts, walk: Callable[[Columns, int, Rate, Batches], Runner],
         look: Callable[[Columns, int], Callable[[Mapping[str, Any]], float]], rate: Rate, batches: Batches,
     ) -> None:  # fmt: skip
         self._parts, self._walk, self._look, self._batches = parts, walk, look, batches
@@ -51,8 +51,8 @@ class StreamWalker:
         """The parameters of rows, as they are."""
         return list(rows)
 
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
-        """Go on; see :class:`steepest.engines.step.Walker`. An interruption ends it with that reason."""
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
         params, before, last, epoch, reason = leg.params, leg.before, leg.last, leg.epoch, ""
         self._begun = True
         while epoch < until and not reason:
@@ -63,7 +63,9 @@ class StreamWalker:
                     batches = Batches(self._batches.size, self._batches.seed, k + 1)
                     walker = self._walk(columns, rows, self._within(epoch, seen, rows), batches)
                     own = Record()
-                    inner = walker.leg(Leg(params, params, math.nan, epoch), epoch + 1, Rules(), own)
+                    inner = walker.advance(
+                        DescentState(params, params, math.nan, epoch), epoch + 1, StoppingRules(), own
+                    )
                     params, reason = inner.params, inner.reason
                     if reason:
                         break
@@ -71,7 +73,7 @@ class StreamWalker:
             except KeyboardInterrupt:
                 reason = "interrupted"
             if reason:
-                return Leg(params, start, last, epoch, leg.rises, leg.first_rise, reason)
+                return DescentState(params, start, last, epoch, leg.rises, leg.first_rise, reason)
             value = sofar / seen if seen else math.nan
             reason = rules.reason(epoch, value, last, math.nan)
             if reason != "diverged":
@@ -79,7 +81,7 @@ class StreamWalker:
                     record.add([value], [start] if epoch % (record.stride * record.sparse) == 0 else [])
                 last, before = value, start
             epoch += 1
-        return Leg(params, before, last, epoch, leg.rises, leg.first_rise, reason)
+        return DescentState(params, before, last, epoch, leg.rises, leg.first_rise, reason)
 
     def _within(self, epoch: int, seen: int, rows: int) -> Rate:
         """The rate for a part: its walker takes it for an epoch, the schedule for a share of one."""

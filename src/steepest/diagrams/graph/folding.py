@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from steepest.calculus.gradient import find_layers
 from steepest.errors import PictureError, nearest
 from steepest.expressions.expression import DATA, Expression
-from steepest.expressions.traversal import walk
+from steepest.expressions.traversal import toposort
 
 UNFOLDED_UP_TO = 60
 """Nodes up to which a graph is drawn whole unless it is asked otherwise."""
@@ -43,7 +43,7 @@ def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Ex
     layers = find_layers(root)
     place: dict[Expression, int] = {}
     for k, layer in enumerate([*layers, root] if layers and layers[-1] is not root else layers):
-        for node in walk([layer], stop=place.__contains__):
+        for node in toposort([layer], stop=place.__contains__):
             if node.args:
                 place.setdefault(node, k)
     users: dict[Expression, set[int]] = {}

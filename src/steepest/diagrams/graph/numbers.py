@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.gradient import Adjoint, gradient, handed_down, sweep
+from steepest.calculus.gradient import Adjoint, gradient, pullback, sweep
 from steepest.calculus.simplify import simplify
 from steepest.display.labels import is_number
 from steepest.engines import evaluate
@@ -173,7 +173,7 @@ def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None
         return None
     if sample is not None and node.per_sample and not node.args[k].per_sample:
         adjoint = Adjoint(leaf(DATA, SEED) * adjoint.body, adjoint.scale, adjoint.positive)
-    handed = handed_down(node, k, adjoint)
+    handed = pullback(node, k, adjoint)
     return None if handed is None else handed.expression()
 
 

@@ -20,7 +20,7 @@ from steepest.engines import Runnable
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import PARAMETER, Expression, leaves, walk
+from steepest.expressions.expression import PARAMETER, Expression, leaves, toposort
 from steepest.models.estimators.inputs import Array
 from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT
@@ -265,6 +265,6 @@ def _compiled(expressions: tuple[Expression, ...], dtype: str) -> tuple[Runnable
     They are kept here, not in an estimator, which is copied and sent elsewhere.
     """
     stable = stabilise(list(expressions))
-    joined = any(node.operation.over_samples or node.operation is op.count for node in walk(expressions))
+    joined = any(node.operation.over_samples or node.operation is op.count for node in toposort(expressions))
     alone = not joined and all(node.per_sample for node in expressions)
     return compile_expressions([stable[node] for node in expressions], dtype), alone

@@ -114,7 +114,8 @@ class NetworkRegressor(_Layers, Regressor):
         random_state: of the start, the order of samples and the validation rows.
         warm_start: whether ``fit`` goes on from where the last one ended, with what the optimiser remembers.
         verbose: whether to show a progress bar.
-        on_epoch: called with a :class:`steepest.training.callbacks.Moment` after each epoch; stops by returning True.
+        on_epoch: called with a :class:`steepest.training.callbacks.EpochInfo` after each epoch; stops by
+            returning True.
 
     Attributes:
         params_: the parameters by name: W1, b1, W2, …

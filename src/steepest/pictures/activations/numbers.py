@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
 from steepest.errors import ModelError, PictureError
-from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf, params, walk
+from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf, params, toposort
 from steepest.expressions.operations import TABLE, sum_
 from steepest.objectives.activations import Activation, function_of, is_elementwise
 
@@ -107,7 +107,7 @@ def response(activation: Activation, low: float, high: float, points: int) -> Re
     def at(x: Any) -> tuple[Array, Array]:
         z = params("z", shape=len(x))
         body = function(z)
-        slope = gradient(sum_(body))["z"] if z in walk([body]) else constant(0.0)
+        slope = gradient(sum_(body))["z"] if z in toposort([body]) else constant(0.0)
         with np.errstate(all="ignore"):
             values, slopes = (evaluate(part, {"z": x}) for part in (body, slope))
         return tuple(np.broadcast_to(part, x.shape).astype(float) for part in (values, slopes))  # type: ignore[return-value]
@@ -170,10 +170,10 @@ def _kink_places(function: Callable[[Expression], Expression], grid: Array) -> l
     """Where the kinks that the table knows of may be: zeros of their expressions, found by halving."""
     z = params("z")
     found: set[float] = set()
-    for node in walk([function(z)]):
+    for node in toposort([function(z)]):
         for kink in node.operation.kinks:
             where = kink(*node.args)
-            if z in walk([where]):
+            if z in toposort([where]):
                 found.update(_zeros(where, grid))
     return sorted(found)
 

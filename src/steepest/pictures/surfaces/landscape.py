@@ -17,7 +17,7 @@ from steepest.calculus.stability import stabilise
 from steepest.checking.kinks import kink_along
 from steepest.engines import choose, evaluate
 from steepest.errors import PictureError, nearest
-from steepest.expressions.expression import PARAMETER, Expression, leaves, walk
+from steepest.expressions.expression import PARAMETER, Expression, leaves, toposort
 from steepest.expressions.printing import quoted
 from steepest.tables.table import open_table
 from steepest.tables.values import bind, fit_shape, number_array
@@ -129,7 +129,9 @@ class Landscape:
             axes: 1 or 2.
             least: however long that takes.
         """
-        elements = sum(max(prod(node.shape), 1) * (self.rows if node.per_sample else 1) for node in walk([self.cost]))
+        elements = sum(
+            max(prod(node.shape), 1) * (self.rows if node.per_sample else 1) for node in toposort([self.cost])
+        )
         products = self.size * (self.rows if self.data else 1)
         compiled = choose(self.engine, "float64").name == "native"
         affordable = (_COMPILED if compiled else _INTERPRETED) / (elements + products)

@@ -15,7 +15,7 @@ from steepest.pictures.trainings.numbers import Course, Line
 from steepest.pictures.trainings.training import about
 
 if TYPE_CHECKING:
-    from steepest.training.callbacks import Moment
+    from steepest.training.callbacks import EpochInfo
 
 _KEPT = 2000  # rows; beyond, every second one goes
 
@@ -52,14 +52,14 @@ class Live:
         self._rows: list[tuple[int, float]] = []
         self._seen: list[tuple[int, float]] = []
         self._stride, self._last, self._drawn = 1, -np.inf, -1
-        self._latest: Moment | None = None
+        self._latest: EpochInfo | None = None
         self._handle: Any = None
         shell: Any = get_ipython()
         self._events: Any = None if shell is None else shell.events
         if self._events is not None:
             self._events.register("post_run_cell", self._after_cell)
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: EpochInfo) -> None:
         """Take notice of an epoch, and draw if it is time."""
         if self._latest is not None and moment.epoch <= self._latest.epoch:  # another descent begins
             self._rows, self._seen, self._stride, self._drawn = [], [], 1, -1
@@ -71,7 +71,7 @@ class Live:
             self.draw()
             self._last = time.monotonic()  # drawing takes time that is the descent's
 
-    def _keep(self, moment: Moment) -> None:
+    def _keep(self, moment: EpochInfo) -> None:
         self._rows.append((moment.epoch, moment.cost))
         if moment.validation is not None:
             self._seen.append((moment.epoch, moment.validation))

@@ -23,7 +23,7 @@ from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.calling import together
 from steepest.engines.native.llvm.host import Host, this_host
-from steepest.engines.step import Batches, Leg, Rate, Record, Rules, Step, rates_of
+from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
@@ -53,7 +53,7 @@ def suits(step: Step, rows: int) -> bool:
 
 
 class ArrayWalk:
-    """One descent; see :class:`steepest.engines.step.Walker`.
+    """One descent; see :class:`steepest.engines.step.Runner`.
 
     Args:
         step: what an update does; its gradient is derived.
@@ -83,8 +83,8 @@ class ArrayWalk:
             self._look = self._looking()
         return self._look(params)
 
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
-        """Go on; see :class:`steepest.engines.step.Walker`."""
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on; see :class:`steepest.engines.step.Runner`."""
         kernel, stride = self._kernel, record.stride
         last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
         until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
@@ -97,13 +97,13 @@ class ArrayWalk:
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
         costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
         found = np.array([leg.last, *costs])
-        worse = (found[1:] - found[:-1]) * rules.sign > rules.relative * np.abs(found[:-1]) + rules.slack
+        worse = (found[1:] - found[:-1]) * rules.sign > rules.rtol * np.abs(found[:-1]) + rules.atol
         rises = np.flatnonzero(worse) + leg.epoch
         due = range(leg.epoch + -leg.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
         record.add([float(costs[k - leg.epoch]) for k in due], rows)
         first_rise = leg.first_rise or (int(rises[0]) if len(rises) else 0)
-        return Leg(
+        return DescentState(
             kernel.where.unpack(kernel.params), kernel.where.unpack(kernel.before(epoch)), last, epoch,
             leg.rises + len(rises), first_rise, reason,
         )  # fmt: skip
@@ -198,7 +198,7 @@ class Look:
         """The cost at some parameters."""
         kernel = self._kernel
         kernel.where.pack(params, kernel.params)
-        kernel.run(Leg({}, {}, math.nan), 1, Rules(), Record(), np.zeros(1, kernel.kind), None)
+        kernel.run(DescentState({}, {}, math.nan), 1, StoppingRules(), Record(), np.zeros(1, kernel.kind), None)
         return float(kernel.costs[0])
 
 
@@ -282,7 +282,7 @@ class _Kernel:
         return self._begins[turn * self.where.length : (turn + 1) * self.where.length]
 
     def run(
-        self, leg: Leg, until: int, rules: Rules, record: Record, rates: Array, orders: Array | None
+        self, leg: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
     ) -> tuple[int, str, float, int]:
         """Run epochs; the epoch it came to, why it stopped, the cost of the last one, and places written."""
         apart = record.stride * record.sparse
@@ -291,7 +291,7 @@ class _Kernel:
             self.costs = np.zeros(epochs)
         if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
             self.places = aligned(rows, self.kind)
-        numbers = [rules.limit, rules.tolerance, rules.gradient_tolerance, leg.last]
+        numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, leg.last]
         counters = [leg.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._crew.choose(epochs)
         mine = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]

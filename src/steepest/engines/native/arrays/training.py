@@ -39,7 +39,7 @@ ARGUMENTS = (
 in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
 ``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
 each epoch, ``places`` the parameters at the beginning of some."""
-NUMBERS = ("limit", "tolerance", "gradient_tolerance", "last")
+NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
 """What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
@@ -227,7 +227,7 @@ class _Training:
             return code.intrinsic("llvm.fabs.f64", DOUBLE, [x])
 
         finite = build.fcmp_ordered("<", magnitude(cost), ir.Constant(DOUBLE, inf))
-        sound = build.and_(finite, build.fcmp_ordered("<=", cost, self.rules["limit"]))
+        sound = build.and_(finite, build.fcmp_ordered("<=", cost, self.rules["divergence_threshold"]))
         little = build.fmul(self.rules["tolerance"], magnitude(last))
         steady = build.fcmp_ordered("<=", magnitude(build.fsub(cost, last)), little)
         steady = build.and_(steady, build.icmp_signed(">", epoch, i64(0)))

@@ -19,7 +19,7 @@ from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.calling import together
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.step import Leg, Rate, Record, Rules, Step, rates_of
+from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _PACED = 1 << 20  # epochs of a leg whose rates are made before
 
@@ -76,15 +76,15 @@ class Walk:
         self._go()
         return float(first.numbers[NUMBERS.index("cost")])
 
-    def leg(self, leg: Leg, until: int, rules: Rules, record: Record) -> Leg:
-        """Go on; see :class:`steepest.engines.step.Walker`. It returns before when the record is full."""
+    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on; see :class:`steepest.engines.step.Runner`. It returns before when the record is full."""
         first, stride = self._threads[0], record.stride
         if self._paced:
             until = min(until, leg.epoch + _PACED)
         self._rates = rates_of(self.rate, np.arange(leg.epoch, until if self._paced else leg.epoch + 1))
         packed(leg.params, self._where, first.params)
         packed(leg.before, self._where, first.before)
-        for name in ("limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign"):
+        for name in ("divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign"):
             first.number(name, getattr(rules, name))
         first.number("last", leg.last)
         due = -leg.epoch % stride
@@ -104,7 +104,7 @@ class Walk:
         record.add(first.costs[:kept].tolist(), first.places[: placed * length].reshape(placed, length).copy())
         last = float(first.numbers[NUMBERS.index("last")])
         reason = REASONS[found["reason"]]
-        return Leg(
+        return DescentState(
             unpacked(first.params, self._where), unpacked(first.before, self._where), last, found["epoch"],
             found["rises"], found["first_rise"], reason,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from steepest.engines.step import RATE, Step
 from steepest.expressions.expression import Expression
 
 NUMBERS = (
-    "step", "limit", "relative", "slack", "tolerance", "gradient_tolerance", "sign", "last", "cost",
+    "step", "divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign", "last", "cost",
 )  # fmt: skip
 """What the array ``numbers`` of float64 holds, in order; ``last`` and ``cost`` are written as well."""
 ARGUMENTS = ("params", "before", "numbers", "counters", "costs", "places", "rates")
@@ -156,7 +156,7 @@ def _look(book: _Book, value: Value) -> None:
     """Count it if the cost has become worse since the epoch before."""
     code, build = book.code, book.code.builder
     worse = build.fmul(build.fsub(value, book["last"]), book["sign"])
-    allowed = build.fadd(build.fmul(book["relative"], _absolute(code, book["last"])), book["slack"])
+    allowed = build.fadd(build.fmul(book["rtol"], _absolute(code, book["last"])), book["atol"])
     rose = build.fcmp_ordered(">", worse, allowed)
     book["rises"] = build.add(book["rises"], build.zext(rose, I64))
     first = build.and_(rose, build.icmp_signed("==", book["first_rise"], i64(0)))
@@ -167,7 +167,7 @@ def _stopping(book: _Book, value: Value, size: Value | None) -> Value:
     """Whether a rule stops the descent here; the reason is noted."""
     code, build = book.code, book.code.builder
     finite = build.fcmp_ordered("<", _absolute(code, value), ir.Constant(DOUBLE, inf))
-    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, book["limit"])))
+    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, book["divergence_threshold"])))
     # A rule that was not asked for has the tolerance NaN, which nothing is below.
     change = _absolute(code, build.fsub(value, book["last"]))
     little = build.fmul(book["tolerance"], _absolute(code, book["last"]))

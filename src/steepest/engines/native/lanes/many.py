@@ -22,7 +22,7 @@ RULES = ("rate", "tolerance", "gradient_tolerance")
 """What the array ``rules`` of the precision holds, in order."""
 COUNTERS = ("epoch", "until", "looking")
 """What the array ``counters`` of int64 holds, in order; ``epoch`` is written as well."""
-LANES = ("limit", "last", "cost", "reason")
+LANES = ("divergence_threshold", "last", "cost", "reason")
 """Numbers of each lane, in order; ``reason`` is 0 while the lane goes on, else as in :data:`epochs.REASONS`."""
 
 
@@ -117,5 +117,5 @@ def _reason(
         flat = build.fcmp_ordered("<=", size, rules["gradient_tolerance"])
         reason = build.select(flat, code.splat(2, copies), reason)
     finite = build.fcmp_ordered("<", magnitude(cost), code.splat(inf, copies))
-    sound = build.and_(finite, build.fcmp_ordered("<=", cost, lanes["limit"]))
+    sound = build.and_(finite, build.fcmp_ordered("<=", cost, lanes["divergence_threshold"]))
     return build.select(sound, reason, code.splat(1, copies))

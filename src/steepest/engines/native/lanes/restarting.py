@@ -22,7 +22,7 @@ from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.step import Outcome, Params, Rules, Step
+from steepest.engines.step import EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _BREATH = 0.05  # seconds that a group is left alone for
@@ -61,10 +61,10 @@ class Many:
         self._groups: list[_Group] = []
 
     def run(
-        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], Rules], stop: threading.Event,
+        self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
         told: Callable[[int, float], None],
     ) -> None:  # fmt: skip
-        """Descend from every start; see :class:`steepest.engines.step.Crowd`."""
+        """Descend from every start; see :class:`steepest.engines.step.Ensemble`."""
         copies = self._layout.lanes.copies
         numbers = {leaf.name: np.array([np.ravel(start[leaf.name]) for start in starts]) for leaf in self._where.leaves}
         self._groups = groups = [
@@ -84,8 +84,8 @@ class Many:
             finally:
                 stop.set()
 
-    def outcomes(self) -> list[Outcome]:
-        """How the descents ended; see :class:`steepest.engines.step.Crowd`."""
+    def outcomes(self) -> list[EnsembleResult]:
+        """How the descents ended; see :class:`steepest.engines.step.Ensemble`."""
         return [outcome for group in self._groups if group.begun for outcome in group.outcomes()]
 
 
@@ -115,15 +115,17 @@ class _Group:
         self.epoch, self.best, self.begun = 0, math.nan, False
         self.choose: np.ufunc = np.fmin
 
-    def run(self, epochs: int, rules: Callable[[float], Rules], stop: threading.Event) -> None:
+    def run(self, epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event) -> None:
         """Descend until the epochs are over, no lane goes on, or it is stopped."""
         if stop.is_set():
             return
         first = self._look()
         each = [rules(cost) for cost in first[: self.starts].tolist()]
-        limits = [rule.limit for rule in each] + [each[-1].limit] * (self._copies - self.starts)
+        limits = [rule.divergence_threshold for rule in each] + [each[-1].divergence_threshold] * (
+            self._copies - self.starts
+        )
         with np.errstate(over="ignore"):  # beyond float32 is ∞
-            self._lane("limit")[:] = limits
+            self._lane("divergence_threshold")[:] = limits
         self._lane("last")[:] = first
         self.choose = np.fmax if each[0].sign < 0 else np.fmin
         self.begun, self.best = True, float(self.choose.reduce(first))
@@ -137,7 +139,7 @@ class _Group:
             # All groups are equally fast, so that each goes on at the pace that another has found.
             self._of.pace = max(1, min(int((self.epoch - before) * _BREATH / seconds), 16 * self._of.pace))
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[EnsembleResult]:
         """How each descent ended."""
         last, reasons = self._lane("last").copy(), self._lane("reason").astype(int)
         final = self._look()
@@ -146,9 +148,9 @@ class _Group:
             sound &= np.isfinite(self._lanes_of(self._params, leaf)).all(axis=0)
         here, before = self._taken(self._params), self._taken(self._before)
         return [
-            Outcome(here[k], float(final[k]), REASONS[reasons[k]], self.epoch)
+            EnsembleResult(here[k], float(final[k]), REASONS[reasons[k]], self.epoch)
             if sound[k]
-            else Outcome(before[k], float(last[k]), "diverged", self.epoch)
+            else EnsembleResult(before[k], float(last[k]), "diverged", self.epoch)
             for k in range(self.starts)
         ]
 
