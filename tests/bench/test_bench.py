@@ -53,13 +53,58 @@ class Pretended(Peer):
         return run
 
 
+class Simulated(Peer):
+    """A peer on a simulated clock: compiling and its first call take long, each descent has costs of its own.
+
+    Args:
+        name: of the peer.
+        an_epoch: seconds per epoch.
+        compiling: seconds of ``prepare``.
+        first: seconds that the first call takes longer than the others.
+        starting: seconds of a descent, up to which they grow over its first thousand epochs.
+    """
+
+    methods: tuple[Method, ...] = ("GD",)
+
+    def __init__(
+        self, name: str, an_epoch: float, compiling: float = 0.0, first: float = 0.0, starting: float = 0.0
+    ) -> None:
+        self.name, self.title = name, name.capitalize()
+        self.an_epoch, self.compiling, self.first, self.starting = an_epoch, compiling, first, starting
+        self.now = 0.0
+
+    def prepare(self, method: Method) -> Run:
+        self.now += self.compiling
+        extra = self.first
+
+        def run(epochs: int) -> tuple[float, float]:
+            nonlocal extra
+            spent = extra + self.starting * min(epochs / 1000, 1.0) + self.an_epoch * epochs
+            extra = 0.0
+            self.now += spent
+            return spent, neuron.final_cost(method, min(epochs, 1000))
+
+        return run
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes simulated peers the only ones, and their clocks that of the experiment."""
+
+    def replace(*given: Simulated) -> None:
+        monkeypatch.setattr(experiment, "chosen", lambda names: list(given))
+        monkeypatch.setattr(experiment, "_clock", lambda: sum(peer.now for peer in given), raising=False)
+
+    return replace
+
+
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes these the only peers; they are timed over five epochs."""
 
     def replace(*given: Peer) -> None:
         monkeypatch.setattr(experiment, "chosen", lambda names: list(given))
-        monkeypatch.setattr(experiment, "_enough", lambda run, wanted, quick: 5)
+        monkeypatch.setattr(experiment, "_enough", lambda *settings: 5)
 
     return replace
 
@@ -155,15 +200,88 @@ def test_a_peer_that_fails_in_a_round_is_named_and_the_others_go_on(only: Any) -
 
 
 def test_slow_peers_get_fewer_epochs() -> None:
-    def at(an_epoch: float) -> Run:
-        return lambda epochs: (an_epoch * epochs, 0.0)
+    assert experiment._enough(2e-8, 8_000_000, False) == 8_000_000
+    assert experiment._enough(2.7e-5, 8_000_000, False) == 10_000
+    assert experiment._enough(8e-4, 8_000_000, False) == 500
+    assert experiment._enough(8e-4, 8_000_000, True) == 60
+    assert experiment._enough(8e-4, 7, False) == 7
+    assert experiment._enough(5.0, 8_000_000, False) == 1
 
-    assert experiment._enough(at(2e-8), 8_000_000, False) == 8_000_000
-    assert experiment._enough(at(2.7e-5), 8_000_000, False) == 10_000
-    assert experiment._enough(at(8e-4), 8_000_000, False) == 500
-    assert experiment._enough(at(8e-4), 8_000_000, True) == 60
-    assert experiment._enough(at(8e-4), 7, False) == 7
-    assert experiment._enough(at(5.0), 8_000_000, False) == 1
+
+def test_a_peer_nearly_as_fast_as_the_native_engine_is_not_slow() -> None:
+    for wanted in (8_000_000, 8_000_000_000):
+        assert experiment._enough(5e-7, wanted, False, base=5e-7) == wanted
+        assert experiment._enough(1.9e-6, wanted, False, base=5e-7) == wanted
+        assert experiment._enough(2.1e-6, wanted, False, base=5e-7) == 200_000
+
+
+def test_a_speed_is_that_of_many_epochs() -> None:
+    """Neither the start of a descent, 20 ms here, nor one interrupted call is taken for it."""
+    asked: list[int] = []
+
+    def run(epochs: int) -> tuple[float, float]:
+        asked.append(epochs)
+        interrupted = 3.0 if len(asked) == 3 else 0.0
+        return interrupted + 0.02 + 6e-8 * epochs, 0.0
+
+    assert experiment._pace(run, 8_000_000, False) == pytest.approx(6e-8, rel=0.1)
+    assert max(asked) <= 8_000_000
+    assert experiment._pace(lambda epochs: (0.0, 0.0), 8_000_000, False) == 0.0
+    assert experiment._pace(lambda epochs: (5.0 * epochs, 0.0), 8_000_000, False) == 5.0
+
+
+@pytest.mark.parametrize("name", ["native", "other"])
+def test_a_slow_first_call_and_slow_starts_do_not_reduce_the_epochs(simulated: Any, name: str) -> None:
+    """As on a slow machine: 2 s to compile, 3 s more in the first call, 21 ms to start a descent, 60 ns an epoch."""
+    simulated(Simulated(name, 6e-8, compiling=2.0, first=3.0, starting=0.021))
+    found = measure(8_000_000, rounds=2)
+    (row,) = found.rows
+    assert row.epochs == 8_000_000
+    assert row.nanoseconds == pytest.approx(60, rel=0.1)
+    assert row.fixed == pytest.approx(5.0, rel=0.01)
+    assert row.seconds == pytest.approx([0.501, 0.501])
+    assert found.shortened() == []
+    assert not any("slow" in sentence for sentence in report.notes(found))
+    (result,) = found.document()["results"]
+    assert (result["epochs"], result["fewer_epochs"]) == (8_000_000, False)
+    assert result["fixed_seconds"] == row.fixed
+
+
+def test_a_slow_peer_is_reported_with_its_epochs(simulated: Any) -> None:
+    simulated(Simulated("native", 6e-8, first=3.0), Simulated("slow", 2.7e-5), Simulated("other", 1e-7, compiling=7.0))
+    found = measure(8_000_000, rounds=1)
+    assert [(row.epochs, row.fixed) for row in found.rows] == [
+        (8_000_000, pytest.approx(3.0)), (10_000, pytest.approx(0.0, abs=1e-4)), (8_000_000, pytest.approx(7.0)),
+    ]  # fmt: skip
+    assert "slow peers did fewer than 8,000,000 epochs: Slow: GD 10,000" in report.notes(found)
+    assert [row["fewer_epochs"] for row in found.document()["results"]] == [False, True, False]
+
+
+def test_the_native_engine_does_all_epochs_even_if_it_is_slow(simulated: Any) -> None:
+    simulated(Simulated("native", 1e-5), Simulated("other", 1e-5))
+    assert [row.epochs for row in measure(8_000_000, rounds=1).rows] == [8_000_000, 8_000_000]
+
+
+def test_the_native_engine_does_all_epochs() -> None:
+    found = measure(300_000, rounds=1, names=["native"], quick=True)
+    assert [(row.method, row.epochs) for row in found.rows] == [("GD", 300_000), ("FD", 300_000)]
+    for row in found.rows:
+        assert row.cost == pytest.approx(neuron.final_cost(row.method, 300_000), rel=1e-6)
+
+
+def test_loading_modules_is_no_fixed_cost(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Simulated("heavy", 6e-8, compiling=2.0)
+    peer.modules = ("one", "two")
+    loaded: list[str] = []
+
+    def load(name: str) -> None:
+        loaded.append(name)
+        peer.now += 50.0
+
+    simulated(peer)
+    monkeypatch.setattr(experiment, "load", load)
+    assert measure(8_000_000, rounds=1).rows[0].fixed == pytest.approx(2.0)
+    assert loaded == ["one", "two"]
 
 
 def test_epochs_may_differ_in_a_ratio() -> None:
@@ -252,8 +370,8 @@ def small() -> Report:
         8_000_000,
         1,
         [
-            Row(native, "GD", 8_000_000, [0.16], 5.37e-6), Row(c, "GD", 8_000_000, [0.2], 5.37e-6),
-            Row(python, "GD", 500_000, [0.4], 1e-4), Row(native, "FD", 8_000_000, [0.32], 5.37e-6),
+            Row(native, "GD", 8_000_000, [0.16], 5.37e-6, 0.25), Row(c, "GD", 8_000_000, [0.2], 5.37e-6, 0.5),
+            Row(python, "GD", 500_000, [0.4], 1e-4, 2e-6), Row(native, "FD", 8_000_000, [0.32], 5.37e-6, 0.125),
         ],
         {"torch": "torch is not installed"},
     )  # fmt: skip
@@ -264,10 +382,10 @@ def test_the_tables_hold_every_figure(small: Report, capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 78
     cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
-    assert cells[0] == ["peer", "by", "epochs", "s", "ns/epoch", "/ native", "final cost"]
-    assert cells[1] == ["native", "GD", "8,000,000", "0.160", "20", "1", "5.37e-06"]
-    assert cells[2] == ["C fast-math", "GD", "8,000,000", "0.200", "25", "1.25", "5.37e-06"]
-    assert cells[3] == ["Python", "GD", "500,000", "0.400", "800", "40", "0.0001"]
+    assert cells[0] == ["peer", "by", "epochs", "ns/epoch", "/ native", "fixed s", "final cost"]
+    assert cells[1] == ["native", "GD", "8,000,000", "20", "1", "0.250", "5.37e-06"]
+    assert cells[2] == ["C fast-math", "GD", "8,000,000", "25", "1.25", "0.500", "5.37e-06"]
+    assert cells[3] == ["Python", "GD", "500,000", "800", "40", "2e-06", "0.0001"]
     assert cells[6:] == [
         ["an epoch of FD / of GD", "times as long"],
         ["native", "2.00"],
@@ -277,7 +395,9 @@ def test_the_tables_hold_every_figure(small: Report, capsys: pytest.CaptureFixtu
 
 
 def test_the_notes_say_what_the_tables_do_not(small: Report) -> None:
-    _, flags, missing = report.notes(small)
+    _, fixed, slow, flags, missing = report.notes(small)
+    assert fixed.startswith("fixed s: seconds spent once on compiling and the first call, in no other column")
+    assert slow == "slow peers did fewer than 8,000,000 epochs: Python: GD 500,000"
     assert flags == "C fast-math: -O3 -march=native -ffast-math -fopenmp-simd"
     assert missing == "left out: torch: torch is not installed"
 
@@ -296,7 +416,8 @@ def test_the_document_is_json_and_holds_every_figure(small: Report) -> None:
     assert [row["peer"] for row in document["results"]] == ["native", "c-fast", "python", "native"]
     assert document["results"][1] == {
         "peer": "c-fast", "title": "C fast-math", "about": "-O3 -march=native -ffast-math -fopenmp-simd",
-        "dtype": "float64", "method": "GD", "epochs": 8_000_000, "seconds": 0.2, "rounds": [0.2],
+        "dtype": "float64", "method": "GD", "epochs": 8_000_000, "fewer_epochs": False,
+        "fixed_seconds": 0.5, "seconds": 0.2, "rounds": [0.2],
         "nanoseconds_an_epoch": pytest.approx(25.0), "ratio_to_native": pytest.approx(1.25),
         "cost": 5.37e-6, "same_cost": True, "way": "gd_vector",
     }  # fmt: skip

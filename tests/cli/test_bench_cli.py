@@ -15,7 +15,7 @@ def test_it_prints_two_tables(steepest: Steepest) -> None:
     said = steepest(*QUICK)
     assert said.status == 0
     assert len([line for line in said.out.splitlines() if line.startswith("  Python ")]) == 3
-    for word in ("ns/epoch", "/ native", "final cost", "FD / of GD", "3.29", "4.00"):
+    for word in ("ns/epoch", "/ native", "fixed s", "final cost", "FD / of GD", "3.29", "4.00"):
         assert word in said.out
     assert said.err.startswith("note: GD is gradient descent, FD forward finite differences: four costs an epoch\n")
 
@@ -24,6 +24,7 @@ def test_json_parses(steepest: Steepest) -> None:
     said = steepest(*QUICK, "--json")
     rows = [row for row in said.json["results"] if row["peer"] == "python"]
     assert [(row["method"], row["epochs"]) for row in rows] == [("GD", 500), ("FD", 500)]
+    assert all(row["fixed_seconds"] > 0 and row["fewer_epochs"] is False for row in rows)
     assert said.json["differences_by_gradient"]["measured"]["python"] > 1
 
 

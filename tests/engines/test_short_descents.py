@@ -96,7 +96,7 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
         legs.append(until)
         return leg(self, begin, until, rules, record)
 
-    monkeypatch.setattr(descending.ArrayWalk, "leg", watched)
+    monkeypatch.setattr(descending.ArrayWalk, "advance", watched)
     model = FORMULAS["neuron"](20)
     for settings, first in (
         ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),

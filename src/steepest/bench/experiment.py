@@ -1,4 +1,4 @@
-"""The experiment: every peer warmed up, seen to do the same work, timed in interleaved rounds, compared.
+"""The experiment: every peer is warmed up, checked to do the same work, timed in interleaved rounds and compared.
 
 >>> from steepest.bench.experiment import measure
 >>> report = measure(epochs=1000, rounds=1, names=["python"], quick=True)
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from steepest.bench.compiled import C
 from steepest.bench.errors import BenchError
 from steepest.bench.neuron import EPOCHS, METHODS, RATE, START, STEP, Method, final_cost
-from steepest.bench.peer import Peer, Run
+from steepest.bench.peer import Peer, Run, load
 from steepest.bench.peers import BASE, chosen
 from steepest.errors import SteepestError
 
@@ -27,9 +28,14 @@ QUICK_EPOCHS = 20_000
 
 _CHECK_EPOCHS = 1000
 _AGREEMENT = {("float64", "GD"): 1e-9, ("float64", "FD"): 1e-8, ("float32", "GD"): 1e-4, ("float32", "FD"): 1e-2}
-_LONGEST, _QUICK_LONGEST = 1.5, 0.2  # seconds; what would take longer gets fewer epochs,
-_SHORTENED, _QUICK_SHORTENED = 0.4, 0.05  # so many that they take about as long as this
-_PROBE_EPOCHS, _PROBE = 100, 0.02  # seconds that a run takes at least from which a time is foretold
+_LONGEST, _QUICK_LONGEST = 1.5, 0.2  # seconds; a peer is slow if all its epochs would take longer than this
+_SLOWER = 4.0  # and longer than this many times those of the native engine;
+_SHORTENED, _QUICK_SHORTENED = 0.4, 0.05  # it then gets as many epochs as take about this long
+_PROBE, _QUICK_PROBE = 0.4, 0.1  # seconds that a run lasts at least from which a speed is estimated
+_PROBE_EPOCHS = 100  # of the first such run; each that is too short is followed by one with
+_LEAST_GROWTH, _MOST_GROWTH = 2.0, 10.0  # at least and at most this many times as many
+
+_clock = time.perf_counter
 
 Tell = Callable[[str], None]
 
@@ -44,6 +50,7 @@ class Row:
         epochs: how many were timed.
         seconds: how long they took, a number a round.
         cost: where they ended, C at the final parameters in float64.
+        fixed: the seconds spent once, before any timed epoch: compiling and the first call.
     """
 
     peer: Peer
@@ -51,6 +58,7 @@ class Row:
     epochs: int
     seconds: list[float]
     cost: float
+    fixed: float = 0.0
 
     @property
     def time(self) -> float:
@@ -63,7 +71,7 @@ class Row:
         return 1e9 * self.time / self.epochs
 
     def by(self, other: Row) -> float:
-        """How many times as long an epoch takes as another's: the median over the rounds."""
+        """Return how many times as long an epoch takes as another row's: the median over the rounds."""
         pairs = zip(self.seconds, other.seconds, strict=True)
         return statistics.median((a / self.epochs) / (b / other.epochs) if b else math.inf for a, b in pairs)
 
@@ -73,7 +81,7 @@ class Report:
     """What was measured.
 
     Attributes:
-        epochs: as many as a peer that is fast enough descends.
+        epochs: how many were requested; slow peers do fewer.
         rounds: how often each was timed.
         rows: a peer and method each.
         left_out: what was not measured, and why.
@@ -87,21 +95,25 @@ class Report:
     quick: bool = False
 
     def find(self, name: str, method: Method) -> Row | None:
-        """The row of a peer and method."""
+        """Return the row of a peer and method."""
         return next((row for row in self.rows if (row.peer.name, row.method) == (name, method)), None)
 
     def beside_base(self, row: Row) -> float | None:
-        """How many times as long as the native engine a row takes, if that was measured."""
+        """Return how many times as long as the native engine a row takes, if that was measured."""
         base = self.find(BASE, row.method)
         return row.by(base) if base else None
 
     def differences(self, name: str) -> float | None:
-        """How many times as long finite differences take as gradient descent, for a peer that does both."""
+        """Return how many times as long finite differences take as gradient descent, for a peer that does both."""
         gradient, differences = self.find(name, "GD"), self.find(name, "FD")
         return differences.by(gradient) if gradient and differences else None
 
+    def shortened(self) -> list[Row]:
+        """Return the rows of slow peers, which did fewer epochs than requested."""
+        return [row for row in self.rows if row.epochs < self.epochs]
+
     def document(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return everything, for JSON."""
         return {
             "experiment": {
                 "formula": "z ~ sigmoid(x*w1 + y*w2 + b)", "table": "nand", "start": list(START), "rate": RATE,
@@ -111,7 +123,8 @@ class Report:
                 {
                     "peer": row.peer.name, "title": row.peer.title, "about": row.peer.about,
                     "dtype": row.peer.dtype, "method": row.method,
-                    "epochs": row.epochs, "seconds": row.time, "rounds": row.seconds,
+                    "epochs": row.epochs, "fewer_epochs": row.epochs < self.epochs,
+                    "fixed_seconds": row.fixed, "seconds": row.time, "rounds": row.seconds,
                     "nanoseconds_an_epoch": row.nanoseconds, "ratio_to_native": self.beside_base(row),
                     "cost": row.cost, "same_cost": row.peer.same,
                     "way": row.peer.ways.get(row.method) if isinstance(row.peer, C) else None,
@@ -136,11 +149,12 @@ def measure(
     """Run the experiment with every peer that can be run here.
 
     Args:
-        epochs: of a descent; 8,000,000 if left out, or 20,000 if quick. Slow peers get fewer.
+        epochs: of a descent; 8,000,000 if left out, or 20,000 if quick. The native engine does all of them, slow
+            peers do fewer.
         rounds: how often every peer is timed; in each round all take their turn.
-        names: the peers, beside the native engine; all if empty.
-        quick: a smoke test, whose numbers mean little.
-        tell: is told what is being done.
+        names: the peers to compare with the native engine; all if empty.
+        quick: run a smoke test, whose numbers mean little.
+        tell: called with what is being done.
 
     Raises:
         BenchError: there is no such peer, none could be run, or the numbers are not positive.
@@ -150,7 +164,8 @@ def measure(
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise BenchError(f"{word} is a whole number from 1, not {number!r}")
     left_out: dict[str, str] = {}
-    tasks: list[tuple[Peer, Method, int, Run]] = []
+    tasks: list[_Task] = []
+    base: dict[Method, float] = {}
     for peer in chosen(names):
         reason = peer.available()
         if reason:
@@ -159,9 +174,13 @@ def measure(
         for method in peer.methods:
             tell(f"preparing {peer.title}, {method}")
             try:
-                run = peer.prepare(method)
+                run, fixed = _prepared(peer, method)
                 _check(peer, method, run)
-                tasks.append((peer, method, _enough(run, wanted, quick), run))
+                an_epoch = _pace(run, wanted, quick)
+                if peer.name == BASE:
+                    base[method] = an_epoch
+                granted = _enough(an_epoch, wanted, quick, base.get(method, 0.0))
+                tasks.append(_Task(peer, method, granted, run, fixed))
             except Exception as error:
                 left_out[_label(peer, method)] = _sentence(error)
     rows = _timed(tasks, rounds, left_out, tell)
@@ -170,24 +189,44 @@ def measure(
     return Report(wanted, rounds, rows, left_out, quick)
 
 
-def _timed(
-    tasks: Sequence[tuple[Peer, Method, int, Run]], rounds: int, left_out: dict[str, str], tell: Tell
-) -> list[Row]:
-    """Every task once a round, in turn; the rows by method, in the order of the peers."""
+@dataclass(frozen=True)
+class _Task:
+    """What is timed: a peer that has been warmed up, by one method, over a number of epochs."""
+
+    peer: Peer
+    method: Method
+    epochs: int
+    run: Run
+    fixed: float
+
+
+def _prepared(peer: Peer, method: Method) -> tuple[Run, float]:
+    """Prepare a peer and call it once; return what runs it and the seconds that this took, loading excluded."""
+    for name in peer.modules:
+        load(name)
+    begin = _clock()
+    run = peer.prepare(method)
+    run(1)
+    return run, _clock() - begin
+
+
+def _timed(tasks: Sequence[_Task], rounds: int, left_out: dict[str, str], tell: Tell) -> list[Row]:
+    """Time every task once a round, in turn; return the rows by method, in the order of the peers."""
     rows: dict[str, Row] = {}
     for k in range(rounds):
-        for peer, method, epochs, run in tasks:
+        for task in tasks:
+            peer, method, epochs = task.peer, task.method, task.epochs
             label = _label(peer, method)
             if label in left_out:
                 continue
             tell(f"round {k + 1} of {rounds}: {peer.title}, {method}, {epochs:,} epochs")
             try:
-                spent, cost = run(epochs)
+                spent, cost = task.run(epochs)
             except Exception as error:
                 left_out[label] = _sentence(error)
                 rows.pop(label, None)
                 continue
-            rows.setdefault(label, Row(peer, method, epochs, [], cost)).seconds.append(spent)
+            rows.setdefault(label, Row(peer, method, epochs, [], cost, task.fixed)).seconds.append(spent)
     return [row for method in METHODS for row in rows.values() if row.method == method]
 
 
@@ -196,15 +235,14 @@ def _label(peer: Peer, method: Method) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    """The first line of an error; its kind before it if it is not one of ours."""
+    """Return the first line of an error, after its type if it is not one of ours."""
     text = str(error).strip().split("\n")[0]
     return text if isinstance(error, SteepestError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _check(peer: Peer, method: Method, run: Run) -> None:
-    """Raise unless a peer ends where plain Python does; this also warms it up."""
+    """Raise unless a peer ends where plain Python does."""
     if not peer.same:
-        run(1)
         return
     _, found = run(_CHECK_EPOCHS)
     expected = final_cost(method, _CHECK_EPOCHS)
@@ -215,13 +253,35 @@ def _check(peer: Peer, method: Method, run: Run) -> None:
         )
 
 
-def _enough(run: Run, wanted: int, quick: bool) -> int:
-    """As many epochs as wanted, or as are bearable."""
+def _pace(run: Run, wanted: int, quick: bool) -> float:
+    """Estimate the seconds per epoch of a peer that has been warmed up.
+
+    Every descent has costs that do not grow with its epochs: milliseconds, which in a short run exceed those of the
+    epochs. Runs therefore grow until one does all the epochs, or lasts so long that these costs do not matter. That
+    one is repeated, and the shorter time counts, so that one slow call is not taken for the speed.
+    """
+    least = _QUICK_PROBE if quick else _PROBE
     epochs = min(wanted, _PROBE_EPOCHS)
-    while (spent := run(epochs)[0]) < _PROBE and epochs < wanted:
-        epochs = min(10 * epochs, wanted)
+    while True:
+        spent = run(epochs)[0]
+        if spent >= least:
+            spent = min(spent, run(epochs)[0])
+        if spent >= least or epochs == wanted:
+            return spent / epochs
+        growth = 1.25 * least / spent if spent > 0 else _MOST_GROWTH
+        epochs = min(wanted, int(epochs * min(max(growth, _LEAST_GROWTH), _MOST_GROWTH)))
+
+
+def _enough(an_epoch: float, wanted: int, quick: bool, base: float = 0.0) -> int:
+    """Return the requested number of epochs, reduced for slow peers.
+
+    Args:
+        an_epoch: seconds that an epoch takes.
+        wanted: the requested number.
+        quick: whether this is a smoke test.
+        base: seconds that an epoch of the native engine takes, which is never slow; 0 if unknown.
+    """
     longest, shortened = (_QUICK_LONGEST, _QUICK_SHORTENED) if quick else (_LONGEST, _SHORTENED)
-    an_epoch = spent / epochs
-    if an_epoch * wanted <= longest:
+    if an_epoch * wanted <= max(longest, _SLOWER * base * wanted):
         return wanted
     return min(wanted, max(1, int(float(f"{shortened / an_epoch:.1g}"))))

@@ -19,6 +19,7 @@ class Jax(Peer):
 
     name, title, needs = "jax", "JAX fori_loop", "jax"
     about = "all epochs in one lax.fori_loop, compiled ahead"
+    modules = ("numpy", "jax", "jax.numpy")
 
     def prepare(self, method: Method) -> Run:
         """Trace and compile, in float64 and on the processor whatever JAX is set to elsewhere."""
@@ -69,6 +70,7 @@ class Numba(Peer):
 
     needs = "numba"
     about = "plain loops under @njit"
+    modules = ("numpy", "numba")
 
     def __init__(self, fast: bool) -> None:
         self.fast = fast
@@ -94,6 +96,7 @@ class Torch(Peer):
 
     name, title, needs = "torch", "PyTorch eager", "torch"
     about = "autograd and optim.SGD, an operation a call"
+    modules = ("torch",)
 
     def prepare(self, method: Method) -> Run:
         """Nothing is compiled."""
@@ -141,6 +144,7 @@ class ScikitLearn(Peer):
 
     name, title, needs = "sklearn", "scikit-learn *", "sklearn"
     about = "descends the cross-entropy, the nearest that it has"
+    modules = ("numpy", "sklearn.neural_network")
     methods: tuple[Method, ...] = ("GD",)
     same = False
 

@@ -25,6 +25,7 @@ class Peer(ABC):
         methods: what it can do: gradient descent, finite differences.
         same: whether it descends this very cost, so that its final cost must be that of plain Python.
         needs: the module without which it cannot be run.
+        modules: those that it loads, so that loading them is not counted as compiling.
     """
 
     name: str
@@ -34,16 +35,17 @@ class Peer(ABC):
     methods: tuple[Method, ...] = METHODS
     same = True
     needs = ""
+    modules: tuple[str, ...] = ()
 
     def available(self) -> str | None:
-        """Why this peer cannot be run here, as the end of a sentence; None if it can."""
+        """Return why this peer cannot be run here, as the end of a sentence; None if it can."""
         return f"{self.needs} is not installed" if self.needs and not importlib.util.find_spec(self.needs) else None
 
     @abstractmethod
     def prepare(self, method: Method) -> Run:
-        """Compile, and whatever else is done once; the result descends from the start, again at each call."""
+        """Compile, and do whatever else is done once; return what descends from the start, again at each call."""
 
 
 def load(name: str) -> Any:
-    """A peer's module, loaded when it is needed; not every one has types."""
+    """Load a module of a peer when it is needed; not every one has types."""
     return importlib.import_module(name)

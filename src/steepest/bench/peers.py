@@ -23,6 +23,9 @@ class Steepest(Peer):
         self.name, self.engine, self.dtype = name, engine, dtype
         self.title = engine + ", f32" * (dtype == "float32")
         self.about = "st.descend with its record and stopping rules"
+        self.modules = ("lark", "steepest.models.builders", "steepest.training.descent")
+        if engine == "native":
+            self.modules += ("steepest.engines.native.lanes.descending",)
 
     def available(self) -> str | None:
         """Whether there is such an engine."""

@@ -11,7 +11,7 @@ from steepest.bench.experiment import PAPER, THEORY, Report, Tell
 
 @contextmanager
 def watching(wanted: bool | None = None) -> Iterator[Tell]:
-    """A line on standard error that says what is being done: always, never, or if that is a terminal (None)."""
+    """Show on standard error what is being done: always, never, or only on a terminal (None)."""
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield lambda text: None
         return
@@ -22,15 +22,15 @@ def watching(wanted: bool | None = None) -> Iterator[Tell]:
 
 
 def show(report: Report) -> None:
-    """Print the times, then how much longer finite differences take."""
+    """Print the times and fixed costs, then how much longer finite differences take."""
     from steepest.display.console import say, table
 
     rows = []
     for row in report.rows:
         ratio = report.beside_base(row)
-        cells = [row.peer.title, row.method, f"{row.epochs:,}", _seconds(row.time), _figures(row.nanoseconds)]
-        rows.append([*cells, "–" if ratio is None else _figures(ratio), f"{row.cost:.4g}"])
-    table(rows, ["peer", "by", "epochs", "s", "ns/epoch", "/ native", "final cost"], right=range(2, 7))
+        times = [_figures(row.nanoseconds), "–" if ratio is None else _figures(ratio), _seconds(row.fixed)]
+        rows.append([row.peer.title, row.method, f"{row.epochs:,}", *times, f"{row.cost:.4g}"])
+    table(rows, ["peer", "by", "epochs", "ns/epoch", "/ native", "fixed s", "final cost"], right=range(2, 7))
     both = [(row.peer.title, report.differences(row.peer.name)) for row in report.rows if row.method == "FD"]
     known = [[title, f"{ratio:.2f}"] for title, ratio in both if ratio is not None]
     if known:
@@ -40,11 +40,22 @@ def show(report: Report) -> None:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader of the tables should know, and what is not in them."""
-    found = ["GD is gradient descent, FD forward finite differences: four costs an epoch"]
+    """Return what a reader of the tables should know, and what is not in them."""
+    found = [
+        "GD is gradient descent, FD forward finite differences: four costs an epoch",
+        "fixed s: seconds spent once on compiling and the first call, in no other column; for C with the choice of its "
+        "fastest loop, for native less once its cache holds the code",
+    ]
+    if report.shortened():
+        peers: dict[str, list[str]] = {}
+        for row in report.shortened():
+            peers.setdefault(row.peer.title, []).append(f"{row.method} {row.epochs:,}")
+        done = "; ".join(f"{title}: {', '.join(counts)}" for title, counts in peers.items())
+        found.append(f"slow peers did fewer than {report.epochs:,} epochs: {done}")
     if report.quick:
         found.append(
-            f"{report.epochs:,} epochs are few: the half millisecond that a descent takes to begin weighs on them"
+            f"{report.epochs:,} epochs are few: the milliseconds that each descent takes to begin and end "
+            "are included in ns/epoch"
         )
     told = {"c-fast", "sklearn"} & {row.peer.name for row in report.rows}
     found += sorted({f"{row.peer.title}: {row.peer.about}" for row in report.rows if row.peer.name in told})
@@ -56,7 +67,7 @@ def _seconds(value: float) -> str:
 
 
 def _figures(value: float) -> str:
-    """Three figures, and all before the point up to a million."""
+    """Format with three significant digits; integers in full up to a million."""
     if value >= 999_999.5:
         return f"{value:.1e}"
     return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
