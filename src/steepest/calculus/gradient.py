@@ -16,7 +16,7 @@ from typing import Any
 
 from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
 from steepest.calculus.stability import stabilise
-from steepest.errors import GradientError, nearest
+from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import (
     CONSTANT,
@@ -30,6 +30,7 @@ from steepest.expressions.expression import (
     substitute,
     toposort,
 )
+from steepest.messages.hints import nearest
 
 ONE = constant(1)
 

@@ -13,8 +13,9 @@ from steepest.calculus.gradient import gradient
 from steepest.calculus.stability import stabilise
 from steepest.engines import evaluate
 from steepest.engines.reference import compile_expressions
-from steepest.errors import GradientError, nearest
+from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
+from steepest.messages.hints import nearest
 from steepest.tables.values import Bound, bind
 
 Array = NDArray[Any]

@@ -22,8 +22,9 @@ from steepest.checking.kinks import (
     slope_of_both_sides,
 )
 from steepest.display.cards import ReprMixin, Sheet, Summary
-from steepest.errors import GradientError, nearest
+from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
+from steepest.messages.hints import nearest
 from steepest.tables.values import bind, fit_shape, number_array
 
 Array = NDArray[Any]

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.errors import FormulaError, ModelError, nearest
+from steepest.errors import FormulaError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, toposort
 from steepest.language.formula import names_in, parse_formula
+from steepest.messages.hints import nearest
 
 Cost = Callable[[Expression, Expression], Expression]
 WEIGHT = "(weight)"  # the column of the samples' weights, a name that no table has

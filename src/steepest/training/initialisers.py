@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, Operation, Shape, toposort
 from steepest.expressions.traversal import memoised
+from steepest.messages.hints import nearest
 from steepest.tables.values import fit_shape, number_array
 
 Values = dict[str, Any]

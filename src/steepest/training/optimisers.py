@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
 
 State = tuple[Any, ...]
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
+from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
     import numpy as np

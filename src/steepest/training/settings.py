@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.engines.step import Batches, Rate
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
 from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, optimiser_named
 from steepest.training.schedules import Plateau, Schedule, read_schedule
 
