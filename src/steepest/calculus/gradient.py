@@ -31,6 +31,7 @@ from steepest.expressions.expression import (
     toposort,
 )
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import short
 
 ONE = constant(1)
 
@@ -253,18 +254,13 @@ def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
         if lower not in toposort([upper], stop={lower}.__contains__):
             raise GradientError(
                 "the layer-wise recursion needs layers that follow one another, but "
-                f"{_short(upper)} does not depend on {_short(lower)}; use method='backprop'"
+                f"{short(upper)} does not depend on {short(lower)}; use method='backprop'"
             )
     if chain:
         after = toposort([root], stop={chain[-1]}.__contains__)
         if not any(node.operation is PARAMETER for node in after):
             chain.pop()
     return chain
-
-
-def _short(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _layerwise(
@@ -342,9 +338,7 @@ def gradient(
     expect_expression(cost, "gradient")
     if cost.per_sample or cost.shape:
         what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
-        raise GradientError(
-            f"a gradient is taken of one number, but {_short(cost)} {what}; take its mean, total or sum"
-        )
+        raise GradientError(f"a gradient is taken of one number, but {short(cost)} {what}; take its mean, total or sum")
     if method not in ("backprop", "layerwise"):
         raise GradientError(f"there is no gradient method {method!r}; choose 'backprop' or 'layerwise'")
     named = {leaf.name: leaf for leaf in check_names([cost])}
@@ -352,7 +346,7 @@ def gradient(
     chosen: list[Expression] = []
     for item in asked:
         if isinstance(item, str) and item not in named:
-            raise GradientError(f"the name {item!r} does not occur in {_short(cost)}{nearest(item, named)}")
+            raise GradientError(f"the name {item!r} does not occur in {short(cost)}{nearest(item, named)}")
         chosen.append(named[item] if isinstance(item, str) else item)
     stable = stabilise([cost, *chosen])
     root, wanted = stable[cost], [stable[node] for node in chosen]
