@@ -97,7 +97,7 @@ def _asked(
         model = load(formula)
         if table is None:
             raise click.UsageError("the graph of a saved model needs data: give --table")
-        columns = model.columns(model.use(table), na).arrays
+        columns = model.samples(table, na).arrays
         return _Asked(model.cost, {**columns, **model.params, **at})
     opened = None if table is None else open_table(table)
     expression, names = _read(formula, cost, data, None if opened is None else opened.names)
