@@ -160,8 +160,9 @@ def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
 
 
 def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
+    step = gradient_step(prepare(COST), "backprop", st.optimisers.adam(), False, False)
     (phase,) = [
-        phase for each in rounds(normal(gradient_step(prepare(COST), "backprop", st.optimisers.adam(), False, False).program))
+        phase for each in rounds(normal(step.program))
         for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
     ]  # fmt: skip
     assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]
