@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from steepest.errors import SteepestError
-from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint, ours
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class Registry(Mapping[str, T]):
         del self._entries[name]
 
     def find(self, name: object, where: str = "") -> T:
-        """Return the value of a choice.
+        """Return the value of a choice, by its name or by what another library calls it.
 
         Args:
             name: what was given.
@@ -78,13 +78,14 @@ class Registry(Mapping[str, T]):
         Raises:
             SteepestError: there is no such choice; the message lists them and the one that was probably meant.
         """
-        if isinstance(name, str) and name in self._entries:
-            return self._entries[name].value
-        hint = nearest(name, self._entries) if isinstance(name, str) else ""
+        if isinstance(name, str):
+            known = name if name in self._entries else ours(self.kind, name)
+            if known in self._entries:
+                return self._entries[known].value
+        meant = hint(self.kind, name, self._entries) if isinstance(name, str) else ""
         choices = ", ".join([*self._entries, *[self._otherwise] * bool(self._otherwise)])
-        raise self._error(
-            f"there is no {self.kind} {name!r}{where}{hint}{' The' if hint else '; the'} choices are {choices}"
-        )
+        join = " The" if meant.endswith("?") else "; the"
+        raise self._error(f"there is no {self.kind} {name!r}{where}{meant}{join} choices are {choices}")
 
     def help(self, name: str) -> str:
         """Return the line of help of a choice."""
