@@ -24,7 +24,8 @@ from steepest.export.c import (
     predicting,
     sizes,
 )
-from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, size_of
+from steepest.export.c_code import Code, Functions, Place, size_of
+from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaves
 from steepest.expressions.operations import count
