@@ -94,9 +94,9 @@ def differences() -> Picture:
         return figure
 
     description = (
-        "Both axes are logarithmic. The error of the forward difference falls with the step until 1e-8, then rises by "
-        "round-off; that of the central difference falls faster, until 1e-5, then rises; that of the complex step falls "
-        "and stays at round-off."
+        "Both axes are logarithmic. The error of the forward difference falls with the step until 1e-8, then "
+        "rises by round-off; that of the central difference falls faster, until 1e-5, then rises; that of the complex "
+        "step falls and stays at round-off."
     )
     return MatplotlibPicture("The error of a difference as its step shrinks", description, rows, draw)
 

@@ -25,7 +25,7 @@ def bars(line: str) -> str:
 
 
 def attributes(lines: list[str]) -> list[str]:
-    """Entries of several attributes, ``a_, b_: what they are``, apart; and their last underscore as one."""
+    """Split entries of several attributes, ``a, b: text``, into one each, and escape a last underscore."""
     made: list[str] = []
     inside, names, margin = False, [""], ""
     for k, line in enumerate(lines):
