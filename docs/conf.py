@@ -47,7 +47,8 @@ exclude_patterns += [f"papers/{page.name}" for page in (HERE / "papers").glob("*
 nitpicky = True
 # Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
-    r"tables\.table|expressions\.printing|documents\.document|display\.(scene|axes|cards)|papers\.story"
+    r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.printing|documents\.document"
+    r"|display\.(scene|axes|cards)|papers\.story"
     r"|derivations\.(problem|truth)|diagrams\.graph\.(view|numbers|folding)"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
