@@ -9,6 +9,7 @@ import click
 from steepest.cli.main import main
 from steepest.expressions.listing import describe
 from steepest.expressions.operations import TABLE
+from steepest.messages.vocabulary import ALIASES
 
 HERE = Path(__file__).parent
 _WIDTH = 100
@@ -60,7 +61,25 @@ def operations() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"commands.md": commands, "operations.md": operations}
+def vocabulary() -> str:
+    """Return the words of other libraries, a table per kind."""
+    parts = [
+        "# Words of other libraries",
+        "",
+        "Generated from `steepest.messages.vocabulary` by `make docs`. The words on the left work, in Python and on",
+        "the command line, wherever the name on the right does.",
+        "",
+    ]
+    for kind, words in ALIASES.items():
+        parts += [f"## {kind.capitalize()}", "", "| word | steepest |", "|---|---|"]
+        for name in dict.fromkeys(words.values()):
+            same = ", ".join(f"`{word}`" for word in words if words[word] == name)
+            parts.append(f"| {same} | `{name}` |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+PAGES = {"commands.md": commands, "operations.md": operations, "vocabulary.md": vocabulary}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():
