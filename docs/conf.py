@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import steepest
+from steepest.messages.registry import Registry
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
@@ -18,7 +19,7 @@ for _name in ("costs", "optimisers", "schedules"):
     _module.__all__ = [
         name
         for name, member in vars(_module).items()
-        if name[0] != "_" and getattr(member, "__module__", _module.__name__) == _module.__name__
+        if name[0] != "_" and (isinstance(member, Registry) or getattr(member, "__module__", "") == _module.__name__)
     ]
 
 # Pages run the command line of the same environment, and read the examples.
