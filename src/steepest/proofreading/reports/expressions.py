@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError
-from steepest.proofreading.meaning.meaning import linear
+from steepest.proofreading.meaning.document_model import linear
 from steepest.proofreading.reading.tree import Node
 
 if TYPE_CHECKING:

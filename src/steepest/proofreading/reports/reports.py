@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from steepest.proofreading.reading.source import Lines
+from steepest.proofreading.reading.passages import Lines
 from steepest.proofreading.reports.findings import CAUSES, Finding, Proof
 
 Read = Sequence[tuple[str, Proof]]
