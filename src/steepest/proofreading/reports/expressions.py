@@ -150,7 +150,7 @@ class _Builder:
         found: Expression = self.operations.total(body)
         return found
 
-    def _derive(self, node: Node) -> Expression:
+    def _derivative(self, node: Node) -> Expression:
         from steepest.calculus.gradient import gradient
 
         body = self.of(node.args[0])
