@@ -41,6 +41,7 @@ from steepest.proofreading.reading.tree import (
 )
 from steepest.proofreading.values.comparison import Comparison, compare, degree, orders
 from steepest.proofreading.values.fitting import ODD, as_node, fraction, holds_for_some
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 _TRIES_A_LINE = 700
@@ -79,7 +80,13 @@ class Doctor:
         self.pairs: list[tuple[Node, Node]] = []
 
     def diagnose(
-        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: bool, approximate: bool = False
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        approximate: bool = False,
     ) -> Diagnosis | None:
         """The cause of a difference; None if no small change makes the line right.
 
@@ -117,7 +124,7 @@ class Doctor:
         return found
 
     def compared(
-        self, statement_index: int, left: Node, right: Node, interpretation: bool, quick: bool = False
+        self, statement_index: int, left: Node, right: Node, interpretation: Interpretation, quick: bool = False
     ) -> Comparison:
         """The sides at many points; of an approximation near 0, where what it leaves out has vanished."""
         if self.approximate:
@@ -204,7 +211,7 @@ class Doctor:
 
     # -- trying ----------------------------------------------------------------------------------------------
 
-    def agrees(self, statement_index: int, left: Node, right: Node, interpretation: bool) -> bool:
+    def agrees(self, statement_index: int, left: Node, right: Node, interpretation: Interpretation) -> bool:
         """Whether two sides agree everywhere."""
         self.tries += 1
         if self.tries > _TRIES or self.document.work.done > _MOST_SPENT:
@@ -220,7 +227,13 @@ class Doctor:
             return False
 
     def by_repair(
-        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: bool, repairs: Iterator[Repair]
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        repairs: Iterator[Repair],
     ) -> Diagnosis | None:
         """The first small change after which the line is right."""
         for repair in islice(repairs, _TRIES_A_LINE):
@@ -233,7 +246,13 @@ class Doctor:
         return None
 
     def by_two(
-        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: bool, around: Surroundings
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        around: Surroundings,
     ) -> Diagnosis | None:
         """Another letter in the conditions of some cases, and one more change."""
         for first in islice(in_conditions(parts(right), around), 4):
@@ -402,7 +421,13 @@ class Doctor:
         return f"{text}{dot}{written}"
 
     def by_number(
-        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: bool, comparison: Comparison
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        comparison: Comparison,
     ) -> Diagnosis | None:
         """One number of the line that should be another."""
         below = {id(e) for part in walk(right) if part.kind == "power" for e in walk(part.args[1])}
@@ -458,7 +483,7 @@ class Doctor:
         return None
 
     def by_known_number(
-        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: bool, part: Node
+        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: Interpretation, part: Node
     ) -> Diagnosis | None:
         """One of the numbers that series have, in the place of a number of the line."""
         for value in (1, 2, 3, 4, 6, 8, 24):
@@ -471,7 +496,9 @@ class Doctor:
 
     # -- held constant ---------------------------------------------------------------------------------------
 
-    def held_constant(self, statement_index: int, left: Node, right: Node, interpretation: bool) -> Diagnosis | None:
+    def held_constant(
+        self, statement_index: int, left: Node, right: Node, interpretation: Interpretation
+    ) -> Diagnosis | None:
         """A letter that makes the line right if its derivative is taken as 0."""
         if not any(
             part.kind in ("derivative", "gradient", "cost_gradient", "prime") for n in (left, right) for part in walk(n)

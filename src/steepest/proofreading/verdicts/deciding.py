@@ -23,6 +23,7 @@ from steepest.proofreading.reading.statements import DECIDED, ParsedDocument, Si
 from steepest.proofreading.reading.tree import Node, same, walk
 from steepest.proofreading.values.comparison import Comparison, compare
 from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts import rules, worked_lines
 from steepest.proofreading.verdicts.blame import blame_definitions
@@ -67,7 +68,7 @@ class Draft:
     corrected: str = ""
     whole: str = ""
     comparison: Comparison | None = None
-    interpretation: bool = False
+    interpretation: Interpretation = Interpretation.AS_WRITTEN
     clash: str = ""
     point_at: Side | None = None
     fixed: Node | None = field(default=None, repr=False)
@@ -351,14 +352,14 @@ class Decider:
         draft = Draft(statement_index, relation_index)
         before = self.fixed.get(self.parsed.statements[statement_index].sides[relation_index])
         reason: Exception | None = None
-        for interpretation in (False, True) if self.document.letters.sampled else (False,):
+        for interpretation in Interpretation if self.document.letters.sampled else (Interpretation.AS_WRITTEN,):
             for one in (left, *([before] if before is not None else [])):
                 try:
                     comparison = compare(self.document, one, right, statement_index, interpretation)
                 except (UndecidedError, ShapeClashError) as trouble:
                     reason = reason or trouble
                     continue
-                if interpretation and not np.any(np.abs(comparison.left) > 1e-12):
+                if interpretation is Interpretation.PER_SAMPLE and not np.any(np.abs(comparison.left) > 1e-12):
                     continue  # 0 = 0 under a far-fetched reading says nothing
                 if comparison.holds and comparison.lost > 0.1 and relation == "=" and of_either_sign(left):
                     draft.comparison = comparison
@@ -413,7 +414,7 @@ class Decider:
         draft.message = f"holds for any ${self.writer.latex(body)}$"
         return True
 
-    def right_line(self, draft: Draft, relation: str, comparison: Comparison, interpretation: bool) -> Draft:
+    def right_line(self, draft: Draft, relation: str, comparison: Comparison, interpretation: Interpretation) -> Draft:
         """A line that holds."""
         draft.comparison, draft.interpretation = comparison, interpretation
         draft.verdict = "approximation" if relation == "≈" else "holds"

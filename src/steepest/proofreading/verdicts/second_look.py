@@ -14,6 +14,7 @@ from steepest.proofreading.reading.statements import Statement
 from steepest.proofreading.reading.tree import Node, symbols, walk
 from steepest.proofreading.values.comparison import Comparison
 from steepest.proofreading.values.fitting import counterexample, holds_for_some
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.verdicts import rules
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def earlier_is_wrong(decider: Decider, draft: Draft, right: Node) -> bool:
             or [s.value for s in symbols(left.node)] != [s.value for s in symbols(mine)]
         ):
             continue
-        found = decider.doctor.diagnose(draft.statement_index, right, side, side.node, False)
+        found = decider.doctor.diagnose(draft.statement_index, right, side, side.node, Interpretation.AS_WRITTEN)
         if found is not None and found.node is not None:
             other.verdict, other.cause, other.message = "differs", found.cause, found.message
             other.corrected = found.corrected

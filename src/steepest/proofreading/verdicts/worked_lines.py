@@ -12,6 +12,7 @@ from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.symbols import POINTS, ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _sign_of_left(decider: Decider, statement_index: int, relation_index: int, l
     known = [s for s in symbols(left.node) if decider.document.definitions_of(s, statement_index)]
     if relation_index or left.node.kind != "sum" or not known:
         return None
-    found = decider.doctor.diagnose(statement_index, right.node, left, left.node, False)
+    found = decider.doctor.diagnose(statement_index, right.node, left, left.node, Interpretation.AS_WRITTEN)
     if found is None or found.node is None or found.cause != "sign":
         return None
     draft = _draft(statement_index, relation_index, "differs", found.message)
