@@ -9,7 +9,7 @@ import numpy as np
 from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
-from steepest.proofreading.values.symbols import POINTS
+from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.verdicts.deciding import Decider, Draft
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}

@@ -40,9 +40,9 @@ from steepest.proofreading.reading.tree import (
     walk,
 )
 from steepest.proofreading.values.comparison import Comparison, compare, degree, orders
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.fitting import ODD, as_node, fraction, holds_for_some
 from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 _TRIES_A_LINE = 700
 _TRIES = 6_000

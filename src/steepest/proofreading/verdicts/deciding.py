@@ -18,13 +18,13 @@ from steepest.proofreading.causes.writing import Writer
 from steepest.proofreading.meaning.analysis import analyse
 from steepest.proofreading.meaning.definitions import is_square, is_update
 from steepest.proofreading.meaning.document_model import Definition, DocumentModel, definable, depends_on, may_match
+from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import DECIDED, ParsedDocument, Side, Statement
 from steepest.proofreading.reading.tree import Node, same, walk
 from steepest.proofreading.values.comparison import Comparison, compare
-from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts import rules, worked_lines
 from steepest.proofreading.verdicts.blame import blame_definitions
 from steepest.proofreading.verdicts.doubts import (
@@ -525,6 +525,5 @@ class Decider:
 
     def vague_objective(self, statement_index: int) -> bool:
         """Whether the cost is made of functions that nothing defines."""
-        evaluator = Evaluator(self.document, statement_index)
-        cost = evaluator.objective()
-        return not self.document.losses and (cost is None or evaluator.vague(cost))
+        cost = find_objective(self.document, statement_index)
+        return not self.document.losses and (cost is None or is_vague(self.document, cost, statement_index))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
+from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import Node, symbols, walk
 from steepest.proofreading.values.comparison import degree, orders
-from steepest.proofreading.values.evaluator import Evaluator
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Draft
@@ -72,7 +72,7 @@ def slope_of_nothing(document: DocumentModel, left: Node, statement_index: int) 
     """Whether ``dW`` is to be of a cost that does not depend on W by anything the document says."""
     if left.kind != "cost_gradient" or left.args[0].kind != "symbol" or document.losses:
         return False
-    cost = Evaluator(document, statement_index).objective()
+    cost = find_objective(document, statement_index)
     bodies = document.definitions_of(cost, statement_index)[:1] if cost is not None else []
     return not any(depends_on(document, d.body, left.args[0], statement_index) for d in bodies)
 

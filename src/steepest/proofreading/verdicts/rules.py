@@ -15,8 +15,9 @@ import numpy as np
 from steepest.proofreading.meaning.definitions import is_update
 from steepest.proofreading.meaning.document_model import COSTS, linear
 from steepest.proofreading.reading.tree import Node, make, number, same, signature, swap, symbols, walk
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import Scope
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Decider, Draft
@@ -341,7 +342,7 @@ def add_layerwise_factor(decider: Decider, blamed: Draft, draft: Draft) -> None:
     above = make("symbol", (number(int(float(index.value)) + 1),), cost.value) if len(cost.args) == 1 else None
     if above is None or not decider.document.definitions_of(above, draft.statement_index):
         return
-    evaluator = Evaluator(decider.document, draft.statement_index)
+    evaluator = Evaluator(Scope(decider.document, draft.statement_index))
     try:
         one = evaluator.value(head, {})
         other = evaluator.value(make("derivative", (above, variable), "partial"), {})

@@ -10,10 +10,12 @@ import numpy as np
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
+from steepest.proofreading.values.arrays import POINTS
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
 from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.symbols import POINTS, ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import Scope
 
 if TYPE_CHECKING:
     from steepest.proofreading.reading.statements import Side
@@ -263,20 +265,20 @@ def _evaluated(
     decider: Decider, statement_index: int, cells: list[Node], known: dict[str, float]
 ) -> list[float] | None:
     """The values of some formulas at the numbers that are known; None if a letter has none."""
-    evaluator = Evaluator(decider.document, statement_index)
+    evaluator = Evaluator(Scope(decider.document, statement_index))
     for base, value in known.items():
-        evaluator.overrides[base, ()] = np.full(POINTS, value)
+        evaluator.scope.overrides[base, ()] = np.full(POINTS, value)
     found = []
     for cell in cells:
         if cell.kind == "symbol" and not cell.args and decider.document.definitions_of(cell, statement_index):
-            evaluator.overrides.pop((cell.base, ()), None)
+            evaluator.scope.overrides.pop((cell.base, ()), None)
         try:
             with np.errstate(all="ignore"):
                 came = np.real(evaluator.value(cell, {}))
         except (UndecidedError, ShapeClashError):
             return None
         if (
-            evaluator.leaf_keys
+            evaluator.scope.leaf_keys
             or came.ndim != 1
             or not np.isfinite(came).all()
             or np.ptp(came) > 1e-9 * (1 + abs(float(came[0])))
