@@ -1,7 +1,7 @@
-"""Cuts passages of formulas into statements: chains of members with =, ≈ or another relation between them.
+"""Cuts passages of formulas into statements: chains of sides with =, ≈ or another relation between them.
 
 A chain may go on over several rows and displays: a row that begins with = goes on with the statement before, and a
-sign of equality at the end of a row that is followed by another one, or by a new statement, says nothing.
+sign of equality at the end of a row that is followed by another one, or by a new statement, is dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RELATIONS = {
     "subset": "⊂", "notin": "∉",
 }  # fmt: skip
 DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
-"""The relations that are decided; a line with another one is no equality and is left alone."""
+"""The relations that are checked; lines with other ones are ignored."""
 
 _INNER = ("matrix", "cases", "array", "substack")
 _ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
@@ -36,10 +36,10 @@ class Side:
     """One side of an equation.
 
     Attributes:
-        passage: where it stands.
-        start: where it begins in the text of the passage.
-        end: where it ends.
-        tokens: what it is made of.
+        passage: the passage that contains it.
+        start: its offset in the text of the passage.
+        end: the offset of its end.
+        tokens: its tokens.
         node: its tree; None if it is not understood.
         trouble: why it is not understood.
     """
@@ -53,7 +53,7 @@ class Side:
 
     @property
     def text(self) -> str:
-        """As it is written, macros written out."""
+        """The side as it is written, with macros expanded."""
         return re.sub(r"\s+", " ", self.passage.text[self.start : self.end]).strip()
 
     @property
@@ -75,13 +75,13 @@ class Statement:
 
     Attributes:
         sides: its sides.
-        relations: what stands between them.
+        relations: the relations between them.
         section: the number of headings before it.
         before: the prose before its passage.
         origin: ``formula``, or ``prose`` for a formula in plain words.
         passage: the number of its passage.
         after: the prose after it.
-        point: the point of which the prose before it speaks.
+        point: the point that the prose before it names, if any.
     """
 
     sides: list[Side]
@@ -106,7 +106,8 @@ class ParsedDocument:
     Attributes:
         statements: in order.
         context: what the document says of its letters.
-        standalone: formulas without a relation, with their passages' numbers; they name things in the prose.
+        standalone: formulas without a relation, with the numbers of their passages; they name things in the prose.
+        troubles: passages that could not be split into tokens.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -122,7 +123,7 @@ class ParsedDocument:
 
 
 def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
-    """Cut the formulas of a document into statements and read their members."""
+    """Cut the formulas of a document into statements and parse their sides."""
     parsed = ParsedDocument()
     section, before = 0, ""
     open_statement: Statement | None = None
@@ -207,7 +208,7 @@ def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, sec
 
 
 def _finish(statement: Statement) -> None:
-    """Drop a sign of equality that nothing follows."""
+    """Drop a relation that nothing follows."""
     while statement.relations and not statement.sides[-1].tokens:
         statement.sides.pop()
         statement.relations.pop()
@@ -218,7 +219,7 @@ def _is_number_of_line(piece: Sequence[Token]) -> bool:
 
 
 def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
-    """The tokens of each row, and of each formula in a row, without alignment."""
+    """Yield the tokens of each row, and of each formula in a row, without alignment marks."""
     piece: list[Token] = []
     depth = brackets = 0
     pieces: list[list[Token]] = []
@@ -280,7 +281,7 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
 
 
 def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a relation follows before the next comma or row."""
+    """Return whether a relation follows before the next comma or row."""
     depth = 0
     for token in tokens[at:]:
         if token.text in ("(", "[", "{"):
@@ -295,7 +296,7 @@ def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
-    """``:`` and ``=`` side by side as one token, and ``<=`` likewise."""
+    """Join ``:`` and ``=`` to one token, and ``<`` and ``=`` likewise."""
     found: list[Token] = []
     for token in tokens:
         pair = (found[-1].text if found else "") + token.text
@@ -308,7 +309,7 @@ def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[str]]:
-    """The sides of one piece and the relations between them."""
+    """Return the sides of one piece and the relations between them."""
     groups: list[list[Token]] = [[]]
     relations: list[str] = []
     edges: list[tuple[int, int]] = []
@@ -346,7 +347,7 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
 
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand without a bracket after them."""
+    """Return the letters that occur without a bracket after them."""
     found = set()
     for side in (m for s in statements for m in s.sides):
         following = [t.text for t in side.tokens[1:]] + [""]
@@ -357,7 +358,7 @@ def _alone(statements: Sequence[Statement]) -> frozenset[str]:
 
 
 def _functions(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
+    """Return the letters of definitions like ``q(x, y) = …``: a letter and a bracket of letters are a whole side."""
     found = set()
     for statement in statements:
         for side in statement.sides:
@@ -395,7 +396,7 @@ def _base(token: Token) -> str:
 
 
 def _letters(parsed: ParsedDocument) -> frozenset[str]:
-    """``e``, if it ever stands without an exponent."""
+    """Return ``e`` if it ever occurs without an exponent; it is a symbol then, such as an error."""
     for statement in parsed.statements:
         for side in statement.sides:
             after = [t.text for t in side.tokens[1:]] + [""]

@@ -1,7 +1,7 @@
-r"""Cuts a formula into tokens: commands by name, letters, numbers, signs; layout is dropped, notes become words.
+r"""Splits a formula into tokens: commands by name, letters, numbers, signs; layout is dropped, notes become words.
 
-``\left``, ``\,``, ``\label{…}``, ``\tag{…}`` and their like say nothing of the mathematics; ``\mathbf{W}`` is ``W``;
-the signs of Unicode are read as the commands that they stand for.
+``\left``, ``\,``, ``\label{…}``, ``\tag{…}`` and their like are skipped; ``\mathbf{W}`` is ``W``; Unicode signs are
+read as the commands with their meaning.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from steepest.proofreading.reading.macros import closing
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    r"""A sign of a formula.
+    r"""A token of a formula.
 
     Attributes:
         kind: ``number``, ``letter``, ``command`` (σ and ``\hat`` too), ``word`` (a name of several letters),
             ``note`` (text), ``space`` (a wide one), ``sign``.
-        text: the sign; of a command its name without backslash.
-        start: where it begins in the text.
-        end: where it ends.
-        glued: whether nothing stands between it and the token before.
+        text: the characters; for a command its name without backslash.
+        start: its offset in the text.
+        end: the offset of its end.
+        glued: whether it follows the token before without a space.
     """
 
     kind: str
@@ -35,12 +35,12 @@ class Token:
 
 
 class UnreadableError(Exception):
-    """A formula holds something that is not understood.
+    """A formula contains something that is not understood.
 
     Attributes:
-        token: what.
-        start: where it begins in the text of the formula.
-        end: where it ends.
+        token: the text that is not understood.
+        start: its offset in the text of the formula.
+        end: the offset of its end.
     """
 
     def __init__(self, token: str, start: int, end: int, why: str = "") -> None:
@@ -49,80 +49,28 @@ class UnreadableError(Exception):
 
 
 _DROPPED = {
-    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl",
-    "Biggr", "middle",
     "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "nonumber", "notag", "hfill", "centering",
     "allowbreak",
     "!", ",", ":", ";", " ", "/", "relax", "noindent", "break", "newline", "hline", "mathstrut", "strut", "null",
     "protect",
 }  # fmt: skip
+"""Commands of layout, which say nothing of the mathematics."""
 _SIZES = {
-    "left",
-    "right",
-    "big",
-    "Big",
-    "bigg",
-    "Bigg",
-    "bigl",
-    "bigr",
-    "Bigl",
-    "Bigr",
-    "biggl",
-    "biggr",
-    "Biggl",
-    "Biggr",
-    "middle",
-}
+    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl",
+    "Biggr", "middle",
+}  # fmt: skip
 _WITH_ARGUMENT = {
-    "label",
-    "tag",
-    "hspace",
-    "vspace",
-    "phantom",
-    "hphantom",
-    "vphantom",
-    "ref",
-    "eqref",
-    "cite",
-    "color",
+    "label", "tag", "hspace", "vspace", "phantom", "hphantom", "vphantom", "ref", "eqref", "cite", "color",
     "intertext",
-}
+}  # fmt: skip
 _STYLES = {
-    "mathbf",
-    "boldsymbol",
-    "bm",
-    "vec",
-    "mathit",
-    "mathsf",
-    "mathtt",
-    "mathnormal",
-    "pmb",
-    "bold",
-    "symbf",
-    "underline",
-    "mathcal",
-    "mathscr",
-    "mathfrak",
-}
+    "mathbf", "boldsymbol", "bm", "vec", "mathit", "mathsf", "mathtt", "mathnormal", "pmb", "bold", "symbf",
+    "underline", "mathcal", "mathscr", "mathfrak",
+}  # fmt: skip
 _CAPTIONED = {
-    "underbrace",
-    "overbrace",
-    "boxed",
-    "cancel",
-    "bcancel",
-    "fbox",
-    "ensuremath",
-    "mathop",
-    "mathbin",
-    "mathrel",
-    "mathord",
-    "rlap",
-    "llap",
-    "mathrlap",
-    "mathllap",
-    "smash",
-    "colorbox",
-}
+    "underbrace", "overbrace", "boxed", "cancel", "bcancel", "fbox", "ensuremath", "mathop", "mathbin", "mathrel",
+    "mathord", "rlap", "llap", "mathrlap", "mathllap", "smash", "colorbox",
+}  # fmt: skip
 _NOTES = {"text", "textrm", "textbf", "textit", "mbox", "textnormal", "textsf", "texttt", "emph", "hbox"}
 _NAMES = {"mathrm", "operatorname", "operatorname*", "rm"}
 _SPACES = {"quad", "qquad", "enspace", "hskip", "kern"}
@@ -147,7 +95,7 @@ _UNICODE = {
 _EMPTY = re.compile(r"\{\s*\}")
 _BOXED = re.compile(r"(?:\s*\{[^{}$]*\})*(?P<box>\s*\{)\s*\$")
 _LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
-_MOST = 20_000
+_MAX_TOKENS = 20_000  # of one formula; the longest ones of papers have some thousand
 
 
 @lru_cache(maxsize=1)
@@ -165,7 +113,7 @@ def _scanner(spellings: frozenset[str]) -> re.Pattern[str]:
 
 
 def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
-    """The tokens of a formula.
+    """Return the tokens of a formula.
 
     Raises:
         UnreadableError: it is too long.
@@ -175,7 +123,7 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
     found: list[Token] = []
     at, touching, sized = start, False, -1
     while at < end:
-        if len(found) > _MOST:
+        if len(found) > _MAX_TOKENS:
             raise UnreadableError(text[at : at + 10], at, at + 10, "the formula is too long to be read")
         match = scanner.match(text, at, end)
         assert match is not None  # any character is a sign
@@ -221,13 +169,13 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
 
 
 def _command(text: str, name: str, here: int, at: int, end: int, touching: bool, found: list[Token]) -> int:
-    """Add the tokens of one command; returns where reading goes on."""
+    """Add the tokens of one command, and return the offset where reading continues."""
     if name == "\\":  # the end of a row, perhaps with a space below it
         found.append(Token("command", name, here, at, touching))
         length = _LENGTH.match(text, at, end)
         return length.end() if length else at
     starred = name.rstrip("*") or name
-    if name in _DROPPED:
+    if name in _DROPPED or name in _SIZES:
         if name in ("left", "right") and re.match(r"\s*\.", text[at : at + 5]):
             return text.index(".", at) + 1
         return at
@@ -307,7 +255,7 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
 
 
 def _after_group(text: str, at: int, end: int) -> int:
-    """Where reading goes on after an argument that is not read."""
+    """Return the offset after an argument that is skipped."""
     opening = re.compile(r"\s*\{").match(text, at, end)
     close = closing(text[:end], opening.end() - 1) if opening else None
     return at if close is None else close + 1
