@@ -15,7 +15,8 @@ from steepest.cli.output import announce, check_json, print_json, show_fit
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
     from steepest.models.model import Model
-    from steepest.tables.table import Columns, Table
+    from steepest.tables.samples import Samples
+    from steepest.tables.table import Table
 
 _MOST_CHECKED = 200  # numbers of parameters up to which the gradient is checked without being asked
 _FEW = 20  # different whole numbers that may be meant as classes
@@ -133,6 +134,7 @@ def fit(
     With --layers FORMULA is the target's name, and the model a network. Options may also stand in a file
     steepest.toml of this folder, in a table [fit].
     """
+    from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.tensors import refuse_place
     from steepest.tables.table import BUILT_IN, open_table
 
@@ -154,21 +156,21 @@ def fit(
         given["cost"] = None  # a network's goes by its output
     model = model_of(opened, formula, given)
     opened = model.use(opened)
-    notes = model.notes  # every further look at a table makes them anew
+    notes = list(model.notes)
     settings = _settings(given)
     _refuse(model, settings, start)
     model.refuse_flat()
     if isinstance(settings["validate"], str):
         settings["validate"] = model.held_out(settings["validate"], na)
     large = settings["batch"] is not None and model.is_read_in_parts(opened)
-    columns = None if large else model.columns(opened, na)
+    samples = None if large else model.read(opened, na)
     report = None
-    if columns is not None:
-        report = _checked(model, columns, start, seed, settings, check)
-        if columns.dropped:
-            options.tell(rows_dropped(columns, opened))
+    if samples is not None:
+        report = _checked(model, samples, start, seed, settings, check)
+        if samples.dropped:
+            options.tell(rows_left_out(samples.dropped, opened.rows))
     if not as_json:
-        announce(model, opened, columns, report)
+        announce(model, opened, samples, report)
     begin = {} if settings["restarts"] is not None else {"start": start}
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     effective["start"] = start  # a built-in table brings one
@@ -176,15 +178,15 @@ def fit(
         from steepest.errors import SteepestWarning
 
         warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
-        source = opened if columns is None else columns.arrays
-        _fit(model, source, seed or 0, na, {**settings, **begin}, progress=False if as_json else None)
+        source = opened if samples is None else samples
+        model.fit(source, seed=seed or 0, na=na, progress=False if as_json else None, **{**settings, **begin})
     run = model.run
     assert run is not None  # fit has just set it
     if settings["resume"]:
         where = "there was no checkpoint to go on from" if run.resumed is None else f"went on from epoch {run.resumed}"
         options.tell(f"note: {where}")
     model.settings = {**effective, "cost": model.cost_name, "engine": run.engine}
-    return _report(model, columns, report, notes, save, as_json, seed or 0, plot)
+    return _report(model, samples, report, notes, save, as_json, seed or 0, plot)
 
 
 def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
@@ -254,7 +256,7 @@ def _refuse(model: Model, settings: dict[str, Any], start: dict[str, float]) -> 
 
 
 def _checked(
-    model: Model, columns: Columns, start: dict[str, float], seed: int | None, settings: dict[str, Any],
+    model: Model, samples: Samples, start: dict[str, float], seed: int | None, settings: dict[str, Any],
     wanted: bool | None,
 ) -> Report | None:  # fmt: skip
     """The verdicts on the gradient at the start, unless there are too many numbers."""
@@ -264,28 +266,17 @@ def _checked(
     from steepest.training.initialisers import initial
 
     begin = initial(model.cost, start, seed or 0, "--start", settings["initial"])
-    model.refuse_targets(columns.arrays)
+    model.refuse_targets(samples.arrays)
     numbers = sum(math.prod(leaf.shape) for leaf in leaves([model.cost]) if leaf.operation is PARAMETER)
     if not (numbers <= _MOST_CHECKED if wanted is None else wanted):
         return None
     method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
     rows = max(_LOOKED_AT // max(numbers, 1), 16)  # a wrong derivative is wrong on few rows, too
-    return model.check({name: array[:rows] for name, array in columns.arrays.items()}, at=begin, method=method)
-
-
-def rows_dropped(columns: Columns, opened: Table) -> str:
-    """How many rows were left out."""
-    from steepest.objectives.diagnostics import rows_left_out
-
-    return rows_left_out(columns.dropped, opened.rows)
-
-
-def _fit(model: Model, source: Any, seed: int, na: str, settings: dict[str, Any], progress: bool | None) -> None:
-    model.fit(source, seed=seed, na=na, progress=progress, **settings)
+    return model.check(samples.head(rows), at=begin, method=method)
 
 
 def _report(
-    model: Model, columns: Columns | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
+    model: Model, samples: Samples | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
     seed: int, plot: bool | None,
 ) -> int:  # fmt: skip
     """Show or print the result, save it, and say what went wrong; the exit status."""
@@ -296,14 +287,14 @@ def _report(
             "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
             "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
             "check": None if report is None else check_json(report), "notes": notes,
-            "warnings": run.warnings, "rows": None if columns is None else columns.rows,
-            "dropped": None if columns is None else columns.dropped, "start": run.start, "seed": seed,
+            "warnings": run.warnings, "rows": None if samples is None else samples.rows,
+            "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
             "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
             "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
         }  # fmt: skip
         print_json(document)
     else:
-        show_fit(model, None if columns is None else columns.arrays, plot)
+        show_fit(model, samples, plot)
     if save and not run.diverged:
         model.save(save)
         options.tell(f"saved to {save}")

@@ -11,7 +11,7 @@ import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
-from steepest.errors import nearest
+from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
     from steepest.diagrams.graph import ComputationalGraph
@@ -97,7 +97,7 @@ def _asked(
         model = load(formula)
         if table is None:
             raise click.UsageError("the graph of a saved model needs data: give --table")
-        columns = model.columns(model.use(table), na).arrays
+        columns = model.samples(table, na).arrays
         return _Asked(model.cost, {**columns, **model.params, **at})
     opened = None if table is None else open_table(table)
     expression, names = _read(formula, cost, data, None if opened is None else opened.names)

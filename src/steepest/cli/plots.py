@@ -214,7 +214,7 @@ def _descents(
     cost, data = subject, table
     if hasattr(subject, "objective"):
         cost = subject.cost
-        data = None if table is None else subject.columns(subject.use(table), na).arrays
+        data = None if table is None else subject.samples(table, na).arrays
     begin = initial(cost, start, seed or 0, "--start")
     found = {}
     for text in optimisers or ("gradient-descent",):

@@ -42,7 +42,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     loaded = load(model)
     opened = open_table(table)
     columns = loaded.inputs(opened, na)
-    found = loaded.predict(columns.arrays)
+    found = loaded.predict(columns)
     shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
     if found.ndim > 1:
         shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
