@@ -6,6 +6,7 @@ small size of its own, so that shapes that do not fit in general do not fit here
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -236,24 +237,12 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
         lines: all sides of its equations.
         heads: the left sides with which its chains begin.
     """
-    marks = any(
-        part.kind == "transpose" or (part.kind == "array_sum" and part.value is not None)
-        for line in lines
-        for part in walk(line)
-    )
-    products = any(
-        part.kind == "multiply" and any(_is_layer_product(a, b) for a, b in zip(part.args, part.args[1:], strict=False))
-        for line in lines
-        for part in walk(line)
-    )
-    if not (marks or products):
+    parts = [part for line in lines for part in walk(line)]
+    marks = any(p.kind == "transpose" or (p.kind == "array_sum" and p.value is not None) for p in parts)
+    products = [pair for p in parts if p.kind == "multiply" for pair in itertools.pairwise(p.args)]
+    if not (marks or any(_is_layer_product(a, b) for a, b in products)):
         return Shapes()
-    rows = any(
-        part.kind == "multiply"
-        and any(a.base in ("X", "A", "H") and b.base == "W" for a, b in zip(part.args, part.args[1:], strict=False))
-        for line in lines
-        for part in walk(line)
-    )
+    rows = any(a.base in ("X", "A", "H") and b.base == "W" for a, b in products)
     finder = _Finder(document, rows)
     definitions = [
         d for (kind, _), found in document.definitions.items() if kind == "symbol" for d in found if not d.formals
@@ -272,15 +261,13 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
                     known = finder.of_symbol(definition.target, layers)
                     if known is not None:
                         finder.assign(definition.body, known, layers)
-        for line in lines if rows else ():
-            for part in walk(line):
-                _one_column(finder, part)
+        for part in parts if rows else ():
+            _one_column(finder, part)
         for line in heads:
             finder.shape(line, {})
-        for line in lines:
-            for part in walk(line):
-                if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
-                    finder.shape(part, {})
+        for part in parts:
+            if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
+                finder.shape(part, {})
         if not finder.changed:
             break
     return Shapes(_give_sizes(document, finder), True, rows)

@@ -28,6 +28,7 @@ DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
 
 _INNER = ("matrix", "cases", "array", "substack")
 _ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
+_PUNCTUATION = (".", ",", ";", "dots", "cdots", "vdots")
 _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 
 
@@ -143,37 +144,60 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
             parsed.troubles.append((passage, trouble))
             continue
         for piece in _pieces(tokens):
-            sides, relations = _sides(passage, piece)
-            goes_on = not sides[0].tokens and bool(relations)
-            if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", before):
-                open_statement = None  # "the change ≈ …": prose stands left of the sign
-                continue
-            waiting = open_statement is not None and not open_statement.sides[-1].tokens
-            if goes_on and open_statement is not None:
-                if waiting:
-                    open_statement.sides.pop()
-                    open_statement.relations.pop()
-                open_statement.sides += sides[1:]
-                open_statement.relations += relations
-                continue
-            if waiting and open_statement is not None:
-                if not relations and piece:  # a = \\ b
-                    open_statement.sides[-1] = sides[0]
-                    continue
-                _finish(open_statement)
-            if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
-                continue  # i = 1, …, n
-            if not relations:
-                if piece and not _is_number_of_line(piece):
-                    parsed.standalone.append((number, sides[0]))
-                continue
-            open_statement = Statement(sides, relations, section, before, passage=number)
-            parsed.statements.append(open_statement)
+            open_statement = _with_piece(
+                parsed, piece, Statement([], [], section, before, passage=number), passage, open_statement
+            )
         if before.strip() and passage.kind == "display":
             before = ""
     for statement in parsed.statements:
         _finish(statement)
     parsed.statements = [s for s in parsed.statements if s.relations]
+    _parse(parsed)
+    return parsed
+
+
+def _with_piece(
+    parsed: ParsedDocument, piece: list[Token], new: Statement, passage: Passage, open_statement: Statement | None
+) -> Statement | None:
+    """Take in one piece of a formula, and return the statement that a following piece may continue.
+
+    Args:
+        parsed: the document so far; a new statement is added to it.
+        piece: the tokens.
+        new: the statement that the piece may become.
+        passage: the passage that contains it.
+        open_statement: the statement that it may continue.
+    """
+    sides, relations = _sides(passage, piece)
+    goes_on = not sides[0].tokens and bool(relations)
+    if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", new.before):
+        return None  # "the change ≈ …": the left side is prose
+    waiting = open_statement is not None and not open_statement.sides[-1].tokens
+    if goes_on and open_statement is not None:
+        if waiting:
+            open_statement.sides.pop()
+            open_statement.relations.pop()
+        open_statement.sides += sides[1:]
+        open_statement.relations += relations
+        return open_statement
+    if waiting and open_statement is not None:
+        if not relations and piece:  # a = \\ b
+            open_statement.sides[-1] = sides[0]
+            return open_statement
+        _finish(open_statement)
+    if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
+        return open_statement  # i = 1, …, n
+    if not relations:
+        if piece and not _is_number_of_line(piece):
+            parsed.standalone.append((new.passage, sides[0]))
+        return open_statement
+    new.sides, new.relations = sides, relations
+    parsed.statements.append(new)
+    return new
+
+
+def _parse(parsed: ParsedDocument) -> None:
+    """Parse all sides, each with the functions of its section."""
     letters = _letters(parsed)
     everywhere = _functions(parsed.statements)
     parsed.context = Context(everywhere, letters)
@@ -181,14 +205,13 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
     for statement in parsed.statements:
         sections.setdefault(statement.section, []).append(statement)
     for statements in sections.values():
-        # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
+        # p(1 - p) is a product where p occurs alone, whatever another section calls p(u).
         here = _functions(statements)
         context = Context(here | (everywhere - _alone(statements)), letters)
-        for side in (m for s in statements for m in s.sides):
+        for side in (side for statement in statements for side in statement.sides):
             side.parse(context)
     for _, side in parsed.standalone:
         side.parse(parsed.context)
-    return parsed
 
 
 def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, section: int) -> None:
@@ -239,30 +262,19 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
             brackets += 1
         elif text in (")", "]"):
             brackets = max(brackets - 1, 0)
-        if depth == 0 and token.kind == "command" and text == "\\":
-            pieces.append(piece)
-            piece, brackets, seen_relation = [], 0, False
-            continue
         if depth == 0 and text == "&" and token.kind == "sign":
             follows = merged[at + 1].text if at + 1 < len(merged) else ""
-            if (
-                seen_relation
-                and brackets == 0
-                and follows not in RELATIONS
-                and piece
-                and piece[-1].text not in RELATIONS
-            ):
+            before = piece[-1].text if piece else "="
+            if seen_relation and brackets == 0 and follows not in RELATIONS and before not in RELATIONS:
                 pieces.append(piece)
                 piece, seen_relation = [], False
             continue
+        row_ends = token.kind == "command" and text == "\\"
         wide = token.kind == "space" or (token.kind == "command" and text in _SEPARATORS)
-        if depth == 0 and brackets == 0 and wide:
+        listed = text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1)
+        if depth == 0 and (row_ends or (brackets == 0 and (wide or listed))):
             pieces.append(piece)
-            piece, seen_relation = [], False
-            continue
-        if depth == 0 and brackets == 0 and text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1):
-            pieces.append(piece)
-            piece, seen_relation = [], False
+            piece, brackets, seen_relation = [], 0, False
             continue
         if depth == 0 and brackets == 0 and text in RELATIONS:
             seen_relation = True
@@ -270,13 +282,7 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
     pieces.append(piece)
     for one in pieces:
         bare = [t for t in one if t.kind != "note"]
-        if all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare) and bare != one:
-            continue
-        if (
-            bare
-            and not _is_number_of_line(bare)
-            and not all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare)
-        ):
+        if not _is_number_of_line(bare) and not all(t.text in _PUNCTUATION for t in bare):
             yield one
 
 

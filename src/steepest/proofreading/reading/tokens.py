@@ -92,6 +92,19 @@ _UNICODE = {
     "ℓ": "ell", "⊤": "top", "Θ": "Theta", "Φ": "Phi", "Ω": "Omega", "Λ": "Lambda", "∗": "ast", "←": "leftarrow",
     "±": "pm",
 }  # fmt: skip
+_COMMAND_ALIASES = {
+    "gt": ">", "lt": "<",
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "neq": "ne", "leqslant": "le",
+    "geqslant": "ge", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "rightarrow": "to",
+    "longrightarrow": "to", "prime": "'", "ldots": "dots", "ast": "*", "star": "*", "widehat": "hat",
+    "overline": "bar", "widetilde": "tilde", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]",
+    "vert": "|", "lvert": "|", "rvert": "|", "Vert": "||", "lVert": "||", "rVert": "||", "|": "||",
+    "coloneqq": ":=", "coloneq": ":=", "implies": "Rightarrow", "iff": "Leftrightarrow", "gets": "leftarrow",
+    "intercal": "top", "hadamard": "odot", "circ": "odot", "otimes": "odot", "colon": ":", "ReLU": "relu",
+    "approxeq": "approx", "simeq": "approx", "doteq": "approx", "cdotp": "cdot", "dotsc": "dots", "dotsb": "dots",
+    "lparen": "(", "rparen": ")", "bf": "", "it": "", "cal": "", "sf": "", "tt": "",
+}  # fmt: skip
+_SUPERSCRIPTS, _SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 _EMPTY = re.compile(r"\{\s*\}")
 _BOXED = re.compile(r"(?:\s*\{[^{}$]*\})*(?P<box>\s*\{)\s*\$")
 _LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
@@ -137,27 +150,21 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
             at, touching = empty.end(), False
             continue
         if kind == "number":
-            comma = piece.replace(",", ".")
             if "," in piece:  # 0,5 is read as two numbers: (0,5) is a point far more often
                 piece, at = piece.split(",")[0], here + piece.index(",")
-                comma = piece
-            found.append(Token("number", comma, here, at, touching))
-        elif kind == "letter" and piece in _UNICODE:
-            found.append(Token("command", _UNICODE[piece], here, at, touching))
+            found.append(Token("number", piece, here, at, touching))
         elif kind == "command":
             before = len(found)
             at = _command(text, piece[1:], here, at, end, touching, found)
             if len(found) == before and piece[1:] in _SIZES:
                 sized = here if sized < 0 else sized
                 continue
-        elif kind == "sign" and piece in _UNICODE:
+        elif piece in _UNICODE:
             found.append(Token("command", _UNICODE[piece], here, at, touching))
-        elif kind == "sign" and piece in "⁰¹²³⁴⁵⁶⁷⁸⁹":
-            found.append(Token("sign", "^", here, here, touching))
-            found.append(Token("number", str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(piece)), here, at, True))
-        elif kind == "sign" and piece in "₀₁₂₃₄₅₆₇₈₉":
-            found.append(Token("sign", "_", here, here, touching))
-            found.append(Token("number", str("₀₁₂₃₄₅₆₇₈₉".index(piece)), here, at, True))
+        elif kind == "sign" and (piece in _SUPERSCRIPTS or piece in _SUBSCRIPTS):
+            mark, digits = ("^", _SUPERSCRIPTS) if piece in _SUPERSCRIPTS else ("_", _SUBSCRIPTS)
+            found.append(Token("sign", mark, here, here, touching))
+            found.append(Token("number", str(digits.index(piece)), here, at, True))
         else:
             piece = {"−": "-", "–": "-", "’": "'", "′": "'", "∗": "*"}.get(piece, piece)
             found.append(Token(kind, piece, here, at, touching))
@@ -184,42 +191,9 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
         return at
     if starred in _WITH_ARGUMENT:
         return _after_group(text, at, end)
-    opening = re.compile(r"\s*\{").match(text, at, end)
-    close = closing(text[:end], opening.end() - 1) if opening else None
-    inner = text[opening.end() : close] if opening and close is not None else ""
-    if name in _NOTES:
-        if opening is None or close is None:
-            return at
-        plain = inner.strip()
-        if plain in functions() or plain in ("MSE", "BCE", "CE"):
-            found.append(Token("word", plain, here, close + 1, touching))
-        else:
-            found.append(Token("note", plain, here, close + 1, touching))
-        return close + 1
-    if name in _NAMES and opening is not None and close is not None:
-        plain = inner.strip()
-        if len(plain) == 1 and plain.isalpha():
-            found.append(Token("letter", plain, here, close + 1, touching))
-        elif re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9 .-]|\\?_)*", plain):
-            found.append(Token("word", re.sub(r"[ \\]", "", plain), here, close + 1, touching))
-        else:
-            found.extend(tokenize(text, opening.end(), close))
-        return close + 1
-    if name in _STYLES and opening and close is not None and inner.strip() == "1":
-        found.append(Token("letter", "\\mathbf{1}", here, close + 1, touching))
-        return close + 1
-    if name in _STYLES | _CAPTIONED:
-        if name in ("mathcal", "mathscr") and opening and close is not None and re.fullmatch(r"\s*[A-Za-z]\s*", inner):
-            found.append(Token("letter", rf"\mathcal{{{inner.strip()}}}", here, close + 1, touching))
-            return close + 1
-        if opening and close is not None:
-            found.extend(tokenize(text, opening.end(), close))
-            if name in ("underbrace", "overbrace") and (
-                under := re.compile(r"\s*[_^]\s*(?=\{)").match(text, close + 1)
-            ):
-                return _after_group(text, under.end(), end)
-            return close + 1
-        return at
+    group = _group(text, at, end)
+    if name in _NOTES | _STYLES | _CAPTIONED or (name in _NAMES and group is not None):
+        return at if group is None else _styled(text, name, here, group, end, touching, found)
     boxed = _BOXED.match(text, at, end) if name.isalpha() else None
     if boxed is not None:  # a macro of the document that sets its last argument in a box
         close = closing(text[:end], boxed.end("box") - 1)
@@ -228,25 +202,14 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
             found.extend(tokenize(text, boxed.end(), stop))
             return close + 1
     if name in ("begin", "end"):
-        if opening is None or close is None:
+        if group is None:
             raise UnreadableError(f"\\{name}", here, at)
-        after = close + 1
+        inner, after = text[slice(*group)], group[1] + 1
         if name == "begin" and inner.strip("* ") in ("array", "alignedat", "tabular"):
             after = _after_group(text, after, end)
         found.append(Token("command", f"{name}:{inner.strip().rstrip('*')}", here, after, touching))
         return after
-    alias = {
-        "gt": ">", "lt": "<",
-        "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "neq": "ne", "leqslant": "le",
-        "geqslant": "ge", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "rightarrow": "to",
-        "longrightarrow": "to", "prime": "'", "ldots": "dots", "ast": "*", "star": "*", "widehat": "hat",
-        "overline": "bar", "widetilde": "tilde", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]",
-        "vert": "|", "lvert": "|", "rvert": "|", "Vert": "||", "lVert": "||", "rVert": "||", "|": "||",
-        "coloneqq": ":=", "coloneq": ":=", "implies": "Rightarrow", "iff": "Leftrightarrow", "gets": "leftarrow",
-        "intercal": "top", "hadamard": "odot", "circ": "odot", "otimes": "odot", "colon": ":", "ReLU": "relu",
-        "approxeq": "approx", "simeq": "approx", "doteq": "approx", "cdotp": "cdot", "dotsc": "dots", "dotsb": "dots",
-        "lparen": "(", "rparen": ")", "bf": "", "it": "", "cal": "", "sf": "", "tt": "",
-    }.get(name, name)  # fmt: skip
+    alias = _COMMAND_ALIASES.get(name, name)
     if not alias:
         return at
     kind = "sign" if alias in ("<", ">", "'", "*", "|", "||", ":=", "[", "]", ":", "(", ")") else "command"
@@ -254,8 +217,39 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
     return at
 
 
-def _after_group(text: str, at: int, end: int) -> int:
-    """Return the offset after an argument that is skipped."""
+def _styled(
+    text: str, name: str, here: int, group: tuple[int, int], end: int, touching: bool, found: list[Token]
+) -> int:
+    """Add the tokens of a note, a name or styled mathematics, and return the offset where reading continues."""
+    begin, close = group
+    plain = text[begin:close].strip()
+    if name in _NOTES:
+        kind = "word" if plain in functions() or plain in ("MSE", "BCE", "CE") else "note"
+        found.append(Token(kind, plain, here, close + 1, touching))
+    elif name in _NAMES and len(plain) == 1 and plain.isalpha():
+        found.append(Token("letter", plain, here, close + 1, touching))
+    elif name in _NAMES and re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9 .-]|\\?_)*", plain):
+        found.append(Token("word", re.sub(r"[ \\]", "", plain), here, close + 1, touching))
+    elif name in _STYLES and plain == "1":
+        found.append(Token("letter", "\\mathbf{1}", here, close + 1, touching))
+    elif name in ("mathcal", "mathscr") and re.fullmatch("[A-Za-z]", plain):
+        found.append(Token("letter", rf"\mathcal{{{plain}}}", here, close + 1, touching))
+    else:
+        found.extend(tokenize(text, begin, close))
+    caption = re.compile(r"\s*[_^]\s*(?=\{)").match(text, close + 1)
+    if name in ("underbrace", "overbrace") and caption is not None:
+        return _after_group(text, caption.end(), end)
+    return close + 1
+
+
+def _group(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """Return begin and end of the text inside the braces that follow; None if none follow."""
     opening = re.compile(r"\s*\{").match(text, at, end)
     close = closing(text[:end], opening.end() - 1) if opening else None
-    return at if close is None else close + 1
+    return None if opening is None or close is None else (opening.end(), close)
+
+
+def _after_group(text: str, at: int, end: int) -> int:
+    """Return the offset after an argument that is skipped."""
+    group = _group(text, at, end)
+    return at if group is None else group[1] + 1

@@ -111,24 +111,22 @@ def compare(
         UndecidedError: a part has no value, or no point is in the domain of both.
         ShapeClashError: the sides, or parts of them, are of different shapes.
     """
-    lefts, rights, points = [], [], []
-    leaves: set[Any] = set()
-    letters: dict[Any, Array] = {}
     numbers = cases(document, [left, right])
     if quick:
         numbers = numbers[len(numbers) // 2 :][:1]
+    lefts, rights, points = [], [], []
+    leaves: set[Any] = set()
+    letters: dict[Any, Array] = {}
     for case in numbers:
         evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
         with np.errstate(all="ignore"):
-            one, other = evaluator.value(left, case), evaluator.value(right, case)
-        one, other = _aligned(one, other, right)
+            one, other = _aligned(evaluator.value(left, case), evaluator.value(right, case), right)
         lefts.append(one.ravel())
         rights.append(other.ravel())
         points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
         leaves |= evaluator.scope.leaf_keys
         letters |= evaluator.scope.leaves
-    a, b = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights))
-    at = np.concatenate(points)
+    a, b, at = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights)), np.concatenate(points)
     finite = np.isfinite(a) & np.isfinite(b)
     lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
     if finite.sum() < _MIN_POINTS:
