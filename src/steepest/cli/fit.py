@@ -1,4 +1,4 @@
-"""The command ``fit``: from a table, a formula or layers, and settings to a fitted model."""
+"""The command ``fit``: fit a formula or a network to a table."""
 
 from __future__ import annotations
 
@@ -77,24 +77,36 @@ _choice = click.Choice
     "--activation",
     default="tanh",
     show_default=True,
-    help="Of hidden layers: a name, a formula in z, or relu,tanh: one for each.",
+    help="Activation of hidden layers: a name, a formula in z, or one for each, as relu,tanh.",
 )
 @click.option(
     "--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target."
 )
-@click.option("--initial", metavar="SCHEME", help="glorot, he, lecun, zeros or normal; chosen by the activation.")
+@click.option(
+    "--initial",
+    cls=options.Named,
+    registry="training.initialisers:SCHEMES",
+    metavar="SCHEME",
+    help="Initial values: {} or normal(0.1); chosen by the activation if left out.",
+)
 @click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
 @click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
 @click.option("--weights", metavar="COLUMN", help="The column of the samples' weights.")
 @click.option("--balanced", is_flag=True, help="Let all classes of the target weigh the same.")
-@click.option("--optimiser", default="gradient-descent", show_default=True, metavar="NAME",
-              help="momentum, nesterov, rmsprop, adagrad, adam, adamw, lion or lbfgs.")  # fmt: skip
+@click.option("--optimiser", cls=options.Named, registry="training.optimisers:OPTIMISERS", default="gradient-descent",
+              show_default=True, metavar="NAME", help="Update rule: {}.")  # fmt: skip
 @click.option(
-    "--rate", type=options.Rate(), default=0.1, show_default=True, help="The step length; auto searches for it."
+    "--rate", type=options.Rate(), default=0.1, show_default=True, help="Learning rate; auto searches for it."
 )
-@click.option("--schedule", metavar="TEXT", help="Of the rate: cosine, step:30:0.1, warm-up:5+cosine, plateau, ….")
-@click.option("--batch", type=int, help="Samples of an update; all if left out.")
-@click.option("--epochs", type=int, default=1000, show_default=True, help="How many walks through the table at most.")
+@click.option(
+    "--schedule",
+    cls=options.Named,
+    registry="training.schedules:SCHEDULES",
+    metavar="TEXT",
+    help="Schedule of the rate: {}; with settings as step:30:0.1, warm-up:5+cosine.",
+)
+@click.option("--batch", type=int, help="Samples per update; all if left out.")
+@click.option("--epochs", type=int, default=1000, show_default=True, help="Maximum number of passes through the table.")
 @options.assignments("--start", "Parameters to start from.")
 @options.seed
 @click.option("--gradient", type=_choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
@@ -102,8 +114,8 @@ _choice = click.Choice
 @click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, native or reference.")
 @click.option("--dtype", type=_choice(["float64", "float32"]), default="float64", show_default=True)
-@click.option("--maximise", is_flag=True, help="Climb instead.")
-@click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
+@click.option("--maximise", is_flag=True, help="Maximise the cost instead.")
+@click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
 @click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
 @click.option(
@@ -111,12 +123,12 @@ _choice = click.Choice
     callback=_validate,
     type=click.UNPROCESSED,
     metavar="SHARE|TABLE",
-    help="Rows to look at the cost after each epoch.",
+    help="Share of rows, or a table, held out for validation after each epoch.",
 )
 @click.option("--patience", type=int, help="Stop after so many epochs without a lower validation cost; keep the best.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Write where the descent stands, every minute.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the state here every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Write it after so many epochs instead.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first; done for up to 200 numbers.")
 @click.option("--plot/--no-plot", default=None, help="Draw the cost by epoch; done on a terminal with room for it.")
 @options.na

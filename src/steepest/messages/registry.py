@@ -78,10 +78,14 @@ class Registry(Mapping[str, T]):
         Raises:
             SteepestError: there is no such choice; the message lists them and the one that was probably meant.
         """
+        return self._entries[self.name_of(name, where)].value
+
+    def name_of(self, name: object, where: str = "") -> str:
+        """Return our name of a choice; see :meth:`find`."""
         if isinstance(name, str):
             known = name if name in self._entries else ours(self.kind, name)
-            if known in self._entries:
-                return self._entries[known].value
+            if known is not None and known in self._entries:
+                return known
         meant = hint(self.kind, name, self._entries) if isinstance(name, str) else ""
         choices = ", ".join([*self._entries, *[self._otherwise] * bool(self._otherwise)])
         join = " The" if meant.endswith("?") else "; the"

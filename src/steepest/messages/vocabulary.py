@@ -6,11 +6,11 @@ counterpart; it is answered by the sentence. Words are compared in lower case, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from steepest.messages.hints import nearest
+from steepest.messages.hints import closest, nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -231,38 +231,59 @@ def hint(kind: str, word: str, known: Iterable[str]) -> str:
     if sentence is not None:
         return f"; {sentence}"
     name = ours(kind, word)
-    if name is not None and (name in known or not known):
-        return f"; here it is called {name!r}"
-    return nearest(word, known)
+    if name is None:
+        spelt = nearest(word, known)
+        if spelt:
+            return spelt
+        meant = closest(_key(word), ALIASES.get(kind, {}))
+        name = None if meant is None else ours(kind, meant)
+    return f"; here it is called {name!r}" if name is not None and (name in known or not known) else ""
 
 
-def takes_aliases(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function take settings by the names of other libraries, and answer unknown ones in one sentence.
+def setting(word: str, names: Collection[str]) -> str | None:
+    """Return which of some settings another library's word means; None if it means none of them.
+
+    >>> setting("lr", ["rate", "epochs"]), setting("hidden_layer_sizes", ["hidden"]), setting("lr", ["l1"])
+    ('rate', 'hidden', None)
+    """
+    main = ours("setting", word) or _key(word)
+    return next((name for name in (main, *_SETTINGS.get(main, "").split()) if name in names), None)
+
+
+def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return settings by our names.
+
+    Args:
+        who: what takes them, for messages: ``"descend"``.
+        settings: values by our names or by those of other libraries.
+        names: the settings that there are.
 
     Raises:
         TypeError: a setting is unknown, or given twice.
     """
-    name = function.__qualname__.removesuffix(".__init__")
-    names = _parameters(function)
+    given = {word: value for word, value in settings.items() if word in names}
+    for word in settings:
+        if word in given:
+            continue
+        name = setting(word, names)
+        if name is None:
+            raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
+        if name in given:
+            raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
+        given[name] = settings[word]
+    return given
+
+
+def takes_aliases(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take settings by the names of other libraries, and answer unknown ones in one sentence."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(function)
     def call(*args: P.args, **settings: P.kwargs) -> R:
-        unknown = [word for word in settings if word not in names]
-        given: Any = settings
-        if unknown:
-            given = {word: value for word, value in settings.items() if word in names}
-            for word in unknown:
-                ours_is = ours("setting", word)
-                if ours_is not in names or ours_is is None:
-                    raise TypeError(f"{name}() has no setting {word!r}{hint('setting', word, names)}")
-                if ours_is in given:
-                    raise TypeError(f"{name}() has {word!r} and {ours_is!r}, which are the same; give one of them")
-                given[ours_is] = settings[word]
-        return function(*args, **given)
+        if not settings.keys() <= set(names):
+            who = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+            return function(*args, **translated(who, settings, names))
+        return function(*args, **settings)
 
     return call
-
-
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    code = function.__code__
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

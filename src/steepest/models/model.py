@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from steepest.display.cards import ReprMixin, Summary, facts_sheet, values_sheet
 from steepest.errors import SteepestWarning
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
+from steepest.messages.vocabulary import translated
 from steepest.models import model_file as saved
 from steepest.objectives.diagnostics import rows_left_out
 from steepest.objectives.specification import Specification
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from steepest.diagrams.network import Diagram
     from steepest.papers import Paper
 
-_MOST_CHECKED = 1000  # rows that a check of a model looks at
+_MOST_CHECKED = 1000  # rows of a check: a wrong derivative is wrong on few rows, too
+_SETTINGS = tuple(inspect.signature(descend).parameters)
 
 
 class Model(Specification, ReprMixin):
@@ -87,6 +90,9 @@ class Model(Specification, ReprMixin):
             ModelError: no parameter has a gradient, as in a threshold unit.
             TableError: the table cannot be read or lacks a column.
         """
+        settings = translated("fit", settings, _SETTINGS)
+        if start is None:
+            start = settings.pop("start", None)
         given = {**settings, **({} if start is None else {"start": start})}
         source = table if isinstance(table, Samples) else self.use(table)
         self.refuse_flat()

@@ -21,6 +21,7 @@ from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, 
 from steepest.language.formula import names_in, parse_formula
 from steepest.messages.numbers import from_zero
 from steepest.messages.registry import Registry
+from steepest.messages.vocabulary import ours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,6 +172,11 @@ RANGES = {"cross_entropy": (0.0, 1.0, "targets between 0 and 1"), "poisson": (0.
 _NAMES = ("prediction", "target")
 
 
+def is_cost_name(text: str) -> bool:
+    """Return whether a text is the name of a cost, known or not, and not a formula."""
+    return not text.strip() or text.strip().isidentifier() or ours("cost", text) is not None
+
+
 def cost_named(name: str) -> Callable[..., Expression]:
     """The cost of this name, or that of a formula in ``prediction`` and ``target``, whose mean is taken.
 
@@ -188,7 +194,7 @@ def cost_named(name: str) -> Callable[..., Expression]:
     >>> print(cost_named("(prediction - target)^4")(data("a"), data("y")))
     mean((a - y)^4)
     """
-    if name in COSTS or name.strip().isidentifier() or not name.strip():
+    if is_cost_name(name):
         return COSTS.find(name)
     _check_loss(name)
     for wanted in _NAMES:
@@ -273,7 +279,9 @@ class Objective:
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.cost, str):
+        if isinstance(self.cost, str) and is_cost_name(self.cost):
+            object.__setattr__(self, "cost", COSTS.name_of(self.cost))
+        elif isinstance(self.cost, str):
             cost_named(self.cost)
         elif not callable(self.cost):
             raise ModelError(f"a cost is a name, a formula or a function of prediction and target, not {self.cost!r}")

@@ -17,6 +17,7 @@ from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import takes_aliases
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
 from steepest.objectives.metrics import classification, regression
@@ -30,6 +31,7 @@ from steepest.tables.table import Table, open_table
 class Specification:
     """A formula with a cost, and the columns of tables that it takes; :class:`steepest.Model` fits it."""
 
+    @takes_aliases
     def __init__(
         self,
         formula: str,

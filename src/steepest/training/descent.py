@@ -18,6 +18,7 @@ from steepest.engines.step import Params
 from steepest.errors import DescentError
 from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.messages.numbers import is_number
+from steepest.messages.vocabulary import takes_aliases
 from steepest.tables.parts import Parts, is_read_in_parts
 from steepest.tables.samples import Samples
 from steepest.tables.table import Table, open_table
@@ -36,6 +37,7 @@ from steepest.training.settings import Settings
 from steepest.training.setup import DescentSetup
 
 
+@takes_aliases
 def descend(
     cost: Expression | PreparedCost,
     table: Any = None,

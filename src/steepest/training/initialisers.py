@@ -78,8 +78,7 @@ def _drawing(scheme: str, shape: Shape, fans: tuple[int, int]) -> Draw:
 def _check_scheme(scheme: object, place: str = "") -> str:
     if isinstance(scheme, str) and _NORMAL.fullmatch(scheme):
         return scheme
-    SCHEMES.find(scheme, place)
-    return str(scheme)
+    return SCHEMES.name_of(scheme, place)
 
 
 class Initial:
