@@ -114,8 +114,7 @@ def compare(
     numbers = cases(document, [left, right])
     if quick:
         numbers = numbers[len(numbers) // 2 :][:1]
-    lefts, rights, points = [], [], []
-    leaves: set[Any] = set()
+    lefts, rights, points, leaves = [], [], [], set[Any]()
     letters: dict[Any, Array] = {}
     for case in numbers:
         evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
