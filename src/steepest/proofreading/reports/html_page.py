@@ -1,4 +1,4 @@
-"""A page that shows documents with each of their equations marked; it needs nothing from elsewhere."""
+"""Write a self-contained HTML page that shows documents with each equation marked."""
 
 from __future__ import annotations
 
@@ -18,17 +18,12 @@ from steepest.display.palette import (
     VERMILION,
     YELLOW,
 )
-from steepest.proofreading.reports.findings import Finding, Proof
-from steepest.proofreading.reports.reports import Read, summary
+from steepest.proofreading.reports.findings import VERDICT_WORDS, Documents, Finding, Proof, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SIGNS = {"holds": "✓", "differs": "✗", "defines": "≔", "approximation": "≈", "not-understood": "?"}
-_WORDS = {
-    "holds": "holds", "differs": "wrong", "defines": "defines", "approximation": "approximation",
-    "not-understood": "not understood",
-}  # fmt: skip
 _LIGHT = {
     "holds": GREEN,
     "differs": VERMILION,
@@ -39,12 +34,12 @@ _LIGHT = {
 _DARK = {"holds": GREEN, "differs": ORANGE, "defines": SKY, "approximation": YELLOW, "not-understood": PURPLE}
 
 
-def as_html(read: Read) -> str:
-    """The documents with marks, notes beneath lines that are not simply right, and a count for each."""
-    title = "Proof-read: " + ", ".join(file for file, _ in read)
-    body = "\n".join(_document(file, proof) for file, proof in read)
+def as_html(documents: Documents) -> str:
+    """Return the page: each document with marks, notes below lines that need attention, and a summary."""
+    title = "Proof-read: " + ", ".join(file for file, _ in documents)
+    body = "\n".join(_document(file, proof) for file, proof in documents)
     legend = " ".join(
-        f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {_WORDS[verdict]}</span>'
+        f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {VERDICT_WORDS[verdict]}</span>'
         for verdict, sign in _SIGNS.items()
     )
     return (
@@ -83,15 +78,15 @@ def _document(file: str, proof: Proof) -> str:
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    """The document line by line: its text with marks, then the notes on equations that end in it."""
+    """Yield the document line by line: its text with marks, then the notes on equations that end in it."""
     text = proof.text
-    shown = _apart(proof)
+    shown = _without_overlaps(proof)
     at = 0
     waiting: list[Finding] = []
     for finding in shown:
         yield from _plain(text[at : finding.start], waiting)
         inside = escape(text[finding.start : finding.end])
-        hint = escape(f"{_WORDS[finding.verdict]}: {finding.message}", quote=True)
+        hint = escape(f"{VERDICT_WORDS[finding.verdict]}: {finding.message}", quote=True)
         sign = f'<b aria-hidden="true">{_SIGNS[finding.verdict]}</b>'
         yield f'<mark class="{finding.verdict}" title="{hint}">{inside}</mark>'
         yield f'<span class="{finding.verdict}">{sign}</span>'
@@ -103,7 +98,7 @@ def _lines(proof: Proof) -> Iterator[str]:
 
 
 def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
-    """Text without marks; notes that wait go where its first line ends."""
+    """Yield text without marks; pending notes follow its first line."""
     first, newline, rest = text.partition("\n")
     yield escape(first)
     if newline:
@@ -116,14 +111,12 @@ def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
 def _note(finding: Finding) -> str:
     cause = f", {finding.cause}" if finding.cause else ""
     corrected = f"<code>{escape(finding.corrected)}</code>" if finding.corrected else ""
-    return (
-        f'<div class="note {finding.verdict}"><b>{_SIGNS[finding.verdict]} {_WORDS[finding.verdict]}{cause}</b>: '
-        f"{escape(finding.message)}{corrected}</div>"
-    )
+    verdict = f"{_SIGNS[finding.verdict]} {VERDICT_WORDS[finding.verdict]}{cause}"
+    return f'<div class="note {finding.verdict}"><b>{verdict}</b>: {escape(finding.message)}{corrected}</div>'
 
 
-def _apart(proof: Proof) -> list[Finding]:
-    """The findings, those first that matter where two would mark the same place."""
+def _without_overlaps(proof: Proof) -> list[Finding]:
+    """Return the findings in order; where two overlap, keep the more important one."""
     weight = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
     taken: list[Finding] = []
     for finding in sorted(proof.findings, key=lambda f: (weight[f.verdict], f.start)):
