@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steepest.proofreading.reading.source import Lines, passages
+from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
-from steepest.proofreading.values.lookup import POINTS
+from steepest.proofreading.values.symbols import POINTS
 from steepest.proofreading.verdicts.deciding import Decider, Draft
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}
@@ -60,7 +60,7 @@ def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
 
 
 def _trial(outcome: object, k: int) -> Trial:
-    from steepest.proofreading.values.comparing import Outcome
+    from steepest.proofreading.values.comparison import Outcome
     from steepest.proofreading.values.fitting import name_of
 
     assert isinstance(outcome, Outcome)

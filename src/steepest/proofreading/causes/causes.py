@@ -24,7 +24,7 @@ from steepest.proofreading.causes.repairs import (
 )
 from steepest.proofreading.causes.sentences import say
 from steepest.proofreading.causes.writing import Writer
-from steepest.proofreading.meaning.meaning import World, depends_on
+from steepest.proofreading.meaning.document_model import World, depends_on
 from steepest.proofreading.reading.statements import Member, Statement
 from steepest.proofreading.reading.tree import (
     Node,
@@ -39,9 +39,9 @@ from steepest.proofreading.reading.tree import (
     times,
     walk,
 )
-from steepest.proofreading.values.comparing import Outcome, compare, degree, orders
+from steepest.proofreading.values.comparison import Outcome, compare, degree, orders
 from steepest.proofreading.values.fitting import ODD, as_node, fraction, holds_for_some
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 _TRIES_A_LINE = 700
 _TRIES = 6_000

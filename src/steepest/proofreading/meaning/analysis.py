@@ -7,10 +7,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from steepest.proofreading.meaning.meaning import Definition, Surrogate, World, definable, depends_on, linear, occurs
+from steepest.proofreading.meaning.document_model import (
+    Definition,
+    Surrogate,
+    World,
+    definable,
+    depends_on,
+    linear,
+    occurs,
+)
 from steepest.proofreading.meaning.shapes import find_shapes
 from steepest.proofreading.meaning.sizes import depth_letter, find_ranges, find_sizes, find_uses
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import Member, Reading, Statement
 from steepest.proofreading.reading.tree import Node, free_letters, make, number, same, symbols, transform, walk
 

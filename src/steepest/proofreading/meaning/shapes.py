@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from steepest.proofreading.meaning.meaning import COSTS, LAYERS, RATES, Definition, World, linear
+from steepest.proofreading.meaning.document_model import COSTS, LAYERS, RATES, Definition, World, linear
 from steepest.proofreading.reading.tree import Node, walk
 
 _Dims = tuple[int, int]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from steepest.proofreading.meaning.meaning import LAYERS, World, linear
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.meaning.document_model import LAYERS, World, linear
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import Reading
 from steepest.proofreading.reading.tree import Node, end_of_sum, is_of_indices, walk
 

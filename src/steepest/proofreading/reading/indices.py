@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steepest.proofreading.reading.reading import INDEX_LETTERS, OPENING, RUNS, TokenReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.vocabulary import INDEX_LETTERS, OPENING, RUNS, TokenReader
 
 
 class _Marks:

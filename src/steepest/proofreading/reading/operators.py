@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from steepest.proofreading.reading.indices import IndexReader
-from steepest.proofreading.reading.reading import BUILT_IN, GREEK, OPENING, PRODUCTS, Context
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.vocabulary import BUILT_IN, GREEK, OPENING, PRODUCTS, Context
 
 _ACCENTS = ("hat", "bar", "tilde", "dot", "ddot", "check", "breve")
 _DOTS = ("dots", "cdots", "vdots", "ddots")

@@ -7,9 +7,9 @@ Written by hand and not as an LALR grammar, for on paper the meaning of a bracke
 from __future__ import annotations
 
 from steepest.proofreading.reading.operators import OperatorReader
-from steepest.proofreading.reading.reading import ALWAYS_FUNCTIONS, BUILT_IN, GREEK, OPENING, PRODUCTS, STOPPED
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import DEEPEST, Node, make
+from steepest.proofreading.reading.vocabulary import ALWAYS_FUNCTIONS, BUILT_IN, GREEK, OPENING, PRODUCTS, STOPPED
 
 _STOPS = {")", "]", "}", ",", "&", ";"}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 
 _LEFT = re.compile(

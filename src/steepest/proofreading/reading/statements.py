@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from steepest.proofreading.reading import prose
 from steepest.proofreading.reading.parser import Parser
-from steepest.proofreading.reading.reading import GREEK, Context
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.reading.vocabulary import GREEK, Context
 
 RELATIONS = {
     "=": "=", ":=": ":=", "approx": "≈", "equiv": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=",

@@ -12,7 +12,7 @@ from steepest.calculus.gradient import gradient
 from steepest.errors import SteepestError
 from steepest.expressions import operations
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf
-from steepest.proofreading.meaning.meaning import linear
+from steepest.proofreading.meaning.document_model import linear
 from steepest.proofreading.reading.tree import Node, walk
 
 _OPERATIONS: Any = operations  # its functions are made from a table, which a type checker cannot see

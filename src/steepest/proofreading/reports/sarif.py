@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from steepest.proofreading.reading.source import Lines
+from steepest.proofreading.reading.passages import Lines
 from steepest.proofreading.reports.findings import CAUSE_WORDS, REPORTED, Documents, Finding
 from steepest.version import __version__
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.proofreading.meaning.meaning import Key
+from steepest.proofreading.meaning.document_model import Key
 from steepest.proofreading.reading.tree import Node, make, number
-from steepest.proofreading.values.comparing import Outcome
-from steepest.proofreading.values.lookup import POINTS
+from steepest.proofreading.values.comparison import Outcome
+from steepest.proofreading.values.symbols import POINTS
 
 ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)} | {
     r"\frac{3}{2}",

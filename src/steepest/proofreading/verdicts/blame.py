@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steepest.proofreading.causes.repairs import Repair, candidates, likely, other_letters, parts
-from steepest.proofreading.meaning.meaning import Definition, may_be
+from steepest.proofreading.meaning.document_model import Definition, may_be
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, symbols, times
 
 if TYPE_CHECKING:

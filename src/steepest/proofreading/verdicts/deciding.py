@@ -16,13 +16,13 @@ import numpy as np
 from steepest.proofreading.causes.causes import Doctor
 from steepest.proofreading.causes.writing import Writer
 from steepest.proofreading.meaning.analysis import build_world, is_square, is_update
-from steepest.proofreading.meaning.meaning import Definition, World, definable, depends_on, may_be
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.meaning.document_model import Definition, World, definable, depends_on, may_be
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import DECIDED, Member, Reading, Statement
 from steepest.proofreading.reading.tree import Node, same, walk
-from steepest.proofreading.values.comparing import Outcome, compare
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.comparison import Outcome, compare
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts import rules, worked_lines
 from steepest.proofreading.verdicts.blame import blame_definitions
 from steepest.proofreading.verdicts.doubts import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steepest.proofreading.meaning.meaning import World, depends_on
+from steepest.proofreading.meaning.document_model import World, depends_on
 from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.values.comparing import degree, orders
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.comparison import degree, orders
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Draft

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.proofreading.meaning.analysis import is_update
-from steepest.proofreading.meaning.meaning import COSTS, linear
+from steepest.proofreading.meaning.document_model import COSTS, linear
 from steepest.proofreading.reading.tree import Node, make, number, same, signature, swap, symbols, walk
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Decider, Draft

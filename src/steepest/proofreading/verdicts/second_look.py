@@ -9,10 +9,10 @@ import numpy as np
 
 from steepest.proofreading.causes.causes import Diagnosis
 from steepest.proofreading.meaning.analysis import is_plain_number
-from steepest.proofreading.meaning.meaning import definable, depends_on, may_be
+from steepest.proofreading.meaning.document_model import definable, depends_on, may_be
 from steepest.proofreading.reading.statements import Statement
 from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.values.comparing import Outcome
+from steepest.proofreading.values.comparison import Outcome
 from steepest.proofreading.values.fitting import counterexample, holds_for_some
 from steepest.proofreading.verdicts import rules
 

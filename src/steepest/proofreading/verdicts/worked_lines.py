@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.proofreading.meaning.analysis import is_plain_number
-from steepest.proofreading.meaning.meaning import definable
+from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import POINTS, ShapeClashError, UndecidedError
-from steepest.proofreading.values.worked import Exact, agree, is_printed, value_of, with_points, written
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
+from steepest.proofreading.values.symbols import POINTS, ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
     from steepest.proofreading.reading.statements import Member
@@ -213,7 +213,7 @@ def _identity(decider: Decider, order: int, node: Node, right: Node) -> bool | N
         p.kind in ("derive", "gradient", "limit", "sum", "slope") or (p.kind == "call" and p.value) for p in walk(node)
     ):
         return None
-    from steepest.proofreading.values.comparing import compare
+    from steepest.proofreading.values.comparison import compare
 
     if any(
         p.kind == "derive" and p.args[0].kind == "symbol" and not decider.world.of(p.args[0], order) for p in walk(node)

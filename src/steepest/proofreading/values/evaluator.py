@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from steepest.proofreading.meaning.meaning import Definition, Key, bind, depends_on
-from steepest.proofreading.reading.reading import RUNS
+from steepest.proofreading.meaning.document_model import Definition, Key, bind, depends_on
 from steepest.proofreading.reading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
-from steepest.proofreading.values.calculus import Calculus
+from steepest.proofreading.reading.vocabulary import RUNS
+from steepest.proofreading.values.derivatives import Calculus
 from steepest.proofreading.values.functions import FUNCTIONS, smooth
-from steepest.proofreading.values.lookup import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
+from steepest.proofreading.values.symbols import DEEPEST, POINTS, Array, ShapeClashError, UndecidedError
 
 _MOST_WORK = 60_000
 _DEEPEST_VALUE = 120

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from steepest.proofreading.meaning.meaning import COSTS, Definition, Key, Surrogate, bind
+from steepest.proofreading.meaning.document_model import COSTS, Definition, Key, Surrogate, bind
 from steepest.proofreading.reading.tree import Node, walk
-from steepest.proofreading.values.lookup import DEEPEST, POINTS, Array, ShapeClashError, Symbols, UndecidedError
+from steepest.proofreading.values.symbols import DEEPEST, POINTS, Array, ShapeClashError, Symbols, UndecidedError
 
 _STEP = 1e-30
 _WIDE = 2e-3

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from steepest.proofreading.meaning.meaning import RATES, SMALL, Definition, Key, World, bind, linear
+from steepest.proofreading.meaning.document_model import RATES, SMALL, Definition, Key, World, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
 from steepest.proofreading.values.functions import smooth
 

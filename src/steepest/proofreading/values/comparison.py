@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.proofreading.meaning.meaning import LAYERS, SMALL, World
+from steepest.proofreading.meaning.document_model import LAYERS, SMALL, World
 from steepest.proofreading.reading.tree import Node, free_letters, walk
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import Array, ShapeClashError, UndecidedError
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.symbols import Array, ShapeClashError, UndecidedError
 
 _EXACT, _ROUGH = 1e-9, 2e-6
 _FEWEST = 5
