@@ -6,16 +6,18 @@ every i and l, one for ``a^{(2)}`` that layer alone. The nearest one before a li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from steepest.proofreading.reading.tree import Node, free_letters, make, same, symbols, walk
+from steepest.proofreading.reading.tree import Node, same, symbols, walk
 
 Key = tuple[str, tuple[tuple[str, int], ...]]
 """A letter and the numbers of its indices: ``("a", (("sub", 1), ("paren", 2)))``."""
+ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
+"""A key in which an index of None stands for any number."""
 
 LAYERS = 3
-LAYER_LETTERS = frozenset({"l", "L", "\\ell"})
 RATES = frozenset(
     {"\\alpha", "\\eta", "\\lambda", "\\epsilon", "h", "\\beta", "\\gamma", "lr", "\\tau", "\\rho", "\\mu"}
 )
@@ -52,19 +54,19 @@ class Definition:
         target: the symbol, a change, a slope or a derivative.
         formals: its arguments, if it is a function.
         body: what it stands for.
-        order: the number of the statement that says so.
+        statement_index: the number of the statement that says so.
         section: of that statement.
     """
 
     target: Node
     formals: tuple[Node, ...]
     body: Node
-    order: int
+    statement_index: int
     section: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Surrogate:
+class ImpliedLoss:
     """A loss known by its derivative: ``dz = a - y`` behind a sigmoid.
 
     Attributes:
@@ -80,119 +82,202 @@ class Surrogate:
     scale: Node | None
 
 
-@dataclass
-class World:
-    """Everything that is known of a document.
+class Work:
+    """Count the parts of formulas that were evaluated for one document, over all its models."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+
+@dataclass(frozen=True)
+class Indices:
+    """What the document says of index letters.
 
     Attributes:
-        definitions: by kind and letter.
-        sizes: how many samples, classes, … each letter counts.
-        ranges: how far each index letter runs.
-        held: letters that the document holds constant.
-        simplex: letters whose elements sum to 1.
-        classes: letters whose values are class numbers, with the letter that runs over the classes.
-        ignored: letters whose definitions are not looked at, to see whether a line holds for any function.
-        shapes: rows and columns of letters with their layers; a letter that is not here is a number.
-        dependents: by section, of letters without a definition, what they depend on, by the derivatives that are taken.
-        sections: of each statement.
-        aliases: ``b^1`` for ``b^{(1)}``.
-        used: letters with the roles in which each occurs outside denominators.
-        given: numbers that ``--assume`` gives.
-        sampled: letters that vary by sample.
-        matrices: whether the document has vectors and matrices.
-        row_samples: whether samples are rows.
-        surrogates: the loss of which ``dW`` and its like are derivatives, where no cost can be computed: of one sample
-            and of all of them (capital letters).
-        batch_from: the first statement with a derivative by all samples at once.
-        spent: how many parts of formulas were computed.
-        memo: values that were computed; emptied when a definition changes.
-        values: numbers that letters were given, with the statements that gave them.
-        prose: all words of the document.
-        depth_letter: the letter that counts the layers.
-        rough: whether a definition has a derivative in it.
+        sizes: the number of samples, classes, layers, … that each letter counts.
+        ranges: the last value of each index letter; the first one is 1.
+        roles: for each letter, the combinations of roles of its indices, outside denominators of derivatives.
+        classes: letters whose values are class numbers, with the index letter over the classes.
+        depth_letter: the letter that counts the layers; empty if there is none.
     """
 
-    definitions: dict[tuple[str, str], list[Definition]] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    ranges: dict[str, int] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    simplex: set[str] = field(default_factory=set)
-    classes: dict[str, str] = field(default_factory=dict)
-    ignored: set[str] = field(default_factory=set)
-    shapes: dict[tuple[str, tuple[tuple[str, int | None], ...]], tuple[int, int]] = field(default_factory=dict)
-    dependents: dict[tuple[int, str], list[Node]] = field(default_factory=dict)
-    sections: list[int] = field(default_factory=list)
-    aliases: dict[tuple[str, int], str] = field(default_factory=dict)
-    used: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
-    given: dict[str, float] = field(default_factory=dict)
-    sampled: set[str] = field(default_factory=set)
-    matrices: bool = False
-    row_samples: bool = False
-    surrogates: dict[bool, Surrogate] = field(default_factory=dict)
-    batch_from: int = 10**9
-    spent: int = 0
-    memo: dict[object, object] = field(default_factory=dict)
-    values: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    prose: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
     depth_letter: str = ""
-    rough: bool = False
 
-    def add(self, definition: Definition) -> None:
-        """Take a definition in."""
-        self.memo.clear()
-        self.definitions.setdefault(_slot(definition.target), []).append(definition)
+    def range_of(self, letter: str) -> int:
+        """Return the last value of an index letter."""
+        return self.ranges.get(letter, 3)
 
-    def remove(self, definition: Definition) -> None:
-        """Take a definition out."""
-        self.memo.clear()
-        self.definitions[_slot(definition.target)].remove(definition)
+    def is_size(self, letter: str) -> bool:
+        """Return whether a letter only counts something and is no running index."""
+        return letter in self.sizes and letter not in self.ranges
 
-    def of(self, target: Node, order: int, functions: bool | None = None) -> list[Definition]:
-        """The definitions of a target as written, the one that holds at a statement first."""
-        found = [d for d in self.definitions.get(_slot(target), []) if _alike(d.target, target)]
-        if functions is not None:
-            found = [d for d in found if bool(d.formals) == functions]
-        return self.ordered(found, order)
 
-    def ordered(self, found: list[Definition], order: int) -> list[Definition]:
-        """Definitions by nearness: the last before a statement, earlier ones, then those after it in its section."""
-        section = self.section(order)
-        before = [d for d in found if d.order < order]
-        after = [d for d in found if d.order >= order and (d.section in (section, -1) or d.order == order)]
-        return sorted(before, key=lambda d: -d.order) + sorted(after, key=lambda d: d.order)
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of vectors and matrices.
 
-    def section(self, order: int) -> int:
-        """The section of a statement."""
-        return self.sections[order] if 0 <= order < len(self.sections) else -2
+    Attributes:
+        by_key: rows and columns of symbols; an index of None matches any number. A symbol without entry is a number.
+        has_matrices: whether the document has vectors and matrices.
+        samples_in_rows: whether samples are rows of matrices rather than columns.
+    """
 
-    def shape(self, key: Key) -> tuple[int, int] | None:
-        """Rows and columns of a symbol; None for a number."""
-        if not self.shapes:
+    by_key: Mapping[ShapeKey, tuple[int, int]] = field(default_factory=dict)
+    has_matrices: bool = False
+    samples_in_rows: bool = False
+
+    def find(self, key: Key) -> tuple[int, int] | None:
+        """Return rows and columns of a symbol; None for a number."""
+        if not self.by_key:
             return None
-        found = self.shapes.get(key)
-        for at, (role, _) in enumerate(key[1]):
+        found = self.by_key.get(key)
+        for position, (role, _) in enumerate(key[1]):
             if found is None and role != "sub":
-                wild = tuple(sorted([(r, n) if k != at else (r, None) for k, (r, n) in enumerate(key[1])], key=repr))
-                found = self.shapes.get((key[0], wild))
+                wild = [(r, n if k != position else None) for k, (r, n) in enumerate(key[1])]
+                found = self.by_key.get((key[0], tuple(sorted(wild, key=repr))))
         return found
 
-    def hold(self, base: str) -> None:
-        """Hold a letter constant."""
-        self.memo.clear()
-        self.held.add(base)
 
-    def release(self, base: str) -> None:
-        """Let a letter vary again."""
-        self.memo.clear()
-        self.held.discard(base)
+@dataclass(frozen=True)
+class Letters:
+    """Sets of letters with a property in common.
 
-    def generic(self, base: str, order: int) -> list[Node]:
-        """On what a letter without a definition depends in the section of a statement."""
-        return self.dependents.get((self.section(order), base), [])
+    Attributes:
+        constants: declared constant by the document; their derivatives are zero.
+        simplex: their elements sum to 1.
+        sampled: their value depends on the sample.
+        ignored: their definitions are ignored, to test whether a line holds for any function.
+    """
 
-    def size(self, letter: str) -> int:
-        """How far an index letter runs."""
-        return self.ranges.get(letter, 3)
+    constants: frozenset[str] = frozenset()
+    simplex: frozenset[str] = frozenset()
+    sampled: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentModel:
+    """The symbol table of a document: a value that is never changed; the methods ``with_…`` return new ones.
+
+    Attributes:
+        definitions: by node kind and letter, in the order of the document.
+        indices: sizes, ranges and roles of index letters.
+        shapes: shapes of vectors and matrices.
+        letters: sets of letters with a property in common.
+        dependencies: by section and letter, the variables on which a letter without a definition depends, taken from
+            the derivatives in that section.
+        losses: the loss whose derivatives are written ``dW``, where the document defines no cost that can be
+            evaluated: for one sample (key False) and for all samples (key True, capital letters).
+        batch_from: the first statement with a derivative with respect to all samples at once.
+        assumed: the values that the caller gives letters.
+        assignments: statement indices with the values that the statements assign to letters.
+        sections: the section of each statement.
+        prose: all text outside formulas.
+        has_derivatives: whether a definition contains a derivative; comparisons are then less accurate.
+        memo: values computed under this model; every new model begins with an empty one.
+        work: the work done for the document, shared by all its models.
+    """
+
+    definitions: Mapping[tuple[str, str], tuple[Definition, ...]] = field(default_factory=dict)
+    indices: Indices = Indices()
+    shapes: Shapes = Shapes()
+    letters: Letters = Letters()
+    dependencies: Mapping[tuple[int, str], tuple[Node, ...]] = field(default_factory=dict)
+    losses: Mapping[bool, ImpliedLoss] = field(default_factory=dict)
+    batch_from: int = 10**9
+    assumed: Mapping[str, float] = field(default_factory=dict)
+    assignments: tuple[tuple[int, Mapping[str, float]], ...] = ()
+    sections: tuple[int, ...] = ()
+    prose: str = ""
+    has_derivatives: bool = False
+    memo: dict[object, Any] = field(default_factory=dict, repr=False)
+    work: Work = field(default_factory=Work, repr=False)
+
+    def replace(self, **changes: Any) -> DocumentModel:
+        """Return a model with other fields; what was computed under this one is not kept."""
+        return replace(self, memo={}, **changes)
+
+    def with_definition(self, definition: Definition) -> DocumentModel:
+        """Return a model with one more definition."""
+        slot = _slot(definition.target)
+        return self.replace(definitions={**self.definitions, slot: (*self.definitions.get(slot, ()), definition)})
+
+    def without_definition(self, definition: Definition) -> DocumentModel:
+        """Return a model with one definition less."""
+        slot = _slot(definition.target)
+        kept = tuple(d for d in self.definitions[slot] if d is not definition)
+        return self.replace(definitions={**self.definitions, slot: kept})
+
+    def with_body(self, old: Node, new: Node) -> DocumentModel:
+        """Return a model in which the definitions with the body ``old`` (the very object) have the body ``new``."""
+        changed = {
+            slot: tuple(replace(d, body=new) if d.body is old else d for d in found)
+            for slot, found in self.definitions.items()
+        }
+        return self.replace(definitions=changed)
+
+    def with_constants(self, constants: frozenset[str]) -> DocumentModel:
+        """Return a model in which these letters are constant and no others."""
+        return self.replace(letters=replace(self.letters, constants=constants))
+
+    def ignoring(self, letter: str) -> DocumentModel:
+        """Return a model without the definitions of a letter."""
+        return self.replace(letters=replace(self.letters, ignored=self.letters.ignored | {letter}))
+
+    def without_sample_index(self, letter: str, roles: tuple[str, ...]) -> DocumentModel:
+        """Return a model in which a letter never occurs with these roles, the last of which is its sample index."""
+        kept = self.indices.roles[letter] - {roles}
+        sampled = self.letters.sampled
+        if all(len(r) < len(roles) for r in kept):
+            sampled -= {letter}
+        return self.replace(
+            indices=replace(self.indices, roles={**self.indices.roles, letter: kept}),
+            letters=replace(self.letters, sampled=sampled),
+        )
+
+    def with_assignment(self, statement_index: int, letter: str, value: float) -> DocumentModel:
+        """Return a model in which a statement assigns a value to a letter."""
+        # Symbols are evaluated without assignments, so that the values computed so far remain valid.
+        return replace(self, assignments=(*self.assignments, (statement_index, {letter: value})))
+
+    def all_definitions(self) -> Iterator[Definition]:
+        """Return all definitions."""
+        return (definition for found in self.definitions.values() for definition in found)
+
+    def definitions_of(self, target: Node, statement_index: int, functions: bool | None = None) -> list[Definition]:
+        """Return the definitions of a target with the same roles, the one that holds at a statement first."""
+        found = [d for d in self.definitions.get(_slot(target), ()) if _alike(d.target, target)]
+        if functions is not None:
+            found = [d for d in found if bool(d.formals) == functions]
+        return self.by_nearness(found, statement_index)
+
+    def by_nearness(self, found: Iterable[Definition], statement_index: int) -> list[Definition]:
+        """Sort definitions: the last one before a statement, earlier ones, then later ones of its section."""
+        section = self.section(statement_index)
+        found = list(found)
+        before = [d for d in found if d.statement_index < statement_index]
+        after = [
+            d
+            for d in found
+            if d.statement_index == statement_index
+            or (d.statement_index > statement_index and d.section in (section, -1))
+        ]
+        return [
+            *sorted(before, key=lambda d: -d.statement_index),
+            *sorted(after, key=lambda d: d.statement_index),
+        ]
+
+    def section(self, statement_index: int) -> int:
+        """Return the section of a statement; -2 for an index outside the document."""
+        return self.sections[statement_index] if 0 <= statement_index < len(self.sections) else -2
+
+    def dependencies_of(self, base: str, statement_index: int) -> tuple[Node, ...]:
+        """Return the variables on which a letter without a definition depends in the section of a statement."""
+        return self.dependencies.get((self.section(statement_index), base), ())
 
 
 def _slot(target: Node) -> tuple[str, str]:
@@ -213,7 +298,7 @@ def _alike(pattern: Node, target: Node) -> bool:
     )
 
 
-def may_be(pattern: Node, target: Node) -> bool:
+def may_match(pattern: Node, target: Node) -> bool:
     """Whether two symbols may be the same: no index is one number here and another there."""
     inner = (pattern, target) if pattern.kind == "symbol" else (pattern.args[0], target.args[0])
     return not any(
@@ -223,7 +308,7 @@ def may_be(pattern: Node, target: Node) -> bool:
 
 
 def bind(
-    pattern: Node, numbers: Mapping[str, int] | None, concrete: tuple[int, ...], world: World
+    pattern: Node, numbers: Mapping[str, int] | None, concrete: tuple[int, ...], indices: Indices
 ) -> dict[str, int] | None:
     """The numbers of the letters in the indices of a definition for a symbol with these; None if it is not for them."""
     found: dict[str, int] = dict(numbers or {})
@@ -235,8 +320,8 @@ def bind(
                 return None
             continue
         value = wanted - offset
-        if letter in world.sizes and letter not in world.ranges:
-            if value != world.sizes[letter]:
+        if indices.is_size(letter):
+            if value != indices.sizes[letter]:
                 return None
             continue
         if layered and not 1 <= value <= LAYERS + 1:
@@ -275,19 +360,21 @@ def definable(node: Node) -> tuple[Node, tuple[Node, ...]] | None:
         return None
     if node.kind == "change" and node.args[0].kind == "symbol":
         return node, ()
-    if node.kind == "slope" and node.args[0].kind == "symbol":
+    if node.kind == "cost_gradient" and node.args[0].kind == "symbol":
         return node, ()
     return None
 
 
-def depends_on(world: World, node: Node, target: Node, order: int, depth: int = 0) -> bool:
+def depends_on(document: DocumentModel, node: Node, target: Node, statement_index: int, depth: int = 0) -> bool:
     """Whether an expression has a symbol in it, itself or through definitions."""
     for part in symbols(node):
         if part.base == target.base and part.roles == target.roles:
             return True
         if depth < 8:
-            for definition in world.of(part, order)[:1]:
-                if definition.body is not node and depends_on(world, definition.body, target, order, depth + 1):
+            for definition in document.definitions_of(part, statement_index)[:1]:
+                if definition.body is not node and depends_on(
+                    document, definition.body, target, statement_index, depth + 1
+                ):
                     return True
     return False
 
@@ -295,13 +382,3 @@ def depends_on(world: World, node: Node, target: Node, order: int, depth: int = 
 def occurs(node: Node, wanted: Node) -> bool:
     """Whether a tree has a part written like another."""
     return any(part.kind == wanted.kind and same(part, wanted) for part in walk(node))
-
-
-def unbound(node: Node) -> dict[str, str]:
-    """The index letters free in a node; a letter that is also a formal argument of nothing."""
-    return free_letters(node)
-
-
-def plain_symbol(base: str) -> Node:
-    """A symbol without indices."""
-    return make("symbol", (), (base, ()))

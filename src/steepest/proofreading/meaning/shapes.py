@@ -6,10 +6,19 @@ own, so that what does not fit in general does not fit here either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from steepest.proofreading.meaning.document_model import COSTS, LAYERS, RATES, Definition, World, linear
+from steepest.proofreading.meaning.document_model import (
+    COSTS,
+    LAYERS,
+    RATES,
+    Definition,
+    DocumentModel,
+    ShapeKey,
+    Shapes,
+    linear,
+)
 from steepest.proofreading.reading.tree import Node, walk
 
 _Dims = tuple[int, int]
@@ -30,8 +39,6 @@ _ELEMENTWISE = (
     "max",
     "min",
 )
-
-ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
 
 
 @dataclass
@@ -60,8 +67,8 @@ class _Unknowns:
 class _Finder:
     """Walks over the definitions until nothing new is learnt."""
 
-    def __init__(self, world: World, rows: bool) -> None:
-        self.world, self.rows = world, rows
+    def __init__(self, document: DocumentModel, rows: bool) -> None:
+        self.document, self.rows = document, rows
         self.unknowns = _Unknowns()
         self.one = self.unknowns.new()
         self.dims: dict[ShapeKey, _Dims] = {}
@@ -76,8 +83,8 @@ class _Finder:
                 found.append((role, offset))
             elif letter in layers:
                 found.append((role, layers[letter] + offset))
-            elif letter in self.world.sizes and letter not in self.world.ranges and role != "sub":
-                found.append((role, self.world.sizes[letter] + offset))
+            elif self.document.indices.is_size(letter) and role != "sub":
+                found.append((role, self.document.indices.sizes[letter] + offset))
             else:
                 found.append((role, None))
         return node.base, tuple(sorted(found, key=repr))
@@ -88,7 +95,7 @@ class _Finder:
             len(node.base) == 1
             and node.base in _MATRICES
             and node.base not in COSTS
-            and node.base not in self.world.sizes
+            and node.base not in self.document.indices.sizes
             and not _is_element(node)
         )
 
@@ -97,7 +104,7 @@ class _Finder:
         plain = (
             node.kind == "symbol"
             and node.base not in RATES
-            and node.base not in self.world.sizes
+            and node.base not in self.document.indices.sizes
             and node.base not in COSTS
         )
         return plain and not _is_element(node)
@@ -158,7 +165,7 @@ class _Finder:
             return self._sum(node, layers)
         if node.kind == "multiply":
             return self._product(node, layers)
-        if node.kind == "total" and node.value is not None:
+        if node.kind == "array_sum" and node.value is not None:
             inner = self.shape(node.args[0], layers)
             if inner is not None:
                 return (inner[0], self.one) if node.value == 1 else (self.one, inner[1])
@@ -230,20 +237,21 @@ class _Finder:
         if node.base == "\\mathbf{1}":
             return True
         plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
-        return plain and node.base not in self.world.sizes and node.base not in RATES and node.base not in "cek"
+        return (
+            plain and node.base not in self.document.indices.sizes and node.base not in RATES and node.base not in "cek"
+        )
 
 
-def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ()) -> None:
-    """Fill in ``world.shapes``; a document without transposes and matrix products has only numbers.
+def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[Node]) -> Shapes:
+    """Return the shapes of all symbols; a document without transposes and matrix products has only numbers.
 
     Args:
-        world: what the document says.
+        document: what the document says.
         lines: all sides of its equations.
         heads: the left sides with which its chains begin.
     """
-    lines = list(lines)
     marks = any(
-        part.kind == "transpose" or (part.kind == "total" and part.value is not None)
+        part.kind == "transpose" or (part.kind == "array_sum" and part.value is not None)
         for line in lines
         for part in walk(line)
     )
@@ -252,19 +260,17 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
         for line in lines
         for part in walk(line)
     )
-    world.matrices = marks or products
-    if not world.matrices:
-        return
+    if not (marks or products):
+        return Shapes()
     rows = any(
         part.kind == "multiply"
         and any(a.base in ("X", "A", "H") and b.base == "W" for a, b in zip(part.args, part.args[1:], strict=False))
         for line in lines
         for part in walk(line)
     )
-    finder = _Finder(world, rows)
-    world.row_samples = rows
+    finder = _Finder(document, rows)
     definitions = [
-        d for (kind, _), found in world.definitions.items() if kind == "symbol" for d in found if not d.formals
+        d for (kind, _), found in document.definitions.items() if kind == "symbol" for d in found if not d.formals
     ]
     for _ in range(6):
         finder.changed = False
@@ -291,7 +297,7 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
                     finder.shape(part, {})
         if not finder.changed:
             break
-    _give_sizes(world, finder)
+    return Shapes(_give_sizes(document, finder), True, rows)
 
 
 def _is_element(node: Node) -> bool:
@@ -326,18 +332,20 @@ def _layers(definition: Definition) -> list[dict[str, int]]:
     return [{str(letter): layer for letter in letters if letter} for layer in range(1, LAYERS + 1)]
 
 
-def _give_sizes(world: World, finder: _Finder) -> None:
-    """A size for each class: 1, the number of samples where that is known, small numbers for the others."""
+def _give_sizes(document: DocumentModel, finder: _Finder) -> dict[ShapeKey, tuple[int, int]]:
+    """Return shapes with a size for each class: 1, the number of samples if it is known, or a small number."""
+    shapes: dict[ShapeKey, tuple[int, int]] = {}
     sizes: dict[int, int] = {finder.unknowns.root(finder.one): 1}
     samples = [dims[0 if finder.rows else 1] for key, dims in finder.dims.items() if key[0] == "X"]
-    count = next((c for c in ("m", "n", "N", "B") if c in world.sizes), None)
+    count = next((c for c in ("m", "n", "N", "B") if c in document.indices.sizes), None)
     if count is not None:
         for one in samples:
-            sizes.setdefault(finder.unknowns.root(one), world.sizes[count])
+            sizes.setdefault(finder.unknowns.root(one), document.indices.sizes[count])
     left = [s for s in _SIZES if s not in sizes.values()]
     for key, dims in finder.dims.items():
         for one in dims:
             root = finder.unknowns.root(one)
             if root not in sizes:
                 sizes[root] = left.pop(0) if left else 2
-        world.shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])
+        shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])
+    return shapes

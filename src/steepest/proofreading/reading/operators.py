@@ -123,10 +123,10 @@ class OperatorReader(IndexReader):
             raise UnreadableError("\\frac", start, end, "the order of this derivative is not that of its denominator")
         if rest:
             body = self.parser_of(rest).whole()
-            node = make("derive", (body, *by), kind, start, end)
+            node = make("derivative", (body, *by), kind, start, end)
             return self.postfix(self._at_arguments(node))
         body = self._operand()
-        return make("derive", (body, *by), kind, start, body.end)
+        return make("derivative", (body, *by), kind, start, body.end)
 
     def _at_arguments(self, node: Node) -> Node:
         r"""``\frac{df}{dx}(x)``: the bracket says only where."""
@@ -139,7 +139,7 @@ class OperatorReader(IndexReader):
         if group.kind == "group" and group.args[0].kind != "symbol":
             return make("multiply", (node, group), ("",), node.start, group.end)
         call = make("call", (body, *arguments), 0, body.start, group.end)
-        return make("derive", (call, *node.args[1:]), node.value, node.start, group.end)
+        return make("derivative", (call, *node.args[1:]), node.value, node.start, group.end)
 
     def _variables(self, tokens: list[Token]) -> list[Node]:
         r"""What a derivative is taken by: ``\partial x \partial y``, ``dx^2``."""
@@ -196,15 +196,15 @@ class OperatorReader(IndexReader):
                 order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
             by = self.parser_of(tokens).whole()
             body = self._narrow_operand()
-            return make("derive", (body, *([by] * order)), "partial", token.start, body.end)
+            return make("derivative", (body, *([by] * order)), "partial", token.start, body.end)
         inner = self._narrow_operand()
         if (slash := self.peek()) is not None and slash.text == "/":
             below = self.peek(1)
             if below is not None and below.text == "partial":
                 self.at += 2
                 by = self.factor(False)
-                return make("derive", (inner, by), "partial", token.start, by.end)
-        return make("slope", (inner,), "partial", token.start, inner.end)
+                return make("derivative", (inner, by), "partial", token.start, by.end)
+        return make("cost_gradient", (inner,), "partial", token.start, inner.end)
 
     def _narrow_operand(self) -> Node:
         r"""What ``\partial_w`` is applied to: the next factor; the product from a number or fraction on."""
@@ -219,7 +219,7 @@ class OperatorReader(IndexReader):
             return self.term()
         return self.factor(False)
 
-    def slope(self) -> Node | None:
+    def cost_gradient(self) -> Node | None:
         """``dW``, the derivative of the cost by W, or ``dy/dx``; None where d is a letter of its own."""
         token = self.tokens[self.at]
         following = self.peek(1)
@@ -234,14 +234,18 @@ class OperatorReader(IndexReader):
             if mark is not None and mark.text == "d" and letter is not None and letter.glued:
                 self.at += 2
                 by = self.factor(False)
-                return make("derive", (inner, by), "total", token.start, by.end)
+                return make("derivative", (inner, by), "total", token.start, by.end)
         if inner.kind == "call" and len(inner.args) == 2:  # dC(ω), the derivative of C at ω
             return make("call", inner.args, int(inner.value) + 1, token.start, inner.end)
         if inner.kind == "transpose":
             return make(
-                "transpose", (make("slope", inner.args, "d", token.start, inner.end),), None, token.start, inner.end
+                "transpose",
+                (make("cost_gradient", inner.args, "d", token.start, inner.end),),
+                None,
+                token.start,
+                inner.end,
             )
-        return make("slope", (inner,), "d", token.start, inner.end)
+        return make("cost_gradient", (inner,), "d", token.start, inner.end)
 
     # -- sums, limits, gradients -----------------------------------------------------------------------------
 
@@ -384,7 +388,7 @@ class OperatorReader(IndexReader):
                 digits = [t.text for t in self.tokens[self.at : self.at + 2]]
                 axis = next((int(d) for d in digits if d in ("0", "1")), None)
         self.next()
-        return self.postfix(make("total", (inner,), axis, token.start, self.tokens[self.at - 1].end))
+        return self.postfix(make("array_sum", (inner,), axis, token.start, self.tokens[self.at - 1].end))
 
     # -- matrices and cases ----------------------------------------------------------------------------------
 

@@ -143,8 +143,8 @@ class Parser(OperatorReader):
         if token.kind == "word":
             return self.word()
         if token.kind == "letter":
-            if token.text == "d" and (slope := self.slope()) is not None:
-                return slope
+            if token.text == "d" and (gradient := self.cost_gradient()) is not None:
+                return gradient
             return self.named(token.text)
         if token.kind == "command":
             return self.command(token)
@@ -178,9 +178,9 @@ class Parser(OperatorReader):
         if len(name) == 2 and name[0] == "d" and name not in BUILT_IN:  # an upright dZ
             inner = self.indexed(name[1], token.start, token.end)
             if inner.kind == "transpose":
-                slope = make("slope", inner.args, "d", token.start, inner.end)
-                return make("transpose", (slope,), None, token.start, inner.end)
-            return make("slope", (inner,), "d", token.start, inner.end)
+                gradient = make("cost_gradient", inner.args, "d", token.start, inner.end)
+                return make("transpose", (gradient,), None, token.start, inner.end)
+            return make("cost_gradient", (inner,), "d", token.start, inner.end)
         if name == "sum":
             return self.numpy_sum(token)
         if name in STOPPED and (following := self.peek()) is not None and following.text in OPENING:

@@ -32,7 +32,7 @@ _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 
 
 @dataclass(eq=False)
-class Member:
+class Side:
     """One side of an equation.
 
     Attributes:
@@ -74,7 +74,7 @@ class Statement:
     """A chain ``a = b = c``.
 
     Attributes:
-        members: its sides.
+        sides: its sides.
         relations: what stands between them.
         section: the number of headings before it.
         before: the prose before its passage.
@@ -84,7 +84,7 @@ class Statement:
         point: the point of which the prose before it speaks.
     """
 
-    members: list[Member]
+    sides: list[Side]
     relations: list[str]
     section: int = 0
     before: str = ""
@@ -96,28 +96,34 @@ class Statement:
     @property
     def place(self) -> int:
         """Its offset in the document."""
-        return self.members[0].place
+        return self.sides[0].place
 
 
 @dataclass
-class Reading:
+class ParsedDocument:
     """All statements of a document.
 
     Attributes:
         statements: in order.
         context: what the document says of its letters.
-        alone: formulas without a relation, with their passages' numbers; they name things in the prose.
+        standalone: formulas without a relation, with their passages' numbers; they name things in the prose.
     """
 
     statements: list[Statement] = field(default_factory=list)
     context: Context = field(default_factory=Context)
-    alone: list[tuple[int, Member]] = field(default_factory=list)
+    standalone: list[tuple[int, Side]] = field(default_factory=list)
     troubles: list[tuple[Passage, UnreadableError]] = field(default_factory=list)
 
+    def nodes(self, standalone: bool = False) -> list[Node]:
+        """Return the trees of all sides that were understood, on request with those of standalone formulas."""
+        sides = [side for statement in self.statements for side in statement.sides]
+        sides += [side for _, side in self.standalone] if standalone else []
+        return [side.node for side in sides if side.node is not None]
 
-def read_statements(passages: Sequence[Passage]) -> Reading:
+
+def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
     """Cut the formulas of a document into statements and read their members."""
-    reading = Reading()
+    parsed = ParsedDocument()
     section, before = 0, ""
     open_statement: Statement | None = None
     for number, passage in enumerate(passages):
@@ -126,84 +132,84 @@ def read_statements(passages: Sequence[Passage]) -> Reading:
             continue
         if not passage.is_maths:
             before = passage.text
-            _prose_statements(reading, passage, number, section)
+            _prose_statements(parsed, passage, number, section)
             if open_statement is not None and not open_statement.after:
                 open_statement.after = passage.text
             continue
         try:
             tokens = tokenize(passage.text)
         except UnreadableError as trouble:
-            reading.troubles.append((passage, trouble))
+            parsed.troubles.append((passage, trouble))
             continue
         for piece in _pieces(tokens):
-            members, relations = _members(passage, piece)
-            goes_on = not members[0].tokens and bool(relations)
+            sides, relations = _sides(passage, piece)
+            goes_on = not sides[0].tokens and bool(relations)
             if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", before):
                 open_statement = None  # "the change ≈ …": prose stands left of the sign
                 continue
-            waiting = open_statement is not None and not open_statement.members[-1].tokens
+            waiting = open_statement is not None and not open_statement.sides[-1].tokens
             if goes_on and open_statement is not None:
                 if waiting:
-                    open_statement.members.pop()
+                    open_statement.sides.pop()
                     open_statement.relations.pop()
-                open_statement.members += members[1:]
+                open_statement.sides += sides[1:]
                 open_statement.relations += relations
                 continue
             if waiting and open_statement is not None:
                 if not relations and piece:  # a = \\ b
-                    open_statement.members[-1] = members[0]
+                    open_statement.sides[-1] = sides[0]
                     continue
                 _finish(open_statement)
             if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
                 continue  # i = 1, …, n
             if not relations:
                 if piece and not _is_number_of_line(piece):
-                    reading.alone.append((number, members[0]))
+                    parsed.standalone.append((number, sides[0]))
                 continue
-            open_statement = Statement(members, relations, section, before, passage=number)
-            reading.statements.append(open_statement)
+            open_statement = Statement(sides, relations, section, before, passage=number)
+            parsed.statements.append(open_statement)
         if before.strip() and passage.kind == "display":
             before = ""
-    for statement in reading.statements:
+    for statement in parsed.statements:
         _finish(statement)
-    reading.statements = [s for s in reading.statements if s.relations]
-    letters = _letters(reading)
-    everywhere = _functions(reading.statements)
-    reading.context = Context(everywhere, letters)
+    parsed.statements = [s for s in parsed.statements if s.relations]
+    letters = _letters(parsed)
+    everywhere = _functions(parsed.statements)
+    parsed.context = Context(everywhere, letters)
     sections: dict[int, list[Statement]] = {}
-    for statement in reading.statements:
+    for statement in parsed.statements:
         sections.setdefault(statement.section, []).append(statement)
     for statements in sections.values():
         # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
         here = _functions(statements)
         context = Context(here | (everywhere - _alone(statements)), letters)
-        for member in (m for s in statements for m in s.members):
-            member.parse(context)
-    for _, member in reading.alone:
-        member.parse(reading.context)
-    return reading
+        for side in (m for s in statements for m in s.sides):
+            side.parse(context)
+    for _, side in parsed.standalone:
+        side.parse(parsed.context)
+    return parsed
 
 
-def _prose_statements(reading: Reading, passage: Passage, number: int, section: int) -> None:
+def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, section: int) -> None:
     """Take in the formulas that stand in prose without any mark."""
     stops = list(prose.points(passage))
     for start, middle, end in prose.spans(passage):
-        sides = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
-        if not sides[0] or not sides[1]:
+        tokens = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
+        if not tokens[0] or not tokens[1]:
             continue
-        left = [t for t in sides[0] if t.text != "="]
-        members = [
-            Member(passage, left[0].start, left[-1].end, left),
-            Member(passage, sides[1][0].start, sides[1][-1].end, sides[1]),
+        left = [t for t in tokens[0] if t.text != "="]
+        sides = [
+            Side(passage, left[0].start, left[-1].end, left),
+            Side(passage, tokens[1][0].start, tokens[1][-1].end, tokens[1]),
         ]
         point = next((p for place, p in reversed(stops) if place < start and start - place < 60), None)
-        reading.statements.append(Statement(members, ["="], section, passage.text, "prose", number, "", point))
+        parsed.statements.append(Statement(sides, ["="], section, passage.text, "prose", number, "", point))
 
 
 def _finish(statement: Statement) -> None:
     """Drop a sign of equality that nothing follows."""
-    while statement.relations and not statement.members[-1].tokens:
-        statement.members.pop()
+    while statement.relations and not statement.sides[-1].tokens:
+        statement.sides.pop()
         statement.relations.pop()
 
 
@@ -301,9 +307,9 @@ def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], list[str]]:
+def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[str]]:
     """The sides of one piece and the relations between them."""
-    sides: list[list[Token]] = [[]]
+    groups: list[list[Token]] = [[]]
     relations: list[str] = []
     edges: list[tuple[int, int]] = []
     depth = 0
@@ -315,17 +321,17 @@ def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], li
         if depth == 0 and token.text in RELATIONS and token.kind != "note":
             relations.append(RELATIONS[token.text])
             edges.append((token.start, token.end))
-            sides.append([])
+            groups.append([])
         else:
-            sides[-1].append(token)
+            groups[-1].append(token)
     begin = piece[0].start if piece else 0
-    members = []
-    for at, side in enumerate(sides):
-        bare = [t for t in side if t.kind not in ("note", "space")]
+    sides = []
+    for at, tokens in enumerate(groups):
+        bare = [t for t in tokens if t.kind not in ("note", "space")]
         while bare and bare[-1].text in (".", ",", ";"):
             bare.pop()
         edge = edges[at - 1][1] if at else begin
-        kept = side if bare else []
+        kept = tokens if bare else []
         while kept and (kept[-1].kind in ("note", "space") or kept[-1].text in (".", ",", ";")):
             if kept[-1].kind == "note" and len(kept) > 1 and kept[-2].text in _ASKING:
                 break
@@ -333,19 +339,19 @@ def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], li
         while kept and kept[0].kind in ("note", "space"):
             kept = kept[1:]
         if kept:
-            members.append(Member(passage, kept[0].start, kept[-1].end, list(kept)))
+            sides.append(Side(passage, kept[0].start, kept[-1].end, list(kept)))
         else:
-            members.append(Member(passage, edge, edge, [t for t in side if t.kind == "note"]))
-    return members, relations
+            sides.append(Side(passage, edge, edge, [t for t in tokens if t.kind == "note"]))
+    return sides, relations
 
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
     """Letters that stand without a bracket after them."""
     found = set()
-    for member in (m for s in statements for m in s.members):
-        following = [t.text for t in member.tokens[1:]] + [""]
+    for side in (m for s in statements for m in s.sides):
+        following = [t.text for t in side.tokens[1:]] + [""]
         found |= {
-            _base(t) for t, after in zip(member.tokens, following, strict=False) if _is_letter(t) and after not in "('"
+            _base(t) for t, after in zip(side.tokens, following, strict=False) if _is_letter(t) and after not in "('"
         }
     return frozenset(found)
 
@@ -354,8 +360,8 @@ def _functions(statements: Sequence[Statement]) -> frozenset[str]:
     """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
     found = set()
     for statement in statements:
-        for member in statement.members:
-            tokens = member.tokens
+        for side in statement.sides:
+            tokens = side.tokens
             if len(tokens) < 4 or tokens[-1].text != ")" or not _is_letter(tokens[0]):
                 continue
             opening = next((k for k, t in enumerate(tokens) if t.text == "(" and not _in_braces(tokens, k)), None)
@@ -388,12 +394,12 @@ def _base(token: Token) -> str:
     return token.text if token.kind == "letter" else "\\" + token.text
 
 
-def _letters(reading: Reading) -> frozenset[str]:
+def _letters(parsed: ParsedDocument) -> frozenset[str]:
     """``e``, if it ever stands without an exponent."""
-    for statement in reading.statements:
-        for member in statement.members:
-            after = [t.text for t in member.tokens[1:]] + [""]
-            for token, next_text in zip(member.tokens, after, strict=False):
+    for statement in parsed.statements:
+        for side in statement.sides:
+            after = [t.text for t in side.tokens[1:]] + [""]
+            for token, next_text in zip(side.tokens, after, strict=False):
                 if token.kind == "letter" and token.text == "e" and next_text != "^":
                     return frozenset({"e"})
     return frozenset()

@@ -145,7 +145,7 @@ class _Builder:
         found: Expression = _OPERATIONS.total(body)
         return found
 
-    def _derive(self, node: Node) -> Expression:
+    def _derivative(self, node: Node) -> Expression:
         body = self.of(node.args[0])
         for variable in node.args[1:]:
             name = self.of(variable).name

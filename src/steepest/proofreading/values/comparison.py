@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import LAYERS, SMALL, World
+from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel
 from steepest.proofreading.reading.tree import Node, free_letters, walk
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.symbols import Array, ShapeClashError, UndecidedError
@@ -21,14 +21,14 @@ _LAYER_LETTERS = ("l", "L", "\\ell")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Comparison:
     """How two sides compare.
 
     Attributes:
         left: the values of the left side, over all points, elements and indices.
         right: those of the right side.
         agree: where they agree.
-        bar: the tolerance, relative to their size.
+        tolerance: the tolerance, relative to their size.
         leaves: the letters that stood for random numbers.
         letters: their values at the points.
         numbers: what the free indices were, a case after another.
@@ -39,7 +39,7 @@ class Outcome:
     left: Array
     right: Array
     agree: Any
-    bar: float
+    tolerance: float
     leaves: frozenset[Any] = frozenset()
     letters: Mapping[Any, Array] = field(default_factory=dict)
     numbers: tuple[dict[str, int], ...] = ()
@@ -57,22 +57,22 @@ class Outcome:
         return float(self.agree.mean())
 
 
-def cases(world: World, nodes: list[Node]) -> list[dict[str, int]]:
+def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
     """The numbers of the free indices at which a line is looked at."""
     letters: dict[str, str] = {}
     for node in nodes:
         letters |= free_letters(node)
     ranges: list[list[tuple[str, int]]] = []
     for letter, role in letters.items():
-        if letter in world.sizes and letter not in world.ranges:
+        if letter in document.indices.sizes and letter not in document.indices.ranges:
             continue
         if letter in _LAYER_LETTERS or (
-            role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in world.ranges
+            role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in document.indices.ranges
         ):
-            given = any(d.target.kind == "derive" for found in world.definitions.values() for d in found)
+            given = any(d.target.kind == "derivative" for found in document.definitions.values() for d in found)
             ranges.append([(letter, LAYERS if given else 2)])
         else:
-            ranges.append([(letter, n) for n in range(1, world.size(letter) + 1)])
+            ranges.append([(letter, n) for n in range(1, document.indices.range_of(letter) + 1)])
     chosen = list(itertools.islice(itertools.product(*ranges), 400))
     if len(chosen) > _MOST_CASES:
         # Of many cases some: the first ones have all indices alike, which says little.
@@ -82,23 +82,23 @@ def cases(world: World, nodes: list[Node]) -> list[dict[str, int]]:
 
 
 def compare(
-    world: World,
+    document: DocumentModel,
     left: Node,
     right: Node,
-    order: int,
-    lift: bool = False,
+    statement_index: int,
+    interpretation: bool = False,
     scale: float = 1.0,
     loose: float = 0.0,
     quick: bool = False,
-) -> Outcome:
+) -> Comparison:
     """Compute both sides at many points.
 
     Args:
-        world: what the document says.
+        document: what the document says.
         left: one side.
         right: the other.
-        order: the number of their statement.
-        lift: whether a definition of ``a`` serves ``a_i`` too.
+        statement_index: the number of their statement.
+        interpretation: whether a definition of ``a`` serves ``a_i`` too.
         scale: a factor of small quantities.
         loose: how far apart the sides may be, if not only by round-off.
         quick: whether to look at one choice of the free indices only.
@@ -110,11 +110,11 @@ def compare(
     lefts, rights, points = [], [], []
     leaves: set[Any] = set()
     letters: dict[Any, Array] = {}
-    numbers = cases(world, [left, right])
+    numbers = cases(document, [left, right])
     if quick:
         numbers = numbers[len(numbers) // 2 :][:1]
     for case in numbers:
-        evaluator = Evaluator(world, order, lift, scale)
+        evaluator = Evaluator(document, statement_index, interpretation, scale)
         with np.errstate(all="ignore"):
             one, other = evaluator.value(left, case), evaluator.value(right, case)
         one, other = _aligned(one, other, right)
@@ -130,10 +130,10 @@ def compare(
     if finite.sum() < _FEWEST:
         raise UndecidedError("there is no point at which both sides have a value", right)
     a, b, at = a[finite], b[finite], at[finite]
-    bar = _ROUGH if _is_rough(world, left) or _is_rough(world, right) else _EXACT
+    tolerance = _ROUGH if _is_rough(document, left) or _is_rough(document, right) else _EXACT
     size = np.maximum(np.abs(a), np.abs(b))
-    agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else bar * (scale + size))
-    return Outcome(a, b, agree, bar, frozenset(leaves), letters, tuple(numbers), at, lost)
+    agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else tolerance * (scale + size))
+    return Comparison(a, b, agree, tolerance, frozenset(leaves), letters, tuple(numbers), at, lost)
 
 
 def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
@@ -159,27 +159,30 @@ def shape_words(value: Array) -> str:
     return f"{value.shape[1]}×{value.shape[2]}"
 
 
-def _is_rough(world: World, node: Node) -> bool:
+def _is_rough(document: DocumentModel, node: Node) -> bool:
     """Whether a derivative may stand within another, or a limit is taken."""
     for part in walk(node):
         if part.kind == "limit":
             return True
-        if part.kind in ("derive", "gradient", "slope") or (part.kind == "call" and part.value):
-            if part.kind == "derive" and len(part.args) > 2:
+        if part.kind in ("derivative", "gradient", "cost_gradient") or (part.kind == "call" and part.value):
+            if part.kind == "derivative" and len(part.args) > 2:
                 return True
             if any(
-                (p is not part and p.kind in ("derive", "gradient", "slope")) or (p.kind == "call" and p.value)
+                (p is not part and p.kind in ("derivative", "gradient", "cost_gradient"))
+                or (p.kind == "call" and p.value)
                 for p in walk(part)
             ):
                 return True
-    return world.rough
+    return document.has_derivatives
 
 
-def orders(world: World, left: Node, right: Node, order: int, lift: bool = False) -> tuple[float, float] | None:
+def orders(
+    document: DocumentModel, left: Node, right: Node, statement_index: int, interpretation: bool = False
+) -> tuple[float, float] | None:
     """How fast the difference of two sides, and the sides, vanish with small quantities; None if that is not told."""
     errors, sizes = [], []
     for scale in (3e-2, 3e-3):
-        found = compare(world, left, right, order, lift, scale)
+        found = compare(document, left, right, statement_index, interpretation, scale)
         errors.append(float(np.median(np.abs(found.left - found.right))))
         sizes.append(float(np.median(np.abs(found.left))))
     if min(errors) <= 0 or min(sizes) <= 0:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import COSTS, Definition, Key, Surrogate, bind
+from steepest.proofreading.meaning.document_model import COSTS, Definition, ImpliedLoss, Key, bind
 from steepest.proofreading.reading.tree import Node, walk
 from steepest.proofreading.values.symbols import DEEPEST, POINTS, Array, ShapeClashError, Symbols, UndecidedError
 
@@ -43,7 +43,7 @@ class Calculus(Symbols):
     def _prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
         raise UndecidedError("a prime says not by what the derivative is taken", node)
 
-    def _derive(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def _derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
         given = self.given_derivative(node, numbers)
         if given is not None:
             return given
@@ -53,18 +53,18 @@ class Calculus(Symbols):
     def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
         """A derivative that the document gives without saying of what function."""
         body = node.args[0]
-        found = self.world.definitions.get(("derive", body.base if body.kind == "symbol" else ""), [])
+        found = self.document.definitions.get(("derivative", body.base if body.kind == "symbol" else ""), ())
         if not found or len(node.args) != 2 or body.kind != "symbol" or node.args[1].kind != "symbol":
             return None
         concrete = self.key(body, numbers)
         by = self.key(node.args[1], numbers)
-        for definition in self.world.ordered(found, self.order):
+        for definition in self.document.by_nearness(found, self.statement_index):
             bound: dict[str, int] | None = {}
             for target, key in ((definition.target.args[0], concrete), (definition.target.args[1], by)):
                 if bound is None or target.base != key[0] or sorted(target.roles) != sorted(r for r, _ in key[1]):
                     bound = None
                     break
-                bound = bind(target, bound, tuple(dict(key[1])[r] for r in target.roles), self.world)
+                bound = bind(target, bound, tuple(dict(key[1])[r] for r in target.roles), self.document.indices)
             if bound is not None:
                 return self.value(definition.body, {**numbers, **bound})
         return None
@@ -131,7 +131,7 @@ class Calculus(Symbols):
         if variable.kind == "power" and variable.args[0].kind == "symbol" and variable.args[1].kind == "number":
             inner, number = variable.args[0], int(float(variable.args[1].value))  # b^1 for b^{(1)}
             for role in ("paren", "bracket", "sub"):
-                if (role,) in self.world.used.get(inner.base, set()):
+                if (role,) in self.document.indices.roles.get(inner.base, set()):
                     return [(inner.base, ((role, number),))]
         if variable.kind == "change":
             return [("\\Delta " + variable.args[0].base, ())]
@@ -141,13 +141,13 @@ class Calculus(Symbols):
             return self.variable(variable.args[0], numbers, node)
         if variable.kind != "symbol":
             raise UndecidedError("a derivative is taken by a symbol", variable)
-        if variable.roles == ("sub",) and ("sub",) not in self.world.used.get(variable.base, set()):
+        if variable.roles == ("sub",) and ("sub",) not in self.document.indices.roles.get(variable.base, set()):
             for role in ("paren", "bracket"):
-                if (role,) in self.world.used.get(variable.base, set()):
+                if (role,) in self.document.indices.roles.get(variable.base, set()):
                     return [(variable.base, ((role, self.whole(variable.args[0], numbers)),))]
         key = self.key(variable, numbers)
         for _ in range(4):  # a^{(0)} defined as x: derivatives by it are by x
-            if self.world.matrices:
+            if self.document.shapes.has_matrices:
                 key, variable = self.canonical(key, variable, numbers)
             found = self.find(variable, key, numbers) if key not in self.overrides else None
             if found is None:
@@ -171,7 +171,7 @@ class Calculus(Symbols):
             raise UndecidedError("nothing says by which variables this gradient is", node)
         if len(variables) == 1:
             return self.derivative(body, (variables[0],), numbers, node)
-        cells = [self._derive(Node("derive", (body, v), "partial"), numbers) for v in variables]
+        cells = [self._derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
         if any(c.ndim != 1 for c in cells):
             raise UndecidedError("a gradient by vectors is not taken here", node)
         return np.stack(cells, axis=-1)[:, :, None]
@@ -184,8 +184,12 @@ class Calculus(Symbols):
         if body.kind == "call" and len(body.args) > 2:
             return body.args[1:]
         found = sorted(
-            self.world.of(name, self.order),
-            key=lambda d: (d.order >= self.order, -d.order if d.order < self.order else d.order, -len(d.formals)),
+            self.document.definitions_of(name, self.statement_index),
+            key=lambda d: (
+                d.statement_index >= self.statement_index,
+                -d.statement_index if d.statement_index < self.statement_index else d.statement_index,
+                -len(d.formals),
+            ),
         )
         for definition in found:
             formals = definition.formals
@@ -196,7 +200,7 @@ class Calculus(Symbols):
                     return inner[0].body.args
             if formals:
                 return formals
-        return self.world.generic(name.base, self.order)
+        return self.document.dependencies_of(name.base, self.statement_index)
 
     def _change(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
@@ -216,7 +220,9 @@ class Calculus(Symbols):
                     Node("change", (variable,)), numbers
                 )
             return np.asarray(self.inner(moved).value(inner, numbers) - self.value(inner, numbers))
-        if not self.world.generic(inner.base, self.order) or self.world.of(inner, self.order):
+        if not self.document.dependencies_of(inner.base, self.statement_index) or self.document.definitions_of(
+            inner, self.statement_index
+        ):
             found = self.find(node, (inner.base, key[1]), numbers)
             if found is not None and (found[0], key) not in self.active and len(self.active) < DEEPEST:
                 self.active.append((found[0], key))
@@ -226,7 +232,7 @@ class Calculus(Symbols):
                     self.active.pop()
         return self.leaf(key)
 
-    def _slope(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def _cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("nothing says what this derivative is", node)
@@ -246,16 +252,16 @@ class Calculus(Symbols):
         cost = self.objective()
         if cost is None:
             raise UndecidedError("nothing says of which cost this is the derivative", node)
-        return self._derive(Node("derive", (cost, inner), "partial"), numbers)
+        return self._derivative(Node("derivative", (cost, inner), "partial"), numbers)
 
     def by_surrogate(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """The derivative of the loss that is known by ``dz = a - y``; of a parameter with the document's factor."""
-        if not self.world.surrogates or self.computable():
+        if not self.document.losses or self.computable():
             return None
         surrogate = self.surrogate_for(inner)
         if surrogate is None:
             return None
-        if self.world.matrices:
+        if self.document.shapes.has_matrices:
             key, inner = self.canonical(key, inner, numbers)
 
         def loss(evaluator: Self) -> Array:
@@ -265,7 +271,7 @@ class Calculus(Symbols):
             elif surrogate.kind == "identity":
                 total = 0.5 * (z - y) ** 2
             else:
-                axis = 2 if self.world.row_samples else 1
+                axis = 2 if self.document.shapes.samples_in_rows else 1
                 total = np.log(np.exp(z).sum(axis=axis, keepdims=True)) - evaluator.together(np.multiply, y, z, inner)
                 if z.ndim == 3 and axis == 1:
                     total = total + (1 / z.shape[1] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
@@ -279,42 +285,42 @@ class Calculus(Symbols):
             found = self.together(np.multiply, self.value(surrogate.scale, numbers), found, inner)
         return found
 
-    def surrogate_for(self, inner: Node) -> Surrogate | None:
+    def surrogate_for(self, inner: Node) -> ImpliedLoss | None:
         """The loss of one sample or of all of them, whichever the line is about."""
-        both = self.world.surrogates
+        both = self.document.losses
         if len(both) == 1:
             return next(iter(both.values()))
         return both[self.whole_batch()]
 
     def whole_batch(self) -> bool:
         """Whether the lines around are about all samples at once."""
-        return self.world.batch_from <= self.order
+        return self.document.batch_from <= self.statement_index
 
     def computable(self) -> bool:
         """Whether a cost is defined that has a value."""
-        mark = ("computable", self.order)
-        if mark not in self.world.memo:
-            self.world.memo[mark] = False  # a cost that is made of its own derivatives is not computed by them
+        mark = ("computable", self.statement_index)
+        if mark not in self.document.memo:
+            self.document.memo[mark] = False  # a cost that is made of its own derivatives is not computed by them
             cost = self.objective()
             try:
                 found = (
                     cost is not None
-                    and type(self)(self.world, self.order).value(cost, {}) is not None
+                    and type(self)(self.document, self.statement_index).value(cost, {}) is not None
                     and not self.vague(cost)
                 )
             except (UndecidedError, ShapeClashError):
                 found = False
-            self.world.memo[mark] = found
-        return bool(self.world.memo[mark])
+            self.document.memo[mark] = found
+        return bool(self.document.memo[mark])
 
     def vague(self, cost: Node) -> bool:
         """Whether a cost is made of functions that nothing defines."""
-        bodies = [d.body for d in self.world.of(cost, self.order)]
+        bodies = [d.body for d in self.document.definitions_of(cost, self.statement_index)]
         return any(
             p.kind == "call"
             and p.args[0].kind == "symbol"
             and p.args[0].base != "\\sigma"
-            and not self.world.of(p.args[0], self.order)
+            and not self.document.definitions_of(p.args[0], self.statement_index)
             for body in bodies
             for p in walk(body)
         )
@@ -322,7 +328,7 @@ class Calculus(Symbols):
     def objective(self) -> Node | None:
         """The function in play: the last cost, or else the last function, that was defined before."""
         best: Definition | None = None
-        for (kind, base), found in self.world.definitions.items():
+        for (kind, base), found in self.document.definitions.items():
             if kind != "symbol":
                 continue
             for definition in found:
@@ -334,7 +340,11 @@ class Calculus(Symbols):
 
     def nearness(self, definition: Definition) -> tuple[bool, bool, int]:
         """What makes one function rather than another the one in play."""
-        return definition.order < self.order, definition.target.base in COSTS, definition.order
+        return (
+            definition.statement_index < self.statement_index,
+            definition.target.base in COSTS,
+            definition.statement_index,
+        )
 
     def _limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body, target, variable = node.args

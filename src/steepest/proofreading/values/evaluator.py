@@ -21,7 +21,7 @@ from steepest.proofreading.values.symbols import DEEPEST, POINTS, Array, ShapeCl
 
 _MOST_WORK = 60_000
 _DEEPEST_VALUE = 120
-_COSTLY = ("derive", "slope", "gradient", "change")
+_COSTLY = ("derivative", "cost_gradient", "gradient", "change")
 
 
 class Evaluator(Calculus):
@@ -37,7 +37,7 @@ class Evaluator(Calculus):
             ShapeClashError: vectors or matrices do not fit together.
         """
         self.work += 1
-        self.world.spent += 1
+        self.document.work.done += 1
         if self.work > _MOST_WORK or self.depth > _DEEPEST_VALUE:
             raise UndecidedError("this formula takes too long to compute", node)
         method = getattr(self, "_" + node.kind, None)
@@ -55,21 +55,21 @@ class Evaluator(Calculus):
     def remembered(self, node: Node, numbers: Mapping[str, int], method: Any) -> Array:
         """A derivative that may have been taken before."""
         mark = (
-            self.order,
-            self.lift,
+            self.statement_index,
+            self.interpretation,
             self.scale,
             signature(node),
             tuple(sorted(numbers.items())),
             len(self.active) > 0,
         )
-        known: Any = self.world.memo.get(mark)
+        known: Any = self.document.memo.get(mark)
         if known is None:
             before = set(self.leaf_keys)
             self.leaf_keys.clear()
             value = method(node, numbers)
             known = value, frozenset(self.leaf_keys), {k: self.leaves[k] for k in self.leaf_keys if k in self.leaves}
             self.leaf_keys |= before
-            self.world.memo[mark] = known
+            self.document.memo[mark] = known
         self.leaf_keys |= known[1]
         self.leaves.update(known[2])
         found: Array = known[0]
@@ -79,7 +79,7 @@ class Evaluator(Calculus):
         return np.full(POINTS, float(node.value))
 
     def _symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        known = self.world.definitions.get(("symbol", node.base)) and node.base not in RUNS
+        known = self.document.definitions.get(("symbol", node.base)) and node.base not in RUNS
         if not node.args and node.base in numbers and not known:
             return np.full(POINTS, float(numbers[node.base]))
         return self.symbol(node, numbers)
@@ -157,7 +157,7 @@ class Evaluator(Calculus):
         value = self.value(node.args[0], numbers)
         return np.asarray(np.sqrt((value * value).sum(axis=(1, 2)) if value.ndim == 3 else value * value))
 
-    def _total(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def _array_sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
         if value.ndim == 1:
             return value
@@ -245,7 +245,7 @@ class Evaluator(Calculus):
     def running(self, node: Node, numbers: Mapping[str, int]) -> Sequence[int]:
         """The numbers that a sum runs over."""
         if len(node.args) < 3:
-            return range(1, self.world.size(str(node.value)) + 1)
+            return range(1, self.document.indices.range_of(str(node.value)) + 1)
         first, last = self.whole(node.args[1], numbers), self.whole(node.args[2], numbers)
         if node.args[2].kind == "number":
             last = end_of_sum(node, first, last)
@@ -279,11 +279,13 @@ class Evaluator(Calculus):
         key = self.key(function, numbers)
         found = [
             d
-            for d in self.world.definitions.get(("symbol", function.base), [])
+            for d in self.document.definitions.get(("symbol", function.base), ())
             if sorted(d.target.roles) == sorted(function.roles)
         ]
-        for definition in self.world.ordered(found, self.order):
-            bound = bind(definition.target, None, tuple(dict(key[1])[r] for r in definition.target.roles), self.world)
+        for definition in self.document.by_nearness(found, self.statement_index):
+            bound = bind(
+                definition.target, None, tuple(dict(key[1])[r] for r in definition.target.roles), self.document.indices
+            )
             if bound is None or (definition.formals and len(definition.formals) != len(values)):
                 continue
             formals: Sequence[Node] = definition.formals or self.places(definition, arguments)
@@ -322,7 +324,7 @@ class Evaluator(Calculus):
 
     def within(self, definition: Definition, symbol: Node) -> bool:
         """Whether a symbol occurs in a definition, itself or through others."""
-        return depends_on(self.world, definition.body, symbol, self.order)
+        return depends_on(self.document, definition.body, symbol, self.statement_index)
 
     def with_values(self, values: Mapping[Key, Array], body: Node, numbers: Mapping[str, int]) -> Array:
         """A body with some symbols having other values."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import Key
 from steepest.proofreading.reading.tree import Node, make, number
-from steepest.proofreading.values.comparison import Outcome
+from steepest.proofreading.values.comparison import Comparison
 from steepest.proofreading.values.symbols import POINTS
 
 ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)} | {
@@ -19,13 +19,13 @@ ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65)
 """Factors that are rarely forgotten as such: another change is looked for first."""
 
 
-def counterexample(outcome: Outcome) -> tuple[int, dict[str, float]]:
+def counterexample(comparison: Comparison) -> tuple[int, dict[str, float]]:
     """A point at which the sides differ, and the letters' values there."""
-    wrong = int(np.argmax(~outcome.agree))
-    point = int(outcome.points[wrong]) % POINTS
+    wrong = int(np.argmax(~comparison.agree))
+    point = int(comparison.points[wrong]) % POINTS
     found: dict[str, float] = {}
-    for key, values in outcome.letters.items():
-        if key in outcome.leaves or key[0].startswith("\\Delta "):
+    for key, values in comparison.letters.items():
+        if key in comparison.leaves or key[0].startswith("\\Delta "):
             value: Any = np.asarray(values)
             if value.ndim == 1:
                 found[name_of(key)] = float(np.real(value[point]))
@@ -39,15 +39,15 @@ def name_of(key: Key) -> str:
     return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
 
 
-def holds_for_some(outcome: Outcome) -> bool:
+def holds_for_some(comparison: Comparison) -> bool:
     """Whether the sides agree at some points for all indices, and not only because both are 0 there."""
-    telling = (np.abs(outcome.left) > 1e-9) | (np.abs(outcome.right) > 1e-9)
+    telling = (np.abs(comparison.left) > 1e-9) | (np.abs(comparison.right) > 1e-9)
     good = total = 0
-    for point in np.unique(outcome.points):
-        here = outcome.points == point
+    for point in np.unique(comparison.points):
+        here = comparison.points == point
         if telling[here].any():
             total += 1
-            good += bool(outcome.agree[here].all())
+            good += bool(comparison.agree[here].all())
     return total >= 6 and 0 < good < total
 
 

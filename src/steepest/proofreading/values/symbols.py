@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import RATES, SMALL, Definition, Key, World, bind, linear
+from steepest.proofreading.meaning.document_model import RATES, SMALL, Definition, DocumentModel, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
 from steepest.proofreading.values.functions import smooth
 
@@ -48,14 +48,21 @@ class Symbols(ABC):
     """The part of the evaluator that knows symbols.
 
     Args:
-        world: what the document says.
-        order: the number of the statement that is looked at.
-        lift: whether a definition of ``a`` serves ``a_i`` too.
+        document: what the document says.
+        statement_index: the number of the statement that is looked at.
+        interpretation: whether a definition of ``a`` serves ``a_i`` too.
         scale: a factor of all changes Δ and small quantities, for telling what holds to first order.
     """
 
-    def __init__(self, world: World, order: int, lift: bool = False, scale: float = 1.0) -> None:
-        self.world, self.order, self.lift, self.scale = world, order, lift, scale
+    def __init__(
+        self, document: DocumentModel, statement_index: int, interpretation: bool = False, scale: float = 1.0
+    ) -> None:
+        self.document, self.statement_index, self.interpretation, self.scale = (
+            document,
+            statement_index,
+            interpretation,
+            scale,
+        )
         self.overrides: dict[Key, Array] = {}
         self.cache: dict[Key, Array] = {}
         self.leaves: dict[Key, Array] = {}
@@ -80,8 +87,8 @@ class Symbols(ABC):
             return offset
         if letter in numbers:
             return numbers[letter] + offset
-        if letter in self.world.sizes:
-            return self.world.sizes[letter] + offset
+        if letter in self.document.indices.sizes:
+            return self.document.indices.sizes[letter] + offset
         if node.kind in ("add", "multiply", "group", "negate", "divide") or letter == "?":
             value = self.value(node, numbers)
             first = float(np.real(np.ravel(value)[0]))
@@ -92,10 +99,10 @@ class Symbols(ABC):
     def symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
         """The value of a symbol."""
         if not node.args:
-            if node.base in self.world.given and (node.base, ()) not in self.overrides:
-                return np.full(POINTS, self.world.given[node.base])
-            if node.base in self.world.sizes and not self.world.definitions.get(("symbol", node.base)):
-                return np.full(POINTS, float(self.world.sizes[node.base]))
+            if node.base in self.document.assumed and (node.base, ()) not in self.overrides:
+                return np.full(POINTS, self.document.assumed[node.base])
+            if node.base in self.document.indices.sizes and not self.document.definitions.get(("symbol", node.base)):
+                return np.full(POINTS, float(self.document.indices.sizes[node.base]))
             if node.base == "\\pi":
                 return np.full(POINTS, np.pi)
             if node.base == "\\infty":
@@ -104,15 +111,15 @@ class Symbols(ABC):
 
     def of_key(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array:
         """The value for a key: put in its place, defined, an element of a vector, or a random number."""
-        if self.world.matrices:
+        if self.document.shapes.has_matrices:
             key, node = self.canonical(key, node, numbers)
         if key in self.overrides:
             return self.overrides[key]
         if key in self.cache:
             return self.cache[key]
         plain = not self.overrides and not self.complex_depth and not self.active
-        mark = ("value", self.order, self.lift, self.scale, key)
-        known: Any = self.world.memo.get(mark) if plain else None
+        mark = ("value", self.statement_index, self.interpretation, self.scale, key)
+        known: Any = self.document.memo.get(mark) if plain else None
         if known is not None:
             self.cache[key] = known[0]
             self.leaf_keys |= known[1]
@@ -128,12 +135,12 @@ class Symbols(ABC):
             self.leaf_keys.add(key)
         elif value.ndim == 3:
             value = self.patched(key, value)
-        if key[0] in self.world.held and not self.complex_free(value):
+        if key[0] in self.document.letters.constants and not self.complex_free(value):
             value = value.real.astype(float)
         self.cache[key] = value
         if plain:
             held = {k: self.leaves[k] for k in self.leaf_keys if k in self.leaves}
-            self.world.memo[mark] = value, frozenset(self.leaf_keys), held
+            self.document.memo[mark] = value, frozenset(self.leaf_keys), held
         self.leaf_keys |= before
         return value
 
@@ -154,14 +161,21 @@ class Symbols(ABC):
 
     def find(self, node: Node, key: Key, numbers: Mapping[str, int]) -> tuple[Definition, dict[str, int]] | None:
         """The definition of a symbol that serves its indices, and the numbers of the letters in it."""
-        if key[0] in self.world.ignored:
+        if key[0] in self.document.letters.ignored:
             return None
-        found = self.world.definitions.get((node.kind, node.base if node.kind == "symbol" else node.args[0].base), [])
+        found = self.document.definitions.get(
+            (node.kind, node.base if node.kind == "symbol" else node.args[0].base), ()
+        )
         concrete = dict(key[1])
         general: tuple[Definition, dict[str, int]] | None = None
-        for definition in self.world.ordered(found, self.order):
+        for definition in self.document.by_nearness(found, self.statement_index):
             target = definition.target if definition.target.kind == "symbol" else definition.target.args[0]
-            if self.world.matrices and "paren" in target.roles and "paren" not in concrete and node.kind == "symbol":
+            if (
+                self.document.shapes.has_matrices
+                and "paren" in target.roles
+                and "paren" not in concrete
+                and node.kind == "symbol"
+            ):
                 # z^{[1]} where the document speaks of z^{[1](i)}: any one sample.
                 sample = target.index("paren")
                 if (
@@ -170,7 +184,7 @@ class Symbols(ABC):
                     and sample.base in ("i", "j")
                     and sorted(target.roles) == sorted([*concrete, "paren"])
                 ):
-                    bound = bind(target, None, tuple(concrete.get(r, 1) for r in target.roles), self.world)
+                    bound = bind(target, None, tuple(concrete.get(r, 1) for r in target.roles), self.document.indices)
                     if bound is not None:
                         return definition, bound
             if sorted(target.roles) != sorted(r for r, _ in key[1]):
@@ -180,7 +194,7 @@ class Symbols(ABC):
                 if len(set(target.roles)) < len(target.roles)
                 else tuple(concrete[r] for r in target.roles)
             )
-            bound = bind(target, None, wanted, self.world)
+            bound = bind(target, None, wanted, self.document.indices)
             if bound is not None:
                 # C^{(m)} is meant for the last layer rather than C^{(l)}, which is for those below.
                 if self.names_layer(target):
@@ -191,13 +205,15 @@ class Symbols(ABC):
     def names_layer(self, target: Node) -> bool:
         """Whether a definition is for one layer, or for a letter that has none."""
         layers = [linear(a)[0] for r, a in zip(target.roles, target.args, strict=True) if r in ("paren", "bracket")]
-        return all(x is None or (x in self.world.sizes and x not in self.world.ranges) for x in layers)
+        return all(
+            x is None or (x in self.document.indices.sizes and x not in self.document.indices.ranges) for x in layers
+        )
 
     def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """The value of a symbol by its definition; None if it has none."""
         found = self.find(node, key, numbers)
         lifted: dict[str, int] = {}
-        if found is None and self.lift and any(r in ("sub", "paren") for r, _ in key[1]):
+        if found is None and self.interpretation and any(r in ("sub", "paren") for r, _ in key[1]):
             for role in ("sub", "paren"):
                 outer = tuple((r, n) for r, n in key[1] if r != role)
                 if len(outer) != len(key[1]) - 1:
@@ -225,11 +241,11 @@ class Symbols(ABC):
     def lifted(self, definition: Definition, bound: dict[str, int], lifted: dict[str, int]) -> Array:
         """A definition without sample index, for one sample: what varies by sample gets the index."""
         ((role, sample),) = lifted.items()
-        inner = type(self)(self.world, self.order, self.lift, self.scale)
+        inner = type(self)(self.document, self.statement_index, self.interpretation, self.scale)
         inner.overrides, inner.leaves, inner.leaf_keys = dict(self.overrides), self.leaves, self.leaf_keys
         inner.complex_depth, inner.active, inner.depth = self.complex_depth, self.active, self.depth
         for part in symbols(definition.body):
-            if part.base in self.world.sampled and role not in part.roles:
+            if part.base in self.document.letters.sampled and role not in part.roles:
                 plain = inner.key(part, bound)
                 with_sample = tuple(sorted((*plain[1], (role, sample))))
                 index = Node("number", (), str(sample))
@@ -240,7 +256,7 @@ class Symbols(ABC):
     def element(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array | None:
         """An element of a symbol that is a vector or matrix."""
         subs = [n for r, n in key[1] if r == "sub"]
-        if not subs or not self.world.matrices:
+        if not subs or not self.document.shapes.has_matrices:
             return None
         outer = tuple((r, n) for r, n in key[1] if r != "sub")
         whole: Key = (key[0], outer)
@@ -252,7 +268,7 @@ class Symbols(ABC):
             if self.find(bare, whole, numbers) is None:
                 capital = node.base.upper()  # a_{ij} is an element of A
                 bare = Node("symbol", bare.args, (capital, bare.roles))
-                known = self.find(bare, (capital, outer), numbers) or self.world.shape((capital, outer))
+                known = self.find(bare, (capital, outer), numbers) or self.document.shapes.find((capital, outer))
                 if capital == node.base or known is None:
                     return None
             array = self.symbol(bare, numbers)
@@ -287,7 +303,7 @@ class Symbols(ABC):
         """Random numbers that belong to a key, the same whoever asks."""
         if key in self.leaves:
             return self.leaves[key]
-        shape = self.world.shape(key)
+        shape = self.document.shapes.find(key)
         if key[0] == "\\mathbf{1}":
             if shape is None:
                 raise UndecidedError("the shape of this vector of ones is not known", _symbol_of(key))
@@ -303,14 +319,18 @@ class Symbols(ABC):
             if any(cell.ndim != 1 for cell in cells):
                 raise UndecidedError(f"an element of {key[0]} is no number", _symbol_of(key))
             value = np.stack(cells, axis=-1).reshape(POINTS, *shape)
-        elif key[0] in self.world.simplex and key[1]:
+        elif key[0] in self.document.letters.simplex and key[1]:
             value = self.share(key)
-        elif key[0] in self.world.classes:
-            many = self.world.size(self.world.classes[key[0]])
+        elif key[0] in self.document.indices.classes:
+            many = self.document.indices.range_of(self.document.indices.classes[key[0]])
             value = np.floor(np.abs(random_numbers((key[0] + "#", key[1]))) * 97) % many + 1
-        elif not key[1] and self.world.generic(key[0], self.order) and (key, "generic") not in self.active:
+        elif (
+            not key[1]
+            and self.document.dependencies_of(key[0], self.statement_index)
+            and (key, "generic") not in self.active
+        ):
             self.active.append((key, "generic"))
-            parts = [self.value(node, {}) for node in self.world.generic(key[0], self.order)]
+            parts = [self.value(node, {}) for node in self.document.dependencies_of(key[0], self.statement_index)]
             self.active.pop()
             return smooth(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
         else:
@@ -324,13 +344,16 @@ class Symbols(ABC):
     def is_sampled(self, key: Key) -> bool:
         """Whether the document has this letter with the index of a sample too: x is then any x^{(i)}."""
         roles = sorted([*dict(key[1]), "paren"])
-        return any(sorted(r) == roles for r in self.world.used.get(key[0], set())) and key[0] in self.world.sampled
+        return (
+            any(sorted(r) == roles for r in self.document.indices.roles.get(key[0], set()))
+            and key[0] in self.document.letters.sampled
+        )
 
     def share(self, key: Key) -> Array:
         """An element of numbers that sum to 1 over the last index."""
         role, number = key[1][-1]
-        shape = self.world.shape((key[0], key[1][:-1]))
-        many = max(max(shape) if shape is not None else self.world.ranges.get("k", 3), number)
+        shape = self.document.shapes.find((key[0], key[1][:-1]))
+        many = max(max(shape) if shape is not None else self.document.indices.ranges.get("k", 3), number)
         parts = [np.abs(random_numbers((key[0] + "#", (*key[1][:-1], (role, n))))) + 0.1 for n in range(1, many + 1)]
         return np.asarray(parts[number - 1] / sum(parts))
 
@@ -356,7 +379,7 @@ class Symbols(ABC):
 
     def inner(self, values: Mapping[Key, Array]) -> Self:
         """An evaluator in which some symbols have other values."""
-        inner = type(self)(self.world, self.order, self.lift, self.scale)
+        inner = type(self)(self.document, self.statement_index, self.interpretation, self.scale)
         inner.overrides = {**self.overrides, **values}
         inner.leaves, inner.leaf_keys, inner.active = self.leaves, self.leaf_keys, self.active
         inner.complex_depth, inner.work = self.complex_depth, self.work + 20
