@@ -32,6 +32,6 @@ _SENTENCES = {
 }
 
 
-def say(kind: str, old: str, new: str, piece: str) -> str:
-    """The sentence for a kind of mistake."""
+def sentence(kind: str, old: str = "", new: str = "", piece: str = "") -> str:
+    """Return the sentence for a kind of mistake, with the LaTeX of what is wrong and of its correction."""
     return _SENTENCES[kind].replace("{old}", old).replace("{new}", new).replace("{piece}", piece)

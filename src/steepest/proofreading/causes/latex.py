@@ -5,7 +5,7 @@ What the author wrote stays as it is, down to the spaces; only what changes is w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node, walk
@@ -14,20 +14,21 @@ from steepest.proofreading.reading.tree import Node, walk
 class Writer:
     """Knows in which text each node stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, sides: Iterable[Side]) -> None:
         self.star = False
         self._texts: dict[int, str] = {}
         self._kept: list[Node] = []
+        for side in sides:
+            self._add_side(side)
 
-    def take(self, side: Side) -> None:
-        """Remember the nodes of a member."""
+    def _add_side(self, side: Side) -> None:
         if side.node is None:
             return
         self.star = self.star or any(t.text == "*" and t.kind == "sign" for t in side.tokens)
         for node in walk(side.node):
             if 0 <= node.start < node.end:
                 self._texts[id(node)] = side.passage.text[node.start : node.end]
-                self._kept.append(node)  # an id is of one node as long as that lives
+                self._kept.append(node)  # an id belongs to one node as long as that node lives
 
     def latex(self, node: Node) -> str:
         """A node as LaTeX."""
