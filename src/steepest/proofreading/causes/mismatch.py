@@ -9,6 +9,7 @@ from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.comparison import Comparison, compare, degree
+from steepest.proofreading.values.interpretation import Interpretation
 
 # An approximation is compared where its small quantity is 1e-5: what it leaves out is then far below the tolerance of
 # 1e-3, a wrong factor of what it keeps is far above.
@@ -34,7 +35,7 @@ class Mismatch:
     truth: Node
     side: Side
     node: Node
-    interpretation: bool = False
+    interpretation: Interpretation = Interpretation.AS_WRITTEN
     approximate: bool = False
 
     @cached_property

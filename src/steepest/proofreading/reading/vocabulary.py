@@ -1,14 +1,9 @@
-"""What the parts of the parser share: the signs that they know, and what the document says of its letters."""
+"""The letters, functions and signs that formulas are made of, and what a document says of its letters."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
-
-from steepest.proofreading.reading.tokens import Token, UnreadableError
-from steepest.proofreading.reading.tree import Node
 
 GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
@@ -50,6 +45,7 @@ ALWAYS_FUNCTIONS = {
 STOPPED = {"stopgrad", "sg", "StopGrad", "stopgradient", "stop-gradient", "detach", "const"}
 """Names of the function that holds its argument constant."""
 
+ACCENTS = ("hat", "bar", "tilde", "dot", "ddot", "check", "breve")
 OPENING = ("(", "[", "{")
 PRODUCTS = {"cdot", "*", "times", "odot", "/", ".", "bullet", "div"}
 """Signs that stand between factors."""
@@ -74,80 +70,3 @@ class Context:
     functions: frozenset[str] = frozenset()
     letters: frozenset[str] = frozenset()
     comparisons: Mapping[str, str] = field(default_factory=lambda: COMPARISONS)
-
-
-class TokenReader(ABC):
-    """A row of tokens that is read from the left, and what the parts of the parser ask of one another."""
-
-    def __init__(self, tokens: Sequence[Token], context: Context, depth: int = 0) -> None:
-        self.tokens = tokens
-        self.at = 0
-        self.context = context
-        self.nested = depth
-        self.bars = 0
-
-    def parser_of(self, tokens: Sequence[Token]) -> Self:
-        """A reader of some of the tokens."""
-        return type(self)(tokens, self.context, self.nested + 1)
-
-    def peek(self, ahead: int = 0) -> Token | None:
-        """The next token, or one after it."""
-        at = self.at + ahead
-        return self.tokens[at] if at < len(self.tokens) else None
-
-    def next(self) -> Token:
-        """Take a token."""
-        token = self.peek()
-        if token is None:
-            end = self.tokens[-1].end if self.tokens else 0
-            raise UnreadableError("", end, end, "something is missing here")
-        self.at += 1
-        return token
-
-    @abstractmethod
-    def whole(self) -> Node:
-        """The tree of all tokens."""
-
-    @abstractmethod
-    def expression(self) -> Node:
-        """A sum of terms."""
-
-    @abstractmethod
-    def term(self) -> Node:
-        """A product of factors."""
-
-    @abstractmethod
-    def factor(self, inside: bool) -> Node:
-        """One factor."""
-
-    @abstractmethod
-    def comparison(self) -> Node:
-        """An expression, or two with a sign of comparison between them."""
-
-    @abstractmethod
-    def bracket(self) -> Node:
-        """What stands in brackets."""
-
-    @abstractmethod
-    def arguments(self, group: Node) -> tuple[Node, ...]:
-        """The arguments that stand in a bracket."""
-
-    @abstractmethod
-    def named(self, base: str) -> Node:
-        """A symbol."""
-
-    @abstractmethod
-    def applied(self, function: Node) -> Node:
-        """A known function with its argument."""
-
-    @abstractmethod
-    def call_of(self, function: Node, primes: int) -> Node | None:
-        """The call of a function if a bracket follows."""
-
-    @abstractmethod
-    def is_function(self, base: str) -> bool:
-        """Whether a bracket after this letter holds its arguments."""
-
-    @abstractmethod
-    def begins_factor(self, token: Token) -> bool:
-        """Whether a factor may begin with this token."""

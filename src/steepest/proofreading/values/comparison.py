@@ -12,6 +12,7 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel
 from steepest.proofreading.reading.tree import Node, free_letters, walk
 from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.symbols import Array, ShapeClashError, UndecidedError
 
 _EXACT, _ROUGH = 1e-9, 2e-6
@@ -86,7 +87,7 @@ def compare(
     left: Node,
     right: Node,
     statement_index: int,
-    interpretation: bool = False,
+    interpretation: Interpretation = Interpretation.AS_WRITTEN,
     scale: float = 1.0,
     loose: float = 0.0,
     quick: bool = False,
@@ -98,7 +99,7 @@ def compare(
         left: one side.
         right: the other.
         statement_index: the number of their statement.
-        interpretation: whether a definition of ``a`` serves ``a_i`` too.
+        interpretation: which definitions serve a symbol with a sample index.
         scale: a factor of small quantities.
         loose: how far apart the sides may be, if not only by round-off.
         quick: whether to look at one choice of the free indices only.
@@ -177,7 +178,11 @@ def _is_rough(document: DocumentModel, node: Node) -> bool:
 
 
 def orders(
-    document: DocumentModel, left: Node, right: Node, statement_index: int, interpretation: bool = False
+    document: DocumentModel,
+    left: Node,
+    right: Node,
+    statement_index: int,
+    interpretation: Interpretation = Interpretation.AS_WRITTEN,
 ) -> tuple[float, float] | None:
     """How fast the difference of two sides, and the sides, vanish with small quantities; None if that is not told."""
     errors, sizes = [], []

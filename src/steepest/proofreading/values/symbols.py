@@ -13,6 +13,7 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import RATES, SMALL, Definition, DocumentModel, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
 from steepest.proofreading.values.functions import smooth
+from steepest.proofreading.values.interpretation import Interpretation
 
 Array = np.ndarray[Any, np.dtype[Any]]
 POINTS = 16
@@ -50,12 +51,16 @@ class Symbols(ABC):
     Args:
         document: what the document says.
         statement_index: the number of the statement that is looked at.
-        interpretation: whether a definition of ``a`` serves ``a_i`` too.
+        interpretation: which definitions serve a symbol with a sample index.
         scale: a factor of all changes Δ and small quantities, for telling what holds to first order.
     """
 
     def __init__(
-        self, document: DocumentModel, statement_index: int, interpretation: bool = False, scale: float = 1.0
+        self,
+        document: DocumentModel,
+        statement_index: int,
+        interpretation: Interpretation = Interpretation.AS_WRITTEN,
+        scale: float = 1.0,
     ) -> None:
         self.document, self.statement_index, self.interpretation, self.scale = (
             document,
@@ -213,7 +218,11 @@ class Symbols(ABC):
         """The value of a symbol by its definition; None if it has none."""
         found = self.find(node, key, numbers)
         lifted: dict[str, int] = {}
-        if found is None and self.interpretation and any(r in ("sub", "paren") for r, _ in key[1]):
+        if (
+            found is None
+            and self.interpretation is Interpretation.PER_SAMPLE
+            and any(r in ("sub", "paren") for r, _ in key[1])
+        ):
             for role in ("sub", "paren"):
                 outer = tuple((r, n) for r, n in key[1] if r != role)
                 if len(outer) != len(key[1]) - 1:

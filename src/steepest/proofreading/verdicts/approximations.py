@@ -6,26 +6,26 @@ from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.tree import Node, symbols, walk
 from steepest.proofreading.values.comparison import degree, orders
 from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
-from steepest.proofreading.verdicts.assessment import Line
+from steepest.proofreading.verdicts.assessment import Assessment
 
 _MARGIN = 0.75
 """By how much the error must vanish faster than the sides: measured orders of small powers are off by up to 1/4."""
 
 
-def approximation(document: DocumentModel, line: Line, statement_index: int, interpretation: bool = False) -> str:
+def approximation(document: DocumentModel, assessment: Assessment, statement_index: int) -> str:
     """Describe the order to which a line is true; return an empty text if it is no approximation.
 
     Args:
         document: the model under which the sides are compared.
-        line: the line.
+        assessment: the assessment of the line so far.
         statement_index: the number of its statement in that model.
-        interpretation: the interpretation of symbols.
     """
+    line = assessment.line
     small = line.relation == "≈" or _has_small_quantity(line.left) or _has_small_quantity(line.right)
     if not small:
         return ""
     try:
-        found = orders(document, line.left, line.right, statement_index, interpretation)
+        found = orders(document, line.left, line.right, statement_index, assessment.interpretation)
     except (UndecidedError, ShapeClashError):
         return ""
     if found is None or found[0] - max(found[1], 0.0) < _MARGIN:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.comparison import Comparison
 from steepest.proofreading.values.fitting import counterexample
+from steepest.proofreading.values.interpretation import Interpretation
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +85,13 @@ class Assessment:
     corrected: str = ""
     corrected_line: str = ""
     comparison: Comparison | None = None
-    interpretation: bool = False
+    interpretation: Interpretation = Interpretation.AS_WRITTEN
     shape_clash: str = ""
     unread: Side | None = None
+
+    def judged(self, verdict: str, message: str, cause: str | None = None, **changes: Any) -> Assessment:
+        """Return an assessment of the same line with a verdict and its reasons."""
+        return replace(self, verdict=verdict, message=message, cause=cause, **changes)
 
 
 def vanishes(comparison: Comparison) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from steepest.proofreading.causes.diagnoser import Diagnoser
 from steepest.proofreading.causes.latex import Writer
-from steepest.proofreading.causes.mismatch import Mismatch
+from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch
 from steepest.proofreading.meaning.analysis import analyse
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import ParsedDocument, Side
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.verdicts.assessment import Line
+from steepest.proofreading.verdicts.assessment import Assessment, Line
 
 
 class Case:
@@ -50,14 +50,17 @@ class Case:
         side.node = changed
         self.corrections[side] = changed
 
-    def mismatch(self, line: Line, truth: Node, side: Side, node: Node, **how: bool) -> Mismatch:
-        """Return what the diagnoser needs to find the cause of a difference.
+    def diagnose(
+        self, assessment: Assessment, truth: Node, side: Side, node: Node, approximate: bool = False
+    ) -> Diagnosis | None:
+        """Find the cause of a difference.
 
         Args:
-            line: the line whose sides differ.
+            assessment: the assessment of the line so far.
             truth: the tree that is taken to be right.
             side: the side that is taken to be wrong.
             node: the tree of that side.
-            **how: ``interpretation`` and ``approximate`` of the mismatch.
+            approximate: whether the line is to hold to first order only.
         """
-        return Mismatch(self.document, line.statement_index, truth, side, node, **how)
+        index, interpretation = assessment.line.statement_index, assessment.interpretation
+        return self.diagnoser.diagnose(Mismatch(self.document, index, truth, side, node, interpretation, approximate))

@@ -12,6 +12,7 @@ from steepest.proofreading.meaning.document_model import Definition, depends_on
 from steepest.proofreading.reading.tree import Node, same, walk
 from steepest.proofreading.values.comparison import Comparison, compare
 from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts.approximations import approximation
 from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
@@ -33,9 +34,9 @@ def check_claim(case: Case, line: Line) -> Assessment:
         return holding
     if assessment.comparison is None:
         return _without_value(case, assessment, reason)
-    message = approximation(case.document, line, line.statement_index, assessment.interpretation)
+    message = approximation(case.document, assessment, line.statement_index)
     if message:
-        return replace(assessment, verdict="approximation", message=message)
+        return assessment.judged("approximation", message)
     for part in walk(line.left):
         if (
             part.kind == "change"
@@ -44,7 +45,7 @@ def check_claim(case: Case, line: Line) -> Assessment:
             and not changes_with_function(case, part, line)
             and not any(same(p, part) for p in walk(line.right))
         ):
-            return replace(assessment, verdict="defines", message=f"defines ${case.writer.latex(part)}$")
+            return assessment.judged("defines", f"defines ${case.writer.latex(part)}$")
     return _doubted(case, assessment)
 
 
@@ -55,14 +56,14 @@ def _compare_sides(case: Case, line: Line) -> tuple[Assessment, Exception | None
     reason: Exception | None = None
     # A line that goes on with a mistake of the line above is right as it stands, or with that mistake corrected.
     lefts = [line.left] if corrected is None else [line.left, corrected]
-    for interpretation in (False, True) if case.document.letters.sampled else (False,):
+    for interpretation in Interpretation if case.document.letters.sampled else (Interpretation.AS_WRITTEN,):
         for left in lefts:
             try:
                 comparison = compare(case.document, left, line.right, line.statement_index, interpretation)
             except (UndecidedError, ShapeClashError) as trouble:
                 reason = reason or trouble
                 continue
-            if interpretation and vanishes(comparison):
+            if interpretation is Interpretation.PER_SAMPLE and vanishes(comparison):
                 continue  # 0 = 0 under the less likely interpretation is no evidence
             assessment = Assessment(line, comparison=comparison, interpretation=interpretation)
             if comparison.holds:
@@ -77,12 +78,12 @@ def _agreeing(case: Case, assessment: Assessment, comparison: Comparison) -> Ass
     line = assessment.line
     if comparison.lost > _LOST and line.relation == "=" and _takes_either_sign(line.left):
         message = "true only where the right side is defined; the left side is defined for either sign"
-        return replace(assessment, verdict="differs", message=message, cause="condition", interpretation=False)
+        return assessment.judged("differs", message, "condition", interpretation=Interpretation.AS_WRITTEN)
     if line.relation == "≈":
-        return replace(assessment, verdict="approximation", message="holds exactly, not only approximately")
+        return assessment.judged("approximation", "holds exactly, not only approximately")
     layers = {n for numbers in comparison.numbers for letter, n in numbers.items() if letter in ("l", "\\ell")}
     in_last = layers == {3} and any(d.target.kind == "derivative" for d in case.document.all_definitions())
-    return replace(assessment, verdict="holds", message=f"{HOLDS}; checked for the last layer" if in_last else HOLDS)
+    return assessment.judged("holds", f"{HOLDS}; checked for the last layer" if in_last else HOLDS)
 
 
 def _takes_either_sign(node: Node) -> bool:
@@ -125,7 +126,7 @@ def _for_any_function(case: Case, assessment: Assessment) -> Assessment | None:
     if not comparison.holds or vanishes(comparison):
         return None
     message = f"holds for any ${case.writer.latex(body)}$"
-    return replace(assessment, verdict="holds", message=message, comparison=comparison)
+    return assessment.judged("holds", message, comparison=comparison)
 
 
 # -- lines without a value -----------------------------------------------------------------------------------
@@ -138,19 +139,19 @@ def _without_value(case: Case, assessment: Assessment, reason: Exception | None)
     if any(p.kind == "limit" for p in walk(line.right)) and left.kind == "derivative" and len(left.args) == 2:
         body, variable = left.args
         if body.kind == variable.kind == "symbol" and not depends_on(case.document, body, variable, index):
-            return replace(assessment, verdict="not-understood", message=_UNCONNECTED)
+            return assessment.judged("not-understood", _UNCONNECTED)
     if isinstance(reason, ShapeClashError):
         clashing = replace(assessment, shape_clash=str(reason))
         if has_ones(line):
-            return replace(clashing, verdict="not-understood", message="the length of the vector of ones is not known")
+            return clashing.judged("not-understood", "the length of the vector of ones is not known")
         try:
             compare(case.document, left, left, index)
         except (UndecidedError, ShapeClashError):
             message = f"the shapes on the left side do not match: {reason}"
-            return replace(clashing, verdict="not-understood", message=message)
+            return clashing.judged("not-understood", message)
         return clashing
     given = _take_as_given(case, assessment)
-    return given or replace(assessment, verdict="not-understood", message=str(reason))
+    return given or assessment.judged("not-understood", str(reason))
 
 
 def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
@@ -160,7 +161,7 @@ def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
     given = Definition(left, (), line.right, line.statement_index, line.statement.section)
     if left.kind == "cost_gradient" and left.args[0].kind == "symbol":
         case.document = document.with_definition(given)
-        return replace(assessment, verdict="defines", message=f"${case.writer.latex(left)}$ is taken as given")
+        return assessment.judged("defines", f"${case.writer.latex(left)}$ is taken as given")
     if left.kind != "derivative" or len(left.args) != 2 or any(a.kind != "symbol" for a in left.args):
         return None
     if document.definitions_of(left.args[0], line.statement_index):
@@ -169,10 +170,10 @@ def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
     earlier = document.definitions_of(left, line.statement_index)
     if any(d.statement_index < line.statement_index for d in earlier):
         message = f"${name}$ is never defined, and its derivative was given differently before"
-        return replace(assessment, verdict="not-understood", message=message)
+        return assessment.judged("not-understood", message)
     case.document = document.with_definition(given)
     message = f"${name}$ is not defined; its derivative is taken as given"
-    return replace(assessment, verdict="defines", message=message)
+    return assessment.judged("defines", message)
 
 
 # -- lines whose sides differ --------------------------------------------------------------------------------
@@ -189,14 +190,14 @@ def _doubted(case: Case, assessment: Assessment) -> Assessment:
             return given
     message = doubt(case, line)
     if message:
-        return replace(assessment, verdict="not-understood", message=message)
+        return assessment.judged("not-understood", message)
     derived = any(p.kind in ("derivative", "gradient", "cost_gradient") for p in walk(left))
     if not derived or not vanishes(comparison):
         return assessment
     message = undefined_dependency(case, line)
     if message:
-        return replace(assessment, verdict="differs", cause="undefined", message=message)
-    return replace(assessment, verdict="not-understood", message=_UNCONNECTED)
+        return assessment.judged("differs", message, "undefined")
+    return assessment.judged("not-understood", _UNCONNECTED)
 
 
 def _is_cost_vague(case: Case, line: Line) -> bool:

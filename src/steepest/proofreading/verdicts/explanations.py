@@ -39,19 +39,14 @@ def explain(case: Case, assessment: Assessment, others: Assessments) -> list[Ass
     # A definition above may have been corrected since pass one.
     again = check_claim(case, line)
     if again.verdict:
-        return [replace(assessment, verdict=again.verdict, message=again.message, comparison=again.comparison)]
+        return [assessment.judged(again.verdict, again.message, comparison=again.comparison)]
     assessment = replace(assessment, comparison=again.comparison, interpretation=again.interpretation)
     truth = case.corrections.get(line.left_side, line.left)
     redefined = _redefinition(case, assessment, truth, others)
     if redefined:
         return redefined
     approximate = line.relation == "≈"
-    found = case.diagnoser.diagnose(
-        case.mismatch(
-            line, truth, line.right_side, line.right,
-            interpretation=assessment.interpretation, approximate=approximate,
-        )
-    )  # fmt: skip
+    found = case.diagnose(assessment, truth, line.right_side, line.right, approximate)
     if found is not None and found.cause == "stop-gradient":
         return _hold_constant(case, assessment, found, others)
     if found is not None:
@@ -67,7 +62,7 @@ def explain(case: Case, assessment: Assessment, others: Assessments) -> list[Ass
 
 
 def _conditional(assessment: Assessment, comparison: Comparison) -> Assessment:
-    return replace(assessment, verdict="differs", cause="condition", message=conditional_message(comparison))
+    return assessment.judged("differs", conditional_message(comparison), "condition")
 
 
 def _diagnosed(case: Case, assessment: Assessment, found: Diagnosis, truth: Node) -> Assessment:
@@ -84,7 +79,7 @@ def _diagnosed(case: Case, assessment: Assessment, found: Diagnosis, truth: Node
         if constant and not any(p.kind in kinds or (p.kind == "call" and p.value) for p in walk(truth)):
             corrected = f"{first:.6g}"
             cause, message = "arithmetic", f"the left side is always {corrected}"
-    return replace(assessment, verdict="differs", cause=cause, message=message, corrected=corrected)
+    return assessment.judged("differs", message, cause, corrected=corrected)
 
 
 def _wrong_left(case: Case, assessment: Assessment, left: Node, only_signs: bool) -> Assessment | None:
@@ -95,14 +90,12 @@ def _wrong_left(case: Case, assessment: Assessment, left: Node, only_signs: bool
         return None
     if line.relation_index > 0 or definable(left) is not None or assessment.comparison is None:
         return None
-    found = case.diagnoser.diagnose(
-        case.mismatch(line, line.right, line.left_side, left, interpretation=assessment.interpretation)
-    )
+    found = case.diagnose(assessment, line.right, line.left_side, left)
     if found is None or found.node is None or (only_signs and found.cause != "sign"):
         return None
     case.corrections[line.left_side] = found.node
     corrected = f"{found.corrected} {line.relation} {line.right_side.text}"
-    return replace(assessment, verdict="differs", cause=found.cause, message=found.message, corrected_line=corrected)
+    return assessment.judged("differs", found.message, found.cause, corrected_line=corrected)
 
 
 # -- definitions that change ---------------------------------------------------------------------------------
@@ -125,16 +118,15 @@ def _redefinition(case: Case, assessment: Assessment, left: Node, others: Assess
             misprinted = _misprint_above(case, assessment, others)
             if misprinted:
                 return misprinted
-        how = case.mismatch(line, left, line.right_side, line.right, interpretation=assessment.interpretation)
-        slip = case.diagnoser.diagnose(how)
+        slip = case.diagnose(assessment, left, line.right_side, line.right)
         if slip is not None and slip.cause in _SLIPS and slip.node is not None and len(line.statement.relations) <= 2:
             case.corrections[line.right_side] = slip.node
             for definition in known:
                 if definition.statement_index == index:
                     case.document = case.document.without_definition(definition)
             message = f"{slip.message}, as it was defined before"
-            return [replace(assessment, verdict="differs", cause=slip.cause, message=message, corrected=slip.corrected)]
-    return [replace(assessment, verdict="defines", message=f"redefines ${case.writer.latex(target)}$")]
+            return [assessment.judged("differs", message, slip.cause, corrected=slip.corrected)]
+    return [assessment.judged("defines", f"redefines ${case.writer.latex(target)}$")]
 
 
 def _repeats(line: Line, earlier: list[Definition]) -> bool:
@@ -154,11 +146,11 @@ def _misprint_above(case: Case, assessment: Assessment, others: Assessments) -> 
             continue
         if definable(above.left) is None or [s.value for s in symbols(above.left)] != mine:
             continue
-        found = case.diagnoser.diagnose(case.mismatch(line, line.right, above.right_side, above.right))
+        found = case.diagnose(Assessment(line), line.right, above.right_side, above.right)
         if found is not None and found.node is not None:
             return [
-                replace(other, verdict="differs", cause=found.cause, message=found.message, corrected=found.corrected),
-                replace(assessment, verdict="holds", message="holds with the definition above corrected"),
+                other.judged("differs", found.message, found.cause, corrected=found.corrected),
+                assessment.judged("holds", "holds with the definition above corrected"),
             ]
     return []
 
@@ -176,10 +168,10 @@ def _hold_constant(case: Case, assessment: Assessment, found: Diagnosis, others:
             message = found.message + _layerwise_factor(case, assessment.line)
             corrected = rf"\operatorname{{stopgrad}}\left({above.right_side.text}\right)"
             return [
-                replace(other, verdict="differs", cause="stop-gradient", message=message, corrected=corrected),
-                replace(assessment, verdict="holds", message=f"holds if ${found.constant}$ is held constant"),
+                other.judged("differs", message, "stop-gradient", corrected=corrected),
+                assessment.judged("holds", f"holds if ${found.constant}$ is held constant"),
             ]
-    return [replace(assessment, verdict="differs", cause="stop-gradient", message=found.message)]
+    return [assessment.judged("differs", found.message, "stop-gradient")]
 
 
 def _layerwise_factor(case: Case, line: Line) -> str:
@@ -218,21 +210,21 @@ def _unexplained(case: Case, assessment: Assessment, left: Node) -> Assessment:
     line, comparison = assessment.line, assessment.comparison
     if comparison is None:
         message = f"the shapes do not match as they were read: {assessment.shape_clash}"
-        return replace(assessment, verdict="not-understood", message=message)
+        return assessment.judged("not-understood", message)
     if _is_unrelated(case, line, left):
         message = "neither side is defined, so that the equation cannot be checked"
-        return replace(assessment, verdict="not-understood", message=message)
+        return assessment.judged("not-understood", message)
     if _SOME_LOW < comparison.share < _SOME_HIGH and len(comparison.agree) >= _SOME_VALUES:
         return _conditional(assessment, comparison)
     strange = _letters_only_here(case, line, left, comparison)
     if strange:
-        return replace(assessment, verdict="differs", cause="undefined", message=f"${strange[0]}$ is never defined")
+        return assessment.judged("differs", f"${strange[0]}$ is never defined", "undefined")
     wrong, _ = counterexample(comparison)
     message = (
         f"the sides differ: where the left side is {comparison.left[wrong]:.6g}, "
         f"the right side is {comparison.right[wrong]:.6g}"
     )
-    return replace(assessment, verdict="differs", message=message)
+    return assessment.judged("differs", message)
 
 
 def _is_unrelated(case: Case, line: Line, left: Node) -> bool:

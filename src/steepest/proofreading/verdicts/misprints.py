@@ -99,10 +99,8 @@ def _corrected(
         count = len({other.line.statement_index for other in failing})
         message = f"{diagnosis.message}: {count} later statements are right with this correction"
         return [
-            replace(
-                assessment, verdict="differs", cause=diagnosis.cause, message=message, corrected=diagnosis.corrected
-            ),
-            *(replace(other, verdict="holds", message=HOLDS) for other in failing),
+            assessment.judged("differs", message, diagnosis.cause, corrected=diagnosis.corrected),
+            *(other.judged("holds", HOLDS) for other in failing),
         ]
     return []
 

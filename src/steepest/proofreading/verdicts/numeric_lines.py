@@ -165,7 +165,7 @@ def _check_sign_of_left(case: Case, line: Line) -> Assessment | None:
     known = any(case.document.definitions_of(s, line.statement_index) for s in symbols(line.left))
     if line.relation_index or line.left.kind != "sum" or not known:
         return None
-    found = case.diagnoser.diagnose(case.mismatch(line, truth=line.right, side=line.left_side, node=line.left))
+    found = case.diagnose(Assessment(line), line.right, line.left_side, line.left)
     if found is None or found.node is None or found.cause != "sign":
         return None
     corrected = f"{found.corrected} = {line.right_side.text}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from steepest.proofreading.meaning.analysis import analyse
 from steepest.proofreading.meaning.document_model import DocumentModel, definable
@@ -52,9 +51,8 @@ def check_in_section(case: Case, models: SectionModels, assessment: Assessment) 
     except (UndecidedError, ShapeClashError):
         return []
     if not comparison.holds:
-        message = approximation(model, line, statement_index, assessment.interpretation)
-        return [replace(assessment, verdict="approximation", message=message)] if message else []
+        message = approximation(model, assessment, statement_index)
+        return [assessment.judged("approximation", message)] if message else []
     if not vanishes(comparison):
-        message = "holds by the definitions of this section"
-        return [replace(assessment, verdict="holds", message=message, comparison=comparison)]
+        return [assessment.judged("holds", "holds by the definitions of this section", comparison=comparison)]
     return []
