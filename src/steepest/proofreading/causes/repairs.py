@@ -1,4 +1,4 @@
-"""A repair: a small change of a wrong side; and what all repairs share."""
+"""Defines a repair, a small change of a wrong side, and the changes of trees that repairs are made of."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from steepest.proofreading.reading.tree import Node, make, number, same, signatu
 
 @dataclass(frozen=True, eq=False)
 class Repair:
-    """A change of one part.
+    """A change of one part of a side.
 
     Attributes:
-        cause: of the mistake, one of ``findings.CAUSES``.
+        cause: one of ``findings.CAUSES``.
         old: the part that is wrong.
-        new: what stands there instead.
-        kind: what is wrong with it, for the sentence.
+        new: the part that replaces it.
+        kind: the kind of mistake, a key of the sentences.
     """
 
     cause: str
@@ -26,18 +26,15 @@ class Repair:
 
 
 def distinct(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Nodes without those that are written alike."""
-    seen, found = set(), []
+    """Return the first of all nodes that are written alike, in order."""
+    first: dict[object, Node] = {}
     for node in nodes:
-        mark = signature(node)
-        if mark not in seen:
-            seen.add(mark)
-            found.append(node)
-    return tuple(found)
+        first.setdefault(signature(node), node)
+    return tuple(first.values())
 
 
 def parts(root: Node) -> list[Node]:
-    """The parts of a tree that are no indices, limits of sums or variables of derivatives."""
+    """Return the parts of a tree that repairs change: no indices, limits of sums or variables of derivatives."""
     found: list[Node] = []
     stack = [root]
     while stack:
@@ -46,23 +43,44 @@ def parts(root: Node) -> list[Node]:
         if part.kind == "symbol":
             continue
         args = part.args[:1] if part.kind in ("sum", "product", "derivative") else part.args
-        if part.kind == "call":
-            args = part.args[1:]
-        stack.extend(reversed(args))
+        stack.extend(reversed(args[1:] if part.kind == "call" else args))
     return found
 
 
+def with_arg(node: Node, k: int, new: Node) -> Node:
+    """Return a node with one of its arguments replaced."""
+    return make(node.kind, (*node.args[:k], new, *node.args[k + 1 :]), node.value)
+
+
+def with_other_sign(node: Node, k: int) -> Node:
+    """Return a sum with the sign of one of its terms changed."""
+    return make("add", node.args, tuple(-sign if j == k else sign for j, sign in enumerate(node.value)))
+
+
+def without_factor(node: Node, k: int) -> Node:
+    """Return a product without one of its factors; the sign before that factor goes with it."""
+    args = node.args[:k] + node.args[k + 1 :]
+    if len(args) == 1:
+        return args[0]
+    return make(node.kind, args, node.value[1:] if k == 0 else node.value[: k - 1] + node.value[k:])
+
+
+def is_number(node: Node, value: float) -> bool:
+    """Return whether a node is a certain number."""
+    return node.kind == "number" and float(node.value) == value
+
+
 def one_minus(node: Node) -> Node:
-    """``(1 - u)``"""
+    """Return ``(1 - u)``."""
     return make("group", (make("add", (number(1), node), (1, -1)),), "(")
 
 
 def squared(node: Node) -> Node:
-    """``u^2``"""
+    """Return ``u^2``."""
     return make("power", (node, number(2)))
 
 
 def exchanged(root: Node, old: Node, new: Node) -> Node:
-    """A tree with every symbol like one replaced by another."""
+    """Return a tree with every symbol that is written like one replaced by another."""
     changed = transform(root, lambda n: new if n.kind == "symbol" and same(n, old) else None)
     return replace(changed, start=-1, end=-1) if changed is not root else changed

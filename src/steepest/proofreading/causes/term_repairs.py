@@ -1,139 +1,128 @@
-"""Repairs of sums and products: signs, factors and terms that are missing, extra or scaled, and powers."""
+"""Repairs of sums and products: signs, powers, and factors and terms that are scaled, extra or missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from steepest.proofreading.causes.repairs import Repair, squared
-from steepest.proofreading.causes.surroundings import Surroundings
-from steepest.proofreading.reading.tree import (
-    Node,
-    make,
-    number,
-    same,
-    times,
-    walk,
+from steepest.proofreading.causes.repairs import (
+    Repair,
+    is_number,
+    squared,
+    with_arg,
+    with_other_sign,
+    without_factor,
 )
+from steepest.proofreading.causes.surroundings import Surroundings
+from steepest.proofreading.reading.tree import Node, make, number, same, times, walk
 
 _SUMMABLE = ("add", "multiply", "symbol", "call", "power", "divide", "negate", "number")
+_WHOLE = ("divide", "group", "sqrt", "call", "sum", "negate")
+"""Nodes whose arguments may be sums without brackets."""
+
+_TWO, _HALF = number(2), make("divide", (number(1), number(2)))
 
 
 def other_signs(parts: Sequence[Node]) -> Iterator[Repair]:
+    """Yield sums with the sign of a term changed, negations without their sign, and calls of negated arguments."""
     for part in parts:
         if part.kind == "add":
             for k in range(len(part.args)):
-                signs = tuple(-s if j == k else s for j, s in enumerate(part.value))
-                yield Repair("sign", part, make("add", part.args, signs), "sign")
+                yield Repair("sign", part, with_other_sign(part, k), "sign")
         elif part.kind == "negate":
             yield Repair("sign", part, part.args[0], "sign")
         elif part.kind == "call" and part.args[0].kind in ("function", "symbol"):
             for k, argument in enumerate(part.args[1:], start=1):
                 if argument.kind not in ("number", "negate"):
-                    new = (*part.args[:k], make("negate", (argument,)), *part.args[k + 1 :])
-                    yield Repair("sign", part, make("call", new, part.value), "sign")
+                    yield Repair("sign", part, with_arg(part, k, make("negate", (argument,))), "sign")
 
 
 def scaled_parts(parts: Sequence[Node]) -> Iterator[Repair]:
-    """Twice or half of one term of a sum."""
+    """Yield twice or half the argument of a call, and twice or half a term of a sum."""
     for part in parts:
         if part.kind == "call" and len(part.args) == 2 and part.args[1].kind != "number":
-            for factor in (number(2), make("divide", (number(1), number(2)))):
-                yield Repair(
-                    "factor", part, make("call", (part.args[0], times(factor, part.args[1])), part.value), "scaled"
-                )
-        if part.kind != "add":
-            continue
-        for k, term in enumerate(part.args):
+            for factor in (_TWO, _HALF):
+                yield Repair("factor", part, with_arg(part, 1, times(factor, part.args[1])), "scaled")
+        for k, term in enumerate(part.args) if part.kind == "add" else ():
             if term.kind == "number":
                 continue
-            inner = term.args if term.kind == "multiply" else (term,)
-            signs = term.value if term.kind == "multiply" else ()
-            for factor in (number(2), make("divide", (number(1), number(2)))):
-                new = make("multiply", (factor, *inner), ("", *signs))
-                args = (*part.args[:k], new, *part.args[k + 1 :])
-                yield Repair("factor", part, make("add", args, part.value), "scaled")
-            if inner[0].kind == "number" and float(inner[0].value) == 2 and len(inner) > 1:
-                rest = inner[1] if len(inner) == 2 else make("multiply", inner[1:], signs[1:])
-                args = (*part.args[:k], rest, *part.args[k + 1 :])
-                yield Repair("factor", part, make("add", args, part.value), "scaled")
+            inner, signs = (term.args, term.value) if term.kind == "multiply" else ((term,), ())
+            for factor in (_TWO, _HALF):
+                scaled = make("multiply", (factor, *inner), ("", *signs))
+                yield Repair("factor", part, with_arg(part, k, scaled), "scaled")
+            if is_number(inner[0], 2) and len(inner) > 1:
+                yield Repair("factor", part, with_arg(part, k, without_factor(term, 0)), "scaled")
 
 
 def dropped_parts(parts: Sequence[Node]) -> Iterator[Repair]:
+    """Yield products without a factor, sums without a term, and quotients without their denominator."""
     for part in parts:
         if part.kind == "multiply" and len(part.args) > 1:
             for k, factor in enumerate(part.args):
-                kept = part.args[:k] + part.args[k + 1 :]
-                signs = part.value[1:] if k == 0 else part.value[: k - 1] + part.value[k:]
-                new = kept[0] if len(kept) == 1 else make("multiply", kept, signs)
                 plain = all(n.kind in ("number", "divide", "group", "negate") for n in walk(factor))
-                yield Repair("factor" if plain else "term", part, new, "extra-factor")
+                yield Repair("factor" if plain else "term", part, without_factor(part, k), "extra-factor")
         elif part.kind == "add":
             for k in range(len(part.args)):
-                kept = part.args[:k] + part.args[k + 1 :]
-                signs = part.value[:k] + part.value[k + 1 :]
-                new = (
-                    make("negate", kept) if signs == (-1,) else kept[0] if len(kept) == 1 else make("add", kept, signs)
-                )
-                yield Repair("term", part, new, "extra-term")
+                kept, signs = part.args[:k] + part.args[k + 1 :], part.value[:k] + part.value[k + 1 :]
+                sole = kept[0] if len(kept) == 1 else make("add", kept, signs)
+                yield Repair("term", part, make("negate", kept) if signs == (-1,) else sole, "extra-term")
         elif part.kind == "divide":
             yield Repair("term", part, part.args[0], "extra-factor")
 
 
 def other_exponents(parts: Sequence[Node]) -> Iterator[Repair]:
+    """Yield powers with the exponent next to the one written."""
     for part in parts:
-        if part.kind == "power" and part.args[1].kind == "number":
-            value = int(float(part.args[1].value))
+        if part.kind != "power":
+            continue
+        base, exponent = part.args
+        if exponent.kind == "number":
+            value = int(float(exponent.value))
             for other in (value - 1, value + 1):
-                if other > 1:
-                    yield Repair("term", part, make("power", (part.args[0], number(other))), "exponent")
-                elif other == 1:
-                    yield Repair("term", part, part.args[0], "exponent")
-        elif part.kind == "power" and part.args[1].kind in ("add", "symbol"):
-            base, exponent = part.args
-            one = make("add", (exponent, number(1)), (1, -1))
-            yield Repair("term", part, make("power", (base, one)), "exponent")
-            if exponent.kind == "add":
-                yield Repair("term", part, make("power", (base, exponent.args[0])), "exponent")
+                if other >= 1:
+                    new = base if other == 1 else make("power", (base, number(other)))
+                    yield Repair("term", part, new, "exponent")
+        elif exponent.kind in ("add", "symbol"):
+            less = make("add", (exponent, number(1)), (1, -1))
+            for other_exponent in (less, *exponent.args[:1]) if exponent.kind == "add" else (less,):
+                yield Repair("term", part, make("power", (base, other_exponent)), "exponent")
 
 
 def inserted_parts(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterator[Repair]:
-    places = [p for p in parts if p.kind in ("multiply", "symbol", "group", "call", "power", "derivative") or p is root]
-    outer = [p for p in places if not any(q.kind == "multiply" and any(a is p for a in q.args) for q in parts)]
+    """Yield parts with one more factor, divisor or term of the lines around."""
+    kinds = ("multiply", "symbol", "group", "call", "power", "derivative")
+    factors = {id(a) for q in parts if q.kind == "multiply" for a in q.args}
+    places = [p for p in parts if (p.kind in kinds or p is root) and p.kind != "sum" and id(p) not in factors]
     for factor in around.factors:
-        for part in outer:
-            if part.kind == "sum":
-                continue
-            if same(part, factor):
-                yield Repair("term", part, squared(part), "missing-factor")
-                continue
-            base = make("group", (part,), "(") if part.kind == "add" else part
-            if part.kind == "multiply" and part.args[0].kind == "number":
-                args = (part.args[0], factor, *part.args[1:])
-                yield Repair("term", part, make("multiply", args, ("", *part.value)), "missing-factor")
-            else:
-                yield Repair("term", part, times(*_flat(base), factor), "missing-factor")
-    ones = [
-        p.args[0] for p in parts if p.kind == "divide" and p.args[0].kind == "number" and float(p.args[0].value) == 1
-    ]
-    for one in ones:
-        for factor in around.factors:
-            yield Repair("term", one, factor, "missing-factor")
+        for part in places:
+            yield Repair("term", part, _multiplied(part, factor), "missing-factor")
+    for part in parts:
+        if part.kind == "divide" and is_number(part.args[0], 1):
+            yield from (Repair("term", part.args[0], factor, "missing-factor") for factor in around.factors)
     for factor in around.factors:
-        for part in outer:
-            if part.kind != "sum":
-                yield Repair("term", part, make("divide", (part, factor)), "missing-divisor")
-    whole = {id(a) for q in parts if q.kind in ("divide", "group", "sqrt", "call", "sum", "negate") for a in q.args}
-    for part in [p for p in parts if p.kind in _SUMMABLE]:
-        inside = any(q.kind == "add" and any(a is part for a in q.args) for q in parts)
-        if inside or (id(part) not in whole and part is not root and part.kind != "add"):
+        yield from (Repair("term", part, make("divide", (part, factor)), "missing-divisor") for part in places)
+    yield from _inserted_terms(parts, root, around)
+
+
+def _multiplied(part: Node, factor: Node) -> Node:
+    """Return a part times a factor, which follows a number at the beginning."""
+    if same(part, factor):
+        return squared(part)
+    if part.kind == "multiply" and part.args[0].kind == "number":
+        return make("multiply", (part.args[0], factor, *part.args[1:]), ("", *part.value))
+    return times(make("group", (part,), "(") if part.kind == "add" else part, factor)
+
+
+def _inserted_terms(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterator[Repair]:
+    whole = {id(a) for q in parts if q.kind in _WHOLE for a in q.args}
+    terms = {id(a) for q in parts if q.kind == "add" for a in q.args}
+    for part in parts:
+        if part.kind not in _SUMMABLE or id(part) in terms:
             continue
+        if id(part) not in whole and part is not root and part.kind != "add":
+            continue
+        args, signs = (part.args, part.value) if part.kind == "add" else ((part,), (1,))
         for term in (*around.terms, number(1)):
             for sign in (1, -1):
-                args, signs = (part.args, part.value) if part.kind == "add" else ((part,), (1,))
                 yield Repair("term", part, make("add", (*args, term), (*signs, sign)), "missing-term")
                 if term.kind == "number" and part.kind != "add":
                     yield Repair("term", part, make("add", (term, part), (1, sign)), "missing-term")
-
-
-def _flat(node: Node) -> tuple[Node, ...]:
-    return node.args if node.kind == "multiply" and set(node.value) <= {""} else (node,)
