@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 
-from steepest.display.palette import (
-    BLUE,
-    DARK_INK,
-    DARK_PAPER,
-    GREEN,
-    INK,
-    ORANGE,
-    PAPER,
-    PURPLE,
-    SKY,
-    VERMILION,
-    YELLOW,
-)
+from steepest.display import palette
 from steepest.proofreading.reports.findings import VERDICT_WORDS, Documents, Finding, Proof, summary
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_SIGNS = {"holds": "✓", "differs": "✗", "defines": "≔", "approximation": "≈", "not-understood": "?"}
-_LIGHT = {
-    "holds": GREEN,
-    "differs": VERMILION,
-    "defines": BLUE,
-    "approximation": "#8a5a00",
-    "not-understood": "#8a3d6a",
-}
-_DARK = {"holds": GREEN, "differs": ORANGE, "defines": SKY, "approximation": YELLOW, "not-understood": PURPLE}
+# Each verdict with its sign and its colour on light and on dark paper; the two browns have the contrast on white that
+# the palette's yellow and purple lack.
+_LOOKS = {
+    "holds": ("✓", palette.GREEN, palette.GREEN), "differs": ("✗", palette.VERMILION, palette.ORANGE),
+    "defines": ("≔", palette.BLUE, palette.SKY), "approximation": ("≈", "#8a5a00", palette.YELLOW),
+    "not-understood": ("?", "#8a3d6a", palette.PURPLE),
+}  # fmt: skip
+_WEIGHT = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
 
 
 def as_html(documents: Documents) -> str:
@@ -40,7 +24,7 @@ def as_html(documents: Documents) -> str:
     body = "\n".join(_document(file, proof) for file, proof in documents)
     legend = " ".join(
         f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {VERDICT_WORDS[verdict]}</span>'
-        for verdict, sign in _SIGNS.items()
+        for verdict, (sign, _, _) in _LOOKS.items()
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -51,10 +35,11 @@ def as_html(documents: Documents) -> str:
 
 
 def _style() -> str:
-    light = "".join(f".{v}{{--c:{c}}}" for v, c in _LIGHT.items())
-    dark = "".join(f".{v}{{--c:{c}}}" for v, c in _DARK.items())
+    light = "".join(f".{v}{{--c:{c}}}" for v, (_, c, _) in _LOOKS.items())
+    dark = "".join(f".{v}{{--c:{c}}}" for v, (_, _, c) in _LOOKS.items())
+    dark += f"body{{color:{palette.DARK_INK};background:{palette.DARK_PAPER}}}"
     return (
-        f":root{{color-scheme:light dark}}body{{margin:0;color:{INK};background:{PAPER}}}"
+        f":root{{color-scheme:light dark}}body{{margin:0;color:{palette.INK};background:{palette.PAPER}}}"
         "body{font:16px/1.5 system-ui,sans-serif}"
         "main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.3rem;overflow-wrap:anywhere}"
         ".source{font:14px/1.6 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}"
@@ -66,7 +51,7 @@ def _style() -> str:
         ".note{margin:.3rem 0 .6rem;padding:.4rem .7rem;border-left:4px solid var(--c);white-space:normal;"
         "background:color-mix(in srgb,var(--c) 9%,transparent);font:15px/1.5 system-ui,sans-serif}"
         ".note code{display:block;overflow-wrap:anywhere;font-family:ui-monospace,monospace}"
-        f"{light}@media (prefers-color-scheme: dark){{body{{color:{DARK_INK};background:{DARK_PAPER}}}{dark}}}"
+        f"{light}@media (prefers-color-scheme: dark){{{dark}}}"
     )
 
 
@@ -87,7 +72,7 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield from _plain(text[at : finding.start], waiting)
         inside = escape(text[finding.start : finding.end])
         hint = escape(f"{VERDICT_WORDS[finding.verdict]}: {finding.message}", quote=True)
-        sign = f'<b aria-hidden="true">{_SIGNS[finding.verdict]}</b>'
+        sign = f'<b aria-hidden="true">{_LOOKS[finding.verdict][0]}</b>'
         yield f'<mark class="{finding.verdict}" title="{hint}">{inside}</mark>'
         yield f'<span class="{finding.verdict}">{sign}</span>'
         at = finding.end
@@ -111,15 +96,14 @@ def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
 def _note(finding: Finding) -> str:
     cause = f", {finding.cause}" if finding.cause else ""
     corrected = f"<code>{escape(finding.corrected)}</code>" if finding.corrected else ""
-    verdict = f"{_SIGNS[finding.verdict]} {VERDICT_WORDS[finding.verdict]}{cause}"
+    verdict = f"{_LOOKS[finding.verdict][0]} {VERDICT_WORDS[finding.verdict]}{cause}"
     return f'<div class="note {finding.verdict}"><b>{verdict}</b>: {escape(finding.message)}{corrected}</div>'
 
 
 def _without_overlaps(proof: Proof) -> list[Finding]:
     """Return the findings in order; where two overlap, keep the more important one."""
-    weight = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
     taken: list[Finding] = []
-    for finding in sorted(proof.findings, key=lambda f: (weight[f.verdict], f.start)):
+    for finding in sorted(proof.findings, key=lambda f: (_WEIGHT[f.verdict], f.start)):
         if finding.end > finding.start and not any(finding.start < t.end and t.start < finding.end for t in taken):
             taken.append(finding)
     return sorted(taken, key=lambda f: f.start)

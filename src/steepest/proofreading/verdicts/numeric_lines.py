@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from steepest.proofreading.causes.repairs import with_other_sign
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
@@ -260,11 +260,10 @@ def _with_other_sign(case: Case, line: Line, value: float) -> str:
     """Return the right side with the sign changed that makes it equal to a value; an empty text if none does."""
     for part in walk(line.right):
         for k in range(len(part.args)) if part.kind == "add" else ():
-            signs = tuple(-s if j == k else s for j, s in enumerate(part.value))
-            new = replace(part, value=signs, start=-1, end=-1)
+            new = with_other_sign(part, k)
             other = value_of(swap(line.right, part, new))
             if other is not None and abs(float(other) - value) < _CLOSE * (1 + abs(value)):
-                return case.writer.spliced(line.right_side, part, make("add", part.args, signs))
+                return case.writer.spliced(line.right_side, part, new)
     return ""
 
 

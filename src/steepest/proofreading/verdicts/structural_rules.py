@@ -7,8 +7,8 @@ fit together. What a rule corrects stays corrected for the lines below.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
+from steepest.proofreading.causes.repairs import without_factor
 from steepest.proofreading.meaning.definitions import is_update
 from steepest.proofreading.meaning.document_model import COSTS, linear
 from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbols, walk
@@ -278,12 +278,9 @@ def _chain(case: Case) -> Iterator[Assessment]:
             continue
         for k, factor in enumerate(factors):
             if _leads(links[:k] + links[k + 1 :], start, goal):
-                kept = factors[:k] + factors[k + 1 :]
-                signs = right.value[1:] if k == 0 else right.value[: k - 1] + right.value[k:]
-                new = replace(right, args=kept, value=signs, start=-1, end=-1)
                 names = [case.writer.latex(n) for n in (factor, *left.args)]
                 message = f"an extra factor: ${names[0]}$ is not a link of the chain from ${names[1]}$ to ${names[2]}$"
-                yield _corrected(case, line, "term", message, right, new)
+                yield _corrected(case, line, "term", message, right, without_factor(right, k))
                 break
 
 
