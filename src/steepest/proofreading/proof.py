@@ -9,9 +9,9 @@ import numpy as np
 from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
+from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.values.comparison import Comparison
 from steepest.proofreading.values.fitting import name_of
-from steepest.proofreading.values.symbols import POINTS
 from steepest.proofreading.verdicts.assessment import Assessment
 from steepest.proofreading.verdicts.checker import Checker
 

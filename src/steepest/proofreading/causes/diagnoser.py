@@ -20,8 +20,8 @@ from steepest.proofreading.causes.wrong_numbers import find_number
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import Node, free_letters, same, swap, symbols, walk
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.fitting import holds_for_some
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 _TRIES_A_LINE = 700  # repairs of one side; the likely ones come first
 _CONDITIONS = 4  # repairs of conditions that are combined with a second repair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steepest.proofreading.causes.mismatch import Mismatch
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.comparison import orders
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 
 _TRIES = 6_000  # changes tried for one document
 _MOST_WORK = 300_000  # parts of formulas evaluated for one document, a few seconds; causes are not searched beyond

@@ -13,8 +13,8 @@ from steepest.proofreading.causes.sentences import sentence
 from steepest.proofreading.causes.verifier import Verifier
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, walk
 from steepest.proofreading.values.comparison import Comparison, compare
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.fitting import as_node, fraction
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 
 _SERIES = (1, 2, 3, 4, 6, 8, 24)
 """Numbers in the coefficients of Taylor series, 1/n! and powers of 2."""

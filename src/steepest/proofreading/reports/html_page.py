@@ -36,8 +36,8 @@ def as_html(documents: Documents) -> str:
 
 def _style() -> str:
     light = "".join(f".{v}{{--c:{c}}}" for v, (_, c, _) in _LOOKS.items())
-    dark = "".join(f".{v}{{--c:{c}}}" for v, (_, _, c) in _LOOKS.items())
-    dark += f"body{{color:{palette.DARK_INK};background:{palette.DARK_PAPER}}}"
+    dark = f"body{{color:{palette.DARK_INK};background:{palette.DARK_PAPER}}}"
+    dark += "".join(f".{v}{{--c:{c}}}" for v, (_, _, c) in _LOOKS.items())
     return (
         f":root{{color-scheme:light dark}}body{{margin:0;color:{palette.INK};background:{palette.PAPER}}}"
         "body{font:16px/1.5 system-ui,sans-serif}"

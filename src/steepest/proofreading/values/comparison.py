@@ -11,9 +11,11 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel
 from steepest.proofreading.reading.tree import Node, free_letters, walk
+from steepest.proofreading.values.arrays import Array
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.symbols import Array, ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import Scope
 
 _EXACT, _ROUGH = 1e-9, 2e-6
 _FEWEST = 5
@@ -115,15 +117,15 @@ def compare(
     if quick:
         numbers = numbers[len(numbers) // 2 :][:1]
     for case in numbers:
-        evaluator = Evaluator(document, statement_index, interpretation, scale)
+        evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
         with np.errstate(all="ignore"):
             one, other = evaluator.value(left, case), evaluator.value(right, case)
         one, other = _aligned(one, other, right)
         lefts.append(one.ravel())
         rights.append(other.ravel())
         points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
-        leaves |= evaluator.leaf_keys
-        letters |= evaluator.leaves
+        leaves |= evaluator.scope.leaf_keys
+        letters |= evaluator.scope.leaves
     a, b = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights))
     at = np.concatenate(points)
     finite = np.isfinite(a) & np.isfinite(b)

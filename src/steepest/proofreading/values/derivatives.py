@@ -1,54 +1,62 @@
-"""Derivatives, gradients, changes and limits of what a document defines.
+"""Evaluates derivatives, gradients, changes and limits of what a document defines.
 
-A derivative is taken by a complex step, exact to round-off; one within another by a difference of sixth order.
+A derivative is taken by a complex step (Squire & Trapp 1998), which is exact to round-off. Inside another derivative
+the argument is complex already; there a central difference of sixth order is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import COSTS, Definition, ImpliedLoss, Key, bind
-from steepest.proofreading.reading.tree import Node, walk
-from steepest.proofreading.values.symbols import DEEPEST, POINTS, Array, ShapeClashError, Symbols, UndecidedError
+from steepest.proofreading.meaning.document_model import ImpliedLoss, Key, bind
+from steepest.proofreading.meaning.objective import find_objective, is_vague
+from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.values.arrays import POINTS, Array, elementwise
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope, ScopedEvaluator
+from steepest.proofreading.values.symbols import SymbolLookup
 
-_STEP = 1e-30
-_WIDE = 2e-3
-_DEEPEST_DERIVATIVE = 3
+_COMPLEX_STEP = 1e-30  # its square vanishes beside 1, so that the step leaves no truncation error
+# The error of the difference is about h^6 + eps/h: both are near 1e-13 to 1e-14 for values of ordinary size.
+_STEP = 2e-3
 _STENCIL = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+_MAX_DERIVATIVES = 3  # each further one loses digits, and costs six evaluations of the one inside
+_LIMIT_STEP, _LIMIT_LEVELS = 1e-3, 5
 
 
-class Calculus(Symbols):
-    """The part of the evaluator for derivatives."""
+class Differentiator:
+    """Evaluates derivatives; it has no state but the scope of its evaluator."""
 
-    def slope_of(self, function: Any, at: Array, order: int = 1) -> Array:
+    def __init__(self, evaluator: ScopedEvaluator, symbols: SymbolLookup) -> None:
+        self.evaluator, self.symbols = evaluator, symbols
+        self.scope, self.document = evaluator.scope, evaluator.scope.document
+
+    def slope_of(self, function: Callable[[Array], Array], at: Array, order: int = 1) -> Array:
         """The derivative of a function at each element."""
         if order > 1:
-            if order > _DEEPEST_DERIVATIVE + 1:
+            if order > _MAX_DERIVATIVES + 1:
                 raise UndecidedError("a derivative of so high an order is not taken", Node("words"))
             return self._by_differences(lambda v: self.slope_of(function, v, order - 1), at)
-        if np.iscomplexobj(at) or self.complex_depth:
+        if np.iscomplexobj(at) or self.scope.complex_depth:
             return self._by_differences(function, at)
-        self.complex_depth += 1
+        self.scope.complex_depth += 1
         try:
-            return np.asarray(np.imag(function(at + 1j * _STEP)) / _STEP)
+            return np.asarray(np.imag(function(at + 1j * _COMPLEX_STEP)) / _COMPLEX_STEP)
         finally:
-            self.complex_depth -= 1
+            self.scope.complex_depth -= 1
 
-    def _by_differences(self, function: Any, at: Array) -> Array:
-        return np.asarray(sum(w * (function(at + k * _WIDE) - function(at - k * _WIDE)) for k, w in _STENCIL) / _WIDE)
+    def _by_differences(self, function: Callable[[Array], Array], at: Array) -> Array:
+        return np.asarray(sum(w * (function(at + k * _STEP) - function(at - k * _STEP)) for k, w in _STENCIL) / _STEP)
 
-    def _prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
         raise UndecidedError("a prime says not by what the derivative is taken", node)
 
-    def _derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        """Return the derivative that a node asks for."""
         given = self.given_derivative(node, numbers)
-        if given is not None:
-            return given
-        body, by = node.args[0], node.args[1:]
-        return self.derivative(body, by, numbers, node)
+        return self.derivative_of(node.args[0], node.args[1:], numbers, node) if given is None else given
 
     def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
         """A derivative that the document gives without saying of what function."""
@@ -56,9 +64,9 @@ class Calculus(Symbols):
         found = self.document.definitions.get(("derivative", body.base if body.kind == "symbol" else ""), ())
         if not found or len(node.args) != 2 or body.kind != "symbol" or node.args[1].kind != "symbol":
             return None
-        concrete = self.key(body, numbers)
-        by = self.key(node.args[1], numbers)
-        for definition in self.document.by_nearness(found, self.statement_index):
+        concrete = self.symbols.key(body, numbers)
+        by = self.symbols.key(node.args[1], numbers)
+        for definition in self.document.by_nearness(found, self.scope.statement_index):
             bound: dict[str, int] | None = {}
             for target, key in ((definition.target.args[0], concrete), (definition.target.args[1], by)):
                 if bound is None or target.base != key[0] or sorted(target.roles) != sorted(r for r, _ in key[1]):
@@ -66,16 +74,17 @@ class Calculus(Symbols):
                     break
                 bound = bind(target, bound, tuple(dict(key[1])[r] for r in target.roles), self.document.indices)
             if bound is not None:
-                return self.value(definition.body, {**numbers, **bound})
+                return self.evaluator.value(definition.body, {**numbers, **bound})
         return None
 
-    def derivative(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int], node: Node) -> Array:
+    def derivative_of(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int], node: Node) -> Array:
         """The derivative of a tree by one symbol after another."""
         variable, rest = by[-1], by[:-1]
 
-        def inner(evaluator: Self) -> Array:
+        def inner(evaluator: ScopedEvaluator) -> Array:
             if rest:
-                return evaluator.derivative(body, rest, numbers, node)
+                nested = Differentiator(evaluator, SymbolLookup(evaluator))
+                return nested.derivative_of(body, rest, numbers, node)
             return evaluator.value(body, numbers)
 
         keys = self.variable(variable, numbers, node)
@@ -86,17 +95,16 @@ class Calculus(Symbols):
             return np.stack(cells, axis=-1)[:, :, None]
         return self.by_key(inner, keys[0], variable, numbers)
 
-    def by_key(self, inner: Any, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
+    def by_key(
+        self, inner: Callable[[ScopedEvaluator], Array], key: Key, variable: Node, numbers: Mapping[str, int]
+    ) -> Array:
         """A derivative by one symbol, number or array."""
-        if self.derivatives > _DEEPEST_DERIVATIVE:
+        if self.scope.derivatives > _MAX_DERIVATIVES:
             raise UndecidedError("derivatives are nested too deeply here", variable)
         at = self.current(key, variable, numbers)
 
         def function(value: Array) -> Array:
-            moved = self.inner({key: value})
-            moved.derivatives = self.derivatives + 1
-            found: Array = inner(moved)
-            return found
+            return inner(self.evaluator.within(self.scope.inner({key: value}, derivatives=1)))
 
         if at.ndim == 1:
             # A vector's derivative by a number has its shape; the complex step goes through as it is.
@@ -121,10 +129,10 @@ class Calculus(Symbols):
     def current(self, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
         """The value of the symbol by which a derivative is taken."""
         if variable.kind == "change":
-            return self._change(variable, numbers)
+            return self.change(variable, numbers)
         role_nodes = tuple(Node("number", (), str(n)) for _, n in key[1])
         node = Node("symbol", role_nodes, (key[0], tuple(r for r, _ in key[1])))
-        return self.of_key(key, node, numbers)
+        return self.symbols.of_key(key, node, numbers)
 
     def variable(self, variable: Node, numbers: Mapping[str, int], node: Node) -> list[Key]:
         """What a derivative is taken by: one key, or those of the parts of θ."""
@@ -144,34 +152,34 @@ class Calculus(Symbols):
         if variable.roles == ("sub",) and ("sub",) not in self.document.indices.roles.get(variable.base, set()):
             for role in ("paren", "bracket"):
                 if (role,) in self.document.indices.roles.get(variable.base, set()):
-                    return [(variable.base, ((role, self.whole(variable.args[0], numbers)),))]
-        key = self.key(variable, numbers)
+                    return [(variable.base, ((role, self.symbols.whole(variable.args[0], numbers)),))]
+        key = self.symbols.key(variable, numbers)
         for _ in range(4):  # a^{(0)} defined as x: derivatives by it are by x
             if self.document.shapes.has_matrices:
-                key, variable = self.canonical(key, variable, numbers)
-            found = self.find(variable, key, numbers) if key not in self.overrides else None
+                key, variable = self.symbols.canonical(key, variable, numbers)
+            found = self.symbols.find(variable, key, numbers) if key not in self.scope.overrides else None
             if found is None:
                 return [key]
             definition, bound = found
             if definition.body.kind == "symbol" and not definition.formals:
                 variable, numbers = definition.body, bound
-                key = self.key(variable, numbers)
+                key = self.symbols.key(variable, numbers)
                 continue
             if definition.body.kind in ("matrix", "tuple") and all(c.kind == "symbol" for c in definition.body.args):
-                return [self.key(cell, {**numbers, **bound}) for cell in definition.body.args]
+                return [self.symbols.key(cell, {**numbers, **bound}) for cell in definition.body.args]
             return [key]
         return [key]
 
-    def _gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body = node.args[0]
         if len(node.args) > 1:
-            return self.derivative(body, (node.args[1],), numbers, node)
+            return self.derivative_of(body, (node.args[1],), numbers, node)
         variables = self.variables_of(body)
         if not variables:
             raise UndecidedError("nothing says by which variables this gradient is", node)
         if len(variables) == 1:
-            return self.derivative(body, (variables[0],), numbers, node)
-        cells = [self._derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
+            return self.derivative_of(body, (variables[0],), numbers, node)
+        cells = [self.derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
         if any(c.ndim != 1 for c in cells):
             raise UndecidedError("a gradient by vectors is not taken here", node)
         return np.stack(cells, axis=-1)[:, :, None]
@@ -184,75 +192,80 @@ class Calculus(Symbols):
         if body.kind == "call" and len(body.args) > 2:
             return body.args[1:]
         found = sorted(
-            self.document.definitions_of(name, self.statement_index),
+            self.document.definitions_of(name, self.scope.statement_index),
             key=lambda d: (
-                d.statement_index >= self.statement_index,
-                -d.statement_index if d.statement_index < self.statement_index else d.statement_index,
+                d.statement_index >= self.scope.statement_index,
+                -d.statement_index if d.statement_index < self.scope.statement_index else d.statement_index,
                 -len(d.formals),
             ),
         )
         for definition in found:
             formals = definition.formals
             if len(formals) == 1:
-                key = self.key(formals[0], {})
-                inner = self.find(formals[0], key, {})
+                key = self.symbols.key(formals[0], {})
+                inner = self.symbols.find(formals[0], key, {})
                 if inner is not None and inner[0].body.kind in ("matrix", "tuple"):
                     return inner[0].body.args
             if formals:
                 return formals
-        return self.document.dependencies_of(name.base, self.statement_index)
+        return self.document.dependencies_of(name.base, self.scope.statement_index)
 
-    def _change(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def change(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("a change is of a symbol", node)
         key: Key = (
             "\\Delta " + inner.base,
-            tuple((r, self.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
+            tuple((r, self.symbols.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
         )
-        if key in self.overrides:
-            return self.overrides[key]
+        if key in self.scope.overrides:
+            return self.scope.overrides[key]
         variables = self.variables_of(inner)
         if variables:
             moved: dict[Key, Array] = {}
             for variable in variables:
-                moved[self.key(variable, numbers)] = self.value(variable, numbers) + self._change(
+                moved[self.symbols.key(variable, numbers)] = self.evaluator.value(variable, numbers) + self.change(
                     Node("change", (variable,)), numbers
                 )
-            return np.asarray(self.inner(moved).value(inner, numbers) - self.value(inner, numbers))
-        if not self.document.dependencies_of(inner.base, self.statement_index) or self.document.definitions_of(
-            inner, self.statement_index
+            after = self.evaluator.within(self.scope.inner(moved)).value(inner, numbers)
+            return np.asarray(after - self.evaluator.value(inner, numbers))
+        if not self.document.dependencies_of(inner.base, self.scope.statement_index) or self.document.definitions_of(
+            inner, self.scope.statement_index
         ):
-            found = self.find(node, (inner.base, key[1]), numbers)
-            if found is not None and (found[0], key) not in self.active and len(self.active) < DEEPEST:
-                self.active.append((found[0], key))
+            found = self.symbols.find(node, (inner.base, key[1]), numbers)
+            if (
+                found is not None
+                and (found[0], key) not in self.scope.active
+                and len(self.scope.active) < MAX_DEFINITIONS
+            ):
+                self.scope.active.append((found[0], key))
                 try:
-                    return self.value(found[0].body, found[1])
+                    return self.evaluator.value(found[0].body, found[1])
                 finally:
-                    self.active.pop()
-        return self.leaf(key)
+                    self.scope.active.pop()
+        return self.symbols.leaf(key)
 
-    def _cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("nothing says what this derivative is", node)
-        key = self.key(inner, numbers)
-        found = self.find(node, key, numbers)
+        key = self.symbols.key(inner, numbers)
+        found = self.symbols.find(node, key, numbers)
         if found is not None:
             definition, bound = found
-            if (definition, key) not in self.active and len(self.active) < DEEPEST:
-                self.active.append((definition, key))
+            if (definition, key) not in self.scope.active and len(self.scope.active) < MAX_DEFINITIONS:
+                self.scope.active.append((definition, key))
                 try:
-                    return self.value(definition.body, {**numbers, **bound})
+                    return self.evaluator.value(definition.body, {**numbers, **bound})
                 finally:
-                    self.active.pop()
+                    self.scope.active.pop()
         known = self.by_surrogate(inner, key, numbers)
         if known is not None:
             return known
-        cost = self.objective()
+        cost = find_objective(self.document, self.scope.statement_index)
         if cost is None:
             raise UndecidedError("nothing says of which cost this is the derivative", node)
-        return self._derivative(Node("derivative", (cost, inner), "partial"), numbers)
+        return self.derivative(Node("derivative", (cost, inner), "partial"), numbers)
 
     def by_surrogate(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """The derivative of the loss that is known by ``dz = a - y``; of a parameter with the document's factor."""
@@ -262,17 +275,17 @@ class Calculus(Symbols):
         if surrogate is None:
             return None
         if self.document.shapes.has_matrices:
-            key, inner = self.canonical(key, inner, numbers)
+            key, inner = self.symbols.canonical(key, inner, numbers)
 
-        def loss(evaluator: Self) -> Array:
+        def loss(evaluator: ScopedEvaluator) -> Array:
             z, y = evaluator.value(surrogate.inner, numbers), evaluator.value(surrogate.target, numbers)
             if surrogate.kind == "sigmoid":
-                total = np.log1p(np.exp(z)) - evaluator.together(np.multiply, y, z, inner)
+                total = np.log1p(np.exp(z)) - elementwise(np.multiply, y, z, inner)
             elif surrogate.kind == "identity":
                 total = 0.5 * (z - y) ** 2
             else:
                 axis = 2 if self.document.shapes.samples_in_rows else 1
-                total = np.log(np.exp(z).sum(axis=axis, keepdims=True)) - evaluator.together(np.multiply, y, z, inner)
+                total = np.log(np.exp(z).sum(axis=axis, keepdims=True)) - elementwise(np.multiply, y, z, inner)
                 if z.ndim == 3 and axis == 1:
                     total = total + (1 / z.shape[1] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
                 elif z.ndim == 3:
@@ -280,9 +293,9 @@ class Calculus(Symbols):
             return np.asarray(total.sum(axis=(1, 2)) if total.ndim == 3 else total)
 
         found = self.by_key(loss, key, inner, numbers)
-        parameter = self.find(inner, key, numbers) is None
+        parameter = self.symbols.find(inner, key, numbers) is None
         if parameter and surrogate.scale is not None:
-            found = self.together(np.multiply, self.value(surrogate.scale, numbers), found, inner)
+            found = elementwise(np.multiply, self.evaluator.value(surrogate.scale, numbers), found, inner)
         return found
 
     def surrogate_for(self, inner: Node) -> ImpliedLoss | None:
@@ -294,70 +307,37 @@ class Calculus(Symbols):
 
     def whole_batch(self) -> bool:
         """Whether the lines around are about all samples at once."""
-        return self.document.batch_from <= self.statement_index
+        return self.document.batch_from <= self.scope.statement_index
 
     def computable(self) -> bool:
         """Whether a cost is defined that has a value."""
-        mark = ("computable", self.statement_index)
+        statement_index = self.scope.statement_index
+        mark = ("computable", statement_index)
         if mark not in self.document.memo:
             self.document.memo[mark] = False  # a cost that is made of its own derivatives is not computed by them
-            cost = self.objective()
+            cost, found = find_objective(self.document, statement_index), False
             try:
-                found = (
-                    cost is not None
-                    and type(self)(self.document, self.statement_index).value(cost, {}) is not None
-                    and not self.vague(cost)
-                )
+                if cost is not None:
+                    self.evaluator.within(Scope(self.document, statement_index)).value(cost, {})
+                    found = not is_vague(self.document, cost, statement_index)
             except (UndecidedError, ShapeClashError):
-                found = False
+                pass
             self.document.memo[mark] = found
         return bool(self.document.memo[mark])
 
-    def vague(self, cost: Node) -> bool:
-        """Whether a cost is made of functions that nothing defines."""
-        bodies = [d.body for d in self.document.definitions_of(cost, self.statement_index)]
-        return any(
-            p.kind == "call"
-            and p.args[0].kind == "symbol"
-            and p.args[0].base != "\\sigma"
-            and not self.document.definitions_of(p.args[0], self.statement_index)
-            for body in bodies
-            for p in walk(body)
-        )
-
-    def objective(self) -> Node | None:
-        """The function in play: the last cost, or else the last function, that was defined before."""
-        best: Definition | None = None
-        for (kind, base), found in self.document.definitions.items():
-            if kind != "symbol":
-                continue
-            for definition in found:
-                weight = self.nearness(definition)
-                fits = (base in COSTS or definition.formals) and base != "\\sigma"
-                if fits and (best is None or weight > self.nearness(best)):
-                    best = definition
-        return None if best is None else best.target
-
-    def nearness(self, definition: Definition) -> tuple[bool, bool, int]:
-        """What makes one function rather than another the one in play."""
-        return (
-            definition.statement_index < self.statement_index,
-            definition.target.base in COSTS,
-            definition.statement_index,
-        )
-
-    def _limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
+    def limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body, target, variable = node.args
         if target.kind != "number":
             raise UndecidedError("only limits at a number are computed", node)
         key: Key = (
-            ("\\Delta " + variable.args[0].base, ()) if variable.kind == "change" else self.key(variable, numbers)
+            ("\\Delta " + variable.args[0].base, ())
+            if variable.kind == "change"
+            else self.symbols.key(variable, numbers)
         )
         rows: list[Array] = []
-        for level in range(5):
-            step = 1e-3 / 2**level
-            value = np.full(POINTS, float(target.value) + step)
-            rows.append(self.inner({key: value}).value(body, numbers))
-        for order in range(1, 5):  # Neville's extrapolation to 0
+        for level in range(_LIMIT_LEVELS):
+            value = np.full(POINTS, float(target.value) + _LIMIT_STEP / 2**level)
+            rows.append(self.evaluator.within(self.scope.inner({key: value})).value(body, numbers))
+        for order in range(1, _LIMIT_LEVELS):  # Neville's extrapolation to 0
             rows = [(2**order * rows[k + 1] - rows[k]) / (2**order - 1) for k in range(len(rows) - 1)]
         return rows[0]

@@ -9,8 +9,8 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import Key
 from steepest.proofreading.reading.tree import Node, make, number
+from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.values.comparison import Comparison
-from steepest.proofreading.values.symbols import POINTS
 
 ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)} | {
     r"\frac{3}{2}",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,17 +66,3 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda v: np.log1p(np.exp(v)), "sign": lambda v: np.sign(_real(v)) + 0.0 * v,
 }  # fmt: skip
 """By the names of ``reading.BUILT_IN``."""
-
-
-def smooth(name: str, values: Sequence[Array]) -> Array:
-    """A smooth random function that belongs to a name, analytic so that a complex step goes through."""
-    rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
-    total: Any = 0.0
-    for _ in range(3):
-        weights = rng.uniform(0.4, 1.3, 6) * rng.choice([-1.0, 1.0], 6)
-        shift, factor = rng.uniform(0.0, 3.0), rng.uniform(0.5, 1.5)
-        inner: Any = shift
-        for weight, value in zip(np.resize(weights, len(values)), values, strict=True):
-            inner = inner + weight * value
-        total = total + factor * np.sin(inner)
-    return np.asarray(total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.tree import Node, symbols, walk
 from steepest.proofreading.values.comparison import degree, orders
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts.assessment import Assessment
 
 _MARGIN = 0.75

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steepest.proofreading.meaning.document_model import Definition, depends_on
+from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.tree import Node, same, walk
 from steepest.proofreading.values.comparison import Comparison, compare
-from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts.approximations import approximation
 from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
 from steepest.proofreading.verdicts.case import Case
@@ -202,6 +202,5 @@ def _doubted(case: Case, assessment: Assessment) -> Assessment:
 
 def _is_cost_vague(case: Case, line: Line) -> bool:
     """Return whether the cost is made of functions that nothing defines."""
-    evaluator = Evaluator(case.document, line.statement_index)
-    cost = evaluator.objective()
-    return not case.document.losses and (cost is None or evaluator.vague(cost))
+    cost = find_objective(case.document, line.statement_index)
+    return not case.document.losses and (cost is None or is_vague(case.document, cost, line.statement_index))

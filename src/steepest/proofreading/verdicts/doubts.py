@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
+from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.verdicts.assessment import Line
 from steepest.proofreading.verdicts.case import Case
 
@@ -48,7 +48,7 @@ def _is_gradient_of_nothing(document: DocumentModel, line: Line) -> bool:
     left = line.left
     if left.kind != "cost_gradient" or left.args[0].kind != "symbol" or document.losses:
         return False
-    cost = Evaluator(document, line.statement_index).objective()
+    cost = find_objective(document, line.statement_index)
     bodies = document.definitions_of(cost, line.statement_index)[:1] if cost is not None else []
     return not any(depends_on(document, d.body, left.args[0], line.statement_index) for d in bodies)
 

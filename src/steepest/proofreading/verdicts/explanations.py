@@ -14,9 +14,10 @@ from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import Definition, definable, may_match
 from steepest.proofreading.reading.tree import Node, make, number, symbols, walk
 from steepest.proofreading.values.comparison import Comparison
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.fitting import counterexample, holds_for_some
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import Scope
 from steepest.proofreading.verdicts.assessment import Assessment, Line, conditional_message
 from steepest.proofreading.verdicts.case import Case
 from steepest.proofreading.verdicts.claims import check_claim
@@ -187,7 +188,7 @@ def _layerwise_factor(case: Case, line: Line) -> str:
     if not case.document.definitions_of(above, line.statement_index):
         return ""
     whole = make("derivative", (above, variable), "partial")
-    evaluator = Evaluator(case.document, line.statement_index)
+    evaluator = Evaluator(Scope(case.document, line.statement_index))
     try:
         with np.errstate(all="ignore"):
             ratio = np.real(evaluator.value(head, {}) / evaluator.value(whole, {}))

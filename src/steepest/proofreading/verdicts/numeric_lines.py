@@ -10,10 +10,12 @@ from steepest.proofreading.causes.repairs import with_other_sign
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
+from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.values.comparison import compare
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
-from steepest.proofreading.values.symbols import POINTS, ShapeClashError, UndecidedError
+from steepest.proofreading.values.scope import Scope
 from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
 from steepest.proofreading.verdicts.case import Case
 from steepest.proofreading.verdicts.claims import HOLDS, check_claim
@@ -206,19 +208,20 @@ def _known_values(case: Case, statement_index: int) -> dict[str, float]:
 
 def _values_of(case: Case, line: Line, cells: Sequence[Node], known: dict[str, float]) -> list[float] | None:
     """Return the values of formulas at known numbers; None if a letter has no value."""
-    evaluator = Evaluator(case.document, line.statement_index)
+    scope = Scope(case.document, line.statement_index)
+    evaluator = Evaluator(scope)
     for base, value in known.items():
-        evaluator.overrides[base, ()] = np.full(POINTS, value)
+        scope.overrides[base, ()] = np.full(POINTS, value)
     found = []
     for cell in cells:
         if cell.kind == "symbol" and not cell.args and case.document.definitions_of(cell, line.statement_index):
-            evaluator.overrides.pop((cell.base, ()), None)
+            scope.overrides.pop((cell.base, ()), None)
         try:
             with np.errstate(all="ignore"):
                 values = np.real(evaluator.value(cell, {}))
         except (UndecidedError, ShapeClashError):
             return None
-        if evaluator.leaf_keys or values.ndim != 1 or not np.isfinite(values).all():
+        if scope.leaf_keys or values.ndim != 1 or not np.isfinite(values).all():
             return None
         if np.ptp(values) > _CLOSE * (1 + abs(float(values[0]))):
             return None

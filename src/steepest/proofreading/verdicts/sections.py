@@ -9,7 +9,7 @@ from steepest.proofreading.meaning.document_model import DocumentModel, definabl
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
 from steepest.proofreading.reading.tree import walk
 from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.symbols import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.verdicts.approximations import approximation
 from steepest.proofreading.verdicts.assessment import Assessment, vanishes
 from steepest.proofreading.verdicts.case import Case
