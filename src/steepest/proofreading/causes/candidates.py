@@ -30,7 +30,7 @@ from steepest.proofreading.reading.tree import Node
 
 
 def candidates(root: Node, around: Surroundings) -> Iterator[Repair]:
-    """The repairs of a side, likeliest first."""
+    """Yield the repairs of a side, most likely first."""
     inner = parts(root)
     yield from other_indices(inner, root, around)
     if around.has_matrices:
@@ -46,7 +46,7 @@ def candidates(root: Node, around: Surroundings) -> Iterator[Repair]:
 
 
 def likely(root: Node, around: Surroundings) -> Iterator[Repair]:
-    """The repairs that are tried before anything else: other_activations, conditions of cases, signs."""
+    """Yield the repairs that are tried before all others: activations, conditions of cases, signs."""
     inner = parts(root)
     yield from other_activations(inner, around)
     yield from in_conditions(inner, around)

@@ -54,7 +54,7 @@ def _compare_sides(case: Case, line: Line) -> tuple[Assessment, Exception | None
     kept = Assessment(line)
     corrected = case.corrections.get(line.left_side)
     reason: Exception | None = None
-    # A line that goes on with a mistake of the line above is right as it stands, or with that mistake corrected.
+    # A line that goes on with a mistake of the line above is right as it is written, or with that mistake corrected.
     lefts = [line.left] if corrected is None else [line.left, corrected]
     for interpretation in Interpretation if case.document.letters.sampled else (Interpretation.AS_WRITTEN,):
         for left in lefts:
