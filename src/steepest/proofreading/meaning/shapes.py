@@ -24,21 +24,6 @@ from steepest.proofreading.reading.tree import Node, walk
 _Dims = tuple[int, int]
 _SIZES = (2, 3, 4, 5, 6, 7)
 _MATRICES = frozenset("WXZAYHUVPDGQSBTEOR")
-_ELEMENTWISE = (
-    "exp",
-    "log",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "leaky_relu",
-    "softmax",
-    "sqrt",
-    "sin",
-    "cos",
-    "softplus",
-    "max",
-    "min",
-)
 
 
 @dataclass

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from steepest.proofreading.reading.commands import CommandReader
 from steepest.proofreading.reading.derivative_notation import DerivativeReader
+from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.indices import IndexReader
 from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import DEEPEST, Node, make
 from steepest.proofreading.reading.vocabulary import (
     ALWAYS_FUNCTIONS,
-    BUILT_IN,
     GREEK,
     OPENING,
     PRODUCTS,
@@ -190,9 +190,9 @@ class Parser:
             return self.named("\\" + token.text)
         if token.text in self.readers:
             return self.readers[token.text]()
-        if token.text in BUILT_IN:
+        if token.text in functions():
             self.stream.position += 1
-            return self.applied(make("function", (), BUILT_IN[token.text], token.start, token.end))
+            return self.applied(make("function", (), functions()[token.text], token.start, token.end))
         if token.text.startswith("begin:"):
             return self.attachments.postfix(self.commands.environment())
         if token.text == "{":
@@ -224,7 +224,7 @@ class Parser:
         """A name of several letters: a function that everybody knows, or a symbol."""
         token = self.stream.next()
         name = token.text.removeprefix("np.")
-        if len(name) == 2 and name[0] == "d" and name not in BUILT_IN:  # an upright dZ
+        if len(name) == 2 and name[0] == "d" and name not in functions():  # an upright dZ
             inner = self.attachments.indexed(name[1], token.start, token.end)
             if inner.kind == "transpose":
                 gradient = make("cost_gradient", inner.args, "d", token.start, inner.end)
@@ -235,7 +235,7 @@ class Parser:
         if name in STOPPED and (following := self.stream.peek()) is not None and following.text in OPENING:
             group = self.bracket()
             return self.attachments.postfix(make("stopped", (group,), None, token.start, group.end))
-        if name not in BUILT_IN:
+        if name not in functions():
             symbol = self.attachments.indexed(token.text, token.start, token.end)
             following = self.stream.peek()
             if symbol.kind == "symbol" and following is not None and following.text == "(":
@@ -244,7 +244,7 @@ class Parser:
                     make("call", (symbol, *self.arguments(group)), 0, token.start, group.end)
                 )
             return symbol
-        function = make("function", (), BUILT_IN[name], token.start, token.end)
+        function = make("function", (), functions()[name], token.start, token.end)
         return self.applied(function)
 
     def applied(self, function: Node) -> Node:
@@ -333,7 +333,7 @@ class Parser:
                 token.text == "||" and self.stream.open_bars > 0
             )
         if token.kind == "command":
-            if token.text in GREEK or token.text in BUILT_IN or token.text.startswith("begin:"):
+            if token.text in GREEK or token.text in functions() or token.text.startswith("begin:"):
                 return True
             return token.text in self.readers or token.text == "{"
         return False

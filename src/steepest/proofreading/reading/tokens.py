@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.macros import closing
 
 
@@ -125,12 +127,11 @@ _NOTES = {"text", "textrm", "textbf", "textit", "mbox", "textnormal", "textsf", 
 _NAMES = {"mathrm", "operatorname", "operatorname*", "rm"}
 _SPACES = {"quad", "qquad", "enspace", "hskip", "kern"}
 _WORDS = (
-    "np.sum", "np.dot", "np.exp", "np.log", "np.tanh", "np.maximum", "softmax", "sigmoid", "softplus", "LeakyReLU",
-    "leakyrelu", "ReLU", "relu", "Relu", "RELU", "tanh", "sinh", "cosh", "sin", "cos", "tan", "exp", "log", "ln",
-    "max", "min", "sqrt", "diag", "sign", "sgn", "MSE", "SSE", "RSS", "MAE", "RMSE", "BCE", "loss", "cost", "Loss",
-    "Cost", "Var", "argmax", "argmin", "axis", "keepdims", "True", "False", "otherwise", "if", "for", "and", "where",
-    "sum",
+    "np.sum", "np.dot", "sum", "MSE", "SSE", "RSS", "MAE", "RMSE", "BCE", "loss", "cost", "Loss", "Cost", "Var",
+    "argmax", "argmin", "axis", "keepdims", "True", "False", "otherwise", "if", "for", "and", "where",
 )  # fmt: skip
+"""Names of several letters other than functions; other letters side by side are a product."""
+_NO_WORDS = frozenset({"dot"})  # d·o·t is likelier than the product of vectors
 _UNICODE = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "η": "eta",
     "θ": "theta", "λ": "lambda", "μ": "mu", "ν": "nu",
@@ -143,16 +144,24 @@ _UNICODE = {
     "ℓ": "ell", "⊤": "top", "Θ": "Theta", "Φ": "Phi", "Ω": "Omega", "Λ": "Lambda", "∗": "ast", "←": "leftarrow",
     "±": "pm",
 }  # fmt: skip
-_SCANNER = re.compile(
-    r"(?P<space>\s+|~)|(?P<command>\\(?:operatorname\*|[A-Za-z]+\*?|.))|(?P<number>\d+(?:[.,](?=\d)\d+)?|\.\d+)"
-    rf"|(?P<word>{'|'.join(re.escape(w) for w in sorted(_WORDS, key=len, reverse=True))})(?![a-z])"
-    r"|(?P<letter>[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉])|(?P<sign>.)",
-    re.DOTALL,
-)
 _EMPTY = re.compile(r"\{\s*\}")
 _BOXED = re.compile(r"(?:\s*\{[^{}$]*\})*(?P<box>\s*\{)\s*\$")
 _LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
 _MOST = 20_000
+
+
+@lru_cache(maxsize=1)
+def _scanner(spellings: frozenset[str]) -> re.Pattern[str]:
+    """Return the pattern of one token, in which these functions are words."""
+    words = {*_WORDS, *spellings, *(f"np.{spelling}" for spelling in spellings)}
+    # Longer words come first, since the first alternative that matches is taken.
+    alternatives = "|".join(map(re.escape, sorted(words, key=lambda word: (-len(word), word))))
+    return re.compile(
+        r"(?P<space>\s+|~)|(?P<command>\\(?:operatorname\*|[A-Za-z]+\*?|.))|(?P<number>\d+(?:[.,](?=\d)\d+)?|\.\d+)"
+        rf"|(?P<word>{alternatives})(?![a-z])"
+        r"|(?P<letter>[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉])|(?P<sign>.)",
+        re.DOTALL,
+    )
 
 
 def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
@@ -162,12 +171,13 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
         UnreadableError: it is too long.
     """
     end = len(text) if end is None else end
+    scanner = _scanner(frozenset(functions()) - _NO_WORDS)
     found: list[Token] = []
     at, touching, sized = start, False, -1
     while at < end:
         if len(found) > _MOST:
             raise UnreadableError(text[at : at + 10], at, at + 10, "the formula is too long to be read")
-        match = _SCANNER.match(text, at, end)
+        match = scanner.match(text, at, end)
         assert match is not None  # any character is a sign
         kind, piece, here = str(match.lastgroup), match.group(), at
         at = match.end()
@@ -233,7 +243,7 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
         if opening is None or close is None:
             return at
         plain = inner.strip()
-        if re.fullmatch(r"(softmax|sigmoid|tanh|ReLU|relu|max|min|log|exp|ln|diag|sign|LeakyReLU|MSE|BCE|CE)", plain):
+        if plain in functions() or plain in ("MSE", "BCE", "CE"):
             found.append(Token("word", plain, here, close + 1, touching))
         else:
             found.append(Token("note", plain, here, close + 1, touching))

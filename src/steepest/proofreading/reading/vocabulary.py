@@ -13,17 +13,6 @@ GREEK = {
 }  # fmt: skip
 """Commands that are letters."""
 
-BUILT_IN = {
-    "exp": "exp", "log": "log", "ln": "log", "sin": "sin", "cos": "cos", "tan": "tan", "tanh": "tanh",
-    "sinh": "sinh", "cosh": "cosh", "sqrt": "sqrt", "max": "max",
-    "min": "min", "maximum": "max", "softmax": "softmax", "sigmoid": "sigmoid", "relu": "relu", "ReLU": "relu",
-    "Relu": "relu", "RELU": "relu", "softplus": "softplus",
-    "leaky_relu": "leaky_relu",
-    "LeakyReLU": "leaky_relu", "leakyrelu": "leaky_relu", "diag": "diag", "sign": "sign", "sgn": "sign",
-    "dot": "dot", "arctan": "arctan",
-}  # fmt: skip
-"""Names and commands of functions that need no definition."""
-
 ALWAYS_FUNCTIONS = {
     "\\sigma",
     "f",

@@ -13,15 +13,11 @@ from steepest.errors import SteepestError
 from steepest.expressions import operations
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf
 from steepest.proofreading.meaning.document_model import linear
+from steepest.proofreading.reading.functions import operation_of
 from steepest.proofreading.reading.tree import Node, walk
 
 _OPERATIONS: Any = operations  # its functions are made from a table, which a type checker cannot see
 
-_FUNCTIONS = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh", "sqrt": "sqrt", "sigmoid": "sigmoid",
-    "relu": "relu", "leaky_relu": "leaky_relu", "softplus": "softplus", "sign": "sign", "max": "maximum",
-    "min": "minimum",
-}  # fmt: skip
 _SAMPLES = ("i",)
 _GREEK = {"\\alpha": "α", "\\beta": "β", "\\gamma": "γ", "\\delta": "δ", "\\theta": "θ", "\\lambda": "λ", "\\mu": "μ"}
 
@@ -131,10 +127,10 @@ class _Builder:
     def _call(self, node: Node) -> Expression:
         function = node.args[0]
         name = function.value if function.kind == "function" else "sigmoid" if function.base == "\\sigma" else ""
-        if node.value or name not in _FUNCTIONS:
+        operation = operation_of(name)
+        if node.value or operation is None:
             raise _OnPaperError(str(name))
-        found: Expression = getattr(_OPERATIONS, _FUNCTIONS[name])(*(self.of(a) for a in node.args[1:]))
-        return found
+        return operation(*(self.of(a) for a in node.args[1:]))
 
     def _sum(self, node: Node) -> Expression:
         if node.value not in _SAMPLES:

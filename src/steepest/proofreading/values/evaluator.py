@@ -17,7 +17,7 @@ from steepest.proofreading.reading.vocabulary import RUNS
 from steepest.proofreading.values.arrays import POINTS, Array, elementwise, smooth
 from steepest.proofreading.values.derivatives import Differentiator
 from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-from steepest.proofreading.values.functions import FUNCTIONS
+from steepest.proofreading.values.functions import apply, is_known
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope
 from steepest.proofreading.values.symbols import SymbolLookup
 
@@ -152,7 +152,7 @@ class Evaluator:
         return value if value.ndim == 1 else np.swapaxes(value, 1, 2)
 
     def _sqrt(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return np.asarray(FUNCTIONS["sqrt"](self.value(node.args[0], numbers)))
+        return apply("sqrt", self.value(node.args[0], numbers))
 
     def _abs(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
@@ -268,11 +268,14 @@ class Evaluator:
     ) -> Array:
         """A function of values."""
         if function.kind == "function":
-            if function.value not in FUNCTIONS:
-                raise UndecidedError(f"the function {function.value} is not known here", function)
             if function.value == "softmax":
                 return self.softmax(values[0])
-            return np.asarray(FUNCTIONS[function.value](*values))
+            if not is_known(function.value):
+                raise UndecidedError(f"the function {function.value} is not known here", function)
+            try:
+                return apply(function.value, *values)
+            except ValueError as error:
+                raise UndecidedError(str(error), function) from None
         key = self.symbols.key(function, numbers)
         found = [
             d
@@ -300,7 +303,7 @@ class Evaluator:
             finally:
                 self.scope.active.pop()
         if function.base == "\\sigma" and len(values) == 1:
-            return np.asarray(FUNCTIONS["sigmoid"](values[0]))
+            return apply("sigmoid", values[0])
         scalars = all(v.ndim == 1 for v in values)
         if not scalars and len({v.shape for v in values}) > 1:
             raise UndecidedError(f"nothing says what {function.base} is", function)

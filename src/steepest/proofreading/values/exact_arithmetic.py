@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from steepest.proofreading.reading.tree import Node, make, transform, walk
-from steepest.proofreading.values.functions import FUNCTIONS
+from steepest.proofreading.values.functions import apply, is_known
 
 Exact = Fraction | float
 _MOST_DIGITS = 400
@@ -93,10 +93,10 @@ def _applied(node: Node, values: list[Exact]) -> Exact | None:
         return max(values)
     if name == "min":
         return min(values)
-    if name not in FUNCTIONS or name in ("softmax", "diag"):
+    if not is_known(name) or name == "diag":
         return None
     with np.errstate(all="ignore"):
-        return float(np.real(FUNCTIONS[name](*(np.array([float(v)]) for v in values))[0]))
+        return float(apply(name, *(np.array([float(v)]) for v in values))[0])
 
 
 def decimals(node: Node) -> int:
