@@ -1,7 +1,7 @@
-"""What a document has said: definitions with the places from which they hold, sizes, shapes, what is held constant.
+"""The symbol table of a document: definitions with their places, sizes, shapes, constants.
 
 A symbol is looked up by its letter, the roles of its indices and their numbers; a definition for ``a_i^{(l)}`` serves
-every i and l, one for ``a^{(2)}`` that layer alone. The nearest one before a line is meant, else the first after it.
+every i and l, one for ``a^{(2)}`` that layer alone. The nearest one before a line counts, else the first after it.
 """
 
 from __future__ import annotations
@@ -17,45 +17,31 @@ Key = tuple[str, tuple[tuple[str, int], ...]]
 ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
 """A key in which an index of None stands for any number."""
 
+_MAX_DEPTH = 8  # of definitions in one another; circles end there
 LAYERS = 3
+"""The number of layers of a network of any depth: a first, a last and one between them."""
 RATES = frozenset(
     {"\\alpha", "\\eta", "\\lambda", "\\epsilon", "h", "\\beta", "\\gamma", "lr", "\\tau", "\\rho", "\\mu"}
 )
+"""Letters of learning rates and other positive hyperparameters."""
 SMALL = frozenset({"h", "\\epsilon", "\\alpha", "\\eta"})
-"""Letters of small quantities, which are made smaller to see what holds to first order."""
-
-COSTS = frozenset(
-    {
-        "C",
-        "J",
-        "L",
-        "E",
-        "\\mathcal{L}",
-        "\\ell",
-        "\\mathcal{J}",
-        "\\mathcal{C}",
-        "\\mathcal{E}",
-        "MSE",
-        "Loss",
-        "Cost",
-        "loss",
-        "cost",
-        "BCE",
-        "F",
-    }
-)
+"""Letters of small quantities, which are scaled down to find what holds to first order."""
+COSTS = frozenset({
+    "C", "J", "L", "E", "\\mathcal{L}", "\\ell", "\\mathcal{J}", "\\mathcal{C}", "\\mathcal{E}", "MSE", "Loss",
+    "Cost", "loss", "cost", "BCE", "F",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """What a symbol stands for.
+    """A definition.
 
     Attributes:
-        target: the symbol, a change, a slope or a derivative.
-        formals: its arguments, if it is a function.
-        body: what it stands for.
-        statement_index: the number of the statement that says so.
-        section: of that statement.
+        target: the symbol, change, cost gradient or derivative that is defined.
+        formals: the formal arguments, if it is a function.
+        body: its value.
+        statement_index: the index of the statement that defines it.
+        section: the section of that statement; -1 for a definition that is valid in every section.
     """
 
     target: Node
@@ -67,13 +53,13 @@ class Definition:
 
 @dataclass(frozen=True, eq=False)
 class ImpliedLoss:
-    """A loss known by its derivative: ``dz = a - y`` behind a sigmoid.
+    """A loss that is known by its derivative: ``dz = a - y`` after a sigmoid.
 
     Attributes:
-        inner: z, on which the last activation acts.
+        inner: z, the argument of the last activation.
         target: y.
         kind: ``sigmoid``, ``softmax`` or ``identity``.
-        scale: a factor of parameters' derivatives, such as ``\\frac{1}{m}``; None for none.
+        scale: a factor of the derivatives with respect to parameters, such as ``\\frac{1}{m}``, or None.
     """
 
     inner: Node
@@ -288,7 +274,7 @@ def _slot(target: Node) -> tuple[str, str]:
 
 
 def _alike(pattern: Node, target: Node) -> bool:
-    """Whether a definition may be of this target: same letter, same roles."""
+    """Return whether two targets have the same letter and roles, whatever their indices."""
     if pattern.kind != target.kind:
         return False
     if pattern.kind == "symbol":
@@ -299,7 +285,7 @@ def _alike(pattern: Node, target: Node) -> bool:
 
 
 def may_match(pattern: Node, target: Node) -> bool:
-    """Whether two symbols may be the same: no index is one number here and another there."""
+    """Return whether two symbols may be the same: no index is one number here and another there."""
     inner = (pattern, target) if pattern.kind == "symbol" else (pattern.args[0], target.args[0])
     return not any(
         a.kind == b.kind == "number" and float(str(a.value)) != float(str(b.value))
@@ -310,7 +296,7 @@ def may_match(pattern: Node, target: Node) -> bool:
 def bind(
     pattern: Node, numbers: Mapping[str, int] | None, concrete: tuple[int, ...], indices: Indices
 ) -> dict[str, int] | None:
-    """The numbers of the letters in the indices of a definition for a symbol with these; None if it is not for them."""
+    """Return the values of the index letters of a definition for a symbol; None if it does not define that one."""
     found: dict[str, int] = dict(numbers or {})
     for role, index, wanted in zip(pattern.roles, pattern.args, concrete, strict=True):
         layered = role != "sub"
@@ -332,7 +318,7 @@ def bind(
 
 
 def linear(index: Node) -> tuple[str | None, int]:
-    """An index as a letter and what is added to it: ``l-1`` is ``("l", -1)``, ``2`` is ``(None, 2)``."""
+    """Return an index as a letter and an offset: ``l-1`` is ``("l", -1)``, ``2`` is ``(None, 2)``."""
     if index.kind == "number":
         return None, int(float(index.value))
     if index.kind == "symbol" and not index.args:
@@ -347,7 +333,7 @@ def linear(index: Node) -> tuple[str | None, int]:
 
 
 def definable(node: Node) -> tuple[Node, tuple[Node, ...]] | None:
-    """The target and formal arguments of the left side of a definition; None if it is none.
+    """Return target and formal arguments of the left side of a definition; None if it cannot be one.
 
     ``a_i``, ``f(x, y)``, ``\\Delta x`` and ``dz`` can be defined, ``2a`` and ``f(3)`` cannot.
     """
@@ -366,11 +352,11 @@ def definable(node: Node) -> tuple[Node, tuple[Node, ...]] | None:
 
 
 def depends_on(document: DocumentModel, node: Node, target: Node, statement_index: int, depth: int = 0) -> bool:
-    """Whether an expression has a symbol in it, itself or through definitions."""
+    """Return whether an expression contains a symbol, directly or through definitions."""
     for part in symbols(node):
         if part.base == target.base and part.roles == target.roles:
             return True
-        if depth < 8:
+        if depth < _MAX_DEPTH:
             for definition in document.definitions_of(part, statement_index)[:1]:
                 if definition.body is not node and depends_on(
                     document, definition.body, target, statement_index, depth + 1
@@ -380,5 +366,5 @@ def depends_on(document: DocumentModel, node: Node, target: Node, statement_inde
 
 
 def occurs(node: Node, wanted: Node) -> bool:
-    """Whether a tree has a part written like another."""
+    """Return whether a tree has a part that is written like another tree."""
     return any(part.kind == wanted.kind and same(part, wanted) for part in walk(node))

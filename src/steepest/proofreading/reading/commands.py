@@ -28,7 +28,7 @@ class CommandReader:
         }  # fmt: skip
 
     def accented(self) -> Node:
-        r"""``\hat{y}_i``: the accent belongs to the name."""
+        r"""Read a letter with an accent, which belongs to its name: ``\hat{y}_i``."""
         accent = self.stream.next()
         tokens = [t for t in self.parser.attachments.argument() if t.kind != "space"]
         if len(tokens) != 1 or (tokens[0].kind != "letter" and tokens[0].text not in GREEK):
@@ -37,12 +37,12 @@ class CommandReader:
         return self.parser.attachments.indexed(f"\\{accent.text}{{{inner}}}", accent.start, self.stream.previous.end)
 
     def ellipsis(self) -> Node:
-        """Dots."""
+        """Read dots."""
         token = self.stream.next()
         return make("dots", (), None, token.start, token.end)
 
     def indicator(self) -> Node:
-        r"""``\mathbb{1}[z > 0]``; any other letter of that alphabet is a symbol."""
+        r"""Read ``\mathbb{1}[z > 0]``; other letters of that alphabet are not understood."""
         token = self.stream.next()
         inner = self.parser.attachments.argument()
         following = self.stream.peek()
@@ -63,13 +63,13 @@ class CommandReader:
         raise UnreadableError("\\mathbb", token.start, token.end)
 
     def stopped(self) -> Node:
-        """What is held constant."""
+        """Read ``\\operatorname{stopgrad}(x)``."""
         token = self.stream.next()
         group = self.parser.bracket()
         return make("stopped", (group,), None, token.start, group.end)
 
     def big(self) -> Node:
-        r"""``\sum_{i=1}^{n} …`` over the rest of the product."""
+        r"""Read a sum or product over the rest of the term: ``\sum_{i=1}^{n} …``."""
         token = self.stream.next()
         kind = "sum" if token.text == "sum" else "product"
         lower: list[Token] = []
@@ -100,7 +100,7 @@ class CommandReader:
         return node
 
     def _running(self, tokens: list[Token], token: Token) -> tuple[list[str], Node | None, Node | None]:
-        """The letters that a sum runs over, where the first begins, and a condition on them."""
+        """Return the index letters of a sum, the first value of its index, and a condition on them."""
         tokens = [t for t in tokens if t.kind not in ("space", "note")]
         if not tokens:
             return [""], None, None
@@ -119,7 +119,7 @@ class CommandReader:
         raise UnreadableError("\\" + token.text, token.start, token.end)
 
     def root(self) -> Node:
-        r"""``\sqrt{x}``, or √x."""
+        r"""Read ``\sqrt{x}`` or √x."""
         token = self.stream.next()
         if (mark := self.stream.peek()) is not None and mark.text == "[":
             raise UnreadableError("\\sqrt", token.start, token.end)
@@ -127,7 +127,7 @@ class CommandReader:
         return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
 
     def norm(self) -> Node:
-        r"""``\|x\|``"""
+        r"""Read ``\|x\|``."""
         opening = self.stream.next()
         self.stream.open_bars += 1
         inner = self.parser.expression()
@@ -139,7 +139,7 @@ class CommandReader:
         return make("norm", (inner,), None, opening.start, closing.end)
 
     def bars_of(self) -> Node:
-        """``|x|``"""
+        """Read ``|x|``."""
         opening = self.stream.next()
         self.stream.open_bars += 1
         inner = self.parser.expression()
@@ -151,7 +151,7 @@ class CommandReader:
         return make("abs", (inner,), None, opening.start, closing.end)
 
     def numpy_sum(self, token: Token) -> Node:
-        """``np.sum(dZ, axis=1, keepdims=True)``"""
+        """Read ``np.sum(dZ, axis=1, keepdims=True)``."""
         following = self.stream.peek()
         if following is None or following.text != "(":
             raise UnreadableError(token.text, token.start, token.end)
@@ -167,7 +167,7 @@ class CommandReader:
         return self.parser.attachments.postfix(make("array_sum", (inner,), axis, token.start, self.stream.previous.end))
 
     def environment(self) -> Node:
-        """A matrix, or cases; a matrix whose last column is conditions is read as cases."""
+        """Read a matrix or cases; a matrix whose last column are conditions is read as cases."""
         opening = self.stream.next()
         name = opening.text.removeprefix("begin:")
         rows: list[list[list[Token]]] = [[[]]]

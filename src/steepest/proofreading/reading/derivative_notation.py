@@ -24,7 +24,7 @@ class DerivativeReader:
         }  # fmt: skip
 
     def fraction(self) -> Node:
-        r"""``\frac{a}{b}``, which may be a derivative."""
+        r"""Read ``\frac{a}{b}``, which may be a derivative."""
         token = self.stream.next()
         top, bottom = self._half(), self._half()
         end = self.stream.previous.end
@@ -42,7 +42,7 @@ class DerivativeReader:
         return self.parser.attachments.argument()
 
     def _derivative(self, top: list[Token], bottom: list[Token], start: int, end: int) -> Node | None:
-        """The derivative that a fraction is, with what it is applied to; None if it is a quotient."""
+        """Return the derivative that a fraction is, with its operand; None if it is a quotient."""
         if not bottom or not top or bottom[0].text not in ("partial", "d") or top[0].text not in ("partial", "d"):
             return None
         if len(bottom) < 2 or (bottom[0].kind == "letter" and bottom[1].kind not in ("letter", "command", "word")):
@@ -67,7 +67,7 @@ class DerivativeReader:
         return make("derivative", (body, *by), kind, start, body.end)
 
     def _at_arguments(self, node: Node) -> Node:
-        r"""``\frac{df}{dx}(x)``: the bracket says only where."""
+        r"""Read the bracket of ``\frac{df}{dx}(x)``, the point at which the derivative is taken."""
         token = self.stream.peek()
         body = node.args[0]
         if token is None or token.text != "(" or body.kind != "symbol" or not self.parser.is_function(body.base):
@@ -80,7 +80,7 @@ class DerivativeReader:
         return make("derivative", (call, *node.args[1:]), node.value, node.start, group.end)
 
     def _variables(self, tokens: list[Token]) -> list[Node]:
-        r"""What a derivative is taken by: ``\partial x \partial y``, ``dx^2``."""
+        r"""Return the variables in a denominator such as ``\partial x \partial y`` or ``dx^2``."""
         mark = tokens[0].text
         parts: list[list[Token]] = []
         depth = 0
@@ -111,17 +111,17 @@ class DerivativeReader:
         return found
 
     def _operand(self) -> Node:
-        """What an operator such as d/dx is applied to: a bracket, or the rest of the product."""
+        """Read the operand of an operator such as d/dx: a bracket, or the rest of the term."""
         token = self.stream.peek()
         if token is None or not self.parser.begins_factor(token):
             shown = self.stream.previous
-            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative is of nothing")
+            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
         if token.text in OPENING:
             return self.parser.factor()
         return self.parser.term()
 
     def partial(self) -> Node:
-        r"""``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
+        r"""Read ``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
         token = self.stream.next()
         following = self.stream.peek()
         if following is not None and following.text == "_":
@@ -145,20 +145,20 @@ class DerivativeReader:
         return make("cost_gradient", (inner,), "partial", token.start, inner.end)
 
     def _narrow_operand(self) -> Node:
-        r"""What ``\partial_w`` is applied to: the next factor; the product from a number or fraction on."""
+        r"""Read the operand of ``\partial_w``: the next factor, or a term that begins with a number or fraction."""
         token = self.stream.peek()
         while token is not None and token.text in PRODUCTS and token.text == "cdot":
             self.stream.position += 1
             token = self.stream.peek()
         if token is None or not self.parser.begins_factor(token) or token.text in ("+", "-"):
             shown = self.stream.previous
-            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative is of nothing")
+            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
         if token.text in ("frac", "sum", "prod") or token.kind == "number":
             return self.parser.term()
         return self.parser.factor()
 
     def cost_gradient(self) -> Node | None:
-        """``dW``, the derivative of the cost by W, or ``dy/dx``; None where d is a letter of its own."""
+        """Read ``dW``, the derivative of the cost with respect to W, or ``dy/dx``; None where d is a letter."""
         token = self.stream.tokens[self.stream.position]
         following = self.stream.peek(1)
         if following is None or not following.glued:
@@ -186,7 +186,7 @@ class DerivativeReader:
         return make("cost_gradient", (inner,), "d", token.start, inner.end)
 
     def limit(self) -> Node:
-        r"""``\lim_{h \to 0} …``"""
+        r"""Read ``\lim_{h \to 0} …``."""
         token = self.stream.next()
         if (mark := self.stream.peek()) is None or mark.text != "_":
             raise UnreadableError("\\lim", token.start, token.end)
@@ -201,7 +201,7 @@ class DerivativeReader:
         return make("limit", (body, target, variable), None, token.start, body.end)
 
     def nabla(self) -> Node:
-        r"""``\nabla_\theta J(\theta)``"""
+        r"""Read ``\nabla_\theta J(\theta)``."""
         token = self.stream.next()
         by: tuple[Node, ...] = ()
         if (mark := self.stream.peek()) is not None and mark.text == "_":
@@ -214,7 +214,7 @@ class DerivativeReader:
         return make("gradient", (body, *by), None, token.start, body.end)
 
     def delta(self) -> Node:
-        r"""``\Delta x``, a change of x, or a symbol Δ."""
+        r"""Read ``\Delta x``, a change of x, or a symbol Δ."""
         token = self.stream.next()
         following = self.stream.peek()
         if following is None or not (following.kind == "letter" or following.text in GREEK):

@@ -31,7 +31,7 @@ class IndexReader:
         self.parser, self.stream = parser, parser.stream
 
     def indexed(self, base: str, start: int, end: int) -> Node:
-        """A letter that was taken, with everything attached to it."""
+        """Read everything that is attached to a letter that was taken."""
         marks = _Marks()
         while (token := self.stream.peek()) is not None and token.text in ("_", "^", "'"):
             if token.text == "_" and marks.exponent is not None:
@@ -65,7 +65,7 @@ class IndexReader:
         return self.postfix(node)
 
     def postfix(self, node: Node) -> Node:
-        """A factor with the exponents, transposes and primes behind it."""
+        """Read the exponents, transposes and primes of a factor."""
         while (token := self.stream.peek()) is not None and token.text in ("^", "'", "_"):
             self.stream.position += 1
             if token.text == "'":
@@ -91,7 +91,7 @@ class IndexReader:
         return node
 
     def argument(self) -> list[Token]:
-        """The tokens of the argument that follows: a group in braces or a single one.
+        """Take the tokens of an argument: a group in braces or a single token.
 
         Raises:
             UnreadableError: nothing follows, or the brace is not closed.
@@ -193,12 +193,12 @@ def _partner(tokens: Sequence[Token]) -> int | None:
 
 
 def _is_layer(tokens: Sequence[Token]) -> bool:
-    """Whether these tokens number a layer even above e: ``e^{(1)}`` is no power."""
+    """Return whether these tokens number a layer even above e: ``e^{(1)}`` is no power."""
     return tokens[0].kind == "number" or tokens[0].text in ("l", "m", "L", "ell")
 
 
 def _counts(tokens: Sequence[Token]) -> bool:
-    """Whether these tokens may number something: ``2``, ``l``, ``l-1``, ``m``, ``i``."""
+    """Return whether these tokens may be an index: ``2``, ``l``, ``l-1``, ``m``, ``i``."""
     letters = sum(t.kind == "letter" for t in tokens)
     plain = all(t.kind in ("letter", "number") or t.text in ("+", "-", "ell") for t in tokens)
     return bool(tokens) and plain and letters <= 2 and len(tokens) <= 5

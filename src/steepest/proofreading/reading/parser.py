@@ -14,7 +14,7 @@ from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.indices import IndexReader
 from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
-from steepest.proofreading.reading.tree import DEEPEST, Node, make
+from steepest.proofreading.reading.tree import MAX_DEPTH, Node, make
 from steepest.proofreading.reading.vocabulary import (
     ALWAYS_FUNCTIONS,
     GREEK,
@@ -52,7 +52,7 @@ class Parser:
     # -- sums and products -----------------------------------------------------------------------------------
 
     def whole(self) -> Node:
-        """The tree of all tokens.
+        """Read all tokens as one expression.
 
         Raises:
             UnreadableError: they are no expression; the error names the token.
@@ -67,9 +67,9 @@ class Parser:
         return node
 
     def expression(self) -> Node:
-        """A sum of terms."""
+        """Read a sum of terms."""
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             here = self.stream.tokens[min(self.stream.position, len(self.stream.tokens) - 1)]
             raise UnreadableError(here.text, here.start, here.end, "the formula is nested too deeply to be read")
         signs, terms = [], []
@@ -95,7 +95,7 @@ class Parser:
         return self.checked(make("add", tuple(terms), tuple(signs), min(start, terms[0].start), terms[-1].end))
 
     def term(self) -> Node:
-        """A product of factors, with or without signs between them."""
+        """Read a product of factors, with or without signs between them."""
         factors: list[Node] = []
         signs: list[str] = []
         sign = ""
@@ -127,7 +127,7 @@ class Parser:
         return self.checked(self.product(factors, signs))
 
     def product(self, factors: list[Node], signs: list[str]) -> Node:
-        """Factors and the signs between them: a division takes what stands before it, ⊙ and * bind least."""
+        """Return the product of factors: / divides everything before it, and ⊙ and * bind least."""
         groups: list[list[Node]] = [[factors[0]]]
         inner: list[list[str]] = [[]]
         for sign, factor in zip(signs, factors[1:], strict=True):
@@ -149,7 +149,7 @@ class Parser:
         return make("multiply", tuple(factors), tuple(signs), factors[0].start, factors[-1].end)
 
     def signed(self) -> Node:
-        """A factor with a sign of its own, as in ``x · -1``."""
+        """Read a factor with a sign of its own, as in ``x · -1``."""
         token = self.stream.next()
         inner = self.factor()
         return inner if token.text == "+" else make("negate", (inner,), None, token.start, inner.end)
@@ -157,7 +157,7 @@ class Parser:
     # -- factors ---------------------------------------------------------------------------------------------
 
     def factor(self) -> Node:
-        """One factor with everything that is attached to it."""
+        """Read one factor with everything that is attached to it."""
         token = self.stream.peek()
         if token is None:
             end = self.stream.tokens[-1].end if self.stream.tokens else 0
@@ -200,12 +200,12 @@ class Parser:
         raise UnreadableError("\\" + token.text, token.start, token.end)
 
     def named(self, base: str) -> Node:
-        """A symbol with its indices, and the call that it begins if it is a function."""
+        """Read a symbol with its indices, and its call if it is a function."""
         token = self.stream.next()
         return self.attachments.indexed(base, token.start, token.end)
 
     def call_of(self, function: Node, primes: int) -> Node | None:
-        """The call of a function if a bracket follows; None if it does not."""
+        """Read the call of a function if a bracket follows; None if it does not."""
         token = self.stream.peek()
         if token is None or token.text not in ("(", "[", "{") or not self.is_function(function.base):
             return None
@@ -213,15 +213,15 @@ class Parser:
         return make("call", (function, *self.arguments(group)), primes, function.start, group.end)
 
     def arguments(self, group: Node) -> tuple[Node, ...]:
-        """The arguments that stand in a bracket."""
+        """Return the arguments in a bracket."""
         return group.args if group.kind in ("tuple", "group") else (group,)
 
     def is_function(self, base: str) -> bool:
-        """Whether a bracket after this letter holds its arguments."""
+        """Return whether a bracket after this letter encloses its arguments."""
         return base in ALWAYS_FUNCTIONS or base in self.context.functions
 
     def word(self) -> Node:
-        """A name of several letters: a function that everybody knows, or a symbol."""
+        """Read a name of several letters: a known function or a symbol."""
         token = self.stream.next()
         name = token.text.removeprefix("np.")
         if len(name) == 2 and name[0] == "d" and name not in functions():  # an upright dZ
@@ -248,7 +248,7 @@ class Parser:
         return self.applied(function)
 
     def applied(self, function: Node) -> Node:
-        r"""A known function with its argument: ``\tanh^2(z)``, ``\ln x``."""
+        r"""Read the argument of a known function: ``\tanh^2(z)``, ``\ln x``."""
         exponent = None
         primes = 0
         while (token := self.stream.peek()) is not None and token.text in ("^", "_", "'"):
@@ -291,7 +291,7 @@ class Parser:
         return self.attachments.postfix(node)
 
     def bracket(self) -> Node:
-        """What stands in brackets: an expression, a tuple, or a condition in square ones."""
+        """Read a bracket: an expression, a tuple, or a condition in square brackets."""
         opening = self.stream.next()
         wanted = {"(": ")", "[": "]", "{": "}"}[opening.text]
         if opening.text == "{" and opening.kind == "sign":
@@ -313,7 +313,7 @@ class Parser:
         return make("group", (inner,), opening.text, opening.start, token.end)
 
     def comparison(self) -> Node:
-        """An expression, or two with a sign of comparison between them."""
+        """Read an expression, or two with a sign of comparison between them."""
         left = self.expression()
         token = self.stream.peek()
         if token is not None and token.text in self.context.comparisons:
@@ -323,7 +323,7 @@ class Parser:
         return left
 
     def begins_factor(self, token: Token) -> bool:
-        """Whether a factor may begin with this token."""
+        """Return whether a factor may begin with this token."""
         if token.kind in ("number", "letter", "word", "note"):
             return True
         if token.kind == "sign":
@@ -339,14 +339,14 @@ class Parser:
         return False
 
     def followed_by_factor(self) -> bool:
-        """Whether a factor stands after the sign of multiplication at hand."""
+        """Return whether a factor follows the sign of multiplication at hand."""
         ahead = 1
         while (token := self.stream.peek(ahead)) is not None and token.kind == "space":
             ahead += 1
         return token is not None and self.begins_factor(token) and (token.text not in _STOPS)
 
     def checked(self, node: Node) -> Node:
-        """The node, unless it is too deep."""
-        if node.depth > DEEPEST:
+        """Return the node, or raise if it is nested too deeply."""
+        if node.depth > MAX_DEPTH:
             raise UnreadableError("…", node.start, node.end, "the formula is nested too deeply to be read")
         return node

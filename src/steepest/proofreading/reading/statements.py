@@ -1,7 +1,7 @@
-"""Cuts passages of formulas into statements: chains of members with =, ≈ or another relation between them.
+"""Cuts passages of formulas into statements: chains of sides with =, ≈ or another relation between them.
 
 A chain may go on over several rows and displays: a row that begins with = goes on with the statement before, and a
-sign of equality at the end of a row that is followed by another one, or by a new statement, says nothing.
+sign of equality at the end of a row that is followed by another one, or by a new statement, is dropped.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ RELATIONS = {
     "subset": "⊂", "notin": "∉",
 }  # fmt: skip
 DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
-"""The relations that are decided; a line with another one is no equality and is left alone."""
+"""The relations that are checked; lines with other ones are ignored."""
 
 _INNER = ("matrix", "cases", "array", "substack")
 _ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
+_PUNCTUATION = (".", ",", ";", "dots", "cdots", "vdots")
 _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 
 
@@ -36,10 +37,10 @@ class Side:
     """One side of an equation.
 
     Attributes:
-        passage: where it stands.
-        start: where it begins in the text of the passage.
-        end: where it ends.
-        tokens: what it is made of.
+        passage: the passage that contains it.
+        start: its offset in the text of the passage.
+        end: the offset of its end.
+        tokens: its tokens.
         node: its tree; None if it is not understood.
         trouble: why it is not understood.
     """
@@ -53,7 +54,7 @@ class Side:
 
     @property
     def text(self) -> str:
-        """As it is written, macros written out."""
+        """The side as it is written, with macros expanded."""
         return re.sub(r"\s+", " ", self.passage.text[self.start : self.end]).strip()
 
     @property
@@ -75,13 +76,13 @@ class Statement:
 
     Attributes:
         sides: its sides.
-        relations: what stands between them.
+        relations: the relations between them.
         section: the number of headings before it.
         before: the prose before its passage.
         origin: ``formula``, or ``prose`` for a formula in plain words.
         passage: the number of its passage.
         after: the prose after it.
-        point: the point of which the prose before it speaks.
+        point: the point that the prose before it names, if any.
     """
 
     sides: list[Side]
@@ -106,7 +107,8 @@ class ParsedDocument:
     Attributes:
         statements: in order.
         context: what the document says of its letters.
-        standalone: formulas without a relation, with their passages' numbers; they name things in the prose.
+        standalone: formulas without a relation, with the numbers of their passages; they name things in the prose.
+        troubles: passages that could not be split into tokens.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -122,7 +124,7 @@ class ParsedDocument:
 
 
 def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
-    """Cut the formulas of a document into statements and read their members."""
+    """Cut the formulas of a document into statements and parse their sides."""
     parsed = ParsedDocument()
     section, before = 0, ""
     open_statement: Statement | None = None
@@ -142,37 +144,60 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
             parsed.troubles.append((passage, trouble))
             continue
         for piece in _pieces(tokens):
-            sides, relations = _sides(passage, piece)
-            goes_on = not sides[0].tokens and bool(relations)
-            if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", before):
-                open_statement = None  # "the change ≈ …": prose stands left of the sign
-                continue
-            waiting = open_statement is not None and not open_statement.sides[-1].tokens
-            if goes_on and open_statement is not None:
-                if waiting:
-                    open_statement.sides.pop()
-                    open_statement.relations.pop()
-                open_statement.sides += sides[1:]
-                open_statement.relations += relations
-                continue
-            if waiting and open_statement is not None:
-                if not relations and piece:  # a = \\ b
-                    open_statement.sides[-1] = sides[0]
-                    continue
-                _finish(open_statement)
-            if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
-                continue  # i = 1, …, n
-            if not relations:
-                if piece and not _is_number_of_line(piece):
-                    parsed.standalone.append((number, sides[0]))
-                continue
-            open_statement = Statement(sides, relations, section, before, passage=number)
-            parsed.statements.append(open_statement)
+            open_statement = _with_piece(
+                parsed, piece, Statement([], [], section, before, passage=number), passage, open_statement
+            )
         if before.strip() and passage.kind == "display":
             before = ""
     for statement in parsed.statements:
         _finish(statement)
     parsed.statements = [s for s in parsed.statements if s.relations]
+    _parse(parsed)
+    return parsed
+
+
+def _with_piece(
+    parsed: ParsedDocument, piece: list[Token], new: Statement, passage: Passage, open_statement: Statement | None
+) -> Statement | None:
+    """Take in one piece of a formula, and return the statement that a following piece may continue.
+
+    Args:
+        parsed: the document so far; a new statement is added to it.
+        piece: the tokens.
+        new: the statement that the piece may become.
+        passage: the passage that contains it.
+        open_statement: the statement that it may continue.
+    """
+    sides, relations = _sides(passage, piece)
+    goes_on = not sides[0].tokens and bool(relations)
+    if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", new.before):
+        return None  # "the change ≈ …": the left side is prose
+    waiting = open_statement is not None and not open_statement.sides[-1].tokens
+    if goes_on and open_statement is not None:
+        if waiting:
+            open_statement.sides.pop()
+            open_statement.relations.pop()
+        open_statement.sides += sides[1:]
+        open_statement.relations += relations
+        return open_statement
+    if waiting and open_statement is not None:
+        if not relations and piece:  # a = \\ b
+            open_statement.sides[-1] = sides[0]
+            return open_statement
+        _finish(open_statement)
+    if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
+        return open_statement  # i = 1, …, n
+    if not relations:
+        if piece and not _is_number_of_line(piece):
+            parsed.standalone.append((new.passage, sides[0]))
+        return open_statement
+    new.sides, new.relations = sides, relations
+    parsed.statements.append(new)
+    return new
+
+
+def _parse(parsed: ParsedDocument) -> None:
+    """Parse all sides, each with the functions of its section."""
     letters = _letters(parsed)
     everywhere = _functions(parsed.statements)
     parsed.context = Context(everywhere, letters)
@@ -180,14 +205,13 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
     for statement in parsed.statements:
         sections.setdefault(statement.section, []).append(statement)
     for statements in sections.values():
-        # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
+        # p(1 - p) is a product where p occurs alone, whatever another section calls p(u).
         here = _functions(statements)
         context = Context(here | (everywhere - _alone(statements)), letters)
-        for side in (m for s in statements for m in s.sides):
+        for side in (side for statement in statements for side in statement.sides):
             side.parse(context)
     for _, side in parsed.standalone:
         side.parse(parsed.context)
-    return parsed
 
 
 def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, section: int) -> None:
@@ -207,7 +231,7 @@ def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, sec
 
 
 def _finish(statement: Statement) -> None:
-    """Drop a sign of equality that nothing follows."""
+    """Drop a relation that nothing follows."""
     while statement.relations and not statement.sides[-1].tokens:
         statement.sides.pop()
         statement.relations.pop()
@@ -218,7 +242,7 @@ def _is_number_of_line(piece: Sequence[Token]) -> bool:
 
 
 def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
-    """The tokens of each row, and of each formula in a row, without alignment."""
+    """Yield the tokens of each row, and of each formula in a row, without alignment marks."""
     piece: list[Token] = []
     depth = brackets = 0
     pieces: list[list[Token]] = []
@@ -238,30 +262,19 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
             brackets += 1
         elif text in (")", "]"):
             brackets = max(brackets - 1, 0)
-        if depth == 0 and token.kind == "command" and text == "\\":
-            pieces.append(piece)
-            piece, brackets, seen_relation = [], 0, False
-            continue
         if depth == 0 and text == "&" and token.kind == "sign":
             follows = merged[at + 1].text if at + 1 < len(merged) else ""
-            if (
-                seen_relation
-                and brackets == 0
-                and follows not in RELATIONS
-                and piece
-                and piece[-1].text not in RELATIONS
-            ):
+            before = piece[-1].text if piece else "="
+            if seen_relation and brackets == 0 and follows not in RELATIONS and before not in RELATIONS:
                 pieces.append(piece)
                 piece, seen_relation = [], False
             continue
+        row_ends = token.kind == "command" and text == "\\"
         wide = token.kind == "space" or (token.kind == "command" and text in _SEPARATORS)
-        if depth == 0 and brackets == 0 and wide:
+        listed = text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1)
+        if depth == 0 and (row_ends or (brackets == 0 and (wide or listed))):
             pieces.append(piece)
-            piece, seen_relation = [], False
-            continue
-        if depth == 0 and brackets == 0 and text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1):
-            pieces.append(piece)
-            piece, seen_relation = [], False
+            piece, brackets, seen_relation = [], 0, False
             continue
         if depth == 0 and brackets == 0 and text in RELATIONS:
             seen_relation = True
@@ -269,18 +282,12 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
     pieces.append(piece)
     for one in pieces:
         bare = [t for t in one if t.kind != "note"]
-        if all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare) and bare != one:
-            continue
-        if (
-            bare
-            and not _is_number_of_line(bare)
-            and not all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare)
-        ):
+        if not _is_number_of_line(bare) and not all(t.text in _PUNCTUATION for t in bare):
             yield one
 
 
 def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a relation follows before the next comma or row."""
+    """Return whether a relation follows before the next comma or row."""
     depth = 0
     for token in tokens[at:]:
         if token.text in ("(", "[", "{"):
@@ -295,7 +302,7 @@ def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
-    """``:`` and ``=`` side by side as one token, and ``<=`` likewise."""
+    """Join ``:`` and ``=`` to one token, and ``<`` and ``=`` likewise."""
     found: list[Token] = []
     for token in tokens:
         pair = (found[-1].text if found else "") + token.text
@@ -308,7 +315,7 @@ def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[str]]:
-    """The sides of one piece and the relations between them."""
+    """Return the sides of one piece and the relations between them."""
     groups: list[list[Token]] = [[]]
     relations: list[str] = []
     edges: list[tuple[int, int]] = []
@@ -346,7 +353,7 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
 
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand without a bracket after them."""
+    """Return the letters that occur without a bracket after them."""
     found = set()
     for side in (m for s in statements for m in s.sides):
         following = [t.text for t in side.tokens[1:]] + [""]
@@ -357,7 +364,7 @@ def _alone(statements: Sequence[Statement]) -> frozenset[str]:
 
 
 def _functions(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
+    """Return the letters of definitions like ``q(x, y) = …``: a letter and a bracket of letters are a whole side."""
     found = set()
     for statement in statements:
         for side in statement.sides:
@@ -395,7 +402,7 @@ def _base(token: Token) -> str:
 
 
 def _letters(parsed: ParsedDocument) -> frozenset[str]:
-    """``e``, if it ever stands without an exponent."""
+    """Return ``e`` if it ever occurs without an exponent; it is a symbol then, such as an error."""
     for statement in parsed.statements:
         for side in statement.sides:
             after = [t.text for t in side.tokens[1:]] + [""]

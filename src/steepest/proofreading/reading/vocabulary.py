@@ -14,21 +14,9 @@ GREEK = {
 """Commands that are letters."""
 
 ALWAYS_FUNCTIONS = {
-    "\\sigma",
-    "f",
-    "g",
-    "\\phi",
-    "\\psi",
-    "\\mathcal{L}",
-    "\\ell",
-    "C",
-    "J",
-    "L",
-    "F",
-    "\\mathcal{J}",
-    "\\mathcal{C}",
-    "\\mathcal{E}",
-}
+    "\\sigma", "f", "g", "\\phi", "\\psi", "\\mathcal{L}", "\\ell", "C", "J", "L", "F", "\\mathcal{J}",
+    "\\mathcal{C}", "\\mathcal{E}",
+}  # fmt: skip
 """Letters after which a bracket holds arguments in any document."""
 
 STOPPED = {"stopgrad", "sg", "StopGrad", "stopgradient", "stop-gradient", "detach", "const"}

@@ -42,7 +42,7 @@ def elementwise(operation: Any, left: Array, right: Array, node: Node) -> Array:
 
 @lru_cache(maxsize=4096)
 def random_numbers(key: Key) -> Array:
-    """Numbers that belong to a key: half of them of either sign, half between 0 and 1, where logarithms live."""
+    """Return the random numbers of a key: half of either sign, half between 0 and 1, the domain of logarithms."""
     seed = zlib.crc32(repr(key).encode())
     rng = np.random.default_rng(seed)
     wide = rng.uniform(0.15, 1.6, POINTS // 2) * rng.choice([-1.0, 1.0], POINTS // 2)
@@ -57,7 +57,7 @@ def random_numbers(key: Key) -> Array:
 
 
 def smooth(name: str, values: Sequence[Array]) -> Array:
-    """A smooth random function that belongs to a name, analytic so that a complex step goes through."""
+    """Return values of the random function of a name, which is analytic so that a complex step passes through."""
     rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
     total: Any = 0.0
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Compares two sides at many points: where they agree, where they do not, how far apart round-off may drive them."""
+"""Compares two sides at many points, with a tolerance for round-off."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.interpretation import Interpretation
 from steepest.proofreading.values.scope import Scope
 
+# Sums of some hundred terms lose about six of sixteen digits; a difference inside a derivative about nine.
 _EXACT, _ROUGH = 1e-9, 2e-6
-_FEWEST = 5
-_MOST_CASES = 6
+_MIN_POINTS = 5  # with a value on both sides, of 16 and more
+_MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
 _LAYER_LETTERS = ("l", "L", "\\ell")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two sides compare.
+    """The values of two sides and where they agree.
 
     Attributes:
         left: the values of the left side, over all points, elements and indices.
         right: those of the right side.
         agree: where they agree.
         tolerance: the tolerance, relative to their size.
-        leaves: the letters that stood for random numbers.
+        leaves: the letters that had random values.
         letters: their values at the points.
-        numbers: what the free indices were, a case after another.
-        points: the number of the point of each value.
-        lost: at which part of the points the left side has a value and the right one has none.
+        numbers: the values of the free indices, case by case.
+        points: the index of the point of each value.
+        lost: the share of points at which only the left side has a value.
     """
 
     left: Array
@@ -56,12 +57,12 @@ class Comparison:
 
     @property
     def share(self) -> float:
-        """At which part of the points they agree."""
+        """The share of points at which they agree."""
         return float(self.agree.mean())
 
 
 def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
-    """The numbers of the free indices at which a line is looked at."""
+    """Return the values of the free indices for which a line is evaluated."""
     letters: dict[str, str] = {}
     for node in nodes:
         letters |= free_letters(node)
@@ -77,10 +78,10 @@ def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
         else:
             ranges.append([(letter, n) for n in range(1, document.indices.range_of(letter) + 1)])
     chosen = list(itertools.islice(itertools.product(*ranges), 400))
-    if len(chosen) > _MOST_CASES:
-        # Of many cases some: the first ones have all indices alike, which says little.
-        step = max(1, len(chosen) // _MOST_CASES)
-        chosen = chosen[1::step][:_MOST_CASES]
+    if len(chosen) > _MAX_CASES:
+        # The first case is skipped: its indices are all equal, which hides mistakes in them.
+        step = max(1, len(chosen) // _MAX_CASES)
+        chosen = chosen[1::step][:_MAX_CASES]
     return [dict(case) for case in chosen]
 
 
@@ -100,37 +101,35 @@ def compare(
         document: what the document says.
         left: one side.
         right: the other.
-        statement_index: the number of their statement.
+        statement_index: the index of their statement.
         interpretation: which definitions serve a symbol with a sample index.
         scale: a factor of small quantities.
-        loose: how far apart the sides may be, if not only by round-off.
-        quick: whether to look at one choice of the free indices only.
+        loose: a relative tolerance that replaces that for round-off; 0 for none.
+        quick: whether to evaluate one choice of the free indices only.
 
     Raises:
         UndecidedError: a part has no value, or no point is in the domain of both.
         ShapeClashError: the sides, or parts of them, are of different shapes.
     """
-    lefts, rights, points = [], [], []
-    leaves: set[Any] = set()
-    letters: dict[Any, Array] = {}
     numbers = cases(document, [left, right])
     if quick:
         numbers = numbers[len(numbers) // 2 :][:1]
+    lefts, rights, points = [], [], []
+    leaves: set[Any] = set()
+    letters: dict[Any, Array] = {}
     for case in numbers:
         evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
         with np.errstate(all="ignore"):
-            one, other = evaluator.value(left, case), evaluator.value(right, case)
-        one, other = _aligned(one, other, right)
+            one, other = _aligned(evaluator.value(left, case), evaluator.value(right, case), right)
         lefts.append(one.ravel())
         rights.append(other.ravel())
         points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
         leaves |= evaluator.scope.leaf_keys
         letters |= evaluator.scope.leaves
-    a, b = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights))
-    at = np.concatenate(points)
+    a, b, at = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights)), np.concatenate(points)
     finite = np.isfinite(a) & np.isfinite(b)
     lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
-    if finite.sum() < _FEWEST:
+    if finite.sum() < _MIN_POINTS:
         raise UndecidedError("there is no point at which both sides have a value", right)
     a, b, at = a[finite], b[finite], at[finite]
     tolerance = _ROUGH if _is_rough(document, left) or _is_rough(document, right) else _EXACT
@@ -140,7 +139,7 @@ def compare(
 
 
 def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
-    """Both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
+    """Return both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
     if one.ndim == 3 and one.shape[1:] == (1, 1) and other.ndim == 1:
         one = one[:, 0, 0]
     if other.ndim == 3 and other.shape[1:] == (1, 1) and one.ndim == 1:
@@ -156,14 +155,14 @@ def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
 
 
 def shape_words(value: Array) -> str:
-    """The shape of a value in words."""
+    """Return the shape of a value in words."""
     if value.ndim == 1:
         return "a number"
     return f"{value.shape[1]}×{value.shape[2]}"
 
 
 def _is_rough(document: DocumentModel, node: Node) -> bool:
-    """Whether a derivative may stand within another, or a limit is taken."""
+    """Return whether a side contains a limit, or a derivative inside another one."""
     for part in walk(node):
         if part.kind == "limit":
             return True
@@ -186,7 +185,7 @@ def orders(
     statement_index: int,
     interpretation: Interpretation = Interpretation.AS_WRITTEN,
 ) -> tuple[float, float] | None:
-    """How fast the difference of two sides, and the sides, vanish with small quantities; None if that is not told."""
+    """Return the powers with which the difference and the left side vanish with small quantities; None if unknown."""
     errors, sizes = [], []
     for scale in (3e-2, 3e-3):
         found = compare(document, left, right, statement_index, interpretation, scale)
@@ -198,7 +197,7 @@ def orders(
 
 
 def degree(node: Node) -> int:
-    """The highest power of a small quantity that a formula writes out; 0 if it writes none."""
+    """Return the highest power of a small quantity in a formula; 0 if there is none."""
     found = 0
     for part in walk(node):
         if part.kind == "power" and part.args[1].kind == "number":

@@ -34,10 +34,10 @@ class Differentiator:
         self.scope, self.document = evaluator.scope, evaluator.scope.document
 
     def slope_of(self, function: Callable[[Array], Array], at: Array, order: int = 1) -> Array:
-        """The derivative of a function at each element."""
+        """Return the derivative of an elementwise function."""
         if order > 1:
             if order > _MAX_DERIVATIVES + 1:
-                raise UndecidedError("a derivative of so high an order is not taken", Node("words"))
+                raise UndecidedError("derivatives of so high an order are not evaluated", Node("words"))
             return self._by_differences(lambda v: self.slope_of(function, v, order - 1), at)
         if np.iscomplexobj(at) or self.scope.complex_depth:
             return self._by_differences(function, at)
@@ -51,7 +51,7 @@ class Differentiator:
         return np.asarray(sum(w * (function(at + k * _STEP) - function(at - k * _STEP)) for k, w in _STENCIL) / _STEP)
 
     def prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError("a prime says not by what the derivative is taken", node)
+        raise UndecidedError("the variable of this derivative is not given", node)
 
     def derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the derivative that a node asks for."""
@@ -59,7 +59,7 @@ class Differentiator:
         return self.derivative_of(node.args[0], node.args[1:], numbers, node) if given is None else given
 
     def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
-        """A derivative that the document gives without saying of what function."""
+        """Return a derivative that the document gives without defining the function; None if it does not."""
         body = node.args[0]
         found = self.document.definitions.get(("derivative", body.base if body.kind == "symbol" else ""), ())
         if not found or len(node.args) != 2 or body.kind != "symbol" or node.args[1].kind != "symbol":
@@ -78,7 +78,7 @@ class Differentiator:
         return None
 
     def derivative_of(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int], node: Node) -> Array:
-        """The derivative of a tree by one symbol after another."""
+        """Return the derivative of a tree with respect to one symbol after another."""
         variable, rest = by[-1], by[:-1]
 
         def inner(evaluator: ScopedEvaluator) -> Array:
@@ -91,14 +91,14 @@ class Differentiator:
         if len(keys) > 1:
             cells = [self.by_key(inner, key, variable, numbers) for key in keys]
             if any(c.ndim != 1 for c in cells):
-                raise UndecidedError("a derivative of a vector by a vector is not taken here", node)
+                raise UndecidedError("derivatives of vectors with respect to vectors are not evaluated here", node)
             return np.stack(cells, axis=-1)[:, :, None]
         return self.by_key(inner, keys[0], variable, numbers)
 
     def by_key(
         self, inner: Callable[[ScopedEvaluator], Array], key: Key, variable: Node, numbers: Mapping[str, int]
     ) -> Array:
-        """A derivative by one symbol, number or array."""
+        """Return the derivative with respect to one symbol, number or array."""
         if self.scope.derivatives > _MAX_DERIVATIVES:
             raise UndecidedError("derivatives are nested too deeply here", variable)
         at = self.current(key, variable, numbers)
@@ -124,10 +124,10 @@ class Differentiator:
             return np.stack(cells, axis=-1).reshape(at.shape)
         if all(c.ndim == 3 and c.shape[2] == 1 for c in cells) and at.shape[2] == 1:
             return np.concatenate(cells, axis=2)
-        raise UndecidedError("a derivative of a matrix by a matrix is not taken here", variable)
+        raise UndecidedError("derivatives of matrices with respect to matrices are not evaluated here", variable)
 
     def current(self, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
-        """The value of the symbol by which a derivative is taken."""
+        """Return the value of the symbol with respect to which a derivative is taken."""
         if variable.kind == "change":
             return self.change(variable, numbers)
         role_nodes = tuple(Node("number", (), str(n)) for _, n in key[1])
@@ -135,7 +135,7 @@ class Differentiator:
         return self.symbols.of_key(key, node, numbers)
 
     def variable(self, variable: Node, numbers: Mapping[str, int], node: Node) -> list[Key]:
-        """What a derivative is taken by: one key, or those of the parts of θ."""
+        """Return the keys of a variable: one, or those of the parts of θ."""
         if variable.kind == "power" and variable.args[0].kind == "symbol" and variable.args[1].kind == "number":
             inner, number = variable.args[0], int(float(variable.args[1].value))  # b^1 for b^{(1)}
             for role in ("paren", "bracket", "sub"):
@@ -148,7 +148,7 @@ class Differentiator:
         if variable.kind == "call" and variable.args[0].kind == "symbol":
             return self.variable(variable.args[0], numbers, node)
         if variable.kind != "symbol":
-            raise UndecidedError("a derivative is taken by a symbol", variable)
+            raise UndecidedError("derivatives are taken with respect to symbols", variable)
         if variable.roles == ("sub",) and ("sub",) not in self.document.indices.roles.get(variable.base, set()):
             for role in ("paren", "bracket"):
                 if (role,) in self.document.indices.roles.get(variable.base, set()):
@@ -176,16 +176,16 @@ class Differentiator:
             return self.derivative_of(body, (node.args[1],), numbers, node)
         variables = self.variables_of(body)
         if not variables:
-            raise UndecidedError("nothing says by which variables this gradient is", node)
+            raise UndecidedError("the variables of this gradient are not given", node)
         if len(variables) == 1:
             return self.derivative_of(body, (variables[0],), numbers, node)
         cells = [self.derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
         if any(c.ndim != 1 for c in cells):
-            raise UndecidedError("a gradient by vectors is not taken here", node)
+            raise UndecidedError("gradients with respect to vectors are not evaluated here", node)
         return np.stack(cells, axis=-1)[:, :, None]
 
     def variables_of(self, body: Node) -> Sequence[Node]:
-        """The variables of a function."""
+        """Return the variables of a function."""
         name = body.args[0] if body.kind == "call" else body
         if name.kind != "symbol":
             return ()
@@ -213,7 +213,7 @@ class Differentiator:
     def change(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
-            raise UndecidedError("a change is of a symbol", node)
+            raise UndecidedError("Δ is applied to something other than a symbol", node)
         key: Key = (
             "\\Delta " + inner.base,
             tuple((r, self.symbols.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
@@ -248,7 +248,7 @@ class Differentiator:
     def cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
-            raise UndecidedError("nothing says what this derivative is", node)
+            raise UndecidedError("the document does not say what this derivative is", node)
         key = self.symbols.key(inner, numbers)
         found = self.symbols.find(node, key, numbers)
         if found is not None:
@@ -264,11 +264,11 @@ class Differentiator:
             return known
         cost = find_objective(self.document, self.scope.statement_index)
         if cost is None:
-            raise UndecidedError("nothing says of which cost this is the derivative", node)
+            raise UndecidedError("the document does not say of which cost this is the derivative", node)
         return self.derivative(Node("derivative", (cost, inner), "partial"), numbers)
 
     def by_surrogate(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
-        """The derivative of the loss that is known by ``dz = a - y``; of a parameter with the document's factor."""
+        """Return the derivative of the implied loss, scaled for parameters; None if a cost is defined."""
         if not self.document.losses or self.computable():
             return None
         surrogate = self.surrogate_for(inner)
@@ -299,18 +299,18 @@ class Differentiator:
         return found
 
     def surrogate_for(self, inner: Node) -> ImpliedLoss | None:
-        """The loss of one sample or of all of them, whichever the line is about."""
+        """Return the implied loss of one sample or of all samples, whichever the line is about."""
         both = self.document.losses
         if len(both) == 1:
             return next(iter(both.values()))
         return both[self.whole_batch()]
 
     def whole_batch(self) -> bool:
-        """Whether the lines around are about all samples at once."""
+        """Return whether the statements from here on are about all samples at once."""
         return self.document.batch_from <= self.scope.statement_index
 
     def computable(self) -> bool:
-        """Whether a cost is defined that has a value."""
+        """Return whether a cost is defined that can be evaluated."""
         statement_index = self.scope.statement_index
         mark = ("computable", statement_index)
         if mark not in self.document.memo:
@@ -328,7 +328,7 @@ class Differentiator:
     def limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body, target, variable = node.args
         if target.kind != "number":
-            raise UndecidedError("only limits at a number are computed", node)
+            raise UndecidedError("only limits at a number are evaluated", node)
         key: Key = (
             ("\\Delta " + variable.args[0].base, ())
             if variable.kind == "change"

@@ -1,8 +1,8 @@
-"""Computes what a formula means, at many random points at once.
+"""Evaluates formulas at many random points at once.
 
 Numbers are arrays of shape (K,), one value a point; vectors and matrices are (K, r, c). Index letters are whole
 numbers: a sum runs over them, a free one is given by the caller. A symbol that nothing defines is a random number of
-its own, a function that nothing defines a smooth random one.
+its own, and a function that nothing defines is a smooth random function.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Evaluator:
         scope.work += 1
         self.document.work.done += 1
         if scope.work > _MAX_WORK or scope.depth > _MAX_DEPTH:
-            raise UndecidedError("this formula takes too long to compute", node)
+            raise UndecidedError("this formula takes too long to evaluate", node)
         scope.depth += 1
         try:
             if node.kind not in _REMEMBERED or scope.overrides or scope.complex_depth:
@@ -93,10 +93,10 @@ class Evaluator:
         return self.value(node.args[0], numbers)
 
     def _words(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError(f"the words “{node.value}” are no formula", node)
+        raise UndecidedError(f"the words “{node.value}” are not a formula", node)
 
     def _dots(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError("the dots stand for something that is not written", node)
+        raise UndecidedError("the dots represent terms that are not written", node)
 
     def _add(self, node: Node, numbers: Mapping[str, int]) -> Array:
         total: Array | None = None
@@ -116,7 +116,7 @@ class Evaluator:
         return total
 
     def product(self, left: Array, right: Array, sign: str, node: Node) -> Array:
-        """The product that a sign between two factors means."""
+        """Return the product that the sign between two factors stands for."""
         if left.ndim == 1 or right.ndim == 1:
             return elementwise(np.multiply, left, right, node)
         if sign == "*":
@@ -201,13 +201,13 @@ class Evaluator:
     def _matrix(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
         if any(cell.ndim != 1 for cell in cells):
-            raise UndecidedError("a matrix of matrices has no value here", node)
+            raise UndecidedError("a matrix of matrices cannot be evaluated here", node)
         return np.stack(cells, axis=-1).reshape(POINTS, -1, node.value)
 
     def _tuple(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
         if any(cell.ndim != 1 for cell in cells):
-            raise UndecidedError("these parts have no common value", node)
+            raise UndecidedError("a tuple of vectors or matrices cannot be evaluated here", node)
         return np.stack(cells, axis=-1).reshape(POINTS, -1, 1)
 
     def _stopped(self, node: Node, numbers: Mapping[str, int]) -> Array:
@@ -240,14 +240,14 @@ class Evaluator:
         return total
 
     def running(self, node: Node, numbers: Mapping[str, int]) -> Sequence[int]:
-        """The numbers that a sum runs over."""
+        """Return the values of the index of a sum."""
         if len(node.args) < 3:
             return range(1, self.document.indices.range_of(str(node.value)) + 1)
         first, last = self.symbols.whole(node.args[1], numbers), self.symbols.whole(node.args[2], numbers)
         if node.args[2].kind == "number":
             last = end_of_sum(node, first, last)
         if last - first > _LONGEST_SUM:
-            raise UndecidedError("the sum is too long to be computed", node)
+            raise UndecidedError("the sum is too long to be evaluated", node)
         return range(first, last + 1)
 
     # -- functions and derivatives ---------------------------------------------------------------------------
@@ -257,7 +257,7 @@ class Evaluator:
         values = [self.value(a, numbers) for a in arguments]
         if node.value:
             if len(values) != 1:
-                raise UndecidedError("a prime after a function of several variables says not by which", node)
+                raise UndecidedError("the prime does not say with respect to which of several variables", node)
             return self.derivatives.slope_of(
                 lambda v: self.applied(function, arguments, [v], numbers, node), values[0], int(node.value)
             )
@@ -266,7 +266,7 @@ class Evaluator:
     def applied(
         self, function: Node, arguments: Sequence[Node], values: list[Array], numbers: Mapping[str, int], node: Node
     ) -> Array:
-        """A function of values."""
+        """Return a function of values."""
         if function.kind == "function":
             if function.value == "softmax":
                 return self.softmax(values[0])
@@ -293,7 +293,7 @@ class Evaluator:
                 continue
             mark = (definition, key, "call")
             if sum(m == mark for m in self.scope.active) > 3 or len(self.scope.active) > MAX_DEFINITIONS:
-                raise UndecidedError("this definition goes round in circles", node)
+                raise UndecidedError("this definition is circular", node)
             self.scope.active.append(mark)
             try:
                 # σ(z_i) = … holds for every i, also where σ is applied to something without an index.
@@ -306,11 +306,11 @@ class Evaluator:
             return apply("sigmoid", values[0])
         scalars = all(v.ndim == 1 for v in values)
         if not scalars and len({v.shape for v in values}) > 1:
-            raise UndecidedError(f"nothing says what {function.base} is", function)
+            raise UndecidedError(f"the document does not say what {function.base} is", function)
         return smooth(function.base + str(key[1]), values)
 
     def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
-        """Of a function that was defined without arguments, what they stand for."""
+        """Return the symbols that the arguments replace in a function defined without formal arguments."""
         found: list[Node] = []
         if not any(
             depends_on(self.document, definition.body, s, self.scope.statement_index)
@@ -331,13 +331,13 @@ class Evaluator:
         return found if len(found) == len(arguments) else []
 
     def with_values(self, values: Mapping[Key, Array], body: Node, numbers: Mapping[str, int]) -> Array:
-        """A body with some symbols having other values."""
+        """Return the value of a body in which some symbols have other values."""
         return self.within(self.scope.inner(values)).value(body, numbers)
 
     def softmax(self, value: Array) -> Array:
-        """Shares of exponentials, over the columns of a matrix of rows as samples, over a vector as a whole."""
+        """Return the softmax over the features: the columns if samples are rows, else the whole vector."""
         if value.ndim != 3:
-            raise UndecidedError("softmax is of a vector", Node("words"))
+            raise UndecidedError("softmax takes a vector", Node("words"))
         axis = 1 if value.shape[2] == 1 else 2
         powers = np.exp(value)
         return np.asarray(powers / powers.sum(axis=axis, keepdims=True))

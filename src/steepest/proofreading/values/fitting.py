@@ -1,4 +1,4 @@
-"""What the comparison of two sides shows by itself: fractions, points at which they differ, conditions."""
+"""Evidence from a comparison: points at which the sides differ, conditions, fractions as factors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ODD = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65)
 
 
 def counterexample(comparison: Comparison) -> tuple[int, dict[str, float]]:
-    """A point at which the sides differ, and the letters' values there."""
+    """Return the index of a value at which the sides differ, and the letters' values there."""
     wrong = int(np.argmax(~comparison.agree))
     point = int(comparison.points[wrong]) % POINTS
     found: dict[str, float] = {}
@@ -33,14 +33,14 @@ def counterexample(comparison: Comparison) -> tuple[int, dict[str, float]]:
 
 
 def name_of(key: Key) -> str:
-    """A letter with the numbers of its indices, as LaTeX."""
+    """Return a letter with its indices as LaTeX."""
     subs = "".join(str(n) for r, n in key[1] if r == "sub")
     ups = "".join(f"[{n}]" if r == "bracket" else f"({n})" for r, n in key[1] if r != "sub")
     return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
 
 
 def holds_for_some(comparison: Comparison) -> bool:
-    """Whether the sides agree at some points for all indices, and not only because both are 0 there."""
+    """Return whether the sides agree at some points for all indices, not counting those where both are 0."""
     telling = (np.abs(comparison.left) > 1e-9) | (np.abs(comparison.right) > 1e-9)
     good = total = 0
     for point in np.unique(comparison.points):

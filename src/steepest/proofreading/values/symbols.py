@@ -21,7 +21,7 @@ class SymbolLookup:
         self.evaluator, self.scope, self.document = evaluator, evaluator.scope, evaluator.scope.document
 
     def key(self, node: Node, numbers: Mapping[str, int]) -> Key:
-        """The letter of a symbol and the numbers of its indices."""
+        """Return the letter of a symbol and the numbers of its indices."""
         if node.kind != "symbol":
             raise UndecidedError("a symbol is expected here", node)
         concrete = tuple(sorted((r, self.whole(a, numbers)) for r, a in zip(node.roles, node.args, strict=True)))
@@ -30,7 +30,7 @@ class SymbolLookup:
         return node.base, concrete
 
     def whole(self, node: Node, numbers: Mapping[str, int]) -> int:
-        """The value of an index."""
+        """Return the value of an index."""
         letter, offset = linear(node)
         if letter is None:
             return offset
@@ -46,7 +46,7 @@ class SymbolLookup:
         raise UndecidedError(f"the index {letter} has no value", node)
 
     def symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        """The value of a symbol."""
+        """Return the value of a symbol."""
         if not node.args:
             if node.base in self.document.assumed and (node.base, ()) not in self.scope.overrides:
                 return np.full(POINTS, self.document.assumed[node.base])
@@ -55,11 +55,11 @@ class SymbolLookup:
             if node.base == "\\pi":
                 return np.full(POINTS, np.pi)
             if node.base == "\\infty":
-                raise UndecidedError("∞ is no number", node)
+                raise UndecidedError("∞ is not a number", node)
         return self.of_key(self.key(node, numbers), node, numbers)
 
     def of_key(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array:
-        """The value for a key: put in its place, defined, an element of a vector, or a random number."""
+        """Return the value for a key: given, defined, an element of a vector, or a random number."""
         if self.document.shapes.has_matrices:
             key, node = self.canonical(key, node, numbers)
         if key in self.scope.overrides:
@@ -90,7 +90,7 @@ class SymbolLookup:
         return value.real.astype(float) if constant else value
 
     def canonical(self, key: Key, node: Node, numbers: Mapping[str, int]) -> tuple[Key, Node]:
-        """``z^{[1]}`` as ``z^{[1](1)}`` where the document speaks of samples: any one of them is meant."""
+        """Return ``z^{[1](1)}`` for ``z^{[1]}`` where the document has samples, since any sample may be meant."""
         if any(r == "paren" for r, _ in key[1]) or node.kind != "symbol":
             return key, node
         found = self.find(node, key, numbers)
@@ -101,7 +101,7 @@ class SymbolLookup:
         return full, _symbol_of(full)
 
     def find(self, node: Node, key: Key, numbers: Mapping[str, int]) -> tuple[Definition, dict[str, int]] | None:
-        """The definition of a symbol that serves its indices, and the numbers of the letters in it."""
+        """Return the definition of a symbol with these indices, and the values of its index letters."""
         if key[0] in self.document.letters.ignored:
             return None
         found = self.document.definitions.get(
@@ -144,14 +144,14 @@ class SymbolLookup:
         return general
 
     def names_layer(self, target: Node) -> bool:
-        """Whether a definition is for one layer, or for a letter that has none."""
+        """Return whether a definition is for one layer, or for a letter without layers."""
         layers = [linear(a)[0] for r, a in zip(target.roles, target.args, strict=True) if r in ("paren", "bracket")]
         return all(
             x is None or (x in self.document.indices.sizes and x not in self.document.indices.ranges) for x in layers
         )
 
     def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
-        """The value of a symbol by its definition; None if it has none."""
+        """Return the value of a symbol by its definition; None if it has none."""
         found = self.find(node, key, numbers)
         lifted: dict[str, int] = {}
         if (
@@ -184,7 +184,7 @@ class SymbolLookup:
             self.scope.active.pop()
 
     def lifted(self, definition: Definition, bound: dict[str, int], lifted: dict[str, int]) -> Array:
-        """A definition without sample index, for one sample: what varies by sample gets the index."""
+        """Return the value of a definition without sample index for one sample: sampled letters get the index."""
         ((role, sample),) = lifted.items()
         overrides: dict[Key, Array] = {}
         for part in symbols(definition.body):
@@ -197,7 +197,7 @@ class SymbolLookup:
         return self.evaluator.within(self.scope.inner(overrides)).value(definition.body, bound)
 
     def element(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array | None:
-        """An element of a symbol that is a vector or matrix."""
+        """Return an element of a symbol that is a vector or matrix; None if it is none."""
         subs = [n for r, n in key[1] if r == "sub"]
         if not subs or not self.document.shapes.has_matrices:
             return None
@@ -225,7 +225,7 @@ class SymbolLookup:
         return array[:, row - 1, column - 1]
 
     def patched(self, key: Key, value: Array) -> Array:
-        """A vector whose elements were put in their place one by one."""
+        """Return a vector with the elements replaced that have values of their own."""
         for other, given in self.scope.overrides.items():
             subs = [n for r, n in other[1] if r == "sub"]
             if (
@@ -243,7 +243,7 @@ class SymbolLookup:
         return value
 
     def leaf(self, key: Key) -> Array:
-        """Random numbers that belong to a key, the same whoever asks."""
+        """Return the random numbers of a key; equal keys have equal numbers."""
         if key in self.scope.leaves:
             return self.scope.leaves[key]
         shape = self.document.shapes.find(key)
@@ -260,7 +260,7 @@ class SymbolLookup:
                     cell: Key = (key[0], tuple(sorted((*key[1], *subs)) if len(subs) < 2 else (*key[1], *subs)))
                     cells.append(self.scope.overrides[cell] if cell in self.scope.overrides else self.leaf(cell))
             if any(cell.ndim != 1 for cell in cells):
-                raise UndecidedError(f"an element of {key[0]} is no number", _symbol_of(key))
+                raise UndecidedError(f"an element of {key[0]} is not a number", _symbol_of(key))
             value = np.stack(cells, axis=-1).reshape(POINTS, *shape)
         elif key[0] in self.document.letters.simplex and key[1]:
             value = self.share(key)
@@ -288,7 +288,7 @@ class SymbolLookup:
         return value
 
     def is_sampled(self, key: Key) -> bool:
-        """Whether the document has this letter with the index of a sample too: x is then any x^{(i)}."""
+        """Return whether the document also has this letter with a sample index; x is then any x^{(i)}."""
         roles = sorted([*dict(key[1]), "paren"])
         return (
             any(sorted(r) == roles for r in self.document.indices.roles.get(key[0], set()))
@@ -296,7 +296,7 @@ class SymbolLookup:
         )
 
     def share(self, key: Key) -> Array:
-        """An element of numbers that sum to 1 over the last index."""
+        """Return an element of numbers that sum to 1 over the last index."""
         role, number = key[1][-1]
         shape = self.document.shapes.find((key[0], key[1][:-1]))
         many = max(max(shape) if shape is not None else self.document.indices.ranges.get("k", 3), number)
@@ -305,5 +305,5 @@ class SymbolLookup:
 
 
 def _symbol_of(key: Key) -> Node:
-    """A symbol with these indices."""
+    """Return a symbol with these indices."""
     return Node("symbol", tuple(number(n) for _, n in key[1]), (key[0], tuple(r for r, _ in key[1])))
