@@ -27,6 +27,7 @@ from steepest.export.c import (
 from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
 from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
+from steepest.export.prepared import require
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaves
 from steepest.expressions.operations import count
 from steepest.objectives.costs import WEIGHT

@@ -1,4 +1,4 @@
-"""What every format exports: a prediction in its stable form, lowered to primitives, with the values of its parameters."""
+"""What every format exports: a stable prediction in primitives, with the values of its parameters."""
 
 from __future__ import annotations
 
