@@ -43,7 +43,7 @@ def test_a_wrong_line_is_shown_with_its_place_and_the_line_as_it_should_be(steep
     assert lines[0].startswith("wrong.md:5:3: wrong (factor): ")
     assert lines[1:3] == ["    f'(x) = 2x^2", "    should be  f'(x) = 3x^2"]
     assert "wrong.md:7:3: approximation: " in said.out
-    assert "wrong.md:9:3: not understood: “unknown” is no formula that can be computed" in said.out
+    assert "wrong.md:9:3: not understood: “unknown” is not a formula that can be computed" in said.out
     assert (
         "wrong.md: 4 equalities: 1 defines something, 1 is an approximation, 1 is wrong, 1 is not understood" in lines
     )
@@ -53,7 +53,7 @@ def test_a_wrong_line_is_shown_with_its_place_and_the_line_as_it_should_be(steep
 @pytest.mark.usefixtures("notes")
 def test_explain_shows_every_equality_with_numbers(steepest: Steepest) -> None:
     said = steepest("proofread", "right.md", "--explain")
-    assert "right.md:5:3: holds: holds at all points that were tried" in said.out
+    assert "right.md:5:3: holds: holds at all points tested" in said.out
     tried = re.findall(r"left (\S+), right (\S+)  at x = (\S+)", said.out)
     assert len(tried) >= 3
     for left, right, x in tried:

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from planted import derivations
 from steepest.proofreading import CAUSES, VERDICTS, proofread
-from steepest.proofreading.verdicts.deciding import OUR_FAULT
+from steepest.proofreading.verdicts.checker import INTERNAL_ERROR
 
 FRAGMENTS = [
     r"\frac", "{", "}", "^", "_", "=", "&", r"\\", "$", "$$", r"\sum_{i=1}^{n}", r"\partial_{w}", "(", ")", "[",
@@ -30,7 +30,7 @@ def check(text: str) -> None:
         assert finding.verdict in VERDICTS
         assert finding.cause is None or finding.cause in CAUSES
         assert finding.message
-        assert not finding.message.startswith(OUR_FAULT), finding.message
+        assert not finding.message.startswith(INTERNAL_ERROR), finding.message
         assert 1 <= finding.line <= len(lines)
         assert 1 <= finding.column <= len(lines[finding.line - 1]) + 1
     assert str(proof)

@@ -40,7 +40,7 @@ def proofread(
     is wrong, 2 when a file cannot be read.
     """
     from steepest.proofreading import proofread as read
-    from steepest.proofreading.reports.reports import as_list, as_sarif, as_text
+    from steepest.proofreading.reports.findings import as_list, as_text
     from steepest.storage.files import write_atomically
 
     done = []
@@ -57,9 +57,11 @@ def proofread(
     if form == "json":
         said = json.dumps(as_list(done), ensure_ascii=False, indent=2)
     elif form == "sarif":
+        from steepest.proofreading.reports.sarif import as_sarif
+
         said = json.dumps(as_sarif(done), ensure_ascii=False, indent=2)
     elif form == "html":
-        from steepest.proofreading.reports.page import as_html
+        from steepest.proofreading.reports.html_page import as_html
 
         said = as_html(done).rstrip("\n")
     else:

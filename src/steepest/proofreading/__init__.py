@@ -1,4 +1,4 @@
-"""The proof-reader: finds the wrong line in a derivation."""
+"""Finds the wrong lines of derivations that others wrote; README.md explains how."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from steepest.proofreading.reports.findings import Trial as Trial
 
 
 def proofread(text: str, assume: Mapping[str, float] | None = None) -> Proof:
-    r"""Find the wrong line in a derivation.
+    r"""Find the wrong lines of a derivation.
 
-    An equality left = right of the document is computed on both sides at many random points, from what the document
-    defined before: it *holds* if |left − right| ≤ bar · size at all of them.
+    Both sides of every equality left = right are computed at random points, from what the document defined before. The
+    equality *holds* if |left − right| ≤ tolerance · size at all points.
 
     Args:
         text: a document, LaTeX or Markdown.
         assume: numbers of samples, layers or classes (``{"n": 4}``), or values of letters.
 
     Returns:
-        A proof: its ``findings`` are one for each equality, with ``line``, ``column``, ``verdict``, ``cause``,
-        ``message``, the ``corrected`` line, and both sides as expressions (``left``, ``right``) where they can be.
+        A proof. Its ``findings``, one for each equality, have ``line``, ``column``, ``verdict``, ``cause``,
+        ``message``, the ``corrected`` line, and both sides as expressions (``left``, ``right``) where these exist.
 
-    Any text ends in a report; what is not understood is said to be so.
+    Every text yields a report; parts that could not be read are marked as such.
 
     >>> proof = proofread(r"Let $f(x) = x^3$. Then $f'(x) = 2 x^2$.")
     >>> [(finding.verdict, finding.cause) for finding in proof.findings]

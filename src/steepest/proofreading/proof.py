@@ -1,4 +1,4 @@
-"""From a document to its proof: passages, statements, decisions, findings with their places."""
+"""Leads from a document to its proof: passages, statements, assessments, findings with their places."""
 
 from __future__ import annotations
 
@@ -10,60 +10,51 @@ from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
 from steepest.proofreading.values.arrays import POINTS
-from steepest.proofreading.verdicts.deciding import Decider, Draft
+from steepest.proofreading.values.comparison import Comparison
+from steepest.proofreading.values.fitting import name_of
+from steepest.proofreading.verdicts.assessment import Assessment
+from steepest.proofreading.verdicts.checker import Checker
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}
+_TRIALS = 4  # points whose numbers a finding shows
+_LONGEST_SOURCE = 80  # characters shown of a passage that could not be read
 
 
 def read(text: str, assume: Mapping[str, float]) -> Proof:
-    """Decide every equality of a document."""
+    """Check every equality of a document."""
     found = passages(text)
     parsed = read_statements(found)
-    decider = Decider(parsed, found, assume)
     lines = Lines(text)
-    findings = [_finding(decider, draft, lines) for draft in decider.run()]
+    findings = [_finding(assessment, lines) for assessment in Checker(parsed, found, assume).run()]
     for passage, trouble in parsed.troubles:
-        line, column = lines.place(passage.places[0])
-        findings.append(
-            Finding(
-                line,
-                column,
-                passage.text[:80],
-                "not-understood",
-                None,
-                str(trouble),
-                "",
-                passage.places[0],
-                passage.places[-1],
-            )
-        )
+        start, end = passage.places[0], passage.places[-1]
+        source = passage.text[:_LONGEST_SOURCE]
+        findings.append(Finding(*lines.place(start), source, "not-understood", None, str(trouble), "", start, end))
     return Proof(tuple(sorted(findings, key=lambda f: (f.start, f.end))), text)
 
 
-def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
-    _, left, relation, right = decider.sides(draft.statement_index, draft.relation_index)
-    side = draft.point_at or (left if draft.relation_index == 0 or draft.whole else right)
-    start = side.place
+def _finding(assessment: Assessment, lines: Lines) -> Finding:
+    """Return the finding on a line: an assessment with its place in the document."""
+    line, comparison = assessment.line, assessment.comparison
+    left, right = line.left_side, line.right_side
+    # In a chain the left side belongs to the line above, so that a finding points at the right one.
+    whole = line.relation_index == 0 or assessment.corrected_line
+    start = (assessment.unread or (left if whole else right)).place
     end = max(right.passage.places[right.end], start)
-    line, column = lines.place(start)
-    sign = _SIGNS.get(relation, relation)
-    source = f"{left.text} {sign} {right.text}"
-    corrected = draft.whole or (f"{left.text} {sign} {draft.corrected}" if draft.corrected else "")
-    comparison = draft.comparison
+    beginning = f"{left.text} {_SIGNS.get(line.relation, line.relation)} "
+    corrected = assessment.corrected_line or (beginning + assessment.corrected if assessment.corrected else "")
     trials: tuple[Trial, ...] = ()
     if comparison is not None:
-        trials = tuple(_trial(comparison, k) for k in np.linspace(0, len(comparison.left) - 1, 4).astype(int))
+        chosen = np.linspace(0, len(comparison.left) - 1, _TRIALS).astype(int)
+        trials = tuple(_trial(comparison, k) for k in chosen)
     return Finding(
-        line, column, source, draft.verdict, draft.cause, draft.message, corrected, start, end,
-        comparison.tolerance if comparison is not None else 0.0, trials, (left.node, right.node),
+        *lines.place(start), beginning + right.text, assessment.verdict, assessment.cause, assessment.message,
+        corrected, start, end, comparison.tolerance if comparison is not None else 0.0, trials,
+        (left.node, right.node),
     )  # fmt: skip
 
 
-def _trial(comparison: object, k: int) -> Trial:
-    from steepest.proofreading.values.comparison import Comparison
-    from steepest.proofreading.values.fitting import name_of
-
-    assert isinstance(comparison, Comparison)
+def _trial(comparison: Comparison, k: int) -> Trial:
     point = int(comparison.points[k]) % POINTS
     at = {
         name_of(key): float(np.real(value[point]))

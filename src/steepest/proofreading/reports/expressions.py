@@ -1,34 +1,36 @@
-r"""Formulas on paper as expressions of steepest, where they can be.
+r"""Convert the trees of formulas on paper to expressions of steepest, where that is possible.
 
-A sum over the samples becomes :func:`~steepest.total`, what has its index a column of data, and ``n`` the count of
-samples. Vectors, matrices, functions of the document's own and sums over anything else stay on paper.
+A sum over the samples becomes :func:`~steepest.total`, a symbol with the sample index a column of data, and ``n`` the
+number of samples. Vectors, matrices, functions of the document's own and other sums have no expression.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from steepest.calculus.gradient import gradient
 from steepest.errors import SteepestError
+from steepest.expressions import operations
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf
 from steepest.proofreading.meaning.document_model import linear
 from steepest.proofreading.reading.functions import operation_of
-from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.reading.tree import Node, walk
 
-if TYPE_CHECKING:
-    from steepest.expressions.expression import Expression
+_OPERATIONS: Any = operations  # its functions are made from a table, which a type checker cannot see
 
 _SAMPLES = ("i",)
 _GREEK = {"\\alpha": "α", "\\beta": "β", "\\gamma": "γ", "\\delta": "δ", "\\theta": "θ", "\\lambda": "λ", "\\mu": "μ"}
 
 
 class _OnPaperError(Exception):
-    """A formula is no expression."""
+    """Raised when a formula has no expression."""
 
 
 def expression_of(node: Node | None) -> Expression | None:
-    """The expression that a tree is; None if it is none.
+    """Return the expression of a tree, or None if it has none.
 
     Args:
-        node: the tree; None for a side that was not understood.
+        node: the tree; None for a side that could not be read.
     """
     if node is None:
         return None
@@ -42,26 +44,23 @@ class _Builder:
     """Builds an expression; the tree's depth is bounded by the parser."""
 
     def __init__(self) -> None:
-        from steepest.expressions import operations
-
-        self.operations: Any = operations
         self.counts: set[str] = set()
 
     def build(self, node: Node) -> Expression:
-        """The expression of a tree.
+        """Return the expression of a tree.
 
         Raises:
             _OnPaperError: it has none.
         """
         self.counts |= {
             str(part.args[2].base)
-            for part in _parts(node)
+            for part in walk(node)
             if part.kind == "sum" and len(part.args) == 3 and part.args[2].base
         }
         return self.of(node)
 
     def of(self, node: Node) -> Expression:
-        """The expression of a part."""
+        """Return the expression of a part."""
         method = getattr(self, "_" + node.kind, None)
         if method is None:
             raise _OnPaperError(node.kind)
@@ -69,15 +68,11 @@ class _Builder:
         return found
 
     def _number(self, node: Node) -> Expression:
-        from steepest.expressions.expression import constant
-
         return constant(float(node.value))
 
     def _symbol(self, node: Node) -> Expression:
-        from steepest.expressions.expression import DATA, PARAMETER, leaf
-
         if node.base in self.counts and not node.args:
-            found: Expression = self.operations.count()
+            found: Expression = _OPERATIONS.count()
             return found
         name, sampled = _GREEK.get(node.base, node.base.strip("\\")), False
         for role, index in zip(node.roles, node.args, strict=True):
@@ -118,15 +113,15 @@ class _Builder:
         return self.of(node.args[0]) ** self.of(node.args[1])
 
     def _sqrt(self, node: Node) -> Expression:
-        found: Expression = self.operations.sqrt(self.of(node.args[0]))
+        found: Expression = _OPERATIONS.sqrt(self.of(node.args[0]))
         return found
 
     def _abs(self, node: Node) -> Expression:
-        found: Expression = self.operations.absolute(self.of(node.args[0]))
+        found: Expression = _OPERATIONS.absolute(self.of(node.args[0]))
         return found
 
     def _stopped(self, node: Node) -> Expression:
-        found: Expression = self.operations.stop_gradient(self.of(node.args[0]))
+        found: Expression = _OPERATIONS.stop_gradient(self.of(node.args[0]))
         return found
 
     def _call(self, node: Node) -> Expression:
@@ -143,23 +138,15 @@ class _Builder:
         body = self.of(node.args[0])
         if not body.per_sample:
             raise _OnPaperError("sum")
-        found: Expression = self.operations.total(body)
+        found: Expression = _OPERATIONS.total(body)
         return found
 
     def _derivative(self, node: Node) -> Expression:
-        from steepest.calculus.gradient import gradient
-
         body = self.of(node.args[0])
         for variable in node.args[1:]:
             name = self.of(variable).name
-            slopes = gradient(body)
-            if body.per_sample or name not in slopes:
+            partials = gradient(body)
+            if body.per_sample or name not in partials:
                 raise _OnPaperError(name)
-            body = slopes[name]
+            body = partials[name]
         return body
-
-
-def _parts(node: Node) -> list[Node]:
-    from steepest.proofreading.reading.tree import walk
-
-    return list(walk(node))

@@ -1,29 +1,42 @@
-"""What the proof-reader says of a document: one finding for every equality, and the whole of them."""
+"""The result of proof-reading: one finding for every equality, the proof that holds them, and both as text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from steepest.expressions.expression import Expression
-    from steepest.proofreading.reading.tree import Node
+from steepest.expressions.expression import Expression
+from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.reports.expressions import expression_of
 
-VERDICTS = ("holds", "differs", "defines", "approximation", "not-understood")
-CAUSES = (
-    "factor", "sign", "term", "transpose", "index", "undefined", "variable", "arithmetic", "activation",
-    "stop-gradient", "condition",
-)  # fmt: skip
+VERDICT_WORDS = {
+    "holds": "holds", "differs": "wrong", "defines": "defines", "approximation": "approximation",
+    "not-understood": "not understood",
+}  # fmt: skip
+VERDICTS = tuple(VERDICT_WORDS)
+REPORTED = ("differs", "approximation", "not-understood")
+"""The verdicts that a report shows; the others need no attention."""
+
+CAUSE_WORDS = {
+    "factor": "A constant factor is wrong", "sign": "A sign is wrong", "term": "A factor or term is missing or extra",
+    "transpose": "A transpose is missing, or shapes do not match", "index": "An index is free, clashing or wrong",
+    "undefined": "A symbol is never defined", "variable": "A wrong variable",
+    "arithmetic": "An arithmetic error in worked numbers",
+    "activation": "The derivative of the wrong activation", "stop-gradient": "Something must be held constant",
+    "condition": "A claim that is true only for some values",
+}  # fmt: skip
+CAUSES = tuple(CAUSE_WORDS)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The numbers at one of the points that were tried.
+    """The numbers at one of the points tried.
 
     Attributes:
         left: the value of the left side.
         right: the value of the right side.
-        at: the letters' values.
+        at: the values of the letters.
     """
 
     left: float
@@ -33,20 +46,21 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What is said of one equality.
+    """The verdict on one equality.
 
     Attributes:
-        line: of the document, from 1.
-        column: in that line, from 1.
-        source: the equality as it is written, macros written out.
+        line: its line in the document, from 1.
+        column: its column in that line, from 1.
+        source: the equality as written, with macros expanded.
         verdict: ``holds``, ``differs``, ``defines``, ``approximation`` or ``not-understood``.
-        cause: the most likely cause of a difference; None for none.
+        cause: the most likely cause of a difference, or None.
         message: one sentence.
-        corrected: the equality as it should read, in LaTeX; empty if that is not known.
-        start: offset in the document where it begins.
-        end: offset where it ends.
-        tolerance: how far apart the sides may be by round-off, relative to their size.
+        corrected: the corrected equality in LaTeX; empty if it is not known.
+        start: the offset in the document where it begins.
+        end: the offset where it ends.
+        tolerance: the difference that round-off allows, relative to the size of the sides.
         trials: the numbers at some of the points tried.
+        nodes: the trees of both sides; None for a side that could not be read.
     """
 
     line: int
@@ -64,20 +78,16 @@ class Finding:
 
     @property
     def left(self) -> Expression | None:
-        """The left side as an expression of steepest; None if it cannot be one."""
-        from steepest.proofreading.reports.expressions import expression_of
-
+        """The left side as an expression; None if it cannot be written as one."""
         return expression_of(self.nodes[0])
 
     @property
     def right(self) -> Expression | None:
-        """The right side as an expression of steepest; None if it cannot be one."""
-        from steepest.proofreading.reports.expressions import expression_of
-
+        """The right side as an expression; None if it cannot be written as one."""
         return expression_of(self.nodes[1])
 
     def as_dict(self, file: str = "") -> dict[str, Any]:
-        """The finding for programs."""
+        """Return the finding as a dict, for JSON."""
         return {
             "file": file, "line": self.line, "column": self.column, "source": self.source, "verdict": self.verdict,
             "cause": self.cause, "message": self.message, "corrected": self.corrected or None,
@@ -86,10 +96,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Proof:
-    """A document that was read.
+    """The findings on one document.
 
     Attributes:
-        findings: what is said of each equality, in the order of the document.
+        findings: one for each equality, in the order of the document.
         text: the document.
     """
 
@@ -98,20 +108,79 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing differs."""
+        """Whether no line is wrong."""
         return not self.wrong
 
     @property
     def wrong(self) -> tuple[Finding, ...]:
-        """The findings of lines that are wrong."""
+        """The findings on wrong lines."""
         return tuple(f for f in self.findings if f.verdict == "differs")
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many findings have each verdict."""
+        """The number of findings by verdict."""
         return {verdict: sum(f.verdict == verdict for f in self.findings) for verdict in VERDICTS}
 
     def __str__(self) -> str:
-        from steepest.proofreading.reports.reports import as_text
+        return as_text(self)
 
-        return as_text(self, "")
+
+Documents = Sequence[tuple[str, Proof]]
+"""File names, each with the proof of its document."""
+
+
+def as_text(proof: Proof, file: str = "", explain: bool = False) -> str:
+    """Write the findings as ``file:line:column: message`` with the line and its correction, then a summary.
+
+    Args:
+        proof: the proof to write.
+        file: the name of the document.
+        explain: whether to show every equality, with the numbers at the points tried.
+    """
+    parts = [_entry(f, file, explain) for f in proof.findings if explain or f.verdict in REPORTED]
+    return "\n".join([*parts, summary(proof, file)])
+
+
+def _entry(finding: Finding, file: str, explain: bool) -> str:
+    cause = f" ({finding.cause})" if finding.cause else ""
+    place = f"{file}:{finding.line}:{finding.column}" if file else f"{finding.line}:{finding.column}"
+    lines = [f"{place}: {VERDICT_WORDS[finding.verdict]}{cause}: {finding.message}", f"    {finding.source}"]
+    if finding.corrected:
+        lines.append(f"    should be  {finding.corrected}")
+    if explain:
+        lines += _explanation(finding)
+    return "\n".join([*lines, ""])
+
+
+def _explanation(finding: Finding) -> list[str]:
+    """Return lines with the numbers at the points tried."""
+    lines = []
+    for trial in finding.trials:
+        at = ", ".join(f"{name} = {value:.4g}" for name, value in list(trial.at.items())[:8])
+        lines.append(f"      left {trial.left:.10g}, right {trial.right:.10g}" + (f"  at {at}" if at else ""))
+    if finding.trials:
+        lines.append(f"      equal if the difference is at most {finding.tolerance:.0e} of their size")
+    return lines
+
+
+def summary(proof: Proof, file: str = "") -> str:
+    """Count the equalities of a document by verdict, in one sentence."""
+    counts = proof.counts
+    many = len(proof.findings)
+    words = [
+        (counts["holds"], "hold", "holds"),
+        (counts["defines"], "define something", "defines something"),
+        (counts["approximation"], "are approximations", "is an approximation"),
+        (counts["differs"], "are wrong", "is wrong"),
+        (counts["not-understood"], "are not understood", "is not understood"),
+    ]
+    said = ", ".join(f"{n} {one if n == 1 else more}" for n, more, one in words if n)
+    start = f"{file}: " if file else ""
+    if not many:
+        return f"{start}no equality was found"
+    return f"{start}{many} equalit{'y' if many == 1 else 'ies'}: {said}"
+
+
+def as_list(documents: Documents) -> list[dict[str, Any]]:
+    """Return the findings of all documents as dicts, for JSON."""
+    return [finding.as_dict(file) for file, proof in documents for finding in proof.findings]

@@ -1,66 +1,41 @@
-"""Reasons to doubt that a line was understood, and what is true to some order only."""
+"""Reasons to doubt that a line was read as its author meant it."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.values.comparison import degree, orders
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-
-if TYPE_CHECKING:
-    from steepest.proofreading.verdicts.deciding import Draft
+from steepest.proofreading.verdicts.assessment import Line
+from steepest.proofreading.verdicts.case import Case
 
 
-def has_ones(*nodes: Node) -> bool:
-    """Whether a vector of ones is in a line, whose length is said by what stands beside it."""
-    return any(p.base == "\\mathbf{1}" for node in nodes for p in walk(node))
+def doubt(case: Case, line: Line) -> str:
+    """Describe why a line whose sides differ may have been misread; return an empty text if nothing suggests so."""
+    document = case.document
+    unconnected = _unconnected(document, line.right)
+    if unconnected is not None:
+        name = case.writer.latex(unconnected)
+        return f"the document does not define how ${name}$ depends on the variable of its derivative"
+    if (
+        has_ones(line)
+        or _is_over_samples(document, line.left)
+        or _is_over_samples(document, line.right)
+        or _is_gradient_of_nothing(document, line)
+    ):
+        return "a letter here denotes all samples at once"
+    return ""
 
 
-def has_small(node: Node) -> bool:
-    """Whether a small quantity is in a formula."""
-    if any(p.kind == "change" for p in walk(node)):
-        return True
-    return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
+def has_ones(line: Line) -> bool:
+    """Return whether a line has a vector of ones, whose length depends on its neighbours."""
+    return any(p.base == "\\mathbf{1}" for node in (line.left, line.right) for p in walk(node))
 
 
-def to_first_order(
-    document: DocumentModel, statement_index: int, draft: Draft, left: Node, relation: str, right: Node
-) -> bool:
-    """Whether a line is true but for what vanishes faster than its sides; the draft then says to which order."""
-    try:
-        found = orders(document, left, right, statement_index, draft.interpretation)
-    except (UndecidedError, ShapeClashError):
-        return False
-    if found is None or found[0] - max(found[1], 0.0) < 0.75:
-        return False
-    power = round(found[0])
-    if (relation != "≈" and power < 2) or power <= degree(right):
-        return False
-    words = ["zeroth", "zeroth", "first", "second", "third", "fourth"][min(power, 5)]
-    draft.verdict, draft.cause = "approximation", None
-    draft.message = f"true to {words} order: what is left out vanishes as the power {power} of the small quantity"
-    return True
-
-
-def of_either_sign(node: Node) -> bool:
-    """Whether a logarithm or root is of an even power, which takes letters of either sign."""
-    for part in walk(node):
-        takes = part.kind == "sqrt" or (part.kind == "call" and part.args[0].value == "log")
-        inner = part.args[-1] if takes else None
-        inner = inner.args[0] if inner is not None and inner.kind == "group" else inner
-        if inner is not None and inner.kind == "power" and inner.args[1].kind == "number":
-            return float(inner.args[1].value) % 2 == 0
-    return False
-
-
-def over_samples(document: DocumentModel, node: Node) -> bool:
-    """Whether a derivative is by ``z`` where the document's numbers are ``z_i``: by all samples at once."""
+def _is_over_samples(document: DocumentModel, node: Node) -> bool:
+    """Return whether a derivative is with respect to ``z``, thus all samples, in a document that writes ``z_i``."""
     for part in walk(node):
         for variable in part.args[1:] if part.kind == "derivative" else ():
-            roles = {tuple(sorted(r)) for r in document.indices.roles.get(variable.base, set())}
+            roles = {tuple(sorted(r)) for r in document.indices.roles.get(variable.base, frozenset())}
             plain = variable.kind == "symbol" and "sub" not in variable.roles
             sampled = plain and variable.base in document.letters.sampled and variable.base not in "wb"
             if sampled and tuple(sorted((*variable.roles, "sub"))) in roles:
@@ -68,23 +43,47 @@ def over_samples(document: DocumentModel, node: Node) -> bool:
     return False
 
 
-def slope_of_nothing(document: DocumentModel, left: Node, statement_index: int) -> bool:
-    """Whether ``dW`` is to be of a cost that does not depend on W by anything the document says."""
+def _is_gradient_of_nothing(document: DocumentModel, line: Line) -> bool:
+    """Return whether ``dW`` is of a cost that does not depend on W by any definition of the document."""
+    left = line.left
     if left.kind != "cost_gradient" or left.args[0].kind != "symbol" or document.losses:
         return False
-    cost = find_objective(document, statement_index)
-    bodies = document.definitions_of(cost, statement_index)[:1] if cost is not None else []
-    return not any(depends_on(document, d.body, left.args[0], statement_index) for d in bodies)
+    cost = find_objective(document, line.statement_index)
+    bodies = document.definitions_of(cost, line.statement_index)[:1] if cost is not None else []
+    return not any(depends_on(document, d.body, left.args[0], line.statement_index) for d in bodies)
 
 
-def unconnected(document: DocumentModel, node: Node) -> Node | None:
-    """A letter that is derived by a layer's letter and defined without it."""
+def _unconnected(document: DocumentModel, node: Node) -> Node | None:
+    """Return a letter that is differentiated with respect to a letter of a layer but defined without it."""
     for part in walk(node):
         if part.kind != "derivative" or part.args[0].kind != "symbol" or part.args[1].kind != "symbol":
             continue
         body, variable = part.args[0], part.args[1]
-        known = [d for found in document.definitions.values() for d in found if d.target.value == body.value]
+        known = [d for d in document.all_definitions() if d.target.value == body.value]
         layered = any(r in ("paren", "bracket") for r in variable.roles)
         if known and layered and not any(depends_on(document, d.body, variable, d.statement_index) for d in known):
             return body
     return None
+
+
+def undefined_dependency(case: Case, line: Line) -> str:
+    """Describe the letter whose definition is missing between a cost and the variable of its derivative.
+
+    Return an empty text unless the line is a finished derivative whose letters lead to such a letter.
+    """
+    left, right, document = line.left, line.right, case.document
+    if left.kind != "derivative" or len(left.args) != 2 or any(a.kind != "symbol" for a in left.args):
+        return ""
+    if any(p.kind in ("derivative", "cost_gradient", "gradient") for p in walk(right)):
+        return ""
+    cost, variable = left.args
+    known = document.definitions_of(cost, line.statement_index)
+    bodies = [d.body for d in document.all_definitions()]
+    if not known or any(depends_on(document, body, variable, line.statement_index) for body in bodies):
+        return ""
+    letters = [s for s in symbols(known[0].body) if s.args and not document.definitions.get(("symbol", s.base))]
+    between = [s for s in letters if any(s.base == r.base for r in symbols(right))]
+    if not between:
+        return ""
+    name, of, by = (case.writer.latex(n) for n in (between[0], cost, variable))
+    return f"${name}$ is never defined: the document does not define how ${of}$ depends on ${by}$"

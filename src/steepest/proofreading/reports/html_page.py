@@ -1,51 +1,30 @@
-"""A page that shows documents with each of their equations marked; it needs nothing from elsewhere."""
+"""Write a self-contained HTML page that shows documents with each equation marked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 
-from steepest.display.palette import (
-    BLUE,
-    DARK_INK,
-    DARK_PAPER,
-    GREEN,
-    INK,
-    ORANGE,
-    PAPER,
-    PURPLE,
-    SKY,
-    VERMILION,
-    YELLOW,
-)
-from steepest.proofreading.reports.findings import Finding, Proof
-from steepest.proofreading.reports.reports import Read, summary
+from steepest.display import palette
+from steepest.proofreading.reports.findings import VERDICT_WORDS, Documents, Finding, Proof, summary
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_SIGNS = {"holds": "✓", "differs": "✗", "defines": "≔", "approximation": "≈", "not-understood": "?"}
-_WORDS = {
-    "holds": "holds", "differs": "wrong", "defines": "defines", "approximation": "approximation",
-    "not-understood": "not understood",
+# Each verdict with its sign and its colour on light and on dark paper; the two browns have the contrast on white that
+# the palette's yellow and purple lack.
+_LOOKS = {
+    "holds": ("✓", palette.GREEN, palette.GREEN), "differs": ("✗", palette.VERMILION, palette.ORANGE),
+    "defines": ("≔", palette.BLUE, palette.SKY), "approximation": ("≈", "#8a5a00", palette.YELLOW),
+    "not-understood": ("?", "#8a3d6a", palette.PURPLE),
 }  # fmt: skip
-_LIGHT = {
-    "holds": GREEN,
-    "differs": VERMILION,
-    "defines": BLUE,
-    "approximation": "#8a5a00",
-    "not-understood": "#8a3d6a",
-}
-_DARK = {"holds": GREEN, "differs": ORANGE, "defines": SKY, "approximation": YELLOW, "not-understood": PURPLE}
+_WEIGHT = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
 
 
-def as_html(read: Read) -> str:
-    """The documents with marks, notes beneath lines that are not simply right, and a count for each."""
-    title = "Proof-read: " + ", ".join(file for file, _ in read)
-    body = "\n".join(_document(file, proof) for file, proof in read)
+def as_html(documents: Documents) -> str:
+    """Return the page: each document with marks, notes below lines that need attention, and a summary."""
+    title = "Proof-read: " + ", ".join(file for file, _ in documents)
+    body = "\n".join(_document(file, proof) for file, proof in documents)
     legend = " ".join(
-        f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {_WORDS[verdict]}</span>'
-        for verdict, sign in _SIGNS.items()
+        f'<span class="{verdict}"><b aria-hidden="true">{sign}</b> {VERDICT_WORDS[verdict]}</span>'
+        for verdict, (sign, _, _) in _LOOKS.items()
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -56,10 +35,11 @@ def as_html(read: Read) -> str:
 
 
 def _style() -> str:
-    light = "".join(f".{v}{{--c:{c}}}" for v, c in _LIGHT.items())
-    dark = "".join(f".{v}{{--c:{c}}}" for v, c in _DARK.items())
+    light = "".join(f".{v}{{--c:{c}}}" for v, (_, c, _) in _LOOKS.items())
+    dark = f"body{{color:{palette.DARK_INK};background:{palette.DARK_PAPER}}}"
+    dark += "".join(f".{v}{{--c:{c}}}" for v, (_, _, c) in _LOOKS.items())
     return (
-        f":root{{color-scheme:light dark}}body{{margin:0;color:{INK};background:{PAPER}}}"
+        f":root{{color-scheme:light dark}}body{{margin:0;color:{palette.INK};background:{palette.PAPER}}}"
         "body{font:16px/1.5 system-ui,sans-serif}"
         "main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.3rem;overflow-wrap:anywhere}"
         ".source{font:14px/1.6 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}"
@@ -71,7 +51,7 @@ def _style() -> str:
         ".note{margin:.3rem 0 .6rem;padding:.4rem .7rem;border-left:4px solid var(--c);white-space:normal;"
         "background:color-mix(in srgb,var(--c) 9%,transparent);font:15px/1.5 system-ui,sans-serif}"
         ".note code{display:block;overflow-wrap:anywhere;font-family:ui-monospace,monospace}"
-        f"{light}@media (prefers-color-scheme: dark){{body{{color:{DARK_INK};background:{DARK_PAPER}}}{dark}}}"
+        f"{light}@media (prefers-color-scheme: dark){{{dark}}}"
     )
 
 
@@ -83,16 +63,16 @@ def _document(file: str, proof: Proof) -> str:
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    """The document line by line: its text with marks, then the notes on equations that end in it."""
+    """Yield the document line by line: its text with marks, then the notes on equations that end in it."""
     text = proof.text
-    shown = _apart(proof)
+    shown = _without_overlaps(proof)
     at = 0
     waiting: list[Finding] = []
     for finding in shown:
         yield from _plain(text[at : finding.start], waiting)
         inside = escape(text[finding.start : finding.end])
-        hint = escape(f"{_WORDS[finding.verdict]}: {finding.message}", quote=True)
-        sign = f'<b aria-hidden="true">{_SIGNS[finding.verdict]}</b>'
+        hint = escape(f"{VERDICT_WORDS[finding.verdict]}: {finding.message}", quote=True)
+        sign = f'<b aria-hidden="true">{_LOOKS[finding.verdict][0]}</b>'
         yield f'<mark class="{finding.verdict}" title="{hint}">{inside}</mark>'
         yield f'<span class="{finding.verdict}">{sign}</span>'
         at = finding.end
@@ -103,7 +83,7 @@ def _lines(proof: Proof) -> Iterator[str]:
 
 
 def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
-    """Text without marks; notes that wait go where its first line ends."""
+    """Yield text without marks; pending notes follow its first line."""
     first, newline, rest = text.partition("\n")
     yield escape(first)
     if newline:
@@ -116,17 +96,14 @@ def _plain(text: str, waiting: list[Finding]) -> Iterator[str]:
 def _note(finding: Finding) -> str:
     cause = f", {finding.cause}" if finding.cause else ""
     corrected = f"<code>{escape(finding.corrected)}</code>" if finding.corrected else ""
-    return (
-        f'<div class="note {finding.verdict}"><b>{_SIGNS[finding.verdict]} {_WORDS[finding.verdict]}{cause}</b>: '
-        f"{escape(finding.message)}{corrected}</div>"
-    )
+    verdict = f"{_LOOKS[finding.verdict][0]} {VERDICT_WORDS[finding.verdict]}{cause}"
+    return f'<div class="note {finding.verdict}"><b>{verdict}</b>: {escape(finding.message)}{corrected}</div>'
 
 
-def _apart(proof: Proof) -> list[Finding]:
-    """The findings, those first that matter where two would mark the same place."""
-    weight = {"differs": 0, "not-understood": 1, "approximation": 2, "defines": 3, "holds": 3}
+def _without_overlaps(proof: Proof) -> list[Finding]:
+    """Return the findings in order; where two overlap, keep the more important one."""
     taken: list[Finding] = []
-    for finding in sorted(proof.findings, key=lambda f: (weight[f.verdict], f.start)):
+    for finding in sorted(proof.findings, key=lambda f: (_WEIGHT[f.verdict], f.start)):
         if finding.end > finding.start and not any(finding.start < t.end and t.start < finding.end for t in taken):
             taken.append(finding)
     return sorted(taken, key=lambda f: f.start)

@@ -1,0 +1,78 @@
+"""A line whose sides differ, and the diagnosis of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from steepest.proofreading.meaning.document_model import DocumentModel
+from steepest.proofreading.reading.statements import Side
+from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.values.comparison import Comparison, compare, degree
+from steepest.proofreading.values.interpretation import Interpretation
+
+# An approximation is compared where its small quantity is 1e-5: what it leaves out is then far below the tolerance of
+# 1e-3, a wrong factor of what it keeps is far above.
+_SMALL_SCALE, _LOOSE = 1e-5, 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Mismatch:
+    """A line of which one side is taken to be right and the other to be wrong.
+
+    Attributes:
+        document: the model under which the sides are compared.
+        statement_index: the number of the statement.
+        truth: the tree that is taken to be right.
+        side: the side that is taken to be wrong.
+        node: the tree of that side.
+        interpretation: the interpretation of symbols under which the sides were compared.
+        approximate: whether the line is to hold to first order only.
+    """
+
+    document: DocumentModel
+    statement_index: int
+    truth: Node
+    side: Side
+    node: Node
+    interpretation: Interpretation = Interpretation.AS_WRITTEN
+    approximate: bool = False
+
+    @cached_property
+    def degree(self) -> int:
+        """The highest power of a small quantity that the wrong side writes out."""
+        return degree(self.node)
+
+    @property
+    def is_series(self) -> bool:
+        """Whether the line is an approximation of higher order."""
+        return self.approximate and self.degree > 1
+
+    def compare(self, node: Node, quick: bool = False) -> Comparison:
+        """Compare the right side of the mismatch with a tree at many points.
+
+        Raises:
+            UndecidedError: a part has no value.
+            ShapeClashError: shapes do not match.
+        """
+        scale, loose = (_SMALL_SCALE, _LOOSE) if self.approximate else (1.0, 0.0)
+        return compare(self.document, self.truth, node, self.statement_index, self.interpretation, scale, loose, quick)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a side is wrong.
+
+    Attributes:
+        cause: one of ``findings.CAUSES``.
+        message: one sentence.
+        corrected: the corrected side in LaTeX.
+        node: its tree; None where another line is to be changed.
+        constant: the letter that must be held constant by its definition.
+    """
+
+    cause: str
+    message: str
+    corrected: str
+    node: Node | None = None
+    constant: str = ""
