@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.latex import Latex, latex_name
 from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, SIGN, SUBSCRIPTS, SUPERSCRIPTS, Template, number, quoted, write
+from steepest.expressions.printing import ATOM, SIGN, Template, number, quoted, write
 
 PLACE = "•"  # where an operand stands in the sign of an operation
 
@@ -25,8 +26,8 @@ def pretty(name: str, layer: bool = False) -> str:
         return name
     stem = stem[:-1] if stem.endswith("_") and len(stem) > 1 else stem
     if layer:
-        return f"{stem}⁽{''.join(SUPERSCRIPTS[int(d)] for d in digits)}⁾"
-    return stem + "".join(SUBSCRIPTS[int(d)] for d in digits)
+        return f"{stem}⁽{superscript(digits)}⁾"
+    return stem + subscript(digits)
 
 
 class Plain(MathsText):
@@ -156,10 +157,6 @@ def short(value: float) -> str:
     return figure(value, 4)
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
 def power(value: float, position: float = 0.0) -> str:
     """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
 
@@ -170,7 +167,7 @@ def power(value: float, position: float = 0.0) -> str:
         return figure(value)
     digits, _, exponent = f"{value:.3e}".partition("e")
     factor = figure(float(digits))
-    raised = str(int(exponent)).translate(_RAISED)
+    raised = superscript(str(int(exponent)))
     return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
 
 
@@ -185,7 +182,7 @@ def latex_figure(text: str) -> str:
     >>> latex_figure("−1.5e−09"), latex_figure("(2, 3) ‖0.5‖")
     ('$-1.5 \\\\cdot 10^{-9}$', '$(2, 3)\\\\ \\\\|0.5\\\\|$')
     """
-    text = _POWER.sub(lambda found: f"10^{{{found[1].translate(_LOWERED)}}}", text.replace("·", r" \cdot "))
+    text = _POWER.sub(lambda found: f"10^{{{baseline(found[1])}}}", text.replace("·", r" \cdot "))
     for old, new in _LATEX.items():
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ShapeError
+from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 from steepest.expressions.expression import (
     CONSTANT,
     DATA,
@@ -23,7 +24,7 @@ from steepest.expressions.expression import (
     toposort,
 )
 from steepest.expressions.operations import TABLE
-from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
+from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
