@@ -198,7 +198,7 @@ def test_layers_have_the_names_of_the_papers() -> None:
         (lambda: x.graph({"y": 1}), "no value given for the parameter 'x'"),
         (lambda: (x * 2).graph({"x": 1}, names={"q": x + y}), "names has 'q' for x \\+ y, which is no part"),
         (lambda: (x + y).graph(E6, names={"x": x + y}), "a name of the graph already"),
-        (lambda: e6().explain("w"), "there is no node 'w' in the graph; its nodes are x, y, z, q, f"),
+        (lambda: e6().explain("w"), "there is no node 'w' in the graph; its nodes are 'x', 'y', 'z', 'q', 'f'"),
         (lambda: e6().explain(x**5), "is no node of the graph"),
         (lambda: (x * 2).graph({"x": 1}, sample=1), "there is no sample 1; the table's are 0 alone"),
         (lambda: (x * 2).graph({"x": 1}, sample=True), "sample is a whole number"),

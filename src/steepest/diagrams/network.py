@@ -19,6 +19,7 @@ from steepest.display.scene_svg import svg
 from steepest.display.scene_tikz import tikz
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex, latex_name
+from steepest.messages.sentences import short
 
 _GAP = 58.0  # between the middles of two columns
 _MARGIN = 4.0
@@ -54,7 +55,7 @@ class Diagram(Picture):
         self.structure = decompose(prediction)
         self._columns = dict(columns or {})
         formula = f"{target} ~ {prediction}"
-        self.title = f"Model {formula if len(formula) <= 100 else formula[:99] + '…'}"
+        self.title = f"Model {short(formula, 100)}"
 
     @cached_property
     def _sheet(self) -> Sheet | None:

@@ -10,6 +10,7 @@ from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, Expression
 from steepest.expressions.traversal import toposort
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed
 
 UNFOLDED_UP_TO = 60
 """Nodes up to which a graph is drawn whole unless it is asked otherwise."""
@@ -87,7 +88,7 @@ def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: in
     known = [group.name for group in groups]
     for name in wanted:
         if name not in known:
-            there = f"the layers are {_listed(known)}" if known else "this graph has no layers, so it is drawn whole"
+            there = f"the layers are {listed(known, 8)}" if known else "this graph has no layers, so it is drawn whole"
             raise PictureError(f"there is no layer {name!r} to unfold{nearest(name, known)}; {there}")
     boxes: list[Group] = []
     run: list[Group] = []
@@ -115,7 +116,3 @@ def _joined(run: list[Group]) -> list[Group]:
     ends = (middle[0].label.removeprefix("layer "), middle[-1].label.removeprefix("layer "))
     label = f"layers {ends[0]} … {ends[1]}"
     return [*first, Group(f"{members[0]}…{members[-1]}", label, nodes, members), *last]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:4])}, …, {names[-1]}"

@@ -27,6 +27,7 @@ from steepest.errors import FormulaError, PictureError
 from steepest.expressions.expression import DATA, PARAMETER, Expression
 from steepest.language.formula import parse_formula
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed, short
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +78,7 @@ class ComputationalGraph(Picture):
         several = sum(name.startswith("a") for name in layers.values()) > 1
         self._viewer = Viewer(numbers, names, layers if several else {})
         whole = names[numbers.root]
-        formula = str(numbers.root)
-        self.title = f"Computational graph of {whole} = {formula if len(formula) <= 80 else formula[:79] + '…'}"
+        self.title = f"Computational graph of {whole} = {short(numbers.root, 80)}"
 
     # -- numbers -----------------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class ComputationalGraph(Picture):
 
     def _nodes(self) -> str:
         names = list(self.names.values())
-        return f"its nodes are {', '.join(names)}" if len(names) <= 20 else "its table lists them"
+        return f"its nodes are {listed(names)}"
 
 
 def graph(

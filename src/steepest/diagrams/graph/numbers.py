@@ -22,6 +22,7 @@ from steepest.errors import PictureError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
 from steepest.expressions.traversal import in_reading_order
+from steepest.messages.sentences import short
 from steepest.tables.values import Bound, bind
 
 Array = NDArray[Any]
@@ -108,7 +109,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     expect_expression(root, "graph")
     if root.shape not in ((), (1,), (1, 1)):
         raise PictureError(
-            f"a graph carries back the derivatives of one number, but {_short(root)} has the shape {root.shape}; "
+            f"a graph carries back the derivatives of one number, but {short(root)} has the shape {root.shape}; "
             "take its sum, or dot it with what picks one"
         )
     bound = bind([root], values)
@@ -120,7 +121,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
     if not nodes:
-        raise PictureError(f"{_short(root)} is a number without any name; there is nothing to draw")
+        raise PictureError(f"{short(root)} is a number without any name; there is nothing to draw")
     carried = _adjoints(root, nodes, sample)
     steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
     local = {step: _local(*step) for step in steps}
@@ -144,11 +145,6 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
         {s: _with_value(part, found.get(("local", *s))) for s, part in local.items()},
         bound.rows, sample,
     )  # fmt: skip
-
-
-def _short(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _spread(bound: Bound) -> dict[str, Array]:

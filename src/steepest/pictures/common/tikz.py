@@ -8,25 +8,11 @@ from typing import Any
 import numpy as np
 
 from steepest.display.palette import SERIES
-from steepest.expressions.latex import latex_name
+from steepest.expressions.characters import latex_text
 from steepest.pictures.common.levels import thinned
 
 POINTS = 200  # of a line
 DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "loosely dashed")
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$", "−": "$-$",
-    **{sign: "\\" + sign for sign in "{}_#%&$"},
-}  # fmt: skip
-
-
-def escaped(text: str) -> str:
-    """A text as LaTeX shows it, Greek letters as mathematics.
-
-    >>> escaped("50% of λ_1")
-    '50\\\\% of $\\\\lambda$\\\\_1'
-    """
-    greek = {c: f"${latex_name(c)}$" for c in text if latex_name(c)[:1] == "\\" and c.isalpha()}
-    return "".join(greek.get(c, _SPECIAL.get(c, c)) for c in text)
 
 
 def picture(options: Iterable[str], body: Iterable[str], width: float = 2.6, height: float = 1.75) -> str:
@@ -55,4 +41,4 @@ def line(x: Any, y: Any, k: int, legend: str = "", extra: str = "") -> list[str]
     pairs = " ".join(f"({x[i]:.6g},{y[i]:.6g})" for i in kept if np.isfinite(y[i]))
     drawn = [rf"\addplot[color=steepest{k % len(SERIES)}, {DASHES[k % len(DASHES)]}, thick{extra}]",
              rf"    coordinates {{{pairs}}};"]  # fmt: skip
-    return [*drawn, rf"\addlegendentry{{{escaped(legend)}}}"] if legend else drawn
+    return [*drawn, rf"\addlegendentry{{{latex_text(legend)}}}"] if legend else drawn

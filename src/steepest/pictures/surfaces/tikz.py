@@ -8,9 +8,10 @@ import numpy as np
 
 from steepest.display.labels import figure as number
 from steepest.display.labels import latex_figure, short
+from steepest.expressions.characters import latex_text
 from steepest.expressions.latex import latex_name
 from steepest.pictures.common.levels import levels, thinned, ticks
-from steepest.pictures.common.tikz import DASHES, POINTS, escaped, line, picture
+from steepest.pictures.common.tikz import DASHES, POINTS, line, picture
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
 from steepest.pictures.surfaces.slices import Curve, Sheet
@@ -21,7 +22,7 @@ _MESH = 31  # along an axis
 def _label(axis: Axis) -> str:
     """What an axis is called: a parameter as in a formula, a direction in words."""
     if axis.element is None:
-        return escaped(axis.label)
+        return latex_text(axis.label)
     name, bracket, index = axis.label.partition("[")
     return f"${latex_name(name)}{bracket}{index}$"
 
@@ -103,5 +104,5 @@ def _over(x: Any, y: Any, k: int, legend: str, only_mark: bool = False) -> list[
         rf"\addplot3[color={_OVER[k % len(_OVER)]}, {style}, mark={_MARKS[k % len(_MARKS)]}, mark size=1.2pt,"
         rf" mark repeat={each}, mark options={{solid, draw=black}},"
         " preaction={draw, black, solid, line width=1.7pt}]",
-        rf"    coordinates {{{pairs}}};", rf"\addlegendentry{{{escaped(legend)}}}",
+        rf"    coordinates {{{pairs}}};", rf"\addlegendentry{{{latex_text(legend)}}}",
     ]  # fmt: skip
