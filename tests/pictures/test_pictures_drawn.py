@@ -354,7 +354,7 @@ def test_a_picture_in_a_terminal_says_what_it_is_and_how_it_is_kept() -> None:
     run = st.descend(st.parse("a^2 + b^2"), start={"a": 1, "b": 2}, epochs=3)
     surface = st.pictures.surface(st.parse("a^2 + b^2"), paths=run, points=20)
     moving = st.pictures.animate(run, st.parse("a^2 + b^2"), points=20)
-    graph = (w * 2).graph({"w": 1.0})
+    graph = st.graph(w * 2, {"w": 1.0})
     diagram = st.models.neuron().diagram()
     for picture, suffix in ((surface, "svg"), (moving, "gif"), (graph, "svg"), (diagram, "svg")):
         assert repr(picture) == f'<picture: {picture.title}; .save("name.{suffix}") writes it>'

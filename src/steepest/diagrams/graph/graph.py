@@ -57,7 +57,7 @@ class ComputationalGraph(Picture):
     Above a wire stands the value that runs forward along it, below it the gradient that comes back. A name with
     several users is drawn once; each of its wires shows what comes back by that user, and Σ beneath it their sum.
 
-    Made by :meth:`steepest.Expression.graph`.
+    Made by :func:`steepest.graph`.
 
     Attributes:
         expression: the whole.
@@ -226,6 +226,35 @@ def graph(
     expression: Expression, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
     sample: int | None = None, unfold: str | Iterable[str] | None = None,
 ) -> ComputationalGraph:  # fmt: skip
-    """The computational graph of an expression; see :meth:`steepest.Expression.graph`."""
+    """Return the computational graph of an expression: each node's value, and the derivative of the whole by it.
+
+    The adjoint of a node v is v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several
+    samples is drawn once for all of them: a node with one value a sample shows the range of its values and derivatives
+    (three samples or fewer are listed), a parameter its full gradient. With ``sample=k`` such nodes show the value of
+    sample k and the derivative with respect to it; a wire from a parameter then shows the contribution of sample k, and
+    the sum Σ beneath the parameter its full gradient. Vectors and matrices are shown by their shape and norm.
+
+    Args:
+        expression: one number, or one number a sample.
+        values: a number or array for each name; columns ``(n,)`` or ``(n, d)``, or one sample's values.
+        names: names for nodes in the picture: ``{"q": x + y}``.
+        sample: the sample, from 0, to be shown.
+        unfold: names of the layers (``"a1"``) to draw node by node, or ``"all"``; the others get a box each. If left
+            out, graphs of up to 60 nodes are drawn whole.
+
+    Returns:
+        A picture with a table, and :meth:`~steepest.diagrams.graph.ComputationalGraph.explain`.
+
+    Raises:
+        PictureError: the expression is not one number (a sample), or a name, sample or layer does not occur.
+        ValuesError: a name has no value, or one of a wrong shape.
+
+    >>> from steepest.expressions.expression import params
+    >>> x, y, z = params("x", "y", "z")
+    >>> graph((x + y) * z, {"x": -2, "y": 5, "z": -4}, names={"q": x + y}).explain("x")
+    '∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4'
+
+    Source: Griewank and Walther 2008, section 3.2; row E6 of the notes.
+    """
     numbers = compute(expression, values, sample)
     return ComputationalGraph(numbers, name_nodes(expression, numbers.nodes, names), unfold)
