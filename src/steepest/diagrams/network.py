@@ -9,7 +9,7 @@ from functools import cached_property
 from numpy.typing import ArrayLike
 
 from steepest.calculus.layers import decompose
-from steepest.diagrams.network_sheet import Sheet, Spot, lettering, spread
+from steepest.diagrams.network_layout import NetworkLayout, Node, lay_out, lettering
 from steepest.display.labels import figure, latex_figure, pretty, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.display.picture import Picture
@@ -58,21 +58,21 @@ class Diagram(Picture):
         self.title = f"Model {short(formula, 100)}"
 
     @cached_property
-    def _sheet(self) -> Sheet | None:
-        return None if self.structure is None else spread(self.structure, self.target, self.params, self._columns)
+    def _layout(self) -> NetworkLayout | None:
+        return None if self.structure is None else lay_out(self.structure, self.target, self.params, self._columns)
 
     @cached_property
     def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
         """What is to be seen, layer by layer."""
-        if self._sheet is None:
+        if self._layout is None:
             names = ", ".join(self.prediction.parameters)
             return f"A box with the formula between {', '.join(self.prediction.data)} and {self.target}; {names} in it."
-        return self._sheet.description
+        return self._layout.description
 
     @cached_property
     def scene(self) -> Scene:
         """The drawing."""
-        return _draw_box(self) if self._sheet is None else _draw(self._sheet)
+        return _draw_box(self) if self._layout is None else _draw(self._layout)
 
     def svg(self) -> str:
         """The model as SVG; a weight's number is where one points at its edge."""
@@ -98,64 +98,64 @@ class Diagram(Picture):
         return f"{self.title}. {self.description}"
 
 
-def _draw(sheet: Sheet) -> Scene:
+def _draw(layout: NetworkLayout) -> Scene:
     """Columns of neurons, each in the middle of the sheet's height."""
-    tall = max(column.height for column in sheet.columns)
-    left = max(text_width(spot.label) for spot in sheet.columns[0].spots)
+    tall = max(column.height for column in layout.columns)
+    left = max(text_width(node.label) for node in layout.columns[0].nodes)
     places: dict[str, Point] = {}
     x = _MARGIN + left
-    for k, column in enumerate(sheet.columns):
+    for k, column in enumerate(layout.columns):
         if k:
-            x += max(_GAP, column.radius + sheet.columns[k - 1].radius + sheet.gap(k))
+            x += max(_GAP, column.radius + layout.columns[k - 1].radius + layout.gap(k))
         # Few spots stand further apart, so that edges and what they say cross less.
-        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.spots) - 1, 1)
-        whole = column.height + extra * (len(column.spots) - 1)
+        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.nodes) - 1, 1)
+        whole = column.height + extra * (len(column.nodes) - 1)
         y = _MARGIN + tall / 2 - whole / 2
-        for row, spot in enumerate(column.spots):
-            places[spot.key] = (x, y + spot.offset + extra * row)
-    for edge in sheet.edges:
+        for row, node in enumerate(column.nodes):
+            places[node.key] = (x, y + node.offset + extra * row)
+    for edge in layout.edges:
         if edge.gap == "target":  # each target level with its neuron
             places[edge.target] = (places[edge.target][0], places[edge.source][1])
     top = _MARGIN + tall
-    groups = _edges(sheet, places)
-    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
-    for column in sheet.columns:
-        for spot in column.spots:
-            groups.append(_spot(spot, places[spot.key], radius[spot.key]))
-    right = x + max(text_width(spot.label) for spot in sheet.columns[-1].spots) + _MARGIN
-    for column in sheet.columns:
-        if column.caption and column.spots:
-            at = places[column.spots[0].key][0]
+    groups = _edges(layout, places)
+    radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
+    for column in layout.columns:
+        for node in column.nodes:
+            groups.append(_node(node, places[node.key], radius[node.key]))
+    right = x + max(text_width(node.label) for node in layout.columns[-1].nodes) + _MARGIN
+    for column in layout.columns:
+        if column.caption and column.nodes:
+            at = places[column.nodes[0].key][0]
             lines = [
                 Text(at, top + 6 + 9 * k, text, tex, SMALL, role="caption")
                 for k, (text, tex) in enumerate(column.caption)
             ]  # fmt: skip
             groups.append(Group(tuple(lines), role="captions"))
             right = max(right, at + max(text_width(text, SMALL) for text, _ in column.caption) / 2 + _MARGIN)
-    bottom = top + 9 * max(len(column.caption) for column in sheet.columns) + _MARGIN
-    if sheet.largest:
-        groups.append(_legend(sheet.largest, bottom + 4))
+    bottom = top + 9 * max(len(column.caption) for column in layout.columns) + _MARGIN
+    if layout.largest:
+        groups.append(_legend(layout.largest, bottom + 4))
         bottom += 12
         right = max(right, _MARGIN + 150)
     return Scene(right, bottom, tuple(groups))
 
 
-def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
+def _edges(layout: NetworkLayout, places: Mapping[str, Point]) -> list[Group]:
     """The edges, and their weights where there are few enough."""
-    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
-    kinds = {spot.key: spot.kind for column in sheet.columns for spot in column.spots}
-    per_gap = Counter(edge.gap for edge in sheet.edges)
+    radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
+    kinds = {node.key: node.kind for column in layout.columns for node in column.nodes}
+    per_gap = Counter(edge.gap for edge in layout.edges)
     lines = {}
-    for edge in sheet.edges:
+    for edge in layout.edges:
         start, end = places[edge.source], places[edge.target]
         first = _end(kinds[edge.source], start, end, radius[edge.source], 1.0)
         last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
         lines[edge] = (first, last)
     groups, texts = [], []
-    taken = [_bias_room(spot, places[spot.key], radius[spot.key]) for column in sheet.columns for spot in column.spots]
+    taken = [_bias_box(node, places[node.key], radius[node.key]) for column in layout.columns for node in column.nodes]
     for edge, (first, last) in lines.items():
         colour = "" if edge.value is None else NEGATIVE if edge.value < 0 else POSITIVE
-        share = abs(edge.value) / sheet.largest if edge.value is not None and sheet.largest else 0.0
+        share = abs(edge.value) / layout.largest if edge.value is not None and layout.largest else 0.0
         line = 0.7 if edge.value is None else 0.4 + _WIDEST * share
         ends = (edge.source + _SIDES.get(kinds[edge.source], ""), edge.target + _SIDES.get(kinds[edge.target], ""))
         wire = Wire((first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=ends)
@@ -183,17 +183,17 @@ def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> P
 
 
 _COVERED = 1000
-_Room = tuple[float, float, float, float]
+_Box = tuple[float, float, float, float]
 _ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
 
 
 def _free_place(
-    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]
+    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Box]
 ) -> Point | None:
     """Where a label stands by its line, so that it covers few other lines; None where it would cover a label."""
     width = text_width(label, SMALL) + 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
-    best: tuple[int, Point, _Room] | None = None
+    best: tuple[int, Point, _Box] | None = None
     off = SMALL / 2 + 2 + abs(slope) * width / 2
     aside = width / 2 + 3 + SMALL / 2 / (abs(slope) or 1.0)
     # Above or below a flat line, to the left or right of a steep one.
@@ -217,18 +217,18 @@ def _free_place(
     return best[1]
 
 
-def _bias_room(spot: Spot, place: Point, radius: float) -> _Room:
+def _bias_box(node: Node, place: Point, radius: float) -> _Box:
     """Where the bias of a neuron stands."""
-    half = text_width(spot.below, SMALL) / 2
+    half = text_width(node.below, SMALL) / 2
     y = place[1] + radius + 5
     return place[0] - half, y - SMALL / 2, place[0] + half, y + SMALL / 2
 
 
-def _overlap(a: _Room, b: _Room) -> bool:
+def _overlap(a: _Box, b: _Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
+def _crosses(line: tuple[Point, Point], box: _Box) -> bool:
     """Whether a line passes through a box, looked at where it is above its left, middle and right."""
     (x0, y0), (x1, y1) = line
     heights = []
@@ -238,23 +238,23 @@ def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
     return min(heights) < box[3] and max(heights) > box[1]
 
 
-def _spot(spot: Spot, place: Point, radius: float) -> Group:
+def _node(node: Node, place: Point, radius: float) -> Group:
     x, y = place
-    if spot.kind == "neuron":
-        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", spot.key)]
-        marks.append(Text(x, y, spot.label, spot.latex, lettering(spot.label), role="activation"))
-        if spot.below:
-            below = latex_figure(spot.below)
-            marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias", halo=True))
-        return Group(tuple(marks), spot.title, "neuron", spot.key)
-    if spot.kind == "ellipsis":
-        return Group((Text(x, y, spot.label, spot.latex, role="ellipsis"),), spot.title, "ellipsis")
-    width = text_width(spot.label)
-    at = x - width / 2 if spot.kind == "input" else x + width / 2
-    anchor = "end" if spot.kind == "input" else "start"
-    room = Shape(at, y, width + 4, SIZE + 4, "none", spot.key)
-    text = Text(x, y, spot.label, spot.latex, anchor=anchor, role="name", italic=True)
-    return Group((room, text), spot.title, spot.kind, spot.key)
+    if node.kind == "neuron":
+        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", node.key)]
+        marks.append(Text(x, y, node.label, node.latex, lettering(node.label), role="activation"))
+        if node.below:
+            below = latex_figure(node.below)
+            marks.append(Text(x, y + radius + 5, node.below, below, SMALL, colour=node.colour, role="bias", halo=True))
+        return Group(tuple(marks), node.title, "neuron", node.key)
+    if node.kind == "ellipsis":
+        return Group((Text(x, y, node.label, node.latex, role="ellipsis"),), node.title, "ellipsis")
+    width = text_width(node.label)
+    at = x - width / 2 if node.kind == "input" else x + width / 2
+    anchor = "end" if node.kind == "input" else "start"
+    room = Shape(at, y, width + 4, SIZE + 4, "none", node.key)
+    text = Text(x, y, node.label, node.latex, anchor=anchor, role="name", italic=True)
+    return Group((room, text), node.title, node.kind, node.key)
 
 
 def _legend(largest: float, y: float) -> Group:

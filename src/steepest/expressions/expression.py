@@ -194,7 +194,7 @@ class Expression:
         self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
         sample: int | None = None, unfold: str | Iterable[str] | None = None,
     ) -> Any:  # fmt: skip
-        """Return ``st.graph(self, values, …)``, which is to be called instead: this method goes with the next release."""
+        """Return ``st.graph(self, values, …)``: call that instead, this method goes with the next release."""
         return importlib.import_module("steepest").graph(self, values, names=names, sample=sample, unfold=unfold)
 
     def __str__(self) -> str:

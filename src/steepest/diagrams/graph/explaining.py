@@ -113,9 +113,9 @@ def _term(
     factors = [part.factor for part in parts if part.factor is not None]
     if len(factors) < len(parts):
         rules = [
-            written(part.rule, names, {**indexed, part.bar: before})
+            written(part.rule, names, {**indexed, part.adjoint: before})
             for part in parts
-            if part.rule is not None and part.bar is not None
+            if part.rule is not None and part.adjoint is not None
         ]
         products = [f"{before} · {written(factor, names, indexed)}" for factor in factors]
         return _Term(sign + " + ".join([*rules, *products]), [], [])

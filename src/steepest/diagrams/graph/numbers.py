@@ -41,14 +41,14 @@ class Local:
     Attributes:
         factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
             rule is no such product.
-        rule: what is handed down, with ``bar`` for the adjoint; None where there is a factor.
+        rule: what is handed down, with ``adjoint`` for the adjoint; None where there is a factor.
         bar: stands for the adjoint in the rule.
         value: of the factor: a number or array, with the samples in front if it has one value a sample.
     """
 
     factor: Expression | None
     rule: Expression | None = None
-    bar: Expression | None = None
+    adjoint: Expression | None = None
     value: Array | None = None
 
 
@@ -179,26 +179,26 @@ def _local(node: Expression, k: int) -> Local:
         partial = row.partials[k](*node.args, node)
         factor = partial if isinstance(partial, Expression) else constant(partial)
         return Local(simplify(factor, keep=(*node.args, node)) if factor.args else factor)
-    bar = leaf(DATA if node.per_sample else PARAMETER, "(bar)", node.shape)
-    rule = row.adjoints[k](bar, *node.args, node)
+    adjoint = leaf(DATA if node.per_sample else PARAMETER, "(bar)", node.shape)
+    rule = row.adjoints[k](adjoint, *node.args, node)
     if not isinstance(rule, Expression):
         return Local(constant(rule))
-    rule = simplify(rule, keep=(bar, *node.args, node))
-    factor_of_bar = _factor(rule, bar)
-    return Local(None, rule, bar) if factor_of_bar is None else Local(factor_of_bar)
+    rule = simplify(rule, keep=(adjoint, *node.args, node))
+    factor_of_bar = _factor(rule, adjoint)
+    return Local(None, rule, adjoint) if factor_of_bar is None else Local(factor_of_bar)
 
 
-def _factor(rule: Expression, bar: Expression) -> Expression | None:
+def _factor(rule: Expression, adjoint: Expression) -> Expression | None:
     """What the adjoint is multiplied by, if a rule is such a product: of bar·y it is y."""
-    if rule is bar:
+    if rule is adjoint:
         return constant(1)
-    if rule.operation is op.multiply and bar in rule.args:
-        other = rule.args[1] if rule.args[0] is bar else rule.args[0]
-    elif rule.operation is op.divide and rule.args[0] is bar:
+    if rule.operation is op.multiply and adjoint in rule.args:
+        other = rule.args[1] if rule.args[0] is adjoint else rule.args[0]
+    elif rule.operation is op.divide and rule.args[0] is adjoint:
         other = 1 / rule.args[1]
     else:
         return None
-    return None if bar in in_reading_order([other]) else other
+    return None if adjoint in in_reading_order([other]) else other
 
 
 def _with_value(local: Local, value: Any) -> Local:

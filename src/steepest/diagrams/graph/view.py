@@ -111,10 +111,10 @@ class Viewer:
         part = self.numbers.local[user, k]
         left = f"∂{self.names[user]}/∂{self.names[user.args[k]]}"
         if part.factor is None:
-            bar = f"∂{self._whole}/∂{self.names[user]}"
+            adjoint = f"∂{self._whole}/∂{self.names[user]}"
             rule = (
-                written(part.rule, self._quoted, {part.bar: bar})
-                if part.rule is not None and part.bar is not None
+                written(part.rule, self._quoted, {part.adjoint: adjoint})
+                if part.rule is not None and part.adjoint is not None
                 else ""
             )
             return f"{left} hands down {rule}"

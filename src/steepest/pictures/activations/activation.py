@@ -52,15 +52,15 @@ def activation(
     from steepest.pictures.activations.static import draw_responses
 
     return MatplotlibPicture(
-        called, " ".join(map(_about, found)), found, lambda: draw_responses(found, called, inches),
+        called, " ".join(map(_describe, found)), found, lambda: draw_responses(found, called, inches),
         lambda: response_figure(found, called),
     )  # fmt: skip
 
 
-def _about(found: Response) -> str:
+def _describe(found: Response) -> str:
     meaning = f", {found.meaning}," if found.meaning else ""
     low, high = short(found.x[0]), short(found.x[-1])
-    sentences = [f"{found.name}{meaning} for z from {low} to {high}; {_about_slope(found)}."]
+    sentences = [f"{found.name}{meaning} for z from {low} to {high}; {_describe_slope(found)}."]
     for kink in found.kinks:
         jumps = abs(kink.values[1] - kink.values[0]) > 1e-6
         what, sides = ("value jumps", kink.values) if jumps else ("slope jumps", kink.slopes)
@@ -71,7 +71,7 @@ def _about(found: Response) -> str:
     return " ".join(sentences)
 
 
-def _about_slope(found: Response) -> str:
+def _describe_slope(found: Response) -> str:
     largest, places = found.steepest
     if not largest:
         return "its derivative is 0 wherever it has one"

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from steepest.pictures.activations.numbers import Response
-from steepest.pictures.common.page import layout, look
+from steepest.pictures.common.page import layout, line_style
 
 
 def response_figure(found: Sequence[Response], title: str) -> Any:
@@ -17,9 +17,9 @@ def response_figure(found: Sequence[Response], title: str) -> Any:
     figure = go.Figure()
     for k, each in enumerate(found):
         name = escape(each.name)
-        figure.add_scatter(x=each.x, y=each.values, mode="lines", name=name, line={**look(k), "dash": "solid"})
+        figure.add_scatter(x=each.x, y=each.values, mode="lines", name=name, line={**line_style(k), "dash": "solid"})
         figure.add_scatter(
-            x=each.x, y=each.slopes, mode="lines", name=f"derivative of {name}", line={**look(k), "dash": "dash"}
+            x=each.x, y=each.slopes, mode="lines", name=f"derivative of {name}", line={**line_style(k), "dash": "dash"}
         )
     figure.update_xaxes(title="z")
     figure.update_yaxes(range=[-1.2, 4])

@@ -19,7 +19,7 @@ from steepest.objectives.activations import Activation, function_of, is_elementw
 
 Array = NDArray[Any]
 
-_HELD = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
+_OTHER_ARGUMENTS = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
 _FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
 _STILL = 0.02  # of the width of a region: as little as the value may change in one that is saturated
 _APART = 1e-9  # of the range: how far beside a kink its two sides are looked at
@@ -148,14 +148,14 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
         raise PictureError(f"{row.name} is a function of nothing; draw one of a number")
 
     def applied(z: Expression) -> Expression:
-        return row(z, *_HELD[: row.arity - 1])
+        return row(z, *_OTHER_ARGUMENTS[: row.arity - 1])
 
     return str(applied(leaf(DATA, "z", (2,)))), _meaning(row), applied
 
 
 def _meaning(row: Operation) -> str:
     """What a row of the table does to z; the table calls the one argument, or the last two, x and y."""
-    given = ["z", *(f"{held:g}" for held in _HELD)][: row.arity]
+    given = ["z", *(f"{held:g}" for held in _OTHER_ARGUMENTS)][: row.arity]
     shown = dict(zip("xy", given[-2:], strict=False))
     return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
 

@@ -36,7 +36,7 @@ _STYLE = (
 )
 
 
-def look(k: int) -> dict[str, Any]:
+def line_style(k: int) -> dict[str, Any]:
     """Colour and dashes of the line number k."""
     return {"color": SERIES[k % len(SERIES)], "dash": DASHES[k % len(DASHES)], "width": 3}
 

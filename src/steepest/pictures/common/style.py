@@ -100,7 +100,7 @@ _HANDLE = 8  # letters that the sample of a line takes
 _LINE = 0.165  # inches
 
 
-def legend_room(labels: Sequence[str], width: float, columns: int = 2) -> float:
+def legend_height(labels: Sequence[str], width: float, columns: int = 2) -> float:
     """The height in inches that a legend with these labels takes beneath a picture."""
     if not labels:
         return 0.0

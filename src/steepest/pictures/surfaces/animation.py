@@ -20,7 +20,7 @@ from steepest.display.picture import Picture
 from steepest.errors import PictureError
 from steepest.pictures.common.style import style, width_of
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Range, Sheet
+from steepest.pictures.surfaces.slices import Range, Surface
 from steepest.pictures.surfaces.surface import surface
 from steepest.pictures.surfaces.viewing import Name
 
@@ -172,7 +172,7 @@ def animate(
         engine=engine,
     )  # fmt: skip
     found = still.numbers
-    if not isinstance(found, Sheet):
+    if not isinstance(found, Surface):
         raise PictureError("an animation takes two axes; give two names, or draw the surface over one")
     if not found.trails:
         raise PictureError("there is no descent to animate; give what st.descend gave")

@@ -208,8 +208,8 @@ def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "
     shape = land.shapes[bare]
     if len(index) != len(shape) or any(k >= d for k, d in zip(index, shape, strict=True)):
         last = ",".join(str(d - 1) for d in shape)
-        held = f"{quoted(bare)}[{last}]" if shape else quoted(bare)
-        raise PictureError(f"{name} is not one number of the cost; the last one of this parameter is {held}")
+        example = f"{quoted(bare)}[{last}]" if shape else quoted(bare)
+        raise PictureError(f"{name} is not one number of the cost; the last one of this parameter is {example}")
     begin = sum(prod(land.shapes[key]) for key in list(land.shapes)[: list(land.shapes).index(bare)])
     element = begin + int(np.ravel_multi_index(index, shape)) if shape else begin
     direction = np.zeros(land.size)

@@ -27,7 +27,7 @@ class Trail:
     Attributes:
         label: what the descent is called.
         epochs: those of its points, ``(k,)``.
-        places: coordinates of the points nearest to them in the span, ``(k, axes)``.
+        coordinates: those of the points of the span nearest to them, ``(k, axes)``.
         costs: the costs of the parameters themselves.
         heights: the costs of the nearest points in the span: the same, unless there are more parameters than axes.
         final: the cost at the end.
@@ -36,7 +36,7 @@ class Trail:
 
     label: str
     epochs: Array
-    places: Array
+    coordinates: Array
     costs: Array
     heights: Array
     final: float

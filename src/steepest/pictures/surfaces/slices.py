@@ -48,7 +48,7 @@ class Tangent:
 
 
 @dataclass(frozen=True)
-class Held:
+class Fixed:
     """Parameters that stay as they are while those of the axes change.
 
     Attributes:
@@ -85,7 +85,7 @@ class Curve:
     tangent: Tangent | None
     trails: tuple[Trail, ...]
     whole: bool
-    held: Held | None
+    fixed: Fixed | None
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Surface:
     """A cost over two axes.
 
     Attributes:
@@ -187,7 +187,7 @@ class Sheet:
     move: Move | None
     field: Field | None
     whole: bool
-    held: Held | None
+    fixed: Fixed | None
 
     @property
     def share(self) -> float | None:
@@ -236,7 +236,7 @@ def _to_be_seen(span: Span, at: Array, routes: Sequence[Route], more: Sequence[A
     return np.concatenate([*shown, *more])
 
 
-def curve(
+def compute_curve(
     land: Landscape,
     span: Span,
     at: Array,
@@ -268,13 +268,13 @@ def curve(
         found = Tangent(where, value, slopes[0], missing)
     costs = _finite_somewhere(land.costs(span.points(x)), axis.label)
     trails = tuple(trail(land, span, route) for route in routes)
-    return Curve(axis, x, costs, found, trails, land.size == 1, _held(land, span, at, origin))
+    return Curve(axis, x, costs, found, trails, land.size == 1, _fixed(land, span, at, origin))
 
 
-def sheet(
+def compute_surface(
     land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Mapping[str, Range], points: int,
     marked: bool, move: tuple[float, float] | None, field: bool, origin: str,
-) -> Sheet:  # fmt: skip
+) -> Surface:  # fmt: skip
     """The cost over the plane of a span.
 
     Args:
@@ -304,24 +304,24 @@ def sheet(
     point = None
     if marked:
         place = span.coordinates(at[None])[0]
-        cost, slopes, missing = _touching(land, span, at, _told(span, place))
+        cost, slopes, missing = _touching(land, span, at, _position_text(span, place))
         point = Point(float(place[0]), float(place[1]), cost, (slopes[0], slopes[1]), missing)
     trails = tuple(trail(land, span, route) for route in routes)
-    return Sheet(
+    return Surface(
         (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
         _field(land, span, x, y) if field else None, land.size == 2,
-        _held(land, span, at, origin),
+        _fixed(land, span, at, origin),
     )  # fmt: skip
 
 
-def _held(land: Landscape, span: Span, at: Array, origin: str) -> Held | None:
+def _fixed(land: Landscape, span: Span, at: Array, origin: str) -> Fixed | None:
     """The parameters beside those of the axes; of a plane along directions none is held."""
     if any(axis.element is None for axis in span.axes) or land.size == len(span.axes):
         return None
     rest = at.copy()
     rest[[axis.element for axis in span.axes if axis.element is not None]] = np.nan
     values = {name: part[0] for name, part in land.params(rest[None]).items()}
-    return Held({name: part for name, part in values.items() if np.isfinite(part).any()}, origin)
+    return Fixed({name: part for name, part in values.items() if np.isfinite(part).any()}, origin)
 
 
 def _finite_somewhere(costs: Array, labels: str) -> Array:
@@ -330,7 +330,7 @@ def _finite_somewhere(costs: Array, labels: str) -> Array:
     return costs
 
 
-def _told(span: Span, place: Array) -> str:
+def _position_text(span: Span, place: Array) -> str:
     return ", ".join(f"{axis.label} = {number:g}" for axis, number in zip(span.axes, place, strict=True))
 
 
@@ -371,9 +371,11 @@ def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> 
     costs = land.costs(span.points(across, up))
     for letter, *place, cost in zip("ABC", across, up, costs, strict=True):
         if not np.isfinite(cost):
-            raise PictureError(f"the cost is {cost} at {letter}, {_told(span, np.array(place))}; choose another move")
+            raise PictureError(
+                f"the cost is {cost} at {letter}, {_position_text(span, np.array(place))}; choose another move"
+            )
     (begin,) = span.points(across[:1], up[:1])
-    told = _told(span, np.array([x, y]))
+    told = _position_text(span, np.array([x, y]))
     _, slopes, missing = _touching(land, span, begin, told)
     if missing:
         raise PictureError(

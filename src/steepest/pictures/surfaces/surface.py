@@ -14,7 +14,7 @@ from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Held, Range, Sheet
+from steepest.pictures.surfaces.slices import Curve, Fixed, Range, Surface
 from steepest.pictures.surfaces.viewing import Name, view
 
 _LISTED = 6  # numbers that are held, of which each is told
@@ -84,33 +84,33 @@ def surface(
     found = view(cost, table, at, names, paths, ranges, move, field, points, na, engine)
     called = title or _title(found)
     if isinstance(found, Curve):
-        return _of_curve(found, called, inches)
-    return _of_sheet(found, called, inches, look)
+        return _curve_picture(found, called, inches)
+    return _surface_picture(found, called, inches, look)
 
 
-def _of_curve(found: Curve, title: str, width: float) -> MatplotlibPicture:
+def _curve_picture(found: Curve, title: str, width: float) -> MatplotlibPicture:
     from steepest.pictures.surfaces.interactive import curve_figure
     from steepest.pictures.surfaces.static import draw_curve
     from steepest.pictures.surfaces.tikz import curve_code
 
     return MatplotlibPicture(
-        title, _about_curve(found), found, lambda: draw_curve(found, title, width),
+        title, _describe_curve(found), found, lambda: draw_curve(found, title, width),
         lambda: curve_figure(found, title), lambda: curve_code(found),
     )  # fmt: skip
 
 
-def _of_sheet(found: Sheet, title: str, width: float, look: str) -> MatplotlibPicture:
-    from steepest.pictures.surfaces.interactive import sheet_figure
-    from steepest.pictures.surfaces.static import draw_sheet
-    from steepest.pictures.surfaces.tikz import sheet_code
+def _surface_picture(found: Surface, title: str, width: float, look: str) -> MatplotlibPicture:
+    from steepest.pictures.surfaces.interactive import surface_figure
+    from steepest.pictures.surfaces.static import draw_surface
+    from steepest.pictures.surfaces.tikz import surface_code
 
     return MatplotlibPicture(
-        title, _about_sheet(found), found, lambda: draw_sheet(found, title, width, look),
-        lambda: sheet_figure(found, title, look), lambda: sheet_code(found),
+        title, _describe_surface(found), found, lambda: draw_surface(found, title, width, look),
+        lambda: surface_figure(found, title, look), lambda: surface_code(found),
     )  # fmt: skip
 
 
-def _title(found: Curve | Sheet) -> str:
+def _title(found: Curve | Surface) -> str:
     if isinstance(found, Curve):
         return f"The cost over {found.axis.label}"
     first, second = found.axes
@@ -119,7 +119,7 @@ def _title(found: Curve | Sheet) -> str:
     return f"The cost over {first.label} and {second.label}"
 
 
-def _about_curve(found: Curve) -> str:
+def _describe_curve(found: Curve) -> str:
     lowest = int(min(range(len(found.x)), key=lambda k: (not found.costs[k] < float("inf"), found.costs[k])))
     sentences = [
         f"A curve of the cost for {_span(found.axis, found.x)}; its lowest point here is "
@@ -130,15 +130,15 @@ def _about_curve(found: Curve) -> str:
         where = f"at {found.axis.label} = {figure(t.at)}, where the cost is {figure(t.value)}"
         told = f"There is no tangent {where}: {t.missing}."
         sentences.append(told if t.missing else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}.")
-    sentences += _about_held(found.held)
+    sentences += _describe_fixed(found.fixed)
     if found.trails and not found.whole:
         share = found.axis.share
         sentences += [f"The line carries {share:.1%} of the variance of the path."] if share is not None else []
         sentences.append("Paths are seen as the points of the line that are nearest to them.")
-    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "line") for trail in found.trails)])
+    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "line") for trail in found.trails)])
 
 
-def _about_sheet(found: Sheet) -> str:
+def _describe_surface(found: Surface) -> str:
     first, second = found.axes
     x, y, cost = found.lowest
     sentences = [
@@ -160,7 +160,7 @@ def _about_sheet(found: Sheet) -> str:
         )
     if found.field is not None:
         sentences.append("Arrows point against the gradient, where descent leads.")
-    sentences += _about_held(found.held)
+    sentences += _describe_fixed(found.fixed)
     if found.share is not None and first.share is not None and second.share is not None:
         sentences.append(
             f"The plane carries {found.share:.1%} of the variance of the path: {first.share:.1%} along the first axis, "
@@ -168,31 +168,31 @@ def _about_sheet(found: Sheet) -> str:
         )
     if found.trails and not found.whole:
         sentences.append("Paths are seen as the points of the plane that are nearest to them.")
-    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
+    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
 
 
 def _span(axis: Axis, along: Any) -> str:
     return f"{axis.label} from {short(along[0])} to {short(along[-1])}"
 
 
-def _about_held(held: Held | None) -> list[str]:
+def _describe_fixed(fixed: Fixed | None) -> list[str]:
     """Which parameters stay as they are, with their numbers where these are few."""
-    if held is None:
+    if fixed is None:
         return []
-    if held.size > _LISTED:
-        return [f"The other {held.size} numbers, of {', '.join(held.values)}, are held {held.origin}."]
+    if fixed.size > _LISTED:
+        return [f"The other {fixed.size} numbers, of {', '.join(fixed.values)}, are held {fixed.origin}."]
     listed = [
         f"{name}{list(index) if index else ''} = {short(number)}"
-        for name, values in held.values.items()
+        for name, values in fixed.values.items()
         for index, number in np.ndenumerate(values)
         if np.isfinite(number)
     ]
-    return [f"Held {held.origin}: {', '.join(listed)}."]
+    return [f"Held {fixed.origin}: {', '.join(listed)}."]
 
 
-def _about_trail(trail: Trail, seen_in: str) -> str:
+def _describe_trail(trail: Trail, seen_in: str) -> str:
     """Where a path began and ended; if it does not lie in what is shown, its own costs are not those seen there."""
-    places = [", ".join(map(short, trail.places[k])) for k in (0, -1)]
+    places = [", ".join(map(short, trail.coordinates[k])) for k in (0, -1)]
     costs = [f"the cost {short(cost)}" for cost in (trail.costs[0], trail.final)]
     if seen_in:
         costs = [f"{cost} of its own" for cost in costs]

@@ -14,7 +14,7 @@ from steepest.pictures.common.levels import levels, thinned, ticks
 from steepest.pictures.common.tikz import DASHES, POINTS, line, picture
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Sheet
+from steepest.pictures.surfaces.slices import Curve, Surface
 
 _MESH = 31  # along an axis
 
@@ -43,7 +43,7 @@ def curve_code(found: Curve) -> str:
         body += [] if t.missing else line(ends, t.height(ends), 1, f"tangent, slope {short(t.slope)}")
         body += line(np.array([t.at]), np.array([t.value]), 1, "", ", only marks, mark size=1.5pt, forget plot")
     for k, trail in enumerate(found.trails, start=2):
-        body += line(trail.places[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")
+        body += line(trail.coordinates[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")
     return picture(options, body)
 
 
@@ -52,7 +52,7 @@ def _called(trail: Trail) -> str:
     return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
 
 
-def sheet_code(found: Sheet) -> str:
+def surface_code(found: Surface) -> str:
     """A cost over two parameters, as a map of colours with paths on it."""
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     lines = levels(found.costs)
@@ -80,7 +80,7 @@ def sheet_code(found: Sheet) -> str:
         *table, "};",
     ]  # fmt: skip
     for k, trail in enumerate(found.trails):
-        body += _over(trail.places[:, 0], trail.places[:, 1], k, _called(trail))
+        body += _over(trail.coordinates[:, 0], trail.coordinates[:, 1], k, _called(trail))
     if found.move is not None:
         move = found.move
         body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(short(c) for c in move.costs))

@@ -13,14 +13,14 @@ from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
-from steepest.pictures.surfaces.slices import Curve, Range, Sheet, curve, sheet
+from steepest.pictures.surfaces.slices import Curve, Range, Surface, compute_curve, compute_surface
 
 Array = NDArray[Any]
 Name = str | Mapping[str, ArrayLike]
 PRINCIPAL = "principal"
 
 
-def land_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | None, na: str, engine: str) -> Any:
+def landscape_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | None, na: str, engine: str) -> Any:
     """The landscape of a cost or a model, the descents, and the parameters that are known.
 
     A model brings its parameters, and its last descent if no other is given.
@@ -40,9 +40,9 @@ def view(
     subject: Any, table: Any, at: Mapping[str, ArrayLike] | None, names: str | Sequence[Name] | None, paths: Any,
     ranges: Mapping[str, Range] | None, move: Mapping[str, float] | None, field: bool, points: int, na: str,
     engine: str,
-) -> Curve | Sheet:  # fmt: skip
+) -> Curve | Surface:  # fmt: skip
     """What a picture of a cost shows; see :func:`steepest.pictures.surface`."""
-    land, runs, known = land_of(subject, table, paths, at, na, engine)
+    land, runs, known = landscape_of(subject, table, paths, at, na, engine)
     unknown = [name for name in known if name not in land.shapes]
     if unknown:
         raise PictureError(
@@ -60,10 +60,12 @@ def view(
         if field or move is not None:
             raise PictureError("a field or a move takes two axes; give two names")
         label = axes[0].label
-        return curve(land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at), origin)
+        return compute_curve(
+            land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at), origin
+        )
     distances = None if move is None else _distances(move, axes)
     marked = _marks(axes, at) and move is None
-    return sheet(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field, origin)
+    return compute_surface(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field, origin)
 
 
 def _axes(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.pictures.common.levels import is_wide
-from steepest.pictures.common.page import layout, look
+from steepest.pictures.common.page import layout, line_style
 from steepest.pictures.trainings.numbers import Course, Line
 
 
@@ -27,7 +27,7 @@ def course_figure(found: Sequence[Course], title: str) -> Any:
     for k, (name, line, shown) in enumerate(lines):
         assert line is not None  # those that are None were left out
         figure.add_scatter(
-            x=line.epochs, y=line.values, mode="lines", name=name, line=look(k),
+            x=line.epochs, y=line.values, mode="lines", name=name, line=line_style(k),
             visible=True if shown else "legendonly",
         )  # fmt: skip
     figure.update_xaxes(title="epoch")

@@ -10,7 +10,7 @@ from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.paths import named
-from steepest.pictures.surfaces.viewing import land_of
+from steepest.pictures.surfaces.viewing import landscape_of
 from steepest.pictures.trainings.numbers import Course, course
 
 
@@ -60,7 +60,7 @@ def training(
         raise PictureError("there is no descent to draw; give what st.descend gave")
     land = None
     if subject is not None and not (table is None and _has_data(subject)):
-        land, _, _ = land_of(subject, table, run, None, na, "auto")
+        land, _, _ = landscape_of(subject, table, run, None, na, "auto")
         subject_names = set(land.shapes)
         for label, each in runs.items():
             if not subject_names <= set(each.params):
@@ -74,7 +74,7 @@ def training(
     from steepest.pictures.trainings.tikz import course_code
 
     return MatplotlibPicture(
-        called, about(found), found, lambda: draw_courses(found, called, inches),
+        called, describe(found), found, lambda: draw_courses(found, called, inches),
         lambda: course_figure(found, called), lambda: course_code(found),
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def _has_data(subject: Any) -> bool:
     return bool((subject.cost if hasattr(subject, "objective") else subject).data)
 
 
-def about(found: Sequence[Course]) -> str:
+def describe(found: Sequence[Course]) -> str:
     """What is to be seen, in sentences."""
     sentences = []
     for each in found:

@@ -32,7 +32,7 @@ _MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SummaryTable:
     """A table.
 
     Attributes:
@@ -94,7 +94,7 @@ class Summary:
     """
 
     title: str
-    sheets: tuple[Sheet, ...] = ()
+    tables: tuple[SummaryTable, ...] = ()
     plot: CostPlot | None = None
     notes: tuple[str, ...] = ()
 
@@ -104,7 +104,7 @@ class Summary:
 
         notes = "".join(f"<p>⚠ {escape(note)}</p>" for note in self.notes)
         curve = f"<p>{curve_svg(self.plot)}</p>" if self.plot else ""
-        tables = "".join(sheet.html() for sheet in self.sheets)
+        tables = "".join(table.html() for table in self.tables)
         return f'<div class="steepest">{_STYLE}<p><strong>{escape(self.title)}</strong></p>{tables}{curve}{notes}</div>'
 
     def text(self, width: int = 72, plain: bool = False) -> str:
@@ -113,7 +113,7 @@ class Summary:
         from steepest.expressions.ascii import transliterated
 
         card = self.plain() if plain else self
-        parts = [card.title, *(sheet.text() for sheet in card.sheets)]
+        parts = [card.title, *(table.text() for table in card.tables)]
         if self.plot:
             parts.append(plot(self.plot, width, 8, plain))
         parts += [f"warning: {transliterated(note) if plain else note}" for note in card.notes]
@@ -123,14 +123,14 @@ class Summary:
         """The same in ASCII."""
         from steepest.expressions.ascii import transliterated as plain
 
-        sheets = tuple(
-            Sheet(
-                plain(sheet.caption), tuple(map(plain, sheet.header)),
-                tuple(tuple(map(plain, row)) for row in sheet.rows), sheet.numeric, sheet.marks,
+        tables = tuple(
+            SummaryTable(
+                plain(table.caption), tuple(map(plain, table.header)),
+                tuple(tuple(map(plain, row)) for row in table.rows), table.numeric, table.marks,
             )
-            for sheet in self.sheets
+            for table in self.tables
         )  # fmt: skip
-        return Summary(plain(self.title), sheets, self.plot, tuple(map(plain, self.notes)))
+        return Summary(plain(self.title), tables, self.plot, tuple(map(plain, self.notes)))
 
 
 class ReprMixin(ABC):
@@ -164,11 +164,11 @@ def value_text(value: Any) -> str:
     return f"array of shape {tuple(shape)}" if shape else f"{float(value):.10g}"
 
 
-def values_sheet(caption: str, values: Mapping[str, Any]) -> Sheet:
+def values_table(caption: str, values: Mapping[str, Any]) -> SummaryTable:
     """Parameters and the like by name."""
-    return Sheet(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
+    return SummaryTable(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
 
 
-def facts_sheet(caption: str, facts: Sequence[tuple[str, str]]) -> Sheet:
+def facts_table(caption: str, facts: Sequence[tuple[str, str]]) -> SummaryTable:
     """Names and what is to be said of them."""
-    return Sheet(caption, (), tuple(facts))
+    return SummaryTable(caption, (), tuple(facts))
