@@ -75,15 +75,15 @@ class Diagram(Picture):
         return _draw_box(self) if self._layout is None else _draw(self._layout)
 
     def svg(self) -> str:
-        """The model as SVG; a weight's number is where one points at its edge."""
+        """Return the model as SVG; a weight's number is the tooltip of its edge."""
         return svg(self.scene, self.title, self.description)
 
     def tikz(self) -> str:
-        """The model as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        """Return the model as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
         return tikz(self.scene)
 
     def png(self) -> bytes:
-        """The model as PNG, ink on white.
+        """Return the model as PNG, ink on white.
 
         Raises:
             PictureError: Matplotlib is not installed.
@@ -91,7 +91,7 @@ class Diagram(Picture):
         return png(self.scene, self.title, self.description)
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """What it can be saved as."""
+        """Return the formats in which it can be saved."""
         return {"svg": lambda: self.svg().encode(), "png": self.png, "tex": lambda: self.tikz().encode()}
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Diagram(Picture):
 
 
 def _draw(layout: NetworkLayout) -> Scene:
-    """Columns of neurons, each in the middle of the sheet's height."""
+    """Draw columns of neurons, each centred in the height of the drawing."""
     tall = max(column.height for column in layout.columns)
     left = max(text_width(node.label) for node in layout.columns[0].nodes)
     places: dict[str, Point] = {}
@@ -141,7 +141,7 @@ def _draw(layout: NetworkLayout) -> Scene:
 
 
 def _edges(layout: NetworkLayout, places: Mapping[str, Point]) -> list[Group]:
-    """The edges, and their weights where there are few enough."""
+    """Draw the edges, and their weights where there are few enough."""
     radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
     kinds = {node.key: node.kind for column in layout.columns for node in column.nodes}
     per_gap = Counter(edge.gap for edge in layout.edges)
@@ -174,7 +174,7 @@ _SIDES = {"input": ".east", "target": ".west"}
 
 
 def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> Point:
-    """Where an edge meets what stands at a place."""
+    """Return the point where an edge meets the mark of a node."""
     if kind == "neuron":
         dx, dy = other[0] - place[0], other[1] - place[1]
         length = (dx * dx + dy * dy) ** 0.5 or 1.0
@@ -190,7 +190,7 @@ _ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
 def _free_place(
     label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Box]
 ) -> Point | None:
-    """Where a label stands by its line, so that it covers few other lines; None where it would cover a label."""
+    """Return a position for a label next to its line that covers few lines; None if it would cover a label."""
     width = text_width(label, SMALL) + 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
     best: tuple[int, Point, _Box] | None = None
@@ -218,7 +218,7 @@ def _free_place(
 
 
 def _bias_box(node: Node, place: Point, radius: float) -> _Box:
-    """Where the bias of a neuron stands."""
+    """Return the box of a neuron's bias."""
     half = text_width(node.below, SMALL) / 2
     y = place[1] + radius + 5
     return place[0] - half, y - SMALL / 2, place[0] + half, y + SMALL / 2
@@ -229,7 +229,7 @@ def _overlap(a: _Box, b: _Box) -> bool:
 
 
 def _crosses(line: tuple[Point, Point], box: _Box) -> bool:
-    """Whether a line passes through a box, looked at where it is above its left, middle and right."""
+    """Return whether a line passes through a box, by its heights at the left and right of the box."""
     (x0, y0), (x1, y1) = line
     heights = []
     for x in (box[0], box[2]):
@@ -258,7 +258,7 @@ def _node(node: Node, place: Point, radius: float) -> Group:
 
 
 def _legend(largest: float, y: float) -> Group:
-    """What colours and widths mean."""
+    """Draw what colours and widths mean."""
     most = figure(largest, 3)
     marks = (
         Wire(((_MARGIN, y), (_MARGIN + 16, y)), False, POSITIVE, 1.6),
@@ -271,7 +271,7 @@ def _legend(largest: float, y: float) -> Group:
 
 
 def _draw_box(diagram: Diagram) -> Scene:
-    """Inputs, one box with the formula, the target."""
+    """Draw inputs, one box with the formula, the target."""
     prediction, target = diagram.prediction, diagram.target
     names = list(prediction.data) or [""]
     text = written(prediction, {})
@@ -304,7 +304,7 @@ def _draw_box(diagram: Diagram) -> Scene:
 
 
 def _valued(diagram: Diagram) -> list[str]:
-    """The parameters, with their numbers if they are known."""
+    """Return the parameters, with their numbers if they are known."""
     found = []
     for name in diagram.prediction.parameters:
         value = diagram.params.get(name)

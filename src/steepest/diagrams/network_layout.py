@@ -85,7 +85,7 @@ class NetworkLayout:
     description: str
 
     def gap(self, k: int) -> float:
-        """Room between column k and the one before, for the labels of edges."""
+        """Return the space between column k and the one before, for the labels of edges."""
         keys = {spot.key for spot in self.columns[k].nodes}
         widths = [text_width(edge.label, SMALL) for edge in self.edges if edge.target in keys and edge.label]
         beside = 1 if len(widths) <= _CROSSING else 2 if len(widths) <= _CROWDED else 3
@@ -116,7 +116,7 @@ class _LayoutBuilder:
     # -- what things are called --------------------------------------------------------------------------------
 
     def name(self, part: Expression, negative: bool = False) -> tuple[str, str]:
-        """A weight or bias, as text and as LaTeX."""
+        """Return a weight or bias as text and as LaTeX."""
         sign_ = "−" if negative else ""
         if part.operation is CONSTANT:
             text = figure(-part.value if negative else part.value)
@@ -127,7 +127,7 @@ class _LayoutBuilder:
         return f"{sign_}{written(part, {})}", f"${'-' if negative else ''}{latex(part)}$"
 
     def value(self, part: Expression | None, negative: bool = False) -> Array | None:
-        """The numbers of a weight or bias, if they are known; 1 for no weight."""
+        """Return the numbers of a weight or bias, if they are known; 1 for no weight."""
         if part is None:
             found = np.asarray(1.0)
         elif part.parameters and not self.params:
@@ -140,7 +140,7 @@ class _LayoutBuilder:
 def lay_out(
     structure: Structure, target: Expression, params: Mapping[str, ArrayLike], columns: Mapping[str, Sequence[str]]
 ) -> NetworkLayout:
-    """Spread a structure over columns.
+    """Lay a structure out in columns.
 
     Args:
         structure: the layers.
@@ -171,7 +171,7 @@ def _digits(name: str) -> str:
 
 
 def _kept(size: int) -> list[int | None]:
-    """The elements that are drawn, None for an ellipsis."""
+    """Return the elements that are drawn, None for an ellipsis."""
     return list(range(size)) if size <= MOST else [*range(MOST - 3), None, size - 1]
 
 
@@ -207,7 +207,7 @@ def _ellipsis(title: str) -> Node:
 
 
 def _column(builder: _LayoutBuilder, level: int) -> Column:
-    """The neurons of one level."""
+    """Return the column of one level."""
     layers = [layer for layer in builder.structure.layers if layer.level == level]
     everything = [(layer, k) for layer in layers for k in range(layer.size)]
     nodes: list[Node] = []
@@ -252,14 +252,14 @@ def _neuron(
 
 
 def _alone(layer: WeightedLayer) -> Expression | None:
-    """The weight of a layer that does nothing but multiply by it."""
+    """Return the weight of a layer that only multiplies by it."""
     if not layer.is_linear or layer.biases or len(layer.terms) != 1 or layer.terms[0].negative:
         return None
     return layer.terms[0].weight
 
 
 def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> tuple[str, str]:
-    """The sign of what is applied to the sum; a formula that is too long for a neuron stands beneath the column."""
+    """Return the sign of the activation; a formula too long for a neuron goes into the caption of the column."""
     if layer.is_linear:
         return "", r"$\Sigma$"
     if layer.output.args == (layer.total,):
@@ -276,7 +276,7 @@ def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> t
 
 
 def _shapes(builder: _LayoutBuilder, layer: WeightedLayer) -> list[tuple[str, str]]:
-    """The names of matrices and vectors with their shapes."""
+    """Return the names of matrices and vectors with their shapes."""
     lines = []
     for part in [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]:
         if part is not None and part.shape:
@@ -287,7 +287,7 @@ def _shapes(builder: _LayoutBuilder, layer: WeightedLayer) -> list[tuple[str, st
 
 
 def _wire(builder: _LayoutBuilder, hidden: Sequence[int]) -> None:
-    """The edges between spots that are drawn."""
+    """Add the edges between nodes that are drawn."""
     level_of = {layer.output: layer.level for layer in builder.structure.layers}
     for layer in builder.structure.layers:
         if layer.level in hidden:
@@ -316,7 +316,7 @@ def _wire(builder: _LayoutBuilder, hidden: Sequence[int]) -> None:
 def _join(
     builder: _LayoutBuilder, layer: WeightedLayer, term: Term, i: int, start: str, value: Array | None, gap: str
 ) -> None:
-    """The edges from one element of a source."""
+    """Add the edges from one element of a source."""
     for j in range(layer.size):
         end, place = builder.keys.get((layer.output, j)), term.place(i, j)
         if end is None or place is None:
@@ -342,7 +342,7 @@ def _is_written_inside(builder: _LayoutBuilder, layer: WeightedLayer) -> bool:
 
 
 def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
-    """The target, or one for each of the last layer's neurons, and the edges to them."""
+    """Return the column of the target, or of one for each of the last layer's neurons, and add the edges to it."""
     drawn = [(j, builder.keys[last.output, j]) for j in range(last.size) if (last.output, j) in builder.keys]
     name = written(builder.target, {})
     tex = latex(builder.target).replace("_{i}", "")
@@ -363,17 +363,17 @@ def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
 
 
 def lettering(label: str) -> float:
-    """The size of the letters in a neuron: small where the usual ones would make it wide."""
+    """Return the size of the letters in a neuron: small where the usual ones would make it wide."""
     return SIZE if text_width(label) / 2 + 3 <= _WIDEST else SMALL
 
 
 def radius_of(label: str) -> float:
-    """The radius of a neuron that holds this."""
+    """Return the radius of a neuron that holds this label."""
     return text_width(label, lettering(label)) / 2 + 3
 
 
 def _laid(column: Column, number: int) -> Column:
-    """The column with the places of its spots."""
+    """Return the column with the positions of its nodes."""
     neurons = [spot for spot in column.nodes if spot.kind == "neuron"]
     radius = max([9.0, *(radius_of(spot.label) for spot in neurons)]) if neurons else 0.0
     biased = any(spot.below for spot in neurons)
@@ -387,7 +387,7 @@ def _laid(column: Column, number: int) -> Column:
 
 
 def _described(builder: _LayoutBuilder) -> str:
-    """The model in sentences."""
+    """Describe the model in sentences."""
     inputs = builder.structure.inputs
     named = [f"{written(node, {})} of {node.shape[0]} features" if node.shape else written(node, {}) for node in inputs]
     parts = [f"The inputs are {', '.join(named)}."]

@@ -13,7 +13,7 @@ _POINT, _LINE = 72.0, 0.7
 
 
 def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
-    """A drawing as a ``tikzpicture`` environment.
+    """Return a drawing as a ``tikzpicture`` environment.
 
     Args:
         scene: the drawing.
@@ -91,7 +91,7 @@ def _options(first: list[str], colour: str, width: float, dashed: bool, scale: f
 
 
 def _colour(colour: str) -> str:
-    """A name that LaTeX can hold for a colour."""
+    """Return a name for a colour that LaTeX accepts."""
     return f"steepest{colour[1:]}" if colour else ""
 
 

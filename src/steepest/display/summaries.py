@@ -50,7 +50,7 @@ class SummaryTable:
     marks: tuple[str, ...] = ()
 
     def html(self) -> str:
-        """As an HTML table; of very many rows the first ones."""
+        """Return an HTML table; a long one is cut after its first rows."""
         heads = "".join(f'<th scope="col"{self._number(k)}>{escape(name)}</th>' for k, name in enumerate(self.header))
         lines = []
         for n, row in enumerate(self.rows[:_MOST_ROWS]):
@@ -68,7 +68,7 @@ class SummaryTable:
         return ' class="number"' if column in self.numeric else ""
 
     def text(self) -> str:
-        """As aligned lines of text."""
+        """Return aligned lines of text."""
         rows = [row for row in (self.header, *self.rows) if row]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
         lines = [
@@ -99,7 +99,7 @@ class Summary:
     notes: tuple[str, ...] = ()
 
     def html(self) -> str:
-        """As HTML that takes ink and paper from the page it stands on."""
+        """Return HTML that takes ink and paper from the page around it."""
         from steepest.display.curve_svg import curve_svg
 
         notes = "".join(f"<p>⚠ {escape(note)}</p>" for note in self.notes)
@@ -108,7 +108,7 @@ class Summary:
         return f'<div class="steepest">{_STYLE}<p><strong>{escape(self.title)}</strong></p>{tables}{curve}{notes}</div>'
 
     def text(self, width: int = 72, plain: bool = False) -> str:
-        """As lines of text, in ASCII if they are to be plain."""
+        """Return lines of text, in ASCII if they are to be plain."""
         from steepest.display.braille import plot
         from steepest.expressions.ascii import transliterated
 
@@ -120,7 +120,7 @@ class Summary:
         return "\n".join(parts)
 
     def plain(self) -> Summary:
-        """The same in ASCII."""
+        """Return the same in ASCII."""
         from steepest.expressions.ascii import transliterated as plain
 
         tables = tuple(
@@ -138,7 +138,7 @@ class ReprMixin(ABC):
 
     @abstractmethod
     def card(self) -> Summary:
-        """What is shown."""
+        """Return what is shown."""
 
     def _repr_html_(self) -> str:
         return self.card().html()
@@ -152,23 +152,23 @@ class ReprMixin(ABC):
 
 
 def rich_text(card: Summary) -> RenderableType:
-    """A card for a console of rich: as Unicode or ASCII, as that can show."""
+    """Return a summary as what rich prints: in Unicode or ASCII, as the console can show."""
     from steepest.display.console import Renderable
 
     return Renderable(lambda width, plain: card.text(width, plain))
 
 
 def value_text(value: Any) -> str:
-    """A parameter: a number with ten digits, or the shape of an array."""
+    """Write a parameter: a number with ten digits, or the shape of an array."""
     shape = getattr(value, "shape", ())
     return f"array of shape {tuple(shape)}" if shape else f"{float(value):.10g}"
 
 
 def values_table(caption: str, values: Mapping[str, Any]) -> SummaryTable:
-    """Parameters and the like by name."""
+    """Return a table of parameters and the like by name."""
     return SummaryTable(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
 
 
 def facts_table(caption: str, facts: Sequence[tuple[str, str]]) -> SummaryTable:
-    """Names and what is to be said of them."""
+    """Return a table of names and their descriptions."""
     return SummaryTable(caption, (), tuple(facts))

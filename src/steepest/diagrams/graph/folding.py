@@ -38,7 +38,7 @@ class Group:
 
 
 def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Expression, str]) -> list[Group]:
-    """The layers of a graph, from the data up, and last what makes the cost of them; none if there are no layers.
+    """Return the layers of a graph, from the data up, and last the nodes of the cost; empty if there are no layers.
 
     A parameter goes into the box of the layer that uses it, unless another uses it too; data stand by themselves.
     """
@@ -69,7 +69,7 @@ def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Ex
 
 
 def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: int) -> list[Group]:
-    """The groups that are drawn as boxes.
+    """Return the groups that are drawn as boxes.
 
     Args:
         groups: all of them.
@@ -107,7 +107,7 @@ def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: in
 
 
 def _joined(run: list[Group]) -> list[Group]:
-    """Neighbouring folded layers, the middle of a long run in one box."""
+    """Join neighbouring folded layers: the middle of a long run gets one box."""
     if len(run) <= 2 * _ENDS + 2:
         return run
     first, middle, last = run[:_ENDS], run[_ENDS:-_ENDS], run[-_ENDS:]

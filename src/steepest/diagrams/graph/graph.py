@@ -83,11 +83,11 @@ class ComputationalGraph(Picture):
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def table(self) -> tuple[Row, ...]:
-        """Every node, arguments before what uses them: also those in folded layers."""
+        """Return a row for every node, also those in folded layers, arguments before what uses them."""
         return tuple(self._row(node) for node in self.numbers.nodes)
 
     def explain(self, node: str | Expression) -> str:
-        """The chain rule at a node, with its numbers: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
+        """Return the chain rule at a node, with its numbers: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
 
         Args:
             node: its name in the picture, an expression, or the formula text of one.
@@ -98,11 +98,11 @@ class ComputationalGraph(Picture):
         return explaining.explain(self.numbers, self.names, self._find(node))
 
     def unfold(self, *layers: str) -> ComputationalGraph:
-        """The same graph with these layers drawn node by node, all if none is named, and the others folded."""
+        """Return the same graph with these layers drawn node by node, all if none is named, and the others folded."""
         return ComputationalGraph(self.numbers, self.names, layers or "all")
 
     def fold(self) -> ComputationalGraph:
-        """The same graph with a box for each layer."""
+        """Return the same graph with a box for each layer."""
         return ComputationalGraph(self.numbers, self.names, ())
 
     @property
@@ -136,19 +136,19 @@ class ComputationalGraph(Picture):
         return " ".join([how, *shown])
 
     def svg(self) -> str:
-        """The graph as SVG: the value above each wire, the gradient below it, all else where one points at it."""
+        """Return the graph as SVG: the value above each wire, the gradient below it, local derivatives as tooltips."""
         return svg(self.scene, self.title, self.description)
 
     def tikz(self) -> str:
-        """The graph as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        """Return the graph as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
         return tikz(self.scene)
 
     def dot(self) -> str:
-        """The graph as DOT text, which needs no Graphviz."""
+        """Return the graph as DOT text, which needs no Graphviz."""
         return dot(self.view, self.title)
 
     def png(self) -> bytes:
-        """The graph as PNG, ink on white.
+        """Return the graph as PNG, ink on white.
 
         Raises:
             PictureError: Matplotlib or pygraphviz is not installed.
@@ -156,14 +156,14 @@ class ComputationalGraph(Picture):
         return png(self.scene, self.title, self.description)
 
     def html(self) -> str:
-        """The graph as one page that needs no network: the picture, each folded layer to open, and the table."""
+        """Return the graph as one page that needs no network: the picture, each folded layer to open, and the table."""
         table = self.table()
         # A generator, since explaining a node takes long and the page shows the first of many nodes only.
         rows = ((row.node, row.operation, *row.shown, "; ".join(row.local), self.explain(row.node)) for row in table)
         return page(self.title, self.svg(), self._folded, lambda name: self.unfold(name).svg(), rows, len(table))
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """What it can be saved as."""
+        """Return the formats in which it can be saved."""
         return {
             "svg": lambda: self.svg().encode(),
             "png": self.png,
@@ -213,7 +213,7 @@ class ComputationalGraph(Picture):
         raise PictureError(f"there is no node {wanted!r} in the graph{nearest(wanted, by_name)}; {self._nodes()}")
 
     def _given(self) -> dict[str, Expression]:
-        """Names of inner nodes that a formula may use, if they are few and short."""
+        """Return the names of inner nodes that a formula may use, if they are few and short."""
         inner = {name: node for node, name in self.names.items() if node.args and name.isidentifier()}
         return inner if len(inner) <= 50 else {}
 

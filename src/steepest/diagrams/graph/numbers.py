@@ -78,7 +78,7 @@ class Numbers:
     sample: int | None
 
     def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
-        """What is differentiated as one number, with its values; some nodes are leaves of these names in it."""
+        """Return what is differentiated as one number, with its values; some nodes become leaves of these names."""
         given = {node.name: value for node, value in self.values.items() if node.is_leaf}
         given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
         leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}
@@ -86,7 +86,7 @@ class Numbers:
         return cost, {**given, **{name: self.values[node] for node, name in free.items()}}
 
     def of_sample(self, array: Array, per_sample: bool) -> Array:
-        """The part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
+        """Return the part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
         if not per_sample:
             return array
         if self.sample is not None:
@@ -148,12 +148,12 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
 
 
 def _spread(bound: Bound) -> dict[str, Array]:
-    """Columns with their sample axis, also of a single sample."""
+    """Return columns with their sample axis, also of a single sample."""
     return {name: np.ascontiguousarray(array) for name, array in bound.data.items()}
 
 
 def _seed(root: Expression, sample: int | None) -> Expression:
-    """The root's own adjoint: 1, or 1 for the chosen sample only."""
+    """Return the root's own adjoint: 1, or 1 for the chosen sample only."""
     if root.per_sample and sample is not None:
         return leaf(DATA, SEED)
     return constant(1)
@@ -164,7 +164,7 @@ def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | Non
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
-    """What a node hands down to its k-th argument; of the chosen sample, where the samples would be added up."""
+    """Return what a node passes back to its k-th argument; only the chosen sample's where samples would be added up."""
     if adjoint is None:
         return None
     if sample is not None and node.per_sample and not node.args[k].per_sample:
@@ -189,7 +189,7 @@ def _local(node: Expression, k: int) -> Local:
 
 
 def _factor(rule: Expression, adjoint: Expression) -> Expression | None:
-    """What the adjoint is multiplied by, if a rule is such a product: of bar·y it is y."""
+    """Return the factor of the adjoint, if a rule is such a product: y of bar·y."""
     if rule is adjoint:
         return constant(1)
     if rule.operation is op.multiply and adjoint in rule.args:
@@ -206,7 +206,7 @@ def _with_value(local: Local, value: Any) -> Local:
 
 
 def _as(value: Any, node: Expression, rows: int) -> Array:
-    """A value in the shape of a node's, for adjoints are kept as one number where all are equal."""
+    """Return a value in the shape of a node's; an adjoint is kept as one number where all are equal."""
     array = np.asarray(value)
     whole = (rows, *node.shape) if node.per_sample else node.shape
     if array.ndim == 1 and node.per_sample and node.shape and array.shape == (rows,):
@@ -215,7 +215,7 @@ def _as(value: Any, node: Expression, rows: int) -> Array:
 
 
 def _one_number(root: Expression, sample: int | None) -> Expression:
-    """Of one value a sample their sum, or the chosen one."""
+    """Return an expression as one number: the sum of its values over the samples, or the chosen one."""
     cost = root
     if root.per_sample:
         cost = op.total(root if sample is None else leaf(DATA, SEED) * root)

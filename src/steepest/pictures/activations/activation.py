@@ -16,7 +16,7 @@ def activation(
     *functions: Activation, low: float = -8.0, high: float = 8.0, points: int = 400, width: float | str = "column",
     title: str | None = None,
 ) -> MatplotlibPicture:  # fmt: skip
-    """Value and derivative of activations, with kinks and saturated regions marked; a panel for each.
+    """Plot value and derivative of activations, with kinks and saturated regions marked; a panel for each.
 
     Args:
         functions: an elementwise row of the table of operations by its name (``"relu"``), a formula in one name

@@ -11,7 +11,7 @@ from steepest.pictures.common.page import layout, line_style
 
 
 def response_figure(found: Sequence[Response], title: str) -> Any:
-    """Value and derivative of each function; the legend shows and hides them."""
+    """Plot value and derivative of each function; the legend shows and hides them."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

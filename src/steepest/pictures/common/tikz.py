@@ -16,7 +16,7 @@ DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "lo
 
 
 def picture(options: Iterable[str], body: Iterable[str], width: float = 2.6, height: float = 1.75) -> str:
-    """A ``tikzpicture`` of one axis, with labels and all at most a column wide.
+    """Return a ``tikzpicture`` of one axis, with labels and all at most a column wide.
 
     Args:
         options: of the axis.
@@ -36,7 +36,7 @@ def picture(options: Iterable[str], body: Iterable[str], width: float = 2.6, hei
 
 
 def line(x: Any, y: Any, k: int, legend: str = "", extra: str = "") -> list[str]:
-    """A line in the look number k, of at most 200 points."""
+    """Return a line in style number k, of at most 200 points."""
     kept = thinned(np.asarray(x), POINTS)
     pairs = " ".join(f"({x[i]:.6g},{y[i]:.6g})" for i in kept if np.isfinite(y[i]))
     drawn = [rf"\addplot[color=steepest{k % len(SERIES)}, {DASHES[k % len(DASHES)]}, thick{extra}]",

@@ -13,7 +13,7 @@ from steepest.pictures.predictions.numbers import Compared, Confusion, Plane
 
 
 def compared_figure(found: Compared, title: str) -> Any:
-    """Predicted over true values."""
+    """Plot predicted over true values."""
     import plotly.graph_objects as go
 
     numbers = np.arange(1, len(found.true) + 1)
@@ -34,7 +34,7 @@ def compared_figure(found: Compared, title: str) -> Any:
 
 
 def confusion_figure(found: Confusion, title: str) -> Any:
-    """A cell for each pair of classes."""
+    """Draw a cell for each pair of classes."""
     import plotly.graph_objects as go
 
     whole = found.counts.sum(axis=1, keepdims=True)
@@ -50,12 +50,12 @@ def confusion_figure(found: Confusion, title: str) -> Any:
 
 
 def _bands(classes: int) -> list[list[Any]]:
-    """A colour of its own for each class, without passage from one to the next."""
+    """Return a colour scale with one colour for each class, without gradients between them."""
     return [[(c + end) / classes, SERIES[c % len(SERIES)]] for c in range(classes) for end in (0, 1)]
 
 
 def plane_figure(found: Plane, title: str) -> Any:
-    """The prediction over two inputs, with a slider for the epochs."""
+    """Draw the prediction over two inputs, with a slider for the epochs."""
     import plotly.graph_objects as go
 
     low, high = (0.0, 1.0) if found.classes == 2 else (float(found.predicted.min()), float(found.predicted.max()))

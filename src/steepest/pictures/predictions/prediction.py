@@ -15,7 +15,7 @@ _LISTED = 8  # classes whose confusions are told one by one
 def predicted(
     model: Any, table: Any, *, width: float | str = "column", title: str | None = None, na: str = "error"
 ) -> MatplotlibPicture:
-    """Predicted values over true ones, with the line on which they would be equal, and R².
+    """Plot predicted over true values, with the line on which they would be equal, and R².
 
     Args:
         model: a fitted or loaded model of one number.
@@ -58,7 +58,7 @@ def predicted(
 def confusion(
     model: Any, table: Any, *, width: float | str = "column", title: str | None = None, na: str = "error"
 ) -> MatplotlibPicture:
-    """How often each class was taken for which: rows are the true classes.
+    """Draw the confusion matrix: rows are the true classes, columns the predicted ones.
 
     Args:
         model: a fitted or loaded model of probabilities.
@@ -101,7 +101,7 @@ def boundary(
     model: Any, table: Any, *, panels: int = 4, points: int = 150, width: float | str = "page",
     title: str | None = None, na: str = "error",
 ) -> MatplotlibPicture:  # fmt: skip
-    """What a model of two inputs predicts over their plane, and its boundary, as they came about while it learnt.
+    """Draw the prediction of a model over the plane of its two inputs, and its boundary, at several epochs of the fit.
 
     Args:
         model: a fitted or loaded model whose prediction has two inputs: two columns, or a block of two.

@@ -21,7 +21,7 @@ _COUNTED = 20  # classes up to which the counts are written into the cells
 
 
 def draw_compared(found: Compared, title: str, width: float) -> Figure:
-    """Predicted over true values, with the line on which they would be equal."""
+    """Plot predicted over true values, with the line on which they would be equal."""
     import matplotlib
 
     ink = matplotlib.rcParams["text.color"]
@@ -57,7 +57,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
 
 
 def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
-    """A cell for each pair of classes, coloured by its share of the row."""
+    """Draw a cell for each pair of classes, coloured by its share of the row."""
     classes = len(found.counts)
     side = min(width, max(3.0, 1.3 + 0.42 * classes), 5.5)
     figure = canvas(min(width, side + 0.7), side)
@@ -90,7 +90,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
 
 
 def draw_plane(found: Plane, title: str, width: float) -> Figure:
-    """A panel for each set of parameters: what is predicted where, the boundary, and the samples."""
+    """Draw a panel for each set of parameters: the prediction, the boundary, and the samples."""
     panels = len(found.epochs)
     columns = min(panels, 1 if width < 3 else 2 if width < 5 else 4)
     rows = -(-panels // columns)
@@ -141,7 +141,7 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
 
 
 def _regions(axes: Axes, found: Plane, k: int) -> None:
-    """A region for each class: where it leads. Class numbers themselves have no contours, for none lies between two."""
+    """Fill the region of each class, where its lead is positive; class numbers themselves have no contours."""
     import matplotlib
 
     ink = matplotlib.rcParams["text.color"]

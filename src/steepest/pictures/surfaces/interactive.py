@@ -19,7 +19,7 @@ _MESH = 101  # points along an axis, lest a page become large
 
 
 def curve_figure(found: Curve, title: str) -> Any:
-    """The curve as a figure of plotly."""
+    """Return the curve as a figure of plotly."""
     import plotly.graph_objects as go
 
     figure = go.Figure(go.Scatter(x=found.x, y=found.costs, mode="lines", name="cost", line=line_style(0)))
@@ -43,7 +43,7 @@ def curve_figure(found: Curve, title: str) -> Any:
 
 
 def surface_figure(found: Surface, title: str, view: str) -> Any:
-    """The surface as a figure of plotly: contours from above, else in space."""
+    """Return the surface as a figure of plotly: contours from above, else in space."""
     import plotly.graph_objects as go
 
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
@@ -107,7 +107,7 @@ def _add_move(figure: Any, found: Surface, view: str) -> None:
 
 
 def _add_plane(figure: Any, found: Surface, point: Point, across: float, up: float) -> None:
-    """The tangent plane at a point, so far to each side."""
+    """Add the tangent plane at a point, so far to each side."""
     x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
     y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
     grid = np.meshgrid(x, y)
@@ -116,7 +116,7 @@ def _add_plane(figure: Any, found: Surface, point: Point, across: float, up: flo
 
 
 def _hover_texts(trail: Trail) -> list[str]:
-    """What is said of each point of a trail."""
+    """Return the hover text of each point of a trail."""
     return [
         f"{escape(trail.label)}, epoch {int(epoch)}<br>{', '.join(short(each) for each in place)}"
         f"<br>cost {number(cost)}"

@@ -38,7 +38,7 @@ class Tangent:
     missing: str = ""
 
     def height(self, x: Any) -> Any:
-        """The tangent at other coordinates."""
+        """Return the height of the tangent at other coordinates."""
         return self.value + self.slope * (x - self.at)
 
     @property
@@ -106,7 +106,7 @@ class Point:
     missing: str = ""
 
     def plane(self, x: Any, y: Any) -> Any:
-        """The height of the tangent plane at other coordinates."""
+        """Return the height of the tangent plane at other coordinates."""
         return self.cost + self.slopes[0] * (x - self.x) + self.slopes[1] * (y - self.y)
 
 
@@ -204,7 +204,7 @@ class Surface:
 
 
 def extent(seen: Array, wanted: Range | None, label: str) -> Range:
-    """The range of an axis.
+    """Return the range of an axis.
 
     Args:
         seen: coordinates that are to be in it, ``(k,)``.
@@ -228,7 +228,7 @@ def extent(seen: Array, wanted: Range | None, label: str) -> Range:
 
 
 def _to_be_seen(span: Span, at: Array, routes: Sequence[Route], more: Sequence[Array]) -> Array:
-    """Coordinates of what has to be in the picture, ``(k, axes)``."""
+    """Return the coordinates of what has to be in the picture, ``(k, axes)``."""
     shown = [span.coordinates(at[None])] if not routes else []
     for route in routes:
         kept = route.vectors[:_BEGINNING] if route.diverged else route.vectors
@@ -246,7 +246,7 @@ def compute_curve(
     tangent: bool,
     origin: str,
 ) -> Curve:
-    """The cost along the axis of a span.
+    """Compute the cost along the axis of a span.
 
     Args:
         land: the landscape.
@@ -275,7 +275,7 @@ def compute_surface(
     land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Mapping[str, Range], points: int,
     marked: bool, move: tuple[float, float] | None, field: bool, origin: str,
 ) -> Surface:  # fmt: skip
-    """The cost over the plane of a span.
+    """Compute the cost over the plane of a span.
 
     Args:
         land: the landscape.
@@ -315,7 +315,7 @@ def compute_surface(
 
 
 def _fixed(land: Landscape, span: Span, at: Array, origin: str) -> Fixed | None:
-    """The parameters beside those of the axes; of a plane along directions none is held."""
+    """Return the parameters other than those of the axes; None for a line or plane along directions."""
     if any(axis.element is None for axis in span.axes) or land.size == len(span.axes):
         return None
     rest = at.copy()
@@ -335,7 +335,7 @@ def _position_text(span: Span, place: Array) -> str:
 
 
 def _touching(land: Landscape, span: Span, at: Array, told: str) -> tuple[float, list[float], str]:
-    """The cost at a point, its slopes along the axes, and why there is no tangent if there is none.
+    """Return the cost at a point, its slopes along the axes, and why there is no tangent if there is none.
 
     Raises:
         PictureError: the cost is not finite there.
@@ -354,7 +354,7 @@ _UNITS = 16  # in the last place of a parameter
 
 
 def _slope(land: Landscape, at: Array, direction: Array) -> float:
-    """The derivative along a direction; 0 where it is round-off.
+    """Return the derivative along a direction; 0 where it is round-off.
 
     It is so where a few units in the last place of the parameters turn the sign round: no number of them has a slope
     that is nearer to 0.

@@ -25,7 +25,7 @@ _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
 
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
-    """The cost over one parameter, with tangent and descents."""
+    """Plot the cost over one parameter, with tangent and descents."""
     told = [*map(_called, found.trails), *[COST, "tangent at w = 1.234, slope 1.234"] * (found.tangent is not None)]
     figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_height(told, width))
     axes = figure.add_subplot()
@@ -55,7 +55,7 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
 
 
 def _frame(axes: Axes, found: Curve) -> None:
-    """The range of the curve; a tangent or a descent that leaves it is cut off there."""
+    """Set the range of the axes to that of the curve; a tangent or a descent that leaves it is cut off there."""
     finite = found.costs[np.isfinite(found.costs)]
     low, high = float(finite.min()), float(finite.max())
     margin = 0.06 * (high - low) or 0.5
@@ -69,7 +69,7 @@ def _called(trail: Trail) -> str:
 
 
 def draw_surface(found: Surface, title: str, width: float, view: str) -> Figure:
-    """The cost over two parameters: as contours, in space, or both."""
+    """Draw the cost over two parameters: as contours, in space, or both."""
     room = legend_height(_labels(found), width)
     side = 0.76 * min(width, 5.0)
     if view == "both":
@@ -89,7 +89,7 @@ def draw_surface(found: Surface, title: str, width: float, view: str) -> Figure:
 
 
 def _labels(found: Surface) -> list[str]:
-    """About what the legend says, for its size."""
+    """Return labels about as long as those of the legend, whose size is needed before it is drawn."""
     extra = ["tangent plane at A, 1.05 above C", "A → B → C: 0.75, 0.97, 1.08"] if found.move is not None else []
     return [*map(_called, found.trails), *extra, *["the point, cost 0.1234"] * (found.point is not None)]
 
@@ -131,7 +131,7 @@ def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
 
 
 def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
-    """A path over a map of colours, with an edge that keeps it apart from any of them."""
+    """Draw a path over a map of colours, with an edge that keeps it apart from any of them."""
     from matplotlib.patheffects import Normal, Stroke
 
     look = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
@@ -141,12 +141,12 @@ def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
 
 
 def _apart(points: int) -> float | None:
-    """Marks of a path stand on its points, but never closer than this share of the picture."""
+    """Return the least distance of a path's marks, as a share of the picture; None to mark all of few points."""
     return 0.09 if points > 2 else None
 
 
 def _arrows(axes: Axes, found: Surface) -> None:
-    """Where descent leads: against the gradient, the longer the steeper, but not in proportion."""
+    """Draw arrows against the gradient, the longer the steeper, but not in proportion."""
     if found.field is None:
         return
     field, length = found.field, np.hypot(found.field.u, found.field.v)
@@ -157,7 +157,7 @@ def _arrows(axes: Axes, found: Surface) -> None:
 
 
 def _letters(axes: Axes, found: Surface) -> None:
-    """A → B → C with its letters."""
+    """Draw A → B → C with its letters."""
     if found.move is None:
         return
     move = found.move
@@ -172,7 +172,7 @@ def _three(costs: Sequence[float]) -> str:
 
 
 def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
-    """The surface in space, with everything that lies on it."""
+    """Draw the surface in space, with everything on it."""
     axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     top = float(levels(found.costs).heights[-1])
@@ -220,7 +220,7 @@ def _fewer() -> Any:
 
 
 def _plane(axes: Any, found: Surface, point: Point, across: float, up: float) -> None:
-    """The tangent plane at a point, so far to each side."""
+    """Draw the tangent plane at a point, so far to each side."""
     x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
     y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
     grid = np.meshgrid(x, y)
@@ -244,7 +244,7 @@ def _move_in_space(axes: Any, found: Surface) -> None:
 
 
 def draw_moving(found: Surface, title: str, width: float) -> tuple[Figure, Callable[[int], None]]:
-    """The contours with paths that grow: the figure, and what shows it at an epoch."""
+    """Draw contours with paths that grow; return the figure, and a function that shows it at an epoch."""
     figure = draw_surface(found, title, width, "contours")
     axes = figure.axes[0]
     lines = {str(line.get_gid()): line for line in axes.get_lines()}

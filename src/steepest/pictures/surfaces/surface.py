@@ -38,7 +38,7 @@ def surface(
     na: str = "error",
     engine: str = "auto",
 ) -> MatplotlibPicture:
-    """A cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
+    """Plot a cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
 
     Over one parameter ``at`` gives the point at which the tangent touches; at a kink of the cost there is none. Of
     more parameters than axes, the others stay as ``at`` says, or where the first descent ended; paths are then seen as
@@ -176,7 +176,7 @@ def _span(axis: Axis, along: Any) -> str:
 
 
 def _describe_fixed(fixed: Fixed | None) -> list[str]:
-    """Which parameters stay as they are, with their numbers where these are few."""
+    """Describe which parameters are fixed, with their values where these are few."""
     if fixed is None:
         return []
     if fixed.size > _LISTED:
@@ -191,7 +191,7 @@ def _describe_fixed(fixed: Fixed | None) -> list[str]:
 
 
 def _describe_trail(trail: Trail, seen_in: str) -> str:
-    """Where a path began and ended; if it does not lie in what is shown, its own costs are not those seen there."""
+    """Describe where a path began and ended; a projected path has costs other than those of the plane below it."""
     places = [", ".join(map(short, trail.coordinates[k])) for k in (0, -1)]
     costs = [f"the cost {short(cost)}" for cost in (trail.costs[0], trail.final)]
     if seen_in:

@@ -20,7 +20,7 @@ _MESH = 31  # along an axis
 
 
 def _label(axis: Axis) -> str:
-    """What an axis is called: a parameter as in a formula, a direction in words."""
+    """Return the label of an axis: a parameter as in a formula, a direction in words."""
     if axis.element is None:
         return latex_text(axis.label)
     name, bracket, index = axis.label.partition("[")
@@ -28,7 +28,7 @@ def _label(axis: Axis) -> str:
 
 
 def curve_code(found: Curve) -> str:
-    """A cost over one parameter."""
+    """Return the code of a cost over one parameter."""
     finite = found.costs[np.isfinite(found.costs)]
     margin = 0.06 * float(np.ptp(finite)) or 0.5
     options = [
@@ -53,7 +53,7 @@ def _called(trail: Trail) -> str:
 
 
 def surface_code(found: Surface) -> str:
-    """A cost over two parameters, as a map of colours with paths on it."""
+    """Return the code of a cost over two parameters, as a map of colours with paths on it."""
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     lines = levels(found.costs)
     first, second = (_label(axis) for axis in found.axes)
@@ -95,7 +95,7 @@ _MARKS = ("*", "square*", "triangle*", "diamond*", "pentagon*", "x")
 
 
 def _over(x: Any, y: Any, k: int, legend: str, only_mark: bool = False) -> list[str]:
-    """A path over a map of colours."""
+    """Return a path over a map of colours."""
     kept = thinned(np.asarray(x), POINTS)
     pairs = " ".join(f"({x[i]:.6g},{y[i]:.6g},0)" for i in kept)
     each = max(len(kept) // 12, 1)

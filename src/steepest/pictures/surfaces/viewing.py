@@ -21,7 +21,7 @@ PRINCIPAL = "principal"
 
 
 def landscape_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | None, na: str, engine: str) -> Any:
-    """The landscape of a cost or a model, the descents, and the parameters that are known.
+    """Return the landscape of a cost or a model, the descents, and the known parameters.
 
     A model brings its parameters, and its last descent if no other is given.
     """
@@ -41,7 +41,7 @@ def view(
     ranges: Mapping[str, Range] | None, move: Mapping[str, float] | None, field: bool, points: int, na: str,
     engine: str,
 ) -> Curve | Surface:  # fmt: skip
-    """What a picture of a cost shows; see :func:`steepest.pictures.surface`."""
+    """Compute what a picture of a cost shows; see :func:`steepest.pictures.surface`."""
     land, runs, known = landscape_of(subject, table, paths, at, na, engine)
     unknown = [name for name in known if name not in land.shapes]
     if unknown:
@@ -92,7 +92,7 @@ def _axes(
 
 
 def _elements(land: Landscape) -> list[Name]:
-    """All numbers of the parameters, each by its name."""
+    """Return all numbers of the parameters, each by its name."""
     return [
         f"{name}[{','.join(map(str, index))}]" if shape else name
         for name, shape in land.shapes.items()
@@ -101,7 +101,7 @@ def _elements(land: Landscape) -> list[Name]:
 
 
 def _origin(land: Landscape, known: Mapping[str, Any], found: Sequence[Route], at: Mapping[str, Any] | None) -> str:
-    """Where the parameters come from through which line or plane goes."""
+    """Describe where the parameters come from through which the line or plane goes."""
     origins = ["as given" if name in (at or {}) else "as fitted" if name in known else "" for name in land.shapes]
     ended = f"where {found[0].label} ended" if found else "at 0"
     return " and ".join(dict.fromkeys(origin or ended for origin in origins))
@@ -111,7 +111,7 @@ def _through(
     land: Landscape, axes: Sequence[Axis], known: Mapping[str, ArrayLike], found: Sequence[Route],
     ranges: Mapping[str, Range],
 ) -> Array:  # fmt: skip
-    """The parameters through which line or plane goes: as given, else where the first descent ended.
+    """Return the parameters through which the line or plane goes: as given, else where the first descent ended.
 
     A parameter that has no value but is an axis stands in the middle of its range, or at 0.
     """
@@ -124,7 +124,7 @@ def _through(
 
 
 def _marks(axes: Sequence[Axis], at: Mapping[str, ArrayLike] | None) -> bool:
-    """Whether the point is one that the caller has chosen."""
+    """Return whether the caller has chosen the point."""
     return at is not None and all(axis.label.partition("[")[0] in at or axis.element is None for axis in axes)
 
 

@@ -14,7 +14,7 @@ from steepest.pictures.trainings.numbers import Course, Line
 
 
 def course_figure(found: Sequence[Course], title: str) -> Any:
-    """Costs, and norms of the gradient, on logarithmic axes."""
+    """Plot costs, and norms of the gradient, on logarithmic axes."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -81,7 +81,7 @@ class Live:
             self._seen = [row for row in self._seen if row[0] % self._stride == 0]
 
     def picture(self) -> MatplotlibPicture:
-        """The costs so far.
+        """Return a picture of the costs so far.
 
         Raises:
             PictureError: there were no two epochs yet.
@@ -121,7 +121,7 @@ class Live:
             self._handle.update(made)
 
     def _after_cell(self, *given: Any) -> None:
-        """The last drawing of a cell; the next cell with a descent begins another picture."""
+        """Draw once more at the end of a cell; the next cell with a descent begins another picture."""
         if self._latest is not None and self._events is not None:
             self.draw()
             self._events.unregister("post_run_cell", self._after_cell)

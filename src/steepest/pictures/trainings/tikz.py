@@ -14,7 +14,7 @@ from steepest.pictures.trainings.numbers import Course
 
 
 def course_code(found: Sequence[Course]) -> str:
-    """The costs of trainings over their epochs; epoch 0 is left out where epochs stand on a logarithmic axis."""
+    """Return the code of trainings' costs over their epochs; epoch 0 is left out on a logarithmic axis."""
     lines = []
     for each in found:
         name = f"{each.label}, " if len(found) > 1 else ""
@@ -36,14 +36,14 @@ def course_code(found: Sequence[Course]) -> str:
 
 
 def _logarithmic(values: Any) -> list[str]:
-    """A logarithmic axis with round numbers, where pgfplots itself may find no power of ten, or write 10^{1.25}."""
+    """Return a logarithmic axis with round ticks; pgfplots itself may find no power of ten, or write 10^{1.25}."""
     chosen = logarithmic_ticks(float(values.min()), float(values.max()))
     labels = ",".join(latex_figure(power(tick)) for tick in chosen)
     return ["ymode=log", f"ytick={{{','.join(f'{tick:g}' for tick in chosen)}}}", f"yticklabels={{{labels}}}"]
 
 
 def evenly(epochs: Any, most: int, logarithmic: bool) -> Any:
-    """Indices of at most so many epochs that look evenly spaced."""
+    """Return the indices of at most so many epochs that look evenly spaced."""
     if len(epochs) <= most or not logarithmic:
         return thinned(np.asarray(epochs), most)
     wanted = np.geomspace(epochs[0], epochs[-1], most)

@@ -18,7 +18,7 @@ def training(
     run: Any, cost: Any = None, table: Any = None, *, width: float | str = "column", title: str | None = None,
     na: str = "error",
 ) -> MatplotlibPicture:  # fmt: skip
-    """Costs over the epochs, of validation rows too, with the norms of gradient and parameters, and restarts' ends.
+    """Plot costs and validation costs over the epochs, norms of gradient and parameters, and restarts' ends.
 
     Epochs and costs stand on logarithmic axes, where costs are positive. The gradient is computed again at points of
     the path, for which the cost and its table are needed; without them its panel is left out.
@@ -84,7 +84,7 @@ def _has_data(subject: Any) -> bool:
 
 
 def describe(found: Sequence[Course]) -> str:
-    """What is to be seen, in sentences."""
+    """Describe the courses, in sentences."""
     sentences = []
     for each in found:
         name = f"{each.label[:1].upper()}{each.label[1:]}"
