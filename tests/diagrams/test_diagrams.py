@@ -179,7 +179,7 @@ def test_a_fitted_model_shows_its_weights_by_number_width_and_colour() -> None:
     assert sorted(widths, key=lambda size: widths[size]) == sorted(widths)
     assert sorted(float(t.replace("−", "-")) for t in texts(root, "weight")) == sorted(weights)
     assert texts(root, "bias") == ["0.1", "−0.2", "0.3", "0.5"]
-    assert "widest: 4" in texts(root, "legend")
+    assert "thickest line: |w| = 4" in texts(root, "legend")
     assert "dashed" in model.diagram().tikz()
 
 

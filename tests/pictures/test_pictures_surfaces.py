@@ -410,24 +410,24 @@ def test_what_is_held_is_said_with_its_values() -> None:
     run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=2)
     picture = st.pictures.surface(THREE, names=["a", "b"], paths=run, points=20)
     end = 1 + 2 * 0.4**2
-    assert f"Held where descent ended: c = {end:.4g}." in picture.description
+    assert f"Fixed where descent ended: c = {end:.4g}." in picture.description
     began, in_plane = 1 + 8 + 12, 1 + 8 + 3 * (end - 1) ** 2
     assert f"with the cost {began} of its own, where the plane has {in_plane:.4g}," in picture.description
     points = np.array([[p[name] for name in "abc"] for _, p in run.path])
     away = ((points - points.mean(axis=0)) ** 2).sum(axis=0)
     assert f"The plane carries {away[:2].sum() / away.sum():.1%} of the variance of the path" in picture.description
     line = st.pictures.surface(THREE, names="a", paths=run)
-    assert f"Held where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
+    assert f"Fixed where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
     assert f"The line carries {away[0] / away.sum():.1%} of the variance of the path" in line.description
     given = st.pictures.surface(THREE, at={"a": 0, "b": 0, "c": -4}, names=["a", "b"], points=20)
-    assert "Held as given: c = −4." in given.description
+    assert "Fixed as given: c = −4." in given.description
 
 
 def test_without_names_more_than_two_numbers_are_seen_along_the_path() -> None:
     run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=5)
     picture = st.pictures.surface(THREE, paths=run, points=20)
     assert [axis.label for axis in picture.numbers.axes] == ["principal direction 1", "principal direction 2"]
-    assert "Held" not in picture.description
+    assert "Fixed" not in picture.description
     W = st.params("W", shape=2)
     pair = st.pictures.surface(st.sum(W**2), at={"W": np.array([1.0, 2.0])}, points=20)
     assert [axis.label for axis in pair.numbers.axes] == ["W[0]", "W[1]"]

@@ -265,7 +265,15 @@ def _legend(largest: float, y: float) -> Group:
         Text(_MARGIN + 20, y, "> 0", "$>0$", SMALL, "start", role="legend"),
         Wire(((_MARGIN + 40, y), (_MARGIN + 56, y)), False, NEGATIVE, 1.6, True),
         Text(_MARGIN + 60, y, "< 0", "$<0$", SMALL, "start", role="legend"),
-        Text(_MARGIN + 80, y, f"widest: {most}", f"widest: {latex_figure(most)}", SMALL, "start", role="legend"),
+        Text(
+            _MARGIN + 80,
+            y,
+            f"thickest line: |w| = {most}",
+            f"thickest line: $|w| =$ {latex_figure(most)}",
+            SMALL,
+            "start",
+            role="legend",
+        ),
     )
     return Group(marks, "Weights by sign and size", "legend")
 

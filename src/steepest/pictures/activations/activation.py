@@ -25,7 +25,7 @@ def activation(
         low, high: the range of z.
         points: how many are computed.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
 
     Returns:
         A picture; its ``numbers`` are a tuple of a Response for each function.

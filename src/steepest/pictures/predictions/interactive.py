@@ -20,7 +20,7 @@ def compared_figure(found: Compared, title: str) -> Any:
     inside = np.ones(len(found.true), bool)
     inside[found.apart] = False
     figure = go.Figure()
-    for part, name, mark in ((inside, "learnt from" if len(found.apart) else "samples", 0), (~inside, "held out", 2)):
+    for part, name, mark in ((inside, "training" if len(found.apart) else "samples", 0), (~inside, "held out", 2)):
         if part.any():
             figure.add_scatter(
                 x=found.true[part], y=found.predicted[part], mode="markers", name=name, text=numbers[part],
@@ -42,9 +42,9 @@ def confusion_figure(found: Confusion, title: str) -> Any:
     figure = go.Figure(go.Heatmap(
         z=shares, text=found.counts, texttemplate="%{text}" if len(found.counts) <= 20 else None, zmin=0, zmax=1,
         colorscale="Viridis", colorbar={"title": "share"},
-        hovertemplate="true %{y}, taken for %{x}: %{text}<extra></extra>",
+        hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
     ))  # fmt: skip
-    figure.update_xaxes(title=f"taken for ({escape(found.target)})", dtick=1)
+    figure.update_xaxes(title=f"predicted ({escape(found.target)})", dtick=1)
     figure.update_yaxes(title=f"true {escape(found.target)}", autorange="reversed", dtick=1)
     return layout(figure, title)
 

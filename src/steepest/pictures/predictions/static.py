@@ -37,7 +37,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     dense = len(found.true) > _DENSE
     look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
                             "markeredgewidth": 0}  # fmt: skip
-    learnt = "learnt from" if len(found.apart) else "samples"
+    learnt = "training" if len(found.apart) else "samples"
     axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
     if len(found.apart):
         axes.plot(
@@ -79,7 +79,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.set_xlabel(f"taken for ({found.target})")
+    axes.set_xlabel(f"predicted ({found.target})")
     axes.set_ylabel(f"true {found.target}")
     for spine in axes.spines.values():
         spine.set_visible(True)

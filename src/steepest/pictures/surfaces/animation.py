@@ -152,7 +152,7 @@ def animate(
         frames: how many at most.
         rate: frames a second.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
 
     Raises:
         PictureError: as for a surface, or it is one over a single axis.

@@ -15,9 +15,9 @@ from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
 from steepest.pictures.surfaces.slices import Curve, Fixed, Range, Surface
-from steepest.pictures.surfaces.viewing import Name, view
+from steepest.pictures.surfaces.viewing import Name, Request, compute, landscape_of
 
-_LISTED = 6  # numbers that are held, of which each is told
+_LISTED = 6  # fixed numbers up to which each is listed
 _VIEWS = ("contours", "3d", "both")
 
 
@@ -58,7 +58,7 @@ def surface(
         look: ``"contours"``, ``"3d"`` or ``"both"``.
         points: of the grid along an axis, at most; fewer where a point takes long.
         width: ``"column"`` (3.4 inches), ``"page"`` (7) or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
         engine: what computes the costs.
 
@@ -79,9 +79,10 @@ def surface(
     Source: rows E2, E3, E4 of the notes; Lorch 2016 and Li et al. 2018 for principal directions.
     """
     if look not in _VIEWS:
-        raise PictureError(f"a surface looks like {', '.join(_VIEWS)}, not {look!r}")
+        raise PictureError(f"look is one of {', '.join(_VIEWS)}, not {look!r}")
     inches = width_of(width)
-    found = view(cost, table, at, names, paths, ranges, move, field, points, na, engine)
+    land, runs, known = landscape_of(cost, table, paths, at, na, engine)
+    found = compute(land, runs, known, Request(at, names, ranges or {}, move, field, points))
     called = title or _title(found)
     if isinstance(found, Curve):
         return _curve_picture(found, called, inches)
@@ -134,7 +135,7 @@ def _describe_curve(found: Curve) -> str:
     if found.trails and not found.whole:
         share = found.axis.share
         sentences += [f"The line carries {share:.1%} of the variance of the path."] if share is not None else []
-        sentences.append("Paths are seen as the points of the line that are nearest to them.")
+        sentences.append("Paths are projected onto the line.")
     return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "line") for trail in found.trails)])
 
 
@@ -167,7 +168,7 @@ def _describe_surface(found: Surface) -> str:
             f"{second.share:.1%} along the second."
         )
     if found.trails and not found.whole:
-        sentences.append("Paths are seen as the points of the plane that are nearest to them.")
+        sentences.append("Paths are projected onto the plane.")
     return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
 
 
@@ -180,14 +181,14 @@ def _describe_fixed(fixed: Fixed | None) -> list[str]:
     if fixed is None:
         return []
     if fixed.size > _LISTED:
-        return [f"The other {fixed.size} numbers, of {', '.join(fixed.values)}, are held {fixed.origin}."]
+        return [f"The other {fixed.size} numbers, of {', '.join(fixed.values)}, are fixed {fixed.origin}."]
     listed = [
         f"{name}{list(index) if index else ''} = {short(number)}"
         for name, values in fixed.values.items()
         for index, number in np.ndenumerate(values)
         if np.isfinite(number)
     ]
-    return [f"Held {fixed.origin}: {', '.join(listed)}."]
+    return [f"Fixed {fixed.origin}: {', '.join(listed)}."]
 
 
 def _describe_trail(trail: Trail, seen_in: str) -> str:

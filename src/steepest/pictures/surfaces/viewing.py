@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
-from steepest.pictures.surfaces.slices import Curve, Range, Surface, compute_curve, compute_surface
+from steepest.pictures.surfaces.slices import Curve, Range, Section, Surface, compute_curve, compute_surface
 
 Array = NDArray[Any]
 Name = str | Mapping[str, ArrayLike]
@@ -36,36 +37,47 @@ def landscape_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLik
     return land, subject.run if paths is None else paths, {**subject.params, **(at or {})}
 
 
-def view(
-    subject: Any, table: Any, at: Mapping[str, ArrayLike] | None, names: str | Sequence[Name] | None, paths: Any,
-    ranges: Mapping[str, Range] | None, move: Mapping[str, float] | None, field: bool, points: int, na: str,
-    engine: str,
-) -> Curve | Surface:  # fmt: skip
-    """Compute what a picture of a cost shows; see :func:`steepest.pictures.surface`."""
-    land, runs, known = landscape_of(subject, table, paths, at, na, engine)
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks of a picture of a cost; see :func:`steepest.pictures.surface`."""
+
+    at: Mapping[str, ArrayLike] | None
+    names: str | Sequence[Name] | None
+    ranges: Mapping[str, Range]
+    move: Mapping[str, float] | None
+    field: bool
+    points: int
+
+
+def compute(land: Landscape, runs: Any, known: Mapping[str, Any], asked: Request) -> Curve | Surface:
+    """Compute what a picture of a cost shows.
+
+    Args:
+        land: the landscape.
+        runs: descents, one or several.
+        known: values of parameters.
+        asked: which part of the landscape is shown, and what is marked in it.
+    """
     unknown = [name for name in known if name not in land.shapes]
     if unknown:
         raise PictureError(
             f"{unknown[0]!r} has a value but is no parameter of the cost{nearest(unknown[0], land.shapes)}"
         )
     found = routes(land, runs)
-    axes = _axes(land, names, found, move)
-    for label in ranges or {}:
+    axes = _axes(land, asked.names, found, asked.move)
+    for label in asked.ranges:
         if label not in [axis.label for axis in axes]:
-            raise PictureError(f"a range is given for {label!r}, which is none of {', '.join(a.label for a in axes)}")
-    here = _through(land, axes, known, found, ranges or {})
-    span = span_of(axes, here)
-    origin = _origin(land, known, found, at)
+            labels = " and ".join(axis.label for axis in axes)
+            raise PictureError(f"a range is given for {label!r}, which is not an axis here; the axes are {labels}")
+    here = _through(land, axes, known, found, asked.ranges)
+    section = Section(land, span_of(axes, here), here, found, _origin(land, known, found, asked.at))
+    points, marked = max(asked.points, 2), _marks(axes, asked.at)
     if len(axes) == 1:
-        if field or move is not None:
+        if asked.field or asked.move is not None:
             raise PictureError("a field or a move takes two axes; give two names")
-        label = axes[0].label
-        return compute_curve(
-            land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at), origin
-        )
-    distances = None if move is None else _distances(move, axes)
-    marked = _marks(axes, at) and move is None
-    return compute_surface(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field, origin)
+        return compute_curve(section, asked.ranges.get(axes[0].label), points, marked)
+    distances = None if asked.move is None else _distances(asked.move, axes)
+    return compute_surface(section, asked.ranges, points, marked and distances is None, distances, asked.field)
 
 
 def _axes(
@@ -113,7 +125,7 @@ def _through(
 ) -> Array:  # fmt: skip
     """Return the parameters through which the line or plane goes: as given, else where the first descent ended.
 
-    A parameter that has no value but is an axis stands in the middle of its range, or at 0.
+    A parameter without a value that is an axis gets the middle of its range, or 0.
     """
     values: dict[str, Any] = dict(known)
     if found:

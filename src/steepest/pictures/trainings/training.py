@@ -28,7 +28,7 @@ def training(
         cost: the cost that was descended; a model brings its own.
         table: the data it was descended over.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
 
     Returns:
