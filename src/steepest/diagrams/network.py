@@ -136,7 +136,7 @@ def _draw(layout: NetworkLayout) -> Scene:
     if layout.largest:
         groups.append(_legend(layout.largest, bottom + 4))
         bottom += 12
-        right = max(right, _MARGIN + 150)
+        right = max(right, _MARGIN + 180)  # the width of the legend
     return Scene(right, bottom, tuple(groups))
 
 
