@@ -307,10 +307,12 @@ def test_what_cannot_move_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "surfaces", "activations", "courses", "predictions", "moving", "live", "computed.levels", "tikz",
+    "pictures.surfaces.surface", "pictures.activations.activation", "pictures.trainings.training",
+    "pictures.predictions.prediction", "pictures.surfaces.animation", "pictures.trainings.live",
+    "pictures.common.levels", "expressions.characters",
 ])  # fmt: skip
 def test_the_examples_of_the_docstrings_run(name: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"steepest.pictures.{name}"))
+    found = doctest.testmod(importlib.import_module(f"steepest.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
 
