@@ -88,11 +88,11 @@ def cases(quick: bool) -> dict[str, tuple[Case, Any]]:
 def main(options: Options) -> dict[str, Any]:
     """Measure, print, and return what goes into the JSON."""
     made = {name: (root, values, unfold) for name, ((root, values), unfold) in cases(options.quick).items()}
-    graphs = {name: root.graph(values, unfold=unfold) for name, (root, values, unfold) in made.items()}
+    graphs = {name: st.graph(root, values, unfold=unfold) for name, (root, values, unfold) in made.items()}
 
     def fresh(name: str) -> Any:
         root, values, unfold = made[name]
-        return root.graph(values, unfold=unfold)
+        return st.graph(root, values, unfold=unfold)
 
     def laid_out(name: str) -> Callable[[], float]:
         def measured() -> float:

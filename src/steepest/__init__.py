@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report, check
     from steepest.checking.tangent import Tangent, tangent
     from steepest.derivations.line_by_line import Derivation, derive
+    from steepest.diagrams.graph import graph
     from steepest.engines import evaluate
     from steepest.language.formula import Limits, parse
     from steepest.models.estimators import FormulaClassifier as FormulaClassifier
@@ -100,6 +101,7 @@ _HOMES = {
     "evaluate": "engines",
     "finite_difference": "checking.finite_differences",
     "gradient": "calculus.gradient",
+    "graph": "diagrams.graph",
     "load": "models.model",
     "parse": "language.formula",
     "proofread": "proofreading",
@@ -119,7 +121,7 @@ _MODULES = {
 __all__ = [
     "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Proof", "Report", "SteepestError",
     "SteepestWarning", "Tangent", "abs", "check", "constant", "cos", "costs", "count", "data", "derive", "descend",
-    "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "greater",
+    "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "graph", "greater",
     "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax", "matmul",
     "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params", "parse",
     "pictures", "power", "proofread", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",

@@ -86,7 +86,10 @@ def test_graph_and_diagram_of_a_saved_model(steepest: Steepest, tmp_path: Path) 
     [
         (("(x + y)*z", "--at", "x=1,y=2"), "the formula needs values of z: give them by --at, or a --table"),
         (("x*w", "--at", "x=1,w=2,v=3"), "--at has 'v', which is not in the formula"),
-        (("x*w", "--at", "x=1,w=2", "--explain", "q"), "there is no node 'q' in the graph; its nodes are x, w, f"),
+        (
+            ("x*w", "--at", "x=1,w=2", "--explain", "q"),
+            "there is no node 'q' in the graph; its nodes are 'x', 'w', 'f'",
+        ),
         (("x*w", "--at", "x=1,w=2", "--sample", "1"), "there is no sample 1; the table's are 0 alone"),
         (("x*w", "--at", "x=1,w=2", "-o", "g.gif"), "no format 'gif'"),
         (("x*(w", "--at", "x=1,w=2"), "found the end"),

@@ -26,6 +26,12 @@ def numbers(graph: ComputationalGraph) -> dict[str, tuple[float, float]]:
 # -- the numbers ---------------------------------------------------------------------------------------------------
 
 
+def test_the_method_of_an_expression_forwards_for_one_release() -> None:
+    x, y = st.params("x", "y")
+    values, names = {"x": 2.0, "y": 3.0}, {"q": x * y}
+    assert str((x * y + x).graph(values, names=names)) == str(st.graph(x * y + x, values, names=names))
+
+
 def test_e6_has_the_numbers_of_the_notes() -> None:
     assert numbers(e6()) == {"x": (-2, -4), "y": (5, -4), "q": (3, -4), "z": (-4, 3), "f": (-12, 1)}
 
@@ -39,7 +45,7 @@ def test_e7_has_the_numbers_of_the_notes() -> None:
 
 
 def test_e8_has_the_local_derivative_of_the_notes() -> None:
-    graph = st.sigmoid(x).graph({"x": 1})
+    graph = st.graph(st.sigmoid(x), {"x": 1})
     assert numbers(graph)["f"][0] == pytest.approx(0.731059, abs=5e-7)
     assert graph.table()[-1].local == ("∂f/∂x = f·(1 − f) = 0.196612",)
 
@@ -54,7 +60,7 @@ def _perturbed(root: Expression, node: Expression, values: dict[str, Any], at: n
 def test_every_gradient_is_what_moving_the_node_does(name: str) -> None:
     """Against central differences, each node cut loose from what it is computed of."""
     root, values = MODELS[name]()
-    graph = root.graph(values)
+    graph = st.graph(root, values)
     nodes = {graph.names[node]: node for node in graph.numbers.nodes}
     for row in graph.table():
         node = nodes[row.node]
@@ -77,9 +83,9 @@ def test_every_gradient_is_what_moving_the_node_does(name: str) -> None:
 def test_what_is_handed_back_adds_up(name: str, sample: int | None) -> None:
     """The shares of a node's users are its gradient; with a sample, those of all samples are."""
     root, values = MODELS[name]()
-    found = root.graph(values, sample=sample).numbers
+    found = st.graph(root, values, sample=sample).numbers
     rows = range(found.samples)
-    every = [root.graph(values, sample=k).numbers for k in rows] if sample is not None else [found]
+    every = [st.graph(root, values, sample=k).numbers for k in rows] if sample is not None else [found]
     for node in found.nodes[:-1]:
         into = np.zeros_like(found.adjoints[node])
         for user in found.nodes:
@@ -92,12 +98,12 @@ def test_what_is_handed_back_adds_up(name: str, sample: int | None) -> None:
 
 def test_a_sample_shows_its_own_values() -> None:
     root, values = MODELS["A3 neuron"]()
-    rows = {row.node: row for row in root.graph(values, sample=3).table()}
+    rows = {row.node: row for row in st.graph(root, values, sample=3).table()}
     a = 1 / (1 + math.exp(-(0.3 + 0.6 + 0.1)))
     assert rows["a"].value == pytest.approx(a)
     assert rows["a"].gradient == pytest.approx(2 * (a - 0) / 4)  # of a mean over four samples
     assert rows["w1"].gradient == pytest.approx(0.0236576192, abs=1e-9)  # README: of all samples
-    explained = root.graph(values, sample=3).explain("w1")
+    explained = st.graph(root, values, sample=3).explain("w1")
     assert explained.endswith(f"sample 3 gives {2 * a / 4 * a * (1 - a):.6g} · 1 = {2 * a / 4 * a * (1 - a):.6g} of it")
 
 
@@ -105,18 +111,18 @@ def test_one_value_a_sample_is_differentiated_by_the_sample() -> None:
     column, w = st.data("c"), st.params("w")
     root = (w * column) ** 2
     given = {"c": [1.0, 2, 3], "w": 2.0}
-    assert [float(root.graph(given, sample=k).table()[0].gradient) for k in range(3)] == [4, 16, 36]
-    assert float(root.graph(given).table()[0].gradient) == 56
-    assert root.graph(given).explain("w").startswith("∂Σf/∂w = Σᵢ")
-    assert root.graph(given, sample=1).explain("w") == "∂f/∂w = ∂f/∂v1 · ∂v1/∂w = 8 · 2 = 16"
-    one = root.graph({"c": 3.0, "w": 2.0})
+    assert [float(st.graph(root, given, sample=k).table()[0].gradient) for k in range(3)] == [4, 16, 36]
+    assert float(st.graph(root, given).table()[0].gradient) == 56
+    assert st.graph(root, given).explain("w").startswith("∂Σf/∂w = Σᵢ")
+    assert st.graph(root, given, sample=1).explain("w") == "∂f/∂w = ∂f/∂v1 · ∂v1/∂w = 8 · 2 = 16"
+    one = st.graph(root, {"c": 3.0, "w": 2.0})
     assert one.explain("w") == "∂f/∂w = ∂f/∂v1 · ∂v1/∂w = 12 · 3 = 36"
 
 
 def test_a_sample_beside_the_mean_of_all_is_differentiated_alone() -> None:
     column, w = st.data("c"), st.params("w")
     mean = st.mean(column * w)
-    graph = ((column - mean) ** 2).graph({"c": [1.0, 2, 6], "w": 1.0}, names={"m": mean}, sample=2)
+    graph = st.graph((column - mean) ** 2, {"c": [1.0, 2, 6], "w": 1.0}, names={"m": mean}, sample=2)
     rows = {row.node: row for row in graph.table()}
     assert (float(rows["m"].value), float(rows["f"].value)) == (3, 9)
     assert float(rows["m"].gradient) == -2 * (6 - 3)
@@ -124,7 +130,7 @@ def test_a_sample_beside_the_mean_of_all_is_differentiated_alone() -> None:
 
 
 def test_a_gradient_that_overflows_as_written_is_taken_in_its_stable_form() -> None:
-    graph = st.log(1 - st.sigmoid(100 * x)).graph({"x": 2.0})
+    graph = st.graph(st.log(1 - st.sigmoid(100 * x)), {"x": 2.0})
     found = numbers(graph)
     assert found["x"][1] == pytest.approx(-100)
     assert found["v1"][1] == pytest.approx(-1)  # of 100·x: −σ(200)
@@ -145,9 +151,9 @@ def test_the_chain_rule_is_said_with_its_numbers() -> None:
 
 
 def test_the_products_of_several_users_are_added() -> None:
-    graph = (x * y + (x - y) * z).graph({"x": 2, "y": 3, "z": -5})
+    graph = st.graph(x * y + (x - y) * z, {"x": 2, "y": 3, "z": -5})
     assert graph.explain("y") == "∂f/∂y = ∂f/∂v1 · ∂v1/∂y + ∂f/∂v2 · ∂v2/∂y = 1 · 2 + (−5) · (−1) = 7"
-    square = (x * x).graph({"x": 3})
+    square = st.graph(x * x, {"x": 3})
     assert square.explain("x") == "∂f/∂x = x + x = 6"
 
 
@@ -159,7 +165,7 @@ _NUMBER = r"\(?−?[\d.]+(?:e[−+]?\d+)?\)?"
 def test_what_is_said_is_true(name: str, sample: int | None) -> None:
     """Every sum of products in a sentence has the value that the sentence gives it."""
     root, values = MODELS[name]()
-    graph = root.graph(values, sample=sample if root.data else None)
+    graph = st.graph(root, values, sample=sample if root.data else None)
     checked = 0
     for node in graph.names.values():
         sentence = graph.explain(node)
@@ -177,7 +183,7 @@ def _read(text: str) -> float:
 
 def test_vectors_are_explained_by_the_rule_of_their_operation() -> None:
     root, values = MODELS["D4 network"]()
-    graph = root.graph(values)
+    graph = st.graph(root, values)
     assert graph.explain("a1").startswith("∂C/∂a1 = ∂C/∂v2 · ∂v2/∂a1 = (4, 3) ‖")
     assert "Σᵢ outer(Xᵢ, ∂C/∂v1ᵢ) = (2, 3) ‖" in graph.explain("W1")
     norm = float(np.linalg.norm(st.evaluate(st.gradient(root)["W1"], values)))
@@ -189,21 +195,21 @@ def test_vectors_are_explained_by_the_rule_of_their_operation() -> None:
 
 def test_layers_have_the_names_of_the_papers() -> None:
     root, values = MODELS["B3 chain of 2"]()
-    assert {"a1", "z1", "a2", "z2", "C"} <= set(root.graph(values).names.values())
+    assert {"a1", "z1", "a2", "z2", "C"} <= set(st.graph(root, values).names.values())
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: x.graph({"y": 1}), "no value given for the parameter 'x'"),
-        (lambda: (x * 2).graph({"x": 1}, names={"q": x + y}), "names has 'q' for x \\+ y, which is no part"),
-        (lambda: (x + y).graph(E6, names={"x": x + y}), "a name of the graph already"),
-        (lambda: e6().explain("w"), "there is no node 'w' in the graph; its nodes are x, y, z, q, f"),
+        (lambda: st.graph(x, {"y": 1}), "no value given for the parameter 'x'"),
+        (lambda: st.graph(x * 2, {"x": 1}, names={"q": x + y}), "names has 'q' for x \\+ y, which is no part"),
+        (lambda: st.graph(x + y, E6, names={"x": x + y}), "a name of the graph already"),
+        (lambda: e6().explain("w"), "there is no node 'w' in the graph; its nodes are 'x', 'y', 'z', 'q', 'f'"),
         (lambda: e6().explain(x**5), "is no node of the graph"),
-        (lambda: (x * 2).graph({"x": 1}, sample=1), "there is no sample 1; the table's are 0 alone"),
-        (lambda: (x * 2).graph({"x": 1}, sample=True), "sample is a whole number"),
-        (lambda: st.constant(2).graph({}), "nothing to draw"),
-        (lambda: st.params("v", shape=3).graph({"v": [1, 2, 3]}), "has the shape \\(3,\\); take its sum"),
+        (lambda: st.graph(x * 2, {"x": 1}, sample=1), "there is no sample 1; the table's are 0 alone"),
+        (lambda: st.graph(x * 2, {"x": 1}, sample=True), "sample is a whole number"),
+        (lambda: st.graph(st.constant(2), {}), "nothing to draw"),
+        (lambda: st.graph(st.params("v", shape=3), {"v": [1, 2, 3]}), "has the shape \\(3,\\); take its sum"),
         (lambda: e6().unfold("a1"), "no layer 'a1' to unfold; this graph has no layers"),
         (lambda: e6().save("graph.gif"), "no format 'gif'.*\\.svg, \\.png, \\.dot, \\.tex, \\.html"),
     ],

@@ -45,7 +45,7 @@ def test_the_svg_shows_values_above_and_gradients_below_the_wires() -> None:
 
 
 def test_a_name_is_drawn_once_however_many_use_it() -> None:
-    graph = (x * x + st.sin(x)).graph({"x": 2.0})
+    graph = st.graph(x * x + st.sin(x), {"x": 2.0})
     root = parsed(graph.svg())
     leaves = groups(root, "leaf")
     assert [leaf.get("data-name") for leaf in leaves] == ["x"]
@@ -61,7 +61,7 @@ def test_the_dot_text_is_read_by_graphviz() -> None:
     assert len(graph.nodes()) == 10  # nine and the way out
     labels = {edge.attr["label"] for edge in graph.edges()}
     assert {"1\\n20", "5\\n4", "−2\\n−4"} <= labels
-    odd = (st.params('a "b" \\ c') * 2).graph({'a "b" \\ c': 1.0}).dot()
+    odd = st.graph(st.params('a "b" \\ c') * 2, {'a "b" \\ c': 1.0}).dot()
     graph = pygraphviz.AGraph(odd)
     assert 'a "b" \\\\ c' in {node.attr["label"] for node in graph.nodes()}
 
@@ -70,7 +70,12 @@ def test_the_dot_text_is_read_by_graphviz() -> None:
 def test_the_tikz_compiles(engine: str, tmp_path: Path) -> None:
     root, values = MODELS["D4 network"]()
     deep, given = MODELS["B3 chain of 6"]()
-    drawn = [e7(), root.graph(values), root.graph(values, unfold=()), deep.graph(given, sample=1, unfold=["a2"])]
+    drawn = [
+        e7(),
+        st.graph(root, values),
+        st.graph(root, values, unfold=()),
+        st.graph(deep, given, sample=1, unfold=["a2"]),
+    ]
     for graph in drawn[:2] if engine == "lualatex" else drawn:
         assert_compiles(graph.tikz(), tmp_path, engine)
 
@@ -122,7 +127,7 @@ def test_coloured_letters_can_be_read() -> None:
 
 def test_a_large_graph_is_folded_by_layer_and_unfolded_on_demand() -> None:
     root, values = chain(20)
-    graph = root.graph(values)
+    graph = st.graph(root, values)
     assert graph.layers == (*(f"a{k}" for k in range(1, 21)), "cost")
     assert graph.folded == graph.layers
     drawn = parsed(graph.svg())
@@ -140,7 +145,7 @@ def test_a_large_graph_is_folded_by_layer_and_unfolded_on_demand() -> None:
 
 def test_folding_changes_no_number() -> None:
     root, values = chain(5)
-    whole, folded = root.graph(values, unfold="all"), root.graph(values, unfold=())
+    whole, folded = st.graph(root, values, unfold="all"), st.graph(root, values, unfold=())
     shown = {tip(e).split(" = ")[0]: (texts(e, "value"), texts(e, "gradient"))
              for e in groups(parsed(whole.svg()), "edge")}  # fmt: skip
     between = groups(parsed(folded.svg()), "edge")
@@ -152,13 +157,13 @@ def test_folding_changes_no_number() -> None:
 
 def test_the_page_needs_no_network_and_opens_its_layers() -> None:
     root, values = MODELS["D4 network"]()
-    page = root.graph(values, unfold=()).html()
+    page = st.graph(root, values, unfold=()).html()
     assert page.count("<details>") == 3
     assert "<script" not in page
     assert not re.findall(r"(?:src|href)=", page)
     assert set(re.findall(r"https?://[^\"]+", page)) == {"http://www.w3.org/2000/svg"}
     assert "Σᵢ outer(Xᵢ, ∂C/∂v1ᵢ)" in page
-    assert page.count('<th scope="row">') == len(root.graph(values).table())
+    assert page.count('<th scope="row">') == len(st.graph(root, values).table())
 
 
 def test_long_wires_of_large_graphs_have_no_part_in_the_layout() -> None:
@@ -184,15 +189,15 @@ def test_long_wires_of_large_graphs_have_no_part_in_the_layout() -> None:
 def test_thousands_of_nodes_are_drawn() -> None:
     """A chain of layers unfolded, and a sum of terms that share names, whose wires would be endless to Graphviz."""
     root, values = chain(400)
-    assert len(groups(parsed(root.graph(values).svg()), "group")) == 5
-    whole = root.graph(values, unfold="all")
+    assert len(groups(parsed(st.graph(root, values).svg()), "group")) == 5
+    whole = st.graph(root, values, unfold="all")
     assert len(groups(parsed(whole.svg()), "operation")) == 3 * 400 + 3
     total, given = x * y, dict(E6)
     for k in range(400):
         total, given[f"w{k}"] = total + st.params(f"w{k}") * st.sin(x * k + y), 1
-    drawn = parsed(total.graph(given).svg())
+    drawn = parsed(st.graph(total, given).svg())
     assert len(groups(drawn, "edge")) == sum(
-        len([arg for arg in node.args if arg.args or arg.name]) for node in total.graph(given).numbers.nodes
+        len([arg for arg in node.args if arg.args or arg.name]) for node in st.graph(total, given).numbers.nodes
     ) + 1  # fmt: skip
     with pytest.raises(PictureError, match=r"this graph has [\d,]+ nodes, and at most 5,000 are drawn"):
-        chain(1100)[0].graph(chain(1100)[1], unfold="all")
+        st.graph(chain(1100)[0], chain(1100)[1], unfold="all")

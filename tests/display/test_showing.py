@@ -12,7 +12,7 @@ import pytest
 
 import steepest as st
 from steepest.checking.gradient_check import Report, Verdict
-from steepest.display.cards import Sheet, Summary
+from steepest.display.summaries import Summary, SummaryTable
 
 NASTY = '<b>&"x"</b>'
 VOID = {"meta", "br", "img"}
@@ -66,7 +66,7 @@ def test_html_is_escaped() -> None:
     root = parsed(report._repr_html_())
     assert cells(root)[1][0] == cells(root)[1][4] == NASTY
     assert not list(root.iter("b"))
-    card = Summary(NASTY, (Sheet(NASTY, (NASTY,), ((NASTY,),)),), None, (NASTY,))
+    card = Summary(NASTY, (SummaryTable(NASTY, (NASTY,), ((NASTY,),)),), None, (NASTY,))
     root = parsed(card.html())
     assert "".join(root.itertext()).count(NASTY) == 5
     assert not list(root.iter("b"))
@@ -172,5 +172,5 @@ def test_rich_shows_each_of_them_as_its_console_can() -> None:
 
 
 def test_a_long_table_says_how_much_is_left_out() -> None:
-    sheet = Sheet("many", ("k",), tuple((str(k),) for k in range(100)))
-    assert cells(parsed(sheet.html()))[-1] == ["… and 60 more"]
+    table = SummaryTable("many", ("k",), tuple((str(k),) for k in range(100)))
+    assert cells(parsed(table.html()))[-1] == ["… and 60 more"]

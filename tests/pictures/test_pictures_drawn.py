@@ -307,10 +307,12 @@ def test_what_cannot_move_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "surfaces", "activations", "courses", "predictions", "moving", "live", "computed.levels", "tikz",
+    "pictures.surfaces.surface", "pictures.activations.activation", "pictures.trainings.training",
+    "pictures.predictions.prediction", "pictures.surfaces.animation", "pictures.trainings.live",
+    "pictures.common.levels", "expressions.characters",
 ])  # fmt: skip
 def test_the_examples_of_the_docstrings_run(name: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"steepest.pictures.{name}"))
+    found = doctest.testmod(importlib.import_module(f"steepest.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
 
@@ -354,7 +356,7 @@ def test_a_picture_in_a_terminal_says_what_it_is_and_how_it_is_kept() -> None:
     run = st.descend(st.parse("a^2 + b^2"), start={"a": 1, "b": 2}, epochs=3)
     surface = st.pictures.surface(st.parse("a^2 + b^2"), paths=run, points=20)
     moving = st.pictures.animate(run, st.parse("a^2 + b^2"), points=20)
-    graph = (w * 2).graph({"w": 1.0})
+    graph = st.graph(w * 2, {"w": 1.0})
     diagram = st.models.neuron().diagram()
     for picture, suffix in ((surface, "svg"), (moving, "gif"), (graph, "svg"), (diagram, "svg")):
         assert repr(picture) == f'<picture: {picture.title}; .save("name.{suffix}") writes it>'

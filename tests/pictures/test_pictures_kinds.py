@@ -280,7 +280,7 @@ def test_confusion_is_that_of_scikit_learn_with_its_counts_written() -> None:
     root = parsed(picture.svg())
     assert sorted(words(root)).count(str(expected[2, 2])) >= 1
     assert len(paths(root, "cells")) == 9
-    assert {"taken for (y)", "true y"} <= set(words(root))
+    assert {"predicted (y)", "true y"} <= set(words(root))
 
 
 def test_a_boundary_comes_about_along_the_path() -> None:

@@ -14,15 +14,15 @@ from picture_parts import NAND_START, TWICE, group, line_costs, parsed, words
 from steepest.checking.tangent import tangent
 from steepest.errors import PictureError
 from steepest.pictures.common.levels import levels
-from steepest.pictures.surfaces.slices import Curve, Sheet
+from steepest.pictures.surfaces.slices import Curve, Surface
 
 x, y = st.params("x", "y")
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
 
 
-def sheet(*given: Any, **more: Any) -> Sheet:
+def sheet(*given: Any, **more: Any) -> Surface:
     found = st.pictures.surface(*given, **more).numbers
-    assert isinstance(found, Sheet)
+    assert isinstance(found, Surface)
     return found
 
 
@@ -59,7 +59,7 @@ def test_a_descent_over_one_parameter_is_that_of_the_closed_form() -> None:
     run = st.descend(SQUARES, TWICE, start={"w": 0}, rate=0.05, epochs=9)
     (trail,) = curve(SQUARES, TWICE, paths=run).trails
     w = 2 - 2 * 0.4 ** np.arange(10)
-    np.testing.assert_allclose(trail.places[:, 0], w, rtol=1e-13)
+    np.testing.assert_allclose(trail.coordinates[:, 0], w, rtol=1e-13)
     np.testing.assert_allclose(trail.heights, 6 * (w - 2) ** 2, rtol=1e-10)
     assert trail.epochs.tolist() == list(range(10))
 
@@ -98,7 +98,7 @@ def test_e4_path_of_the_ascent() -> None:
     found = sheet(x * y, paths=run)
     (trail,) = found.trails
     places = [(4, -3), (3.4, -2.2), (2.96, -1.52), (2.656, -0.928)]
-    np.testing.assert_allclose(trail.places, places, rtol=1e-14)
+    np.testing.assert_allclose(trail.coordinates, places, rtol=1e-14)
     np.testing.assert_allclose(trail.costs, [-12, -7.48, -4.4992, -2.464768], rtol=1e-14)
     assert found.x[0] < 2.656 < 4 < found.x[-1]
     assert found.y[0] < -3 < -0.928 < found.y[-1]
@@ -186,7 +186,7 @@ def test_the_plane_goes_through_the_end_of_the_path() -> None:
     model = st.models.neuron().fit("nand", start=NAND_START, rate=1.0, epochs=300)
     assert model.run is not None
     (trail,) = sheet(model, "nand", points=10).trails
-    np.testing.assert_allclose(trail.places[-1], 0, atol=1e-12)
+    np.testing.assert_allclose(trail.coordinates[-1], 0, atol=1e-12)
     assert trail.heights[-1] == pytest.approx(model.run.cost, rel=1e-9)
     np.testing.assert_allclose(trail.costs[0], model.run.history[0][1], rtol=1e-9)
 
@@ -208,7 +208,7 @@ def test_paths_of_one_plane_with_oblique_directions_are_projected() -> None:
     first, second = {"a": 1.0, "b": 1.0}, {"b": 2.0, "c": 1.0}
     run = st.descend(cost, start={"a": 3.0, "b": 7.0, "c": 2.0}, rate=0.25, epochs=4)  # 3·first + 2·second, halved
     (trail,) = sheet(cost, at={"a": 0, "b": 0, "c": 0}, names=(first, second), paths=run, points=5).trails
-    np.testing.assert_allclose(trail.places, np.outer(0.5 ** np.arange(5), [3, 2]), atol=1e-12)
+    np.testing.assert_allclose(trail.coordinates, np.outer(0.5 ** np.arange(5), [3, 2]), atol=1e-12)
     np.testing.assert_allclose(trail.costs, trail.heights, rtol=1e-12)
 
 
@@ -410,24 +410,24 @@ def test_what_is_held_is_said_with_its_values() -> None:
     run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=2)
     picture = st.pictures.surface(THREE, names=["a", "b"], paths=run, points=20)
     end = 1 + 2 * 0.4**2
-    assert f"Held where descent ended: c = {end:.4g}." in picture.description
+    assert f"Fixed where descent ended: c = {end:.4g}." in picture.description
     began, in_plane = 1 + 8 + 12, 1 + 8 + 3 * (end - 1) ** 2
     assert f"with the cost {began} of its own, where the plane has {in_plane:.4g}," in picture.description
     points = np.array([[p[name] for name in "abc"] for _, p in run.path])
     away = ((points - points.mean(axis=0)) ** 2).sum(axis=0)
     assert f"The plane carries {away[:2].sum() / away.sum():.1%} of the variance of the path" in picture.description
     line = st.pictures.surface(THREE, names="a", paths=run)
-    assert f"Held where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
+    assert f"Fixed where descent ended: b = {2 * 0.6**2:.4g}, c = {end:.4g}." in line.description
     assert f"The line carries {away[0] / away.sum():.1%} of the variance of the path" in line.description
     given = st.pictures.surface(THREE, at={"a": 0, "b": 0, "c": -4}, names=["a", "b"], points=20)
-    assert "Held as given: c = −4." in given.description
+    assert "Fixed as given: c = −4." in given.description
 
 
 def test_without_names_more_than_two_numbers_are_seen_along_the_path() -> None:
     run = st.descend(THREE, start={"a": 1, "b": 2, "c": 3}, rate=0.1, epochs=5)
     picture = st.pictures.surface(THREE, paths=run, points=20)
     assert [axis.label for axis in picture.numbers.axes] == ["principal direction 1", "principal direction 2"]
-    assert "Held" not in picture.description
+    assert "Fixed" not in picture.description
     W = st.params("W", shape=2)
     pair = st.pictures.surface(st.sum(W**2), at={"W": np.array([1.0, 2.0])}, points=20)
     assert [axis.label for axis in pair.numbers.axes] == ["W[0]", "W[1]"]

@@ -13,7 +13,7 @@ E6 = {"x": -2, "y": 5, "z": -4}
 
 
 def e6() -> ComputationalGraph:
-    return ((x + y) * z).graph(E6, names={"q": x + y})
+    return st.graph((x + y) * z, E6, names={"q": x + y})
 
 
 def e7() -> ComputationalGraph:
@@ -23,7 +23,7 @@ def e7() -> ComputationalGraph:
     a = st.relu(z)
     e = y - a
     named = {"s": s, "z": z, "a": a, "e": e, "J": e**2}
-    return (e**2).graph({"x": 5, "y": 4, "w": 1, "b": 1}, names=named)
+    return st.graph(e**2, {"x": 5, "y": 4, "w": 1, "b": 1}, names=named)
 
 
 def chain(depth: int) -> tuple[Expression, dict[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from steepest.calculus.layers import find_layers
 from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
 from steepest.calculus.stability import stabilise
 from steepest.errors import GradientError
@@ -30,6 +31,7 @@ from steepest.expressions.expression import (
     substitute,
     toposort,
 )
+from steepest.expressions.traversal import dependents
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 
@@ -211,41 +213,6 @@ def backward_pass(
     return {node: adjoints[node] for node in targets if node in adjoints}
 
 
-def find_layers(root: Expression) -> tuple[Expression, ...]:
-    """The activations through which everything the parameters do must pass, from the data to the result.
-
-    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾; neurons that stand side by side as
-    separate numbers are none.
-
-    >>> from steepest.expressions.expression import data, params
-    >>> x, w, v = data("x"), params("w"), params("v")
-    >>> [str(layer) for layer in find_layers(op.tanh(op.sigmoid(x * w) * v) ** 2)]
-    ['sigmoid(x*w)', 'tanh(sigmoid(x*w)*v)']
-    """
-    on_data: set[Expression] = set()
-    on_both: set[Expression] = set()
-    on_params: set[Expression] = set()
-    for node in toposort([root]):
-        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
-            on_params.add(node)
-        if node.operation is DATA or any(arg in on_data for arg in node.args):
-            on_data.add(node)
-        if node in on_params and node in on_data:
-            on_both.add(node)
-    # Taken from the result down, oldest last, a node that stands alone is one that every path crosses.
-    found: list[Expression] = []
-    open_nodes: set[Expression] = {root}
-    for node in sorted(on_both, key=lambda n: -n.uid):
-        if len(open_nodes) == 1 and node in open_nodes and node.operation.activation:
-            found.append(node)
-        open_nodes.discard(node)
-        below = [arg for arg in node.args if arg in on_both]
-        if not below:
-            break  # a path ends here: it crosses nothing that is older
-        open_nodes.update(below)
-    return tuple(reversed(found))
-
-
 def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
     """The layers that feed another layer: all but the last, unless parameters follow that one."""
     inside = set(toposort([root]))
@@ -295,10 +262,7 @@ def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
     nodes = toposort(partials)
     if not columns or op.count() not in nodes:
         return partials
-    on_data: set[Expression] = set()
-    for node in nodes:
-        if node.operation is DATA or any(arg in on_data for arg in node.args):
-            on_data.add(node)
+    on_data = dependents(nodes, DATA)
     column = min(columns, key=lambda node: len(node.shape))
     one = op.where(op.largest(column) if column.shape else column, 1, 1)
     return [p if p in on_data else substitute(p, {op.count(): op.total(one)}) for p in partials]
@@ -361,7 +325,8 @@ def differentiate(
     stable = stabilise([cost, *chosen])
     root, wanted = stable[cost], [stable[node] for node in chosen]
     if method == "layerwise":
-        given = find_layers(root) if layers is None else [stable.get(layer, layer) for layer in layers]
+        found = [layer.output for layer in find_layers(root)]
+        given = found if layers is None else [stable.get(layer, layer) for layer in layers]
         adjoints = _layerwise(root, wanted, given)
     else:
         adjoints = backward_pass({root: Adjoint(ONE)}, wanted)

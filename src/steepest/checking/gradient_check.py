@@ -21,7 +21,7 @@ from steepest.checking.kinks import (
     natural_slope,
     slope_of_both_sides,
 )
-from steepest.display.cards import ReprMixin, Sheet, Summary
+from steepest.display.summaries import ReprMixin, Summary, SummaryTable
 from steepest.engines.reference import Compiled
 from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
@@ -100,7 +100,7 @@ class Report(ReprMixin):
         marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
         title = f"{right} of {len(self.rows)} partial derivatives correct"
         rows = tuple(row.cells() for row in self.rows)
-        return Summary(title, (Sheet("Gradient against finite differences", CELLS, rows, (2,), marks),))
+        return Summary(title, (SummaryTable("Gradient against finite differences", CELLS, rows, (2,), marks),))
 
     def __str__(self) -> str:
         width = max([len(row.name) for row in self.rows], default=0)

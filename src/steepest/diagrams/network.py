@@ -9,7 +9,7 @@ from functools import cached_property
 from numpy.typing import ArrayLike
 
 from steepest.calculus.layers import decompose
-from steepest.diagrams.network_sheet import Sheet, Spot, lettering, spread
+from steepest.diagrams.network_layout import NetworkLayout, Node, lay_out, lettering
 from steepest.display.labels import figure, latex_figure, pretty, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.display.picture import Picture
@@ -19,6 +19,7 @@ from steepest.display.scene_svg import svg
 from steepest.display.scene_tikz import tikz
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex, latex_name
+from steepest.messages.sentences import short
 
 _GAP = 58.0  # between the middles of two columns
 _MARGIN = 4.0
@@ -54,35 +55,35 @@ class Diagram(Picture):
         self.structure = decompose(prediction)
         self._columns = dict(columns or {})
         formula = f"{target} ~ {prediction}"
-        self.title = f"Model {formula if len(formula) <= 100 else formula[:99] + '…'}"
+        self.title = f"Model {short(formula, 100)}"
 
     @cached_property
-    def _sheet(self) -> Sheet | None:
-        return None if self.structure is None else spread(self.structure, self.target, self.params, self._columns)
+    def _layout(self) -> NetworkLayout | None:
+        return None if self.structure is None else lay_out(self.structure, self.target, self.params, self._columns)
 
     @cached_property
     def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
         """What is to be seen, layer by layer."""
-        if self._sheet is None:
+        if self._layout is None:
             names = ", ".join(self.prediction.parameters)
             return f"A box with the formula between {', '.join(self.prediction.data)} and {self.target}; {names} in it."
-        return self._sheet.description
+        return self._layout.description
 
     @cached_property
     def scene(self) -> Scene:
         """The drawing."""
-        return _draw_box(self) if self._sheet is None else _draw(self._sheet)
+        return _draw_box(self) if self._layout is None else _draw(self._layout)
 
     def svg(self) -> str:
-        """The model as SVG; a weight's number is where one points at its edge."""
+        """Return the model as SVG; a weight's number is the tooltip of its edge."""
         return svg(self.scene, self.title, self.description)
 
     def tikz(self) -> str:
-        """The model as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        """Return the model as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
         return tikz(self.scene)
 
     def png(self) -> bytes:
-        """The model as PNG, ink on white.
+        """Return the model as PNG, ink on white.
 
         Raises:
             PictureError: Matplotlib is not installed.
@@ -90,71 +91,71 @@ class Diagram(Picture):
         return png(self.scene, self.title, self.description)
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """What it can be saved as."""
+        """Return the formats in which it can be saved."""
         return {"svg": lambda: self.svg().encode(), "png": self.png, "tex": lambda: self.tikz().encode()}
 
     def __str__(self) -> str:
         return f"{self.title}. {self.description}"
 
 
-def _draw(sheet: Sheet) -> Scene:
-    """Columns of neurons, each in the middle of the sheet's height."""
-    tall = max(column.height for column in sheet.columns)
-    left = max(text_width(spot.label) for spot in sheet.columns[0].spots)
+def _draw(layout: NetworkLayout) -> Scene:
+    """Draw columns of neurons, each centred in the height of the drawing."""
+    tall = max(column.height for column in layout.columns)
+    left = max(text_width(node.label) for node in layout.columns[0].nodes)
     places: dict[str, Point] = {}
     x = _MARGIN + left
-    for k, column in enumerate(sheet.columns):
+    for k, column in enumerate(layout.columns):
         if k:
-            x += max(_GAP, column.radius + sheet.columns[k - 1].radius + sheet.gap(k))
+            x += max(_GAP, column.radius + layout.columns[k - 1].radius + layout.gap(k))
         # Few spots stand further apart, so that edges and what they say cross less.
-        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.spots) - 1, 1)
-        whole = column.height + extra * (len(column.spots) - 1)
+        extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.nodes) - 1, 1)
+        whole = column.height + extra * (len(column.nodes) - 1)
         y = _MARGIN + tall / 2 - whole / 2
-        for row, spot in enumerate(column.spots):
-            places[spot.key] = (x, y + spot.offset + extra * row)
-    for edge in sheet.edges:
+        for row, node in enumerate(column.nodes):
+            places[node.key] = (x, y + node.offset + extra * row)
+    for edge in layout.edges:
         if edge.gap == "target":  # each target level with its neuron
             places[edge.target] = (places[edge.target][0], places[edge.source][1])
     top = _MARGIN + tall
-    groups = _edges(sheet, places)
-    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
-    for column in sheet.columns:
-        for spot in column.spots:
-            groups.append(_spot(spot, places[spot.key], radius[spot.key]))
-    right = x + max(text_width(spot.label) for spot in sheet.columns[-1].spots) + _MARGIN
-    for column in sheet.columns:
-        if column.caption and column.spots:
-            at = places[column.spots[0].key][0]
+    groups = _edges(layout, places)
+    radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
+    for column in layout.columns:
+        for node in column.nodes:
+            groups.append(_node(node, places[node.key], radius[node.key]))
+    right = x + max(text_width(node.label) for node in layout.columns[-1].nodes) + _MARGIN
+    for column in layout.columns:
+        if column.caption and column.nodes:
+            at = places[column.nodes[0].key][0]
             lines = [
                 Text(at, top + 6 + 9 * k, text, tex, SMALL, role="caption")
                 for k, (text, tex) in enumerate(column.caption)
             ]  # fmt: skip
             groups.append(Group(tuple(lines), role="captions"))
             right = max(right, at + max(text_width(text, SMALL) for text, _ in column.caption) / 2 + _MARGIN)
-    bottom = top + 9 * max(len(column.caption) for column in sheet.columns) + _MARGIN
-    if sheet.largest:
-        groups.append(_legend(sheet.largest, bottom + 4))
+    bottom = top + 9 * max(len(column.caption) for column in layout.columns) + _MARGIN
+    if layout.largest:
+        groups.append(_legend(layout.largest, bottom + 4))
         bottom += 12
-        right = max(right, _MARGIN + 150)
+        right = max(right, _MARGIN + 180)  # the width of the legend
     return Scene(right, bottom, tuple(groups))
 
 
-def _edges(sheet: Sheet, places: Mapping[str, Point]) -> list[Group]:
-    """The edges, and their weights where there are few enough."""
-    radius = {spot.key: column.radius for column in sheet.columns for spot in column.spots}
-    kinds = {spot.key: spot.kind for column in sheet.columns for spot in column.spots}
-    per_gap = Counter(edge.gap for edge in sheet.edges)
+def _edges(layout: NetworkLayout, places: Mapping[str, Point]) -> list[Group]:
+    """Draw the edges, and their weights where there are few enough."""
+    radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
+    kinds = {node.key: node.kind for column in layout.columns for node in column.nodes}
+    per_gap = Counter(edge.gap for edge in layout.edges)
     lines = {}
-    for edge in sheet.edges:
+    for edge in layout.edges:
         start, end = places[edge.source], places[edge.target]
         first = _end(kinds[edge.source], start, end, radius[edge.source], 1.0)
         last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
         lines[edge] = (first, last)
     groups, texts = [], []
-    taken = [_bias_room(spot, places[spot.key], radius[spot.key]) for column in sheet.columns for spot in column.spots]
+    taken = [_bias_box(node, places[node.key], radius[node.key]) for column in layout.columns for node in column.nodes]
     for edge, (first, last) in lines.items():
         colour = "" if edge.value is None else NEGATIVE if edge.value < 0 else POSITIVE
-        share = abs(edge.value) / sheet.largest if edge.value is not None and sheet.largest else 0.0
+        share = abs(edge.value) / layout.largest if edge.value is not None and layout.largest else 0.0
         line = 0.7 if edge.value is None else 0.4 + _WIDEST * share
         ends = (edge.source + _SIDES.get(kinds[edge.source], ""), edge.target + _SIDES.get(kinds[edge.target], ""))
         wire = Wire((first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=ends)
@@ -173,7 +174,7 @@ _SIDES = {"input": ".east", "target": ".west"}
 
 
 def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> Point:
-    """Where an edge meets what stands at a place."""
+    """Return the point where an edge meets the mark of a node."""
     if kind == "neuron":
         dx, dy = other[0] - place[0], other[1] - place[1]
         length = (dx * dx + dy * dy) ** 0.5 or 1.0
@@ -182,17 +183,17 @@ def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> P
 
 
 _COVERED = 1000
-_Room = tuple[float, float, float, float]
+_Box = tuple[float, float, float, float]
 _ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
 
 
 def _free_place(
-    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Room]
+    label: str, first: Point, last: Point, others: list[tuple[Point, Point]], taken: list[_Box]
 ) -> Point | None:
-    """Where a label stands by its line, so that it covers few other lines; None where it would cover a label."""
+    """Return a position for a label next to its line that covers few lines; None if it would cover a label."""
     width = text_width(label, SMALL) + 2
     slope = (last[1] - first[1]) / ((last[0] - first[0]) or 1.0)
-    best: tuple[int, Point, _Room] | None = None
+    best: tuple[int, Point, _Box] | None = None
     off = SMALL / 2 + 2 + abs(slope) * width / 2
     aside = width / 2 + 3 + SMALL / 2 / (abs(slope) or 1.0)
     # Above or below a flat line, to the left or right of a steep one.
@@ -216,19 +217,19 @@ def _free_place(
     return best[1]
 
 
-def _bias_room(spot: Spot, place: Point, radius: float) -> _Room:
-    """Where the bias of a neuron stands."""
-    half = text_width(spot.below, SMALL) / 2
+def _bias_box(node: Node, place: Point, radius: float) -> _Box:
+    """Return the box of a neuron's bias."""
+    half = text_width(node.below, SMALL) / 2
     y = place[1] + radius + 5
     return place[0] - half, y - SMALL / 2, place[0] + half, y + SMALL / 2
 
 
-def _overlap(a: _Room, b: _Room) -> bool:
+def _overlap(a: _Box, b: _Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
-    """Whether a line passes through a box, looked at where it is above its left, middle and right."""
+def _crosses(line: tuple[Point, Point], box: _Box) -> bool:
+    """Return whether a line passes through a box, by its heights at the left and right of the box."""
     (x0, y0), (x1, y1) = line
     heights = []
     for x in (box[0], box[2]):
@@ -237,40 +238,48 @@ def _crosses(line: tuple[Point, Point], box: _Room) -> bool:
     return min(heights) < box[3] and max(heights) > box[1]
 
 
-def _spot(spot: Spot, place: Point, radius: float) -> Group:
+def _node(node: Node, place: Point, radius: float) -> Group:
     x, y = place
-    if spot.kind == "neuron":
-        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", spot.key)]
-        marks.append(Text(x, y, spot.label, spot.latex, lettering(spot.label), role="activation"))
-        if spot.below:
-            below = latex_figure(spot.below)
-            marks.append(Text(x, y + radius + 5, spot.below, below, SMALL, colour=spot.colour, role="bias", halo=True))
-        return Group(tuple(marks), spot.title, "neuron", spot.key)
-    if spot.kind == "ellipsis":
-        return Group((Text(x, y, spot.label, spot.latex, role="ellipsis"),), spot.title, "ellipsis")
-    width = text_width(spot.label)
-    at = x - width / 2 if spot.kind == "input" else x + width / 2
-    anchor = "end" if spot.kind == "input" else "start"
-    room = Shape(at, y, width + 4, SIZE + 4, "none", spot.key)
-    text = Text(x, y, spot.label, spot.latex, anchor=anchor, role="name", italic=True)
-    return Group((room, text), spot.title, spot.kind, spot.key)
+    if node.kind == "neuron":
+        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", node.key)]
+        marks.append(Text(x, y, node.label, node.latex, lettering(node.label), role="activation"))
+        if node.below:
+            below = latex_figure(node.below)
+            marks.append(Text(x, y + radius + 5, node.below, below, SMALL, colour=node.colour, role="bias", halo=True))
+        return Group(tuple(marks), node.title, "neuron", node.key)
+    if node.kind == "ellipsis":
+        return Group((Text(x, y, node.label, node.latex, role="ellipsis"),), node.title, "ellipsis")
+    width = text_width(node.label)
+    at = x - width / 2 if node.kind == "input" else x + width / 2
+    anchor = "end" if node.kind == "input" else "start"
+    room = Shape(at, y, width + 4, SIZE + 4, "none", node.key)
+    text = Text(x, y, node.label, node.latex, anchor=anchor, role="name", italic=True)
+    return Group((room, text), node.title, node.kind, node.key)
 
 
 def _legend(largest: float, y: float) -> Group:
-    """What colours and widths mean."""
+    """Draw what colours and widths mean."""
     most = figure(largest, 3)
     marks = (
         Wire(((_MARGIN, y), (_MARGIN + 16, y)), False, POSITIVE, 1.6),
         Text(_MARGIN + 20, y, "> 0", "$>0$", SMALL, "start", role="legend"),
         Wire(((_MARGIN + 40, y), (_MARGIN + 56, y)), False, NEGATIVE, 1.6, True),
         Text(_MARGIN + 60, y, "< 0", "$<0$", SMALL, "start", role="legend"),
-        Text(_MARGIN + 80, y, f"widest: {most}", f"widest: {latex_figure(most)}", SMALL, "start", role="legend"),
+        Text(
+            _MARGIN + 80,
+            y,
+            f"thickest line: |w| = {most}",
+            f"thickest line: $|w| =$ {latex_figure(most)}",
+            SMALL,
+            "start",
+            role="legend",
+        ),
     )
     return Group(marks, "Weights by sign and size", "legend")
 
 
 def _draw_box(diagram: Diagram) -> Scene:
-    """Inputs, one box with the formula, the target."""
+    """Draw inputs, one box with the formula, the target."""
     prediction, target = diagram.prediction, diagram.target
     names = list(prediction.data) or [""]
     text = written(prediction, {})
@@ -303,7 +312,7 @@ def _draw_box(diagram: Diagram) -> Scene:
 
 
 def _valued(diagram: Diagram) -> list[str]:
-    """The parameters, with their numbers if they are known."""
+    """Return the parameters, with their numbers if they are known."""
     found = []
     for name in diagram.prediction.parameters:
         value = diagram.params.get(name)

@@ -23,7 +23,7 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value stands: 0 at the low end, 1 at the high one.
+        """Return the position of a value: 0 at the low end, 1 at the high one.
 
         >>> Axis(1, 100, log=True).place(10)
         0.5
@@ -49,13 +49,13 @@ class Axis:
 
 
 def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is not below this."""
+    """Return the smallest of 1, 2, 5 times a power of ten that is not below this."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
 def axis(values: Iterable[float], log: bool = False) -> Axis:
-    """The axis from the smallest to the largest of some finite values; positive ones, if it is logarithmic."""
+    """Return the axis from the smallest to the largest of some finite values, positive ones if it is logarithmic."""
     found = list(values)
     low, high = min(found), max(found)
     if low == high:  # of one value: it stands in the middle
@@ -64,7 +64,7 @@ def axis(values: Iterable[float], log: bool = False) -> Axis:
 
 
 def written(tick: float) -> str:
-    """A value beside an axis.
+    """Write a value as a tick label.
 
     >>> written(1e-05), written(0.25), written(2000000.0)
     ('1e-5', '0.25', '2e6')
@@ -122,7 +122,7 @@ _MANY = 20  # epochs from which their axis is logarithmic
 def cost_plot(
     history: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]] | None = None
 ) -> CostPlot | None:
-    """The plot of a descent; None if it has fewer than two finite costs.
+    """Return the plot of a descent; None if it has fewer than two finite costs.
 
     On a logarithmic axis of epochs the start, epoch 0, has no place.
     """

@@ -26,33 +26,33 @@ class Dots:
         self._bits = [[0] * columns for _ in range(rows)]
 
     def put(self, x: int, y: int) -> None:
-        """A dot; (0, 0) is at the lower left."""
+        """Put a dot; (0, 0) is at the lower left."""
         y = self.height - 1 - y
         bit = (1 << y % 2) if self.plain else _BRAILLE[y % 4][x % 2]
         self._bits[y // self.down][x // self.across] |= bit
 
     def line(self, points: Sequence[tuple[int, int]]) -> None:
-        """Dots along the straight lines from one point to the next."""
+        """Put dots along the straight lines from one point to the next."""
         for (x0, y0), (x1, y1) in zip(points, points[1:] or points, strict=False):
             steps = max(abs(x1 - x0), abs(y1 - y0), 1)
             for k in range(steps + 1):
                 self.put(x0 + round(k * (x1 - x0) / steps), y0 + round(k * (y1 - y0) / steps))
 
     def lines(self) -> list[str]:
-        """The sheet as lines of text, from the top."""
+        """Return the sheet as lines of text, from the top."""
         if self.plain:
             return ["".join(_PLAIN[bits] for bits in row) for row in self._bits]
         return ["".join(chr(0x2800 + bits) if bits else " " for bits in row) for row in self._bits]
 
 
 def placed(points: Sequence[Point], x: Axis, y: Axis, sheet: Dots) -> Iterator[tuple[int, int]]:
-    """The dots at which points stand on a sheet."""
+    """Yield the dots of points on a sheet."""
     for value, height in points:
         yield round(x.place(value) * (sheet.width - 1)), round(y.place(height) * (sheet.height - 1))
 
 
 def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False) -> str:
-    """Costs by epoch as lines of text; the cost is a line, that of the validation rows dots.
+    """Return costs by epoch as lines of text; the cost is a line, that of the validation rows dots.
 
     Args:
         found: the curves and their axes.
@@ -89,7 +89,7 @@ def _legend(found: CostPlot) -> str:
 
 
 def _beside(axis: Axis, height: int) -> dict[int, str]:
-    """What is written left of each line, from the top: round values, and the ends if there are none."""
+    """Return the label left of each line, from the top: round values, or the ends if there are none."""
     values = axis.ticks(max(height // 2, 2))
     if len(values) < 2:
         values = [axis.low, axis.high]
@@ -100,7 +100,7 @@ def _beside(axis: Axis, height: int) -> dict[int, str]:
 
 
 def _beneath(axis: Axis, width: int) -> tuple[set[int], str]:
-    """Where the axis has marks, and the line of values beneath them."""
+    """Return where the axis has marks, and the line of values below them."""
     marks: set[int] = set()
     line = ""
     for value in axis.ticks(max(width // 10, 2)):

@@ -40,7 +40,7 @@ def prepare(plain: bool) -> None:
 
 
 def console(error: bool = False) -> Console:
-    """Standard output or error; colours only on a terminal, and none with NO_COLOR."""
+    """Return a console on standard output or error; colours only on a terminal, and none with NO_COLOR."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
@@ -96,12 +96,12 @@ def _style(cell: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     console().print(text, markup=False)
 
 
 def show_plot(found: CostPlot, always: bool = False) -> None:
-    """Costs by epoch on standard output, after an empty line.
+    """Print costs by epoch on standard output, after an empty line.
 
     Args:
         found: what is drawn.

@@ -14,7 +14,7 @@ _MOST_POINTS = 400
 
 
 def curve_svg(plot: CostPlot) -> str:
-    """The curves with axes, a title and a description."""
+    """Return the curves with axes, a title and a description as SVG."""
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
 
     def across(epoch: float) -> float:

@@ -93,7 +93,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
 
 
 def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
-    """The longest arcs of a large graph, which are drawn straight and have no part in the layout.
+    """Return the longest arcs of a large graph, which are drawn straight and have no part in the layout.
 
     An arc over k ranks is k − 1 boxes to Graphviz: a name that each of a thousand terms of a sum uses would take
     minutes. Each box keeps its shortest arc, so that nothing falls apart.
@@ -122,7 +122,7 @@ def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
 
 
 def _text(boxes: Sequence[Box], arcs: Sequence[Arc | None], gap: float) -> str:
-    """The graph in DOT, with sizes alone."""
+    """Return the graph in DOT, with sizes alone."""
     many = len(boxes) + sum(arc is not None and arc.label is not None for arc in arcs) > _MANY
     # Without limits the order within ranks and their places are improved for minutes where there are thousands.
     tuned = "nslimit=1 nslimit1=1 mclimit=0.1 splines=line" if many else "splines=true ordering=in"
@@ -151,5 +151,5 @@ def _pair(text: str) -> Point:
 
 
 def _curve(text: str, height: float) -> tuple[Point, ...]:
-    """The points of an edge's ``pos``."""
+    """Return the points of an edge's ``pos``."""
     return tuple((x, height - y) for x, y in map(_pair, text.split()))

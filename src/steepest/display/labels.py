@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.latex import Latex, latex_name
 from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, SIGN, SUBSCRIPTS, SUPERSCRIPTS, Template, number, quoted, write
+from steepest.expressions.printing import ATOM, SIGN, Template, number, quoted, write
 
 PLACE = "•"  # where an operand stands in the sign of an operation
 
 
 def pretty(name: str, layer: bool = False) -> str:
-    """A name with its trailing digits beneath the line, or as a layer's in raised brackets.
+    """Write a name with its trailing digits as subscripts, or as a layer's superscript in brackets.
 
     >>> pretty("w1"), pretty("a2", layer=True), pretty("petal_length")
     ('w₁', 'a⁽²⁾', 'petal_length')
@@ -25,8 +26,8 @@ def pretty(name: str, layer: bool = False) -> str:
         return name
     stem = stem[:-1] if stem.endswith("_") and len(stem) > 1 else stem
     if layer:
-        return f"{stem}⁽{''.join(SUPERSCRIPTS[int(d)] for d in digits)}⁾"
-    return stem + "".join(SUBSCRIPTS[int(d)] for d in digits)
+        return f"{stem}⁽{superscript(digits)}⁾"
+    return stem + subscript(digits)
 
 
 class Plain(MathsText):
@@ -37,7 +38,7 @@ class Plain(MathsText):
         self._places = places or {}
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """A name, a number, or what stands in the place of an operand."""
+        """Return a name, a number, or the placeholder of an operand."""
         if node in self._places:
             return self._places[node], ATOM
         if node in self._names and not node.is_leaf:
@@ -63,14 +64,14 @@ class _Places(Latex):
 
 
 def described(node: Expression, names: Mapping[Expression, str]) -> str:
-    """What a node is computed as from its arguments, these by their names: ``q·z``."""
+    """Write what a node is computed as from its arguments, by their names: ``q·z``."""
     if node.is_leaf:
         return "data" if node.per_sample else "parameter"
     return write(node, Plain(names), root_is_plain=True)
 
 
 def written(part: Expression, names: Mapping[Expression, str], places: Mapping[Expression, str] | None = None) -> str:
-    """An expression of nodes that have names."""
+    """Write an expression of nodes that have names."""
     return write(part, Plain(names, places))
 
 
@@ -90,12 +91,12 @@ _GATES = {
 
 
 def is_number(node: Expression) -> bool:
-    """Whether a node is a number of the formula or n, which a picture writes into what uses it."""
+    """Return whether a node is a number of the formula or n, which a picture writes into what uses it."""
     return node.operation is CONSTANT or node.operation.name == "count"
 
 
 def sign(node: Expression) -> str:
-    """The sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
+    """Return the sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
     if node.operation.name in _SIGNS:
         return _SIGNS[node.operation.name][0]
     places = {arg: PLACE for arg in node.args if not is_number(arg)}
@@ -110,7 +111,7 @@ def sign(node: Expression) -> str:
 
 
 def latex_sign(node: Expression) -> str:
-    """The same in LaTeX, without ``$``."""
+    """Return the sign of an operation in LaTeX, without ``$``."""
     if node.operation.name in _SIGNS:
         return _SIGNS[node.operation.name][1]
     places = {arg for arg in node.args if not is_number(arg)}
@@ -125,7 +126,7 @@ def latex_sign(node: Expression) -> str:
 
 
 def _bare(pattern: str, arity: int) -> str | None:
-    """The sign of a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``; None for any other."""
+    """Return the sign in a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``; None for any other."""
     if "{attributes}" in pattern:
         return None
     places = ", ".join(f"{{{k}}}" for k in range(arity))
@@ -139,7 +140,7 @@ def _bare(pattern: str, arity: int) -> str | None:
 
 
 def figure(value: float, digits: int = 6) -> str:
-    """A number with six digits, or fewer, and a minus sign of its own.
+    """Write a number with six digits, or fewer, and a true minus sign.
 
     >>> figure(-4.0), figure(0.7310585786), figure(1.5e-9)
     ('−4', '0.731059', '1.5e−09')
@@ -148,7 +149,7 @@ def figure(value: float, digits: int = 6) -> str:
 
 
 def short(value: float) -> str:
-    """A number with four digits, for sentences and legends.
+    """Write a number with four digits, for sentences and legends.
 
     >>> short(-2.15234), short(-0.0)
     ('−2.152', '0')
@@ -156,12 +157,8 @@ def short(value: float) -> str:
     return figure(value, 4)
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
 def power(value: float, position: float = 0.0) -> str:
-    """A tick of a logarithmic axis: as a number where that is short, else as a power of ten.
+    """Write a tick of a logarithmic axis: as a number where that is short, else as a power of ten.
 
     >>> power(0.01), power(20000.0), power(1e-7)
     ('0.01', '2·10⁴', '10⁻⁷')
@@ -170,7 +167,7 @@ def power(value: float, position: float = 0.0) -> str:
         return figure(value)
     digits, _, exponent = f"{value:.3e}".partition("e")
     factor = figure(float(digits))
-    raised = str(int(exponent)).translate(_RAISED)
+    raised = superscript(str(int(exponent)))
     return f"10{raised}" if factor == "1" else f"{factor}·10{raised}"
 
 
@@ -180,12 +177,12 @@ _EXPONENT = re.compile(r"e([-+]?)0*(\d+)")
 
 
 def latex_figure(text: str) -> str:
-    """A text of :func:`figure` or :func:`summary` in LaTeX, with its ``$``.
+    """Convert a text of :func:`figure` or :func:`summary` to LaTeX, with its ``$``.
 
     >>> latex_figure("−1.5e−09"), latex_figure("(2, 3) ‖0.5‖")
     ('$-1.5 \\\\cdot 10^{-9}$', '$(2, 3)\\\\ \\\\|0.5\\\\|$')
     """
-    text = _POWER.sub(lambda found: f"10^{{{found[1].translate(_LOWERED)}}}", text.replace("·", r" \cdot "))
+    text = _POWER.sub(lambda found: f"10^{{{baseline(found[1])}}}", text.replace("·", r" \cdot "))
     for old, new in _LATEX.items():
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)
@@ -193,5 +190,5 @@ def latex_figure(text: str) -> str:
 
 
 def latex_of(name: str, layer: bool = False) -> str:
-    """A name in LaTeX, with its ``$``."""
+    """Write a name in LaTeX, with its ``$``."""
     return f"${latex_name(name, layer=layer)}$"

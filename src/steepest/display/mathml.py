@@ -31,7 +31,7 @@ _BOLD_ITALIC = {  # of which MathML Core has no variant
 
 
 def mathml(latex: str, text: str, display: bool = False) -> str:
-    r"""A formula as a ``<math>`` element.
+    r"""Return a formula as a ``<math>`` element.
 
     Args:
         latex: LaTeX mathematics.
@@ -50,7 +50,7 @@ def mathml(latex: str, text: str, display: bool = False) -> str:
 
 
 def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
-    """A displayed formula in lines, which are read as the one formula that they are.
+    """Return a displayed formula broken into lines, which screen readers read as one.
 
     Args:
         lines: LaTeX mathematics.
@@ -68,7 +68,7 @@ def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
 
 
 def _converted(latex: str, display: bool) -> str:
-    """The inside of a ``<math>`` element."""
+    """Return the inside of a ``<math>`` element."""
     try:
         from latex2mathml import exceptions
         from latex2mathml.converter import convert
@@ -92,7 +92,7 @@ def _converted(latex: str, display: bool) -> str:
 
 
 def _put_right(element: ElementTree.Element) -> None:
-    """What latex2mathml writes otherwise than LaTeX shows it."""
+    """Correct what latex2mathml writes differently from what LaTeX shows."""
     children = list(element)
     if element.get("mathvariant") in ("bold", "bold-italic"):
         element.text = "".join(_BOLD_ITALIC.get(letter, letter) for letter in element.text or "")
@@ -118,7 +118,7 @@ def _put_right(element: ElementTree.Element) -> None:
 
 
 def _without_words(latex: str) -> tuple[str, list[str]]:
-    """The formula with a private letter for each word, and the words as elements."""
+    """Return the formula with a private-use letter for each word, and the words as elements."""
     made, words, at = [], list[str](), 0
     while (found := _WORDS.search(latex, at)) is not None:
         end = _closing(latex, found.end())
@@ -134,7 +134,7 @@ def _without_words(latex: str) -> tuple[str, list[str]]:
 
 
 def _closing(latex: str, at: int) -> int:
-    """Where the group that is open here ends."""
+    """Return the position where the group that is open here ends."""
     depth = 1
     while at < len(latex):
         if latex[at] == "\\":
@@ -148,7 +148,7 @@ def _closing(latex: str, at: int) -> int:
 
 
 def _decoded(word: str) -> str | None:
-    """A word as it is to be read; None if it is more than words."""
+    """Return a word as it is to be read; None if it is more than words."""
     marked = word
     for k, (written, _) in enumerate(_ESCAPES):
         marked = marked.replace(written, chr(0xE000 + k))

@@ -24,10 +24,10 @@ class Picture(ABC):
 
     @abstractmethod
     def svg(self) -> str:
-        """The picture as SVG, with ``<title>`` and ``<desc>``; light and dark follow the reader's choice."""
+        """Return the picture as SVG, with ``<title>`` and ``<desc>``; light and dark follow the reader's choice."""
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """What it can be saved as: a suffix without its dot, and what makes the bytes."""
+        """Return the formats in which it can be saved: the suffix without its dot, and what makes the bytes."""
         return {"svg": lambda: self.svg().encode()}
 
     def save(self, path: str | os.PathLike[str]) -> None:

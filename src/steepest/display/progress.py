@@ -33,7 +33,7 @@ class Details:
 
 @contextmanager
 def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: Details()) -> Iterator[Progress | None]:
-    """A bar on standard error: always (True), never (False), or if that is a terminal (None).
+    """Show a bar on standard error: always (True), never (False), or if that is a terminal (None).
 
     Args:
         wanted: when to show it.

@@ -103,19 +103,19 @@ class Scene:
     groups: tuple[Group, ...]
 
     def marks(self) -> Iterator[Mark]:
-        """Every mark."""
+        """Yield every mark."""
         for group in self.groups:
             yield from group.marks
 
 
 def text_width(text: str, size: float = SIZE) -> float:
-    """About how wide a text is, in points; rather too much than too little."""
+    """Return the approximate width of a text in points, rather too large than too small."""
     width = sum(0.33 if c in _NARROW else 0.42 if c in _RAISED else 0.78 if c in "mwMWΣ@…" else 0.6 for c in text)
     return width * size
 
 
 def point_at(points: tuple[Point, ...], share: float) -> Point:
-    """The point after a share of a wire's pieces: halfway for 0.5."""
+    """Return the point after a share of a wire's pieces: halfway for 0.5."""
     if len(points) < 4:
         (x0, y0), (x1, y1) = points[0], points[-1]
         return x0 + share * (x1 - x0), y0 + share * (y1 - y0)

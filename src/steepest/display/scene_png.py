@@ -14,7 +14,7 @@ _MOST = 20_000  # pixels of a side; a larger picture is made of fewer dots an in
 
 
 def png(scene: Scene, title: str, description: str) -> bytes:
-    """A drawing as PNG of 200 dots an inch, its title and description in the file.
+    """Return a drawing as PNG of 200 dots an inch, its title and description in the file.
 
     Raises:
         PictureError: Matplotlib is not installed.

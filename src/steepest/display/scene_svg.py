@@ -12,7 +12,7 @@ _numbers = count(1)  # ids are of a document, and a page may hold several drawin
 
 
 def svg(scene: Scene, title: str, description: str) -> str:
-    """A drawing as an SVG document with its title and description."""
+    """Return a drawing as an SVG document with its title and description."""
     own = f"steepest-{next(_numbers)}"
     size = (
         f'width="{_n(scene.width)}pt" height="{_n(scene.height)}pt" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}"'
@@ -30,7 +30,7 @@ def svg(scene: Scene, title: str, description: str) -> str:
 
 
 def _text_colours() -> str:
-    """Darker letters on paper and lighter on a dark page: what is thin needs more contrast than a line."""
+    """Return rules for darker letters on paper, lighter ones on a dark page: thin strokes need more contrast."""
     light = "".join(f"text.c{name[1:]}{{fill:{pair[0]}}}" for name, pair in READABLE.items())
     dark = "".join(f"text.c{name[1:]}{{fill:{pair[1]}}}" for name, pair in READABLE.items())
     light += f"text.halo{{paint-order:stroke;stroke:{PAPER};stroke-width:2.6px}}"
@@ -85,7 +85,7 @@ def _wire(wire: Wire) -> list[str]:
 
 
 def _head(wire: Wire) -> str:
-    """The arrow's head as a triangle: markers take no colour from the ink in every viewer."""
+    """Return the arrow's head as a triangle: markers take no colour from the ink in every viewer."""
     (x1, y1), (x0, y0) = wire.points[-1], _before(wire)
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
@@ -99,7 +99,7 @@ def _head(wire: Wire) -> str:
 
 
 def _before(wire: Wire) -> tuple[float, float]:
-    """The point from which a wire comes to its end."""
+    """Return the point from which a wire comes to its end."""
     last = wire.points[-1]
     return next((p for p in reversed(wire.points[:-1]) if p != last), last)
 
@@ -114,5 +114,5 @@ def _n(value: float) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
+    """Return a text without the characters that XML forbids."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

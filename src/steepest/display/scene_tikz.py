@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from steepest.display.palette import READABLE
 from steepest.display.scene import Mark, Scene, Shape, Text, Wire
+from steepest.expressions.characters import latex_text
 
 TEXT_WIDTH = 4.7
 """Inches that a picture takes at most: the width of a page of LaTeX's own article."""
 
 _POINT, _LINE = 72.0, 0.7
-_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-            **{c: "\\" + c for c in "{}$%&#_"}}  # fmt: skip
 
 
 def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
-    """A drawing as a ``tikzpicture`` environment.
+    """Return a drawing as a ``tikzpicture`` environment.
 
     Args:
         scene: the drawing.
@@ -65,7 +64,7 @@ def _text(text: Text) -> str:
     font = rf"font=\fontsize{{{_n(text.size)}}}{{{_n(text.size * 1.2)}}}\selectfont"
     halo = "fill=white, " if text.halo else ""
     options = f"{halo}{colour}anchor={anchor}, inner sep=0, {font}"
-    return rf"\node[{options}] at ({_n(text.x)},{_n(text.y)}) {{{text.latex or escaped(text.text)}}};"
+    return rf"\node[{options}] at ({_n(text.x)},{_n(text.y)}) {{{text.latex or latex_text(text.text)}}};"
 
 
 def _shape(shape: Shape, scale: float) -> str:
@@ -92,19 +91,8 @@ def _options(first: list[str], colour: str, width: float, dashed: bool, scale: f
 
 
 def _colour(colour: str) -> str:
-    """A name that LaTeX can hold for a colour."""
+    """Return a name for a colour that LaTeX accepts."""
     return f"steepest{colour[1:]}" if colour else ""
-
-
-def escaped(text: str) -> str:
-    """A plain text in LaTeX, the mathematical signs that pdfLaTeX has no letters for in its mathematics.
-
-    >>> escaped("petal_length"), escaped("−2 … 3")
-    ('petal\\\\_length', '$-$2 \\\\dots{} 3')
-    """
-    signs = {"−": "$-$", "…": r"\dots{}", "·": r"$\cdot$", "∞": r"$\infty$", "Σ": r"$\Sigma$", "∂": r"$\partial$",
-             "‖": r"$\|$", "×": r"$\times$", "⋮": r"$\vdots$", "⋯": r"$\cdots$"}  # fmt: skip
-    return "".join(signs.get(c) or _SPECIAL.get(c, c) for c in text)
 
 
 def _n(value: float) -> str:

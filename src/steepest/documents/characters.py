@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from steepest.expressions.latex import GREEK_LETTERS
-from steepest.expressions.printing import SUBSCRIPTS, SUPERSCRIPTS
+from steepest.expressions.characters import GREEK_LETTERS, LOWERED, RAISED, RUNS, TEXT_ESCAPES
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "_": r"\_",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}", **{c: "\\" + c for c in "{}$%&#"},
+_SPECIAL = TEXT_ESCAPES | {
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 _JOINING = "-',"  # two of them in a row would become one sign
 _LETTERS = {
@@ -29,7 +26,7 @@ _ACCENTS = {
     "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c", "\u0328": "k", "\u0323": "d",
 }  # fmt: skip
 _MATHS = {
-    **{letter: f"\\{name}" for letter, name in GREEK_LETTERS.items() if name not in ("omicron",)},
+    **{letter: f"\\{name}" for letter, name in GREEK_LETTERS.items()},
     "ϕ": r"\phi", "ε": r"\varepsilon", "ϵ": r"\epsilon", "ς": r"\varsigma", "ο": "o",
     "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "√": r"\surd", "∞": r"\infty", "−": "-", "±": r"\pm",
     "×": r"\times", "÷": r"\div", "·": r"\cdot", "⋅": r"\cdot", "∗": r"\ast", "∘": r"\circ", "⊙": r"\odot",
@@ -42,16 +39,11 @@ _MATHS = {
     "¾": r"\tfrac{3}{4}", "✓": r"\surd", "⟨": r"\langle", "⟩": r"\rangle", "⋯": r"\cdots", "⋮": r"\vdots",
     "⋱": r"\ddots", "µ": r"\mu", "²": "{}^{2}", "³": "{}^{3}", "¹": "{}^{1}", "△": r"\triangle",
 }  # fmt: skip
-_RAISED = dict(zip(SUPERSCRIPTS + "⁺⁻⁼⁽⁾ⁿⁱᵀˡᵐʲᵏ", "0123456789+-=()niTlmjk", strict=True))
-_LOWERED = dict(zip(SUBSCRIPTS + "₊₋₌₍₎ₐₑᵢⱼₖₗₘₙₒₚₓ", "0123456789+-=()aeijklmnopx", strict=True))
 _OVER = {"\u0304": r"\bar", "\u0302": r"\hat", "\u0303": r"\tilde", "\u0307": r"\dot", "\u20d7": r"\vec"}
-_RUNS = re.compile(
-    f"[{re.escape(''.join(_RAISED))}]+|[{re.escape(''.join(_LOWERED))}]+|.[\u0300-\u036f\u20d7]*", re.DOTALL
-)
 _LONG = 24  # letters after which a word may be broken anywhere
 _BREAKABLE = "_/*=+(,.:@"
 
-KNOWN = "".join([*_SPECIAL, *_LETTERS, *_MATHS, *_RAISED, *_LOWERED])
+KNOWN = "".join([*_SPECIAL, *_LETTERS, *_MATHS, *RAISED, *LOWERED])
 """Every sign that is written by a command."""
 
 
@@ -73,7 +65,7 @@ def mathematics(latex: str) -> str:
     if latex.isascii():
         return latex
     made = []
-    for part in _RUNS.findall(unicodedata.normalize("NFC", latex)):
+    for part in RUNS.findall(unicodedata.normalize("NFC", latex)):
         if part.isascii():
             made.append(part)
         else:
@@ -83,7 +75,7 @@ def mathematics(latex: str) -> str:
 
 def picture(tikz: str) -> str:
     """A picture of TikZ in plain ASCII: other signs stand in its words and its formulas alike."""
-    return tikz if tikz.isascii() else "".join(_signs(part) for part in _RUNS.findall(tikz))
+    return tikz if tikz.isascii() else "".join(_signs(part) for part in RUNS.findall(tikz))
 
 
 def typed(line: str) -> str:
@@ -98,7 +90,7 @@ def _word(word: str) -> str:
     if word.isspace():
         return "".join(dict.fromkeys(_LETTERS.get(sign, " ") for sign in word))
     made, since = [], 0
-    parts = _RUNS.findall(word)
+    parts = RUNS.findall(word)
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
         made.append(_SPECIAL.get(part) or _signs(part))
         if part in _JOINING and part == following:
@@ -118,7 +110,7 @@ def _signs(part: str) -> str:
         return _LETTERS[part]
     if part in _MATHS:
         return rf"\ensuremath{{{_MATHS[part]}}}"
-    for table, mark in ((_RAISED, "^"), (_LOWERED, "_")):
+    for table, mark in ((RAISED, "^"), (LOWERED, "_")):
         if part[0] in table:
             return rf"\ensuremath{{{{}}{mark}{{{''.join(table[sign] for sign in part)}}}}}"
     base, *marks = list(unicodedata.normalize("NFD", part))

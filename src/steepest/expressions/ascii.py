@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 import sys
 import unicodedata
 
-from steepest.expressions.latex import GREEK_LETTERS
-from steepest.expressions.printing import SUBSCRIPTS, SUPERSCRIPTS
+from steepest.expressions.characters import GREEK_LETTERS, LOWERED, RAISED, RUNS
 
-_RAISED = dict(zip(SUPERSCRIPTS + "⁺⁻⁼⁽⁾ⁿⁱᵀˡᵐʲᵏ", "0123456789+-=()niTlmjk", strict=True))
-_LOWERED = dict(zip(SUBSCRIPTS + "₊₋₌₍₎ₐₑᵢⱼₖₗₘₙₒₚₓ", "0123456789+-=()aeijklmnopx", strict=True))
 _SIGNS = {
     **GREEK_LETTERS,
     "σ": "sigmoid", "Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod", "∂": "d", "∇": "grad ", "√": "sqrt", "∞": "inf",
@@ -28,7 +24,6 @@ _SIGNS = {
     "┐": "+", "┴": "+", "┬": "+", "╸": "-", "╺": "-",
 }  # fmt: skip
 _NAMES = {"\u0304": "bar", "\u0302": "hat", "\u0303": "tilde", "\u0307": "dot"}
-_PARTS = re.compile(f"[{re.escape(''.join(_RAISED))}]+|[{re.escape(''.join(_LOWERED))}]+|.[\u0300-\u036f]*", re.DOTALL)
 
 
 def transliterated(text: str) -> str:
@@ -39,7 +34,7 @@ def transliterated(text: str) -> str:
     """
     if text.isascii():
         return text
-    return "".join(part if part.isascii() else _written(part) for part in _PARTS.findall(text))
+    return "".join(part if part.isascii() else _written(part) for part in RUNS.findall(text))
 
 
 def with_mark(text: str) -> str:
@@ -56,11 +51,11 @@ def with_mark(text: str) -> str:
 
 
 def _written(part: str) -> str:
-    if part[0] in _RAISED:
-        inside = "".join(_RAISED[sign] for sign in part)
+    if part[0] in RAISED:
+        inside = "".join(RAISED[sign] for sign in part)
         return f"^{inside}" if inside.isalnum() or inside.startswith("(") else f"^({inside})"
-    if part[0] in _LOWERED:
-        return "_" + "".join(_LOWERED[sign] for sign in part)
+    if part[0] in LOWERED:
+        return "_" + "".join(LOWERED[sign] for sign in part)
     if part in _SIGNS:
         return _SIGNS[part]
     base, *marks = list(unicodedata.normalize("NFD", part))

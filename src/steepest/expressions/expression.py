@@ -194,40 +194,8 @@ class Expression:
         self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
         sample: int | None = None, unfold: str | Iterable[str] | None = None,
     ) -> Any:  # fmt: skip
-        """The computational graph at some values: each node's value, and the derivative of the whole by it.
-
-        v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several samples is drawn once
-        for all: a node with one value a sample shows their range and its derivatives' (three samples or fewer are
-        listed), a parameter its full gradient. With ``sample=k`` such nodes show the values of sample k and the
-        derivatives by them; a wire from a parameter then shows what sample k contributes, and Σ beneath it
-        the gradient, to which all samples add up. Vectors and matrices are shown by their shape and norm.
-
-        Args:
-            values: a number or array for each name; columns ``(n,)`` or ``(n, d)``, or one sample's values.
-            names: nodes to be named in the picture, by name: ``{"q": x + y}``.
-            sample: the sample, from 0, to be shown.
-            unfold: names of the layers (``"a1"``) to be drawn node by node, or ``"all"``; the others get a box
-                each. If left out, graphs of up to 60 nodes are drawn whole.
-
-        Returns:
-            A picture with a table, and :meth:`~steepest.diagrams.graph.ComputationalGraph.explain`.
-
-        Raises:
-            PictureError: this is not one number (a sample), or a name, sample or layer does not occur.
-            ValuesError: a name has no value, or one of a wrong shape.
-
-        >>> x, y, z = params("x", "y", "z")
-        >>> graph = ((x + y) * z).graph({"x": -2, "y": 5, "z": -4}, names={"q": x + y})
-        >>> graph.explain("x")
-        '∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4'
-
-        Source: Griewank and Walther 2008, section 3.2; row E6 of the notes.
-        """
-        # By name: pictures are built on expressions, so that an import of theirs here would point upwards, and
-        # it would bring NumPy with it.
-        return importlib.import_module("steepest.diagrams.graph").graph(
-            self, values, names=names, sample=sample, unfold=unfold
-        )
+        """Return ``st.graph(self, values, …)``: call that instead, this method goes with the next release."""
+        return importlib.import_module("steepest").graph(self, values, names=names, sample=sample, unfold=unfold)
 
     def __str__(self) -> str:
         return write_formula(self)

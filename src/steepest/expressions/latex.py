@@ -5,20 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
 from steepest.expressions.expression import CONSTANT, DATA, Expression
 from steepest.expressions.maths_text import Line, sum_last
 from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, Template, number, write
-
-# fmt: off
-_GREEK = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
-    "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
-    "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
-)
-# fmt: on
-GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK, strict=True))
-"""The Greek letters that have a command of their own, by letter."""
-_SPECIAL = {"\\": r"\backslash ", "_": r"\_", "^": r"\^{}", "~": r"\~{}", **{c: "\\" + c for c in "{}$%&#"}}
 
 
 def latex_name(name: str, index: str = "", layer: bool = False) -> str:
@@ -31,14 +21,14 @@ def latex_name(name: str, index: str = "", layer: bool = False) -> str:
     if not stem:
         stem, digits = name, ""
     stem = stem[:-1] if digits and stem.endswith("_") and len(stem) > 1 else stem
-    if stem in _GREEK:
+    if stem in GREEK_NAMES:
         written = "\\" + stem
     elif stem in GREEK_LETTERS:
         written = "\\" + GREEK_LETTERS[stem]
     elif len(stem) == 1 and stem.isalpha():
         written = stem
     else:
-        plain = "".join(_SPECIAL.get(c, c) for c in stem).replace(" ", r"\ ")
+        plain = "".join(MATHS_ESCAPES.get(c, c) for c in stem).replace(" ", r"\ ")
         written = rf"\mathrm{{{plain}}}"
     raised = f"^{{({digits})}}" if layer and digits else ""
     below = ",".join(part for part in ("" if raised else digits, index) if part)
@@ -88,9 +78,10 @@ def _latex_number(value: float) -> tuple[str, int]:
 def latex(root: Expression, names: Mapping[Expression, str] | None = None, definition: bool = False) -> str:
     r"""An expression as LaTeX.
 
-    >>> from steepest.expressions.expression import data, params
-    >>> latex((data("x") * params("w1")) ** 2)
-    '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
+        >>> from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
+    from steepest.expressions.expression import data, params
+        >>> latex((data("x") * params("w1")) ** 2)
+        '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
     """
     return write(root, Latex(names), root_is_plain=definition)
 

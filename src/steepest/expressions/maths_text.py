@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from steepest.expressions.characters import superscript
 from steepest.expressions.expression import CONSTANT, DATA, Expression
 from steepest.expressions.printing import (
     ATOM,
@@ -12,7 +13,6 @@ from steepest.expressions.printing import (
     PRODUCT,
     SIGN,
     SUM,
-    SUPERSCRIPTS,
     Template,
     number,
     quoted,
@@ -55,8 +55,7 @@ class MathsText:
         if node.operation.name == "power" and node.args[1].operation is CONSTANT:
             exponent = node.args[1].value
             if 0 <= exponent < 100 and exponent == int(exponent):
-                raised = "".join(SUPERSCRIPTS[int(d)] for d in str(int(exponent)))
-                return Template("{0}" + raised, POWER, (POWER + 1,))
+                return Template("{0}" + superscript(str(int(exponent))), POWER, (POWER + 1,))
         return sum_last(node, "·", "−") or node.operation.maths or node.operation.text
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
@@ -78,9 +77,10 @@ class MathsText:
 def maths(root: Expression, names: Mapping[Expression, str] | None = None, definition: bool = False) -> str:
     """An expression as mathematical text.
 
-    >>> from steepest.expressions.expression import data, params
-    >>> maths((data("x") * params("w")) ** 2)
-    '(x_i·w)²'
+        >>> from steepest.expressions.characters import superscript
+    from steepest.expressions.expression import data, params
+        >>> maths((data("x") * params("w")) ** 2)
+        '(x_i·w)²'
     """
     return write(root, MathsText(names), root_is_plain=definition)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 from steepest.expressions.traversal import toposort, tree_size
 
 if TYPE_CHECKING:
@@ -128,9 +129,6 @@ RESERVED = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan}
 
 FUNCTION_NAMES: set[str] = {"dense"}
 """Every name and alias that a formula reads as a function: ``operations.py`` adds to ``dense``, which makes a layer."""
-
-SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 
 def quoted(name: str) -> str:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from steepest.errors import ValuesError
 
 if TYPE_CHECKING:
-    from steepest.expressions.expression import Expression
+    from steepest.expressions.expression import Expression, Operation
 
 Answer = TypeVar("Answer")
 
@@ -54,6 +54,15 @@ def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
 
 def _age(node: Expression) -> int:
     return node.uid
+
+
+def dependents(nodes: Iterable[Expression], leaf: Operation) -> set[Expression]:
+    """Return those of some nodes, arguments first, that are leaves of a kind (DATA, PARAMETER) or depend on one."""
+    found: set[Expression] = set()
+    for node in nodes:
+        if node.operation is leaf or any(arg in found for arg in node.args):
+            found.add(node)
+    return found
 
 
 def leaves(roots: Iterable[Expression]) -> list[Expression]:

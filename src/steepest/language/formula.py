@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.arithmetic import number_value
+from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 from steepest.expressions.expression import (
     DATA,
     OPERATIONS,
@@ -22,7 +23,7 @@ from steepest.expressions.expression import (
     leaf,
 )
 from steepest.expressions.operations import TABLE
-from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
+from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read

@@ -14,7 +14,7 @@ from steepest.checking.gradient_check import Report
 from steepest.checking.gradient_check import check as check_gradient
 from steepest.derivations.line_by_line import Derivation
 from steepest.derivations.line_by_line import derive as derive_by_rules
-from steepest.display.cards import ReprMixin, Summary, facts_sheet, values_sheet
+from steepest.display.summaries import ReprMixin, Summary, facts_table, values_table
 from steepest.errors import SteepestWarning
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
@@ -230,12 +230,12 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
 def model_card(model: Model) -> Summary:
     """What a model shows of itself: formula, cost, parameters, and the last descent if there was one."""
     cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
-    sheets = [facts_sheet("Model", [("formula", model.formula), ("cost", cost)])]
+    tables = [facts_table("Model", [("formula", model.formula), ("cost", cost)])]
     if model.params:
-        sheets.append(values_sheet("Parameters", model.params))
+        tables.append(values_table("Parameters", model.params))
     title = f"{model.formula}, {'fitted' if model.params else 'not fitted yet'}"
     run = model.run
     if run is None:
-        return Summary(title, tuple(sheets), None, tuple(model.notes))
-    sheets.append(facts_sheet("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-    return Summary(title, tuple(sheets), run.cost_plot(), (*model.notes, *run.warnings))
+        return Summary(title, tuple(tables), None, tuple(model.notes))
+    tables.append(facts_table("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
+    return Summary(title, tuple(tables), run.cost_plot(), (*model.notes, *run.warnings))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.display.axes import CostPlot, cost_plot
-from steepest.display.cards import ReprMixin, Summary, facts_sheet, value_text, values_sheet
+from steepest.display.summaries import ReprMixin, Summary, facts_table, value_text, values_table
 from steepest.engines.step import Params
 
 
@@ -76,9 +76,9 @@ class Descent(ReprMixin):
             facts.append(("lowest validation cost", f"{min(cost for _, cost in self.validation):.10g}"))
         if self.restarts is not None:
             facts.append(("starts", f"{len(self.restarts):,}, of which this is the best"))
-        sheets = (facts_sheet("Descent", facts), values_sheet("Parameters", self.params))
+        tables = (facts_table("Descent", facts), values_table("Parameters", self.params))
         title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
-        return Summary(title, sheets, self.cost_plot(), tuple(self.warnings))
+        return Summary(title, tables, self.cost_plot(), tuple(self.warnings))
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())

@@ -8,7 +8,7 @@ _SHAPES = {"leaf": "plaintext", "operation": "circle", "group": "box"}
 
 
 def dot(view: View, title: str) -> str:
-    """The boxes and links with their words and numbers."""
+    """Write the boxes and links with their labels and numbers."""
     lines = [
         f"digraph {_quoted(title)} {{",
         "  rankdir=LR",
@@ -28,6 +28,6 @@ def _node(box: Box) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as DOT reads it: backslashes mean what they say."""
+    """Return a quoted text as DOT reads it, with backslashes taken literally."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{plain}"'

@@ -52,7 +52,7 @@ def _width(box: Box) -> float:
 
 
 def _body(box: Box) -> float:
-    """The width of the gate itself."""
+    """Return the width of the gate itself."""
     if box.kind == "leaf":
         return max(text_width(box.label) + 3, 8.0)
     own = text_width(box.label) + 8
@@ -108,7 +108,7 @@ def _link(link: Link, curve: tuple[Point, ...], label: Point | None) -> Group:
 
 
 def _edge_of(box: Box, middle: Point, point: Point) -> Point:
-    """Where a wire that Graphviz ends at the room of a box meets the box itself."""
+    """Return the point where an edge meets the drawn box rather than Graphviz's cell."""
     dx, dy = point[0] - middle[0], point[1] - middle[1]
     if not (dx or dy):
         return point

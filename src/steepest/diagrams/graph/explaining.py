@@ -19,7 +19,7 @@ _INDEX = "ᵢ"
 
 
 def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression) -> str:
-    """``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
+    """Write the chain rule at a node: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
 
     Where a node has several users, their products are added; where its users have one value a sample and it has
     not, they are added over the samples.
@@ -52,7 +52,7 @@ _VARIED = 0.6180339887498949
 
 
 def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression) -> str:
-    """A remark where this is no derivative, as the slope to the right is not that to the left."""
+    """Return a remark where there is no derivative, since the slope jumps."""
     cost, given = numbers.as_one_number({node: names[node]})
     seen = numbers.values[node]
     # Elements move by different distances, lest jumps of two of them cancel; of a chosen sample only its own do.
@@ -68,7 +68,7 @@ def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression
 
 
 def _remark(numbers: Numbers, terms: list[_Term], node: Expression) -> str:
-    """Of which sample that is, or what the chosen one gives."""
+    """Return which sample a derivative belongs to, or what the chosen sample contributes."""
     if numbers.samples == 1:
         return ""
     if node.per_sample:
@@ -113,9 +113,9 @@ def _term(
     factors = [part.factor for part in parts if part.factor is not None]
     if len(factors) < len(parts):
         rules = [
-            written(part.rule, names, {**indexed, part.bar: before})
+            written(part.rule, names, {**indexed, part.adjoint: before})
             for part in parts
-            if part.rule is not None and part.bar is not None
+            if part.rule is not None and part.adjoint is not None
         ]
         products = [f"{before} · {written(factor, names, indexed)}" for factor in factors]
         return _Term(sign + " + ".join([*rules, *products]), [], [])
@@ -136,13 +136,13 @@ def _term(
 
 
 def whole(numbers: Numbers, names: Mapping[Expression, str]) -> str:
-    """What is differentiated: of an expression with one value a sample their sum, unless one is chosen."""
+    """Return the name of what is differentiated: the sum of one value a sample, unless a sample is chosen."""
     summed = numbers.root.per_sample and numbers.samples > 1 and numbers.sample is None
     return f"Σ{names[numbers.root]}" if summed else names[numbers.root]
 
 
 def _pairs(numbers: Numbers, user: Expression, parts: Sequence[Local]) -> list[Product]:
-    """Adjoint and local derivative for each sample; the root's adjoint, which is 1, is left out."""
+    """Return adjoint and local derivative for each sample, without the root's adjoint, which is 1."""
     rows = (numbers.samples,)
     adjoint = np.broadcast_to(numbers.adjoints[user], rows)
     local = np.broadcast_to(sum(np.asarray(part.value) for part in parts), rows)
@@ -152,7 +152,7 @@ def _pairs(numbers: Numbers, user: Expression, parts: Sequence[Local]) -> list[P
 
 
 def _sum(products: list[Product]) -> str:
-    """Products added: ``2 · 3 + (−1) · 4``."""
+    """Write a sum of products: ``2 · 3 + (−1) · 4``."""
     texts = []
     for k, factors in enumerate(products):
         signed = [f"({figure(v)})" if v < 0 and (k or j) else figure(v) for j, v in enumerate(factors)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, Expression
 from steepest.expressions.traversal import toposort
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed
 
 UNFOLDED_UP_TO = 60
 """Nodes up to which a graph is drawn whole unless it is asked otherwise."""
@@ -37,11 +38,11 @@ class Group:
 
 
 def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Expression, str]) -> list[Group]:
-    """The layers of a graph, from the data up, and last what makes the cost of them; none if there are no layers.
+    """Return the layers of a graph, from the data up, and last the nodes of the cost; empty if there are no layers.
 
     A parameter goes into the box of the layer that uses it, unless another uses it too; data stand by themselves.
     """
-    layers = find_layers(root)
+    layers = [layer.output for layer in find_layers(root)]
     place: dict[Expression, int] = {}
     for k, layer in enumerate([*layers, root] if layers and layers[-1] is not root else layers):
         for node in toposort([layer], stop=place.__contains__):
@@ -68,7 +69,7 @@ def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Ex
 
 
 def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: int) -> list[Group]:
-    """The groups that are drawn as boxes.
+    """Return the groups that are drawn as boxes.
 
     Args:
         groups: all of them.
@@ -87,7 +88,7 @@ def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: in
     known = [group.name for group in groups]
     for name in wanted:
         if name not in known:
-            there = f"the layers are {_listed(known)}" if known else "this graph has no layers, so it is drawn whole"
+            there = f"the layers are {listed(known, 8)}" if known else "this graph has no layers, so it is drawn whole"
             raise PictureError(f"there is no layer {name!r} to unfold{nearest(name, known)}; {there}")
     boxes: list[Group] = []
     run: list[Group] = []
@@ -106,7 +107,7 @@ def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: in
 
 
 def _joined(run: list[Group]) -> list[Group]:
-    """Neighbouring folded layers, the middle of a long run in one box."""
+    """Join neighbouring folded layers: the middle of a long run gets one box."""
     if len(run) <= 2 * _ENDS + 2:
         return run
     first, middle, last = run[:_ENDS], run[_ENDS:-_ENDS], run[-_ENDS:]
@@ -115,7 +116,3 @@ def _joined(run: list[Group]) -> list[Group]:
     ends = (middle[0].label.removeprefix("layer "), middle[-1].label.removeprefix("layer "))
     label = f"layers {ends[0]} … {ends[1]}"
     return [*first, Group(f"{members[0]}…{members[-1]}", label, nodes, members), *last]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:4])}, …, {names[-1]}"

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from steepest.diagrams.graph import explaining
 from steepest.diagrams.graph.dot import dot
 from steepest.diagrams.graph.drawing import draw
-from steepest.diagrams.graph.folding import Group, find_groups, folded
+from steepest.diagrams.graph.folding import find_groups, folded
 from steepest.diagrams.graph.names import layer_names, name_nodes
 from steepest.diagrams.graph.numbers import Numbers, compute
+from steepest.diagrams.graph.page import page
 from steepest.diagrams.graph.view import View, Viewer
 from steepest.display.labels import described
 from steepest.display.picture import Picture
@@ -26,6 +27,7 @@ from steepest.errors import FormulaError, PictureError
 from steepest.expressions.expression import DATA, PARAMETER, Expression
 from steepest.language.formula import parse_formula
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed, short
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class ComputationalGraph(Picture):
     Above a wire stands the value that runs forward along it, below it the gradient that comes back. A name with
     several users is drawn once; each of its wires shows what comes back by that user, and Σ beneath it their sum.
 
-    Made by :meth:`steepest.Expression.graph`.
+    Made by :func:`steepest.graph`.
 
     Attributes:
         expression: the whole.
@@ -76,17 +78,16 @@ class ComputationalGraph(Picture):
         several = sum(name.startswith("a") for name in layers.values()) > 1
         self._viewer = Viewer(numbers, names, layers if several else {})
         whole = names[numbers.root]
-        formula = str(numbers.root)
-        self.title = f"Computational graph of {whole} = {formula if len(formula) <= 80 else formula[:79] + '…'}"
+        self.title = f"Computational graph of {whole} = {short(numbers.root, 80)}"
 
     # -- numbers -----------------------------------------------------------------------------------------------
 
     def table(self) -> tuple[Row, ...]:
-        """Every node, arguments before what uses them: also those in folded layers."""
+        """Return a row for every node, also those in folded layers, arguments before what uses them."""
         return tuple(self._row(node) for node in self.numbers.nodes)
 
     def explain(self, node: str | Expression) -> str:
-        """The chain rule at a node, with its numbers: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
+        """Return the chain rule at a node, with its numbers: ``∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4``.
 
         Args:
             node: its name in the picture, an expression, or the formula text of one.
@@ -97,11 +98,11 @@ class ComputationalGraph(Picture):
         return explaining.explain(self.numbers, self.names, self._find(node))
 
     def unfold(self, *layers: str) -> ComputationalGraph:
-        """The same graph with these layers drawn node by node, all if none is named, and the others folded."""
+        """Return the same graph with these layers drawn node by node, all if none is named, and the others folded."""
         return ComputationalGraph(self.numbers, self.names, layers or "all")
 
     def fold(self) -> ComputationalGraph:
-        """The same graph with a box for each layer."""
+        """Return the same graph with a box for each layer."""
         return ComputationalGraph(self.numbers, self.names, ())
 
     @property
@@ -135,19 +136,19 @@ class ComputationalGraph(Picture):
         return " ".join([how, *shown])
 
     def svg(self) -> str:
-        """The graph as SVG: the value above each wire, the gradient below it, all else where one points at it."""
+        """Return the graph as SVG: the value above each wire, the gradient below it, local derivatives as tooltips."""
         return svg(self.scene, self.title, self.description)
 
     def tikz(self) -> str:
-        """The graph as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
+        """Return the graph as a ``tikzpicture`` environment, no wider than a page of LaTeX's article."""
         return tikz(self.scene)
 
     def dot(self) -> str:
-        """The graph as DOT text, which needs no Graphviz."""
+        """Return the graph as DOT text, which needs no Graphviz."""
         return dot(self.view, self.title)
 
     def png(self) -> bytes:
-        """The graph as PNG, ink on white.
+        """Return the graph as PNG, ink on white.
 
         Raises:
             PictureError: Matplotlib or pygraphviz is not installed.
@@ -155,13 +156,14 @@ class ComputationalGraph(Picture):
         return png(self.scene, self.title, self.description)
 
     def html(self) -> str:
-        """The graph as one page that needs no network: the picture, each folded layer to open, and the table."""
-        from steepest.diagrams.graph.page import page
-
-        return page(self)
+        """Return the graph as one page that needs no network: the picture, each folded layer to open, and the table."""
+        table = self.table()
+        # A generator, since explaining a node takes long and the page shows the first of many nodes only.
+        rows = ((row.node, row.operation, *row.shown, "; ".join(row.local), self.explain(row.node)) for row in table)
+        return page(self.title, self.svg(), self._folded, lambda name: self.unfold(name).svg(), rows, len(table))
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """What it can be saved as."""
+        """Return the formats in which it can be saved."""
         return {
             "svg": lambda: self.svg().encode(),
             "png": self.png,
@@ -169,11 +171,6 @@ class ComputationalGraph(Picture):
             "tex": lambda: self.tikz().encode(),
             "html": lambda: self.html().encode(),
         }
-
-    @property
-    def groups(self) -> list[Group]:
-        """The boxes of folded layers."""
-        return self._folded
 
     def __str__(self) -> str:
         rows = [("node", "operation", "value", "gradient", "local derivatives")]
@@ -216,19 +213,48 @@ class ComputationalGraph(Picture):
         raise PictureError(f"there is no node {wanted!r} in the graph{nearest(wanted, by_name)}; {self._nodes()}")
 
     def _given(self) -> dict[str, Expression]:
-        """Names of inner nodes that a formula may use, if they are few and short."""
+        """Return the names of inner nodes that a formula may use, if they are few and short."""
         inner = {name: node for node, name in self.names.items() if node.args and name.isidentifier()}
         return inner if len(inner) <= 50 else {}
 
     def _nodes(self) -> str:
         names = list(self.names.values())
-        return f"its nodes are {', '.join(names)}" if len(names) <= 20 else "its table lists them"
+        return f"its nodes are {listed(names)}"
 
 
 def graph(
     expression: Expression, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
     sample: int | None = None, unfold: str | Iterable[str] | None = None,
 ) -> ComputationalGraph:  # fmt: skip
-    """The computational graph of an expression; see :meth:`steepest.Expression.graph`."""
+    """Return the computational graph of an expression: each node's value, and the derivative of the whole by it.
+
+    The adjoint of a node v is v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several
+    samples is drawn once for all of them: a node with one value a sample shows the range of its values and derivatives
+    (three samples or fewer are listed), a parameter its full gradient. With ``sample=k`` such nodes show the value of
+    sample k and the derivative with respect to it; a wire from a parameter then shows the contribution of sample k, and
+    the sum Σ beneath the parameter its full gradient. Vectors and matrices are shown by their shape and norm.
+
+    Args:
+        expression: one number, or one number a sample.
+        values: a number or array for each name; columns ``(n,)`` or ``(n, d)``, or one sample's values.
+        names: names for nodes in the picture: ``{"q": x + y}``.
+        sample: the sample, from 0, to be shown.
+        unfold: names of the layers (``"a1"``) to draw node by node, or ``"all"``; the others get a box each. If left
+            out, graphs of up to 60 nodes are drawn whole.
+
+    Returns:
+        A picture with a table, and :meth:`~steepest.diagrams.graph.ComputationalGraph.explain`.
+
+    Raises:
+        PictureError: the expression is not one number (a sample), or a name, sample or layer does not occur.
+        ValuesError: a name has no value, or one of a wrong shape.
+
+    >>> from steepest.expressions.expression import params
+    >>> x, y, z = params("x", "y", "z")
+    >>> graph((x + y) * z, {"x": -2, "y": 5, "z": -4}, names={"q": x + y}).explain("x")
+    '∂f/∂x = ∂f/∂q · ∂q/∂x = −4 · 1 = −4'
+
+    Source: Griewank and Walther 2008, section 3.2; row E6 of the notes.
+    """
     numbers = compute(expression, values, sample)
     return ComputationalGraph(numbers, name_nodes(expression, numbers.nodes, names), unfold)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.display.labels import figure
 from steepest.errors import PictureError
 from steepest.expressions.expression import Expression, expect_expression
@@ -19,7 +19,7 @@ _LISTED = 3  # samples whose values are listed
 def name_nodes(
     root: Expression, nodes: Collection[Expression], given: Mapping[str, Expression] | None
 ) -> dict[Expression, str]:
-    """A name for every node: those given, a and z in layers, f or C for the root, v1, v2, … for all others.
+    """Return a name for every node: those given, a and z in layers, f or C for the root, v1, v2, … for all others.
 
     Raises:
         PictureError: a given name is that of something else, or its expression is not in the graph.
@@ -57,19 +57,19 @@ def name_nodes(
 
 
 def layer_names(root: Expression) -> dict[Expression, str]:
-    """The layers' activations a1, a2, … and what they are of, z1, z2, …; without numbers if there is one layer."""
+    """Return names for layers' activations, a1, a2, …, and for their arguments, z1, z2, …; a and z of only one."""
     layers = find_layers(root)
     found = {}
     for k, layer in enumerate(layers, start=1):
         digits = str(k) if len(layers) > 1 else ""
-        found[layer] = f"a{digits}"
-        if layer.args[0].args:
-            found.setdefault(layer.args[0], f"z{digits}")
+        found[layer.output] = f"a{digits}"
+        if layer.total.args:
+            found.setdefault(layer.total, f"z{digits}")
     return found
 
 
 def summary(array: NDArray[Any], over_samples: bool = False) -> str:
-    """A value in a few signs: a number; a few samples' numbers, or their range; shape and norm of anything else.
+    """Return a value in a few signs: a number; a few samples' numbers, or their range; else shape and norm.
 
     Args:
         array: the value.

@@ -22,6 +22,7 @@ from steepest.errors import PictureError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
 from steepest.expressions.traversal import in_reading_order
+from steepest.messages.sentences import short
 from steepest.tables.values import Bound, bind
 
 Array = NDArray[Any]
@@ -40,14 +41,14 @@ class Local:
     Attributes:
         factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
             rule is no such product.
-        rule: what is handed down, with ``bar`` for the adjoint; None where there is a factor.
+        rule: what is handed down, with ``adjoint`` for the adjoint; None where there is a factor.
         bar: stands for the adjoint in the rule.
         value: of the factor: a number or array, with the samples in front if it has one value a sample.
     """
 
     factor: Expression | None
     rule: Expression | None = None
-    bar: Expression | None = None
+    adjoint: Expression | None = None
     value: Array | None = None
 
 
@@ -77,7 +78,7 @@ class Numbers:
     sample: int | None
 
     def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
-        """What is differentiated as one number, with its values; some nodes are leaves of these names in it."""
+        """Return what is differentiated as one number, with its values; some nodes become leaves of these names."""
         given = {node.name: value for node, value in self.values.items() if node.is_leaf}
         given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
         leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}
@@ -85,7 +86,7 @@ class Numbers:
         return cost, {**given, **{name: self.values[node] for node, name in free.items()}}
 
     def of_sample(self, array: Array, per_sample: bool) -> Array:
-        """The part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
+        """Return the part of an array that is shown: the chosen sample's, or the only one's, or the whole."""
         if not per_sample:
             return array
         if self.sample is not None:
@@ -108,7 +109,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     expect_expression(root, "graph")
     if root.shape not in ((), (1,), (1, 1)):
         raise PictureError(
-            f"a graph carries back the derivatives of one number, but {_short(root)} has the shape {root.shape}; "
+            f"a graph carries back the derivatives of one number, but {short(root)} has the shape {root.shape}; "
             "take its sum, or dot it with what picks one"
         )
     bound = bind([root], values)
@@ -120,7 +121,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
     if not nodes:
-        raise PictureError(f"{_short(root)} is a number without any name; there is nothing to draw")
+        raise PictureError(f"{short(root)} is a number without any name; there is nothing to draw")
     carried = _adjoints(root, nodes, sample)
     steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
     local = {step: _local(*step) for step in steps}
@@ -146,18 +147,13 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     )  # fmt: skip
 
 
-def _short(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 def _spread(bound: Bound) -> dict[str, Array]:
-    """Columns with their sample axis, also of a single sample."""
+    """Return columns with their sample axis, also of a single sample."""
     return {name: np.ascontiguousarray(array) for name, array in bound.data.items()}
 
 
 def _seed(root: Expression, sample: int | None) -> Expression:
-    """The root's own adjoint: 1, or 1 for the chosen sample only."""
+    """Return the root's own adjoint: 1, or 1 for the chosen sample only."""
     if root.per_sample and sample is not None:
         return leaf(DATA, SEED)
     return constant(1)
@@ -168,7 +164,7 @@ def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | Non
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
-    """What a node hands down to its k-th argument; of the chosen sample, where the samples would be added up."""
+    """Return what a node passes back to its k-th argument; only the chosen sample's where samples would be added up."""
     if adjoint is None:
         return None
     if sample is not None and node.per_sample and not node.args[k].per_sample:
@@ -183,26 +179,26 @@ def _local(node: Expression, k: int) -> Local:
         partial = row.partials[k](*node.args, node)
         factor = partial if isinstance(partial, Expression) else constant(partial)
         return Local(simplify(factor, keep=(*node.args, node)) if factor.args else factor)
-    bar = leaf(DATA if node.per_sample else PARAMETER, "(bar)", node.shape)
-    rule = row.adjoints[k](bar, *node.args, node)
+    adjoint = leaf(DATA if node.per_sample else PARAMETER, "(bar)", node.shape)
+    rule = row.adjoints[k](adjoint, *node.args, node)
     if not isinstance(rule, Expression):
         return Local(constant(rule))
-    rule = simplify(rule, keep=(bar, *node.args, node))
-    factor_of_bar = _factor(rule, bar)
-    return Local(None, rule, bar) if factor_of_bar is None else Local(factor_of_bar)
+    rule = simplify(rule, keep=(adjoint, *node.args, node))
+    factor_of_bar = _factor(rule, adjoint)
+    return Local(None, rule, adjoint) if factor_of_bar is None else Local(factor_of_bar)
 
 
-def _factor(rule: Expression, bar: Expression) -> Expression | None:
-    """What the adjoint is multiplied by, if a rule is such a product: of bar·y it is y."""
-    if rule is bar:
+def _factor(rule: Expression, adjoint: Expression) -> Expression | None:
+    """Return the factor of the adjoint, if a rule is such a product: y of bar·y."""
+    if rule is adjoint:
         return constant(1)
-    if rule.operation is op.multiply and bar in rule.args:
-        other = rule.args[1] if rule.args[0] is bar else rule.args[0]
-    elif rule.operation is op.divide and rule.args[0] is bar:
+    if rule.operation is op.multiply and adjoint in rule.args:
+        other = rule.args[1] if rule.args[0] is adjoint else rule.args[0]
+    elif rule.operation is op.divide and rule.args[0] is adjoint:
         other = 1 / rule.args[1]
     else:
         return None
-    return None if bar in in_reading_order([other]) else other
+    return None if adjoint in in_reading_order([other]) else other
 
 
 def _with_value(local: Local, value: Any) -> Local:
@@ -210,7 +206,7 @@ def _with_value(local: Local, value: Any) -> Local:
 
 
 def _as(value: Any, node: Expression, rows: int) -> Array:
-    """A value in the shape of a node's, for adjoints are kept as one number where all are equal."""
+    """Return a value in the shape of a node's; an adjoint is kept as one number where all are equal."""
     array = np.asarray(value)
     whole = (rows, *node.shape) if node.per_sample else node.shape
     if array.ndim == 1 and node.per_sample and node.shape and array.shape == (rows,):
@@ -219,7 +215,7 @@ def _as(value: Any, node: Expression, rows: int) -> Array:
 
 
 def _one_number(root: Expression, sample: int | None) -> Expression:
-    """Of one value a sample their sum, or the chosen one."""
+    """Return an expression as one number: the sum of its values over the samples, or the chosen one."""
     cost = root
     if root.per_sample:
         cost = op.total(root if sample is None else leaf(DATA, SEED) * root)

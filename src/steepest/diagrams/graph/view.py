@@ -72,7 +72,7 @@ class Viewer:
         self._quoted = {node: quoted(name) if node.is_leaf else name for node, name in names.items()}
 
     def view(self, groups: Sequence[Group]) -> View:
-        """The boxes and links with these groups folded."""
+        """Return the boxes and links with these groups folded."""
         numbers = self.numbers
         group_of = {node: group for group in groups for node in group.nodes}
         keys: dict[Expression | Group, str] = {}
@@ -99,22 +99,22 @@ class Viewer:
         return View(tuple(self._in_order(boxes, links)), tuple(links))
 
     def value(self, node: Expression) -> str:
-        """A node's value in a few signs."""
+        """Return a node's value in a few signs."""
         return self._shown(self.numbers.values[node], node)
 
     def gradient(self, node: Expression) -> str:
-        """A node's gradient in a few signs."""
+        """Return a node's gradient in a few signs."""
         return self._shown(self.numbers.adjoints[node], node)
 
     def local(self, user: Expression, k: int) -> str:
-        """The derivative of a node by its k-th argument: ``∂e/∂a = −1``."""
+        """Return the derivative of a node with respect to its k-th argument: ``∂e/∂a = −1``."""
         part = self.numbers.local[user, k]
         left = f"∂{self.names[user]}/∂{self.names[user.args[k]]}"
         if part.factor is None:
-            bar = f"∂{self._whole}/∂{self.names[user]}"
+            adjoint = f"∂{self._whole}/∂{self.names[user]}"
             rule = (
-                written(part.rule, self._quoted, {part.bar: bar})
-                if part.rule is not None and part.bar is not None
+                written(part.rule, self._quoted, {part.adjoint: adjoint})
+                if part.rule is not None and part.adjoint is not None
                 else ""
             )
             return f"{left} hands down {rule}"
@@ -125,7 +125,7 @@ class Viewer:
         return f"{left} = {text}" + (f" = {shown}" if shown != text else "")
 
     def sentence(self, node: Expression) -> str:
-        """A node's operation, value, gradient and local derivatives."""
+        """Return a node's operation, value, gradient and local derivatives."""
         name = self.names[node]
         start = f"{name} = " if node.is_leaf else f"{name} = {described(node, self._quoted)} = "
         parts = [start + self.value(node), f"∂{self._whole}/∂{name} = {self.gradient(node)}"]
@@ -167,7 +167,7 @@ class Viewer:
         return Box(key, group.name, "group", group.label, "", size, "", "", title)
 
     def _in_order(self, boxes: list[Box], links: list[Link]) -> list[Box]:
-        """Each box after those that feed it; a folded layer comes with its first node, which may be too early."""
+        """Sort boxes so that each follows those that feed it (a folded layer comes with its first node)."""
         feeding: dict[str, list[str]] = {box.key: [] for box in boxes}
         waiting = {box.key: 0 for box in boxes}
         for link in links:

@@ -16,7 +16,7 @@ def activation(
     *functions: Activation, low: float = -8.0, high: float = 8.0, points: int = 400, width: float | str = "column",
     title: str | None = None,
 ) -> MatplotlibPicture:  # fmt: skip
-    """Value and derivative of activations, with kinks and saturated regions marked; a panel for each.
+    """Plot value and derivative of activations, with kinks and saturated regions marked; a panel for each.
 
     Args:
         functions: an elementwise row of the table of operations by its name (``"relu"``), a formula in one name
@@ -25,7 +25,7 @@ def activation(
         low, high: the range of z.
         points: how many are computed.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
 
     Returns:
         A picture; its ``numbers`` are a tuple of a Response for each function.
@@ -48,19 +48,19 @@ def activation(
     called = title or (
         f"{found[0].name} and its derivative" if len(found) == 1 else "Activations and their derivatives"
     )
+    from steepest.pictures.activations.interactive import response_figure
     from steepest.pictures.activations.static import draw_responses
-    from steepest.pictures.trainings.interactive import response_figure
 
     return MatplotlibPicture(
-        called, " ".join(map(_about, found)), found, lambda: draw_responses(found, called, inches),
+        called, " ".join(map(_describe, found)), found, lambda: draw_responses(found, called, inches),
         lambda: response_figure(found, called),
     )  # fmt: skip
 
 
-def _about(found: Response) -> str:
+def _describe(found: Response) -> str:
     meaning = f", {found.meaning}," if found.meaning else ""
     low, high = short(found.x[0]), short(found.x[-1])
-    sentences = [f"{found.name}{meaning} for z from {low} to {high}; {_about_slope(found)}."]
+    sentences = [f"{found.name}{meaning} for z from {low} to {high}; {_describe_slope(found)}."]
     for kink in found.kinks:
         jumps = abs(kink.values[1] - kink.values[0]) > 1e-6
         what, sides = ("value jumps", kink.values) if jumps else ("slope jumps", kink.slopes)
@@ -71,7 +71,7 @@ def _about(found: Response) -> str:
     return " ".join(sentences)
 
 
-def _about_slope(found: Response) -> str:
+def _describe_slope(found: Response) -> str:
     largest, places = found.steepest
     if not largest:
         return "its derivative is 0 wherever it has one"

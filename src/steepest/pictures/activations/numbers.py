@@ -19,7 +19,7 @@ from steepest.objectives.activations import Activation, function_of, is_elementw
 
 Array = NDArray[Any]
 
-_HELD = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
+_OTHER_ARGUMENTS = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
 _FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
 _STILL = 0.02  # of the width of a region: as little as the value may change in one that is saturated
 _APART = 1e-9  # of the range: how far beside a kink its two sides are looked at
@@ -87,12 +87,12 @@ class Response:
 
 
 def _rounded(place: float) -> float:
-    """A place without the little by which it is beside a kink."""
+    """Return a position without the tiny offset by which samples near a kink are shifted."""
     return round(float(place), 6) + 0.0
 
 
 def response(activation: Activation, low: float, high: float, points: int) -> Response:
-    """What there is to draw of an activation.
+    """Compute what a picture of an activation shows.
 
     Args:
         activation: a row of the table by its name, or what :func:`steepest.objectives.activations.function_of` takes.
@@ -132,7 +132,7 @@ def response(activation: Activation, low: float, high: float, points: int) -> Re
 
 
 def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], Expression]]:
-    """What an activation is called, its meaning, and the function."""
+    """Return the name of an activation, its meaning, and the function."""
     row = _row(activation)
     if row is None:
         try:
@@ -148,14 +148,14 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
         raise PictureError(f"{row.name} is a function of nothing; draw one of a number")
 
     def applied(z: Expression) -> Expression:
-        return row(z, *_HELD[: row.arity - 1])
+        return row(z, *_OTHER_ARGUMENTS[: row.arity - 1])
 
     return str(applied(leaf(DATA, "z", (2,)))), _meaning(row), applied
 
 
 def _meaning(row: Operation) -> str:
-    """What a row of the table does to z; the table calls the one argument, or the last two, x and y."""
-    given = ["z", *(f"{held:g}" for held in _HELD)][: row.arity]
+    """Return what an operation does to z; its row calls the one argument, or the last two, x and y."""
+    given = ["z", *(f"{held:g}" for held in _OTHER_ARGUMENTS)][: row.arity]
     shown = dict(zip("xy", given[-2:], strict=False))
     return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
 
@@ -167,7 +167,7 @@ def _row(activation: Activation) -> Operation | None:
 
 
 def _kink_places(function: Callable[[Expression], Expression], grid: Array) -> list[float]:
-    """Where the kinks that the table knows of may be: zeros of their expressions, found by halving."""
+    """Return where the known kinks may be: the zeros of their expressions, found by bisection."""
     z = params("z")
     found: set[float] = set()
     for node in toposort([function(z)]):
@@ -215,6 +215,6 @@ def _saturated(x: Array, values: Array, slopes: Array, kinks: Sequence[Kink]) ->
 
 
 def _at_kink(edge: float, kinks: Sequence[Kink], x: Array) -> float:
-    """The kink beside which a region ends, else where it ends."""
+    """Return the kink next to which a region ends, else the end itself."""
     near = 4 * _APART * float(x[-1] - x[0])
     return next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge)

@@ -22,7 +22,7 @@ _DASHED = (0, (5, 1.5))
 
 
 def draw_responses(found: Sequence[Response], title: str, width: float) -> Figure:
-    """A panel for each function."""
+    """Draw a panel for each function."""
     import matplotlib
 
     columns = min(len(found), max(1, int(width / _PANEL)))

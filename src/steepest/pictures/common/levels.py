@@ -31,14 +31,14 @@ class Levels:
     power: float
 
     def shares(self, costs: Array) -> Array:
-        """Where costs lie between the first level, 0, and the last, 1, with even steps from level to level."""
+        """Return positions of costs between the first level, 0, and the last, 1, evenly from level to level."""
         low, top = float(self.heights[0]), float(self.heights[-1])
         found: Array = np.clip((costs - low) / (top - low), 0, 1) ** (1 / self.power)
         return found
 
 
 def levels(costs: Array, number: int = _LEVELS) -> Levels:
-    """Levels from the lowest cost upwards, ever further apart, so that rings around a quadratic minimum are even.
+    """Return levels from the lowest cost upwards, ever further apart: rings around a quadratic minimum are even.
 
     Where hardly any costs are low, or hardly any high, the distances grow so that the middle level is the median.
 
@@ -65,7 +65,7 @@ _WIDE = 10.0  # how often the lowest number is in the highest where a logarithmi
 
 
 def is_wide(values: Array) -> bool:
-    """Whether numbers are positive, and so far apart that a logarithmic axis has ticks to show.
+    """Return whether numbers are positive, and so far apart that a logarithmic axis has ticks to show.
 
     >>> is_wide(np.array([17.0, 21.7])), is_wide(np.array([0.01, 21.7])), is_wide(np.array([0.0, 5.0]))
     (False, True, False)
@@ -75,7 +75,7 @@ def is_wide(values: Array) -> bool:
 
 
 def round_number(low: float, high: float) -> float:
-    """The number from low to high that is written with the fewest digits; of several the one nearest to the middle.
+    """Return the number from low to high with the fewest digits; of several the one nearest to the middle.
 
     >>> round_number(17.13, 17.9), round_number(-3.4, 2.0), round_number(0.000211, 0.000239)
     (17.5, 0.0, 0.00022)
@@ -125,5 +125,5 @@ def logarithmic_ticks(low: float, high: float, most: int = 7) -> list[float]:
 
 
 def thinned(along: Array, most: int) -> Array:
-    """Indices of at most so many evenly spaced places, the first and the last among them."""
+    """Return the indices of at most so many evenly spaced points, the first and the last among them."""
     return np.unique(np.round(np.linspace(0, len(along) - 1, min(most, len(along)))).astype(int))

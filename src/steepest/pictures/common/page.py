@@ -36,13 +36,13 @@ _STYLE = (
 )
 
 
-def look(k: int) -> dict[str, Any]:
-    """Colour and dashes of the line number k."""
+def line_style(k: int) -> dict[str, Any]:
+    """Return colour and dashes of line number k."""
     return {"color": SERIES[k % len(SERIES)], "dash": DASHES[k % len(DASHES)], "width": 3}
 
 
 def layout(figure: Any, title: str, height: int = 560) -> Any:
-    """The figure with the look of all; its paper is whatever lies beneath it."""
+    """Set the style that all figures share; the background is that of the page."""
     figure.update_layout(
         title={"text": escape(title)}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=height,
         font={"family": "system-ui, sans-serif", "color": INK, "size": 14}, template="none",
@@ -53,7 +53,7 @@ def layout(figure: Any, title: str, height: int = 560) -> Any:
 
 
 def page(figure: Any, title: str, description: str) -> str:
-    """A page with a figure, the script that draws it in the page itself, and its description below."""
+    """Return a page with a figure, the script that draws it in the page itself, and its description below."""
     body = figure.to_html(
         full_html=False, include_plotlyjs=True, include_mathjax=False, div_id="picture", post_script=_FOLLOW,
         config={"displaylogo": False, "responsive": True},

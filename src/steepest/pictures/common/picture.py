@@ -53,7 +53,7 @@ class MatplotlibPicture(Picture):
         return finished(made.getvalue(), INK, self.title, self.description)
 
     def png(self, dark: bool = False, dots: int = _DOTS) -> bytes:
-        """The picture as PNG.
+        """Return the picture as PNG.
 
         Args:
             dark: light ink on dark paper.
@@ -67,7 +67,7 @@ class MatplotlibPicture(Picture):
         return made.getvalue()
 
     def pdf(self) -> bytes:
-        """The picture as PDF, without paper."""
+        """Return the picture as PDF, with a transparent background."""
         made = io.BytesIO()
         with style(INK):
             about = {"Title": self.title, "Subject": self.description, "CreationDate": None, "Producer": None}
@@ -75,7 +75,7 @@ class MatplotlibPicture(Picture):
         return made.getvalue()
 
     def tikz(self) -> str:
-        """The picture as pgfplots code: a ``tikzpicture`` with its data in it, a column wide.
+        """Return the picture as pgfplots code: a ``tikzpicture`` with its data in it, a column wide.
 
         The document needs ``\\usepackage{pgfplots}`` and ``\\pgfplotsset{compat=1.18}``.
 
@@ -87,7 +87,7 @@ class MatplotlibPicture(Picture):
         return self._tikz()
 
     def interactive(self) -> Any:
-        """The picture as a figure of plotly, to turn, enlarge and ask for numbers.
+        """Return the picture as a figure of plotly, to rotate, zoom and read numbers from.
 
         Raises:
             PictureError: this picture is not offered so, or plotly is not installed.
@@ -101,7 +101,7 @@ class MatplotlibPicture(Picture):
         return self._interactive()
 
     def html(self) -> str:
-        """A page with the interactive picture and all it needs; it asks the network for nothing."""
+        """Return a page with the interactive picture and all it needs; it makes no network requests."""
         from steepest.pictures.common.page import page
 
         return page(self.interactive(), self.title, self.description)

@@ -28,7 +28,7 @@ _NARROWEST, _WIDEST = 2.0, 30.0
 
 
 def width_of(width: float | str) -> float:
-    """A width in inches: ``"column"``, ``"page"`` or a number.
+    """Return a width in inches: that of ``"column"``, of ``"page"``, or a number as it is.
 
     Raises:
         PictureError: it is none of these.
@@ -41,7 +41,7 @@ def width_of(width: float | str) -> float:
 
 @contextmanager
 def style(ink: str) -> Iterator[None]:
-    """Within it figures are made and written in this ink; matplotlib's own settings are as before afterwards.
+    """Set this ink for figures that are made or written within the context; restore matplotlib's settings afterwards.
 
     Raises:
         PictureError: matplotlib is not installed.
@@ -70,7 +70,7 @@ def style(ink: str) -> Iterator[None]:
 
 
 def canvas(width: float, height: float) -> Figure:
-    """A figure without axes yet, laid out so that nothing is cut off.
+    """Return a figure without axes yet, laid out so that nothing is cut off.
 
     Args:
         width, height: in inches.
@@ -84,14 +84,14 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def wrapped(text: str, width: float) -> str:
-    """A title in lines that fit a width in inches."""
+    """Wrap a title into lines that fit a width in inches."""
     import textwrap
 
     return "\n".join(textwrap.wrap(text, max(int(width * 15), 20))) or text
 
 
 def series(k: int) -> dict[str, Any]:
-    """Colour, dashes and mark of the line number k; lines differ in all three."""
+    """Return colour, dashes and marker of line number k; lines differ in all three."""
     return {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k % len(DASHES)], "marker": MARKS[k % len(MARKS)]}
 
 
@@ -100,8 +100,8 @@ _HANDLE = 8  # letters that the sample of a line takes
 _LINE = 0.165  # inches
 
 
-def legend_room(labels: Sequence[str], width: float, columns: int = 2) -> float:
-    """The height in inches that a legend with these labels takes beneath a picture."""
+def legend_height(labels: Sequence[str], width: float, columns: int = 2) -> float:
+    """Return the height in inches of a legend with these labels below a picture."""
     if not labels:
         return 0.0
     folded, number = _folded(labels, width, columns)
@@ -110,7 +110,7 @@ def legend_room(labels: Sequence[str], width: float, columns: int = 2) -> float:
 
 
 def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str], int]:
-    """Labels in lines that fit, and how many stand side by side."""
+    """Wrap labels into lines that fit, and return them with the number of columns."""
     import textwrap
 
     folded = [textwrap.fill(label, max(int(width * _LETTERS) - _HANDLE, 20)) for label in labels]
@@ -119,7 +119,7 @@ def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str
 
 
 def legend_below(figure: Figure, columns: int = 2) -> None:
-    """One legend of all axes beneath everything, where it covers nothing."""
+    """Add one legend for all axes below everything, where it covers nothing."""
     found: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):

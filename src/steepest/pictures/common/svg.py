@@ -12,7 +12,7 @@ _FONTS = re.compile(r"'DejaVu Sans'(?:, [^;\"]*)?")
 
 
 def finished(text: str, ink: str, title: str, description: str) -> str:
-    """The SVG of a figure with a title and a description, its ink ``currentColor``.
+    """Return the SVG of a figure with a title and a description, its ink ``currentColor``.
 
     Args:
         text: as matplotlib wrote it, with ``svg.fonttype`` "none".

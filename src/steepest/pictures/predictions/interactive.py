@@ -13,14 +13,14 @@ from steepest.pictures.predictions.numbers import Compared, Confusion, Plane
 
 
 def compared_figure(found: Compared, title: str) -> Any:
-    """Predicted over true values."""
+    """Plot predicted over true values."""
     import plotly.graph_objects as go
 
     numbers = np.arange(1, len(found.true) + 1)
     inside = np.ones(len(found.true), bool)
     inside[found.apart] = False
     figure = go.Figure()
-    for part, name, mark in ((inside, "learnt from" if len(found.apart) else "samples", 0), (~inside, "held out", 2)):
+    for part, name, mark in ((inside, "training" if len(found.apart) else "samples", 0), (~inside, "held out", 2)):
         if part.any():
             figure.add_scatter(
                 x=found.true[part], y=found.predicted[part], mode="markers", name=name, text=numbers[part],
@@ -34,7 +34,7 @@ def compared_figure(found: Compared, title: str) -> Any:
 
 
 def confusion_figure(found: Confusion, title: str) -> Any:
-    """A cell for each pair of classes."""
+    """Draw a cell for each pair of classes."""
     import plotly.graph_objects as go
 
     whole = found.counts.sum(axis=1, keepdims=True)
@@ -42,20 +42,20 @@ def confusion_figure(found: Confusion, title: str) -> Any:
     figure = go.Figure(go.Heatmap(
         z=shares, text=found.counts, texttemplate="%{text}" if len(found.counts) <= 20 else None, zmin=0, zmax=1,
         colorscale="Viridis", colorbar={"title": "share"},
-        hovertemplate="true %{y}, taken for %{x}: %{text}<extra></extra>",
+        hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
     ))  # fmt: skip
-    figure.update_xaxes(title=f"taken for ({escape(found.target)})", dtick=1)
+    figure.update_xaxes(title=f"predicted ({escape(found.target)})", dtick=1)
     figure.update_yaxes(title=f"true {escape(found.target)}", autorange="reversed", dtick=1)
     return layout(figure, title)
 
 
 def _bands(classes: int) -> list[list[Any]]:
-    """A colour of its own for each class, without passage from one to the next."""
+    """Return a colour scale with one colour for each class, without gradients between them."""
     return [[(c + end) / classes, SERIES[c % len(SERIES)]] for c in range(classes) for end in (0, 1)]
 
 
 def plane_figure(found: Plane, title: str) -> Any:
-    """The prediction over two inputs, with a slider for the epochs."""
+    """Draw the prediction over two inputs, with a slider for the epochs."""
     import plotly.graph_objects as go
 
     low, high = (0.0, 1.0) if found.classes == 2 else (float(found.predicted.min()), float(found.predicted.max()))

@@ -45,7 +45,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class was taken for which.
+    """Count how often each class is predicted as each.
 
     Attributes:
         target: what the target is called.
@@ -90,7 +90,7 @@ class Plane:
 
 
 def classes_of(model: Specification) -> int:
-    """How many classes the prediction is of; 0 if it is a quantity."""
+    """Return the number of classes of the prediction; 0 for a quantity."""
     row = model.prediction.operation.name
     if row == "softmax":
         return int(model.prediction.shape[0])
@@ -103,7 +103,7 @@ def _targets(model: Specification, arrays: Any) -> Array:
 
 
 def compared(model: Specification, table: Any, na: str) -> Compared:
-    """Predicted and true values of a table.
+    """Compute predicted and true values of a table.
 
     Raises:
         PictureError: the predictions are of several numbers a sample, or of classes.
@@ -137,7 +137,7 @@ def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
 
 
 def plane(model: Specification, table: Any, panels: int, points: int, na: str) -> Plane:
-    """Predictions over the plane of a model's two inputs, as they came about along the path of its descent.
+    """Compute predictions over the plane of a model's two inputs, at several epochs of its descent.
 
     Args:
         model: with two inputs: two columns, or a block of two.
@@ -191,7 +191,7 @@ def plane(model: Specification, table: Any, panels: int, points: int, na: str) -
 
 
 def _shown(predicted: Array, classes: int) -> Array:
-    """One number a place: of two classes the probability of class 1, of more the likeliest one, else the value."""
+    """Return one number per point: the probability of class 1 of two, the likeliest class of more, else the value."""
     if predicted.ndim < 2:
         return predicted
     found: Array = predicted.argmax(axis=1).astype(float)
@@ -199,7 +199,7 @@ def _shown(predicted: Array, classes: int) -> Array:
 
 
 def _leads(probabilities: Array) -> Array:
-    """Of each class its probability less the largest of the others, ``(n, classes)``."""
+    """Return the probability of each class minus the largest of the others, ``(n, classes)``."""
     two = np.sort(probabilities, axis=1)[:, -2:]
     is_largest = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
     found: Array = probabilities - np.where(is_largest, two[:, :1], two[:, 1:])
@@ -213,7 +213,7 @@ def _along(values: Array, points: int) -> Array:
 
 
 def _states(model: Specification, panels: int) -> Sequence[tuple[int, Any]]:
-    """Epochs and parameters along the path, ever further apart; or only those that the model has."""
+    """Return epochs and parameters along the path, ever further apart; or only those that the model has."""
     run = model.run
     if run is None or panels < 2:
         return [(-1 if run is None else run.epochs, model.params)]

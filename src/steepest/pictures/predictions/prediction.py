@@ -9,19 +9,19 @@ from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.predictions.numbers import compared, confusion_of, plane
 
-_LISTED = 8  # classes whose confusions are told one by one
+_LISTED = 8  # classes up to which the description lists the confusions
 
 
 def predicted(
     model: Any, table: Any, *, width: float | str = "column", title: str | None = None, na: str = "error"
 ) -> MatplotlibPicture:
-    """Predicted values over true ones, with the line on which they would be equal, and R².
+    """Plot predicted over true values, with the line on which they would be equal, and R².
 
     Args:
         model: a fitted or loaded model of one number.
         table: the data, with the target; rows that the fit held out are marked if it was fitted to this table.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
 
     Returns:
@@ -58,13 +58,13 @@ def predicted(
 def confusion(
     model: Any, table: Any, *, width: float | str = "column", title: str | None = None, na: str = "error"
 ) -> MatplotlibPicture:
-    """How often each class was taken for which: rows are the true classes.
+    """Draw the confusion matrix: rows are the true classes, columns the predicted ones.
 
     Args:
         model: a fitted or loaded model of probabilities.
         table: the data, with the target.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
 
     Returns:
@@ -85,12 +85,12 @@ def confusion(
     from steepest.pictures.predictions.interactive import confusion_figure
     from steepest.pictures.predictions.static import draw_confusion
 
-    called = title or f"Classes of {found.target}, and what they were taken for"
-    sentences = [f"{found.accuracy:.1%} of {int(found.counts.sum())} samples were given their class."]
+    called = title or f"Confusion matrix of {found.target}"
+    sentences = [f"{found.accuracy:.1%} of {int(found.counts.sum())} samples are classified correctly."]
     if len(found.counts) <= _LISTED:
         for k, row in enumerate(found.counts):
-            taken = ", ".join(f"{int(count)} for {c}" for c, count in enumerate(row) if count)
-            sentences.append(f"Those of class {k} were taken: {taken or 'there are none'}.")
+            counts = ", ".join(f"{int(count)} predicted as {c}" for c, count in enumerate(row) if count)
+            sentences.append(f"Class {k}: {counts or 'no samples'}.")
     return MatplotlibPicture(
         called, " ".join(sentences), found, lambda: draw_confusion(found, called, inches),
         lambda: confusion_figure(found, called),
@@ -101,7 +101,7 @@ def boundary(
     model: Any, table: Any, *, panels: int = 4, points: int = 150, width: float | str = "page",
     title: str | None = None, na: str = "error",
 ) -> MatplotlibPicture:  # fmt: skip
-    """What a model of two inputs predicts over their plane, and its boundary, as they came about while it learnt.
+    """Draw the prediction of a model over the plane of its two inputs, and its boundary, at several epochs of the fit.
 
     Args:
         model: a fitted or loaded model whose prediction has two inputs: two columns, or a block of two.
@@ -109,7 +109,7 @@ def boundary(
         panels: how many stages of the descent; only the last one of a model that was not fitted here.
         points: of the grid along an axis.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
 
     Returns:

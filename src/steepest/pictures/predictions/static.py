@@ -21,7 +21,7 @@ _COUNTED = 20  # classes up to which the counts are written into the cells
 
 
 def draw_compared(found: Compared, title: str, width: float) -> Figure:
-    """Predicted over true values, with the line on which they would be equal."""
+    """Plot predicted over true values, with the line on which they would be equal."""
     import matplotlib
 
     ink = matplotlib.rcParams["text.color"]
@@ -37,7 +37,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     dense = len(found.true) > _DENSE
     look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
                             "markeredgewidth": 0}  # fmt: skip
-    learnt = "learnt from" if len(found.apart) else "samples"
+    learnt = "training" if len(found.apart) else "samples"
     axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
     if len(found.apart):
         axes.plot(
@@ -57,7 +57,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
 
 
 def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
-    """A cell for each pair of classes, coloured by its share of the row."""
+    """Draw a cell for each pair of classes, coloured by its share of the row."""
     classes = len(found.counts)
     side = min(width, max(3.0, 1.3 + 0.42 * classes), 5.5)
     figure = canvas(min(width, side + 0.7), side)
@@ -79,7 +79,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.set_xlabel(f"taken for ({found.target})")
+    axes.set_xlabel(f"predicted ({found.target})")
     axes.set_ylabel(f"true {found.target}")
     for spine in axes.spines.values():
         spine.set_visible(True)
@@ -90,7 +90,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
 
 
 def draw_plane(found: Plane, title: str, width: float) -> Figure:
-    """A panel for each set of parameters: what is predicted where, the boundary, and the samples."""
+    """Draw a panel for each set of parameters: the prediction, the boundary, and the samples."""
     panels = len(found.epochs)
     columns = min(panels, 1 if width < 3 else 2 if width < 5 else 4)
     rows = -(-panels // columns)
@@ -141,7 +141,7 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
 
 
 def _regions(axes: Axes, found: Plane, k: int) -> None:
-    """A region for each class: where it leads. Class numbers themselves have no contours, for none lies between two."""
+    """Fill the region of each class, where its lead is positive; class numbers themselves have no contours."""
     import matplotlib
 
     ink = matplotlib.rcParams["text.color"]

@@ -20,7 +20,7 @@ from steepest.display.picture import Picture
 from steepest.errors import PictureError
 from steepest.pictures.common.style import style, width_of
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Range, Sheet
+from steepest.pictures.surfaces.slices import Range, Surface
 from steepest.pictures.surfaces.surface import surface
 from steepest.pictures.surfaces.viewing import Name
 
@@ -53,7 +53,7 @@ class Animation(Picture):
         return text
 
     def frames(self) -> Iterator[Any]:
-        """The frames as arrays of colours, ``(height, width, 3)`` of bytes, even in both for the sake of MP4."""
+        """Yield the frames as arrays of bytes, ``(height, width, 3)``; height and width are even, as MP4 requires."""
         from steepest.pictures.surfaces.static import draw_moving
 
         with style(INK):
@@ -66,7 +66,7 @@ class Animation(Picture):
                 figure.set_layout_engine("none")  # all frames are laid out as the first one
 
     def gif(self) -> bytes:
-        """The frames as a GIF that goes round."""
+        """Return the frames as a looping GIF."""
         from PIL import Image
 
         images = [Image.fromarray(frame) for frame in self.frames()]
@@ -82,7 +82,7 @@ class Animation(Picture):
         return made.getvalue()
 
     def mp4(self) -> bytes:
-        """The frames as MP4 (H.264).
+        """Return the frames as MP4 (H.264).
 
         Raises:
             PictureError: the program ffmpeg is not there, or fails.
@@ -116,7 +116,7 @@ class Animation(Picture):
 
 
 def _colours(figure: Figure) -> Any:
-    """What a figure shows now."""
+    """Return the pixels of a figure as it is now."""
     canvas: Any = figure.canvas
     canvas.draw()
     shown = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -140,7 +140,7 @@ def animate(
     na: str = "error",
     engine: str = "auto",
 ) -> Animation:
-    """A descent, or several at once, over the contours of its cost; saved as ``.gif``, and as ``.mp4`` with ffmpeg.
+    """Animate a descent, or several at once, over the contours of its cost; ``.gif``, and with ffmpeg ``.mp4``.
 
     Early epochs, when most happens, take more of the frames.
 
@@ -152,7 +152,7 @@ def animate(
         frames: how many at most.
         rate: frames a second.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
 
     Raises:
         PictureError: as for a surface, or it is one over a single axis.
@@ -172,7 +172,7 @@ def animate(
         engine=engine,
     )  # fmt: skip
     found = still.numbers
-    if not isinstance(found, Sheet):
+    if not isinstance(found, Surface):
         raise PictureError("an animation takes two axes; give two names, or draw the surface over one")
     if not found.trails:
         raise PictureError("there is no descent to animate; give what st.descend gave")
@@ -180,7 +180,7 @@ def animate(
 
 
 def _frames(trails: Sequence[Trail], most: int) -> list[int]:
-    """The epochs that are shown: of all trails together, ever further apart if there are too many."""
+    """Return the epochs that are shown: those of all trails together, ever further apart if there are too many."""
     epochs = np.unique(np.concatenate([trail.epochs for trail in trails]))
     if len(epochs) > most:
         epochs = epochs[np.unique(np.round(np.linspace(0, 1, max(most, 2)) ** 2 * (len(epochs) - 1)).astype(int))]

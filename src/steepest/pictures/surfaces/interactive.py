@@ -11,29 +11,29 @@ from steepest.display.labels import figure as number
 from steepest.display.labels import short
 from steepest.display.palette import OVER, VERMILION
 from steepest.pictures.common.levels import levels, thinned
-from steepest.pictures.common.page import MARKS, layout, look
+from steepest.pictures.common.page import MARKS, layout, line_style
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Point, Sheet
+from steepest.pictures.surfaces.slices import Curve, Point, Surface
 
 _MESH = 101  # points along an axis, lest a page become large
 
 
 def curve_figure(found: Curve, title: str) -> Any:
-    """The curve as a figure of plotly."""
+    """Return the curve as a figure of plotly."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(go.Scatter(x=found.x, y=found.costs, mode="lines", name="cost", line=look(0)))
+    figure = go.Figure(go.Scatter(x=found.x, y=found.costs, mode="lines", name="cost", line=line_style(0)))
     if found.tangent is not None:
         t = found.tangent
         ends = np.array([found.x[0], found.x[-1]])
         if not t.missing:
             told = f"tangent, slope {short(t.slope)}"
-            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=look(1))
+            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=line_style(1))
         figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name="the point", marker={"size": 10})
     for k, trail in enumerate(found.trails, start=2):
         figure.add_scatter(
-            x=trail.places[:, 0], y=trail.heights, mode="lines+markers", name=escape(trail.label), line=look(k),
-            marker={"symbol": MARKS[k % len(MARKS)]}, text=_told(trail), hoverinfo="text",
+            x=trail.coordinates[:, 0], y=trail.heights, mode="lines+markers", name=escape(trail.label),
+            line=line_style(k), marker={"symbol": MARKS[k % len(MARKS)]}, text=_hover_texts(trail), hoverinfo="text",
         )  # fmt: skip
     finite = found.costs[np.isfinite(found.costs)]
     margin = 0.06 * float(np.ptp(finite)) or 0.5
@@ -42,8 +42,8 @@ def curve_figure(found: Curve, title: str) -> Any:
     return layout(figure, title)
 
 
-def sheet_figure(found: Sheet, title: str, view: str) -> Any:
-    """The surface as a figure of plotly: contours from above, else in space."""
+def surface_figure(found: Surface, title: str, view: str) -> Any:
+    """Return the surface as a figure of plotly: contours from above, else in space."""
     import plotly.graph_objects as go
 
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
@@ -63,9 +63,10 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
             colorbar={"title": "cost"}, hovertemplate=told, opacity=0.9,
         ))  # fmt: skip
     for k, trail in enumerate(found.trails):
-        place = {"x": trail.places[:, 0], "y": trail.places[:, 1], "mode": "lines+markers", "name": escape(trail.label),
-                 "text": _told(trail), "hoverinfo": "text"}  # fmt: skip
-        drawn = {**look(k), "width": 4, "color": OVER[k % len(OVER)]}
+        across, up = trail.coordinates.T
+        place = {"x": across, "y": up, "mode": "lines+markers", "name": escape(trail.label),
+                 "text": _hover_texts(trail), "hoverinfo": "text"}  # fmt: skip
+        drawn = {**line_style(k), "width": 4, "color": OVER[k % len(OVER)]}
         if view == "contours":
             figure.add_scatter(**place, line=drawn, marker={"symbol": MARKS[k % len(MARKS)], "size": 6})
         else:
@@ -94,7 +95,7 @@ def sheet_figure(found: Sheet, title: str, view: str) -> Any:
     return layout(figure, title)
 
 
-def _add_move(figure: Any, found: Sheet, view: str) -> None:
+def _add_move(figure: Any, found: Surface, view: str) -> None:
     move = found.move
     assert move is not None  # drawn only if there is one
     place = {"x": move.x, "y": move.y, "mode": "lines+markers+text", "text": list("ABC"), "name": "A → B → C"}
@@ -105,8 +106,8 @@ def _add_move(figure: Any, found: Sheet, view: str) -> None:
     _add_plane(figure, found, move.point, 2 * abs(move.x[2] - move.x[0]), 2 * abs(move.y[2] - move.y[0]))
 
 
-def _add_plane(figure: Any, found: Sheet, point: Point, across: float, up: float) -> None:
-    """The tangent plane at a point, so far to each side."""
+def _add_plane(figure: Any, found: Surface, point: Point, across: float, up: float) -> None:
+    """Add the tangent plane at a point, so far to each side."""
     x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
     y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
     grid = np.meshgrid(x, y)
@@ -114,10 +115,10 @@ def _add_plane(figure: Any, found: Sheet, point: Point, across: float, up: float
                        colorscale=[[0, VERMILION], [1, VERMILION]])  # fmt: skip
 
 
-def _told(trail: Trail) -> list[str]:
-    """What is said of each point of a trail."""
+def _hover_texts(trail: Trail) -> list[str]:
+    """Return the hover text of each point of a trail."""
     return [
         f"{escape(trail.label)}, epoch {int(epoch)}<br>{', '.join(short(each) for each in place)}"
         f"<br>cost {number(cost)}"
-        for epoch, place, cost in zip(trail.epochs, trail.places, trail.costs, strict=True)
+        for epoch, place, cost in zip(trail.epochs, trail.coordinates, trail.costs, strict=True)
     ]

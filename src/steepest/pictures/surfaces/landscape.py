@@ -50,7 +50,7 @@ class Landscape:
     engine: str = "auto"
 
     def without(self, rows: Array) -> Landscape:
-        """The same cost without some rows of the table, by their numbers from 0."""
+        """Return the same cost without some rows of the table, given by their numbers from 0."""
         data = {name: np.delete(column, rows, axis=0) for name, column in self.data.items()}
         return replace(self, data=data, rows=self.rows - len(rows))
 
@@ -60,7 +60,7 @@ class Landscape:
         return sum(prod(shape) for shape in self.shapes.values())
 
     def vector(self, params: Params) -> Array:
-        """Parameters as one row of numbers, ``(size,)``."""
+        """Flatten parameters into one row of numbers, ``(size,)``."""
         return np.concatenate([np.ravel(self._value(name, params)) for name in self.shapes])
 
     def _value(self, name: str, params: Params) -> Array:
@@ -69,7 +69,7 @@ class Landscape:
         return fit_shape(name, number_array(name, params[name], "float64"), self.shapes[name])
 
     def params(self, vectors: Array) -> dict[str, Array]:
-        """Rows of numbers ``(k, size)`` as arrays by name ``(k, …)``."""
+        """Split rows of numbers ``(k, size)`` into arrays by name ``(k, …)``."""
         found, begin = {}, 0
         for name, shape in self.shapes.items():
             found[name] = vectors[:, begin : begin + prod(shape)].reshape(-1, *shape)
@@ -77,7 +77,7 @@ class Landscape:
         return found
 
     def costs(self, vectors: Array) -> Array:
-        """The cost at rows of numbers, ``(k, size)`` to ``(k,)``."""
+        """Return the cost at rows of numbers, ``(k, size)`` to ``(k,)``."""
         each = max(1, _AT_ONCE // max(self.size, 1))
         sweep = self._sweep(min(len(vectors), each))
         parts = [sweep(self.params(vectors[k : k + each])) for k in range(0, len(vectors), each)]
@@ -92,7 +92,7 @@ class Landscape:
         return gradient(self.cost)
 
     def gradients(self, vectors: Array) -> Array:
-        """The gradient at rows of numbers, ``(k, size)`` to ``(k, size)``."""
+        """Return the gradient at rows of numbers, ``(k, size)`` to ``(k, size)``."""
         rows = []
         for k in range(len(vectors)):
             slopes = evaluate(self._slopes, {**self.data, **self._at(vectors[k])})
@@ -100,7 +100,7 @@ class Landscape:
         return np.array(rows).reshape(-1, self.size)
 
     def no_slope(self, vector: Array, directions: Sequence[Array]) -> str:
-        """Why there is no tangent at a point along some directions; an empty text where there is one.
+        """Return why there is no tangent at a point along some directions; an empty text where there is one.
 
         Args:
             vector: the parameters there, ``(size,)``.
@@ -123,7 +123,7 @@ class Landscape:
         return {name: values[0] for name, values in self.params(vector[None]).items()}
 
     def resolution(self, most: int, axes: int, least: int) -> int:
-        """How many points an axis gets, that a grid takes seconds at most.
+        """Return the number of points along an axis for which a grid takes at most seconds.
 
         Args:
             most: if there is time for that.
@@ -142,7 +142,7 @@ class Landscape:
 def landscape(
     cost: Expression, table: Any = None, *, columns: Params | None = None, na: str = "error", engine: str = "auto"
 ) -> Landscape:
-    """The landscape of a cost over a table.
+    """Return the landscape of a cost over a table.
 
     Args:
         cost: one number.
@@ -186,7 +186,7 @@ class Axis:
 
 
 def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "") -> Axis:
-    """The axis of a parameter, of an element such as ``"W1[0,2]"``, or of a direction.
+    """Return the axis of a parameter, of an element such as ``"W1[0,2]"``, or of a direction.
 
     Raises:
         PictureError: there is no such parameter, or it is not one number.
@@ -208,8 +208,8 @@ def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "
     shape = land.shapes[bare]
     if len(index) != len(shape) or any(k >= d for k, d in zip(index, shape, strict=True)):
         last = ",".join(str(d - 1) for d in shape)
-        held = f"{quoted(bare)}[{last}]" if shape else quoted(bare)
-        raise PictureError(f"{name} is not one number of the cost; the last one of this parameter is {held}")
+        example = f"{quoted(bare)}[{last}]" if shape else quoted(bare)
+        raise PictureError(f"{name} is not one number of the cost; the last one of this parameter is {example}")
     begin = sum(prod(land.shapes[key]) for key in list(land.shapes)[: list(land.shapes).index(bare)])
     element = begin + int(np.ravel_multi_index(index, shape)) if shape else begin
     direction = np.zeros(land.size)
@@ -237,7 +237,7 @@ class Span:
     base: Array
 
     def points(self, *coordinates: Array) -> Array:
-        """Parameters at coordinates, each ``(k,)``, as rows ``(k, size)``."""
+        """Return the parameters at coordinates, each ``(k,)``, as rows ``(k, size)``."""
         found = np.repeat(self.base[None], len(coordinates[0]), axis=0)
         for axis, along in zip(self.axes, coordinates, strict=True):
             if axis.element is None:
@@ -248,7 +248,7 @@ class Span:
         return found
 
     def coordinates(self, vectors: Array) -> Array:
-        """The coordinates of the nearest points of the span, ``(k, size)`` to ``(k, axes)``."""
+        """Return the coordinates of the nearest points of the span, ``(k, size)`` to ``(k, axes)``."""
         directions = np.array([axis.direction for axis in self.axes])
         gram = directions @ directions.T
         found: Array = np.linalg.solve(gram, directions @ (vectors - self.base).T).T
@@ -259,7 +259,7 @@ class Span:
 
 
 def span_of(axes: Sequence[Axis], at: Array) -> Span:
-    """The span of axes through a point.
+    """Return the span of axes through a point.
 
     Raises:
         PictureError: two axes are the same direction.

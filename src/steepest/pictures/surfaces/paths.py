@@ -27,7 +27,7 @@ class Trail:
     Attributes:
         label: what the descent is called.
         epochs: those of its points, ``(k,)``.
-        places: coordinates of the points nearest to them in the span, ``(k, axes)``.
+        coordinates: those of the points of the span nearest to them, ``(k, axes)``.
         costs: the costs of the parameters themselves.
         heights: the costs of the nearest points in the span: the same, unless there are more parameters than axes.
         final: the cost at the end.
@@ -36,7 +36,7 @@ class Trail:
 
     label: str
     epochs: Array
-    places: Array
+    coordinates: Array
     costs: Array
     heights: Array
     final: float
@@ -62,7 +62,7 @@ class Route:
     diverged: bool
 
     def thinned(self, kept: int = _KEPT) -> Route:
-        """At most so many of its points, the first and the last among them, the first few all."""
+        """Return a route of at most so many points: the first few, the last, and ever fewer in between."""
         if len(self.epochs) <= kept:
             return self
         chosen = np.unique(np.round(np.linspace(0, 1, kept) ** 1.5 * (len(self.epochs) - 1)).astype(int))
@@ -70,7 +70,7 @@ class Route:
 
 
 def named(runs: Any) -> dict[str, Descent]:
-    """One descent, several, or several with names, as the latter.
+    """Return one descent, several, or several with names, as the latter.
 
     Raises:
         PictureError: these are no descents.
@@ -91,7 +91,7 @@ def named(runs: Any) -> dict[str, Descent]:
 
 
 def routes(land: Landscape, runs: Any) -> tuple[Route, ...]:
-    """The paths of descents of this landscape.
+    """Return the paths of descents of this landscape.
 
     Raises:
         PictureError: a descent has other parameters than the cost.
@@ -109,7 +109,7 @@ def routes(land: Landscape, runs: Any) -> tuple[Route, ...]:
 
 
 def trail(land: Landscape, span: Span, route: Route) -> Trail:
-    """A route seen in a span."""
+    """Project a route onto a span."""
     kept = route.thinned()
     places = span.coordinates(kept.vectors)
     costs = land.costs(kept.vectors)
@@ -118,7 +118,7 @@ def trail(land: Landscape, span: Span, route: Route) -> Trail:
 
 
 def principal_axes(route: Route) -> tuple[Axis, Axis]:
-    """The two directions in which a path varies most, each with the share of its variance.
+    """Return the two directions in which a path varies most, each with the share of its variance.
 
     The directions are the first two right singular vectors of the path's points less their mean; the share is the
     square of the singular value over the sum of all squares.
@@ -150,7 +150,7 @@ def principal_axes(route: Route) -> tuple[Axis, Axis]:
 
 
 def shares(route: Route, axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """Axes with the share of a path's variance that each carries."""
+    """Return axes with the share of a path's variance that each carries."""
     away = route.vectors - route.vectors.mean(axis=0)
     whole = float(np.sum(away**2))
     if not whole:

@@ -1,4 +1,4 @@
-"""A landscape along one axis, and over two: what the pictures of a cost hold."""
+"""Sections of a landscape: the cost along one axis, and over two."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from steepest.pictures.surfaces.paths import Route, Trail, trail
 Array = NDArray[Any]
 Range = tuple[float, float]
 
-_HALF = 2.0  # of the range of a parameter about which nothing is known
-_MARGIN = 0.2  # beyond what is to be seen, as a share of its extent
-_BEGINNING = 5  # points of a descent that ran away that are to be seen
+_HALF = 2.0  # half the range of a parameter about which nothing is known: weights are mostly between -2 and 2
+_MARGIN = 0.2  # beyond the outermost point to show, as a share of the extent, so that the cost around it is seen
+_BEGINNING = 5  # points of a diverged descent that the range includes: its later ones would flatten all else
+_UNITS = 16  # in the last place of a parameter: how far round-off is looked for
+_ARROWS = 15  # of a field, along an axis: more would cover the contours
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Tangent:
     missing: str = ""
 
     def height(self, x: Any) -> Any:
-        """The tangent at other coordinates."""
+        """Return the height of the tangent at other coordinates."""
         return self.value + self.slope * (x - self.at)
 
     @property
@@ -48,7 +50,7 @@ class Tangent:
 
 
 @dataclass(frozen=True)
-class Held:
+class Fixed:
     """Parameters that stay as they are while those of the axes change.
 
     Attributes:
@@ -76,7 +78,7 @@ class Curve:
         tangent: the point that is marked, and its tangent if there is one; None if none was chosen.
         trails: descents.
         whole: whether the axis is the only parameter, so that trails lie on the curve.
-        held: the other parameters, if there are any and the axis is a parameter.
+        fixed: the other parameters, if there are any and the axis is a parameter.
     """
 
     axis: Axis
@@ -85,7 +87,14 @@ class Curve:
     tangent: Tangent | None
     trails: tuple[Trail, ...]
     whole: bool
-    held: Held | None
+    fixed: Fixed | None
+
+    @property
+    def heights(self) -> tuple[float, float]:
+        """The range of costs to show; a tangent or a descent that leaves it is cut off."""
+        finite = self.costs[np.isfinite(self.costs)]
+        margin = 0.06 * float(np.ptp(finite)) or 0.5
+        return float(finite.min()) - margin, float(finite.max()) + margin
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,14 @@ class Point:
     missing: str = ""
 
     def plane(self, x: Any, y: Any) -> Any:
-        """The height of the tangent plane at other coordinates."""
+        """Return the height of the tangent plane at other coordinates."""
         return self.cost + self.slopes[0] * (x - self.x) + self.slopes[1] * (y - self.y)
+
+    def patch(self, x: Array, y: Array, across: float, up: float) -> tuple[Array, Array, Array]:
+        """Return corners of the tangent plane, so far to each side, within the grid of x and y."""
+        ends = (np.clip([p - d, p + d], g[0], g[-1]) for p, d, g in ((self.x, across, x), (self.y, up, y)))
+        corners = np.meshgrid(*ends)
+        return corners[0], corners[1], self.plane(*corners)
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Surface:
     """A cost over two axes.
 
     Attributes:
@@ -175,7 +190,7 @@ class Sheet:
         move: A → B → C, or None.
         field: gradients, or None.
         whole: whether the plane holds all parameters, so that trails lie on the surface.
-        held: the other parameters, if there are any and the axes are parameters.
+        fixed: the other parameters, if there are any and the axes are parameters.
     """
 
     axes: tuple[Axis, Axis]
@@ -187,7 +202,7 @@ class Sheet:
     move: Move | None
     field: Field | None
     whole: bool
-    held: Held | None
+    fixed: Fixed | None
 
     @property
     def share(self) -> float | None:
@@ -204,7 +219,7 @@ class Sheet:
 
 
 def extent(seen: Array, wanted: Range | None, label: str) -> Range:
-    """The range of an axis.
+    """Return the range of an axis.
 
     Args:
         seen: coordinates that are to be in it, ``(k,)``.
@@ -227,137 +242,90 @@ def extent(seen: Array, wanted: Range | None, label: str) -> Range:
     return low - margin, high + margin
 
 
-def _to_be_seen(span: Span, at: Array, routes: Sequence[Route], more: Sequence[Array]) -> Array:
-    """Coordinates of what has to be in the picture, ``(k, axes)``."""
-    shown = [span.coordinates(at[None])] if not routes else []
-    for route in routes:
-        kept = route.vectors[:_BEGINNING] if route.diverged else route.vectors
-        shown.append(span.coordinates(kept))
-    return np.concatenate([*shown, *more])
+@dataclass(frozen=True)
+class Section:
+    """A line or plane through a landscape, and the descents to show on it.
 
-
-def curve(
-    land: Landscape,
-    span: Span,
-    at: Array,
-    routes: Sequence[Route],
-    wanted: Range | None,
-    points: int,
-    tangent: bool,
-    origin: str,
-) -> Curve:
-    """The cost along the axis of a span.
-
-    Args:
+    Attributes:
         land: the landscape.
-        span: of one axis.
-        at: the parameters at which the tangent touches.
-        routes: descents.
-        wanted: the range that was asked for.
-        points: how many at most.
-        tangent: whether a tangent is wanted.
-        origin: where the values of other parameters come from.
+        span: the line or plane.
+        at: the parameters through which it goes, ``(size,)``.
+        routes: the descents.
+        origin: where the values of the other parameters come from.
     """
-    (axis,) = span.axes
-    low, high = extent(_to_be_seen(span, at, routes, [])[:, 0], wanted, axis.label)
-    x = np.linspace(low, high, land.resolution(points, 1, 50))
-    found = None
-    if tangent:
-        where = float(span.coordinates(at[None])[0, 0])
-        value, slopes, missing = _touching(land, span, at, f"{axis.label} = {where:g}")
-        found = Tangent(where, value, slopes[0], missing)
-    costs = _finite_somewhere(land.costs(span.points(x)), axis.label)
-    trails = tuple(trail(land, span, route) for route in routes)
-    return Curve(axis, x, costs, found, trails, land.size == 1, _held(land, span, at, origin))
 
+    land: Landscape
+    span: Span
+    at: Array
+    routes: Sequence[Route]
+    origin: str
 
-def sheet(
-    land: Landscape, span: Span, at: Array, routes: Sequence[Route], wanted: Mapping[str, Range], points: int,
-    marked: bool, move: tuple[float, float] | None, field: bool, origin: str,
-) -> Sheet:  # fmt: skip
-    """The cost over the plane of a span.
+    @property
+    def position(self) -> Array:
+        """The coordinates of ``at``."""
+        found: Array = self.span.coordinates(self.at[None])[0]
+        return found
 
-    Args:
-        land: the landscape.
-        span: of two axes.
-        at: the parameters through which the plane goes, and where a move begins.
-        routes: descents.
-        wanted: ranges that were asked for, by the labels of axes.
-        points: how many along an axis, at most.
-        marked: whether ``at`` is to be marked.
-        move: how far B is from A along the first axis, and C from B along the second.
-        field: whether gradients are wanted.
-        origin: where the values of other parameters come from.
-    """
-    first, second = span.axes
-    made = None if move is None else _move(land, span, at, move)
-    ends = [] if made is None else [np.column_stack([made.x, made.y])]
-    if made is not None:  # so that it fills a part of the picture, not all of it
-        ends += [ends[0] - 1.5 * np.abs(np.array(move)), ends[0] + 1.5 * np.abs(np.array(move))]
-    seen = _to_be_seen(span, at, routes, ends)
-    x, y = (
-        np.linspace(*extent(seen[:, k], wanted.get(axis.label), axis.label), land.resolution(points, 2, 25))
-        for k, axis in enumerate(span.axes)
-    )
-    across, up = np.meshgrid(x, y)
-    costs = land.costs(span.points(across.ravel(), up.ravel())).reshape(across.shape)
-    point = None
-    if marked:
-        place = span.coordinates(at[None])[0]
-        cost, slopes, missing = _touching(land, span, at, _told(span, place))
-        point = Point(float(place[0]), float(place[1]), cost, (slopes[0], slopes[1]), missing)
-    trails = tuple(trail(land, span, route) for route in routes)
-    return Sheet(
-        (first, second), x, y, _finite_somewhere(costs, f"{first.label} and {second.label}"), trails, point, made,
-        _field(land, span, x, y) if field else None, land.size == 2,
-        _held(land, span, at, origin),
-    )  # fmt: skip
+    def visible(self, more: Sequence[Array]) -> Array:
+        """Return the coordinates of what has to be in the picture, ``(k, axes)``."""
+        shown = [] if self.routes else [self.position[None]]
+        for route in self.routes:
+            shown.append(self.span.coordinates(route.vectors[:_BEGINNING] if route.diverged else route.vectors))
+        return np.concatenate([*shown, *more])
 
+    def trails(self) -> tuple[Trail, ...]:
+        """Return the descents as paths over the section."""
+        return tuple(trail(self.land, self.span, route) for route in self.routes)
 
-def _held(land: Landscape, span: Span, at: Array, origin: str) -> Held | None:
-    """The parameters beside those of the axes; of a plane along directions none is held."""
-    if any(axis.element is None for axis in span.axes) or land.size == len(span.axes):
-        return None
-    rest = at.copy()
-    rest[[axis.element for axis in span.axes if axis.element is not None]] = np.nan
-    values = {name: part[0] for name, part in land.params(rest[None]).items()}
-    return Held({name: part for name, part in values.items() if np.isfinite(part).any()}, origin)
+    def costs(self, *coordinates: Array) -> Array:
+        """Return the costs at coordinates.
 
+        Raises:
+            PictureError: none of them is finite.
+        """
+        costs = self.land.costs(self.span.points(*coordinates))
+        if not np.any(np.isfinite(costs)):
+            labels = " and ".join(axis.label for axis in self.span.axes)
+            raise PictureError(
+                f"the cost is not finite anywhere in this range of {labels}; give another one in ranges="
+            )
+        return costs
 
-def _finite_somewhere(costs: Array, labels: str) -> Array:
-    if not np.any(np.isfinite(costs)):
-        raise PictureError(f"the cost is not finite anywhere in this range of {labels}; give another one in ranges=")
-    return costs
+    def text(self, position: Array) -> str:
+        """Return coordinates with their names."""
+        return ", ".join(f"{axis.label} = {number:g}" for axis, number in zip(self.span.axes, position, strict=True))
 
+    def touching(self, at: Array, where: str) -> tuple[float, list[float], str]:
+        """Return the cost at a point, its slopes along the axes, and why there is no tangent if there is none.
 
-def _told(span: Span, place: Array) -> str:
-    return ", ".join(f"{axis.label} = {number:g}" for axis, number in zip(span.axes, place, strict=True))
+        Raises:
+            PictureError: the cost is not finite there.
+        """
+        cost = float(self.land.costs(at[None])[0])
+        if not np.isfinite(cost):
+            raise PictureError(f"the cost is {cost} at {where}, so there is no point to mark; choose another in at=")
+        directions = [axis.direction for axis in self.span.axes]
+        missing = self.land.no_slope(at, directions)
+        if missing:
+            return cost, [float("nan")] * len(directions), missing
+        return cost, [_slope(self.land, at, direction) for direction in directions], ""
 
-
-def _touching(land: Landscape, span: Span, at: Array, told: str) -> tuple[float, list[float], str]:
-    """The cost at a point, its slopes along the axes, and why there is no tangent if there is none.
-
-    Raises:
-        PictureError: the cost is not finite there.
-    """
-    cost = float(land.costs(at[None])[0])
-    if not np.isfinite(cost):
-        raise PictureError(f"the cost is {cost} at {told}, so there is no point to mark; choose another one in at=")
-    directions = [axis.direction for axis in span.axes]
-    missing = land.no_slope(at, directions)
-    if missing:
-        return cost, [float("nan")] * len(directions), missing
-    return cost, [_slope(land, at, direction) for direction in directions], ""
-
-
-_UNITS = 16  # in the last place of a parameter
+    def fixed(self) -> Fixed | None:
+        """Return the parameters other than those of the axes; None for a line or plane along directions."""
+        axes = self.span.axes
+        if any(axis.element is None for axis in axes) or self.land.size == len(axes):
+            return None
+        rest = self.at.copy()
+        rest[[axis.element for axis in axes if axis.element is not None]] = np.nan
+        values = {name: part[0] for name, part in self.land.params(rest[None]).items()}
+        return Fixed({name: part for name, part in values.items() if np.isfinite(part).any()}, self.origin)
 
 
 def _slope(land: Landscape, at: Array, direction: Array) -> float:
-    """The derivative along a direction; 0 where it is round-off.
+    """Return the derivative along a direction; 0 where it is round-off.
 
-    It is so where a few units in the last place of the parameters turn the sign round: no number of them has a slope
-    that is nearer to 0.
+    It is round-off where a few units in the last place of the parameters change its sign: no floating-point numbers
+    near them have a slope nearer to 0.
     """
     slope = float(land.gradients(at[None])[0] @ direction)
     blur = _UNITS * np.finfo(float).eps * np.where(at == 0, 1.0, np.abs(at))
@@ -365,32 +333,90 @@ def _slope(land: Landscape, at: Array, direction: Array) -> float:
     return 0.0 if left * right <= 0 else slope
 
 
-def _move(land: Landscape, span: Span, at: Array, move: tuple[float, float]) -> Move:
-    (x, y), (dx, dy) = span.coordinates(at[None])[0], move
+def compute_curve(section: Section, wanted: Range | None, points: int, tangent: bool) -> Curve:
+    """Compute the cost along one axis.
+
+    Args:
+        section: of one axis.
+        wanted: the range that was asked for.
+        points: how many at most.
+        tangent: whether a tangent is wanted.
+    """
+    land, (axis,) = section.land, section.span.axes
+    low, high = extent(section.visible([])[:, 0], wanted, axis.label)
+    x = np.linspace(low, high, land.resolution(points, 1, 50))
+    found = None
+    if tangent:
+        where = float(section.position[0])
+        value, slopes, missing = section.touching(section.at, f"{axis.label} = {where:g}")
+        found = Tangent(where, value, slopes[0], missing)
+    return Curve(axis, x, section.costs(x), found, section.trails(), land.size == 1, section.fixed())
+
+
+def compute_surface(
+    section: Section, wanted: Mapping[str, Range], points: int, marked: bool, move: tuple[float, float] | None,
+    field: bool,
+) -> Surface:  # fmt: skip
+    """Compute the cost over two axes.
+
+    Args:
+        section: of two axes; a move begins at its point.
+        wanted: ranges that were asked for, by the labels of axes.
+        points: how many along an axis, at most.
+        marked: whether the point of the section is marked.
+        move: how far B is from A along the first axis, and C from B along the second.
+        field: whether gradients are wanted.
+    """
+    land, (first, second) = section.land, section.span.axes
+    made = None if move is None else _move(section, move)
+    ends = [] if made is None else [np.column_stack([made.x, made.y])]
+    if made is not None:  # so that it fills a part of the picture, not all of it
+        ends += [ends[0] - 1.5 * np.abs(np.array(move)), ends[0] + 1.5 * np.abs(np.array(move))]
+    seen = section.visible(ends)
+    x, y = (
+        np.linspace(*extent(seen[:, k], wanted.get(axis.label), axis.label), land.resolution(points, 2, 25))
+        for k, axis in enumerate((first, second))
+    )
+    across, up = np.meshgrid(x, y)
+    costs = section.costs(across.ravel(), up.ravel()).reshape(across.shape)
+    point = None
+    if marked:
+        position = section.position
+        cost, slopes, missing = section.touching(section.at, section.text(position))
+        point = Point(float(position[0]), float(position[1]), cost, (slopes[0], slopes[1]), missing)
+    arrows = _field(section, x, y) if field else None
+    return Surface(
+        (first, second), x, y, costs, section.trails(), point, made, arrows, land.size == 2, section.fixed()
+    )  # fmt: skip
+
+
+def _move(section: Section, move: tuple[float, float]) -> Move:
+    """Compute a move from the point of a section, with the tangent plane where it begins."""
+    (x, y), (dx, dy) = section.position, move
     across, up = np.array([x, x + dx, x + dx]), np.array([y, y, y + dy])
-    costs = land.costs(span.points(across, up))
-    for letter, *place, cost in zip("ABC", across, up, costs, strict=True):
+    costs = section.land.costs(section.span.points(across, up))
+    for letter, *position, cost in zip("ABC", across, up, costs, strict=True):
         if not np.isfinite(cost):
-            raise PictureError(f"the cost is {cost} at {letter}, {_told(span, np.array(place))}; choose another move")
-    (begin,) = span.points(across[:1], up[:1])
-    told = _told(span, np.array([x, y]))
-    _, slopes, missing = _touching(land, span, begin, told)
+            where = section.text(np.array(position))
+            raise PictureError(f"the cost is {cost} at {letter}, {where}; choose another move")
+    (begin,) = section.span.points(across[:1], up[:1])
+    where = section.text(np.array([x, y]))
+    _, slopes, missing = section.touching(begin, where)
     if missing:
         raise PictureError(
-            f"there is no tangent plane at A, {told}: {missing}; choose another point, or leave the move out"
+            f"there is no tangent plane at A, {where}: {missing}; choose another point, or leave the move out"
         )
     a, b, c = ((float(part[0]), float(part[1]), float(part[2])) for part in (across, up, costs))
     return Move(a, b, c, (slopes[0], slopes[1]))
 
 
-_ARROWS = 15  # of a field, along an axis
+def _field(section: Section, x: Array, y: Array) -> Field:
+    """Compute the gradients in the middles of a coarse grid."""
 
-
-def _field(land: Landscape, span: Span, x: Array, y: Array) -> Field:
     def middles(along: Array) -> Array:
         edges = np.linspace(along[0], along[-1], _ARROWS + 1)
         return (edges[1:] + edges[:-1]) / 2
 
     across, up = (part.ravel() for part in np.meshgrid(middles(x), middles(y)))
-    slopes = land.gradients(span.points(across, up))
-    return Field(across, up, *(slopes @ axis.direction for axis in span.axes))
+    slopes = section.land.gradients(section.span.points(across, up))
+    return Field(across, up, *(slopes @ axis.direction for axis in section.span.axes))

@@ -11,9 +11,9 @@ from steepest.display.labels import figure as number
 from steepest.display.labels import short
 from steepest.display.palette import BLUE, EDGE, OVER, VERMILION
 from steepest.pictures.common.levels import levels, thinned, ticks
-from steepest.pictures.common.style import COLOURS, canvas, legend_below, legend_room, series, wrapped
+from steepest.pictures.common.style import COLOURS, canvas, legend_below, legend_height, series, wrapped
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Point, Sheet
+from steepest.pictures.surfaces.slices import Curve, Point, Surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +25,9 @@ _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
 
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
-    """The cost over one parameter, with tangent and descents."""
+    """Plot the cost over one parameter, with tangent and descents."""
     told = [*map(_called, found.trails), *[COST, "tangent at w = 1.234, slope 1.234"] * (found.tangent is not None)]
-    figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_room(told, width))
+    figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_height(told, width))
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
@@ -46,7 +46,7 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
         axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, gid="point")
     for k, trail in enumerate(found.trails, start=2):
         look = {**series(k), **_TRAIL}
-        axes.plot(trail.places[:, 0], trail.heights, label=_called(trail), gid=f"trail-{k - 1}", **look)
+        axes.plot(trail.coordinates[:, 0], trail.heights, label=_called(trail), gid=f"trail-{k - 1}", **look)
     axes.set_xlabel(found.axis.label)
     axes.set_ylabel(COST)
     if tangent is not None or found.trails:
@@ -55,7 +55,7 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
 
 
 def _frame(axes: Axes, found: Curve) -> None:
-    """The range of the curve; a tangent or a descent that leaves it is cut off there."""
+    """Set the range of the axes to that of the curve; a tangent or a descent that leaves it is cut off there."""
     finite = found.costs[np.isfinite(found.costs)]
     low, high = float(finite.min()), float(finite.max())
     margin = 0.06 * (high - low) or 0.5
@@ -68,9 +68,9 @@ def _called(trail: Trail) -> str:
     return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
 
 
-def draw_sheet(found: Sheet, title: str, width: float, view: str) -> Figure:
-    """The cost over two parameters: as contours, in space, or both."""
-    room = legend_room(_labels(found), width)
+def draw_surface(found: Surface, title: str, width: float, view: str) -> Figure:
+    """Draw the cost over two parameters: as contours, in space, or both."""
+    room = legend_height(_labels(found), width)
     side = 0.76 * min(width, 5.0)
     if view == "both":
         beside = width > 5
@@ -88,13 +88,13 @@ def draw_sheet(found: Sheet, title: str, width: float, view: str) -> Figure:
     return figure
 
 
-def _labels(found: Sheet) -> list[str]:
-    """About what the legend says, for its size."""
+def _labels(found: Surface) -> list[str]:
+    """Return labels about as long as those of the legend, whose size is needed before it is drawn."""
     extra = ["tangent plane at A, 1.05 above C", "A → B → C: 0.75, 0.97, 1.08"] if found.move is not None else []
     return [*map(_called, found.trails), *extra, *["the point, cost 0.1234"] * (found.point is not None)]
 
 
-def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
+def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
     from matplotlib.colors import BoundaryNorm
 
     lines = levels(found.costs)
@@ -115,7 +115,7 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
     bar.outline.set_linewidth(0.4)
     _arrows(axes, found)
     for k, trail in enumerate(found.trails):
-        _over(axes, (trail.places[:, 0], trail.places[:, 1]), k, _called(trail))
+        _over(axes, (trail.coordinates[:, 0], trail.coordinates[:, 1]), k, _called(trail))
     if found.point is not None:
         p = found.point
         axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
@@ -131,7 +131,7 @@ def _contours(figure: Figure, axes: Axes, found: Sheet) -> None:
 
 
 def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
-    """A path over a map of colours, with an edge that keeps it apart from any of them."""
+    """Draw a path over a map of colours, with an edge that keeps it apart from any of them."""
     from matplotlib.patheffects import Normal, Stroke
 
     look = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
@@ -141,12 +141,12 @@ def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
 
 
 def _apart(points: int) -> float | None:
-    """Marks of a path stand on its points, but never closer than this share of the picture."""
+    """Return the least distance of a path's marks, as a share of the picture; None to mark all of few points."""
     return 0.09 if points > 2 else None
 
 
-def _arrows(axes: Axes, found: Sheet) -> None:
-    """Where descent leads: against the gradient, the longer the steeper, but not in proportion."""
+def _arrows(axes: Axes, found: Surface) -> None:
+    """Draw arrows against the gradient, the longer the steeper, but not in proportion."""
     if found.field is None:
         return
     field, length = found.field, np.hypot(found.field.u, found.field.v)
@@ -156,8 +156,8 @@ def _arrows(axes: Axes, found: Sheet) -> None:
                 angles="xy", pivot="mid", scale=18, width=0.006, alpha=0.9, gid="field", zorder=4)  # fmt: skip
 
 
-def _letters(axes: Axes, found: Sheet) -> None:
-    """A → B → C with its letters."""
+def _letters(axes: Axes, found: Surface) -> None:
+    """Draw A → B → C with its letters."""
     if found.move is None:
         return
     move = found.move
@@ -171,8 +171,8 @@ def _three(costs: Sequence[float]) -> str:
     return ", ".join(short(cost) for cost in costs)
 
 
-def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
-    """The surface in space, with everything that lies on it."""
+def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
+    """Draw the surface in space, with everything on it."""
     axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     top = float(levels(found.costs).heights[-1])
@@ -184,7 +184,9 @@ def _space(figure: Figure, found: Sheet, place: tuple[int, int, int]) -> Any:
     )  # fmt: skip
     body.set_gid("surface")
     for k, trail in enumerate(found.trails):
-        _over(axes, (trail.places[:, 0], trail.places[:, 1], np.minimum(trail.heights, top)), k, _called(trail))
+        _over(
+            axes, (trail.coordinates[:, 0], trail.coordinates[:, 1], np.minimum(trail.heights, top)), k, _called(trail)
+        )
     if found.point is not None:
         p = found.point
         told = f"the point, cost {short(p.cost)}: no tangent plane"
@@ -217,8 +219,8 @@ def _fewer() -> Any:
     return MaxNLocator(4)
 
 
-def _plane(axes: Any, found: Sheet, point: Point, across: float, up: float) -> None:
-    """The tangent plane at a point, so far to each side."""
+def _plane(axes: Any, found: Surface, point: Point, across: float, up: float) -> None:
+    """Draw the tangent plane at a point, so far to each side."""
     x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
     y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
     grid = np.meshgrid(x, y)
@@ -226,7 +228,7 @@ def _plane(axes: Any, found: Sheet, point: Point, across: float, up: float) -> N
     made.set_gid("plane")
 
 
-def _move_in_space(axes: Any, found: Sheet) -> None:
+def _move_in_space(axes: Any, found: Surface) -> None:
     import matplotlib
 
     move, ink = found.move, matplotlib.rcParams["text.color"]
@@ -241,9 +243,9 @@ def _move_in_space(axes: Any, found: Sheet) -> None:
         axes.text(x_, y_, z, f" {letter}", weight="bold", zorder=8)
 
 
-def draw_moving(found: Sheet, title: str, width: float) -> tuple[Figure, Callable[[int], None]]:
-    """The contours with paths that grow: the figure, and what shows it at an epoch."""
-    figure = draw_sheet(found, title, width, "contours")
+def draw_moving(found: Surface, title: str, width: float) -> tuple[Figure, Callable[[int], None]]:
+    """Draw contours with paths that grow; return the figure, and a function that shows it at an epoch."""
+    figure = draw_surface(found, title, width, "contours")
     axes = figure.axes[0]
     lines = {str(line.get_gid()): line for line in axes.get_lines()}
     heads = [
@@ -259,8 +261,8 @@ def draw_moving(found: Sheet, title: str, width: float) -> tuple[Figure, Callabl
         costs = []
         for k, trail in enumerate(found.trails):
             gone = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
-            lines[f"trail-{k + 1}"].set_data(trail.places[:gone, 0], trail.places[:gone, 1])
-            heads[k].set_data(trail.places[gone - 1 : gone, 0], trail.places[gone - 1 : gone, 1])
+            lines[f"trail-{k + 1}"].set_data(trail.coordinates[:gone, 0], trail.coordinates[:gone, 1])
+            heads[k].set_data(trail.coordinates[gone - 1 : gone, 0], trail.coordinates[gone - 1 : gone, 1])
             costs.append(number(trail.costs[gone - 1], 3))
         told.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
 

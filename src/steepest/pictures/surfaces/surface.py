@@ -14,10 +14,10 @@ from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Held, Range, Sheet
-from steepest.pictures.surfaces.viewing import Name, view
+from steepest.pictures.surfaces.slices import Curve, Fixed, Range, Surface
+from steepest.pictures.surfaces.viewing import Name, Request, compute, landscape_of
 
-_LISTED = 6  # numbers that are held, of which each is told
+_LISTED = 6  # fixed numbers up to which each is listed
 _VIEWS = ("contours", "3d", "both")
 
 
@@ -38,7 +38,7 @@ def surface(
     na: str = "error",
     engine: str = "auto",
 ) -> MatplotlibPicture:
-    """A cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
+    """Plot a cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
 
     Over one parameter ``at`` gives the point at which the tangent touches; at a kink of the cost there is none. Of
     more parameters than axes, the others stay as ``at`` says, or where the first descent ended; paths are then seen as
@@ -58,7 +58,7 @@ def surface(
         look: ``"contours"``, ``"3d"`` or ``"both"``.
         points: of the grid along an axis, at most; fewer where a point takes long.
         width: ``"column"`` (3.4 inches), ``"page"`` (7) or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
         engine: what computes the costs.
 
@@ -79,38 +79,39 @@ def surface(
     Source: rows E2, E3, E4 of the notes; Lorch 2016 and Li et al. 2018 for principal directions.
     """
     if look not in _VIEWS:
-        raise PictureError(f"a surface looks like {', '.join(_VIEWS)}, not {look!r}")
+        raise PictureError(f"look is one of {', '.join(_VIEWS)}, not {look!r}")
     inches = width_of(width)
-    found = view(cost, table, at, names, paths, ranges, move, field, points, na, engine)
+    land, runs, known = landscape_of(cost, table, paths, at, na, engine)
+    found = compute(land, runs, known, Request(at, names, ranges or {}, move, field, points))
     called = title or _title(found)
     if isinstance(found, Curve):
-        return _of_curve(found, called, inches)
-    return _of_sheet(found, called, inches, look)
+        return _curve_picture(found, called, inches)
+    return _surface_picture(found, called, inches, look)
 
 
-def _of_curve(found: Curve, title: str, width: float) -> MatplotlibPicture:
-    from steepest.pictures.common.tikz import curve_code
+def _curve_picture(found: Curve, title: str, width: float) -> MatplotlibPicture:
     from steepest.pictures.surfaces.interactive import curve_figure
     from steepest.pictures.surfaces.static import draw_curve
+    from steepest.pictures.surfaces.tikz import curve_code
 
     return MatplotlibPicture(
-        title, _about_curve(found), found, lambda: draw_curve(found, title, width),
+        title, _describe_curve(found), found, lambda: draw_curve(found, title, width),
         lambda: curve_figure(found, title), lambda: curve_code(found),
     )  # fmt: skip
 
 
-def _of_sheet(found: Sheet, title: str, width: float, look: str) -> MatplotlibPicture:
-    from steepest.pictures.common.tikz import sheet_code
-    from steepest.pictures.surfaces.interactive import sheet_figure
-    from steepest.pictures.surfaces.static import draw_sheet
+def _surface_picture(found: Surface, title: str, width: float, look: str) -> MatplotlibPicture:
+    from steepest.pictures.surfaces.interactive import surface_figure
+    from steepest.pictures.surfaces.static import draw_surface
+    from steepest.pictures.surfaces.tikz import surface_code
 
     return MatplotlibPicture(
-        title, _about_sheet(found), found, lambda: draw_sheet(found, title, width, look),
-        lambda: sheet_figure(found, title, look), lambda: sheet_code(found),
+        title, _describe_surface(found), found, lambda: draw_surface(found, title, width, look),
+        lambda: surface_figure(found, title, look), lambda: surface_code(found),
     )  # fmt: skip
 
 
-def _title(found: Curve | Sheet) -> str:
+def _title(found: Curve | Surface) -> str:
     if isinstance(found, Curve):
         return f"The cost over {found.axis.label}"
     first, second = found.axes
@@ -119,7 +120,7 @@ def _title(found: Curve | Sheet) -> str:
     return f"The cost over {first.label} and {second.label}"
 
 
-def _about_curve(found: Curve) -> str:
+def _describe_curve(found: Curve) -> str:
     lowest = int(min(range(len(found.x)), key=lambda k: (not found.costs[k] < float("inf"), found.costs[k])))
     sentences = [
         f"A curve of the cost for {_span(found.axis, found.x)}; its lowest point here is "
@@ -130,15 +131,15 @@ def _about_curve(found: Curve) -> str:
         where = f"at {found.axis.label} = {figure(t.at)}, where the cost is {figure(t.value)}"
         told = f"There is no tangent {where}: {t.missing}."
         sentences.append(told if t.missing else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}.")
-    sentences += _about_held(found.held)
+    sentences += _describe_fixed(found.fixed)
     if found.trails and not found.whole:
         share = found.axis.share
         sentences += [f"The line carries {share:.1%} of the variance of the path."] if share is not None else []
-        sentences.append("Paths are seen as the points of the line that are nearest to them.")
-    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "line") for trail in found.trails)])
+        sentences.append("Paths are projected onto the line.")
+    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "line") for trail in found.trails)])
 
 
-def _about_sheet(found: Sheet) -> str:
+def _describe_surface(found: Surface) -> str:
     first, second = found.axes
     x, y, cost = found.lowest
     sentences = [
@@ -160,39 +161,39 @@ def _about_sheet(found: Sheet) -> str:
         )
     if found.field is not None:
         sentences.append("Arrows point against the gradient, where descent leads.")
-    sentences += _about_held(found.held)
+    sentences += _describe_fixed(found.fixed)
     if found.share is not None and first.share is not None and second.share is not None:
         sentences.append(
             f"The plane carries {found.share:.1%} of the variance of the path: {first.share:.1%} along the first axis, "
             f"{second.share:.1%} along the second."
         )
     if found.trails and not found.whole:
-        sentences.append("Paths are seen as the points of the plane that are nearest to them.")
-    return " ".join([*sentences, *(_about_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
+        sentences.append("Paths are projected onto the plane.")
+    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
 
 
 def _span(axis: Axis, along: Any) -> str:
     return f"{axis.label} from {short(along[0])} to {short(along[-1])}"
 
 
-def _about_held(held: Held | None) -> list[str]:
-    """Which parameters stay as they are, with their numbers where these are few."""
-    if held is None:
+def _describe_fixed(fixed: Fixed | None) -> list[str]:
+    """Describe which parameters are fixed, with their values where these are few."""
+    if fixed is None:
         return []
-    if held.size > _LISTED:
-        return [f"The other {held.size} numbers, of {', '.join(held.values)}, are held {held.origin}."]
+    if fixed.size > _LISTED:
+        return [f"The other {fixed.size} numbers, of {', '.join(fixed.values)}, are fixed {fixed.origin}."]
     listed = [
         f"{name}{list(index) if index else ''} = {short(number)}"
-        for name, values in held.values.items()
+        for name, values in fixed.values.items()
         for index, number in np.ndenumerate(values)
         if np.isfinite(number)
     ]
-    return [f"Held {held.origin}: {', '.join(listed)}."]
+    return [f"Fixed {fixed.origin}: {', '.join(listed)}."]
 
 
-def _about_trail(trail: Trail, seen_in: str) -> str:
-    """Where a path began and ended; if it does not lie in what is shown, its own costs are not those seen there."""
-    places = [", ".join(map(short, trail.places[k])) for k in (0, -1)]
+def _describe_trail(trail: Trail, seen_in: str) -> str:
+    """Describe where a path began and ended; a projected path has costs other than those of the plane below it."""
+    places = [", ".join(map(short, trail.coordinates[k])) for k in (0, -1)]
     costs = [f"the cost {short(cost)}" for cost in (trail.costs[0], trail.final)]
     if seen_in:
         costs = [f"{cost} of its own" for cost in costs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,15 @@ from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
-from steepest.pictures.surfaces.slices import Curve, Range, Sheet, curve, sheet
+from steepest.pictures.surfaces.slices import Curve, Range, Section, Surface, compute_curve, compute_surface
 
 Array = NDArray[Any]
 Name = str | Mapping[str, ArrayLike]
 PRINCIPAL = "principal"
 
 
-def land_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | None, na: str, engine: str) -> Any:
-    """The landscape of a cost or a model, the descents, and the parameters that are known.
+def landscape_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | None, na: str, engine: str) -> Any:
+    """Return the landscape of a cost or a model, the descents, and the known parameters.
 
     A model brings its parameters, and its last descent if no other is given.
     """
@@ -36,34 +37,47 @@ def land_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | 
     return land, subject.run if paths is None else paths, {**subject.params, **(at or {})}
 
 
-def view(
-    subject: Any, table: Any, at: Mapping[str, ArrayLike] | None, names: str | Sequence[Name] | None, paths: Any,
-    ranges: Mapping[str, Range] | None, move: Mapping[str, float] | None, field: bool, points: int, na: str,
-    engine: str,
-) -> Curve | Sheet:  # fmt: skip
-    """What a picture of a cost shows; see :func:`steepest.pictures.surface`."""
-    land, runs, known = land_of(subject, table, paths, at, na, engine)
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks of a picture of a cost; see :func:`steepest.pictures.surface`."""
+
+    at: Mapping[str, ArrayLike] | None
+    names: str | Sequence[Name] | None
+    ranges: Mapping[str, Range]
+    move: Mapping[str, float] | None
+    field: bool
+    points: int
+
+
+def compute(land: Landscape, runs: Any, known: Mapping[str, Any], asked: Request) -> Curve | Surface:
+    """Compute what a picture of a cost shows.
+
+    Args:
+        land: the landscape.
+        runs: descents, one or several.
+        known: values of parameters.
+        asked: which part of the landscape is shown, and what is marked in it.
+    """
     unknown = [name for name in known if name not in land.shapes]
     if unknown:
         raise PictureError(
             f"{unknown[0]!r} has a value but is no parameter of the cost{nearest(unknown[0], land.shapes)}"
         )
     found = routes(land, runs)
-    axes = _axes(land, names, found, move)
-    for label in ranges or {}:
+    axes = _axes(land, asked.names, found, asked.move)
+    for label in asked.ranges:
         if label not in [axis.label for axis in axes]:
-            raise PictureError(f"a range is given for {label!r}, which is none of {', '.join(a.label for a in axes)}")
-    here = _through(land, axes, known, found, ranges or {})
-    span = span_of(axes, here)
-    origin = _origin(land, known, found, at)
+            labels = " and ".join(axis.label for axis in axes)
+            raise PictureError(f"a range is given for {label!r}, which is not an axis here; the axes are {labels}")
+    here = _through(land, axes, known, found, asked.ranges)
+    section = Section(land, span_of(axes, here), here, found, _origin(land, known, found, asked.at))
+    points, marked = max(asked.points, 2), _marks(axes, asked.at)
     if len(axes) == 1:
-        if field or move is not None:
+        if asked.field or asked.move is not None:
             raise PictureError("a field or a move takes two axes; give two names")
-        label = axes[0].label
-        return curve(land, span, here, found, (ranges or {}).get(label), max(points, 2), _marks(axes, at), origin)
-    distances = None if move is None else _distances(move, axes)
-    marked = _marks(axes, at) and move is None
-    return sheet(land, span, here, found, ranges or {}, max(points, 2), marked, distances, field, origin)
+        return compute_curve(section, asked.ranges.get(axes[0].label), points, marked)
+    distances = None if asked.move is None else _distances(asked.move, axes)
+    return compute_surface(section, asked.ranges, points, marked and distances is None, distances, asked.field)
 
 
 def _axes(
@@ -90,7 +104,7 @@ def _axes(
 
 
 def _elements(land: Landscape) -> list[Name]:
-    """All numbers of the parameters, each by its name."""
+    """Return all numbers of the parameters, each by its name."""
     return [
         f"{name}[{','.join(map(str, index))}]" if shape else name
         for name, shape in land.shapes.items()
@@ -99,7 +113,7 @@ def _elements(land: Landscape) -> list[Name]:
 
 
 def _origin(land: Landscape, known: Mapping[str, Any], found: Sequence[Route], at: Mapping[str, Any] | None) -> str:
-    """Where the parameters come from through which line or plane goes."""
+    """Describe where the parameters come from through which the line or plane goes."""
     origins = ["as given" if name in (at or {}) else "as fitted" if name in known else "" for name in land.shapes]
     ended = f"where {found[0].label} ended" if found else "at 0"
     return " and ".join(dict.fromkeys(origin or ended for origin in origins))
@@ -109,9 +123,9 @@ def _through(
     land: Landscape, axes: Sequence[Axis], known: Mapping[str, ArrayLike], found: Sequence[Route],
     ranges: Mapping[str, Range],
 ) -> Array:  # fmt: skip
-    """The parameters through which line or plane goes: as given, else where the first descent ended.
+    """Return the parameters through which the line or plane goes: as given, else where the first descent ended.
 
-    A parameter that has no value but is an axis stands in the middle of its range, or at 0.
+    A parameter without a value that is an axis gets the middle of its range, or 0.
     """
     values: dict[str, Any] = dict(known)
     if found:
@@ -122,7 +136,7 @@ def _through(
 
 
 def _marks(axes: Sequence[Axis], at: Mapping[str, ArrayLike] | None) -> bool:
-    """Whether the point is one that the caller has chosen."""
+    """Return whether the caller has chosen the point."""
     return at is not None and all(axis.label.partition("[")[0] in at or axis.element is None for axis in axes)
 
 

@@ -12,7 +12,7 @@ from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.trainings.numbers import Course, Line
-from steepest.pictures.trainings.training import about
+from steepest.pictures.trainings.training import describe
 
 if TYPE_CHECKING:
     from steepest.training.callbacks import EpochInfo
@@ -59,29 +59,29 @@ class Live:
         if self._events is not None:
             self._events.register("post_run_cell", self._after_cell)
 
-    def __call__(self, moment: EpochInfo) -> None:
+    def __call__(self, info: EpochInfo) -> None:
         """Take notice of an epoch, and draw if it is time."""
-        if self._latest is not None and moment.epoch <= self._latest.epoch:  # another descent begins
+        if self._latest is not None and info.epoch <= self._latest.epoch:  # another descent begins
             self._rows, self._seen, self._stride, self._drawn = [], [], 1, -1
-        self._latest = moment
-        if moment.epoch % self._stride == 0:
-            self._keep(moment)
+        self._latest = info
+        if info.epoch % self._stride == 0:
+            self._keep(info)
         now = time.monotonic()
         if now - self._last >= self.every:
             self.draw()
             self._last = time.monotonic()  # drawing takes time that is the descent's
 
-    def _keep(self, moment: EpochInfo) -> None:
-        self._rows.append((moment.epoch, moment.cost))
-        if moment.validation is not None:
-            self._seen.append((moment.epoch, moment.validation))
+    def _keep(self, info: EpochInfo) -> None:
+        self._rows.append((info.epoch, info.cost))
+        if info.validation is not None:
+            self._seen.append((info.epoch, info.validation))
         if len(self._rows) > _KEPT:
             self._stride *= 2
             self._rows = [row for row in self._rows if row[0] % self._stride == 0]
             self._seen = [row for row in self._seen if row[0] % self._stride == 0]
 
     def picture(self) -> MatplotlibPicture:
-        """The costs so far.
+        """Return a picture of the costs so far.
 
         Raises:
             PictureError: there were no two epochs yet.
@@ -94,7 +94,7 @@ class Live:
         title = f"Epoch {self._latest.epoch}{of}, {self._latest.seconds:.1f} s: cost {short(self._latest.cost)}"
         from steepest.pictures.trainings.static import draw_courses
 
-        return MatplotlibPicture(title, about([found]), (found,), lambda: draw_courses([found], title, self._inches))
+        return MatplotlibPicture(title, describe([found]), (found,), lambda: draw_courses([found], title, self._inches))
 
     def _course(self) -> Course | None:
         rows, seen, latest = list(self._rows), list(self._seen), self._latest
@@ -121,7 +121,7 @@ class Live:
             self._handle.update(made)
 
     def _after_cell(self, *given: Any) -> None:
-        """The last drawing of a cell; the next cell with a descent begins another picture."""
+        """Draw once more at the end of a cell; the next cell with a descent begins another picture."""
         if self._latest is not None and self._events is not None:
             self.draw()
             self._events.unregister("post_run_cell", self._after_cell)

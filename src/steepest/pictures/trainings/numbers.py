@@ -65,7 +65,7 @@ class Course:
 
 
 def course(label: str, run: Descent, land: Landscape | None) -> Course:
-    """The course of a descent.
+    """Collect the course of a descent.
 
     Args:
         label: what it is called.

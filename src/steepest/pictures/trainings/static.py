@@ -22,7 +22,7 @@ _APART = 0.12  # of the picture: how close marks of a line stand at most
 
 
 def draw_courses(found: Sequence[Course], title: str, width: float) -> Figure:
-    """A panel for costs, and for what else there is: gradient, parameters, restarts."""
+    """Draw a panel for costs, and one each for gradient, parameters and restarts if there are any."""
     panels = [_costs]
     panels += [_gradients] * any(course.gradient is not None for course in found)
     panels += [_parameters] * any(course.norms for course in found)
@@ -46,7 +46,7 @@ def draw_courses(found: Sequence[Course], title: str, width: float) -> Figure:
 
 
 def _legend(axes: Axes, height: float) -> None:
-    """Beneath axes of about this height in inches, where it covers no line."""
+    """Put a legend below axes of about this height in inches, where it covers no line."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         wide = axes.figure.get_figwidth() / (2 if axes.figure.get_figwidth() > 5 else 1)  # type: ignore[union-attr]
@@ -60,13 +60,13 @@ def _plot(axes: Axes, line: Line, k: int, label: str, gid: str, **more: Any) -> 
 
 
 def scales(axes: Axes, lines: Sequence[Line]) -> None:
-    """Logarithmic axes; 0 has its place on that of epochs, and costs that are not positive get a straight axis."""
+    """Set logarithmic axes; epoch 0 keeps a place (symlog), and costs that are not positive get a linear axis."""
     logarithmic(axes, np.concatenate([line.values[np.isfinite(line.values)] for line in lines]))
     along_epochs(axes, lines)
 
 
 def along_epochs(axes: Axes, lines: Sequence[Line]) -> None:
-    """The axis of epochs, logarithmic if there are many."""
+    """Set the axis of epochs, logarithmic if there are many."""
     from matplotlib.ticker import MaxNLocator
 
     last = max(float(line.epochs[-1]) for line in lines)
@@ -81,7 +81,7 @@ def along_epochs(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def logarithmic(axes: Axes, values: NDArray[Any]) -> None:
-    """A logarithmic axis for costs where they are wide apart; within a decade it would have hardly a tick."""
+    """Set a logarithmic axis for costs that are far apart; within a decade it would have hardly a tick."""
     from matplotlib.ticker import FixedLocator, NullFormatter
 
     if not is_wide(values):

@@ -10,7 +10,7 @@ from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.paths import named
-from steepest.pictures.surfaces.viewing import land_of
+from steepest.pictures.surfaces.viewing import landscape_of
 from steepest.pictures.trainings.numbers import Course, course
 
 
@@ -18,7 +18,7 @@ def training(
     run: Any, cost: Any = None, table: Any = None, *, width: float | str = "column", title: str | None = None,
     na: str = "error",
 ) -> MatplotlibPicture:  # fmt: skip
-    """Costs over the epochs, of validation rows too, with the norms of gradient and parameters, and restarts' ends.
+    """Plot costs and validation costs over the epochs, norms of gradient and parameters, and restarts' ends.
 
     Epochs and costs stand on logarithmic axes, where costs are positive. The gradient is computed again at points of
     the path, for which the cost and its table are needed; without them its panel is left out.
@@ -28,7 +28,7 @@ def training(
         cost: the cost that was descended; a model brings its own.
         table: the data it was descended over.
         width: ``"column"``, ``"page"`` or a number of inches.
-        title: what it is, if not as it is called by itself.
+        title: replaces the default title.
         na: ``"drop"`` leaves out rows with missing values.
 
     Returns:
@@ -60,7 +60,7 @@ def training(
         raise PictureError("there is no descent to draw; give what st.descend gave")
     land = None
     if subject is not None and not (table is None and _has_data(subject)):
-        land, _, _ = land_of(subject, table, run, None, na, "auto")
+        land, _, _ = landscape_of(subject, table, run, None, na, "auto")
         subject_names = set(land.shapes)
         for label, each in runs.items():
             if not subject_names <= set(each.params):
@@ -69,12 +69,12 @@ def training(
                 )
     found = tuple(course(label, each, land) for label, each in runs.items())
     called = title or ("The course of the descent" if len(found) == 1 else "The courses of the descents")
-    from steepest.pictures.common.tikz import course_code
     from steepest.pictures.trainings.interactive import course_figure
     from steepest.pictures.trainings.static import draw_courses
+    from steepest.pictures.trainings.tikz import course_code
 
     return MatplotlibPicture(
-        called, about(found), found, lambda: draw_courses(found, called, inches),
+        called, describe(found), found, lambda: draw_courses(found, called, inches),
         lambda: course_figure(found, called), lambda: course_code(found),
     )  # fmt: skip
 
@@ -83,8 +83,8 @@ def _has_data(subject: Any) -> bool:
     return bool((subject.cost if hasattr(subject, "objective") else subject).data)
 
 
-def about(found: Sequence[Course]) -> str:
-    """What is to be seen, in sentences."""
+def describe(found: Sequence[Course]) -> str:
+    """Describe the courses, in sentences."""
     sentences = []
     for each in found:
         name = f"{each.label[:1].upper()}{each.label[1:]}"

@@ -32,7 +32,7 @@ _MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SummaryTable:
     """A table.
 
     Attributes:
@@ -50,7 +50,7 @@ class Sheet:
     marks: tuple[str, ...] = ()
 
     def html(self) -> str:
-        """As an HTML table; of very many rows the first ones."""
+        """Return an HTML table; a long one is cut after its first rows."""
         heads = "".join(f'<th scope="col"{self._number(k)}>{escape(name)}</th>' for k, name in enumerate(self.header))
         lines = []
         for n, row in enumerate(self.rows[:_MOST_ROWS]):
@@ -68,7 +68,7 @@ class Sheet:
         return ' class="number"' if column in self.numeric else ""
 
     def text(self) -> str:
-        """As aligned lines of text."""
+        """Return aligned lines of text."""
         rows = [row for row in (self.header, *self.rows) if row]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
         lines = [
@@ -94,43 +94,43 @@ class Summary:
     """
 
     title: str
-    sheets: tuple[Sheet, ...] = ()
+    tables: tuple[SummaryTable, ...] = ()
     plot: CostPlot | None = None
     notes: tuple[str, ...] = ()
 
     def html(self) -> str:
-        """As HTML that takes ink and paper from the page it stands on."""
+        """Return HTML that takes ink and paper from the page around it."""
         from steepest.display.curve_svg import curve_svg
 
         notes = "".join(f"<p>⚠ {escape(note)}</p>" for note in self.notes)
         curve = f"<p>{curve_svg(self.plot)}</p>" if self.plot else ""
-        tables = "".join(sheet.html() for sheet in self.sheets)
+        tables = "".join(table.html() for table in self.tables)
         return f'<div class="steepest">{_STYLE}<p><strong>{escape(self.title)}</strong></p>{tables}{curve}{notes}</div>'
 
     def text(self, width: int = 72, plain: bool = False) -> str:
-        """As lines of text, in ASCII if they are to be plain."""
+        """Return lines of text, in ASCII if they are to be plain."""
         from steepest.display.braille import plot
         from steepest.expressions.ascii import transliterated
 
         card = self.plain() if plain else self
-        parts = [card.title, *(sheet.text() for sheet in card.sheets)]
+        parts = [card.title, *(table.text() for table in card.tables)]
         if self.plot:
             parts.append(plot(self.plot, width, 8, plain))
         parts += [f"warning: {transliterated(note) if plain else note}" for note in card.notes]
         return "\n".join(parts)
 
     def plain(self) -> Summary:
-        """The same in ASCII."""
+        """Return the same in ASCII."""
         from steepest.expressions.ascii import transliterated as plain
 
-        sheets = tuple(
-            Sheet(
-                plain(sheet.caption), tuple(map(plain, sheet.header)),
-                tuple(tuple(map(plain, row)) for row in sheet.rows), sheet.numeric, sheet.marks,
+        tables = tuple(
+            SummaryTable(
+                plain(table.caption), tuple(map(plain, table.header)),
+                tuple(tuple(map(plain, row)) for row in table.rows), table.numeric, table.marks,
             )
-            for sheet in self.sheets
+            for table in self.tables
         )  # fmt: skip
-        return Summary(plain(self.title), sheets, self.plot, tuple(map(plain, self.notes)))
+        return Summary(plain(self.title), tables, self.plot, tuple(map(plain, self.notes)))
 
 
 class ReprMixin(ABC):
@@ -138,7 +138,7 @@ class ReprMixin(ABC):
 
     @abstractmethod
     def card(self) -> Summary:
-        """What is shown."""
+        """Return what is shown."""
 
     def _repr_html_(self) -> str:
         return self.card().html()
@@ -152,23 +152,23 @@ class ReprMixin(ABC):
 
 
 def rich_text(card: Summary) -> RenderableType:
-    """A card for a console of rich: as Unicode or ASCII, as that can show."""
+    """Return a summary as what rich prints: in Unicode or ASCII, as the console can show."""
     from steepest.display.console import Renderable
 
     return Renderable(lambda width, plain: card.text(width, plain))
 
 
 def value_text(value: Any) -> str:
-    """A parameter: a number with ten digits, or the shape of an array."""
+    """Write a parameter: a number with ten digits, or the shape of an array."""
     shape = getattr(value, "shape", ())
     return f"array of shape {tuple(shape)}" if shape else f"{float(value):.10g}"
 
 
-def values_sheet(caption: str, values: Mapping[str, Any]) -> Sheet:
-    """Parameters and the like by name."""
-    return Sheet(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
+def values_table(caption: str, values: Mapping[str, Any]) -> SummaryTable:
+    """Return a table of parameters and the like by name."""
+    return SummaryTable(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
 
 
-def facts_sheet(caption: str, facts: Sequence[tuple[str, str]]) -> Sheet:
-    """Names and what is to be said of them."""
-    return Sheet(caption, (), tuple(facts))
+def facts_table(caption: str, facts: Sequence[tuple[str, str]]) -> SummaryTable:
+    """Return a table of names and their descriptions."""
+    return SummaryTable(caption, (), tuple(facts))

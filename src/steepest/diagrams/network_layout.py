@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.layers import Layer, Structure, Term
+from steepest.calculus.layers import Structure, Term, WeightedLayer
 from steepest.display.labels import figure, latex_figure, latex_sign, pretty, sign, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.display.scene import SIZE, SMALL, text_width
 from steepest.engines import evaluate
-from steepest.expressions.expression import CONSTANT, Expression, leaf, substitute
+from steepest.expressions.expression import CONSTANT, Expression, leaf
 from steepest.expressions.expression import DATA as _DATA
 from steepest.expressions.latex import latex, latex_name
 
@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Spot:
+class Node:
     """Something in a column: an input, a neuron, an ellipsis or the target.
 
     Attributes:
@@ -51,7 +51,7 @@ class Spot:
 class Column:
     """Spots one above the other, and lines beneath them, as text and as LaTeX."""
 
-    spots: tuple[Spot, ...]
+    nodes: tuple[Node, ...]
     caption: tuple[tuple[str, str], ...] = ()
     radius: float = 0.0
     height: float = 0.0
@@ -71,7 +71,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class NetworkLayout:
     """All that is drawn.
 
     Attributes:
@@ -85,15 +85,15 @@ class Sheet:
     description: str
 
     def gap(self, k: int) -> float:
-        """Room between column k and the one before, for the labels of edges."""
-        keys = {spot.key for spot in self.columns[k].spots}
+        """Return the space between column k and the one before, for the labels of edges."""
+        keys = {spot.key for spot in self.columns[k].nodes}
         widths = [text_width(edge.label, SMALL) for edge in self.edges if edge.target in keys and edge.label]
         beside = 1 if len(widths) <= _CROSSING else 2 if len(widths) <= _CROWDED else 3
         return 22.0 + beside * max(widths, default=0.0)
 
 
 @dataclass
-class _Spreader:
+class _LayoutBuilder:
     """Collects spots and edges."""
 
     structure: Structure
@@ -116,7 +116,7 @@ class _Spreader:
     # -- what things are called --------------------------------------------------------------------------------
 
     def name(self, part: Expression, negative: bool = False) -> tuple[str, str]:
-        """A weight or bias, as text and as LaTeX."""
+        """Return a weight or bias as text and as LaTeX."""
         sign_ = "−" if negative else ""
         if part.operation is CONSTANT:
             text = figure(-part.value if negative else part.value)
@@ -127,7 +127,7 @@ class _Spreader:
         return f"{sign_}{written(part, {})}", f"${'-' if negative else ''}{latex(part)}$"
 
     def value(self, part: Expression | None, negative: bool = False) -> Array | None:
-        """The numbers of a weight or bias, if they are known; 1 for no weight."""
+        """Return the numbers of a weight or bias, if they are known; 1 for no weight."""
         if part is None:
             found = np.asarray(1.0)
         elif part.parameters and not self.params:
@@ -137,10 +137,10 @@ class _Spreader:
         return -found if negative else found
 
 
-def spread(
+def lay_out(
     structure: Structure, target: Expression, params: Mapping[str, ArrayLike], columns: Mapping[str, Sequence[str]]
-) -> Sheet:
-    """Spread a structure over columns.
+) -> NetworkLayout:
+    """Lay a structure out in columns.
 
     Args:
         structure: the layers.
@@ -148,22 +148,22 @@ def spread(
         params: the fitted parameters; empty for a model that is not fitted.
         columns: the names of the columns of a block.
     """
-    maker = _Spreader(structure, target, params, columns)
-    found = [_inputs(maker)]
-    levels = range(1, maker.depth + 1)
-    hidden = list(levels)[3:-2] if maker.depth > _MOST_COLUMNS else []
+    builder = _LayoutBuilder(structure, target, params, columns)
+    found = [_inputs(builder)]
+    levels = range(1, builder.depth + 1)
+    hidden = list(levels)[3:-2] if builder.depth > _MOST_COLUMNS else []
     for level in levels:
         if level in hidden:
             if level == hidden[0]:
                 label = f"layers {hidden[0]} to {hidden[-1]} are not drawn"
-                found.append(Column((Spot("skipped", "ellipsis", "⋯", r"$\cdots$", label),)))
+                found.append(Column((Node("skipped", "ellipsis", "⋯", r"$\cdots$", label),)))
             continue
-        found.append(_column(maker, level))
-    _wire(maker, hidden)
-    found.append(_targets(maker, structure.layers[-1]))
+        found.append(_column(builder, level))
+    _wire(builder, hidden)
+    found.append(_targets(builder, structure.layers[-1]))
     laid = tuple(_laid(column, k) for k, column in enumerate(found))
-    fitted = [abs(edge.value) for edge in maker.edges if edge.value is not None and maker.params]
-    return Sheet(laid, tuple(maker.edges), max(fitted, default=0.0), _described(maker))
+    fitted = [abs(edge.value) for edge in builder.edges if edge.value is not None and builder.params]
+    return NetworkLayout(laid, tuple(builder.edges), max(fitted, default=0.0), _described(builder))
 
 
 def _digits(name: str) -> str:
@@ -171,96 +171,96 @@ def _digits(name: str) -> str:
 
 
 def _kept(size: int) -> list[int | None]:
-    """The elements that are drawn, None for an ellipsis."""
+    """Return the elements that are drawn, None for an ellipsis."""
     return list(range(size)) if size <= MOST else [*range(MOST - 3), None, size - 1]
 
 
-def _inputs(maker: _Spreader) -> Column:
-    spots: list[Spot] = []
-    everything = [(node, k) for node in maker.structure.inputs for k in range(node.shape[0] if node.shape else 1)]
+def _inputs(builder: _LayoutBuilder) -> Column:
+    nodes: list[Node] = []
+    everything = [(node, k) for node in builder.structure.inputs for k in range(node.shape[0] if node.shape else 1)]
     for at in _kept(len(everything)):
         if at is None:
-            spots.append(_ellipsis(f"{len(everything)} inputs"))
+            nodes.append(_ellipsis(f"{len(everything)} inputs"))
             continue
         node, k = everything[at]
-        text, tex = _input_name(maker, node, k)
+        text, tex = _input_name(builder, node, k)
         key = f"x{at + 1}"
-        maker.keys[node, k] = key
-        spots.append(Spot(key, "input", text, tex, f"input {text}"))
-    return Column(tuple(spots))
+        builder.keys[node, k] = key
+        nodes.append(Node(key, "input", text, tex, f"input {text}"))
+    return Column(tuple(nodes))
 
 
-def _input_name(maker: _Spreader, node: Expression, k: int) -> tuple[str, str]:
+def _input_name(builder: _LayoutBuilder, node: Expression, k: int) -> tuple[str, str]:
     if not node.shape:
         if node.name:
             return pretty(node.name), f"${latex_name(node.name)}$"
         return written(node, {}), f"${latex(node).replace('_{i}', '')}$"
-    named = maker.columns.get(node.name)
+    named = builder.columns.get(node.name)
     if named and len(named) == node.shape[0]:
         return named[k], f"${latex_name(named[k])}$"
     stem = node.name.lower() if len(node.name) == 1 else node.name or "x"
     return pretty(f"{stem}{k + 1}"), f"${latex_name(f'{stem}{k + 1}')}$"
 
 
-def _ellipsis(title: str) -> Spot:
-    return Spot("", "ellipsis", "⋮", r"$\vdots$", title)
+def _ellipsis(title: str) -> Node:
+    return Node("", "ellipsis", "⋮", r"$\vdots$", title)
 
 
-def _column(maker: _Spreader, level: int) -> Column:
-    """The neurons of one level."""
-    layers = [layer for layer in maker.structure.layers if layer.level == level]
+def _column(builder: _LayoutBuilder, level: int) -> Column:
+    """Return the column of one level."""
+    layers = [layer for layer in builder.structure.layers if layer.level == level]
     everything = [(layer, k) for layer in layers for k in range(layer.size)]
-    spots: list[Spot] = []
+    nodes: list[Node] = []
     caption: dict[tuple[str, str], None] = {}
     for at in _kept(len(everything)):
         if at is None:
-            spots.append(_ellipsis(f"{len(everything)} neurons"))
+            nodes.append(_ellipsis(f"{len(everything)} neurons"))
             continue
         layer, k = everything[at]
-        spots.append(_neuron(maker, layer, k, f"n{level}-{at + 1}", len(everything), caption))
+        nodes.append(_neuron(builder, layer, k, f"n{level}-{at + 1}", len(everything), caption))
     for layer in layers:
-        if layer.output.shape and not maker.params:
-            caption |= dict.fromkeys(_shapes(maker, layer))
+        if layer.output.shape and not builder.params:
+            caption |= dict.fromkeys(_shapes(builder, layer))
     if len(everything) > MOST:
         caption = {(f"{len(everything)} neurons",) * 2: None, **caption}
-    return Column(tuple(spots), tuple(caption))
+    return Column(tuple(nodes), tuple(caption))
 
 
 def _neuron(
-    maker: _Spreader, layer: Layer, k: int, key: str, beside: int, caption: dict[tuple[str, str], None]
-) -> Spot:
-    maker.keys[layer.output, k] = key
+    builder: _LayoutBuilder, layer: WeightedLayer, k: int, key: str, beside: int, caption: dict[tuple[str, str], None]
+) -> Node:
+    builder.keys[layer.output, k] = key
     text, tex = _activation(layer, caption)
     said = f"neuron {k + 1} of layer {layer.level}, {text or 'a weighted sum'}"
-    values = [maker.value(bias, negative) for bias, negative in layer.biases]
+    values = [builder.value(bias, negative) for bias, negative in layer.biases]
     below = colour = ""
-    if maker.params and layer.biases:
+    if builder.params and layer.biases:
         total = sum(float(v if v is None or not v.ndim else v[k]) for v in values if v is not None)
         said += f", bias {figure(total)}"
         if beside <= _BIASED:
             below, colour = figure(total, 3), NEGATIVE if total < 0 else POSITIVE
     elif not layer.output.shape:
-        names = [maker.name(bias, negative) for bias, negative in layer.biases]
+        names = [builder.name(bias, negative) for bias, negative in layer.biases]
         said += "".join(f", bias {name}" for name, _ in names)
-        alone = _alone(layer) if maker.depth == 1 else None
+        alone = _alone(layer) if builder.depth == 1 else None
         if alone is not None:  # the notes write the one weight of a line into its neuron
-            text, tex = maker.name(alone)
+            text, tex = builder.name(alone)
         elif names:
             text = ", ".join([text or "Σ", *(name for name, _ in names)])
             tex = "$" + ", ".join([tex.strip("$"), *(name.strip("$") for _, name in names)]) + "$"
-    return Spot(key, "neuron", text or "Σ", tex, said, below, colour)
+    return Node(key, "neuron", text or "Σ", tex, said, below, colour)
 
 
-def _alone(layer: Layer) -> Expression | None:
-    """The weight of a layer that does nothing but multiply by it."""
-    if layer.output is not layer.total or layer.biases or len(layer.terms) != 1 or layer.terms[0].negative:
+def _alone(layer: WeightedLayer) -> Expression | None:
+    """Return the weight of a layer that only multiplies by it."""
+    if not layer.is_linear or layer.biases or len(layer.terms) != 1 or layer.terms[0].negative:
         return None
     return layer.terms[0].weight
 
 
-def _activation(layer: Layer, caption: dict[tuple[str, str], None]) -> tuple[str, str]:
-    """The sign of what is applied to the sum; a formula that is too long for a neuron stands beneath the column."""
-    if layer.output is layer.total:
+def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> tuple[str, str]:
+    """Return the sign of the activation; a formula too long for a neuron goes into the caption of the column."""
+    if layer.is_linear:
         return "", r"$\Sigma$"
     if layer.output.args == (layer.total,):
         text, tex = sign(layer.output), f"${latex_sign(layer.output)}$"
@@ -270,135 +270,137 @@ def _activation(layer: Layer, caption: dict[tuple[str, str], None]) -> tuple[str
             caption[(f"g = {text}", rf"$g = {tex.strip('$')}$")] = None
             return "g", "$g$"
     z = leaf(_DATA, "z", layer.total.shape)
-    body = substitute(layer.output, {layer.total: z})
+    body = layer.activation(z)
     caption[(f"g(z) = {written(body, {})}", f"$g(z) = {latex(body).replace('_{i}', '')}$")] = None
     return "g", "$g$"
 
 
-def _shapes(maker: _Spreader, layer: Layer) -> list[tuple[str, str]]:
-    """The names of matrices and vectors with their shapes."""
+def _shapes(builder: _LayoutBuilder, layer: WeightedLayer) -> list[tuple[str, str]]:
+    """Return the names of matrices and vectors with their shapes."""
     lines = []
     for part in [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]:
         if part is not None and part.shape:
-            text, tex = maker.name(part)
+            text, tex = builder.name(part)
             size = " × ".join(map(str, part.shape))
             lines.append((f"{text}: {size}", f"{tex}: ${size.replace('×', chr(92) + 'times')}$"))
     return lines
 
 
-def _wire(maker: _Spreader, hidden: Sequence[int]) -> None:
-    """The edges between spots that are drawn."""
-    level_of = {layer.output: layer.level for layer in maker.structure.layers}
-    for layer in maker.structure.layers:
+def _wire(builder: _LayoutBuilder, hidden: Sequence[int]) -> None:
+    """Add the edges between nodes that are drawn."""
+    level_of = {layer.output: layer.level for layer in builder.structure.layers}
+    for layer in builder.structure.layers:
         if layer.level in hidden:
             continue
         for term in layer.terms:
-            value = maker.value(term.weight, term.negative)
+            value = builder.value(term.weight, term.negative)
             gap = f"{level_of.get(term.source, 0)} {layer.level}"
             if level_of.get(term.source) in hidden:
                 for j in range(layer.size):
-                    if (layer.output, j) in maker.keys:
-                        to = maker.keys[layer.output, j]
-                        maker.edges.append(Edge("skipped", to, "", "", "", None, gap))
+                    if (layer.output, j) in builder.keys:
+                        to = builder.keys[layer.output, j]
+                        builder.edges.append(Edge("skipped", to, "", "", "", None, gap))
                 continue
-            for (source, i), start in list(maker.keys.items()):
+            for (source, i), start in list(builder.keys.items()):
                 if source is term.source:
-                    _join(maker, layer, term, i, start, value, gap)
+                    _join(builder, layer, term, i, start, value, gap)
     if hidden:
-        for layer in maker.structure.layers:
+        for layer in builder.structure.layers:
             if layer.level == hidden[0] - 1:
                 for j in range(layer.size):
-                    if (layer.output, j) in maker.keys:
-                        start = maker.keys[layer.output, j]
-                        maker.edges.append(Edge(start, "skipped", "", "", "", None, "skipped"))
+                    if (layer.output, j) in builder.keys:
+                        start = builder.keys[layer.output, j]
+                        builder.edges.append(Edge(start, "skipped", "", "", "", None, "skipped"))
 
 
-def _join(maker: _Spreader, layer: Layer, term: Term, i: int, start: str, value: Array | None, gap: str) -> None:
-    """The edges from one element of a source."""
+def _join(
+    builder: _LayoutBuilder, layer: WeightedLayer, term: Term, i: int, start: str, value: Array | None, gap: str
+) -> None:
+    """Add the edges from one element of a source."""
     for j in range(layer.size):
-        end, place = maker.keys.get((layer.output, j)), term.place(i, j)
+        end, place = builder.keys.get((layer.output, j)), term.place(i, j)
         if end is None or place is None:
             continue
         number = None if value is None else float(value[place] if value.ndim else value)
         label, tex = "", ""
-        named = maker.name(term.weight)[0] if term.weight is not None else "1"
+        named = builder.name(term.weight)[0] if term.weight is not None else "1"
         where = f"[{', '.join(str(p + 1) for p in place)}]" if place else ""
         title = f"{'−' if term.negative else ''}{named}{where}" + (f" = {figure(number)}" if number is not None else "")
-        if number is not None and maker.params and term.weight is not None:
+        if number is not None and builder.params and term.weight is not None:
             label = figure(number, 3)
             tex = latex_figure(label)
-        elif term.weight is not None and not term.weight.shape and not _is_written_inside(maker, layer):
-            label, tex = maker.name(term.weight, term.negative)
+        elif term.weight is not None and not term.weight.shape and not _is_written_inside(builder, layer):
+            label, tex = builder.name(term.weight, term.negative)
         elif term.weight is None and term.negative:
             label, tex = "−", "$-$"
-        shown = number if maker.params else None
-        maker.edges.append(Edge(start, end, label, tex, title, shown, gap))
+        shown = number if builder.params else None
+        builder.edges.append(Edge(start, end, label, tex, title, shown, gap))
 
 
-def _is_written_inside(maker: _Spreader, layer: Layer) -> bool:
-    return maker.depth == 1 and _alone(layer) is not None and not layer.output.shape
+def _is_written_inside(builder: _LayoutBuilder, layer: WeightedLayer) -> bool:
+    return builder.depth == 1 and _alone(layer) is not None and not layer.output.shape
 
 
-def _targets(maker: _Spreader, last: Layer) -> Column:
-    """The target, or one for each of the last layer's neurons, and the edges to them."""
-    drawn = [(j, maker.keys[last.output, j]) for j in range(last.size) if (last.output, j) in maker.keys]
-    name = written(maker.target, {})
-    tex = latex(maker.target).replace("_{i}", "")
-    spots: list[Spot] = []
+def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
+    """Return the column of the target, or of one for each of the last layer's neurons, and add the edges to it."""
+    drawn = [(j, builder.keys[last.output, j]) for j in range(last.size) if (last.output, j) in builder.keys]
+    name = written(builder.target, {})
+    tex = latex(builder.target).replace("_{i}", "")
+    nodes: list[Node] = []
     for position, (j, start) in enumerate(drawn):
         if position and j != drawn[position - 1][0] + 1:
-            spots.append(_ellipsis(f"{last.size} outputs"))
+            nodes.append(_ellipsis(f"{last.size} outputs"))
         if last.size == 1:
             text, latex_text = pretty(name), f"${tex}$"
-        elif last.output.operation.name == "softmax" and not maker.target.shape:
+        elif last.output.operation.name == "softmax" and not builder.target.shape:
             text, latex_text = f"{name} = {j}", f"${tex} = {j}$"
         else:
             text, latex_text = pretty(f"{name}{j + 1}"), f"${tex}_{{{j + 1}}}$"
         key = f"y{j + 1}"
-        spots.append(Spot(key, "target", text, latex_text, f"target {text}"))
-        maker.edges.append(Edge(start, key, "", "", f"the prediction of {text}", None, "target"))
-    return Column(tuple(spots))
+        nodes.append(Node(key, "target", text, latex_text, f"target {text}"))
+        builder.edges.append(Edge(start, key, "", "", f"the prediction of {text}", None, "target"))
+    return Column(tuple(nodes))
 
 
 def lettering(label: str) -> float:
-    """The size of the letters in a neuron: small where the usual ones would make it wide."""
+    """Return the size of the letters in a neuron: small where the usual ones would make it wide."""
     return SIZE if text_width(label) / 2 + 3 <= _WIDEST else SMALL
 
 
 def radius_of(label: str) -> float:
-    """The radius of a neuron that holds this."""
+    """Return the radius of a neuron that holds this label."""
     return text_width(label, lettering(label)) / 2 + 3
 
 
 def _laid(column: Column, number: int) -> Column:
-    """The column with the places of its spots."""
-    neurons = [spot for spot in column.spots if spot.kind == "neuron"]
+    """Return the column with the positions of its nodes."""
+    neurons = [spot for spot in column.nodes if spot.kind == "neuron"]
     radius = max([9.0, *(radius_of(spot.label) for spot in neurons)]) if neurons else 0.0
     biased = any(spot.below for spot in neurons)
     pitch = 2 * radius + (13.0 if biased else 7.0) if neurons else SIZE + 10.0
-    spots, y = [], 0.0
-    for k, spot in enumerate(column.spots):
+    nodes, y = [], 0.0
+    for k, spot in enumerate(column.nodes):
         room = pitch if spot.kind != "ellipsis" else 16.0
-        spots.append(replace(spot, offset=y + room / 2, key=spot.key or f"more{number}-{k}"))
+        nodes.append(replace(spot, offset=y + room / 2, key=spot.key or f"more{number}-{k}"))
         y += room
-    return replace(column, spots=tuple(spots), radius=radius, height=y)
+    return replace(column, nodes=tuple(nodes), radius=radius, height=y)
 
 
-def _described(maker: _Spreader) -> str:
-    """The model in sentences."""
-    inputs = maker.structure.inputs
+def _described(builder: _LayoutBuilder) -> str:
+    """Describe the model in sentences."""
+    inputs = builder.structure.inputs
     named = [f"{written(node, {})} of {node.shape[0]} features" if node.shape else written(node, {}) for node in inputs]
     parts = [f"The inputs are {', '.join(named)}."]
-    layers = maker.structure.layers
+    layers = builder.structure.layers
     for layer in layers if len(layers) <= 12 else [*layers[:6], *layers[-3:]]:
         what = "neuron" if layer.size == 1 else "neurons"
-        applied = "a weighted sum" if layer.output is layer.total else _activation(layer, {})[0]
-        weights = [maker.name(term.weight)[0] for term in layer.terms if term.weight is not None]
-        biases = [maker.name(bias, negative)[0] for bias, negative in layer.biases]
+        applied = "a weighted sum" if layer.is_linear else _activation(layer, {})[0]
+        weights = [builder.name(term.weight)[0] for term in layer.terms if term.weight is not None]
+        biases = [builder.name(bias, negative)[0] for bias, negative in layer.biases]
         said = f"Layer {layer.level}: {layer.size} {what}, {applied}; weights {', '.join(weights) or 'none'}"
         parts.append(f"{said}; bias {', '.join(biases) or 'none'}.")
-    parts.append(f"The target is {written(maker.target, {})}.")
-    if maker.params:
+    parts.append(f"The target is {written(builder.target, {})}.")
+    if builder.params:
         parts.append("Edges are blue where a weight is positive, and dashed vermilion where it is negative; wide where "
                      "it is large.")  # fmt: skip
     return " ".join(parts)
