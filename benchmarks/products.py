@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pictures import OUT, picture, write_table
 from steepest.engines.native.arrays.layout import whole
 from steepest.engines.native.arrays.products import Factors, multiply
-from steepest.engines.native.lanes.memory import aligned
+from steepest.engines.native.lanes.partition import aligned
 from steepest.engines.native.llvm.code import I64, POINTER, Code
 from steepest.engines.native.llvm.host import Loaded, compile_module, this_host
 from timing import Options, RefusedError, Times, benchmark, exponent, interleaved, ratio, seconds, table
@@ -127,7 +127,7 @@ def race(product: Product, kind: str, options: Options) -> Times:
 def compiling(depth: int) -> float:
     """Seconds to compile the training step of a network with so many hidden layers of 32 neurons."""
     import steepest as st
-    from steepest.engines.native.arrays.descending import ArrayWalk
+    from steepest.engines.native.arrays.array_runner import ArrayWalk
     from steepest.engines.step import Batches
     from steepest.training.optimisers import gradient_descent
     from steepest.training.steps import gradient_step

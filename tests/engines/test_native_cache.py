@@ -21,9 +21,9 @@ import steepest as st
 from engine_cases import CASES
 from places import SUPPORT
 from steepest.calculus.program import lower
-from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.native.lanes.evaluation import Evaluation
-from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.lanes.lane_runner import Walk
+from steepest.engines.native.llvm import cache, kernel
 from steepest.engines.native.llvm.host import this_host
 from steepest.expressions import operations as op
 from steepest.expressions.expression import constant
@@ -36,22 +36,22 @@ from steepest.training.steps import difference_step, gradient_step
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache directory of this test's own, and nothing in memory before or after."""
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path / "kernels"))
-    build._built.clear()
+    kernel._built.clear()
     yield tmp_path / "kernels"
-    build._built.clear()
+    kernel._built.clear()
 
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every module that LLVM is given."""
     texts: list[str] = []
-    real = build.compile_module
+    real = kernel.compile_module
 
     def compile_module(text: str, *rest: Any) -> bytes:
         texts.append(text)
         return real(text, *rest)
 
-    monkeypatch.setattr(build, "compile_module", compile_module)
+    monkeypatch.setattr(kernel, "compile_module", compile_module)
     return texts
 
 
@@ -77,7 +77,7 @@ def test_an_entry_is_written_and_found(place: Path, compiled: list[str]) -> None
     (name,) = entries(place)
     assert len(name) == 64
     small(0.2)  # from memory: the rate is no part of the code
-    build._built.clear()
+    kernel._built.clear()
     small(0.3)  # from the directory
     assert len(compiled) == 1
     assert list(entries(place)) == [name]
@@ -92,7 +92,7 @@ def test_results_are_the_same_from_the_directory(place: Path, compiled: list[str
     fresh = [model.descend("native", epochs=50).history for model in models]
     fresh.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     count = len(compiled)
-    build._built.clear()
+    kernel._built.clear()
     again = [model.descend("native", epochs=50).history for model in models]
     again.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     assert again == fresh
@@ -103,12 +103,12 @@ _PROCESS = """
 import sys
 import steepest as st
 from engine_cases import CASES
-from steepest.engines.native.llvm import build
-real, count = build.compile_module, [0]
+from steepest.engines.native.llvm import kernel
+real, count = kernel.compile_module, [0]
 def compile_module(*args):
     count[0] += 1
     return real(*args)
-build.compile_module = compile_module
+kernel.compile_module = compile_module
 run = CASES[sys.argv[1]]().descend("native", epochs=20)
 print(repr(run.cost), count[0])
 """
@@ -193,17 +193,17 @@ def test_damaged_entries_are_compiled_again(place: Path, compiled: list[str], mo
     sound = cache._unpacked(data)
     assert sound is not None
     loaded: list[bytes] = []
-    real = build.Loaded
+    real = kernel.Loaded
 
     def load(code: bytes) -> Any:
         loaded.append(code)
         return real(code)
 
-    monkeypatch.setattr(build, "Loaded", load)
+    monkeypatch.setattr(kernel, "Loaded", load)
     chosen = list(damages(data).items())[::11]
     for kind, broken in chosen:
         (place / name).write_bytes(broken)
-        build._built.clear()
+        kernel._built.clear()
         before = len(compiled)
         small()
         assert len(compiled) == before + 1, kind
@@ -220,7 +220,7 @@ def test_an_entry_under_another_name_is_another_entry(place: Path) -> None:
     ((_, data),) = entries(place).items()
     entry = cache._unpacked(data)
     assert entry is not None
-    loaded = build.Loaded(entry.code)
+    loaded = kernel.Loaded(entry.code)
     with pytest.raises(KeyError):
         loaded.address("descend_many")
 
@@ -247,7 +247,7 @@ def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: py
     places = unusable(tmp_path)
     for path in places.values():
         monkeypatch.setenv("STEEPEST_CACHE_DIR", str(path))
-        build._built.clear()
+        kernel._built.clear()
         small()
     (tmp_path / "locked").chmod(0o700)
     assert (tmp_path / "file").read_text() == "mine"
@@ -260,7 +260,7 @@ def test_descents_work_when_the_disk_fails(
     """No room, no right, a device that is gone: at every step of writing and reading. Nothing half written stays."""
     if failing in ("utime", "read"):
         small()
-        build._built.clear()
+        kernel._built.clear()
 
     def fail(*args: Any, **settings: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -302,7 +302,7 @@ def test_nothing_is_kept_if_no_place_is_given(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for count in (1, 2):
-        build._built.clear()
+        kernel._built.clear()
         small()
         assert len(compiled) == count
     assert cache.directory() is None
@@ -317,7 +317,7 @@ def test_the_users_directory_is_the_place_otherwise(tmp_path: Path, monkeypatch:
     assert found is not None
     assert found.is_relative_to(tmp_path)
     assert "steepest" in found.parts
-    build._built.clear()
+    kernel._built.clear()
     small()
     assert len(entries(found)) == 1
     assert found.stat().st_mode & 0o077 == 0  # code that is run lies where nobody else writes
@@ -357,12 +357,12 @@ def test_the_entries_used_longest_ago_go_first(
         use(k)
         (new,) = set(entries(place)) - before
         os.utime(place / new, (1000 + k, 1000 + k))
-    build._built.clear()
+    kernel._built.clear()
     use(0)  # from the directory, and from now on the youngest
     assert len(compiled) == 3
     use(3)
     assert len(entries(place)) == 3
-    build._built.clear()
+    kernel._built.clear()
     for k in (0, 2, 3):
         use(k)
     assert len(compiled) == 4
@@ -377,14 +377,14 @@ def test_what_killed_processes_left_goes_after_a_while(place: Path) -> None:
     small()
     assert os.path.exists(name)  # somebody may be writing it
     os.utime(name, (0, 0))
-    build._built.clear()
+    kernel._built.clear()
     st.descend((st.params("x") - 4) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
     assert not os.path.exists(name)
 
 
 _KILLED = """
 import sys, time
-from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.llvm import kernel, cache
 from steepest.engines.native.llvm.host import compile_module, this_host
 import steepest as st
 x = st.params("x")
@@ -419,7 +419,7 @@ def test_killed_processes_leave_nothing_that_is_used(place: Path) -> None:
     for name, data in whole.items():
         entry = cache._unpacked(data)
         assert entry is not None, name
-        assert build.Loaded(entry.code).address("descend")
+        assert kernel.Loaded(entry.code).address("descend")
     x = st.params("x")
     for k in (1, 1001, 1002, 2001):
         run = st.descend((x - k) ** 2 * (x + k), None, {"x": 0.0}, 1e-9, epochs=1, engine="native")
@@ -434,7 +434,7 @@ def test_killed_while_writing(place: Path) -> None:
     (place / name).unlink()
     for length in (0, 10, len(data) // 2, len(data)):
         (place / f"{cache._PARTIAL}{length}.part").write_bytes(data[:length])
-    build._built.clear()
+    kernel._built.clear()
     small()
     assert (place / name).exists()
 
@@ -456,7 +456,7 @@ def test_keys_do_not_depend_on_what_was_built_before(place: Path, compiled: list
     ):  # fmt: skip
         gc.collect()
         held.append(first())
-        build._built.clear()
+        kernel._built.clear()
         use()
     assert len(compiled) == 1
     assert len(entries(place)) == 1
@@ -535,10 +535,10 @@ def test_keys_differ_by_host() -> None:
     others = [
         replace(host, cpu="generic"), replace(host, features="-avx512f"), replace(host, triple="aarch64-linux-gnu"),
     ]  # fmt: skip
-    marks = {build.key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
-    marks |= {build.key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
-    marks |= {build.key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
-    marks |= {build.key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)}
+    marks = {kernel.key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
+    marks |= {kernel.key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
+    marks |= {kernel.key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
+    marks |= {kernel.key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)}
     assert len(marks) == 4 + 1 + 1 + 3
 
 
@@ -573,14 +573,14 @@ def test_every_kind_of_kernel_is_kept(place: Path, compiled: list[str]) -> None:
     use()
     count = len(compiled)
     assert count == len(entries(place)) == 5
-    build._built.clear()
+    kernel._built.clear()
     use()
     assert len(compiled) == count
 
 
 def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What has gone is found in the directory; a walk that uses a kernel keeps it alive."""
-    monkeypatch.setattr(build, "_IN_MEMORY", 2)
+    monkeypatch.setattr(kernel, "_IN_MEMORY", 2)
     model = CASES["A2 line"]()
     bound = bind([model.cost], {**model.table, **model.start})
     walk = Walk(
@@ -590,7 +590,7 @@ def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], m
     x = st.params("x")
     for k in range(5):
         st.descend((x - k) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
-        assert len(build._built) <= 2
+        assert len(kernel._built) <= 2
     assert walk.cost_at(bound.params) == cost
     count = len(compiled)
     st.descend((x - 0) ** 2, None, {"x": 0.0}, epochs=1, engine="native")

@@ -16,7 +16,7 @@ from engine_cases import CASES, Model, standardised
 from native_descents import bound_start, nand, walked
 from plain_loops import START, nand_loop, twice
 from steepest.engines import step as steps
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.lanes.lane_runner import Walk
 from steepest.engines.step import DescentState, Record, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
@@ -355,9 +355,9 @@ def test_descents_in_several_threads_at_once() -> None:
     """Compiling and running at the same time; each result is that of the descent alone."""
     names = ["A3 neuron", "network tanh", "E5 regression", "chain(3)", "network softmax", "standardised"] * 2
     wanted = {name: CASES[name]().descend("native", epochs=300, rate=0.0123).cost for name in names}
-    from steepest.engines.native.llvm import build
+    from steepest.engines.native.llvm import kernel
 
-    build._built.clear()
+    kernel._built.clear()
     found: dict[int, float] = {}
 
     def work(k: int) -> None:

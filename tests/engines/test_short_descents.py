@@ -11,7 +11,7 @@ import pytest
 
 import steepest as st
 from batch_cases import FORMULAS
-from steepest.engines.native.arrays import descending
+from steepest.engines.native.arrays import array_runner
 from steepest.engines.native.arrays.layout import places
 from steepest.engines.native.arrays.rows import together
 from steepest.engines.native.arrays.schedule import normal, rounds
@@ -39,8 +39,8 @@ def test_orders_are_those_of_the_reference(epochs: int) -> None:
 
 
 def test_orders_in_legs_of_any_length() -> None:
-    batches = descending.Batches(100, 7)
-    orders = descending._Orders(batches, 3000)
+    batches = array_runner.Batches(100, 7)
+    orders = array_runner._Orders(batches, 3000)
     epoch = 0
     for length in (1, 2, 40, 40, 3, 30, 1):  # 40 epochs of 3000 rows are drawn ahead
         found = orders.take(epoch, epoch + length)
@@ -51,7 +51,7 @@ def test_orders_in_legs_of_any_length() -> None:
 
 
 def test_threads_start_where_a_leg_is_long() -> None:
-    crew = descending._Crew(4)
+    crew = array_runner._Crew(4)
     assert crew.choose(1000) == 1  # nobody knows yet how long an epoch takes
     crew.note(1, 1e-4)
     assert crew.choose(10) == 1
@@ -61,7 +61,7 @@ def test_threads_start_where_a_leg_is_long() -> None:
     crew.note(4, 1e-2)
     assert crew.choose(100) == 1
     assert {crew.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
-    assert descending._Crew(1).choose(10**9) == 1
+    assert array_runner._Crew(1).choose(10**9) == 1
 
 
 def test_a_step_is_derived_once() -> None:
@@ -90,13 +90,13 @@ def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, An
 
 def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     legs: list[int] = []
-    leg = descending.ArrayWalk.advance
+    leg = array_runner.ArrayWalk.advance
 
     def watched(self: Any, begin: Any, until: int, rules: StoppingRules, record: Record) -> Any:
         legs.append(until)
         return leg(self, begin, until, rules, record)
 
-    monkeypatch.setattr(descending.ArrayWalk, "advance", watched)
+    monkeypatch.setattr(array_runner.ArrayWalk, "advance", watched)
     model = FORMULAS["neuron"](20)
     for settings, first in (
         ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),
@@ -105,9 +105,9 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
         assert model.descend("native", epochs=12, batch=6, **settings).epochs == 12
         assert legs[0] == first
     large = st.models.network([300, 300, 300], "tanh", "linear").cost
-    walk = descending.ArrayWalk(
+    walk = array_runner.ArrayWalk(
         gradient_step(large, "backprop", st.optimisers.gradient_descent(), False, False),
-        {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", descending.Batches(50, 0),
+        {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", array_runner.Batches(50, 0),
     )  # fmt: skip
     assert walk.pace == 1
 

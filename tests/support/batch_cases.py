@@ -10,7 +10,7 @@ import numpy as np
 
 import steepest as st
 from engine_cases import EPSILON, Model, drawn, standardised
-from steepest.engines.native.arrays.descending import ArrayWalk
+from steepest.engines.native.arrays.array_runner import ArrayWalk
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules
 from steepest.engines.stepwise import Stepwise

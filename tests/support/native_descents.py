@@ -10,7 +10,7 @@ import numpy as np
 import steepest as st
 from engine_cases import Model
 from plain_loops import NAND, START
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.lanes.lane_runner import Walk
 from steepest.engines.step import Step
 from steepest.tables.values import bind
 from steepest.training.descent import Descent, descend

@@ -56,8 +56,8 @@ def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
 def _native_walk(
     step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
 ) -> Runner:
-    from steepest.engines.native.arrays.descending import ArrayWalk, suits
-    from steepest.engines.native.lanes.descending import Walk
+    from steepest.engines.native.arrays.array_runner import ArrayWalk, suits
+    from steepest.engines.native.lanes.lane_runner import Walk
 
     if batches is not None or suits(step, rows):
         return ArrayWalk(step, data, rows, rate, dtype, batches)
@@ -67,7 +67,7 @@ def _native_walk(
 def _native_look(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
 ) -> Callable[[Mapping[str, Any]], float]:
-    from steepest.engines.native.arrays.descending import Look, only, takes
+    from steepest.engines.native.arrays.array_runner import Look, only, takes
 
     if takes(only(cost)):
         return Look(cost, data, rows, dtype)
@@ -96,13 +96,13 @@ def _sweep(
 def _native_sweep(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
 ) -> Callable[[Params], Array]:
-    from steepest.engines.native.lanes.sweeping import Sweep
+    from steepest.engines.native.lanes.grid import Sweep
 
     return Sweep(cost, data, rows, dtype, points)
 
 
 def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Ensemble:
-    from steepest.engines.native.lanes.restarting import Many
+    from steepest.engines.native.lanes.batched_runner import Many
 
     return Many(step, data, rows, rate, dtype, starts)
 
@@ -128,7 +128,7 @@ _LARGEST = 15_000
 
 
 def _native_takes(step: Step) -> bool:
-    from steepest.engines.native.arrays.descending import takes
+    from steepest.engines.native.arrays.array_runner import takes
 
     return takes(step)
 

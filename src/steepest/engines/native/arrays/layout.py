@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.native.lanes.memory import aligned
+from steepest.engines.native.lanes.partition import aligned
 from steepest.expressions.expression import Expression, Shape
 
 Array = NDArray[Any]

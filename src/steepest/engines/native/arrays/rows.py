@@ -12,7 +12,7 @@ from steepest.engines.native.llvm.code import Index, Value
 from steepest.expressions.expression import Expression
 
 if TYPE_CHECKING:
-    from steepest.engines.native.arrays.writing import Writer
+    from steepest.engines.native.arrays.writer import Writer
 
 _HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
 _TOGETHER = 4  # vectors of neighbouring rows that are computed side by side

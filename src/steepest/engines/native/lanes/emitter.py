@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from steepest.engines.native.functions.arithmetic import ELEMENTWISE, add_apart
-from steepest.engines.native.lanes.arrange import summed
 from steepest.engines.native.lanes.lanes import Lanes
+from steepest.engines.native.lanes.scheduling import summed
 from steepest.engines.native.lanes.tensors import (
     UNROLLED_AXIS,
     Held,

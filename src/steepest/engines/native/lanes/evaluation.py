@@ -9,12 +9,12 @@ import numpy as np
 
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.kernels import evaluation, parameters
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, packed
+from steepest.engines.native.lanes.frame import evaluation, parameters
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, packed
 from steepest.engines.native.lanes.plan import Plan, instructions, plan
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import build, key
 from steepest.expressions.expression import Expression
 
 

@@ -14,12 +14,12 @@ from math import prod
 from steepest.calculus.passes import Pass, passes
 from steepest.calculus.program import Program
 from steepest.engines.native.functions.arithmetic import ELEMENTWISE
-from steepest.engines.native.lanes.arrange import ready
 from steepest.engines.native.lanes.emitter import Emitter
 from steepest.engines.native.lanes.lanes import fold
+from steepest.engines.native.lanes.scheduling import ready
 from steepest.engines.native.lanes.tensors import Held, Lazy, Place, Stored, Tensor, places
+from steepest.engines.native.llvm.barrier import meet
 from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
-from steepest.engines.native.llvm.threads import meet
 from steepest.expressions.expression import DATA, Expression, Shape
 
 Sink = Callable[[Expression, Value], None]

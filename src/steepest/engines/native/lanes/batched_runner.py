@@ -14,14 +14,14 @@ import numpy as np
 
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.arrange import arranged
-from steepest.engines.native.lanes.epochs import REASONS
-from steepest.engines.native.lanes.many import COUNTERS, LANES, many
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, processors
+from steepest.engines.native.lanes.batched_kernel import COUNTERS, LANES, many
+from steepest.engines.native.lanes.descent_kernel import REASONS
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, processors
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
+from steepest.engines.native.lanes.scheduling import arranged
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import build, key
 from steepest.engines.step import EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.arrange import arranged
-from steepest.engines.native.lanes.kernels import Frame, Kernel, parameters
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, processors
+from steepest.engines.native.lanes.frame import Frame, Kernel, parameters
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, processors
 from steepest.engines.native.lanes.plan import Plan, instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
+from steepest.engines.native.lanes.scheduling import arranged
 from steepest.engines.native.llvm.code import I64
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import build, key
 from steepest.expressions.expression import Expression
 
 _AT_ONCE = 32 << 20  # bytes of parameters laid out at a time

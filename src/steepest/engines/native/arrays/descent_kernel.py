@@ -16,15 +16,15 @@ from llvmlite import ir
 
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays import layout
+from steepest.engines.native.arrays.buffers import rooms
 from steepest.engines.native.arrays.layout import Places, width
-from steepest.engines.native.arrays.rooms import rooms
 from steepest.engines.native.arrays.schedule import Round, rounds
-from steepest.engines.native.arrays.writing import Team, Writer
+from steepest.engines.native.arrays.writer import Team, Writer
 from steepest.engines.native.functions.arithmetic import LONG
-from steepest.engines.native.lanes.kernels import Kernel
+from steepest.engines.native.lanes.frame import Kernel
 from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.llvm.barrier import meet
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
-from steepest.engines.native.llvm.threads import meet
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.calculus.program import Program, described
-from steepest.engines.native.lanes.kernels import Kernel
+from steepest.engines.native.lanes.frame import Kernel
 from steepest.engines.native.llvm import cache
 from steepest.engines.native.llvm.host import Host, Loaded, compile_module, this_host
 

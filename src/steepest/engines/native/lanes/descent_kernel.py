@@ -11,8 +11,8 @@ from math import inf
 from llvmlite import ir
 
 from steepest.calculus.program import Program
-from steepest.engines.native.lanes.differences import Differences
-from steepest.engines.native.lanes.kernels import Frame, Kernel
+from steepest.engines.native.lanes.finite_differences import Differences
+from steepest.engines.native.lanes.frame import Frame, Kernel
 from steepest.engines.native.lanes.lanes import fold
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import State, layout, state

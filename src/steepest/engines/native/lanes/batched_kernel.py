@@ -11,7 +11,7 @@ from math import inf
 from llvmlite import ir
 
 from steepest.calculus.program import Program
-from steepest.engines.native.lanes.kernels import Frame, Kernel
+from steepest.engines.native.lanes.frame import Frame, Kernel
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import layout, state
 from steepest.engines.native.lanes.tensors import Held

@@ -10,15 +10,15 @@ import numpy as np
 
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.arrange import arranged
-from steepest.engines.native.lanes.differences import copies
-from steepest.engines.native.lanes.epochs import COUNTERS, NUMBERS, REASONS, epochs
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, packed, unpacked
+from steepest.engines.native.lanes.descent_kernel import COUNTERS, NUMBERS, REASONS, epochs
+from steepest.engines.native.lanes.finite_differences import copies
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, packed, unpacked
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
-from steepest.engines.native.llvm.calling import together
+from steepest.engines.native.lanes.scheduling import arranged
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import build, key
+from steepest.engines.native.llvm.threads import together
 from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _PACED = 1 << 20  # epochs of a leg whose rates are made before

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, Form, training
 from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
-from steepest.engines.native.arrays.training import ARGUMENTS, Form, training
-from steepest.engines.native.lanes.epochs import REASONS
-from steepest.engines.native.lanes.kernels import Kernel
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, processors
+from steepest.engines.native.lanes.descent_kernel import REASONS
+from steepest.engines.native.lanes.frame import Kernel
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, processors
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
-from steepest.engines.native.llvm.calling import together
 from steepest.engines.native.llvm.host import Host, this_host
+from steepest.engines.native.llvm.kernel import build, key
+from steepest.engines.native.llvm.threads import together
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 

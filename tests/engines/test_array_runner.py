@@ -16,8 +16,8 @@ from engine_cases import Model, drawn
 from native_descents import stepped
 from places import SUPPORT
 from steepest import schedules
-from steepest.engines.native.arrays.descending import ArrayWalk, suits
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.arrays.array_runner import ArrayWalk, suits
+from steepest.engines.native.lanes.lane_runner import Walk
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, Record, StoppingRules
 from steepest.engines.stepwise import Stepwise
@@ -219,18 +219,18 @@ from types import SimpleNamespace
 import numpy as np
 from batch_cases import random_case
 from engine_cases import guarded
-from steepest.engines.native.arrays import descending, layout
+from steepest.engines.native.arrays import array_runner, layout
 def guarded_zeros(shape, kind=float):
     return guarded(shape, kind)
-for module in (descending, layout):
+for module in (array_runner, layout):
     module.aligned = guarded
 def array(values, kind=None):
     made = np.array(values, kind)
     found = guarded(made.size, made.dtype)
     found[:] = made.ravel()
     return found.reshape(made.shape)
-descending.np = SimpleNamespace(**vars(np))  # costs, rates, orders and counters
-descending.np.zeros, descending.np.array = guarded_zeros, array
+array_runner.np = SimpleNamespace(**vars(np))  # costs, rates, orders and counters
+array_runner.np.zeros, array_runner.np.array = guarded_zeros, array
 for seed in range(int(sys.argv[1]), int(sys.argv[2])):
     model, settings = random_case(seed)
     dtype = ("float64", "float32")[seed % 2]

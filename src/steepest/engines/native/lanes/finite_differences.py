@@ -14,7 +14,7 @@ from llvmlite import ir
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.kernels import Frame
+from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
