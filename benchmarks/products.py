@@ -127,7 +127,7 @@ def race(product: Product, kind: str, options: Options) -> Times:
 def compiling(depth: int) -> float:
     """Seconds to compile the training step of a network with so many hidden layers of 32 neurons."""
     import steepest as st
-    from steepest.engines.native.arrays.array_runner import ArrayWalk
+    from steepest.engines.native.arrays.array_runner import ArrayRunner
     from steepest.engines.step import Batches
     from steepest.training.optimisers import gradient_descent
     from steepest.training.steps import gradient_step
@@ -136,7 +136,7 @@ def compiling(depth: int) -> float:
     step = gradient_step(model.cost, "backprop", gradient_descent(), False, False)
     data = {"X": np.zeros((64, 64), np.float32), "y": np.zeros(64, np.float32)}
     begin = time.perf_counter()
-    ArrayWalk(step, data, 64, 0.1, "float32", Batches(32, 0))
+    ArrayRunner(step, data, 64, 0.1, "float32", Batches(32, 0))
     return time.perf_counter() - begin
 
 

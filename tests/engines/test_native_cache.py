@@ -22,7 +22,7 @@ from engine_cases import CASES
 from places import SUPPORT
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes.evaluation import Evaluation
-from steepest.engines.native.lanes.lane_runner import Walk
+from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.native.llvm import cache, kernel
 from steepest.engines.native.llvm.host import this_host
 from steepest.expressions import operations as op
@@ -36,9 +36,9 @@ from steepest.training.steps import difference_step, gradient_step
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache directory of this test's own, and nothing in memory before or after."""
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path / "kernels"))
-    kernel._built.clear()
+    kernel._compiled.clear()
     yield tmp_path / "kernels"
-    kernel._built.clear()
+    kernel._compiled.clear()
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_an_entry_is_written_and_found(place: Path, compiled: list[str]) -> None
     (name,) = entries(place)
     assert len(name) == 64
     small(0.2)  # from memory: the rate is no part of the code
-    kernel._built.clear()
+    kernel._compiled.clear()
     small(0.3)  # from the directory
     assert len(compiled) == 1
     assert list(entries(place)) == [name]
@@ -92,7 +92,7 @@ def test_results_are_the_same_from_the_directory(place: Path, compiled: list[str
     fresh = [model.descend("native", epochs=50).history for model in models]
     fresh.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     count = len(compiled)
-    kernel._built.clear()
+    kernel._compiled.clear()
     again = [model.descend("native", epochs=50).history for model in models]
     again.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     assert again == fresh
@@ -203,7 +203,7 @@ def test_damaged_entries_are_compiled_again(place: Path, compiled: list[str], mo
     chosen = list(damages(data).items())[::11]
     for kind, broken in chosen:
         (place / name).write_bytes(broken)
-        kernel._built.clear()
+        kernel._compiled.clear()
         before = len(compiled)
         small()
         assert len(compiled) == before + 1, kind
@@ -247,7 +247,7 @@ def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: py
     places = unusable(tmp_path)
     for path in places.values():
         monkeypatch.setenv("STEEPEST_CACHE_DIR", str(path))
-        kernel._built.clear()
+        kernel._compiled.clear()
         small()
     (tmp_path / "locked").chmod(0o700)
     assert (tmp_path / "file").read_text() == "mine"
@@ -260,7 +260,7 @@ def test_descents_work_when_the_disk_fails(
     """No room, no right, a device that is gone: at every step of writing and reading. Nothing half written stays."""
     if failing in ("utime", "read"):
         small()
-        kernel._built.clear()
+        kernel._compiled.clear()
 
     def fail(*args: Any, **settings: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -302,7 +302,7 @@ def test_nothing_is_kept_if_no_place_is_given(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for count in (1, 2):
-        kernel._built.clear()
+        kernel._compiled.clear()
         small()
         assert len(compiled) == count
     assert cache.directory() is None
@@ -317,7 +317,7 @@ def test_the_users_directory_is_the_place_otherwise(tmp_path: Path, monkeypatch:
     assert found is not None
     assert found.is_relative_to(tmp_path)
     assert "steepest" in found.parts
-    kernel._built.clear()
+    kernel._compiled.clear()
     small()
     assert len(entries(found)) == 1
     assert found.stat().st_mode & 0o077 == 0  # code that is run lies where nobody else writes
@@ -357,12 +357,12 @@ def test_the_entries_used_longest_ago_go_first(
         use(k)
         (new,) = set(entries(place)) - before
         os.utime(place / new, (1000 + k, 1000 + k))
-    kernel._built.clear()
+    kernel._compiled.clear()
     use(0)  # from the directory, and from now on the youngest
     assert len(compiled) == 3
     use(3)
     assert len(entries(place)) == 3
-    kernel._built.clear()
+    kernel._compiled.clear()
     for k in (0, 2, 3):
         use(k)
     assert len(compiled) == 4
@@ -377,7 +377,7 @@ def test_what_killed_processes_left_goes_after_a_while(place: Path) -> None:
     small()
     assert os.path.exists(name)  # somebody may be writing it
     os.utime(name, (0, 0))
-    kernel._built.clear()
+    kernel._compiled.clear()
     st.descend((st.params("x") - 4) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
     assert not os.path.exists(name)
 
@@ -434,7 +434,7 @@ def test_killed_while_writing(place: Path) -> None:
     (place / name).unlink()
     for length in (0, 10, len(data) // 2, len(data)):
         (place / f"{cache._PARTIAL}{length}.part").write_bytes(data[:length])
-    kernel._built.clear()
+    kernel._compiled.clear()
     small()
     assert (place / name).exists()
 
@@ -456,7 +456,7 @@ def test_keys_do_not_depend_on_what_was_built_before(place: Path, compiled: list
     ):  # fmt: skip
         gc.collect()
         held.append(first())
-        kernel._built.clear()
+        kernel._compiled.clear()
         use()
     assert len(compiled) == 1
     assert len(entries(place)) == 1
@@ -535,10 +535,12 @@ def test_keys_differ_by_host() -> None:
     others = [
         replace(host, cpu="generic"), replace(host, features="-avx512f"), replace(host, triple="aarch64-linux-gnu"),
     ]  # fmt: skip
-    marks = {kernel.key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
-    marks |= {kernel.key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
-    marks |= {kernel.key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
-    marks |= {kernel.key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)}
+    marks = {kernel.cache_key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
+    marks |= {kernel.cache_key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
+    marks |= {kernel.cache_key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
+    marks |= {
+        kernel.cache_key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)
+    }
     assert len(marks) == 4 + 1 + 1 + 3
 
 
@@ -567,13 +569,13 @@ def test_every_kind_of_kernel_is_kept(place: Path, compiled: list[str]) -> None:
             gradient_step(model.cost, "backprop", gradient_descent(), False, True),
             difference_step(model.cost, 0.01, "central", gradient_descent(), False, True),
         ):
-            Walk(step, bound.data, bound.rows, 0.1, "float64").cost_at(bound.params)
+            LaneRunner(step, bound.data, bound.rows, 0.1, "float64").cost_at(bound.params)
         model.descend("native", restarts=3, epochs=2)
 
     use()
     count = len(compiled)
     assert count == len(entries(place)) == 5
-    kernel._built.clear()
+    kernel._compiled.clear()
     use()
     assert len(compiled) == count
 
@@ -583,14 +585,14 @@ def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], m
     monkeypatch.setattr(kernel, "_IN_MEMORY", 2)
     model = CASES["A2 line"]()
     bound = bind([model.cost], {**model.table, **model.start})
-    walk = Walk(
+    walk = LaneRunner(
         gradient_step(model.cost, "backprop", gradient_descent(), False, False), bound.data, bound.rows, 0.1, "float64"
     )
     cost = walk.cost_at(bound.params)
     x = st.params("x")
     for k in range(5):
         st.descend((x - k) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
-        assert len(kernel._built) <= 2
+        assert len(kernel._compiled) <= 2
     assert walk.cost_at(bound.params) == cost
     count = len(compiled)
     st.descend((x - 0) ** 2, None, {"x": 0.0}, epochs=1, engine="native")

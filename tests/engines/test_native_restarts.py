@@ -14,7 +14,7 @@ import steepest as st
 from engine_cases import CASES, Model
 from mission_models import small_network
 from steepest.engines.native.lanes import batched_runner
-from steepest.engines.native.lanes.batched_runner import Many
+from steepest.engines.native.lanes.batched_runner import BatchedRunner
 from steepest.engines.step import EnsembleResult, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
@@ -182,7 +182,7 @@ def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", *
     step = gradient_step(model.cost, "backprop", gradient_descent(), False, norm)
     starts = [initial(model.cost, seed=k) for k in range(count)]
     bound = bind([model.cost], {**model.table, **starts[0]}, dtype)
-    ensemble = Many(step, bound.data, bound.rows, model.rate, dtype, count)
+    ensemble = BatchedRunner(step, bound.data, bound.rows, model.rate, dtype, count)
     ensemble.run(
         starts,
         epochs,
@@ -325,13 +325,13 @@ class _Nobody:
 
 
 def test_interruption_before_anything_has_begun() -> None:
-    from steepest.engines.native.lanes.lane_runner import Walk
+    from steepest.engines.native.lanes.lane_runner import LaneRunner
 
     model = xor()
     starts = [initial(model.cost, seed=k) for k in range(4)]
     step = gradient_step(model.cost, "backprop", gradient_descent(), False, False)
     bound = bind([model.cost], {**model.table, **starts[0]}, "float64")
-    walk = Walk(step, bound.data, bound.rows, 2.0, "float64")
+    walk = LaneRunner(step, bound.data, bound.rows, 2.0, "float64")
     loop = Loop(walk, Stops(100, None, None, None), 2.0, False)
     run = batched(starts, _Nobody(), loop, None)
     assert run.reason == "interrupted"

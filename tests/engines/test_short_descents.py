@@ -12,9 +12,9 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS
 from steepest.engines.native.arrays import array_runner
-from steepest.engines.native.arrays.layout import places
-from steepest.engines.native.arrays.rows import together
-from steepest.engines.native.arrays.schedule import normal, rounds
+from steepest.engines.native.arrays.layout import array_layout
+from steepest.engines.native.arrays.rows import rows_at_once
+from steepest.engines.native.arrays.schedule import normalised, rounds
 from steepest.engines.step import Record, StoppingRules
 from steepest.expressions import operations as op
 from steepest.expressions.expression import params
@@ -40,7 +40,7 @@ def test_orders_are_those_of_the_reference(epochs: int) -> None:
 
 def test_orders_in_legs_of_any_length() -> None:
     batches = array_runner.Batches(100, 7)
-    orders = array_runner._Orders(batches, 3000)
+    orders = array_runner.Shuffler(batches, 3000)
     epoch = 0
     for length in (1, 2, 40, 40, 3, 30, 1):  # 40 epochs of 3000 rows are drawn ahead
         found = orders.take(epoch, epoch + length)
@@ -51,17 +51,17 @@ def test_orders_in_legs_of_any_length() -> None:
 
 
 def test_threads_start_where_a_leg_is_long() -> None:
-    crew = array_runner._Crew(4)
-    assert crew.choose(1000) == 1  # nobody knows yet how long an epoch takes
-    crew.note(1, 1e-4)
-    assert crew.choose(10) == 1
-    assert crew.choose(100) == 4  # it is tried
-    crew.note(4, 5e-5)
-    assert crew.choose(100) == 4
-    crew.note(4, 1e-2)
-    assert crew.choose(100) == 1
-    assert {crew.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
-    assert array_runner._Crew(1).choose(10**9) == 1
+    policy = array_runner.ThreadPolicy(4)
+    assert policy.choose(1000) == 1  # nobody knows yet how long an epoch takes
+    policy.note(1, 1e-4)
+    assert policy.choose(10) == 1
+    assert policy.choose(100) == 4  # it is tried
+    policy.note(4, 5e-5)
+    assert policy.choose(100) == 4
+    policy.note(4, 1e-2)
+    assert policy.choose(100) == 1
+    assert {policy.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
+    assert array_runner.ThreadPolicy(1).choose(10**9) == 1
 
 
 def test_a_step_is_derived_once() -> None:
@@ -90,13 +90,13 @@ def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, An
 
 def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     legs: list[int] = []
-    leg = array_runner.ArrayWalk.advance
+    leg = array_runner.ArrayRunner.advance
 
     def watched(self: Any, begin: Any, until: int, rules: StoppingRules, record: Record) -> Any:
         legs.append(until)
         return leg(self, begin, until, rules, record)
 
-    monkeypatch.setattr(array_runner.ArrayWalk, "advance", watched)
+    monkeypatch.setattr(array_runner.ArrayRunner, "advance", watched)
     model = FORMULAS["neuron"](20)
     for settings, first in (
         ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),
@@ -105,7 +105,7 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
         assert model.descend("native", epochs=12, batch=6, **settings).epochs == 12
         assert legs[0] == first
     large = st.models.network([300, 300, 300], "tanh", "linear").cost
-    walk = array_runner.ArrayWalk(
+    walk = array_runner.ArrayRunner(
         gradient_step(large, "backprop", st.optimisers.gradient_descent(), False, False),
         {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", array_runner.Batches(50, 0),
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
 
 def test_parameters_stay_packed_from_leg_to_leg() -> None:
     w, W, b = params("w"), params("W", shape=(3, 5)), params("b", shape=5)
-    where, other = places([W, w, b], 8), places([b, W], 8)
+    where, other = array_layout([W, w, b], 8), array_layout([b, W], 8)
     values = {"W": RNG.normal(size=(3, 5)), "w": np.float64(2), "b": RNG.normal(size=5)}
     memory, again, part = np.zeros(where.length), np.zeros(where.length), np.zeros(other.length)
     where.pack(values, memory)
@@ -159,14 +159,15 @@ def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
 
 
 def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
+    step = gradient_step(COST, "backprop", st.optimisers.adam(), False, False)
     (phase,) = [
-        phase for each in rounds(normal(gradient_step(COST, "backprop", st.optimisers.adam(), False, False).program))
+        phase for each in rounds(normalised(step.program))
         for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
     ]  # fmt: skip
     assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]
     inside = {node for stage in phase.stages for loop in stage.loops for node in loop.nodes}
     assert not any(arg in phase.after for node in inside for arg in node.args)
-    assert (together(phase, 2), together(phase, 8), together(phase, 16)) == (2, 4, 4)
+    assert (rows_at_once(phase, 2), rows_at_once(phase, 8), rows_at_once(phase, 16)) == (2, 4, 4)
 
 
 def test_whole_numbers_are_classes_without_a_second_look() -> None:

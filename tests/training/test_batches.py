@@ -22,11 +22,11 @@ from batch_cases import (
     network,
     random_case,
     run_legs,
+    runner_of,
     single_bound,
     start_of,
     step_of,
     table_of,
-    walker_of,
 )
 from engine_cases import Model, apart, drawn
 from plain_loops import sigmoid
@@ -150,7 +150,7 @@ def test_threads_give_the_same_bits(name: str, dtype: str) -> None:
     legs = []
     for threads in (1, 2, 3):
         for batches in (Batches(20, 1), None):
-            walker = walker_of(model, "native", step, rate, dtype, batches, threads)
+            walker = runner_of(model, "native", step, rate, dtype, batches, threads)
             leg, record = run_legs(walker, start_of(model, step, dtype), 6, 3)
             path = walker.unpacked([row for _, row in record.path(6)])
             legs.append((record.costs, {"end": [*leg.params.values()], "path": [[*row.values()] for row in path]}))

@@ -56,21 +56,21 @@ def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
 def _native_walk(
     step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
 ) -> Runner:
-    from steepest.engines.native.arrays.array_runner import ArrayWalk, suits
-    from steepest.engines.native.lanes.lane_runner import Walk
+    from steepest.engines.native.arrays.array_runner import ArrayRunner, prefers
+    from steepest.engines.native.lanes.lane_runner import LaneRunner
 
-    if batches is not None or suits(step, rows):
-        return ArrayWalk(step, data, rows, rate, dtype, batches)
-    return Walk(step, data, rows, rate, dtype)
+    if batches is not None or prefers(step, rows):
+        return ArrayRunner(step, data, rows, rate, dtype, batches)
+    return LaneRunner(step, data, rows, rate, dtype)
 
 
 def _native_look(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
 ) -> Callable[[Mapping[str, Any]], float]:
-    from steepest.engines.native.arrays.array_runner import Look, only, takes
+    from steepest.engines.native.arrays.array_runner import CostFunction, only, supports
 
-    if takes(only(cost)):
-        return Look(cost, data, rows, dtype)
+    if supports(only(cost)):
+        return CostFunction(cost, data, rows, dtype)
     return _look(_native_compile, cost, data, rows, dtype)
 
 
@@ -96,15 +96,15 @@ def _sweep(
 def _native_sweep(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
 ) -> Callable[[Params], Array]:
-    from steepest.engines.native.lanes.grid import Sweep
+    from steepest.engines.native.lanes.grid import GridEvaluator
 
-    return Sweep(cost, data, rows, dtype, points)
+    return GridEvaluator(cost, data, rows, dtype, points)
 
 
 def _native_crowd(step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> Ensemble:
-    from steepest.engines.native.lanes.batched_runner import Many
+    from steepest.engines.native.lanes.batched_runner import BatchedRunner
 
-    return Many(step, data, rows, rate, dtype, starts)
+    return BatchedRunner(step, data, rows, rate, dtype, starts)
 
 
 # LLVM is loaded with the first descent, not with this module.
@@ -128,9 +128,9 @@ _LARGEST = 15_000
 
 
 def _native_takes(step: Step) -> bool:
-    from steepest.engines.native.arrays.array_runner import takes
+    from steepest.engines.native.arrays.array_runner import supports
 
-    return takes(step)
+    return supports(step)
 
 
 def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:

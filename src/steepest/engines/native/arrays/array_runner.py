@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, Form, training
-from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
-from steepest.engines.native.arrays.schedule import fits, normal, work
+from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, KernelConfig, descent_kernel
+from steepest.engines.native.arrays.layout import ArrayLayout, array_layout, rows_of, size, whole
+from steepest.engines.native.arrays.schedule import is_supported, normalised, work
 from steepest.engines.native.lanes.descent_kernel import REASONS
 from steepest.engines.native.lanes.frame import Kernel
 from steepest.engines.native.lanes.partition import Array, addresses, aligned, processors
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.host import Host, this_host
-from steepest.engines.native.llvm.kernel import build, key
-from steepest.engines.native.llvm.threads import together
+from steepest.engines.native.llvm.kernel import build, cache_key
+from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
@@ -38,21 +38,21 @@ _MANY = 16  # samples likewise
 
 
 @lru_cache(maxsize=16)
-def takes(step: Step) -> bool:
+def supports(step: Step) -> bool:
     """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
     exchanged = any(
         leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
     )
-    return step.difference is None and not exchanged and fits(step.program)
+    return step.difference is None and not exchanged and is_supported(step.program)
 
 
-def suits(step: Step, rows: int) -> bool:
+def prefers(step: Step, rows: int) -> bool:
     """Whether arrays run a step over a whole table faster than lanes of samples do."""
     matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
-    return bool(matrices) and rows >= _MANY and takes(step)
+    return bool(matrices) and rows >= _MANY and supports(step)
 
 
-class ArrayWalk:
+class ArrayRunner:
     """One descent; see :class:`steepest.engines.step.Runner`.
 
     Args:
@@ -71,41 +71,41 @@ class ArrayWalk:
     ) -> None:  # fmt: skip
         packed: dict[str, Array] = {}
         self._kernel = _Kernel(step, data, rows, dtype, batches, threads, packed)
-        self._look: Look | None = None
-        self._looking = partial(Look, step.cost, data, rows, dtype, threads, packed)
-        self._rows, self._orders = rows, None if batches is None else _Orders(batches, rows)
+        self._look: CostFunction | None = None
+        self._make_cost_function = partial(CostFunction, step.cost, data, rows, dtype, threads, packed)
+        self._rows, self._orders = rows, None if batches is None else Shuffler(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate, self.pace = rate, max(1, min(_FIRST // self._kernel.work, _MOST_AT_FIRST))
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters, of all samples."""
         if self._look is None:
-            self._look = self._looking()
+            self._look = self._make_cost_function()
         return self._look(params)
 
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on; see :class:`steepest.engines.step.Runner`."""
         kernel, stride = self._kernel, record.stride
-        last_row = leg.epoch + -leg.epoch % stride + (record.room - 1) * stride
-        until = min(until, last_row + 1, leg.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
-        kernel.where.pack(leg.params, kernel.params)
-        if leg.before is leg.params:
-            kernel.before(leg.epoch)[...] = kernel.params
+        last_row = state.epoch + -state.epoch % stride + (record.room - 1) * stride
+        until = min(until, last_row + 1, state.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
+        kernel.where.pack(state.params, kernel.params)
+        if state.before is state.params:
+            kernel.before(state.epoch)[...] = kernel.params
         else:
-            kernel.where.pack(leg.before, kernel.before(leg.epoch))
-        orders = None if self._orders is None else self._orders.take(leg.epoch, until)
-        epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
-        costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
-        found = np.array([leg.last, *costs])
+            kernel.where.pack(state.before, kernel.before(state.epoch))
+        orders = None if self._orders is None else self._orders.take(state.epoch, until)
+        epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
+        costs = kernel.costs[: epoch - state.epoch + (kernel.config.whole and reason in ("gradient", "tolerance"))]
+        found = np.array([state.last, *costs])
         worse = (found[1:] - found[:-1]) * rules.sign > rules.rtol * np.abs(found[:-1]) + rules.atol
-        rises = np.flatnonzero(worse) + leg.epoch
-        due = range(leg.epoch + -leg.epoch % stride, epoch, stride)
+        rises = np.flatnonzero(worse) + state.epoch
+        due = range(state.epoch + -state.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
-        record.add([float(costs[k - leg.epoch]) for k in due], rows)
-        first_rise = leg.first_rise or (int(rises[0]) if len(rises) else 0)
+        record.add([float(costs[k - state.epoch]) for k in due], rows)
+        first_rise = state.first_rise or (int(rises[0]) if len(rises) else 0)
         return DescentState(
             kernel.where.unpack(kernel.params), kernel.where.unpack(kernel.before(epoch)), last, epoch,
-            leg.rises + len(rises), first_rise, reason,
+            state.rises + len(rises), first_rise, reason,
         )  # fmt: skip
 
     def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
@@ -121,7 +121,7 @@ class ArrayWalk:
             return rates_of(self.rate, times).astype(self._kernel.kind)
 
 
-class _Orders:
+class Shuffler:
     """The samples in the order of their turn, epoch by epoch; while some run, those of the next ones are drawn."""
 
     def __init__(self, batches: Batches, rows: int) -> None:
@@ -149,7 +149,7 @@ class _Orders:
         return found
 
 
-class _Crew:
+class ThreadPolicy:
     """How many threads run: one or all, whichever was faster of late; the result is the same.
 
     Threads that wait for one another are slow where other programs want the processors, too, and a leg that is over
@@ -176,7 +176,7 @@ class _Crew:
         self._seconds[threads] = seconds
 
 
-class Look:
+class CostFunction:
     """The cost of a table at any parameters.
 
     Args:
@@ -221,30 +221,30 @@ class _Plan:
         multiplications: about as many as a block of samples takes.
     """
 
-    mark: str
+    key: str
     write: Callable[[], Kernel]
-    where: Places
+    where: ArrayLayout
     shown: int
     columns: tuple[str, ...]
     multiplications: int
 
 
 @lru_cache(maxsize=32)  # short descents of one step follow one another
-def _planned(step: Step, form: Form, dtype: str, host: Host) -> _Plan:
+def _plan_for(step: Step, config: KernelConfig, dtype: str, host: Host) -> _Plan:
     norm = [] if step.size is None else [step.size]
     leaves = list(step.moved)
-    program = normal(step.program)
+    program = normalised(step.program)
     outputs = list(program.outputs[1:])
     size_node = outputs.pop(0) if norm else None
     moved = dict(zip(leaves, outputs, strict=True))
     present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
-    where = places(present, form.lanes)
-    shown = sum(size(leaf.shape, form.lanes) for leaf in present if leaf not in step.memory)
+    where = array_layout(present, config.lanes)
+    shown = sum(size(leaf.shape, config.lanes) for leaf in present if leaf not in step.memory)
     about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], shown]
     return _Plan(
-        key("train", [program], form, dtype, about, host),
-        lambda: training(program, moved, size_node, form, dtype, where, shown), where, shown,
-        tuple(leaf.name for leaf in data_leaves(program)), work(program, form.capacity),
+        cache_key("train", [program], config, dtype, about, host),
+        lambda: descent_kernel(program, moved, size_node, config, dtype, where, shown), where, shown,
+        tuple(leaf.name for leaf in data_leaves(program)), work(program, config.capacity),
     )  # fmt: skip
 
 
@@ -259,10 +259,10 @@ class _Kernel:
         lanes = host.vector_bytes // self.kind.itemsize
         batch = rows if batches is None else min(batches.size, rows)
         room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
-        self.form = Form(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
-        plan = _planned(step, self.form, dtype, host)
+        self.config = KernelConfig(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
+        plan = _plan_for(step, self.config, dtype, host)
         self.where, self.shown = plan.where, plan.shown
-        self._built = build(plan.mark, "train", len(ARGUMENTS), plan.write)
+        self._built = build(plan.key, "train", len(ARGUMENTS), plan.write)
         for name in plan.columns:
             if name not in packed:
                 packed[name] = rows_of(data[name], lanes)
@@ -272,7 +272,7 @@ class _Kernel:
         self._rows, self._batch = rows, batch
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
-        self._crew = _Crew(processors() if plan.multiplications >= _SHARED else 1)
+        self._thread_policy = ThreadPolicy(processors() if plan.multiplications >= _SHARED else 1)
         self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
         self._threads = threads
 
@@ -282,18 +282,18 @@ class _Kernel:
         return self._begins[turn * self.where.length : (turn + 1) * self.where.length]
 
     def run(
-        self, leg: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
+        self, state: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
     ) -> tuple[int, str, float, int]:
         """Run epochs; the epoch it came to, why it stopped, the cost of the last one, and places written."""
         apart = record.stride * record.sparse
-        epochs = until - leg.epoch
+        epochs = until - state.epoch
         if len(self.costs) < epochs:
             self.costs = np.zeros(epochs)
         if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
             self.places = aligned(rows, self.kind)
-        numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, leg.last]
-        counters = [leg.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
-        threads = self._threads or self._crew.choose(epochs)
+        numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last]
+        counters = [state.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
+        threads = self._threads or self._thread_policy.choose(epochs)
         mine = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
@@ -306,8 +306,8 @@ class _Kernel:
             self._built.call(*(array.ctypes.data for array in arguments))
 
         begin = time.perf_counter()
-        together([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
-        self._crew.note(threads, (time.perf_counter() - begin) / epochs)
+        run_threads([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
+        self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = mine[0][0].tolist()
         epoch, *_, placed, _, reason = mine[0][1].tolist()
         return epoch, REASONS[reason], last, placed

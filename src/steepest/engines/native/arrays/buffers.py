@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays.layout import block_size, size
-from steepest.engines.native.arrays.rows import is_held
-from steepest.engines.native.arrays.schedule import Round, stored
+from steepest.engines.native.arrays.rows import fits_registers
+from steepest.engines.native.arrays.schedule import Round, nodes_in_memory
 from steepest.expressions.expression import PARAMETER, Expression
 
 _ALIGNMENT = 64  # bytes
@@ -18,7 +18,7 @@ Turn = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Rooms:
+class Buffers:
     """The memory of a step.
 
     Attributes:
@@ -34,10 +34,10 @@ class Rooms:
     length: int
 
 
-def rooms(
+def allocate(
     program: Program, order: Sequence[Round], moved: Mapping[Expression, Expression], columns: Sequence[Expression],
     capacity: int, lanes: int, numbers: int,
-) -> Rooms:  # fmt: skip
+) -> Buffers:  # fmt: skip
     """Give every value that lies in memory its place.
 
     Args:
@@ -52,14 +52,14 @@ def rooms(
     straight, late = _in_place(order, moved)
     copied = {node for _, node in late}
     outputs = tuple(node for node in program.outputs if node not in straight or node in copied)
-    kept = stored(Program(program.nodes, outputs), order, lambda phase: is_held(phase, lanes))
+    kept = nodes_in_memory(Program(program.nodes, outputs), order, lambda phase: fits_registers(phase, lanes))
     begins, length = {}, 0
     for node in (*columns, *(node for node in program.nodes if node in kept)):
         if node.per_sample or node.shape:
             begins[node] = length
             taken = block_size(node, capacity, lanes) if node.per_sample else size(node.shape, lanes)
             length += -(-taken * numbers // _ALIGNMENT) * _ALIGNMENT
-    return Rooms(begins, straight, late, length)
+    return Buffers(begins, straight, late, length)
 
 
 def _in_place(

@@ -16,14 +16,14 @@ from llvmlite import ir
 
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays import layout
-from steepest.engines.native.arrays.buffers import rooms
-from steepest.engines.native.arrays.layout import Places, width
+from steepest.engines.native.arrays.buffers import allocate
+from steepest.engines.native.arrays.layout import ArrayLayout, width
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writer import Team, Writer
 from steepest.engines.native.functions.arithmetic import LONG
 from steepest.engines.native.lanes.frame import Kernel
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.barrier import meet
+from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
@@ -47,7 +47,7 @@ places, places written, whether the rate changes from update to update, and why 
 
 
 @dataclass(frozen=True)
-class Form:
+class KernelConfig:
     """How a step runs over a table.
 
     Attributes:
@@ -65,9 +65,9 @@ class Form:
     whole: bool
 
 
-def training(
-    program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form, dtype: str,
-    where: Places, shown: int,
+def descent_kernel(
+    program: Program, moved: Mapping[Expression, Expression], size: Expression | None, config: KernelConfig, dtype: str,
+    where: ArrayLayout, shown: int,
 ) -> Kernel:  # fmt: skip
     """A function that descends epoch by epoch.
 
@@ -80,29 +80,29 @@ def training(
         where: how the leaves lie in memory.
         shown: numbers at the beginning of that memory which a place of the path keeps.
     """
-    return _Training(program, moved, size, form, dtype, where, shown).kernel()
+    return _Training(program, moved, size, config, dtype, where, shown).kernel()
 
 
 class _Training:
     def __init__(
-        self, program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form,
-        dtype: str, where: Places, shown: int,
+        self, program: Program, moved: Mapping[Expression, Expression], size: Expression | None, config: KernelConfig,
+        dtype: str, where: ArrayLayout, shown: int,
     ) -> None:  # fmt: skip
-        self.program, self.moved, self.size, self.form = program, moved, size, form
+        self.program, self.moved, self.size, self.config = program, moved, size, config
         self.where, self.shown = where, shown
         self.module = ir.Module("train")
         outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
-        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, outlined)
+        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
         deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
         self.team = Team(*deal)
         self.met = code.slot(I64, i64(0))
         self.order = rounds(program)
         self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
                         for k, leaf in enumerate(data_leaves(program))}  # fmt: skip
-        gathered = list(self.columns) if form.gathered else []
-        self.rooms = rooms(program, self.order, moved, gathered, form.capacity, form.lanes, code.size)
+        gathered = list(self.columns) if config.gathered else []
+        self.buffers = allocate(program, self.order, moved, gathered, config.capacity, config.lanes, code.size)
         self.writer = Writer(code, self._arrays(), self.team)
-        self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.rooms.straight.items()}
+        self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.buffers.straight.items()}
         self.numbers = [leaf for leaf in where.leaves if not leaf.shape]
         self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
         self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
@@ -113,7 +113,7 @@ class _Training:
         leaves = {leaf: code.place(code.arguments["params"], where.begins[leaf.name], code.number)
                   for leaf in where.leaves}  # fmt: skip
         others = {
-            node: code.place(scratch, begin // code.size, code.number) for node, begin in self.rooms.begins.items()
+            node: code.place(scratch, begin // code.size, code.number) for node, begin in self.buffers.begins.items()
         }
         return leaves | others
 
@@ -140,13 +140,13 @@ class _Training:
                 target = code.place(code.arguments["places"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
                 code.put(build.add(code.get(placed, I64), i64(1)), placed)
-        self._meet()  # another thread might write new parameters before the old ones are copied
+        self._wait_at_barrier()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
         # Of a whole table, the rule looked at the cost of the parameters before the update.
-        undone = build.icmp_signed("!=", found, i64(0)) if self.form.whole else build.icmp_signed("==", found, i64(1))
+        undone = build.icmp_signed("!=", found, i64(0)) if self.config.whole else build.icmp_signed("==", found, i64(1))
         with build.if_else(undone) as (yes, no):
             with yes, self._alone():
                 self._copy(before, code.arguments["params"], self.where.length)
@@ -155,18 +155,18 @@ class _Training:
                 code.put(cost, last)
                 with self._alone():
                     self._save()
-                self._meet()
+                self._wait_at_barrier()
                 code.put(build.select(self._lost(), i64(1), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
-        self._meet()
+        self._wait_at_barrier()
         build.cbranch(done, leave, head)
         build.position_at_end(leave)
         for name, slot in (("epoch", epoch), ("placed", placed), ("reason", reason)):
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
         code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
         build.ret_void()
-        return Kernel(str(self.module), self.rooms.length, 0)
+        return Kernel(str(self.module), self.buffers.length, 0)
 
     def _alone(self) -> AbstractContextManager[Any]:
         """What is written inside is done by the first thread only."""
@@ -174,13 +174,13 @@ class _Training:
         first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
         return first
 
-    def _meet(self) -> None:
+    def _wait_at_barrier(self) -> None:
         code = self.code
-        meet(code, self.team.threads, code.arguments["barrier"], self.met)
+        wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.met)
 
     def _load(self, leaf: Expression) -> None:
         number = self.code.read(self.writer.arrays[leaf], 0, self.code.number)
-        self.writer.bind(leaf, self.code.broadcast(number, self.form.lanes))
+        self.writer.bind(leaf, self.code.broadcast(number, self.config.lanes))
 
     def _save(self) -> None:
         """Write the parameters that are numbers back to memory."""
@@ -188,7 +188,7 @@ class _Training:
             self.code.write(self.code.lane(self.writer.number(leaf)), self.writer.arrays[leaf], 0)
 
     def _copy(self, source: Value, target: Value, numbers: int) -> None:
-        code, kind, lanes = self.code, self.writer.kind, self.form.lanes
+        code, kind, lanes = self.code, self.writer.kind, self.config.lanes
 
         def copy(k: Index) -> None:
             value = code.read(code.place(source, k, code.number), 0, kind, code.size)
@@ -204,20 +204,20 @@ class _Training:
     def _lost(self) -> Value:
         """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""
         code, build, kind = self.code, self.code.builder, self.writer.kind
-        probe = code.slot(kind, code.splat(0, self.form.lanes))
+        probe = code.slot(kind, code.splat(0, self.config.lanes))
         for leaf in self.where.leaves:
-            step = width(leaf.shape, self.form.lanes) if leaf.shape else self.form.lanes
-            total = layout.size(leaf.shape, self.form.lanes)
-            with code.loop(0, total, self.form.lanes) as k:
+            step = width(leaf.shape, self.config.lanes) if leaf.shape else self.config.lanes
+            total = layout.size(leaf.shape, self.config.lanes)
+            with code.loop(0, total, self.config.lanes) as k:
                 value = code.read(code.place(self.writer.arrays[leaf], k, code.number), 0, kind, code.size)
-                vector = build.sdiv(build.srem(k, i64(step)), i64(self.form.lanes))
+                vector = build.sdiv(build.srem(k, i64(step)), i64(self.config.lanes))
                 inside = self.writer.inside(leaf.shape or (1,), vector)
                 if inside is not None:
-                    value = build.select(inside, value, code.splat(0, self.form.lanes))
-                zero = build.fmul(value, code.splat(0, self.form.lanes))
+                    value = build.select(inside, value, code.splat(0, self.config.lanes))
+                zero = build.fmul(value, code.splat(0, self.config.lanes))
                 code.put(build.fadd(code.get(probe, kind), zero), probe)
         found = code.get(probe, kind)
-        word = build.bitcast(build.fcmp_unordered("uno", found, found), ir.IntType(self.form.lanes))
+        word = build.bitcast(build.fcmp_unordered("uno", found, found), ir.IntType(self.config.lanes))
         return build.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
 
     def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
@@ -255,7 +255,7 @@ class _Training:
             turn = code.get(update, I64)
             rate = code.read(code.arguments["rates"], build.mul(turn, self.counts["paced"]), code.number)
             code.put(build.add(turn, i64(1)), update)
-            self.writer.bind(RATE, code.broadcast(rate, self.form.lanes))
+            self.writer.bind(RATE, code.broadcast(rate, self.config.lanes))
             cost = self._widened(code.lane(self._step(begin, size, build.add(start, begin))))
             share = build.fmul(cost, build.sitofp(size, DOUBLE))
             code.put(build.fadd(code.get(sofar, DOUBLE), share), sofar)
@@ -264,12 +264,12 @@ class _Training:
     def _step(self, begin: Value, size: Value, turn: Value) -> Value:
         """Write a step on the samples from ``begin`` on, whose numbers stand in the orders from ``turn`` on."""
         code, writer = self.code, self.writer
-        count = code.broadcast(code.builder.sitofp(size, code.number), self.form.lanes)
+        count = code.broadcast(code.builder.sitofp(size, code.number), self.config.lanes)
         for node in self.program.nodes:
             if node.operation.name == "count":
                 writer.bind(node, count)
         for each in self.order:
-            writer.shared(each.shared, self.targets, self._meet)
+            writer.shared(each.shared, self.targets, self._wait_at_barrier)
             if each.sums:
                 self._blocks(each, begin, size, turn)
         cost = writer.number(self.program.outputs[0])
@@ -278,22 +278,22 @@ class _Training:
 
     def _finish(self) -> None:
         """Let the leaves have their next values where those are not in place yet."""
-        code, writer, lanes = self.code, self.writer, self.form.lanes
+        code, writer, lanes = self.code, self.writer, self.config.lanes
         numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
         for leaf, value in numbers:
             writer.bind(leaf, value)
-        for leaf, node in self.rooms.late:
+        for leaf, node in self.buffers.late:
             first, after = writer.share(layout.size(leaf.shape, lanes) // lanes)
             with code.loop(first, after) as k:
                 position = code.times(k, lanes)
                 value = code.read(code.place(writer.arrays[node], position, code.number), 0, writer.kind, code.size)
                 code.write(value, code.place(writer.arrays[leaf], position, code.number), 0, code.size)
-        if self.rooms.late:
-            self._meet()
+        if self.buffers.late:
+            self._wait_at_barrier()
 
     def _blocks(self, each: Round, begin: Value, size: Value, turn: Value) -> None:
-        code, build, capacity = self.code, self.code.builder, self.form.capacity
-        if not self.form.several:
+        code, build, capacity = self.code, self.code.builder, self.config.capacity
+        if not self.config.several:
             self._block(each, begin, size, turn)
             return
         self.writer.clear(each.sums)
@@ -303,7 +303,7 @@ class _Training:
             self._block(each, build.add(begin, offset), rows, build.add(turn, offset))
 
     def _block(self, each: Round, begin: Value, rows: Value, turn: Value) -> None:
-        code, build, writer, lanes = self.code, self.code.builder, self.writer, self.form.lanes
+        code, build, writer, lanes = self.code, self.code.builder, self.writer, self.config.lanes
         vectors = build.sdiv(build.add(rows, i64(lanes - 1)), i64(lanes))
         writer.rows = rows
         edges = []
@@ -313,15 +313,15 @@ class _Training:
         first, after = edges
         for leaf, column in self.columns.items():
             step = width(leaf.shape, lanes) if leaf.shape else 1
-            if self.form.gathered:
+            if self.config.gathered:
                 self._gather(leaf, column, step, turn, first, after)
             else:
                 writer.arrays[leaf] = code.place(column, code.times(begin, step), code.number)
         for phase in each.phases:
             writer.phase(phase, first, after)
-        self._meet()
-        writer.sums(each.sums, self.form.several)
-        self._meet()
+        self._wait_at_barrier()
+        writer.sums(each.sums, self.config.several)
+        self._wait_at_barrier()
 
     def _gather(self, leaf: Expression, column: Value, step: int, turn: Value, first: Value, after: Value) -> None:
         """Copy the rows whose turn it is to the block."""

@@ -33,7 +33,7 @@ def size(shape: Shape, lanes: int) -> int:
 
 
 @dataclass(frozen=True)
-class Places:
+class ArrayLayout:
     """Where arrays lie in one stretch of memory.
 
     Attributes:
@@ -88,7 +88,7 @@ class Places:
 class Packed(Mapping[str, Array]):
     """Arrays by name that lie in one stretch of memory, of which nobody else writes; each is copied when asked for."""
 
-    def __init__(self, where: Places, numbers: Array) -> None:
+    def __init__(self, where: ArrayLayout, numbers: Array) -> None:
         self.where, self.numbers = where, numbers
 
     def __getitem__(self, name: str) -> Array:
@@ -101,14 +101,14 @@ class Packed(Mapping[str, Array]):
         return len(self.where.leaves)
 
 
-def places(leaves: Iterable[Expression], lanes: int) -> Places:
+def array_layout(leaves: Iterable[Expression], lanes: int) -> ArrayLayout:
     """Arrays one after another."""
     begins, length = {}, 0
     leaves = tuple(leaves)
     for leaf in leaves:
         begins[leaf.name] = length
         length += size(leaf.shape, lanes)
-    return Places(leaves, begins, length, lanes)
+    return ArrayLayout(leaves, begins, length, lanes)
 
 
 def rows_of(column: Array, lanes: int) -> Array:

@@ -14,18 +14,18 @@ from steepest.expressions.expression import Expression
 if TYPE_CHECKING:
     from steepest.engines.native.arrays.writer import Writer
 
-_HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
-_TOGETHER = 4  # vectors of neighbouring rows that are computed side by side
+_REGISTER_VECTORS = 4  # vectors of a row, that is then computed in registers from the first loop to the last
+_VECTORS_AT_ONCE = 4  # vectors of neighbouring rows that are computed side by side
 
 
-def is_held(phase: Phase, lanes: int) -> bool:
+def fits_registers(phase: Phase, lanes: int) -> bool:
     """Whether a phase's rows are computed in registers."""
-    return _widest(phase, lanes) <= _HELD * lanes
+    return _widest(phase, lanes) <= _REGISTER_VECTORS * lanes
 
 
-def together(phase: Phase, lanes: int) -> int:
+def rows_at_once(phase: Phase, lanes: int) -> int:
     """How many rows of a phase are computed side by side: a power of two, and no more than a vector has lanes."""
-    return min(max(_TOGETHER * lanes // _widest(phase, lanes), 1), lanes)
+    return min(max(_VECTORS_AT_ONCE * lanes // _widest(phase, lanes), 1), lanes)
 
 
 def _widest(phase: Phase, lanes: int) -> int:
@@ -44,8 +44,8 @@ class Rows:
         held: whether their values stay in registers from one loop to the next.
     """
 
-    def __init__(self, writer: Writer, first: Value, count: int, held: bool) -> None:
-        self.writer, self.held = writer, held
+    def __init__(self, writer: Writer, first: Value, count: int, in_registers: bool) -> None:
+        self.writer, self.in_registers = writer, in_registers
         self.code, self.lanes = writer.code, writer.lanes
         self.rows = [self.code.plus(first, k) for k in range(count)]
         self.numbers: dict[tuple[Expression, Index], Value] = {}
@@ -84,7 +84,7 @@ class Rows:
                     for row in self.rows:
                         self.number(arg, row)
         sums = {node: [code.slot(writer.kind, writer.neutral(node)) for _ in self.rows] for node in loop.reductions}
-        if self.held:
+        if self.in_registers:
             for k in range(vectors):
                 self._vector(loop, k, self.found, sums)
         else:

@@ -92,7 +92,7 @@ def is_whole(node: Expression) -> bool:
 
 
 @lru_cache(maxsize=16)  # of a short descent, walking through the graph again and again would take most of the time
-def normal(program: Program) -> Program:
+def normalised(program: Program) -> Program:
     """The same program with every product of a matrix and a vector turned round: M v = v Mᵀ."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -105,9 +105,9 @@ def normal(program: Program) -> Program:
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 
-def fits(program: Program) -> bool:
+def is_supported(program: Program) -> bool:
     """Whether arrays can compute a program: no sample has a matrix of its own."""
-    nodes = [node for node in normal(program).nodes if node.per_sample]
+    nodes = [node for node in normalised(program).nodes if node.per_sample]
     return not any(len(node.shape) > 1 or node.operation.name in ("transpose", "outer") for node in nodes)
 
 
@@ -210,8 +210,8 @@ def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
 # -- what has to lie in memory -----------------------------------------------------------------------------------
 
 
-def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], bool]) -> set[Expression]:
-    """The nodes whose values are read elsewhere than in the loop, or if ``held`` the walk down the rows, of theirs.
+def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Callable[[Phase], bool]) -> set[Expression]:
+    """Return the nodes whose values are used outside their own loop (with ``in_registers``: outside their phase).
 
     Args:
         program: a normal program.
@@ -243,7 +243,7 @@ def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], boo
                     visit(node, (r, 1, p, 1))
                 for k, loop in enumerate(stage.loops):
                     for node in loop.nodes:
-                        visit(node, (r, 1, p, 1) if held(phase) else (r, 1, p, 1, s, k))
+                        visit(node, (r, 1, p, 1) if in_registers(phase) else (r, 1, p, 1, s, k))
             for node in phase.after:
                 visit(node, (r, 1, p, 2))
         for node in each.sums:

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
-from steepest.engines.native.arrays.rows import Rows, is_held, together
+from steepest.engines.native.arrays.rows import Rows, fits_registers, rows_at_once
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
 from steepest.engines.native.functions.arithmetic import ELEMENTWISE
 from steepest.engines.native.llvm.code import I1, I32, Code, Index, Value, i64
@@ -30,7 +30,7 @@ class Writer:
 
     Args:
         code: the function being written.
-        arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.stored` names.
+        arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.nodes_in_memory` names.
         team: the threads.
     """
 
@@ -57,7 +57,7 @@ class Writer:
 
     # -- what all samples share
 
-    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], meet: Callable[[], None]) -> None:
+    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], wait: Callable[[], None]) -> None:
         """Write stages of shared nodes.
 
         Args:
@@ -69,13 +69,13 @@ class Writer:
             for node in stage.whole:
                 self._whole(node)
             if stage.whole:
-                meet()
+                wait()
             for node in stage.numbers:
                 self.bind(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
             for loop in stage.loops:
                 self._flat(loop, targets)
             if stage.loops:
-                meet()
+                wait()
 
     def _flat(self, loop: Loop, targets: Mapping[Expression, Value]) -> None:
         """Write a loop over all elements of arrays; with reductions every thread runs all of it."""
@@ -218,9 +218,9 @@ class Writer:
             self._product(node, first, after)
         self._columns(phase.before, first, after)
         if phase.stages:
-            count = together(phase, self.lanes)
+            count = rows_at_once(phase, self.lanes)
             with self.code.loop(first, after, count) as row:
-                Rows(self, row, count, is_held(phase, self.lanes)).write(phase.stages)
+                Rows(self, row, count, fits_registers(phase, self.lanes)).write(phase.stages)
         self._columns(phase.after, first, after)
 
     def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:

@@ -14,7 +14,7 @@ from steepest.calculus.program import Program
 from steepest.engines.native.lanes.frame import Frame, Kernel
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import layout, state
-from steepest.engines.native.lanes.tensors import Held
+from steepest.engines.native.lanes.tensors import RegisterTensor
 from steepest.engines.native.llvm.code import I64, Code, Value, i64
 from steepest.engines.step import RATE, Step
 
@@ -48,7 +48,7 @@ class _PerLane:
             self.code.write(self[name], address, 0, self.code.size)
 
 
-def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
+def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     """A function that descends many times at once, by derived gradients.
 
     Args:
@@ -72,7 +72,7 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
-    frame.over.run(program, {**params.now(), RATE: Held((), [rules["rate"]])})
+    frame.over.run(program, {**params.now(), RATE: RegisterTensor((), [rules["rate"]])})
     values = frame.emitter.values
     cost = values[program.outputs[0]].at(())
     lanes["cost"] = cost

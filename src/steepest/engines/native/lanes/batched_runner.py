@@ -14,21 +14,21 @@ import numpy as np
 
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.batched_kernel import COUNTERS, LANES, many
+from steepest.engines.native.lanes.batched_kernel import COUNTERS, LANES, batched_descent_kernel
 from steepest.engines.native.lanes.descent_kernel import REASONS
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, processors
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, partition, processors
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.lanes.scheduling import arranged
+from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import build, key
+from steepest.engines.native.llvm.kernel import build, cache_key
 from steepest.engines.step import EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _BREATH = 0.05  # seconds that a group is left alone for
 
 
-class Many:
+class BatchedRunner:
     """Descents from several starts.
 
     Args:
@@ -48,14 +48,14 @@ class Many:
         copies = min(power_of_two(max(starts, 2)), 2 * native)
         self._layout = layout = plan(program, rows, host, self._kind.itemsize, copies)
         if layout.unrolled:
-            program = arranged(program, rows)
+            program = scheduled(program, rows)
         about = [[leaf.name for leaf in step.moved], step.size is not None]
-        mark = key("many", [program], layout, dtype, about, host)
-        self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))
+        key = cache_key("many", [program], layout, dtype, about, host)
+        self._built = build(key, "descend_many", 10, lambda: batched_descent_kernel(step, program, layout, dtype))
         self._where = state.layout(list(step.moved), layout, layout.lanes.copies)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
-        self._deal = deal(layout, rows, instructions(program), threads=1)
+        self._partition = partition(layout, rows, instructions(program), threads=1)
         self._rate = rate
         self.pace = 1
         self._groups: list[_Group] = []
@@ -98,7 +98,7 @@ class _Group:
         starts: how many starts there are; lanes beyond repeat the last one.
     """
 
-    def __init__(self, of: Many, numbers: Mapping[str, Array], starts: int) -> None:
+    def __init__(self, of: BatchedRunner, numbers: Mapping[str, Array], starts: int) -> None:
         self._of, kind = of, of._kind
         self.starts, self._copies = starts, of._layout.lanes.copies
         self._params, self._before = aligned(of._where.length, kind), aligned(of._where.length, kind)
@@ -109,9 +109,9 @@ class _Group:
         self._rules = np.array([of._rate, math.nan, math.nan], kind)
         self._counters = np.zeros(len(COUNTERS), np.int64)
         self._lanes = aligned(len(LANES) * self._copies, kind)
-        self._partials = aligned(2 * of._deal.parts * max(of._built.partials, of._layout.stride), kind)
+        self._partials = aligned(2 * of._partition.parts * max(of._built.partials, of._layout.stride), kind)
         self._scratch, self._barrier = aligned(of._built.scratch, np.uint8), np.zeros(1, np.int64)
-        self._dealt = of._deal.array(0)
+        self._dealt = of._partition.array(0)
         self.epoch, self.best, self.begun = 0, math.nan, False
         self.choose: np.ufunc = np.fmin
 

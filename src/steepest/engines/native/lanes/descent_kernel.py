@@ -13,10 +13,10 @@ from llvmlite import ir
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.finite_differences import Differences
 from steepest.engines.native.lanes.frame import Frame, Kernel
-from steepest.engines.native.lanes.lanes import fold
+from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import State, layout, state
-from steepest.engines.native.lanes.tensors import Held, Tensor
+from steepest.engines.native.lanes.tensors import RegisterTensor, Tensor
 from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.step import RATE, Step
 from steepest.expressions.expression import Expression
@@ -37,7 +37,7 @@ REASONS = ("", "diverged", "gradient", "tolerance")
 """Why the function stopped, by ``reason``."""
 
 
-class _Book:
+class LoopState:
     """The arrays that keep a descent's account, with variables for what changes from epoch to epoch."""
 
     def __init__(self, code: Code) -> None:
@@ -84,12 +84,12 @@ class _Derived:
 
     def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         """Write it; see :meth:`Differences.run`."""
-        paced = Held((), [self.frame.code.broadcast(rate, self.frame.plan.lanes.shared)])
+        paced = RegisterTensor((), [self.frame.code.broadcast(rate, self.frame.plan.lanes.shared)])
         self.frame.over.run(self.frame.program, {**now, RATE: paced})
         return self.emitter.values[self.frame.program.outputs[0]], self.emitter.values
 
 
-def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str, paced: bool = False) -> Kernel:
+def descent_kernel(step: Step, program: Program, moves: Program, plan: Plan, dtype: str, paced: bool = False) -> Kernel:
     """A function that descends.
 
     Args:
@@ -102,7 +102,7 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str,
     """
     frame = Frame(program, plan, dtype, "descend", ARGUMENTS)
     code, build = frame.code, frame.code.builder
-    book = _Book(code)
+    loop = LoopState(code)
     where = layout(list(step.moved), plan)
     way = _Derived(frame) if step.difference is None else Differences(frame, step, moves, where)
     params = state(way.emitter, where, code.arguments["params"], code.arguments["before"], way.in_memory)
@@ -110,33 +110,33 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str,
     size_node = None if step.size is None else outputs.pop(0)
     moved = dict(zip(step.moved, outputs, strict=True))
     params.expect(moved)
-    rates, begin = code.arguments["rates"], book["epoch"]
+    rates, begin = code.arguments["rates"], loop["epoch"]
     rate = _narrowed(code, code.read(rates, 0, DOUBLE))
 
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
     if paced:
-        rate = _narrowed(code, code.read(rates, build.sub(book["epoch"], begin), DOUBLE))
-    cost, outcome = way.run(params.now(), rate, book["step"])
+        rate = _narrowed(code, code.read(rates, build.sub(loop["epoch"], begin), DOUBLE))
+    cost, outcome = way.run(params.now(), rate, loop["step"])
     value = _widened(code, code.lane(cost.at(())))
     size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))
 
-    _look(book, value)
-    with build.if_then(_stopping(book, value, size), likely=False):
-        book["cost"] = value
+    _look(loop, value)
+    with build.if_then(_stopping(loop, value, size), likely=False):
+        loop["cost"] = value
         build.branch(leave)
-    _record(code, book, value, params, where.length)
-    book["last"], book["cost"] = value, value
+    _record(code, loop, value, params, where.length)
+    loop["last"], loop["cost"] = value, value
     probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})
-    book["epoch"] = build.add(book["epoch"], i64(1))
+    loop["epoch"] = build.add(loop["epoch"], i64(1))
     lost = _is_nan(code, probe)
-    book["reason"] = build.select(lost, i64(REASONS.index("diverged")), book["reason"])
-    done = build.or_(lost, build.icmp_signed(">=", book["epoch"], book["until"]))
+    loop["reason"] = build.select(lost, i64(REASONS.index("diverged")), loop["reason"])
+    done = build.or_(lost, build.icmp_signed(">=", loop["epoch"], loop["until"]))
     build.cbranch(done, leave, head)
     build.position_at_end(leave)
     params.save()
-    book.save()
+    loop.save()
     return frame.finished()
 
 
@@ -152,55 +152,55 @@ def _absolute(code: Code, number: Value) -> Value:
     return code.intrinsic("llvm.fabs.f64", DOUBLE, [number])
 
 
-def _look(book: _Book, value: Value) -> None:
+def _look(loop: LoopState, value: Value) -> None:
     """Count it if the cost has become worse since the epoch before."""
-    code, build = book.code, book.code.builder
-    worse = build.fmul(build.fsub(value, book["last"]), book["sign"])
-    allowed = build.fadd(build.fmul(book["rtol"], _absolute(code, book["last"])), book["atol"])
+    code, build = loop.code, loop.code.builder
+    worse = build.fmul(build.fsub(value, loop["last"]), loop["sign"])
+    allowed = build.fadd(build.fmul(loop["rtol"], _absolute(code, loop["last"])), loop["atol"])
     rose = build.fcmp_ordered(">", worse, allowed)
-    book["rises"] = build.add(book["rises"], build.zext(rose, I64))
-    first = build.and_(rose, build.icmp_signed("==", book["first_rise"], i64(0)))
-    book["first_rise"] = build.select(first, book["epoch"], book["first_rise"])
+    loop["rises"] = build.add(loop["rises"], build.zext(rose, I64))
+    first = build.and_(rose, build.icmp_signed("==", loop["first_rise"], i64(0)))
+    loop["first_rise"] = build.select(first, loop["epoch"], loop["first_rise"])
 
 
-def _stopping(book: _Book, value: Value, size: Value | None) -> Value:
+def _stopping(loop: LoopState, value: Value, size: Value | None) -> Value:
     """Whether a rule stops the descent here; the reason is noted."""
-    code, build = book.code, book.code.builder
+    code, build = loop.code, loop.code.builder
     finite = build.fcmp_ordered("<", _absolute(code, value), ir.Constant(DOUBLE, inf))
-    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, book["divergence_threshold"])))
+    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, loop["divergence_threshold"])))
     # A rule that was not asked for has the tolerance NaN, which nothing is below.
-    change = _absolute(code, build.fsub(value, book["last"]))
-    little = build.fmul(book["tolerance"], _absolute(code, book["last"]))
-    steady = build.and_(build.fcmp_ordered("<=", change, little), build.icmp_signed(">", book["epoch"], i64(0)))
-    flat = build.fcmp_ordered("<=", size, book["gradient_tolerance"]) if size is not None else ir.Constant(lost.type, 0)
-    looking = build.icmp_signed("!=", book["looking"], i64(0))
+    change = _absolute(code, build.fsub(value, loop["last"]))
+    little = build.fmul(loop["tolerance"], _absolute(code, loop["last"]))
+    steady = build.and_(build.fcmp_ordered("<=", change, little), build.icmp_signed(">", loop["epoch"], i64(0)))
+    flat = build.fcmp_ordered("<=", size, loop["gradient_tolerance"]) if size is not None else ir.Constant(lost.type, 0)
+    looking = build.icmp_signed("!=", loop["looking"], i64(0))
     reason = build.select(steady, i64(REASONS.index("tolerance")), i64(0))
     reason = build.select(flat, i64(REASONS.index("gradient")), reason)
     reason = build.select(lost, i64(REASONS.index("diverged")), reason)
-    book["reason"] = reason
+    loop["reason"] = reason
     return build.or_(build.or_(lost, steady), build.or_(flat, looking))
 
 
-def _record(code: Code, book: _Book, value: Value, params: State, length: int) -> None:
+def _record(code: Code, loop: LoopState, value: Value, params: State, length: int) -> None:
     """Write a row, if one is due; a full record ends the function after this epoch."""
     build = code.builder
-    due = book["due"]
+    due = loop["due"]
     with build.if_then(build.icmp_signed("==", due, i64(0)), likely=False):
-        kept = book["kept"]
+        kept = loop["kept"]
         code.write(value, code.arguments["costs"], kept)
-        rare = build.srem(book["epoch"], build.mul(book["stride"], book["sparse"]))
+        rare = build.srem(loop["epoch"], build.mul(loop["stride"], loop["sparse"]))
         with build.if_then(build.icmp_signed("==", rare, i64(0))):
-            placed = book["placed"]
+            placed = loop["placed"]
             params.record(code.place(code.arguments["places"], build.mul(placed, i64(length)), code.number))
-            book["placed"] = build.add(placed, i64(1))
-        book["kept"] = build.add(kept, i64(1))
-        full = build.icmp_signed(">=", book["kept"], book["room"])
-        book["until"] = build.select(full, build.add(book["epoch"], i64(1)), book["until"])
-    left = build.select(build.icmp_signed("==", due, i64(0)), book["stride"], due)
-    book["due"] = build.sub(left, i64(1))
+            loop["placed"] = build.add(placed, i64(1))
+        loop["kept"] = build.add(kept, i64(1))
+        full = build.icmp_signed(">=", loop["kept"], loop["room"])
+        loop["until"] = build.select(full, build.add(loop["epoch"], i64(1)), loop["until"])
+    left = build.select(build.icmp_signed("==", due, i64(0)), loop["stride"], due)
+    loop["due"] = build.sub(left, i64(1))
 
 
 def _is_nan(code: Code, probe: Value) -> Value:
     """Whether a probe is NaN in one of its lanes."""
-    whole = code.lane(fold(code, probe, probe.type.count, 1))
+    whole = code.lane(add_halves(code, probe, probe.type.count, 1))
     return code.builder.fcmp_unordered("uno", whole, whole)

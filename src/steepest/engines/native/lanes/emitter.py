@@ -7,16 +7,16 @@ from math import prod
 
 from steepest.engines.native.functions.arithmetic import ELEMENTWISE, add_apart
 from steepest.engines.native.lanes.lanes import Lanes
-from steepest.engines.native.lanes.scheduling import summed
+from steepest.engines.native.lanes.scheduling import scheduled_sum
 from steepest.engines.native.lanes.tensors import (
     UNROLLED_AXIS,
-    Held,
-    Lazy,
+    FusedTensor,
+    MemoryTensor,
     Place,
+    RegisterTensor,
     Run,
-    Stored,
     Tensor,
-    is_held,
+    fits_registers,
     places,
 )
 from steepest.engines.native.llvm.code import I32, Code, Index, Value
@@ -64,34 +64,34 @@ class Emitter:
         self.code, self.lanes, self.unrolled, self.scratch, self.count = code, lanes, unrolled, scratch, count
         self.users, self.stride = users, stride
         self.values: dict[Expression, Tensor] = {}
-        self.targets: dict[Expression, Stored] = {}
+        self.targets: dict[Expression, MemoryTensor] = {}
         self.ready: dict[Expression, int] = {}
 
     # -- tensors
 
-    def holds(self, shape: Shape) -> bool:
+    def in_registers(self, shape: Shape) -> bool:
         """Whether tensors of this shape are in registers."""
-        return is_held(shape, self.unrolled)
+        return fits_registers(shape, self.unrolled)
 
-    def room(self, node: Expression) -> Stored:
+    def room(self, node: Expression) -> MemoryTensor:
         """Where a tensor goes: where it is wanted, or to a place of its own."""
         return self.targets.get(node) or self.buffer(node.shape, node.per_sample)
 
-    def buffer(self, shape: Shape, per_sample: bool) -> Stored:
+    def buffer(self, shape: Shape, per_sample: bool) -> MemoryTensor:
         """Room for a tensor."""
         lanes = self.lanes.width(per_sample)
         width = lanes if per_sample or self.lanes.copies > 1 else 1
         padded = -(-prod(shape) // self.stride) * self.stride if width == 1 else prod(shape)
-        return Stored(self.code, shape, self.scratch.take(padded * width), width, lanes)
+        return MemoryTensor(self.code, shape, self.scratch.take(padded * width), width, lanes)
 
     def at(self, node: Expression, place: Place, per_sample: bool) -> Value:
         """An element of a node, beside each sample if that is wanted; a number serves at every place."""
         value = self.values[node].at(place if node.shape else ())
         return self.lanes.spread(self.code, value) if per_sample and not node.per_sample else value
 
-    def each(self, shape: Shape, body: Callable[[Place], None], held: bool) -> None:
-        """Do something at every index: written out if ``held``, else in loops over the long axes."""
-        if held:
+    def each(self, shape: Shape, body: Callable[[Place], None], in_registers: bool) -> None:
+        """Do something at every index: written out if ``in_registers``, else in loops over the long axes."""
+        if in_registers:
             for place in places(shape):
                 body(place)
         else:
@@ -116,9 +116,9 @@ class Emitter:
     def _tensor(self, node: Expression) -> Tensor:
         name = node.operation.name
         if node.operation is CONSTANT:
-            return Held((), [self.code.splat(node.value, self.lanes.shared)])
+            return RegisterTensor((), [self.code.splat(node.value, self.lanes.shared)])
         if name == "count":
-            return Held((), [self.count])
+            return RegisterTensor((), [self.count])
         if name in ELEMENTWISE:
             return self._elementwise(node)
         if name in ("matmul", "dot"):
@@ -128,9 +128,9 @@ class Emitter:
         return self._rearranged(node, _REARRANGED[name](self, node))
 
     def _rearranged(self, node: Expression, compute: Callable[[Place], Value]) -> Tensor:
-        if self.holds(node.shape):
-            return Held(node.shape, [compute(place) for place in places(node.shape)])
-        return Lazy(node.shape, compute)
+        if self.in_registers(node.shape):
+            return RegisterTensor(node.shape, [compute(place) for place in places(node.shape)])
+        return FusedTensor(node.shape, compute)
 
     def _elementwise(self, node: Expression) -> Tensor:
         operate = ELEMENTWISE[node.operation.name]
@@ -141,15 +141,15 @@ class Emitter:
             return operate(self.code, *(self.at(arg, place, node.per_sample) for arg in node.args))
 
         if self._is_summand(node):
-            return Lazy(node.shape, compute)
-        if self.holds(node.shape):
-            return Held(node.shape, [compute(place) for place in places(node.shape)])
+            return FusedTensor(node.shape, compute)
+        if self.in_registers(node.shape):
+            return RegisterTensor(node.shape, [compute(place) for place in places(node.shape)])
         runs = self._runs(node)
         if self._is_passing(node):
-            return Lazy(node.shape, compute, runs)
+            return FusedTensor(node.shape, compute, runs)
         made = self.room(node)
         if runs is None:
-            self.each(node.shape, lambda place: made.put(place, compute(place)), held=False)
+            self.each(node.shape, lambda place: made.put(place, compute(place)), in_registers=False)
             return made
         with self.code.loop(0, prod(node.shape), self.stride) as first:
             made.put_run(first, runs(first, self.stride))
@@ -179,7 +179,7 @@ class Emitter:
                 else:
                     inner = range(arg.args[1].shape[0])
                     products += [(when, *self._factors(arg, here, k)) for k in inner]
-        return summed(self.code, products, others)
+        return scheduled_sum(self.code, products, others)
 
     def _is_passing(self, node: Expression) -> bool:
         """Whether a single elementwise user takes the elements one by one, so that they need no room."""
@@ -198,7 +198,7 @@ class Emitter:
             tensor = self.values[arg]
             if not arg.shape:
                 operands.append(self._constant_run(arg))
-            elif isinstance(tensor, Stored | Lazy) and tensor.run is not None:
+            elif isinstance(tensor, MemoryTensor | FusedTensor) and tensor.run is not None:
                 operands.append(tensor.run)
             else:
                 return None
@@ -212,8 +212,10 @@ class Emitter:
     def _reduced(self, node: Expression) -> Tensor:
         (arg,) = node.args
         join = ELEMENTWISE["add" if node.operation.name == "sum" else "maximum"]
-        if self.holds(arg.shape):
-            return Held((), [tree(self.code, join, [self.at(arg, p, node.per_sample) for p in places(arg.shape)])])
+        if self.in_registers(arg.shape):
+            return RegisterTensor(
+                (), [tree(self.code, join, [self.at(arg, p, node.per_sample) for p in places(arg.shape)])]
+            )
         kind = self.code.vector(self.lanes.width(node.per_sample))
         first = self.at(arg, (0,) * len(arg.shape), node.per_sample)
         begin = self.code.splat(0, kind.count) if node.operation.name == "sum" else first
@@ -222,8 +224,8 @@ class Emitter:
         def take(place: Place) -> None:
             self.code.put(join(self.code, self.code.get(sofar, kind), self.at(arg, place, node.per_sample)), sofar)
 
-        self.each(arg.shape, take, held=False)
-        return Held((), [self.code.get(sofar, kind)])
+        self.each(arg.shape, take, in_registers=False)
+        return RegisterTensor((), [self.code.get(sofar, kind)])
 
     # -- products
 
@@ -231,12 +233,14 @@ class Emitter:
         """a @ b: every mixture of vectors and matrices, shared and for each sample."""
         inner = node.args[1].shape[0]
         if self._is_summand(node):
-            return Lazy(node.shape, lambda place: self._dot([self._factors(node, place, k) for k in range(inner)]))
-        if self.unrolled or (inner <= UNROLLED_AXIS and self.holds(node.shape)):
+            return FusedTensor(
+                node.shape, lambda place: self._dot([self._factors(node, place, k) for k in range(inner)])
+            )
+        if self.unrolled or (inner <= UNROLLED_AXIS and self.in_registers(node.shape)):
             items = [self._dot([self._factors(node, p, k) for k in range(inner)]) for p in places(node.shape)]
-            return Held(node.shape, items)
-        if self.holds(node.shape):
-            return Held(node.shape, self._dots(node, list(places(node.shape))))
+            return RegisterTensor(node.shape, items)
+        if self.in_registers(node.shape):
+            return RegisterTensor(node.shape, self._dots(node, list(places(node.shape))))
         made, last = self.room(node), node.shape[-1]
 
         def tile(outer: Place, first: Index, size: int) -> None:
@@ -255,7 +259,7 @@ class Emitter:
             if last > whole:
                 tile(outer, whole, last - whole)
 
-        self.each(node.shape[:-1], along, held=False)
+        self.each(node.shape[:-1], along, in_registers=False)
         return made
 
     def _factors(self, node: Expression, place: Place, k: Index) -> tuple[Value, Value]:

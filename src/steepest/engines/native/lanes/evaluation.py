@@ -10,11 +10,11 @@ import numpy as np
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
 from steepest.engines.native.lanes.frame import evaluation, parameters
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, packed
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, packed, partition
 from steepest.engines.native.lanes.plan import Plan, instructions, plan
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import build, key
+from steepest.engines.native.llvm.kernel import build, cache_key
 from steepest.expressions.expression import Expression
 
 
@@ -39,8 +39,8 @@ class Evaluation:
         """
         host, program = this_host(), self.program
         layout = plan(program, rows, host, self.dtype.itemsize)
-        mark = key("evaluate", [program], layout, self.dtype.name, [], host)
-        built = build(mark, "evaluate", 7, lambda: evaluation(program, layout, self.dtype.name))
+        key = cache_key("evaluate", [program], layout, self.dtype.name, [], host)
+        built = build(key, "evaluate", 7, lambda: evaluation(program, layout, self.dtype.name))
         samples = layout.lanes.samples
         columns = [blocks_of(np.asarray(values[leaf.name]), samples) for leaf in data_leaves(program)]
         leaves = parameters(program)
@@ -48,7 +48,7 @@ class Evaluation:
         params = aligned(where.length, self.dtype)
         packed(values, where, params)
         made = {node: self._room(node, layout, rows) for node in dict.fromkeys(program.outputs)}
-        dealt = deal(layout, rows, instructions(program), threads=1)
+        dealt = partition(layout, rows, instructions(program), threads=1)
         partials = aligned(2 * dealt.parts * max(built.partials, layout.stride), self.dtype)
         scratch, barrier = aligned(built.scratch, np.uint8), np.zeros(1, np.int64)
         lists = addresses(columns), addresses(list(made.values()))

@@ -18,7 +18,7 @@ from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
-from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, places
 from steepest.engines.native.llvm.code import Index, Value, i64
 from steepest.engines.step import RATE, Step, slope
 from steepest.expressions.expression import Expression
@@ -44,8 +44,8 @@ class Differences:
         self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
-        held = all(frame.emitter.holds(leaf.shape) for leaf in step.moved)
-        self.in_memory = not held or copies(step) > plan.lanes.copies
+        in_registers = all(frame.emitter.in_registers(leaf.shape) for leaf in step.moved)
+        self.in_memory = not in_registers or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
         self.emitter = Emitter(
             frame.code, lanes, plan.unrolled and not self.in_memory, frame.emitter.scratch, frame.emitter.count,
@@ -72,7 +72,7 @@ class Differences:
         code = self.code
         epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
         cost, slopes = self._by_groups(epsilon) if self.in_memory else self._side_by_side(now, epsilon)
-        bound = {**now, **slopes, RATE: Held((), [code.broadcast(rate, self.emitter.lanes.shared)])}
+        bound = {**now, **slopes, RATE: RegisterTensor((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
         return cost, self.emitter.values
 
@@ -93,7 +93,7 @@ class Differences:
             items = []
             for k, place in enumerate(places(leaf.shape)):
                 items.append(self._shifted(now[leaf].at(place), shift, first + k))
-            bound[leaf] = Held(leaf.shape, items)
+            bound[leaf] = RegisterTensor(leaf.shape, items)
         costs = self._run_cost(bound)
         here = code.shuffle(costs, [0] * lanes.copies)
         if self.step.central:
@@ -106,8 +106,8 @@ class Differences:
         for leaf, first in self.first.items():
             start = 1 + first
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
-            slopes[slope(leaf)] = Held(leaf.shape, parts)
-        return Held((), [here]), slopes
+            slopes[slope(leaf)] = RegisterTensor(leaf.shape, parts)
+        return RegisterTensor((), [here]), slopes
 
     def _shifted(self, value: Value, shift: Value, element: int) -> Value:
         code, count = self.code, self.frame.plan.lanes.copies
@@ -138,13 +138,19 @@ class Differences:
                     code.write(code.broadcast(number, side), target, 0, code.size)
                 self._shift_group(leaf, moved, group, epsilon)
                 start = code.place(moved, begin * side, code.number)
-                stored = Stored(code, leaf.shape, start, side, side)
-                held = self.frame.emitter.holds(leaf.shape)
-                bound[leaf] = Held(leaf.shape, [stored.at(p) for p in places(leaf.shape)]) if held else stored
+                in_memory = MemoryTensor(code, leaf.shape, start, side, side)
+                in_registers = self.frame.emitter.in_registers(leaf.shape)
+                bound[leaf] = (
+                    RegisterTensor(leaf.shape, [in_memory.at(p) for p in places(leaf.shape)])
+                    if in_registers
+                    else in_memory
+                )
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
-        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first}
+        return RegisterTensor((), [here]), {
+            slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
+        }
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
         """Move, in each lane of a group that is due for it, one element of a parameter."""
@@ -166,7 +172,7 @@ class Differences:
         shift, kind = code.broadcast(epsilon, stride), code.vector(self.emitter.stride)
         size = prod(leaf.shape)
         memory = self.frame.emitter.scratch.take(-(-size // stride) * stride)
-        made = Stored(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
+        made = MemoryTensor(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
         with code.loop(0, size, stride) as first:
             ahead = code.plus(first, 1 + self.first[leaf])
             rise = code.read(code.place(costs, ahead, code.number), 0, kind, code.size)
@@ -176,6 +182,6 @@ class Differences:
                 made.put_run(first, build.fdiv(build.fsub(rise, fall), build.fadd(shift, shift)))
             else:
                 made.put_run(first, build.fdiv(build.fsub(rise, here), shift))
-        if self.emitter.holds(leaf.shape):
-            return Held(leaf.shape, [made.at(p) for p in places(leaf.shape)])
+        if self.emitter.in_registers(leaf.shape):
+            return RegisterTensor(leaf.shape, [made.at(p) for p in places(leaf.shape)])
         return made

@@ -12,14 +12,14 @@ from steepest.calculus.passes import users
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.emitter import Emitter, Scratch
 from steepest.engines.native.lanes.plan import Plan
-from steepest.engines.native.lanes.samples import AllAtOnce, BlockByBlock, Dealt, data_leaves
+from steepest.engines.native.lanes.samples import AllAtOnce, BlockByBlock, PartitionValues, data_leaves
 from steepest.engines.native.lanes.state import layout, part
-from steepest.engines.native.lanes.tensors import Stored, Tensor
+from steepest.engines.native.lanes.tensors import MemoryTensor, Tensor
 from steepest.engines.native.llvm.code import I64, POINTER, Code, Value
 from steepest.expressions.expression import PARAMETER, Expression
 
-DEAL = ("rows", "blocks", "parts", "threads", "thread")
-"""What the array ``deal`` of a kernel holds, in order."""
+PARTITION = ("rows", "blocks", "parts", "threads", "thread")
+"""What the array ``partition`` of a kernel holds, in order."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Frame:
         self.program, self.plan, self.module = program, plan, ir.Module(name)
         common = ("data", *arguments, "deal", "partials", "scratch", "barrier")
         self.code = code = Code(self.module, name, dict.fromkeys(common, POINTER), dtype, plan.native, plan.outlined)
-        deal = {key: code.read(code.arguments["deal"], k, I64) for k, key in enumerate(DEAL)}
+        shares = {key: code.read(code.arguments["deal"], k, I64) for k, key in enumerate(PARTITION)}
         scratch = Scratch(code, code.arguments["scratch"])
         if plan.unrolled:
             count = code.splat(plan.rows, plan.lanes.shared)
         else:
-            number = code.builder.sitofp(deal["rows"], code.number)
+            number = code.builder.sitofp(shares["rows"], code.number)
             count = code.broadcast(number, plan.lanes.shared)
         self.emitter = Emitter(code, plan.lanes, plan.unrolled, scratch, count, users(program), plan.stride)
         columns = {leaf: code.read(code.arguments["data"], k, POINTER) for k, leaf in enumerate(data_leaves(program))}
@@ -70,8 +70,9 @@ class Frame:
         if plan.unrolled:
             self.over = AllAtOnce(self.emitter, plan.rows, columns)
         else:
-            dealt = Dealt(**deal, partials=code.arguments["partials"], barrier=code.arguments["barrier"])
-            self.over = BlockByBlock(self.emitter, dealt, plan.ragged, columns, plan.native)
+            memory = {key: code.arguments[key] for key in ("partials", "barrier")}
+            partition = PartitionValues(**shares, **memory)
+            self.over = BlockByBlock(self.emitter, partition, plan.ragged, columns, plan.native)
 
     def finished(self) -> Kernel:
         """The kernel, once its function is written."""
@@ -95,9 +96,9 @@ def evaluation(program: Program, plan: Plan, dtype: str) -> Kernel:
     def keep(node: Expression, first: Value) -> None:
         start = code.times(first, prod(node.shape))
         address = code.place(targets[node], start, code.number)
-        made = Stored(code, node.shape, address, lanes.sampled, lanes.sampled)
-        held = frame.emitter.holds(node.shape)
-        frame.emitter.each(node.shape, lambda place: made.put(place, frame.emitter.at(node, place, True)), held)
+        made = MemoryTensor(code, node.shape, address, lanes.sampled, lanes.sampled)
+        in_registers = frame.emitter.in_registers(node.shape)
+        frame.emitter.each(node.shape, lambda place: made.put(place, frame.emitter.at(node, place, True)), in_registers)
 
     where = layout(parameters(program), plan)
     params = code.arguments["params"]
@@ -105,11 +106,11 @@ def evaluation(program: Program, plan: Plan, dtype: str) -> Kernel:
     frame.over.run(program, bound, keep)
     for node, target in targets.items():
         if not node.per_sample:
-            made = Stored(code, node.shape, target, 1, lanes.shared)
-            held = frame.emitter.holds(node.shape)
+            made = MemoryTensor(code, node.shape, target, 1, lanes.shared)
+            in_registers = frame.emitter.in_registers(node.shape)
 
-            def put(place: Any, node: Expression = node, made: Stored = made) -> None:
+            def put(place: Any, node: Expression = node, made: MemoryTensor = made) -> None:
                 made.put(place, frame.emitter.at(node, place, False))
 
-            frame.emitter.each(node.shape, put, held)
+            frame.emitter.each(node.shape, put, in_registers)
     return frame.finished()

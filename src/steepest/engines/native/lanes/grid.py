@@ -11,19 +11,19 @@ import numpy as np
 from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
 from steepest.engines.native.lanes.frame import Frame, Kernel, parameters
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, processors
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, partition, processors
 from steepest.engines.native.lanes.plan import Plan, instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.lanes.scheduling import arranged
+from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.llvm.code import I64
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import build, key
+from steepest.engines.native.llvm.kernel import build, cache_key
 from steepest.expressions.expression import Expression
 
 _AT_ONCE = 32 << 20  # bytes of parameters laid out at a time
 
 
-class Sweep:
+class GridEvaluator:
     """A cost ready to be computed at many parameters.
 
     Args:
@@ -41,13 +41,13 @@ class Sweep:
         copies = min(power_of_two(max(points, 2)), 2 * native)
         self._layout = layout = plan(program, rows, host, self._kind.itemsize, copies)
         if layout.unrolled:
-            program = arranged(program, rows)
-        mark = key("sweep", [program], layout, dtype, [], host)
-        self._built = build(mark, "sweep", len(_ARGUMENTS) + 5, lambda: sweep(program, layout, dtype))
+            program = scheduled(program, rows)
+        key = cache_key("sweep", [program], layout, dtype, [], host)
+        self._built = build(key, "sweep", len(_ARGUMENTS) + 5, lambda: grid_kernel(program, layout, dtype))
         self._where = state.layout(parameters(program), layout, layout.lanes.copies)
         self._columns = [blocks_of(np.asarray(data[leaf.name]), layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
-        self._deal = deal(layout, rows, instructions(program), threads=1)
+        self._partition = partition(layout, rows, instructions(program), threads=1)
 
     def __call__(self, params: Mapping[str, Array]) -> Array:
         """The costs.
@@ -79,17 +79,17 @@ class Sweep:
             numbers = np.asarray(params[leaf.name])[rows].reshape(last - first, copies, size)
             room[:, begin : begin + size * copies] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
         counts = np.array([last - first], np.int64)
-        partials = aligned(2 * self._deal.parts * max(self._built.partials, self._layout.stride), self._kind)
+        partials = aligned(2 * self._partition.parts * max(self._built.partials, self._layout.stride), self._kind)
         scratch, barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
         found = costs[first * copies : last * copies]
-        arguments = [self._data, packed, found, counts, self._deal.array(0), partials, scratch, barrier]
+        arguments = [self._data, packed, found, counts, self._partition.array(0), partials, scratch, barrier]
         self._built.call(*(array.ctypes.data for array in arguments))
 
 
 _ARGUMENTS = ("params", "costs", "groups")
 
 
-def sweep(program: Program, plan: Plan, dtype: str) -> Kernel:
+def grid_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
     """A function that computes a cost for group after group of parameters, a model in each lane.
 
     Args:

@@ -10,21 +10,21 @@ import numpy as np
 
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.descent_kernel import COUNTERS, NUMBERS, REASONS, epochs
+from steepest.engines.native.lanes.descent_kernel import COUNTERS, NUMBERS, REASONS, descent_kernel
 from steepest.engines.native.lanes.finite_differences import copies
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, deal, packed, unpacked
+from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, packed, partition, unpacked
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.lanes.scheduling import arranged
+from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import build, key
-from steepest.engines.native.llvm.threads import together
+from steepest.engines.native.llvm.kernel import build, cache_key
+from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _PACED = 1 << 20  # epochs of a leg whose rates are made before
 
 
-class Walk:
+class LaneRunner:
     """One descent: a compiled step, its parameters, and where it stands.
 
     Args:
@@ -51,18 +51,20 @@ class Walk:
         beside = power_of_two(copies(step)) if by_difference else 1
         self._layout = layout = plan(program, rows, host, kind.itemsize, beside)
         if layout.unrolled:
-            program, moves = arranged(program, rows), arranged(moves, rows)
+            program, moves = scheduled(program, rows), scheduled(moves, rows)
         about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
         about.append([len(step.parameters), callable(rate)])
-        mark = key("descend", [program, moves], layout, dtype, about, host)
-        self._built = build(mark, "descend", 12, lambda: epochs(step, program, moves, layout, dtype, self._paced))
+        key = cache_key("descend", [program, moves], layout, dtype, about, host)
+        self._built = build(
+            key, "descend", 12, lambda: descent_kernel(step, program, moves, layout, dtype, self._paced)
+        )
         self._where = state.layout(list(step.moved), layout)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
-        self.deal = deal(layout, rows, instructions(program), threads)
-        self._partials = aligned(2 * self.deal.parts * max(self._built.partials, layout.stride), kind)
+        self.partition = partition(layout, rows, instructions(program), threads)
+        self._partials = aligned(2 * self.partition.parts * max(self._built.partials, layout.stride), kind)
         self._barrier = np.zeros(1, np.int64)
-        self._threads = [_Thread(self, k, kind) for k in range(self.deal.threads)]
+        self._threads = [_Thread(self, k, kind) for k in range(self.partition.threads)]
         self._kind = kind
         self.rate = rate
         self._threads[0].number("step", step.difference or math.nan)
@@ -76,22 +78,22 @@ class Walk:
         self._go()
         return float(first.numbers[NUMBERS.index("cost")])
 
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on; see :class:`steepest.engines.step.Runner`. It returns before when the record is full."""
         first, stride = self._threads[0], record.stride
         if self._paced:
-            until = min(until, leg.epoch + _PACED)
-        self._rates = rates_of(self.rate, np.arange(leg.epoch, until if self._paced else leg.epoch + 1))
-        packed(leg.params, self._where, first.params)
-        packed(leg.before, self._where, first.before)
+            until = min(until, state.epoch + _PACED)
+        self._rates = rates_of(self.rate, np.arange(state.epoch, until if self._paced else state.epoch + 1))
+        packed(state.params, self._where, first.params)
+        packed(state.before, self._where, first.before)
         for name in ("divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign"):
             first.number(name, getattr(rules, name))
-        first.number("last", leg.last)
-        due = -leg.epoch % stride
-        rows = min(record.room, max(0, -(-(until - leg.epoch - due) // stride)))
+        first.number("last", state.last)
+        due = -state.epoch % stride
+        rows = min(record.room, max(0, -(-(until - state.epoch - due) // stride)))
         counts = {
-            "epoch": leg.epoch, "until": until, "stride": stride, "sparse": record.sparse, "due": due, "kept": 0,
-            "placed": 0, "room": record.room, "rises": leg.rises, "first_rise": leg.first_rise, "reason": 0,
+            "epoch": state.epoch, "until": until, "stride": stride, "sparse": record.sparse, "due": due, "kept": 0,
+            "placed": 0, "room": record.room, "rises": state.rises, "first_rise": state.first_rise, "reason": 0,
             "looking": 0,
         }  # fmt: skip
         for name, value in counts.items():
@@ -117,18 +119,18 @@ class Walk:
         first, *others = self._threads
         for other in others:
             other.follow(first)
-        together([thread.call for thread in self._threads], self._barrier)
+        run_threads([thread.call for thread in self._threads], self._barrier)
 
 
 class _Thread:
     """The memory of one thread of a walk."""
 
-    def __init__(self, walk: Walk, number: int, kind: Any) -> None:
+    def __init__(self, walk: LaneRunner, number: int, kind: Any) -> None:
         self._walk, self._kind = walk, kind
         self.params, self.before = aligned(walk._where.length, kind), aligned(walk._where.length, kind)
         self.numbers, self.counters = np.zeros(len(NUMBERS)), np.zeros(len(COUNTERS), np.int64)
         self.costs, self.places = np.zeros(1), aligned(walk._where.length, kind)
-        self._deal = walk.deal.array(number)
+        self._partition = walk.partition.array(number)
         self._scratch = aligned(walk._built.scratch, np.uint8)
 
     def number(self, name: str, value: float) -> None:
@@ -155,6 +157,6 @@ class _Thread:
         walk = self._walk
         arguments = [
             walk._data, self.params, self.before, self.numbers, self.counters, self.costs, self.places, walk._rates,
-            self._deal, walk._partials, self._scratch, walk._barrier,
+            self._partition, walk._partials, self._scratch, walk._barrier,
         ]  # fmt: skip
         walk._built.call(*(array.ctypes.data for array in arguments))

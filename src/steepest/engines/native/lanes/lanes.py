@@ -60,7 +60,7 @@ class Lanes:
                 sampled = code.builder.fadd(sampled, partner)
                 distance //= 2
             return sampled
-        return fold(code, sampled, self.sampled, self.copies)
+        return add_halves(code, sampled, self.sampled, self.copies)
 
     def present(self, code: Code, rows: Value | int, first: Value | int = 0) -> Value | None:
         """Which lanes carry one of the samples from ``first`` on, of ``rows``; None if all do and that is known."""
@@ -76,7 +76,7 @@ class Lanes:
         return code.builder.icmp_signed("<", numbers, code.broadcast(left, len(index)))
 
 
-def fold(code: Code, vector: Value, width: int, until: int) -> Value:
+def add_halves(code: Code, vector: Value, width: int, until: int) -> Value:
     """The halves of a vector added until so many lanes are left."""
     while width > until:
         width //= 2

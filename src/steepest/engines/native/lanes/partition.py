@@ -48,7 +48,7 @@ def blocks_of(column: Array, samples: int) -> Array:
 
 
 @dataclass(frozen=True)
-class Deal:
+class Partition:
     """How samples are dealt: blocks, parts of whole blocks, threads."""
 
     rows: int
@@ -57,7 +57,7 @@ class Deal:
     threads: int
 
     def array(self, thread: int) -> Array:
-        """What a kernel's ``deal`` holds."""
+        """What a kernel's ``partition`` holds."""
         return np.array([self.rows, self.blocks, self.parts, self.threads, thread], np.int64)
 
 
@@ -68,7 +68,7 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def deal(plan: Plan, rows: int, work: int, threads: int | None = None) -> Deal:
+def partition(plan: Plan, rows: int, work: int, threads: int | None = None) -> Partition:
     """How samples are dealt.
 
     Args:
@@ -78,12 +78,12 @@ def deal(plan: Plan, rows: int, work: int, threads: int | None = None) -> Deal:
         threads: how many, if not as many as pay.
     """
     if plan.unrolled:
-        return Deal(rows, 1, 1, 1)
+        return Partition(rows, 1, 1, 1)
     blocks = plan.blocks(rows)
     registers = max(plan.lanes.sampled // plan.native, 1)
     parts = max(1, min(blocks * work * registers // _PART, blocks, _MOST_PARTS))
     wanted = min(processors(), parts // 2) if threads is None else threads
-    return Deal(rows, blocks, parts, max(1, min(wanted, parts)))
+    return Partition(rows, blocks, parts, max(1, min(wanted, parts)))
 
 
 def addresses(arrays: Sequence[Array]) -> Array:

@@ -7,7 +7,7 @@ from math import prod
 
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.lanes import Lanes
-from steepest.engines.native.lanes.tensors import is_held
+from steepest.engines.native.lanes.tensors import fits_registers
 from steepest.engines.native.llvm.host import Host
 from steepest.expressions.expression import Expression
 
@@ -81,8 +81,8 @@ def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) ->
     registers = max(samples * copies // native, 1)
     if registers <= (2 if copies == 1 else 8) and work * registers <= _UNROLLED:
         return Plan(Lanes(samples, copies), True, rows, False, native, _uses(program, True) * registers > _WRITTEN_OUT)
-    held = all(is_held(node.shape, False) for node in program.nodes)
-    room = native * (4 if work <= 400 or not held else 2 if work <= 2000 else 1)
+    in_registers = all(fits_registers(node.shape, False) for node in program.nodes)
+    room = native * (4 if work <= 400 or not in_registers else 2 if work <= 2000 else 1)
     if copies > room:
         copies = 2 * native  # the others come group after group
     samples = max(room // copies, 1)
@@ -93,7 +93,7 @@ def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) ->
 def _uses(program: Program, unrolled: bool) -> int:
     """How often elementary functions stand in the code, for a register of samples."""
     return sum(
-        prod(node.shape) if is_held(node.shape, unrolled) else 1
+        prod(node.shape) if fits_registers(node.shape, unrolled) else 1
         for node in program.nodes
         if node.operation.name in _WEIGHTS
     )

@@ -15,10 +15,10 @@ from steepest.calculus.passes import Pass, passes
 from steepest.calculus.program import Program
 from steepest.engines.native.functions.arithmetic import ELEMENTWISE
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.lanes import fold
-from steepest.engines.native.lanes.scheduling import ready
-from steepest.engines.native.lanes.tensors import Held, Lazy, Place, Stored, Tensor, places
-from steepest.engines.native.llvm.barrier import meet
+from steepest.engines.native.lanes.lanes import add_halves
+from steepest.engines.native.lanes.scheduling import ready_times
+from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, places
+from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
 from steepest.expressions.expression import DATA, Expression, Shape
 
@@ -27,7 +27,7 @@ Sink = Callable[[Expression, Value], None]
 
 
 @dataclass
-class Dealt:
+class PartitionValues:
     """How samples are dealt to threads, as values that the function gets: see the module's docstring."""
 
     blocks: Value
@@ -66,8 +66,10 @@ class AllAtOnce:
         code, lanes = emitter.code, emitter.lanes
         self._data: dict[Expression, Tensor] = {}
         for leaf, pointer in columns.items():
-            column = Stored(code, leaf.shape, pointer, lanes.samples, lanes.samples)
-            self._data[leaf] = Held(leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)])
+            column = MemoryTensor(code, leaf.shape, pointer, lanes.samples, lanes.samples)
+            self._data[leaf] = RegisterTensor(
+                leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)]
+            )
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of all its nodes.
@@ -80,13 +82,13 @@ class AllAtOnce:
         emitter = self.emitter
         emitter.values.update(bound)
         emitter.values.update(self._data)
-        emitter.ready = ready(program)
+        emitter.ready = ready_times(program)
         for each in passes(program):
             for node in (*each.shared, *each.sampled):
                 if node not in emitter.values:
                     emitter.emit(node)
             for node in each.sums:
-                emitter.values[node] = Held(node.shape, [self._sum(node, p) for p in places(node.shape)])
+                emitter.values[node] = RegisterTensor(node.shape, [self._sum(node, p) for p in places(node.shape)])
             for node in each.outputs:
                 if sink is not None:
                     sink(node, i64(0))
@@ -116,9 +118,9 @@ class BlockByBlock:
     """
 
     def __init__(
-        self, emitter: Emitter, dealt: Dealt, ragged: bool, columns: dict[Expression, Value], native: int
+        self, emitter: Emitter, partition: PartitionValues, ragged: bool, columns: dict[Expression, Value], native: int
     ) -> None:
-        self.emitter, self.dealt, self.ragged, self.columns = emitter, dealt, ragged, columns
+        self.emitter, self.partition, self.ragged, self.columns = emitter, partition, ragged, columns
         lanes = emitter.lanes
         self.lanes = lanes
         self.kept = lanes.copies if lanes.copies > 1 else min(lanes.samples, native)
@@ -146,33 +148,33 @@ class BlockByBlock:
         for node in each.sums:
             begins[node] = size
             elements = prod(node.shape) * self.number
-            size += elements if self.emitter.holds(node.shape) else -(-elements // stride) * stride
+            size += elements if self.emitter.in_registers(node.shape) else -(-elements // stride) * stride
         return begins, -(-size // stride) * stride
 
     # -- one pass
 
     def _pass(self, each: Pass, sink: Sink | None) -> None:
-        code, dealt, build = self.emitter.code, self.dealt, self.emitter.code.builder
+        code, partition, build = self.emitter.code, self.partition, self.emitter.code.builder
         places_of, size = self._places(each)
         region = self._region()
-        with code.loop(dealt.thread, dealt.parts, dealt.threads) as part:
+        with code.loop(partition.thread, partition.parts, partition.threads) as part:
             sums = {node: _Sum(self, node) for node in each.sums}
-            first = build.sdiv(build.mul(part, dealt.blocks), dealt.parts)
-            after = build.sdiv(build.mul(build.add(part, i64(1)), dealt.blocks), dealt.parts)
+            first = build.sdiv(build.mul(part, partition.blocks), partition.parts)
+            after = build.sdiv(build.mul(build.add(part, i64(1)), partition.blocks), partition.parts)
             with code.loop(first, after) as block:
                 self._block(each, block, sums, sink)
             mine = code.place(region, code.times(part, size), code.number)
             for node, sofar in sums.items():
                 sofar.store(code.place(mine, places_of[node], code.number))
         if each.sums:
-            self._meet()
+            self._wait_at_barrier()
             joined = self._joined(region, size)
             for node in each.sums:
                 start = code.place(joined, places_of[node], code.number)
-                stored = Stored(code, node.shape, start, self.number, self.lanes.shared)
-                held = self.emitter.holds(node.shape)
-                items = [stored.at(place) for place in places(node.shape)] if held else []
-                self.emitter.values[node] = Held(node.shape, items) if held else stored
+                in_memory = MemoryTensor(code, node.shape, start, self.number, self.lanes.shared)
+                in_registers = self.emitter.in_registers(node.shape)
+                items = [in_memory.at(place) for place in places(node.shape)] if in_registers else []
+                self.emitter.values[node] = RegisterTensor(node.shape, items) if in_registers else in_memory
 
     def _region(self) -> Value:
         """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads.
@@ -182,8 +184,8 @@ class BlockByBlock:
         code = self.emitter.code
         parity = code.get(self._parity, I64)
         code.put(code.builder.xor(parity, i64(1)), self._parity)
-        length = code.builder.mul(self.dealt.parts, i64(max(self.partial_size, self.emitter.stride)))
-        return code.place(self.dealt.partials, code.builder.mul(parity, length), code.number)
+        length = code.builder.mul(self.partition.parts, i64(max(self.partial_size, self.emitter.stride)))
+        return code.place(self.partition.partials, code.builder.mul(parity, length), code.number)
 
     def _block(self, each: Pass, block: Value, sums: dict[Expression, _Sum], sink: Sink | None) -> None:
         emitter, code, lanes = self.emitter, self.emitter.code, self.lanes
@@ -195,7 +197,7 @@ class BlockByBlock:
             else:
                 emitter.emit(node)
         first = code.times(block, lanes.samples)
-        present = lanes.present(code, self.dealt.rows, first) if self.ragged else None
+        present = lanes.present(code, self.partition.rows, first) if self.ragged else None
         for sofar in sums.values():
             sofar.add(present)
         for node in each.outputs:
@@ -208,9 +210,9 @@ class BlockByBlock:
         """The samples of a block, for every copy."""
         code, lanes = self.emitter.code, self.lanes
         if lanes.samples == 1:
-            return Stored(code, shape, address, 1, lanes.sampled)
-        column = Stored(code, shape, address, lanes.samples, lanes.samples)
-        return column if lanes.copies == 1 else Lazy(shape, lambda place: lanes.repeat(code, column.at(place)))
+            return MemoryTensor(code, shape, address, 1, lanes.sampled)
+        column = MemoryTensor(code, shape, address, lanes.samples, lanes.samples)
+        return column if lanes.copies == 1 else FusedTensor(shape, lambda place: lanes.repeat(code, column.at(place)))
 
     def _joined(self, region: Value, size: int) -> Value:
         """The sums of all parts, added in order to a place of this thread's own."""
@@ -218,15 +220,15 @@ class BlockByBlock:
         made, kind = self.emitter.scratch.take(size), code.vector(stride)
         with code.loop(0, size, stride) as offset:
             sofar = code.slot(kind, code.splat(0, stride))
-            with code.loop(0, self.dealt.parts) as part:
+            with code.loop(0, self.partition.parts) as part:
                 address = code.place(region, code.plus(code.times(part, size), offset), code.number)
                 code.put(code.builder.fadd(code.get(sofar, kind), code.read(address, 0, kind, code.size)), sofar)
             code.write(code.get(sofar, kind), code.place(made, offset, code.number), 0, code.size)
         return made
 
-    def _meet(self) -> None:
+    def _wait_at_barrier(self) -> None:
         """Wait until every thread is here."""
-        meet(self.emitter.code, self.dealt.threads, self.dealt.barrier, self._met)
+        wait_at_barrier(self.emitter.code, self.partition.threads, self.partition.barrier, self._met)
 
 
 class _Sum:
@@ -235,21 +237,21 @@ class _Sum:
     def __init__(self, over: BlockByBlock, node: Expression) -> None:
         self.over, self.node = over, node
         self.code, self.lanes = over.emitter.code, over.lanes
-        self.held = over.emitter.holds(node.shape)
+        self.in_registers = over.emitter.in_registers(node.shape)
         code = self.code
-        if self.held:
+        if self.in_registers:
             kind = code.vector(self.lanes.sampled)
             self.slots = [code.slot(kind, code.splat(0, self.lanes.sampled)) for _ in places(node.shape)]
         else:
             pointer = over.emitter.scratch.take(prod(node.shape) * over.kept)
-            self.memory = Stored(code, node.shape, pointer, over.kept, over.kept)
+            self.memory = MemoryTensor(code, node.shape, pointer, over.kept, over.kept)
             zero = code.splat(0, over.kept)
             with code.loop(0, prod(node.shape)) as k:
                 code.write(zero, code.place(pointer, code.times(k, over.kept), code.number), 0, code.size)
 
     def add(self, present: Value | None) -> None:
         """Add the samples of a block."""
-        if self.held:
+        if self.in_registers:
             self._add_held(present)
         else:
             self._add_stored(present)
@@ -285,12 +287,12 @@ class _Sum:
                 sofar = self._grown(sofar, pieces)
             self.memory.put(place, sofar)
 
-        self.over.emitter.each(self.node.shape, grow, held=False)
+        self.over.emitter.each(self.node.shape, grow, in_registers=False)
 
     def store(self, target: Value) -> None:
         """Write the part's sums to memory, one number or one for each copy an element."""
         code, number = self.code, self.over.number
-        if self.held:
+        if self.in_registers:
             kind = code.vector(self.lanes.sampled)
             for k, slot in enumerate(self.slots):
                 found = self.lanes.total(code, code.get(slot, kind))
@@ -299,7 +301,9 @@ class _Sum:
         with code.loop(0, prod(self.node.shape)) as k:
             start = code.place(self.memory.pointer, code.times(k, self.over.kept), code.number)
             found = code.read(start, 0, code.vector(self.over.kept), code.size)
-            self._write(found if number > 1 else fold(code, found, self.over.kept, 1), target, code.times(k, number))
+            self._write(
+                found if number > 1 else add_halves(code, found, self.over.kept, 1), target, code.times(k, number)
+            )
 
     def _write(self, value: Value, target: Value, offset: Index) -> None:
         code = self.code

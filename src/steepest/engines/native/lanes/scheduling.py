@@ -21,7 +21,7 @@ _LATENCY = {
 }  # fmt: skip
 
 
-def arranged(program: Program, rows: int) -> Program:
+def scheduled(program: Program, rows: int) -> Program:
     """The same program for a known number of samples.
 
     n becomes a number, quotients of numbers are folded in float64, and a scale that is a power of two moves from the
@@ -45,7 +45,7 @@ def arranged(program: Program, rows: int) -> Program:
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 
-def ready(program: Program) -> dict[Expression, int]:
+def ready_times(program: Program) -> dict[Expression, int]:
     """When each value is there, in cycles after the leaves, were there room for everything at once."""
     found: dict[Expression, int] = {}
     for node in program.nodes:
@@ -54,7 +54,9 @@ def ready(program: Program) -> dict[Expression, int]:
     return found
 
 
-def summed(code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]) -> Value:
+def scheduled_sum(
+    code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]
+) -> Value:
     """A sum whose last term to come waits for as little as possible.
 
     A product fuses with another term that is there by then; a product on its own may be done while that one is still

@@ -10,9 +10,9 @@ from typing import Protocol
 from llvmlite import ir
 
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.lanes import fold
+from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
-from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, is_held, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, fits_registers, places
 from steepest.engines.native.llvm.code import I1, Code, Index, Value
 from steepest.expressions.expression import Expression
 
@@ -47,7 +47,7 @@ def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
     for leaf in leaves:
         begins[leaf.name] = size * copies
         elements = prod(leaf.shape)
-        size += elements if is_held(leaf.shape, plan.unrolled) else -(-elements // plan.stride) * plan.stride
+        size += elements if fits_registers(leaf.shape, plan.unrolled) else -(-elements // plan.stride) * plan.stride
     return Layout(tuple(leaves), begins, -(-size // plan.stride) * plan.stride * copies, copies)
 
 
@@ -81,20 +81,20 @@ class State(Protocol):
 
 def state(emitter: Emitter, where: Layout, memory: Value, before: Value, in_memory: bool = False) -> State:
     """The parameters whose numbers are in memory, kept where they are quickest to reach."""
-    held = all(emitter.holds(leaf.shape) for leaf in where.leaves)
-    if held and where.elements <= _IN_REGISTERS and not in_memory:
-        return InRegisters(emitter, where, memory, before)
-    return InMemory(emitter, where, memory, before)
+    in_registers = all(emitter.in_registers(leaf.shape) for leaf in where.leaves)
+    if in_registers and where.elements <= _IN_REGISTERS and not in_memory:
+        return RegisterState(emitter, where, memory, before)
+    return MemoryState(emitter, where, memory, before)
 
 
-def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> Stored:
+def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> MemoryTensor:
     """One parameter in an array of all."""
     code = emitter.code
     pointer = code.place(array, where.begins[leaf.name], code.number)
-    return Stored(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
+    return MemoryTensor(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
 
 
-class InRegisters:
+class RegisterState:
     """A few numbers, each in the lanes of a vector.
 
     Args:
@@ -110,15 +110,18 @@ class InRegisters:
         self._last = {leaf: self._variables(leaf, before) for leaf in where.leaves}
 
     def _variables(self, leaf: Expression, array: Value) -> list[Value]:
-        stored = part(self._emitter, self._where, array, leaf)
-        return [self._emitter.code.slot(self._kind, stored.at(place)) for place in places(leaf.shape)]
+        in_memory = part(self._emitter, self._where, array, leaf)
+        return [self._emitter.code.slot(self._kind, in_memory.at(place)) for place in places(leaf.shape)]
 
     def expect(self, moved: Mapping[Expression, Expression]) -> None:
         """Nothing to prepare."""
 
     def now(self) -> dict[Expression, Tensor]:
         get = self._emitter.code.get
-        return {leaf: Held(leaf.shape, [get(slot, self._kind) for slot in each]) for leaf, each in self._slots.items()}
+        return {
+            leaf: RegisterTensor(leaf.shape, [get(slot, self._kind) for slot in each])
+            for leaf, each in self._slots.items()
+        }
 
     def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
         code = self._emitter.code
@@ -146,12 +149,12 @@ class InRegisters:
 
     def _write(self, variables: dict[Expression, list[Value]], array: Value) -> None:
         for leaf, slots in variables.items():
-            stored = part(self._emitter, self._where, array, leaf)
+            in_memory = part(self._emitter, self._where, array, leaf)
             for place, slot in zip(places(leaf.shape), slots, strict=True):
-                stored.put(place, self._emitter.code.get(slot, self._kind))
+                in_memory.put(place, self._emitter.code.get(slot, self._kind))
 
 
-class InMemory:
+class MemoryState:
     """Many numbers: the moved ones are gathered in an array of their own, and then all copied in one loop.
 
     Args:
@@ -167,7 +170,7 @@ class InMemory:
     def expect(self, moved: Mapping[Expression, Expression]) -> None:
         """Let the emitter put the values of the nodes straight to where they are wanted."""
         for leaf, node in moved.items():
-            if node.args and not self._emitter.holds(leaf.shape):
+            if node.args and not self._emitter.in_registers(leaf.shape):
                 target = part(self._emitter, self._where, self._next, leaf)
                 self._emitter.targets.setdefault(node, target)
 
@@ -192,16 +195,16 @@ class InMemory:
             code.write(value, code.place(memory, first, code.number), 0, code.size)
             code.put(probed(code, code.get(probe, kind), value), probe)
         found = code.get(probe, kind)
-        return found if copies == 1 else fold(code, found, stride, copies)
+        return found if copies == 1 else add_halves(code, found, stride, copies)
 
     def _gather(self, leaf: Expression, after: Tensor) -> None:
         emitter, code, stride = self._emitter, self._emitter.code, self._emitter.stride
         target = part(emitter, self._where, self._next, leaf)
-        if not (isinstance(after, Stored) and after.pointer is target.pointer):
-            held = emitter.holds(leaf.shape)
-            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), held)
+        if not (isinstance(after, MemoryTensor) and after.pointer is target.pointer):
+            in_registers = emitter.in_registers(leaf.shape)
+            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), in_registers)
         length = prod(leaf.shape) * self._where.copies
-        if not emitter.holds(leaf.shape) and length % stride:  # what fills up the last run is nobody's number
+        if not emitter.in_registers(leaf.shape) and length % stride:  # what fills up the last run is nobody's number
             first = length // stride * stride
             inside = ir.Constant(ir.VectorType(I1, stride), [int(k < length - first) for k in range(stride)])
             value = code.builder.select(inside, self._run(target.pointer, first), code.splat(0, stride))

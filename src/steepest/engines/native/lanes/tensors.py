@@ -12,15 +12,15 @@ from steepest.expressions.expression import Shape
 
 UNROLLED_AXIS = 8
 """An axis of at most this length is unrolled; code loops over a longer one."""
-HELD = 16
+REGISTER_ELEMENTS = 16
 """A tensor of at most this many elements, on unrolled axes only, is held in registers."""
 
 Place = tuple[Index, ...]
 
 
-def is_held(shape: Shape, unrolled: bool) -> bool:
+def fits_registers(shape: Shape, unrolled: bool) -> bool:
     """Whether a value of this shape is held in registers."""
-    return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= HELD)
+    return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= REGISTER_ELEMENTS)
 
 
 def places(shape: Shape) -> Iterator[tuple[int, ...]]:
@@ -50,7 +50,7 @@ class Tensor(Protocol):
         ...
 
 
-class Held:
+class RegisterTensor:
     """Elements in registers; indices are numbers known while compiling."""
 
     def __init__(self, shape: Shape, items: Sequence[Value]) -> None:
@@ -65,7 +65,7 @@ class Held:
         return self.items[position]
 
 
-class Stored:
+class MemoryTensor:
     """Elements in memory, each of ``width`` numbers; read as vectors of ``lanes``, one number being spread."""
 
     def __init__(self, code: Code, shape: Shape, pointer: Value, width: int, lanes: int) -> None:
@@ -99,7 +99,7 @@ class Stored:
             code.write(value, address, 0, align=code.size)
 
 
-class Lazy:
+class FusedTensor:
     """Elements computed whenever they are asked for, by a function of the index; perhaps also of a run."""
 
     def __init__(self, shape: Shape, compute: Callable[[Place], Value], run: Run | None = None) -> None:

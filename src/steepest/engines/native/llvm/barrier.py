@@ -9,7 +9,7 @@ from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i
 _SPINS = 1000  # looks at the barrier before the thread lets others run
 
 
-def meet(code: Code, threads: Value, barrier: Value, met: Value) -> None:
+def wait_at_barrier(code: Code, threads: Value, barrier: Value, met: Value) -> None:
     """Wait until every thread is here.
 
     Args:

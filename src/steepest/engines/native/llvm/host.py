@@ -29,7 +29,7 @@ class Host:
     vector_bytes: int
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """A text that differs whenever code made for one host might not run, or be another, on the next."""
         return "|".join((self.triple, self.cpu, self.features, llvmlite.__version__, _llvm_version()))
 

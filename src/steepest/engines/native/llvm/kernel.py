@@ -23,7 +23,7 @@ _LARGE = 200_000  # characters of a module from which on LLVM is asked for less 
 
 
 @dataclass(frozen=True)
-class Built:
+class CompiledKernel:
     """A function in memory.
 
     Attributes:
@@ -38,7 +38,7 @@ class Built:
     loaded: Loaded
 
 
-_built: OrderedDict[str, Built] = OrderedDict()
+_compiled: OrderedDict[str, CompiledKernel] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -51,13 +51,21 @@ def _own_sources() -> str:
     return digest.hexdigest()
 
 
-def key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
+def cache_key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
     """The name of a kernel among all kernels: a digest of everything that its code depends on."""
-    about = [name, [described(program) for program in programs], repr(plan), dtype, extra, host.mark, _own_sources()]
+    about = [
+        name,
+        [described(program) for program in programs],
+        repr(plan),
+        dtype,
+        extra,
+        host.fingerprint,
+        _own_sources(),
+    ]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
-def build(mark: str, name: str, arguments: int, make: Callable[[], Kernel]) -> Built:
+def build(key: str, name: str, arguments: int, make: Callable[[], Kernel]) -> CompiledKernel:
     """The function of a kernel, from memory, from the cache directory, or compiled now.
 
     Args:
@@ -67,21 +75,21 @@ def build(mark: str, name: str, arguments: int, make: Callable[[], Kernel]) -> B
         make: writes it, if it has to be compiled.
     """
     with _lock:
-        found = _built.get(mark)
+        found = _compiled.get(key)
         if found is not None:
-            _built.move_to_end(mark)
+            _compiled.move_to_end(key)
             return found
-    entry = cache.read(mark)
+    entry = cache.read(key)
     if entry is None:
         kernel = make()
         effort = 1 if len(kernel.text) > _LARGE else 2
         entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, this_host(), effort))
-        cache.write(mark, entry)
+        cache.write(key, entry)
     loaded = Loaded(entry.code)
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)  # lets go of Python's lock while it runs
-    made = Built(prototype(loaded.address(name)), entry.scratch, entry.partials, loaded)
+    made = CompiledKernel(prototype(loaded.address(name)), entry.scratch, entry.partials, loaded)
     with _lock:
-        _built[mark] = made
-        while len(_built) > _IN_MEMORY:
-            _built.popitem(last=False)
+        _compiled[key] = made
+        while len(_compiled) > _IN_MEMORY:
+            _compiled.popitem(last=False)
     return made

@@ -10,7 +10,7 @@ from steepest.engines.native.lanes.partition import Array
 _RELEASE = 1 << 60  # a count at the barrier that lets everyone pass
 
 
-def together(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
+def run_threads(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
     """Run every call on a thread of its own, the first on this one.
 
     Args:
