@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from pictures import OUT, picture, write_table
 from steepest.engines.native.arrays.layout import whole
 from steepest.engines.native.arrays.products import Factors, multiply
-from steepest.engines.native.lanes.partition import aligned
 from steepest.engines.native.llvm.code import I64, POINTER, Code
 from steepest.engines.native.llvm.host import Loaded, compile_module, this_host
+from steepest.engines.native.llvm.memory import aligned
 from timing import Options, RefusedError, Times, benchmark, exponent, interleaved, ratio, seconds, table
 
 Array = NDArray[Any]

@@ -323,12 +323,12 @@ def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -
     model = large_models()[name]()
     start = bound_start(model, dtype)
     one = lane_runner(model, 1, dtype)
-    assert one.deal.parts >= 3
+    assert one.partition.parts >= 3
     wanted = legs(one, start, 30, 7)
     assert all(np.isfinite(value).all() for value in wanted[0].params.values())
     for threads in (2, 3, 5):
         walk = lane_runner(model, threads, dtype)
-        assert walk.deal.threads == min(threads, one.deal.parts)
+        assert walk.partition.threads == min(threads, one.partition.parts)
         for _ in range(3):
             assert_equal_legs(legs(walk, start, 30, 7), wanted)
 

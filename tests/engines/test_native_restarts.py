@@ -344,7 +344,7 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(self: Any) -> Any:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(batched_runner._Group, "_look", fail)
+    monkeypatch.setattr(batched_runner._Group, "_costs", fail)
     threads = threading.active_count()
     with pytest.raises(MemoryError, match="no room"):
         xor().descend("native", restarts=40, epochs=10**9)
@@ -352,7 +352,7 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batched_runner, "_BREATH", 0.001)
+    monkeypatch.setattr(batched_runner, "_POLL_INTERVAL", 0.001)
     seen: list[tuple[int, int, float]] = []
     run = xor().descend("native", restarts=20, epochs=200_000, progress=lambda *told: seen.append(told))
     counted = [epoch for epoch, _, _ in seen]
@@ -366,7 +366,7 @@ def test_results_do_not_depend_on_how_long_groups_are_left_alone(
     breath: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = xor().descend("native", restarts=11, epochs=700)
-    monkeypatch.setattr(batched_runner, "_BREATH", breath)
+    monkeypatch.setattr(batched_runner, "_POLL_INTERVAL", breath)
     found = xor().descend("native", restarts=11, epochs=700)
     assert found.restarts == wanted.restarts
     assert found.history == wanted.history

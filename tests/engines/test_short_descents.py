@@ -15,6 +15,8 @@ from steepest.engines.native.arrays import array_runner
 from steepest.engines.native.arrays.layout import array_layout
 from steepest.engines.native.arrays.rows import rows_at_once
 from steepest.engines.native.arrays.schedule import normalised, rounds
+from steepest.engines.native.arrays.shuffler import Shuffler
+from steepest.engines.native.llvm.threads import ThreadPolicy
 from steepest.engines.step import Record, StoppingRules
 from steepest.expressions import operations as op
 from steepest.expressions.expression import params
@@ -40,7 +42,7 @@ def test_orders_are_those_of_the_reference(epochs: int) -> None:
 
 def test_orders_in_legs_of_any_length() -> None:
     batches = array_runner.Batches(100, 7)
-    orders = array_runner.Shuffler(batches, 3000)
+    orders = Shuffler(batches, 3000)
     epoch = 0
     for length in (1, 2, 40, 40, 3, 30, 1):  # 40 epochs of 3000 rows are drawn ahead
         found = orders.take(epoch, epoch + length)
@@ -51,7 +53,7 @@ def test_orders_in_legs_of_any_length() -> None:
 
 
 def test_threads_start_where_a_leg_is_long() -> None:
-    policy = array_runner.ThreadPolicy(4)
+    policy = ThreadPolicy(4)
     assert policy.choose(1000) == 1  # nobody knows yet how long an epoch takes
     policy.note(1, 1e-4)
     assert policy.choose(10) == 1
@@ -61,7 +63,7 @@ def test_threads_start_where_a_leg_is_long() -> None:
     policy.note(4, 1e-2)
     assert policy.choose(100) == 1
     assert {policy.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
-    assert array_runner.ThreadPolicy(1).choose(10**9) == 1
+    assert ThreadPolicy(1).choose(10**9) == 1
 
 
 def test_a_step_is_derived_once() -> None:

@@ -67,10 +67,10 @@ def _native_walk(
 def _native_look(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
 ) -> Callable[[Mapping[str, Any]], float]:
-    from steepest.engines.native.arrays.array_runner import CostFunction, only, supports
+    from steepest.engines.native.arrays.array_runner import ArrayTable, CostFunction, only, supports
 
     if supports(only(cost)):
-        return CostFunction(cost, data, rows, dtype)
+        return CostFunction(cost, ArrayTable(data, rows, dtype))
     return _look(_native_compile, cost, data, rows, dtype)
 
 

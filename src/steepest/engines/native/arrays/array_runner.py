@@ -1,45 +1,45 @@
-"""A descent of a network by machine code, leg by leg: batches, or the whole table at once."""
+"""A descent of a network by machine code: in batches, or with the whole table at once."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, KernelConfig, descent_kernel
-from steepest.engines.native.arrays.layout import ArrayLayout, array_layout, rows_of, size, whole
-from steepest.engines.native.arrays.schedule import is_supported, normalised, work
-from steepest.engines.native.lanes.descent_kernel import REASONS
-from steepest.engines.native.lanes.frame import Kernel
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, processors
-from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, DescentProgram, KernelConfig, descent_kernel
+from steepest.engines.native.arrays.layout import array_layout, rows_of, size, whole
+from steepest.engines.native.arrays.schedule import is_supported, multiplications, normalised
+from steepest.engines.native.arrays.shuffler import MOST_SAMPLES, Shuffler
 from steepest.engines.native.llvm.host import Host, this_host
-from steepest.engines.native.llvm.kernel import build, cache_key
-from steepest.engines.native.llvm.threads import run_threads
+from steepest.engines.native.llvm.kernel import Kernel, cache_key, compiled
+from steepest.engines.native.llvm.memory import Array, addresses, aligned, processors
+from steepest.engines.native.llvm.stopping import REASONS
+from steepest.engines.native.llvm.threads import ThreadPolicy, run_threads
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
-_CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
-_TURNS = 1 << 22  # of samples in a leg, whose orders are made before
-_MANY_TURNS = 1 << 16  # from which on drawing them beside the descent saves more than a thread costs
-_SHARED = 3_000_000  # multiplications of a step from which on a second thread saves more than it may lose by waiting
-_AGAIN = 20  # legs after which the number of threads that was slower is tried again
-_FIRST, _MOST_AT_FIRST = 200_000_000, 16  # multiplications and epochs of a first leg, which is over in a breath
-_INSTANT = 0.005  # seconds of a leg up to which one thread runs it
-_LARGE = 128  # numbers of a matrix from which on its products are better written as products
-_MANY = 16  # samples likewise
+_CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the second-level cache
+_SHARED = 3_000_000  # multiplications of a step (about 0.2 ms); below, threads lose more by waiting than they save
+# The first call is short, so that progress, time limits and interruptions are answered soon: about 10 ms of
+# multiplications, and epochs few enough for small networks.
+_FIRST, _MOST_AT_FIRST = 200_000_000, 16
+# Measured: below these sizes samples in lanes are faster than matrix products over padded rows.
+_LARGE = 128  # numbers of a weight matrix
+_MANY = 16  # samples
 
 
 @lru_cache(maxsize=16)
 def supports(step: Step) -> bool:
-    """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
+    """Return whether arrays can run a step.
+
+    Its gradient must be derived, no sample may have a matrix, and no parameter may become another one.
+    """
     exchanged = any(
         leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
     )
@@ -47,7 +47,7 @@ def supports(step: Step) -> bool:
 
 
 def prefers(step: Step, rows: int) -> bool:
-    """Whether arrays run a step over a whole table faster than lanes of samples do."""
+    """Return whether arrays run a step over a whole table faster than lanes of samples do."""
     matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
     return bool(matrices) and rows >= _MANY and supports(step)
 
@@ -61,7 +61,7 @@ class ArrayRunner:
         rows: the number of samples.
         rate: α.
         dtype: the precision.
-        batches: how an epoch walks through the samples; all at once if left out.
+        batches: splits an epoch into batches; all samples at once if left out.
         threads: how many at most; as many as pay if left out.
     """
 
@@ -69,31 +69,32 @@ class ArrayRunner:
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
         batches: Batches | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
-        packed: dict[str, Array] = {}
-        self._kernel = _Kernel(step, data, rows, dtype, batches, threads, packed)
-        self._look: CostFunction | None = None
-        self._make_cost_function = partial(CostFunction, step.cost, data, rows, dtype, threads, packed)
-        self._rows, self._orders = rows, None if batches is None else Shuffler(batches, rows)
+        table = ArrayTable(data, rows, dtype, threads)
+        self._kernel = _StepOnTable(step, table, batches)
+        self._cost: CostFunction | None = None
+        self._make_cost_function = partial(CostFunction, step.cost, table)
+        self._rows, self._shuffler = rows, None if batches is None else Shuffler(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate, self.pace = rate, max(1, min(_FIRST // self._kernel.work, _MOST_AT_FIRST))
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
-        """The cost at some parameters, of all samples."""
-        if self._look is None:
-            self._look = self._make_cost_function()
-        return self._look(params)
+        """Return the cost of all samples at some parameters."""
+        if self._cost is None:
+            self._cost = self._make_cost_function()
+        return self._cost(params)
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on; see :class:`steepest.engines.step.Runner`."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`."""
         kernel, stride = self._kernel, record.stride
         last_row = state.epoch + -state.epoch % stride + (record.room - 1) * stride
-        until = min(until, last_row + 1, state.epoch + max(1, _TURNS // (self._rows if self._orders else self._steps)))
+        most = max(1, MOST_SAMPLES // (self._rows if self._shuffler else self._steps))
+        until = min(until, last_row + 1, state.epoch + most)
         kernel.where.pack(state.params, kernel.params)
         if state.before is state.params:
             kernel.before(state.epoch)[...] = kernel.params
         else:
             kernel.where.pack(state.before, kernel.before(state.epoch))
-        orders = None if self._orders is None else self._orders.take(state.epoch, until)
+        orders = None if self._shuffler is None else self._shuffler.take(state.epoch, until)
         epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
         costs = kernel.costs[: epoch - state.epoch + (kernel.config.whole and reason in ("gradient", "tolerance"))]
         found = np.array([state.last, *costs])
@@ -109,11 +110,11 @@ class ArrayRunner:
         )  # fmt: skip
 
     def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
-        """The parameters in rows of the record."""
+        """Return the parameters in rows of the record."""
         return self._kernel.where.unpack_rows(np.stack(rows)) if rows else []
 
     def _rates(self, epoch: int, until: int) -> Array:
-        # The fractions are added to each epoch, lest the last digit depend on where a leg begins.
+        # The fractions are added to each epoch, so that the last digit does not depend on where a call begins.
         times = np.zeros(1)
         if callable(self.rate):
             times = (np.arange(epoch, until)[:, None] + np.arange(self._steps) / self._steps).ravel()
@@ -121,81 +122,19 @@ class ArrayRunner:
             return rates_of(self.rate, times).astype(self._kernel.kind)
 
 
-class Shuffler:
-    """The samples in the order of their turn, epoch by epoch; while some run, those of the next ones are drawn."""
-
-    def __init__(self, batches: Batches, rows: int) -> None:
-        self._batches, self._rows = batches, rows
-        self._pool: ThreadPoolExecutor | None = None
-        self._begin = 0
-        self._ahead: Future[Array] | None = None
-
-    def take(self, epoch: int, until: int) -> Array:
-        """The orders of some epochs, ``(epochs, rows)``."""
-        begin, drawn = self._begin, self._ahead.result() if self._ahead is not None else self._draw(0, 0)
-        first, after = max(epoch, begin), min(until, begin + len(drawn))
-        parts = [drawn[first - begin : after - begin]] if first == epoch and first < after else []
-        rest = self._draw(after if parts else epoch, until)
-        self._begin, self._ahead = until, None
-        if (until - epoch) * self._rows >= _MANY_TURNS:
-            self._pool = self._pool or ThreadPoolExecutor(1)
-            self._ahead = self._pool.submit(self._draw, until, until + min(until - epoch, _TURNS // self._rows))
-        return np.concatenate([*parts, rest])
-
-    def _draw(self, epoch: int, until: int) -> Array:
-        found = np.empty((until - epoch, self._rows), np.int32)
-        for k in range(epoch, until):
-            found[k - epoch] = self._batches.order(k, self._rows)
-        return found
-
-
-class ThreadPolicy:
-    """How many threads run: one or all, whichever was faster of late; the result is the same.
-
-    Threads that wait for one another are slow where other programs want the processors, too, and a leg that is over
-    in an instant is not worth their start.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._choices = (1, most) if most > 1 else (1,)
-        self._seconds: dict[int, float] = {}
-        self._turn = 0
-
-    def choose(self, epochs: int) -> int:
-        """How many for the next leg of so many epochs."""
-        if epochs * self._seconds.get(1, 0.0) < _INSTANT:
-            return 1
-        self._turn += 1
-        unknown = [choice for choice in self._choices if choice not in self._seconds]
-        best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
-        others = [choice for choice in self._choices if choice != best]
-        return unknown[0] if unknown else others[0] if others and self._turn % _AGAIN == 0 else best
-
-    def note(self, threads: int, seconds: float) -> None:
-        """An epoch took so long."""
-        self._seconds[threads] = seconds
-
-
 class CostFunction:
-    """The cost of a table at any parameters.
+    """The cost of a table as a function of the parameters.
 
     Args:
         cost: an expression of one number.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        dtype: the precision.
-        threads: how many at most; as many as pay if left out.
-        packed: columns that were laid out before, by name; gets the others.
+        table: the columns; a descent may share them.
     """
 
-    def __init__(
-        self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, threads: int | None = None,
-        packed: dict[str, Array] | None = None,
-    ) -> None:  # fmt: skip
-        self._kernel = _Kernel(only(cost), data, rows, dtype, None, threads, {} if packed is None else packed)
+    def __init__(self, cost: Expression, table: ArrayTable) -> None:
+        self._kernel = _StepOnTable(only(cost), table, None)
 
     def __call__(self, params: Mapping[str, Any]) -> float:
-        """The cost at some parameters."""
+        """Return the cost at some parameters."""
         kernel = self._kernel
         kernel.where.pack(params, kernel.params)
         kernel.run(DescentState({}, {}, math.nan), 1, StoppingRules(), Record(), np.zeros(1, kernel.kind), None)
@@ -204,87 +143,104 @@ class CostFunction:
 
 @lru_cache(maxsize=16)
 def only(cost: Expression) -> Step:
-    """The step that computes a cost and moves nothing."""
+    """Return the step that computes a cost and updates nothing."""
     return Step(cost, {})
 
 
 @dataclass(frozen=True)
-class _Plan:
+class ArrayTable:
+    """The columns of a table, laid out in rows of whole vectors when they are first needed.
+
+    Attributes:
+        data: arrays of the columns, ``(rows, …)``.
+        rows: the number of samples.
+        dtype: the precision.
+        threads: how many at most; as many as pay if None.
+        blocks: the columns that are laid out, by name.
+    """
+
+    data: Mapping[str, Array]
+    rows: int
+    dtype: str
+    threads: int | None = None
+    blocks: dict[str, Array] = field(default_factory=dict)
+
+    def columns(self, names: Sequence[str], lanes: int) -> list[Array]:
+        """Return columns with rows of whole vectors."""
+        for name in names:
+            if name not in self.blocks:
+                self.blocks[name] = rows_of(self.data[name], lanes)
+        return [self.blocks[name] for name in names]
+
+
+@dataclass(frozen=True)
+class _StepPlan:
     """What a step is on arrays, whatever the data.
 
     Attributes:
-        mark: the name of its kernel among all kernels.
+        key: the cache key of its kernel.
         write: writes the kernel.
-        where: how parameters, and what the optimiser remembers, lie in memory.
-        shown: numbers at the beginning of that memory which a place of the path keeps.
+        step: what the kernel computes.
         columns: names of the data columns.
         multiplications: about as many as a block of samples takes.
     """
 
     key: str
     write: Callable[[], Kernel]
-    where: ArrayLayout
-    shown: int
+    step: DescentProgram
     columns: tuple[str, ...]
     multiplications: int
 
 
-@lru_cache(maxsize=32)  # short descents of one step follow one another
-def _plan_for(step: Step, config: KernelConfig, dtype: str, host: Host) -> _Plan:
-    norm = [] if step.size is None else [step.size]
+@lru_cache(maxsize=32)  # short descents repeat a step often
+def _plan_for(step: Step, config: KernelConfig, dtype: str, host: Host) -> _StepPlan:
     leaves = list(step.moved)
     program = normalised(step.program)
     outputs = list(program.outputs[1:])
-    size_node = outputs.pop(0) if norm else None
-    moved = dict(zip(leaves, outputs, strict=True))
-    present = leaves or [node for node in program.nodes if node.operation is PARAMETER]
-    where = array_layout(present, config.lanes)
-    shown = sum(size(leaf.shape, config.lanes) for leaf in present if leaf not in step.memory)
-    about = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm != [], shown]
-    return _Plan(
-        cache_key("train", [program], config, dtype, about, host),
-        lambda: descent_kernel(program, moved, size_node, config, dtype, where, shown), where, shown,
-        tuple(leaf.name for leaf in data_leaves(program)), work(program, config.capacity),
+    norm = None if step.size is None else outputs.pop(0)
+    present = leaves or program.parameters
+    recorded = sum(size(leaf.shape, config.lanes) for leaf in present if leaf not in step.memory)
+    updates = dict(zip(leaves, outputs, strict=True))
+    made = DescentProgram(program, updates, norm, array_layout(present, config.lanes), recorded)
+    extra = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm is not None, recorded]
+    return _StepPlan(
+        cache_key("train", [program], config, dtype, extra, host), lambda: descent_kernel(made, config, dtype), made,
+        tuple(leaf.name for leaf in program.data_leaves), multiplications(program, config.capacity),
     )  # fmt: skip
 
 
-class _Kernel:
-    """A compiled step over a table, and its memory; columns that are not ``packed`` yet are laid out there."""
+class _StepOnTable:
+    """A compiled step with a table and its memory."""
 
-    def __init__(
-        self, step: Step, data: Mapping[str, Array], rows: int, dtype: str, batches: Batches | None,
-        threads: int | None, packed: dict[str, Array],
-    ) -> None:  # fmt: skip
-        self.kind, host = np.dtype(dtype), this_host()
+    def __init__(self, step: Step, table: ArrayTable, batches: Batches | None) -> None:
+        self.kind, host, rows = np.dtype(table.dtype), this_host(), table.rows
         lanes = host.vector_bytes // self.kind.itemsize
         batch = rows if batches is None else min(batches.size, rows)
-        room = min(whole(batch, lanes), _CAPACITY)  # whole vectors, so that batches of nearly one size share a kernel
-        self.config = KernelConfig(lanes, room, batch > _CAPACITY, batches is not None, batches is None)
-        plan = _plan_for(step, self.config, dtype, host)
-        self.where, self.shown = plan.where, plan.shown
-        self._built = build(plan.key, "train", len(ARGUMENTS), plan.write)
-        for name in plan.columns:
-            if name not in packed:
-                packed[name] = rows_of(data[name], lanes)
-        self._columns = [packed[name] for name in plan.columns]
+        # Whole vectors, so that batches of nearly the same size share a kernel.
+        capacity = min(whole(batch, lanes), _CAPACITY)
+        self.config = KernelConfig(lanes, capacity, batch > _CAPACITY, batches is not None, batches is None)
+        plan = _plan_for(step, self.config, table.dtype, host)
+        self.where, self.shown = plan.step.where, plan.step.recorded
+        self._kernel = compiled(plan.key, "train", len(ARGUMENTS), plan.write)
+        self._columns = table.columns(plan.columns, lanes)
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
         self.costs, self.places = np.zeros(1), aligned(1, self.kind)
-        self._scratch, self._barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
+        self._scratch, self._barrier = aligned(self._kernel.scratch, np.uint8), np.zeros(1, np.int64)
         self._thread_policy = ThreadPolicy(processors() if plan.multiplications >= _SHARED else 1)
         self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
-        self._threads = threads
+        self._threads = table.threads
 
     def before(self, epoch: int) -> Array:
-        """Where the parameters at the beginning of the epoch before another one lie."""
+        """Return the memory of the parameters with which the epoch before another one began."""
         turn = (epoch - 1) % 2
         return self._begins[turn * self.where.length : (turn + 1) * self.where.length]
 
     def run(
         self, state: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
     ) -> tuple[int, str, float, int]:
-        """Run epochs; the epoch it came to, why it stopped, the cost of the last one, and places written."""
+        """Run epochs and return the last epoch, why it stopped, its cost, and the number of recorded rows."""
         apart = record.stride * record.sparse
         epochs = until - state.epoch
         if len(self.costs) < epochs:
@@ -294,20 +250,18 @@ class _Kernel:
         numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last]
         counters = [state.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._thread_policy.choose(epochs)
-        mine = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]
+        own = [(np.array(numbers), np.array(counters), np.array([threads, k])) for k in range(threads)]
         turns = np.zeros(1, np.int32) if orders is None else orders
 
-        def call(own: tuple[Array, Array, Array]) -> None:
-            numbers, counters, deal = own
-            arguments = [
+        def call(numbers: Array, counters: Array, share: Array) -> None:
+            self._kernel.call(
                 self._data, self.params, self._begins, numbers, counters, self.costs, self.places, turns, rates,
-                deal, self._scratch, self._barrier,
-            ]  # fmt: skip
-            self._built.call(*(array.ctypes.data for array in arguments))
+                share, self._scratch, self._barrier,
+            )  # fmt: skip
 
         begin = time.perf_counter()
-        run_threads([lambda own=own: call(own) for own in mine], self._barrier)  # type: ignore[misc]
+        run_threads([partial(call, *arrays) for arrays in own], self._barrier)
         self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
-        *_, last = mine[0][0].tolist()
-        epoch, *_, placed, _, reason = mine[0][1].tolist()
+        *_, last = own[0][0].tolist()
+        epoch, *_, placed, _, reason = own[0][1].tolist()
         return epoch, REASONS[reason], last, placed

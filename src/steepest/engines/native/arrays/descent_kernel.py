@@ -21,10 +21,9 @@ from steepest.engines.native.arrays.layout import ArrayLayout, width
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writer import Team, Writer
 from steepest.engines.native.functions.arithmetic import LONG
-from steepest.engines.native.lanes.frame import Kernel
-from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
+from steepest.engines.native.llvm.kernel import Kernel
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
@@ -32,18 +31,19 @@ _SHORT = 8  # vectors that are copied without a loop
 _WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
 
 ARGUMENTS = (
-    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "deal", "scratch",
+    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "share", "scratch",
     "barrier",
 )  # fmt: skip
 """What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
-in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
+in the order of their turn, int32; ``rates`` α for each update, or once; ``share`` the number of threads and this one's;
 ``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
 each epoch, ``places`` the parameters at the beginning of some."""
 NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
 """What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
-places, places written, whether the rate changes from update to update, and why it stopped as in ``epochs.REASONS``."""
+places, places written, whether the rate changes from update to update, and the number of why it stopped in
+``stopping.REASONS``."""
 
 
 @dataclass(frozen=True)
@@ -65,45 +65,50 @@ class KernelConfig:
     whole: bool
 
 
-def descent_kernel(
-    program: Program, moved: Mapping[Expression, Expression], size: Expression | None, config: KernelConfig, dtype: str,
-    where: ArrayLayout, shown: int,
-) -> Kernel:  # fmt: skip
-    """A function that descends epoch by epoch.
+@dataclass(frozen=True)
+class DescentProgram:
+    """What a descent kernel computes.
 
-    Args:
-        program: a normal program of cost, norm and moved values.
-        moved: for each leaf that moves the output that it becomes.
-        size: the output that is the gradient's norm, if a rule asks for it.
-        form: how it runs.
-        dtype: the precision.
+    Attributes:
+        program: a normalised program of cost, norm and updates.
+        updates: for each updated leaf the output that is its next value.
+        norm: the output that is the gradient's norm, if a rule needs it.
         where: how the leaves lie in memory.
-        shown: numbers at the beginning of that memory which a place of the path keeps.
+        recorded: numbers at the beginning of that memory that a row of the record keeps: the parameters.
     """
-    return _Training(program, moved, size, config, dtype, where, shown).kernel()
+
+    program: Program
+    updates: Mapping[Expression, Expression]
+    norm: Expression | None
+    where: ArrayLayout
+    recorded: int
 
 
-class _Training:
-    def __init__(
-        self, program: Program, moved: Mapping[Expression, Expression], size: Expression | None, config: KernelConfig,
-        dtype: str, where: ArrayLayout, shown: int,
-    ) -> None:  # fmt: skip
-        self.program, self.moved, self.size, self.config = program, moved, size, config
-        self.where, self.shown = where, shown
+def descent_kernel(step: DescentProgram, config: KernelConfig, dtype: str) -> Kernel:
+    """Write a function that descends epoch by epoch."""
+    return _DescentWriter(step, config, dtype).kernel()
+
+
+class _DescentWriter:
+    """Writes the function."""
+
+    def __init__(self, step: DescentProgram, config: KernelConfig, dtype: str) -> None:
+        program, moved = step.program, step.updates
+        self.program, self.moved, self.norm, self.config = program, moved, step.norm, config
+        self.where, self.shown = step.where, step.recorded
         self.module = ir.Module("train")
         outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
         self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
-        deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
-        self.team = Team(*deal)
+        self.team = Team(*(code.read(code.arguments["share"], k, I64) for k in range(2)))
         self.met = code.slot(I64, i64(0))
         self.order = rounds(program)
         self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
-                        for k, leaf in enumerate(data_leaves(program))}  # fmt: skip
+                        for k, leaf in enumerate(program.data_leaves)}  # fmt: skip
         gathered = list(self.columns) if config.gathered else []
         self.buffers = allocate(program, self.order, moved, gathered, config.capacity, config.lanes, code.size)
         self.writer = Writer(code, self._arrays(), self.team)
         self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.buffers.straight.items()}
-        self.numbers = [leaf for leaf in where.leaves if not leaf.shape]
+        self.numbers = [leaf for leaf in step.where.leaves if not leaf.shape]
         self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
         self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
 
@@ -232,9 +237,9 @@ class _Training:
         steady = build.fcmp_ordered("<=", magnitude(build.fsub(cost, last)), little)
         steady = build.and_(steady, build.icmp_signed(">", epoch, i64(0)))
         reason = build.select(steady, i64(3), i64(0))
-        if self.size is not None:
-            size = self._widened(code.lane(self.writer.number(self.size)))
-            flat = build.fcmp_ordered("<=", size, self.rules["gradient_tolerance"])
+        if self.norm is not None:
+            norm = self._widened(code.lane(self.writer.number(self.norm)))
+            flat = build.fcmp_ordered("<=", norm, self.rules["gradient_tolerance"])
             reason = build.select(flat, i64(2), reason)
         return build.select(sound, reason, i64(1))
 

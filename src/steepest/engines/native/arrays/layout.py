@@ -9,12 +9,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steepest.engines.native.lanes.partition import aligned
+from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.expressions.expression import Expression, Shape
-
-Array = NDArray[Any]
 
 
 def whole(length: int, lanes: int) -> int:

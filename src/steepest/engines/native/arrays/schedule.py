@@ -258,7 +258,7 @@ def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Call
     }  # fmt: skip
 
 
-def work(program: Program, rows: int) -> int:
+def multiplications(program: Program, rows: int) -> int:
     """About how many multiplications a step takes for so many samples."""
     found = 0
     for node in program.nodes:

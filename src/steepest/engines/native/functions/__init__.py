@@ -14,7 +14,7 @@ from steepest.engines.native.functions.logarithm import log, log1p
 from steepest.engines.native.functions.logistic import sigmoid, softplus, tanh
 from steepest.engines.native.functions.powers import power, sqrt
 from steepest.engines.native.functions.trigonometric import cos, sin
-from steepest.engines.native.functions.vectors import Value
+from steepest.engines.native.llvm.code import Value
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "exp": exp,

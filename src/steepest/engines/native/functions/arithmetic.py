@@ -9,8 +9,7 @@ from typing import Any
 from llvmlite import ir
 
 from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.llvm.code import I32, Code, Value
-from steepest.engines.native.llvm.constants import Splat
+from steepest.engines.native.llvm.code import I32, Code, Splat, Value
 
 LONG = frozenset(FUNCTIONS) - {"sqrt"}
 """Functions that take many instructions; a root is one."""

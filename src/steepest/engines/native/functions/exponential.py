@@ -25,7 +25,8 @@ from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import EXPONENTIAL, LESS_ONE
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Bits, Mask, Real, Value
+from steepest.engines.native.functions.vectors import Bits, Mask, Real
+from steepest.engines.native.llvm.code import Value
 
 LN2_HIGH = {64: float.fromhex("0x1.62e42fefa2p-1"), 32: float.fromhex("0x1.62e4p-1")}
 """ln 2 cut off after 40 or 16 bits, so that its product with a whole number below 2^13 or 2^8 is exact."""

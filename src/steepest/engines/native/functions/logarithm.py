@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from steepest.engines.native.functions.coefficients import LOGARITHM
 from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, power_of_two
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Format, Real, Value
+from steepest.engines.native.functions.vectors import Format, Real
+from steepest.engines.native.llvm.code import Value
 
 
 def pattern(number: float, form: Format) -> int:

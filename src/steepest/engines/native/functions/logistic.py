@@ -14,7 +14,8 @@ from steepest.engines.native.functions.coefficients import TANGENT
 from steepest.engines.native.functions.exponential import exponential, near, power_of_two
 from steepest.engines.native.functions.logarithm import log_one_plus
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Real, Value
+from steepest.engines.native.functions.vectors import Real
+from steepest.engines.native.llvm.code import Value
 
 SMALL = 0.55
 """Up to here tanh x is a polynomial; tanh 0.55 is a little more than ½."""

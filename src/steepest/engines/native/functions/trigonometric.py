@@ -23,7 +23,8 @@ from llvmlite import ir
 
 from steepest.engines.native.functions.coefficients import COSINE, SINE
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real, Value
+from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real
+from steepest.engines.native.llvm.code import Value
 
 LIMIT = 2.0**20
 """The largest |x| that is reduced here."""

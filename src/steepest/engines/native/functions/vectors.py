@@ -7,14 +7,10 @@ operation or two (``llvm.fmuladd``), whichever the machine does quickly, so it s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.llvm.constants import Splat
-
-Value = Any
-"""An LLVM value or type; llvmlite has no types."""
+from steepest.engines.native.llvm.code import Splat, Value
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from math import inf
 from llvmlite import ir
 
 from steepest.calculus.program import Program
-from steepest.engines.native.lanes.frame import Frame, Kernel
+from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import layout, state
 from steepest.engines.native.lanes.tensors import RegisterTensor
 from steepest.engines.native.llvm.code import I64, Code, Value, i64
+from steepest.engines.native.llvm.kernel import Kernel
 from steepest.engines.step import RATE, Step
 
+ARGUMENTS = ("params", "before", "rules", "counters", "lanes")
+"""What the function takes besides ``frame.COMMON``."""
 RULES = ("rate", "tolerance", "gradient_tolerance")
 """What the array ``rules`` of the precision holds, in order."""
 COUNTERS = ("epoch", "until", "looking")
@@ -57,7 +60,7 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
         plan: how it is laid out; with copies.
         dtype: the precision.
     """
-    frame = Frame(program, plan, dtype, "descend_many", ("params", "before", "rules", "counters", "lanes"))
+    frame = Frame(program, plan, dtype, "descend_many", ARGUMENTS)
     code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
     where = layout(list(step.moved), plan, copies)
     moved = dict(zip(step.moved, program.outputs[1 if step.size is None else 2 :], strict=True))

@@ -12,12 +12,14 @@ from llvmlite import ir
 
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.finite_differences import Differences
-from steepest.engines.native.lanes.frame import Frame, Kernel
+from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import State, layout, state
 from steepest.engines.native.lanes.tensors import RegisterTensor, Tensor
 from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
+from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.stopping import REASONS
 from steepest.engines.step import RATE, Step
 from steepest.expressions.expression import Expression
 
@@ -33,8 +35,6 @@ COUNTERS = (
 """What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, of which
 ``kept`` of ``room`` are written, and ``placed`` of the parameters, one for each ``sparse`` strides; ``looking`` is not
 0 to compute the cost and do nothing else."""
-REASONS = ("", "diverged", "gradient", "tolerance")
-"""Why the function stopped, by ``reason``."""
 
 
 class LoopState:

@@ -1,31 +1,32 @@
-"""A descent by machine code, leg by leg."""
+"""A descent by machine code whose lanes carry samples."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from steepest.calculus.program import lower
-from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.descent_kernel import COUNTERS, NUMBERS, REASONS, descent_kernel
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource, Workspace
+from steepest.engines.native.lanes.descent_kernel import ARGUMENTS, COUNTERS, NUMBERS, descent_kernel
 from steepest.engines.native.lanes.finite_differences import copies
-from steepest.engines.native.lanes.partition import Array, addresses, aligned, blocks_of, packed, partition, unpacked
-from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
-from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.lanes.plan import make_plan, power_of_two
 from steepest.engines.native.lanes.scheduling import scheduled
+from steepest.engines.native.lanes.state import Layout, layout
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import build, cache_key
+from steepest.engines.native.llvm.memory import Array, aligned
+from steepest.engines.native.llvm.stopping import REASONS
 from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
 
-_PACED = 1 << 20  # epochs of a leg whose rates are made before
+_MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call, 8 MB
 
 
 class LaneRunner:
-    """One descent: a compiled step, its parameters, and where it stands.
+    """One descent: a compiled step and its parameters.
 
     Args:
         step: what an epoch does.
@@ -41,122 +42,116 @@ class LaneRunner:
     def __init__(
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, threads: int | None = None
     ) -> None:
-        kind, host = np.dtype(dtype), this_host()
-        self._paced = callable(rate)
-        extra = [] if step.size is None else [step.size]
+        kind, scheduled_rate = np.dtype(dtype), callable(rate)
+        norm = [] if step.size is None else [step.size]
         moved = list(step.moved.values())
         by_difference = step.difference is not None
-        program = lower([step.cost] if by_difference else [step.cost, *extra, *moved])
-        moves = lower([*extra, *moved] if by_difference else [])
-        beside = power_of_two(copies(step)) if by_difference else 1
-        self._layout = layout = plan(program, rows, host, kind.itemsize, beside)
-        if layout.unrolled:
+        program = lower([step.cost] if by_difference else [step.cost, *norm, *moved])
+        moves = lower([*norm, *moved] if by_difference else [])
+        plan = make_plan(program, rows, this_host(), kind.itemsize, power_of_two(copies(step)) if by_difference else 1)
+        if plan.unrolled:
             program, moves = scheduled(program, rows), scheduled(moves, rows)
-        about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
-        about.append([len(step.parameters), callable(rate)])
-        key = cache_key("descend", [program, moves], layout, dtype, about, host)
-        self._built = build(
-            key, "descend", 12, lambda: descent_kernel(step, program, moves, layout, dtype, self._paced)
-        )
-        self._where = state.layout(list(step.moved), layout)
-        self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
-        self._data = addresses(self._columns)
-        self.partition = partition(layout, rows, instructions(program), threads)
-        self._partials = aligned(2 * self.partition.parts * max(self._built.partials, layout.stride), kind)
-        self._barrier = np.zeros(1, np.int64)
-        self._threads = [_Thread(self, k, kind) for k in range(self.partition.threads)]
-        self._kind = kind
+        extra = [
+            [leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central,
+            [len(step.parameters), scheduled_rate],
+        ]  # fmt: skip
+        source = KernelSource(
+            "descend", [program, moves], plan, dtype, extra, ARGUMENTS,
+            lambda: descent_kernel(step, program, moves, plan, dtype, scheduled_rate),
+        )  # fmt: skip
+        self._kernel = BoundKernel(source, data, rows, threads)
+        self.partition = self._kernel.partition
+        self._where, self._scheduled_rate = layout(list(step.moved), plan), scheduled_rate
+        self._threads = [_Thread(workspace, self._where, kind) for workspace in self._kernel.workspaces()]
+        self._rates = np.zeros(1)
         self.rate = rate
-        self._threads[0].number("step", step.difference or math.nan)
+        self._threads[0].set_numbers(step=step.difference or math.nan)
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
-        """The cost at some parameters."""
+        """Return the cost at some parameters."""
         first = self._threads[0]
-        packed(params, self._where, first.params)
-        first.count("looking", 1)
+        self._where.pack(params, first.params)
+        first.set_counters(looking=1)
         self._rates = np.zeros(1)
-        self._go()
+        self._run()
         return float(first.numbers[NUMBERS.index("cost")])
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on; see :class:`steepest.engines.step.Runner`. It returns before when the record is full."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`. Returns earlier when the record is full."""
         first, stride = self._threads[0], record.stride
-        if self._paced:
-            until = min(until, state.epoch + _PACED)
-        self._rates = rates_of(self.rate, np.arange(state.epoch, until if self._paced else state.epoch + 1))
-        packed(state.params, self._where, first.params)
-        packed(state.before, self._where, first.before)
-        for name in ("divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign"):
-            first.number(name, getattr(rules, name))
-        first.number("last", state.last)
+        if self._scheduled_rate:
+            until = min(until, state.epoch + _MOST_RATES)
+        self._rates = rates_of(self.rate, np.arange(state.epoch, until if self._scheduled_rate else state.epoch + 1))
+        self._where.pack(state.params, first.params)
+        self._where.pack(state.before, first.before)
+        first.set_numbers(
+            divergence_threshold=rules.divergence_threshold, rtol=rules.rtol, atol=rules.atol,
+            tolerance=rules.tolerance, gradient_tolerance=rules.gradient_tolerance, sign=rules.sign, last=state.last,
+        )  # fmt: skip
         due = -state.epoch % stride
+        first.set_counters(
+            epoch=state.epoch, until=until, stride=stride, sparse=record.sparse, due=due, kept=0, placed=0,
+            room=record.room, rises=state.rises, first_rise=state.first_rise, reason=0, looking=0,
+        )  # fmt: skip
         rows = min(record.room, max(0, -(-(until - state.epoch - due) // stride)))
-        counts = {
-            "epoch": state.epoch, "until": until, "stride": stride, "sparse": record.sparse, "due": due, "kept": 0,
-            "placed": 0, "room": record.room, "rises": state.rises, "first_rise": state.first_rise, "reason": 0,
-            "looking": 0,
-        }  # fmt: skip
-        for name, value in counts.items():
-            first.count(name, value)
         for thread in self._threads:
             thread.reserve(rows, -(-rows // record.sparse))
-        self._go()
-        found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
-        kept, placed, length = found["kept"], found["placed"], self._where.length
-        record.add(first.costs[:kept].tolist(), first.places[: placed * length].reshape(placed, length).copy())
+        self._run()
+        found = dict(zip(COUNTERS, first.counters.tolist(), strict=True))
+        length = self._where.length
+        places = first.places[: found["placed"] * length].reshape(-1, length).copy()
+        record.add(first.costs[: found["kept"]].tolist(), places)
         last = float(first.numbers[NUMBERS.index("last")])
-        reason = REASONS[found["reason"]]
         return DescentState(
-            unpacked(first.params, self._where), unpacked(first.before, self._where), last, found["epoch"],
-            found["rises"], found["first_rise"], reason,
+            self._where.unpack(first.params), self._where.unpack(first.before), last, found["epoch"],
+            found["rises"], found["first_rise"], REASONS[found["reason"]],
         )  # fmt: skip
 
     def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:
-        """The parameters in rows of all numbers."""
-        return [unpacked(row, self._where) for row in rows]
+        """Return the parameters in rows of the record."""
+        return [self._where.unpack(row) for row in rows]
 
-    def _go(self) -> None:
+    def _run(self) -> None:
         first, *others = self._threads
         for other in others:
-            other.follow(first)
-        run_threads([thread.call for thread in self._threads], self._barrier)
+            other.copy_from(first)
+        calls = [
+            partial(self._kernel.call, thread.workspace, *thread.arrays(), self._rates) for thread in self._threads
+        ]
+        run_threads(calls, first.workspace.barrier)
 
 
 class _Thread:
-    """The memory of one thread of a walk."""
+    """The memory of one thread; every thread descends with parameters of its own, and all come to the same ones."""
 
-    def __init__(self, walk: LaneRunner, number: int, kind: Any) -> None:
-        self._walk, self._kind = walk, kind
-        self.params, self.before = aligned(walk._where.length, kind), aligned(walk._where.length, kind)
+    def __init__(self, workspace: Workspace, where: Layout, kind: Any) -> None:
+        self.workspace, self._length, self._kind = workspace, where.length, kind
+        self.params, self.before = aligned(where.length, kind), aligned(where.length, kind)
         self.numbers, self.counters = np.zeros(len(NUMBERS)), np.zeros(len(COUNTERS), np.int64)
-        self.costs, self.places = np.zeros(1), aligned(walk._where.length, kind)
-        self._partition = walk.partition.array(number)
-        self._scratch = aligned(walk._built.scratch, np.uint8)
+        self.costs, self.places = np.zeros(1), aligned(where.length, kind)
 
-    def number(self, name: str, value: float) -> None:
-        self.numbers[NUMBERS.index(name)] = value
+    def set_numbers(self, **values: float) -> None:
+        """Store numbers by their names."""
+        for name, value in values.items():
+            self.numbers[NUMBERS.index(name)] = value
 
-    def count(self, name: str, value: int) -> None:
-        self.counters[COUNTERS.index(name)] = value
+    def set_counters(self, **values: int) -> None:
+        """Store counters by their names."""
+        for name, value in values.items():
+            self.counters[COUNTERS.index(name)] = value
 
     def reserve(self, costs: int, places: int) -> None:
-        """Make room for rows of the record."""
+        """Allocate rows of the record, unless there are enough."""
         if len(self.costs) < costs:
             self.costs = np.zeros(costs)
-        length = self._walk._where.length
-        if len(self.places) < places * length:
-            self.places = aligned(places * length, self._kind)
+        if len(self.places) < places * self._length:
+            self.places = aligned(places * self._length, self._kind)
 
-    def follow(self, first: _Thread) -> None:
-        """Begin where the first thread begins."""
-        for mine, its in ((self.params, first.params), (self.before, first.before)):
+    def copy_from(self, first: _Thread) -> None:
+        """Begin with the numbers of the first thread."""
+        for mine, its in zip(self.arrays()[:4], first.arrays()[:4], strict=True):
             mine[:] = its
-        self.numbers[:], self.counters[:] = first.numbers, first.counters
 
-    def call(self) -> None:
-        walk = self._walk
-        arguments = [
-            walk._data, self.params, self.before, self.numbers, self.counters, self.costs, self.places, walk._rates,
-            self._partition, walk._partials, self._scratch, walk._barrier,
-        ]  # fmt: skip
-        walk._built.call(*(array.ctypes.data for array in arguments))
+    def arrays(self) -> tuple[Array, ...]:
+        """Return what the function takes, but the rates; see ``descent_kernel.ARGUMENTS``."""
+        return self.params, self.before, self.numbers, self.counters, self.costs, self.places

@@ -1,35 +1,21 @@
-"""Arrays laid out as kernels want them."""
+"""How the samples of a table are split: into blocks of lanes, parts of whole blocks, and threads."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steepest.engines.native.lanes.plan import Plan
-from steepest.engines.native.lanes.state import Layout
+from steepest.engines.native.llvm.memory import Array, aligned, processors
 
-Array = NDArray[Any]
-_ALIGNMENT = 64
-_PART = 20_000  # instructions that a part of the samples takes at least, lest meeting take longer than working
-_MOST_PARTS = 64
-
-
-def aligned(numbers: int, dtype: Any) -> Array:
-    """Zeros that begin at the beginning of a cache line."""
-    size = max(numbers, 1) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size].view(dtype)
+_PART = 20_000  # instructions (about 10 µs) of a part at least: waiting at the barrier takes about a microsecond
+_MOST_PARTS = 64  # every thread adds up the sums of all parts, so that more of them would not pay
 
 
 def blocks_of(column: Array, samples: int) -> Array:
-    """A data column ``(n, …)`` in blocks of ``samples``: block, element, sample; its last one fills the last block."""
+    """Return a data column ``(n, …)`` in blocks of ``samples``: block, element, sample; the last sample is repeated."""
     rows = len(column)
     elements = prod(column.shape[1:])
     missing = -rows % samples
@@ -49,7 +35,7 @@ def blocks_of(column: Array, samples: int) -> Array:
 
 @dataclass(frozen=True)
 class Partition:
-    """How samples are dealt: blocks, parts of whole blocks, threads."""
+    """How samples are split: blocks, parts of whole blocks, threads."""
 
     rows: int
     blocks: int
@@ -57,24 +43,20 @@ class Partition:
     threads: int
 
     def array(self, thread: int) -> Array:
-        """What a kernel's ``partition`` holds."""
+        """Return what one thread's kernel gets, in the order of ``frame.PARTITION``."""
         return np.array([self.rows, self.blocks, self.parts, self.threads, thread], np.int64)
 
 
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def partition(plan: Plan, rows: int, work: int, threads: int | None = None) -> Partition:
-    """How samples are dealt.
+    """Split the samples of a table.
+
+    The number of parts depends on the table and the program alone, so that sums have the same rounding on any number
+    of processors.
 
     Args:
         plan: the layout.
         rows: the number of samples.
-        work: instructions a register of samples.
+        work: instructions per register of samples.
         threads: how many, if not as many as pay.
     """
     if plan.unrolled:
@@ -84,24 +66,3 @@ def partition(plan: Plan, rows: int, work: int, threads: int | None = None) -> P
     parts = max(1, min(blocks * work * registers // _PART, blocks, _MOST_PARTS))
     wanted = min(processors(), parts // 2) if threads is None else threads
     return Partition(rows, blocks, parts, max(1, min(wanted, parts)))
-
-
-def addresses(arrays: Sequence[Array]) -> Array:
-    """The arrays' addresses as an array, which the caller keeps as long as them."""
-    return np.array([array.ctypes.data for array in arrays] or [0], np.uintp)
-
-
-def packed(values: Mapping[str, Any], where: Layout, target: Array) -> None:
-    """Write parameters to their places in one array."""
-    for leaf in where.leaves:
-        begin = where.begins[leaf.name]
-        target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
-
-
-def unpacked(source: Array, where: Layout) -> dict[str, Array]:
-    """Copies of the parameters in one array."""
-    found = {}
-    for leaf in where.leaves:
-        begin = where.begins[leaf.name]
-        found[leaf.name] = source[begin : begin + prod(leaf.shape)].reshape(leaf.shape).copy()
-    return found

@@ -66,7 +66,7 @@ def power_of_two(least: int) -> int:
     return 1 << max(least - 1, 0).bit_length()
 
 
-def plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) -> Plan:
+def make_plan(program: Program, rows: int, host: Host, size: int, copies: int = 1) -> Plan:
     """The layout of a program on a processor.
 
     Args:

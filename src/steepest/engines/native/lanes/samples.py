@@ -39,11 +39,6 @@ class PartitionValues:
     rows: Value
 
 
-def data_leaves(program: Program) -> list[Expression]:
-    """The data columns of a program, in its order."""
-    return [node for node in program.nodes if node.operation is DATA]
-
-
 def _add(code: Code, x: Value, y: Value) -> Value:
     return ELEMENTWISE["add"](code, x, y)
 

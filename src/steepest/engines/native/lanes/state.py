@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 from llvmlite import ir
 
 from steepest.engines.native.lanes.emitter import Emitter
@@ -14,6 +15,7 @@ from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, fits_registers, places
 from steepest.engines.native.llvm.code import I1, Code, Index, Value
+from steepest.engines.native.llvm.memory import Array
 from steepest.expressions.expression import Expression
 
 _IN_REGISTERS = 24  # numbers; more of them would only be spilled
@@ -34,6 +36,21 @@ class Layout:
     begins: Mapping[str, int]
     length: int
     copies: int
+
+    def pack(self, values: Mapping[str, Any], target: Array) -> Array:
+        """Write parameters to their places in an array and return it."""
+        for leaf in self.leaves:
+            begin = self.begins[leaf.name]
+            target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
+        return target
+
+    def unpack(self, source: Array) -> dict[str, Array]:
+        """Return copies of the parameters in an array."""
+        found = {}
+        for leaf in self.leaves:
+            begin = self.begins[leaf.name]
+            found[leaf.name] = source[begin : begin + prod(leaf.shape)].reshape(leaf.shape).copy()
+        return found
 
     @property
     def elements(self) -> int:

@@ -1,4 +1,4 @@
-"""Threads of one kernel: how they wait for one another."""
+"""The barrier at which the threads of one kernel wait for one another."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import os
 
 from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i64
 
-_SPINS = 1000  # looks at the barrier before the thread lets others run
+_SPINS = 1000  # reads of the count (some microseconds, as long as a short pass takes) before the thread yields
 
 
-def wait_at_barrier(code: Code, threads: Value, barrier: Value, met: Value) -> None:
-    """Wait until every thread is here.
+def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -> None:
+    """Write code that waits until every thread has come here.
 
     Args:
         code: the function being written.
-        threads: how many there are.
-        barrier: the address of a count that all of them raise.
-        met: a variable of this thread: how often it has met the others.
+        threads: how many threads there are.
+        barrier: the address of a count that every thread increments.
+        passed: a variable of this thread: how many barriers it has passed.
     """
     build = code.builder
     with build.if_then(build.icmp_signed(">", threads, i64(1))):
-        times = build.add(code.get(met, I64), i64(1))
-        code.put(times, met)
+        times = build.add(code.get(passed, I64), i64(1))
+        code.put(times, passed)
         build.atomic_rmw("add", barrier, i64(1), "acq_rel")
         expected = build.mul(times, threads)
         spins = code.slot(I64, i64(0))

@@ -1,8 +1,8 @@
 """Compiled kernels kept for the next time: in memory, and in the user's cache directory for other processes.
 
-An entry is a file named by the SHA-256 of everything that its code depends on. It is written beside its place and
-renamed, so that no reader meets half of it, and begins with a digest of the rest: what does not fit its digest is
-discarded. The directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
+An entry is a file named by the SHA-256 of everything that its code depends on. It is written atomically, so that no
+reader meets half of it, and begins with a digest of the rest: what does not match its digest is discarded. The
+directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,14 @@ from typing import Any
 
 import platformdirs
 
+from steepest.errors import StorageError
+from steepest.storage.files import write_atomically
+
 _MAGIC = b"steepest kernel 1\n"
 _DIGEST = 32
 _ABANDONED = 3600.0  # seconds after which a file that was never renamed belongs to nobody
-_PARTIAL = ".steepest-"
-_OWN = re.compile(rf"[0-9a-f]{{64}}|{re.escape(_PARTIAL)}.*\.part")
+_ENTRY = re.compile(r"[0-9a-f]{64}")
+_PARTIAL = re.compile(r"\.[0-9a-f]{64}\..*")  # what ``write_atomically`` writes before it is renamed
 _KEPT_BYTES = 64 << 20  # the oldest entries go when the directory has grown beyond this
 
 
@@ -91,17 +93,9 @@ def write(key: str, entry: Entry) -> None:
         return
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=".part", dir=place)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_packed(entry))
-            os.replace(name, place / key)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        write_atomically(place / key, _packed(entry), private=True)
         _thin(place)
-    except OSError:
+    except (OSError, StorageError):
         return
 
 
@@ -109,11 +103,12 @@ def _thin(place: Path) -> None:
     """Delete what killed processes left, and the entries that were used longest ago if there is too much."""
     found = []
     for path in place.iterdir():
-        if not _OWN.fullmatch(path.name):
-            continue  # the directory may be one that others use, too
+        partial = _PARTIAL.fullmatch(path.name)
+        if not partial and not _ENTRY.fullmatch(path.name):
+            continue  # others may use the directory, too
         with contextlib.suppress(OSError):
             about = path.stat()
-            if path.suffix == ".part" and about.st_mtime < time.time() - _ABANDONED:
+            if partial and about.st_mtime < time.time() - _ABANDONED:
                 path.unlink()
             else:
                 found.append((about.st_mtime, about.st_size, path))

@@ -8,8 +8,6 @@ from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.llvm.constants import Splat
-
 Value = Any
 """A value of LLVM's intermediate representation; llvmlite has no types of its own."""
 Index = int | Value
@@ -24,6 +22,18 @@ _SIZES = {"float64": 8, "float32": 4}
 def i64(value: Index) -> Value:
     """A number as LLVM's 64-bit integer."""
     return ir.Constant(I64, value) if isinstance(value, int) else value
+
+
+class Splat(ir.Constant):  # type: ignore[misc]  # llvmlite has no types
+    """One number in every lane of a vector, in LLVM's short spelling, since LLVM parses the text of a kernel again."""
+
+    def __init__(self, kind: Any, number: float) -> None:
+        super().__init__(kind, number)
+        self._text = f"splat ({ir.Constant(kind.element, number)})"
+
+    def get_reference(self) -> str:
+        """Return how an instruction refers to it."""
+        return self._text
 
 
 class Code:
