@@ -20,7 +20,7 @@ from steepest.engines.native.arrays.buffers import allocate
 from steepest.engines.native.arrays.layout import ArrayLayout, width
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writer import Team, Writer
-from steepest.engines.native.functions.arithmetic import LONG
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
@@ -97,7 +97,8 @@ class _DescentWriter:
         self.program, self.moved, self.norm, self.config = program, moved, step.norm, config
         self.where, self.shown = step.where, step.recorded
         self.module = ir.Module("train")
-        outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
+        elementwise = [ELEMENTWISE[name] for node in program.nodes if (name := node.operation.name) in ELEMENTWISE]
+        outlined = sum(primitive.instructions > 1 for primitive in elementwise) > _WRITTEN_OUT
         self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
         self.team = Team(*(code.read(code.arguments["share"], k, I64) for k in range(2)))
         self.met = code.slot(I64, i64(0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import I64, POINTER, Code, Value, i64
 
 _LARGE = (8, 3)  # rows of a tile and vectors of a row at most: 24 of the 32 registers of AVX-512

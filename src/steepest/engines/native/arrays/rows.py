@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from steepest.engines.native.arrays.layout import whole, width
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import Code, Index, Value
 from steepest.expressions.expression import Expression, Shape
 

@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import inf, prod
 
 from steepest.calculus.passes import passes
 from steepest.calculus.program import Program
-from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.functions.elementwise import MULTIPLY
 from steepest.expressions.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, Shape, make, transform
 from steepest.expressions.traversal import in_reading_order
 
-REDUCTIONS = frozenset(("sum", "largest", "dot"))
+REDUCTIONS: dict[str, tuple[float, str]] = {
+    "sum": (0.0, "add"), "dot": (0.0, "add"), "matmul": (0.0, "add"), "largest": (-inf, "maximum")
+}  # fmt: skip
+"""Operations that make one number of the elements of others: what they begin with, and the primitive that joins."""
 WHOLE = frozenset(("matmul", "transpose", "outer"))
 """Operations on whole arrays, whose arguments lie in memory."""
+FREE = frozenset(("one_hot", "expand"))
+"""Operations that are cheaper to compute again than to read from memory, besides short elementwise ones."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,9 @@ class Round:
 
 def is_reduction(node: Expression) -> bool:
     """Whether a node makes one number of the elements of another."""
-    inner = node.operation.name == "matmul" and all(len(arg.shape) == 1 for arg in node.args)
-    return inner or node.operation.name in REDUCTIONS
+    if node.operation.name == "matmul":  # of two vectors
+        return all(len(arg.shape) == 1 for arg in node.args)
+    return node.operation.name in REDUCTIONS
 
 
 def is_whole(node: Expression) -> bool:
@@ -164,8 +170,8 @@ def _is_number_later(arg: Expression, user: Expression) -> bool:
 
 
 def _is_cheap(node: Expression) -> bool:
-    name = node.operation.name
-    return name in ("one_hot", "expand") or (name in ELEMENTWISE and name not in FUNCTIONS and name != "divide")
+    primitive = ELEMENTWISE.get(node.operation.name)
+    return node.operation.name in FREE if primitive is None else primitive.latency <= MULTIPLY
 
 
 def _phases(nodes: Sequence[Expression], sums: Sequence[Expression]) -> list[Phase]:

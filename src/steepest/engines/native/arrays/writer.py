@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from llvmlite import ir
 
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
 from steepest.engines.native.arrays.rows import Rows, fits_registers, rows_at_once
-from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.arrays.schedule import REDUCTIONS, Loop, Phase, Stage, is_reduction
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import I1, I32, Code, Index, Value, i64
 from steepest.expressions.expression import CONSTANT, Expression, Shape
 
@@ -117,19 +116,20 @@ class Writer:
         return first, after
 
     def _whole(self, node: Expression) -> None:
+        """Write this thread's share of an operation on whole arrays."""
         first, after = self.share(node.shape[0])
-        target, code = self.arrays[node], self.code
-        strides = [width(arg.shape, self.lanes) for arg in node.args]
-        if node.operation.name == "transpose":
-            (arg,) = node.args
-            both = strides[0], width(node.shape, self.lanes)
-            transpose(code, self.arrays[arg], target, (arg.shape[0], arg.shape[1]), both, first, after)
-        elif node.operation.name == "outer":
-            self._outer(node, first, after)
-        elif len(node.shape) == 1:  # a vector times a matrix, one row: no work for two
-            self._product(node, i64(0), i64(1))
-        else:
-            self._product(node, first, after)
+        _WHOLE[node.operation.name](self, node, first, after)
+
+    def _transpose(self, node: Expression, first: Value, after: Value) -> None:
+        (arg,) = node.args
+        strides = width(arg.shape, self.lanes), width(node.shape, self.lanes)
+        shape = arg.shape[0], arg.shape[1]
+        transpose(self.code, self.arrays[arg], self.arrays[node], shape, strides, first, after)
+
+    def _matmul(self, node: Expression, first: Value, after: Value) -> None:
+        if len(node.shape) == 1:  # a vector times a matrix is one row: no work for two threads
+            first, after = i64(0), i64(1)
+        self._product(node, first, after)
 
     def _outer(self, node: Expression, first: Value, after: Value) -> None:
         code, step = self.code, width(node.shape, self.lanes)
@@ -156,13 +156,13 @@ class Writer:
 
     def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
         """An elementwise node of neighbouring elements, the first of them at ``column``."""
-        name, code = node.operation.name, self.code
-        if name == "expand":
-            return operands[0]
-        if name == "one_hot":
-            return self._one_hot(operands[0], column)
-        found: Value = ELEMENTWISE[name](code, *operands)
-        return found
+        write = _ELEMENTS.get(node.operation.name)
+        if write is None:
+            return ELEMENTWISE[node.operation.name](self.code, *operands)
+        return write(self, operands[0], column)
+
+    def _expand(self, number: Value, column: Index) -> Value:
+        return number
 
     def _one_hot(self, label: Value, column: Index) -> Value:
         code = self.code
@@ -176,11 +176,11 @@ class Writer:
 
     def neutral(self, node: Expression) -> Value:
         """What a reduction begins with, in all lanes."""
-        return self.code.splat(-inf if node.operation.name == "largest" else 0, self.lanes)
+        return self.code.splat(REDUCTIONS[node.operation.name][0], self.lanes)
 
     def _join(self, node: Expression, x: Value, y: Value) -> Value:
-        found: Value = ELEMENTWISE["maximum" if node.operation.name == "largest" else "add"](self.code, x, y)
-        return found
+        _, join = REDUCTIONS.get(node.operation.name, REDUCTIONS["sum"])  # sums over the samples add, too
+        return ELEMENTWISE[join](self.code, x, y)
 
     def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
         """Let a reduction take a vector more, of which perhaps only some lanes count."""
@@ -249,12 +249,13 @@ class Writer:
     def sums(self, nodes: Iterable[Expression], grows: bool) -> None:
         """Write the sums over the samples of a block, as they stand or on top of those of the blocks before."""
         for node in nodes:
-            if node.operation.name == "total_outer":
-                self._total_outer(node, grows)
-            elif node.shape:
-                self._total_row(node, grows)
-            else:
-                self._total_number(node, grows)
+            _SUMS[node.operation.name](self, node, grows)
+
+    def _total(self, node: Expression, grows: bool) -> None:
+        if node.shape:
+            self._total_row(node, grows)
+        else:
+            self._total_number(node, grows)
 
     def _total_outer(self, node: Expression, grows: bool) -> None:
         code, (x, y) = self.code, node.args
@@ -303,3 +304,23 @@ class Writer:
             with self.code.loop(first, after) as k:
                 place = self.code.place(self.arrays[node], self.code.times(k, self.lanes), self.code.number)
                 self.code.write(zero, place, 0, self.code.size)
+
+
+_WHOLE: dict[str, Callable[[Writer, Expression, Value, Value], None]] = {
+    "matmul": Writer._matmul,
+    "transpose": Writer._transpose,
+    "outer": Writer._outer,
+}
+"""Operations on whole arrays: the node, and this thread's share of its rows."""
+_ELEMENTS: dict[str, Callable[[Writer, Value, Index], Value]] = {
+    "expand": Writer._expand,
+    "one_hot": Writer._one_hot,
+}
+"""Operations that make elements of a number: the number, and the first element's position."""
+_SUMS: dict[str, Callable[[Writer, Expression, bool], None]] = {
+    "total": Writer._total,
+    "total_outer": Writer._total_outer,
+}
+"""Sums over the samples: the node, and whether the block's sum is added to those of the blocks before."""
+PRIMITIVES = frozenset((*_WHOLE, *_ELEMENTS, *_SUMS, *REDUCTIONS, "count"))
+"""What this form computes besides elementwise primitives; ``count`` is bound by the kernel."""

@@ -24,6 +24,7 @@ import math
 from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import EXPONENTIAL, LESS_ONE
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.polynomials import polynomial
 from steepest.engines.native.functions.vectors import Bits, Mask, Real
 from steepest.engines.native.llvm.code import Value
@@ -162,6 +163,7 @@ def near(x: Real) -> Mask:
     return x.magnitude().within(FAR[x.format.width])
 
 
+@native("exp", *ELEMENTARY)
 def exp(builder: Value, x: Value) -> Value:
     """e^x."""
     number = Real(builder, x)
@@ -169,6 +171,7 @@ def exp(builder: Value, x: Value) -> Value:
     return near(number).choose(exponential(number).value(), limit).value
 
 
+@native("expm1", *ELEMENTARY)
 def expm1(builder: Value, x: Value) -> Value:
     """e^x − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1).
 

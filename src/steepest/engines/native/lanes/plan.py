@@ -6,18 +6,14 @@ from dataclasses import dataclass
 from math import prod
 
 from steepest.calculus.program import Program
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.tensors import fits_registers
 from steepest.engines.native.llvm.host import Host
 from steepest.expressions.expression import Expression
 
-_ELEMENTARY = 25  # instructions that an elementary function takes, about
 _UNROLLED = 6000  # instructions; beyond, code loops
 _WRITTEN_OUT = 16  # uses of elementary functions; beyond, they are called, which keeps compiling fast
-_WEIGHTS = {
-    **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos"), _ELEMENTARY),
-    "power": 4 * _ELEMENTARY,
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,12 @@ class Plan:
 
 def instructions(program: Program) -> int:
     """About how many instructions a program takes for as many samples as fit into a register."""
-    return sum(prod(node.shape) * _inner(node) * _WEIGHTS.get(node.operation.name, 1) for node in program.nodes)
+    return sum(prod(node.shape) * _inner(node) * _weight(node) for node in program.nodes)
+
+
+def _weight(node: Expression) -> int:
+    primitive = ELEMENTWISE.get(node.operation.name)
+    return 1 if primitive is None else primitive.instructions
 
 
 def _inner(node: Expression) -> int:
@@ -93,7 +94,5 @@ def make_plan(program: Program, rows: int, host: Host, size: int, copies: int = 
 def _uses(program: Program, unrolled: bool) -> int:
     """How often elementary functions stand in the code, for a register of samples."""
     return sum(
-        prod(node.shape) if fits_registers(node.shape, unrolled) else 1
-        for node in program.nodes
-        if node.operation.name in _WEIGHTS
+        prod(node.shape) if fits_registers(node.shape, unrolled) else 1 for node in program.nodes if _weight(node) > 1
     )

@@ -13,9 +13,10 @@ from math import prod
 
 from steepest.calculus.passes import Pass, passes
 from steepest.calculus.program import Program
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.lanes.emitter import Emitter
 from steepest.engines.native.lanes.lanes import add_halves
+from steepest.engines.native.lanes.primitives import SUMS
 from steepest.engines.native.lanes.scheduling import ready_times
 from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, places
 from steepest.engines.native.llvm.barrier import wait_at_barrier
@@ -90,11 +91,8 @@ class AllAtOnce:
 
     def _sum(self, node: Expression, place: tuple[int, ...]) -> Value:
         emitter, code, lanes = self.emitter, self.emitter.code, self.emitter.lanes
-        if node.operation.name == "total_outer":
-            x, y = (emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(node.args))
-            value = _multiply(code, x, y)
-        else:
-            value = emitter.at(node.args[0], place, True)
+        factors = SUMS[node.operation.name](emitter, node, place)
+        value = factors[0] if len(factors) == 1 else _multiply(code, *factors)
         present = lanes.present(code, self.rows)
         if present is not None:
             value = code.builder.select(present, value, code.splat(0, lanes.sampled))
@@ -252,12 +250,8 @@ class _Sum:
             self._add_stored(present)
 
     def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
-        """What is added at an index: one value, or two to be multiplied; missing samples are zero."""
-        emitter, args = self.over.emitter, self.node.args
-        if self.node.operation.name == "total_outer":
-            found = tuple(emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(args))
-        else:
-            found = (emitter.at(args[0], place, True),)
+        """Return what is added at an index: one value, or two to be multiplied; missing samples are zero."""
+        found = SUMS[self.node.operation.name](self.over.emitter, self.node, place)
         if present is None:
             return found
         zero = self.code.splat(0, self.lanes.sampled)

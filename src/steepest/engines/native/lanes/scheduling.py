@@ -7,18 +7,16 @@ import math
 from collections.abc import Sequence
 
 from steepest.calculus.program import Program
-from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE, add_apart
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.functions.arithmetic import add_apart
+from steepest.engines.native.functions.elementwise import ADD, MULTIPLY
 from steepest.engines.native.llvm.code import Code, Value
 from steepest.engines.step import RATE
 from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
 from steepest.expressions.traversal import in_reading_order
 
-ADD, MULTIPLY, FUSED = 2, 3, 4  # cycles, about, of today's processors
-_LATENCY = {
-    "add": ADD, "subtract": ADD, "multiply": MULTIPLY, "divide": 13, "total": 10, "total_outer": 13, "matmul": 5,
-    "dot": 5, **dict.fromkeys(FUNCTIONS, 40),
-}  # fmt: skip
+_FUSED = 4  # cycles of a fused multiplication and addition, about
+_LATENCY = {"total": 10, "total_outer": 13, "matmul": 5, "dot": 5}  # a butterfly over the lanes; a short inner product
 
 
 def scheduled(program: Program, rows: int) -> Program:
@@ -49,9 +47,13 @@ def ready_times(program: Program) -> dict[Expression, int]:
     """When each value is there, in cycles after the leaves, were there room for everything at once."""
     found: dict[Expression, int] = {}
     for node in program.nodes:
-        latency = _LATENCY.get(node.operation.name, 1) if node.args else 0
-        found[node] = max((found[arg] for arg in node.args), default=0) + latency
+        found[node] = max((found[arg] for arg in node.args), default=0) + (_latency(node) if node.args else 0)
     return found
+
+
+def _latency(node: Expression) -> int:
+    primitive = ELEMENTWISE.get(node.operation.name)
+    return _LATENCY.get(node.operation.name, 1) if primitive is None else primitive.latency
 
 
 def scheduled_sum(
@@ -71,10 +73,10 @@ def scheduled_sum(
     terms: list[tuple[int, int, Value]] = []
     for time, x, y in sorted(products, key=lambda term: term[0]):
         product = ELEMENTWISE["multiply"](code, x, y)
-        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - FUSED:
+        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - _FUSED:
             when, other = waiting.pop(0)
             value = ELEMENTWISE["add"](code, product, other)
-            terms.append((max(time, when) + FUSED, len(terms), value))
+            terms.append((max(time, when) + _FUSED, len(terms), value))
         else:
             terms.append((time + MULTIPLY, len(terms), product))
     terms += [(when, len(terms) + k, other) for k, (when, other) in enumerate(waiting)]
