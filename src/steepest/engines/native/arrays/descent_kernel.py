@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from llvmlite import ir
@@ -24,6 +23,7 @@ from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.stopping import DIVERGED, stops
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
@@ -151,8 +151,12 @@ class _DescentWriter:
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
-        # Of a whole table, the rule looked at the cost of the parameters before the update.
-        undone = build.icmp_signed("!=", found, i64(0)) if self.config.whole else build.icmp_signed("==", found, i64(1))
+        # With a whole table, the rules saw the cost of the parameters before the update.
+        undone = (
+            build.icmp_signed("!=", found, i64(0))
+            if self.config.whole
+            else build.icmp_signed("==", found, i64(DIVERGED))
+        )
         with build.if_else(undone) as (yes, no):
             with yes, self._alone():
                 self._copy(before, code.arguments["params"], self.where.length)
@@ -162,7 +166,7 @@ class _DescentWriter:
                 with self._alone():
                     self._save()
                 self._wait_at_barrier()
-                code.put(build.select(self._lost(), i64(1), found), reason)
+                code.put(build.select(self._lost(), i64(DIVERGED), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
         self._wait_at_barrier()
@@ -227,22 +231,9 @@ class _DescentWriter:
         return build.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
 
     def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
-        code, build = self.code, self.code.builder
-
-        def magnitude(x: Value) -> Value:
-            return code.intrinsic("llvm.fabs.f64", DOUBLE, [x])
-
-        finite = build.fcmp_ordered("<", magnitude(cost), ir.Constant(DOUBLE, inf))
-        sound = build.and_(finite, build.fcmp_ordered("<=", cost, self.rules["divergence_threshold"]))
-        little = build.fmul(self.rules["tolerance"], magnitude(last))
-        steady = build.fcmp_ordered("<=", magnitude(build.fsub(cost, last)), little)
-        steady = build.and_(steady, build.icmp_signed(">", epoch, i64(0)))
-        reason = build.select(steady, i64(3), i64(0))
-        if self.norm is not None:
-            norm = self._widened(code.lane(self.writer.number(self.norm)))
-            flat = build.fcmp_ordered("<=", norm, self.rules["gradient_tolerance"])
-            reason = build.select(flat, i64(2), reason)
-        return build.select(sound, reason, i64(1))
+        norm = None if self.norm is None else self._widened(self.code.lane(self.writer.number(self.norm)))
+        later = self.code.builder.icmp_signed(">", epoch, i64(0))
+        return stops(self.code, self.rules, cost, last, later, norm).reason(self.code, i64)
 
     def _widened(self, number: Value) -> Value:
         return number if self.code.number == DOUBLE else self.code.builder.fpext(number, DOUBLE)

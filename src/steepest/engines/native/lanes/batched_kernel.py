@@ -6,8 +6,6 @@ it was told, or when no lane is left.
 
 from __future__ import annotations
 
-from math import inf
-
 from llvmlite import ir
 
 from steepest.calculus.program import Program
@@ -17,6 +15,7 @@ from steepest.engines.native.lanes.state import layout, state
 from steepest.engines.native.lanes.tensors import RegisterTensor
 from steepest.engines.native.llvm.code import I64, Code, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.stopping import DIVERGED, stops
 from steepest.engines.step import RATE, Step
 
 ARGUMENTS = ("params", "before", "rules", "counters", "lanes")
@@ -26,7 +25,7 @@ RULES = ("rate", "tolerance", "gradient_tolerance")
 COUNTERS = ("epoch", "until", "looking")
 """What the array ``counters`` of int64 holds, in order; ``epoch`` is written as well."""
 LANES = ("divergence_threshold", "last", "cost", "reason")
-"""Numbers of each lane, in order; ``reason`` is 0 while the lane goes on, else as in :data:`epochs.REASONS`."""
+"""Numbers of each lane, in order; ``reason`` is the number of a reason, 0 while the lane goes on."""
 
 
 class _PerLane:
@@ -84,13 +83,15 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     size = None if step.size is None else values[program.outputs[1]].at(())
     later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
-    reason = _reason(code, lanes, rules, cost, size, code.broadcast(later, copies))
+    rules["divergence_threshold"] = lanes["divergence_threshold"]
+    stopped = stops(code, rules, cost, lanes["last"], code.broadcast(later, copies), size)
+    reason = stopped.reason(code, lambda number: code.splat(number, copies))
     lanes["reason"] = build.select(active, reason, lanes["reason"])
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     lanes["last"] = build.select(active, cost, lanes["last"])
     probe = params.move({leaf: values[node] for leaf, node in moved.items()}, active)
     lost = build.and_(build.fcmp_unordered("uno", probe, probe), active)
-    lanes["reason"] = build.select(lost, code.splat(1, copies), lanes["reason"])
+    lanes["reason"] = build.select(lost, code.splat(DIVERGED, copies), lanes["reason"])
     code.put(build.add(code.get(epoch, I64), i64(1)), epoch)
     going = build.and_(active, build.not_(lost))
     word = build.bitcast(going, ir.IntType(copies))
@@ -102,23 +103,3 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     lanes.save()
     code.write(code.get(epoch, I64), code.arguments["counters"], 0)
     return frame.finished()
-
-
-def _reason(
-    code: Code, lanes: _PerLane, rules: dict[str, Value], cost: Value, size: Value | None, later: Value
-) -> Value:
-    """Why each lane stops at this cost, or 0."""
-    build, copies = code.builder, cost.type.count
-
-    def magnitude(x: Value) -> Value:
-        return code.intrinsic(f"llvm.fabs.v{copies}f{8 * code.size}", x.type, [x])
-
-    change = magnitude(build.fsub(cost, lanes["last"]))
-    little = build.fcmp_ordered("<=", change, build.fmul(rules["tolerance"], magnitude(lanes["last"])))
-    reason = build.select(build.and_(little, later), code.splat(3, copies), code.splat(0, copies))
-    if size is not None:
-        flat = build.fcmp_ordered("<=", size, rules["gradient_tolerance"])
-        reason = build.select(flat, code.splat(2, copies), reason)
-    finite = build.fcmp_ordered("<", magnitude(cost), code.splat(inf, copies))
-    sound = build.and_(finite, build.fcmp_ordered("<=", cost, lanes["divergence_threshold"]))
-    return build.select(sound, reason, code.splat(1, copies))

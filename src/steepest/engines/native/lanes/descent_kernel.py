@@ -6,10 +6,6 @@ Everything that it needs to go on is then in memory, so results do not depend on
 
 from __future__ import annotations
 
-from math import inf
-
-from llvmlite import ir
-
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.finite_differences import Differences
 from steepest.engines.native.lanes.frame import Frame
@@ -19,7 +15,7 @@ from steepest.engines.native.lanes.state import State, layout, state
 from steepest.engines.native.lanes.tensors import RegisterTensor, Tensor
 from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
-from steepest.engines.native.llvm.stopping import REASONS
+from steepest.engines.native.llvm.stopping import DIVERGED, stops
 from steepest.engines.step import RATE, Step
 from steepest.expressions.expression import Expression
 
@@ -131,7 +127,7 @@ def descent_kernel(step: Step, program: Program, moves: Program, plan: Plan, dty
     probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})
     loop["epoch"] = build.add(loop["epoch"], i64(1))
     lost = _is_nan(code, probe)
-    loop["reason"] = build.select(lost, i64(REASONS.index("diverged")), loop["reason"])
+    loop["reason"] = build.select(lost, i64(DIVERGED), loop["reason"])
     done = build.or_(lost, build.icmp_signed(">=", loop["epoch"], loop["until"]))
     build.cbranch(done, leave, head)
     build.position_at_end(leave)
@@ -148,37 +144,26 @@ def _narrowed(code: Code, number: Value) -> Value:
     return number if code.number == DOUBLE else code.builder.fptrunc(number, code.number)
 
 
-def _absolute(code: Code, number: Value) -> Value:
-    return code.intrinsic("llvm.fabs.f64", DOUBLE, [number])
-
-
 def _look(loop: LoopState, value: Value) -> None:
     """Count it if the cost has become worse since the epoch before."""
     code, build = loop.code, loop.code.builder
     worse = build.fmul(build.fsub(value, loop["last"]), loop["sign"])
-    allowed = build.fadd(build.fmul(loop["rtol"], _absolute(code, loop["last"])), loop["atol"])
+    allowed = build.fadd(build.fmul(loop["rtol"], code.magnitude(loop["last"])), loop["atol"])
     rose = build.fcmp_ordered(">", worse, allowed)
     loop["rises"] = build.add(loop["rises"], build.zext(rose, I64))
     first = build.and_(rose, build.icmp_signed("==", loop["first_rise"], i64(0)))
     loop["first_rise"] = build.select(first, loop["epoch"], loop["first_rise"])
 
 
-def _stopping(loop: LoopState, value: Value, size: Value | None) -> Value:
-    """Whether a rule stops the descent here; the reason is noted."""
+def _stopping(loop: LoopState, value: Value, norm: Value | None) -> Value:
+    """Write whether a rule stops the descent here, and store the reason."""
     code, build = loop.code, loop.code.builder
-    finite = build.fcmp_ordered("<", _absolute(code, value), ir.Constant(DOUBLE, inf))
-    lost = build.not_(build.and_(finite, build.fcmp_ordered("<=", value, loop["divergence_threshold"])))
-    # A rule that was not asked for has the tolerance NaN, which nothing is below.
-    change = _absolute(code, build.fsub(value, loop["last"]))
-    little = build.fmul(loop["tolerance"], _absolute(code, loop["last"]))
-    steady = build.and_(build.fcmp_ordered("<=", change, little), build.icmp_signed(">", loop["epoch"], i64(0)))
-    flat = build.fcmp_ordered("<=", size, loop["gradient_tolerance"]) if size is not None else ir.Constant(lost.type, 0)
+    rules = {name: loop[name] for name in ("divergence_threshold", "tolerance", "gradient_tolerance")}
+    stopped = stops(code, rules, value, loop["last"], build.icmp_signed(">", loop["epoch"], i64(0)), norm)
+    loop["reason"] = stopped.reason(code, i64)
     looking = build.icmp_signed("!=", loop["looking"], i64(0))
-    reason = build.select(steady, i64(REASONS.index("tolerance")), i64(0))
-    reason = build.select(flat, i64(REASONS.index("gradient")), reason)
-    reason = build.select(lost, i64(REASONS.index("diverged")), reason)
-    loop["reason"] = reason
-    return build.or_(build.or_(lost, steady), build.or_(flat, looking))
+    at_rest = stopped.tolerance if stopped.gradient is None else build.or_(stopped.tolerance, stopped.gradient)
+    return build.or_(build.or_(stopped.diverged, at_rest), looking)
 
 
 def _record(code: Code, loop: LoopState, value: Value, params: State, length: int) -> None:

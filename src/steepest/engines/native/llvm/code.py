@@ -164,6 +164,11 @@ class Code:
         self.builder.branch(head)
         self.builder.position_at_end(after)
 
+    def magnitude(self, x: Value) -> Value:
+        """Write |x|, of a number or a vector."""
+        element, lanes = (x.type.element, f"v{x.type.count}") if isinstance(x.type, ir.VectorType) else (x.type, "")
+        return self.intrinsic(f"llvm.fabs.{lanes}f{64 if element == DOUBLE else 32}", x.type, [x])
+
     def intrinsic(self, name: str, result: Any, args: list[Value]) -> Value:
         """Call a function of LLVM's own, or of the C library."""
         return self.builder.call(declared(self.builder.module, name, result, [arg.type for arg in args]), args)
