@@ -72,7 +72,7 @@ def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch)
 _LONG = """
 import sys
 import numpy as np
-from native_descents import bound_start, nand, walked
+from native_descents import bound_start, nand, lane_runner
 import steepest as st
 from engine_cases import CASES
 from steepest import loop

@@ -1,7 +1,7 @@
-"""Epochs over batches as machine code: every thread runs the whole function and does its share of each part.
+"""The kernel of a descent over arrays: every thread runs the whole function and does its share of each part.
 
-The threads share all arrays and meet whenever one needs what another has written. What the others read is never added
-up in an order that depends on how many threads there are.
+The threads share all arrays and wait at a barrier whenever one reads what another has written. No sum is added up in an
+order that depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from steepest.engines.native.llvm.stopping import DIVERGED, stops
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
-_SHORT = 8  # vectors that are copied without a loop
-_WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
+_SHORT = 8  # vectors that are copied without a loop, whose overhead would exceed the copies
+_WRITTEN_OUT = 16  # elementary functions of a step that are inlined; more are called, which keeps compiling fast
 
 ARGUMENTS = (
     "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "share", "scratch",
     "barrier",
 )  # fmt: skip
-"""What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
-in the order of their turn, int32; ``rates`` α for each update, or once; ``share`` the number of threads and this one's;
-``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
-each epoch, ``places`` the parameters at the beginning of some."""
+"""What the function takes, all of them addresses. ``data``: addresses of columns; ``orders``: the shuffled rows of each
+epoch, int32; ``rates``: α for each update, or once; ``share``: the number of threads and the index of this one;
+``before``: the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of each epoch,
+``places`` the parameters at the beginning of some."""
 NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
-"""What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
+"""The content of ``numbers`` of float64, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
-"""What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
+"""The content of ``counters`` of int64: the epoch and where to end, samples in all and in a batch, epochs between two
 places, places written, whether the rate changes from update to update, and the number of why it stopped in
 ``stopping.REASONS``."""
 
@@ -53,8 +53,8 @@ class KernelConfig:
     Attributes:
         lanes: numbers of a vector.
         capacity: samples of a block.
-        several: whether a batch may take more than one block.
-        gathered: whether samples come in an order of their own.
+        several: whether a batch may have more than one block.
+        gathered: whether the samples are shuffled.
         whole: whether a batch is the table, so that an epoch's cost is that of the parameters it began with.
     """
 
@@ -101,7 +101,7 @@ class _DescentWriter:
         outlined = sum(primitive.instructions > 1 for primitive in elementwise) > _WRITTEN_OUT
         self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
         self.team = Team(*(code.read(code.arguments["share"], k, I64) for k in range(2)))
-        self.met = code.slot(I64, i64(0))
+        self.passed = code.slot(I64, i64(0))
         self.order = rounds(program)
         self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
                         for k, leaf in enumerate(program.data_leaves)}  # fmt: skip
@@ -114,7 +114,7 @@ class _DescentWriter:
         self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
 
     def _arrays(self) -> dict[Expression, Value]:
-        """Where everything in memory begins."""
+        """Return the addresses of everything in memory."""
         code, where, scratch = self.code, self.where, self.code.arguments["scratch"]
         leaves = {leaf: code.place(code.arguments["params"], where.begins[leaf.name], code.number)
                   for leaf in where.leaves}  # fmt: skip
@@ -179,14 +179,14 @@ class _DescentWriter:
         return Kernel(str(self.module), self.buffers.length, 0)
 
     def _alone(self) -> AbstractContextManager[Any]:
-        """What is written inside is done by the first thread only."""
+        """Return a context: only the first thread runs what is written inside."""
         build = self.code.builder
         first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
         return first
 
     def _wait_at_barrier(self) -> None:
         code = self.code
-        wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.met)
+        wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.passed)
 
     def _load(self, leaf: Expression) -> None:
         number = self.code.read(self.writer.arrays[leaf], 0, self.code.number)
@@ -212,7 +212,7 @@ class _DescentWriter:
                 copy(k)
 
     def _lost(self) -> Value:
-        """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""
+        """Write whether a parameter is not finite; padding is ignored, since nothing reads it."""
         code, build, kind = self.code, self.code.builder, self.writer.kind
         probe = code.slot(kind, code.splat(0, self.config.lanes))
         for leaf in self.where.leaves:
@@ -241,7 +241,7 @@ class _DescentWriter:
     # -- an epoch
 
     def _epoch(self, number: Value, update: Value) -> Value:
-        """Write an epoch; the mean of its batches' costs."""
+        """Write an epoch and return the mean of its batches' costs."""
         code, build, rows = self.code, self.code.builder, self.counts["rows"]
         sofar = code.slot(DOUBLE, ir.Constant(DOUBLE, 0))
         start = build.mul(number, rows)
@@ -259,7 +259,7 @@ class _DescentWriter:
         return build.fdiv(code.get(sofar, DOUBLE), build.sitofp(rows, DOUBLE))
 
     def _step(self, begin: Value, size: Value, turn: Value) -> Value:
-        """Write a step on the samples from ``begin`` on, whose numbers stand in the orders from ``turn`` on."""
+        """Write a step on the samples from ``begin`` on; their indices are in the orders from ``turn`` on."""
         code, writer = self.code, self.writer
         count = code.broadcast(code.builder.sitofp(size, code.number), self.config.lanes)
         for node in self.program.nodes:
@@ -274,7 +274,7 @@ class _DescentWriter:
         return cost
 
     def _finish(self) -> None:
-        """Let the leaves have their next values where those are not in place yet."""
+        """Write the next values of the leaves that are not updated in place."""
         code, writer, lanes = self.code, self.writer, self.config.lanes
         numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
         for leaf, value in numbers:
@@ -321,7 +321,7 @@ class _DescentWriter:
         self._wait_at_barrier()
 
     def _gather(self, leaf: Expression, column: Value, step: int, turn: Value, first: Value, after: Value) -> None:
-        """Copy the rows whose turn it is to the block."""
+        """Copy the rows of a batch to the block."""
         code, build, target = self.code, self.code.builder, self.writer.arrays[leaf]
         with code.loop(first, after) as row:
             index = build.sext(code.read(code.arguments["orders"], build.add(turn, row), I32), I64)

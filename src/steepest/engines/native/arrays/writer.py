@@ -1,4 +1,4 @@
-"""Shared stages, phases and sums written as code over arrays."""
+"""Writes the parts of a step over arrays: shared stages, phases of blocks, sums over the samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 @dataclass(frozen=True)
 class Team:
-    """The threads that share the work: how many, and which one runs."""
+    """The threads that share the work: their number, and the index of this one."""
 
     threads: Value
     thread: Value
@@ -29,7 +29,7 @@ class Writer:
 
     Args:
         code: the function being written.
-        arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.nodes_in_memory` names.
+        arrays: addresses of the nodes in memory: leaves, and those of :func:`schedule.nodes_in_memory`.
         team: the threads.
     """
 
@@ -43,13 +43,13 @@ class Writer:
     # -- numbers that all samples share
 
     def bind(self, node: Expression, value: Value) -> None:
-        """Give a shared number its value, in all lanes."""
+        """Assign the value of a shared number, in all lanes."""
         if node not in self.numbers:
             self.numbers[node] = self.code.slot(self.kind)
         self.code.put(value, self.numbers[node])
 
     def number(self, node: Expression) -> Value:
-        """A shared number, in all lanes."""
+        """Return a shared number, in all lanes."""
         if node.operation is CONSTANT:
             return self.code.splat(node.value, self.lanes)
         return self.code.get(self.numbers[node], self.kind)
@@ -61,7 +61,7 @@ class Writer:
 
         Args:
             stages: in order.
-            targets: where to put the values of some nodes besides.
+            targets: where to store the values of some nodes as well.
             meet: writes that the threads wait for one another.
         """
         for stage in stages:
@@ -77,7 +77,7 @@ class Writer:
                 wait()
 
     def _flat(self, loop: Loop, targets: Mapping[Expression, Value]) -> None:
-        """Write a loop over all elements of arrays; with reductions every thread runs all of it."""
+        """Write a loop over all elements of arrays; every thread runs all of a loop with reductions."""
         code, build = self.code, self.code.builder
         vectors = size(loop.shape, self.lanes) // self.lanes
         a_row = width(loop.shape, self.lanes) // self.lanes
@@ -109,7 +109,7 @@ class Writer:
             self.bind(node, *self.across(node, [code.get(slot, self.kind)]))
 
     def share(self, length: int) -> tuple[Value, Value]:
-        """This thread's part of so many things."""
+        """Return this thread's part of so many items: the first one, and the one after the last."""
         build, team = self.code.builder, self.team
         first = build.sdiv(build.mul(i64(length), team.thread), team.threads)
         after = build.sdiv(build.mul(i64(length), build.add(team.thread, i64(1))), team.threads)
@@ -143,7 +143,7 @@ class Writer:
                 code.write(product, code.place(line, k, code.number), 0, code.size)
 
     def _product(self, node: Expression, first: Value, after: Value) -> None:
-        """A product of rows, from one row to another, with a matrix."""
+        """Write a product of the rows ``first`` to ``after`` with a matrix."""
         code, (a, b) = self.code, node.args
         down, right = width(a.shape, self.lanes), width(b.shape, self.lanes)
         result = width(node.shape, self.lanes)
@@ -155,7 +155,7 @@ class Writer:
     # -- elements
 
     def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
-        """An elementwise node of neighbouring elements, the first of them at ``column``."""
+        """Write neighbouring elements of an elementwise node, the first of them at ``column``."""
         write = _ELEMENTS.get(node.operation.name)
         if write is None:
             return ELEMENTWISE[node.operation.name](self.code, *operands)
@@ -175,7 +175,7 @@ class Writer:
     # -- reductions
 
     def neutral(self, node: Expression) -> Value:
-        """What a reduction begins with, in all lanes."""
+        """Return the value that a reduction begins with, in all lanes."""
         return self.code.splat(REDUCTIONS[node.operation.name][0], self.lanes)
 
     def _join(self, node: Expression, x: Value, y: Value) -> Value:
@@ -183,7 +183,7 @@ class Writer:
         return ELEMENTWISE[join](self.code, x, y)
 
     def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
-        """Let a reduction take a vector more, of which perhaps only some lanes count."""
+        """Accumulate one more vector into a reduction, masking inactive lanes."""
         code = self.code
         value = operands[0] if len(operands) == 1 else ELEMENTWISE["multiply"](code, *operands)
         if inside is not None:
@@ -191,7 +191,7 @@ class Writer:
         code.put(self._join(node, code.get(slot, self.kind), value), slot)
 
     def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
-        """All lanes of each value joined, in all lanes."""
+        """Reduce each value over its lanes; every lane gets the result."""
         distance = self.lanes // 2
         while distance:
             partners = [self.code.shuffle(value, [k ^ distance for k in range(self.lanes)]) for value in values]
@@ -200,7 +200,7 @@ class Writer:
         return list(values)
 
     def inside(self, shape: Shape, vector: Index) -> Value | None:
-        """Which lanes of a row's vector hold elements; None if all of them always do."""
+        """Return which lanes of a row's vector hold elements; None if all do at compile time."""
         over, last = shape[-1] % self.lanes, width(shape, self.lanes) // self.lanes - 1
         if not over or (isinstance(vector, int) and vector < last):
             return None
@@ -224,7 +224,7 @@ class Writer:
         self._columns(phase.after, first, after)
 
     def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:
-        """Write numbers of each sample, lanes carrying samples."""
+        """Write per-sample numbers; lanes carry samples."""
         if not nodes:
             return
         code = self.code
@@ -247,7 +247,7 @@ class Writer:
     # -- sums over the samples
 
     def sums(self, nodes: Iterable[Expression], grows: bool) -> None:
-        """Write the sums over the samples of a block, as they stand or on top of those of the blocks before."""
+        """Write the sums over the samples of a block, added to those of the blocks before if ``grows``."""
         for node in nodes:
             _SUMS[node.operation.name](self, node, grows)
 

@@ -1,7 +1,7 @@
-"""The epochs of many descents side by side: each lane is a model with parameters of its own.
+"""The kernel of many descents at once: each lane is a model with parameters of its own.
 
-A lane that a rule stops keeps its parameters while the others go on. The function returns when it has come to the epoch
-it was told, or when no lane is left.
+A lane that a rule stops keeps its parameters while the others go on. The function returns at the requested epoch, or
+when every lane has stopped.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from steepest.engines.step import RATE, Step
 ARGUMENTS = ("params", "before", "rules", "counters", "lanes")
 """What the function takes besides ``frame.COMMON``."""
 RULES = ("rate", "tolerance", "gradient_tolerance")
-"""What the array ``rules`` of the precision holds, in order."""
+"""The content of the array ``rules``, in order."""
 COUNTERS = ("epoch", "until", "looking")
-"""What the array ``counters`` of int64 holds, in order; ``epoch`` is written as well."""
+"""The content of the array ``counters`` of int64, in order; ``epoch`` is written as well."""
 LANES = ("divergence_threshold", "last", "cost", "reason")
 """Numbers of each lane, in order; ``reason`` is the number of a reason, 0 while the lane goes on."""
 
 
 class _PerLane:
-    """The numbers of each lane, in variables."""
+    """The numbers of each lane, as variables."""
 
     def __init__(self, code: Code, copies: int) -> None:
         self.code, self.kind = code, code.vector(copies)
@@ -45,17 +45,17 @@ class _PerLane:
         self.code.put(value, self._slots[name][0])
 
     def save(self) -> None:
-        """Write them back to memory."""
+        """Write the variables back to memory."""
         for name, (_, address) in self._slots.items():
             self.code.write(self[name], address, 0, self.code.size)
 
 
 def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
-    """A function that descends many times at once, by derived gradients.
+    """Write a function that runs many descents at once, with derived gradients.
 
     Args:
         step: what an epoch does.
-        program: of cost, norm and moved parameters.
+        program: of cost, norm and updated parameters.
         plan: how it is laid out; with copies.
         dtype: the precision.
     """

@@ -1,4 +1,4 @@
-"""Many descents of one cost at once: lanes carry models, threads carry groups of them."""
+"""Many descents of one cost at once: lanes carry models, threads run groups of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _POLL_INTERVAL = 0.05  # seconds between two polls of a group: progress and inte
 
 
 class BatchedRunner:
-    """Descents from several starts.
+    """Descents from several starts; see :class:`steepest.engines.step.Ensemble`.
 
     Args:
         step: what an epoch does; its gradient is derived.
@@ -35,7 +35,7 @@ class BatchedRunner:
         rows: the number of samples.
         rate: α.
         dtype: the precision.
-        starts: how many there are.
+        starts: how many there will be.
     """
 
     def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:
@@ -81,12 +81,12 @@ class BatchedRunner:
                 stop.set()
 
     def outcomes(self) -> list[EnsembleResult]:
-        """How the descents ended; see :class:`steepest.engines.step.Ensemble`."""
+        """Return how the descents ended; see :class:`steepest.engines.step.Ensemble`."""
         return [outcome for group in self._groups if group.begun for outcome in group.outcomes()]
 
 
 class _Group:
-    """As many descents as there are lanes, and their memory.
+    """As many descents as there are lanes, with their memory.
 
     Args:
         runner: whose descents they are.
@@ -110,7 +110,7 @@ class _Group:
         self.choose: np.ufunc = np.fmin
 
     def run(self, epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event) -> None:
-        """Descend until the epochs are over, no lane goes on, or it is stopped."""
+        """Descend until all epochs are done, every lane has stopped, or ``stop`` is set."""
         if stop.is_set():
             return
         first = self._costs()
@@ -136,7 +136,7 @@ class _Group:
             )
 
     def outcomes(self) -> list[EnsembleResult]:
-        """How each descent ended."""
+        """Return how each descent ended."""
         last, reasons = self._lane("last").copy(), self._lane("reason").astype(int)
         final = self._costs()
         sound = np.isfinite(final)
@@ -151,12 +151,12 @@ class _Group:
         ]
 
     def _lanes_of(self, array: Array, leaf: Expression) -> Array:
-        """The numbers of a parameter in an array of all: element, lane."""
+        """Return the numbers of a parameter in an array of all: element, lane."""
         begin, size = self._where.begins[leaf.name], prod(leaf.shape)
         return array[begin : begin + size * self._copies].reshape(size, self._copies)
 
     def _taken(self, array: Array) -> list[Params]:
-        """The parameters of every lane."""
+        """Return the parameters of every lane."""
         columns = {
             leaf.name: self._lanes_of(array, leaf).T.reshape(self._copies, *leaf.shape).copy()
             for leaf in self._where.leaves
@@ -164,12 +164,12 @@ class _Group:
         return [{name: column[k] for name, column in columns.items()} for k in range(self._copies)]
 
     def _lane(self, name: str) -> Array:
-        """One number of every lane."""
+        """Return one number of every lane."""
         k = LANES.index(name)
         return self._lanes[k * self._copies : (k + 1) * self._copies]
 
     def _costs(self) -> Array:
-        """The costs where the descents stand."""
+        """Return the costs at the current parameters."""
         self._counters[:] = 0, 0, 1
         self._call()
         return self._lane("cost").copy()

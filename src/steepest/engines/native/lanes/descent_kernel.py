@@ -1,7 +1,7 @@
-"""The epochs of one descent as machine code: gradient, update, stopping rules and record, all inside the loop.
+"""The kernel of one descent: gradient, update, stopping rules and record, all inside the loop.
 
-The function returns when it has come to the epoch it was told, when its record is full, or when a rule stops it.
-Everything that it needs to go on is then in memory, so results do not depend on where it returned.
+The function returns at the requested epoch, when its record is full, or when a rule stops it. Everything that it needs
+to continue is then in memory, so that results do not depend on where it returned.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from steepest.expressions.expression import Expression
 NUMBERS = (
     "step", "divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign", "last", "cost",
 )  # fmt: skip
-"""What the array ``numbers`` of float64 holds, in order; ``last`` and ``cost`` are written as well."""
+"""The content of the array ``numbers`` of float64, in order; ``last`` and ``cost`` are written as well."""
 ARGUMENTS = ("params", "before", "numbers", "counters", "costs", "places", "rates")
-"""What the function takes besides what every kernel takes; ``rates`` is α for each epoch, or one for all, float64."""
+"""What the function takes besides ``frame.COMMON``; ``rates`` is α for each epoch, or one for all, float64."""
 COUNTERS = (
     "epoch", "until", "stride", "sparse", "due", "kept", "placed", "room", "rises", "first_rise", "reason", "looking",
 )  # fmt: skip
-"""What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, of which
-``kept`` of ``room`` are written, and ``placed`` of the parameters, one for each ``sparse`` strides; ``looking`` is not
-0 to compute the cost and do nothing else."""
+"""The content of the array ``counters`` of int64, in order: ``due`` epochs until the next row of the record; ``kept``
+of ``room`` rows of costs and ``placed`` rows of parameters (one for each ``sparse`` strides) are written; ``looking``
+asks for the cost only."""
 
 
 class LoopState:
-    """The arrays that keep a descent's account, with variables for what changes from epoch to epoch."""
+    """Numbers and counters of the loop: variables for what changes from epoch to epoch, constants for the rest."""
 
     def __init__(self, code: Code) -> None:
         self.code = code
@@ -71,7 +71,7 @@ def _position(name: str) -> int:
 
 
 class _Derived:
-    """Writes an epoch whose gradient is derived: cost, slopes and moved parameters are one program."""
+    """Writes an epoch whose gradient is derived: cost, gradient and updated parameters are one program."""
 
     in_memory = False
 
@@ -79,22 +79,24 @@ class _Derived:
         self.frame, self.emitter = frame, frame.emitter
 
     def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
-        """Write it; see :meth:`Differences.run`."""
+        """Write the epoch; see :meth:`Differences.run`."""
         paced = RegisterTensor((), [self.frame.code.broadcast(rate, self.frame.plan.lanes.shared)])
         self.frame.over.run(self.frame.program, {**now, RATE: paced})
         return self.emitter.values[self.frame.program.outputs[0]], self.emitter.values
 
 
-def descent_kernel(step: Step, program: Program, moves: Program, plan: Plan, dtype: str, paced: bool = False) -> Kernel:
-    """A function that descends.
+def descent_kernel(
+    step: Step, program: Program, moves: Program, plan: Plan, dtype: str, scheduled_rate: bool = False
+) -> Kernel:
+    """Write a function that descends.
 
     Args:
         step: what an epoch does.
-        program: of cost, norm and moved parameters; with differences of the cost alone.
-        moves: with differences the program of norm and moved parameters, else not used.
+        program: of cost, norm and updated parameters; with differences of the cost alone.
+        moves: with differences the program of norm and updated parameters, else not used.
         plan: how it is laid out.
         dtype: the precision.
-        paced: whether there is a rate for each epoch.
+        scheduled_rate: whether there is a rate for each epoch.
     """
     frame = Frame(program, plan, dtype, "descend", ARGUMENTS)
     code, build = frame.code, frame.code.builder
@@ -112,13 +114,13 @@ def descent_kernel(step: Step, program: Program, moves: Program, plan: Plan, dty
     head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
     build.branch(head)
     build.position_at_end(head)
-    if paced:
+    if scheduled_rate:
         rate = _narrowed(code, code.read(rates, build.sub(loop["epoch"], begin), DOUBLE))
     cost, outcome = way.run(params.now(), rate, loop["step"])
     value = _widened(code, code.lane(cost.at(())))
     size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))
 
-    _look(loop, value)
+    _count_rise(loop, value)
     with build.if_then(_stopping(loop, value, size), likely=False):
         loop["cost"] = value
         build.branch(leave)
@@ -144,8 +146,8 @@ def _narrowed(code: Code, number: Value) -> Value:
     return number if code.number == DOUBLE else code.builder.fptrunc(number, code.number)
 
 
-def _look(loop: LoopState, value: Value) -> None:
-    """Count it if the cost has become worse since the epoch before."""
+def _count_rise(loop: LoopState, value: Value) -> None:
+    """Write the count of epochs whose cost is worse than the one before."""
     code, build = loop.code, loop.code.builder
     worse = build.fmul(build.fsub(value, loop["last"]), loop["sign"])
     allowed = build.fadd(build.fmul(loop["rtol"], code.magnitude(loop["last"])), loop["atol"])
@@ -167,7 +169,7 @@ def _stopping(loop: LoopState, value: Value, norm: Value | None) -> Value:
 
 
 def _record(code: Code, loop: LoopState, value: Value, params: State, length: int) -> None:
-    """Write a row, if one is due; a full record ends the function after this epoch."""
+    """Write a row of the record, if one is due; a full record ends the function after this epoch."""
     build = code.builder
     due = loop["due"]
     with build.if_then(build.icmp_signed("==", due, i64(0)), likely=False):
@@ -186,6 +188,6 @@ def _record(code: Code, loop: LoopState, value: Value, params: State, length: in
 
 
 def _is_nan(code: Code, probe: Value) -> Value:
-    """Whether a probe is NaN in one of its lanes."""
+    """Write whether a probe is NaN in one of its lanes."""
     whole = code.lane(add_halves(code, probe, probe.type.count, 1))
     return code.builder.fcmp_unordered("uno", whole, whole)

@@ -1,4 +1,4 @@
-"""Primitives written down as code over tensors of lanes."""
+"""Primitives written as code over tensors of lanes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from steepest.expressions.expression import Expression, Shape
 
 
 class Scratch:
-    """Memory for tensors that do not fit into registers, parcelled out while code is written.
+    """Memory for tensors that do not fit into registers, allocated while code is written.
 
     Args:
-        pointer: where it begins, when the code runs.
+        pointer: its address at run time.
     """
 
     def __init__(self, code: Code, pointer: Value) -> None:
@@ -36,23 +36,23 @@ class Scratch:
         self.size = 0
 
     def take(self, numbers: int) -> Value:
-        """The address of room for so many numbers."""
+        """Allocate memory for so many numbers and return its address."""
         begin = self.size // self._code.size
         self.size += -(-numbers * self._code.size // ALIGNMENT) * ALIGNMENT
         return self._code.place(self._pointer, begin, self._code.number)
 
 
 class Emitter:
-    """Writes primitives as code, for one arrangement of lanes.
+    """Writes primitives as code for one layout of lanes.
 
     Args:
         code: the function being written.
-        lanes: what its vectors carry.
-        unrolled: whether every tensor is held in registers.
+        lanes: what its vectors hold.
+        unrolled: whether every tensor is kept in registers.
         scratch: where the others go.
         count: the number of samples, in as many lanes as a shared value has.
         users: how many nodes use a node.
-        stride: lanes of a run over the elements of a shared tensor.
+        stride: elements of a shared tensor that are computed at once.
     """
 
     def __init__(
@@ -68,27 +68,27 @@ class Emitter:
     # -- tensors
 
     def in_registers(self, shape: Shape) -> bool:
-        """Whether tensors of this shape are in registers."""
+        """Return whether tensors of this shape are kept in registers."""
         return fits_registers(shape, self.unrolled)
 
-    def room(self, node: Expression) -> MemoryTensor:
-        """Where a tensor goes: where it is wanted, or to a place of its own."""
+    def output_buffer(self, node: Expression) -> MemoryTensor:
+        """Return the memory for a node: its target if it has one, else new memory."""
         return self.targets.get(node) or self.buffer(node.shape, node.per_sample)
 
     def buffer(self, shape: Shape, per_sample: bool) -> MemoryTensor:
-        """Room for a tensor."""
+        """Allocate memory for a tensor."""
         lanes = self.lanes.width(per_sample)
         width = lanes if per_sample or self.lanes.copies > 1 else 1
         padded = -(-prod(shape) // self.stride) * self.stride if width == 1 else prod(shape)
         return MemoryTensor(self.code, shape, self.scratch.take(padded * width), width, lanes)
 
     def at(self, node: Expression, place: Place, per_sample: bool) -> Value:
-        """An element of a node, beside each sample if that is wanted; a number serves at every place."""
+        """Return one element of a node, optionally per sample; scalars are broadcast."""
         value = self.values[node].at(place if node.shape else ())
         return self.lanes.spread(self.code, value) if per_sample and not node.per_sample else value
 
     def each(self, shape: Shape, body: Callable[[Place], None], in_registers: bool) -> None:
-        """Do something at every index: written out if ``in_registers``, else in loops over the long axes."""
+        """Call ``body`` at every index: unrolled if ``in_registers``, else in loops over the long axes."""
         if in_registers:
             for place in places(shape):
                 body(place)
@@ -108,7 +108,7 @@ class Emitter:
     # -- nodes
 
     def emit(self, node: Expression) -> None:
-        """Write the code of a primitive whose arguments have been written; sums over samples are elsewhere."""
+        """Write a primitive whose arguments have been written; ``samples.py`` writes sums over samples."""
         write = TENSORS.get(node.operation.name)
         self.values[node] = self._elementwise(node) if write is None else write(self, node)
 
@@ -125,9 +125,9 @@ class Emitter:
         if self.in_registers(node.shape):
             return RegisterTensor(node.shape, [compute(place) for place in places(node.shape)])
         runs = self._runs(node)
-        if self._is_passing(node):
+        if self._is_fused(node):
             return FusedTensor(node.shape, compute, runs)
-        made = self.room(node)
+        made = self.output_buffer(node)
         if runs is None:
             self.each(node.shape, lambda place: made.put(place, compute(place)), in_registers=False)
             return made
@@ -136,14 +136,14 @@ class Emitter:
         return made
 
     def is_summand(self, node: Expression) -> bool:
-        """Whether a single sum uses the elements, which then takes them apart; see :meth:`_sum`."""
+        """Return whether the only use of a node is as a term of a sum, which then expands it; see :meth:`_sum`."""
         users = self.users.get(node, [])
         if not self.unrolled or len(users) != 1 or users[0].operation.name != "add":
             return False
         return users[0].per_sample == node.per_sample and node.operation.name in ("add", "multiply", "matmul", "dot")
 
     def _sum(self, node: Expression, place: Place) -> Value:
-        """An element of a sum of any number of terms, written so that it is ready soon."""
+        """Write an element of a sum of any number of terms, in an order of low latency."""
         products: list[tuple[int, Value, Value]] = []
         others: list[tuple[int, Value]] = []
         below = [node]
@@ -161,8 +161,8 @@ class Emitter:
                     products += [(when, *self.factors(arg, here, k)) for k in inner]
         return scheduled_sum(self.code, products, others)
 
-    def _is_passing(self, node: Expression) -> bool:
-        """Whether a single elementwise user takes the elements one by one, so that they need no room."""
+    def _is_fused(self, node: Expression) -> bool:
+        """Return whether a node can be fused: a single elementwise node uses it, element by element."""
         users = self.users.get(node, [])
         if len(users) != 1 or users[0].per_sample != node.per_sample:
             return False
@@ -170,7 +170,7 @@ class Emitter:
         return user.operation.name in ELEMENTWISE and user.shape == node.shape
 
     def _runs(self, node: Expression) -> Run | None:
-        """Lanes that carry neighbouring elements, for tensors that samples and copies share."""
+        """Return what computes neighbouring elements in lanes, for tensors that samples and copies share."""
         if node.per_sample or self.lanes.copies > 1:
             return None
         operands: list[Run] = []
@@ -190,7 +190,7 @@ class Emitter:
         return lambda first, length: self.code.broadcast(self.code.lane(value), length)
 
     def factors(self, node: Expression, place: Place, k: Index) -> tuple[Value, Value]:
-        """What is multiplied for an element of a product, at the place k of the inner axis."""
+        """Return the factors of term k of an element of a product."""
         a, b = node.args
         rows = len(a.shape) - 1
         left, right = (*place[:rows], k), (k, *place[rows:])

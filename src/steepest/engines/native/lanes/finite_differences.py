@@ -1,8 +1,8 @@
-"""The gradient by finite differences, the lanes carrying the perturbed copies of the model.
+"""The gradient by finite differences: the lanes carry the perturbed copies of the model.
 
-Copy 0 is the model as it is, copy 1 + e has element e of its parameters moved by ε, and with central differences
-copy 1 + P + e has it moved by −ε. Copies that fit beside each other are computed at once, with as many samples as
-find room; more are computed group after group.
+Copy 0 is the model itself; copy 1 + e has ε added to element e of its P parameters, and with central differences copy
+1 + P + e has ε subtracted. Copies that fit into a vector are computed at once, together with as many samples as fit;
+more of them are computed group after group.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from steepest.expressions.expression import Expression
 
 
 def copies(step: Step) -> int:
-    """How many copies of the model an epoch computes."""
+    """Return how many copies of the model an epoch computes."""
     elements = sum(prod(leaf.shape) for leaf in step.parameters)
     return 1 + elements * (2 if step.central else 1)
 
 
 class Differences:
-    """Writes an epoch whose gradient is one of differences.
+    """Writes an epoch whose gradient is computed by finite differences.
 
     Args:
         frame: the function, its program being the cost.
         step: what an epoch does.
-        moves: the program of the norm and the moved parameters, given the slopes.
+        moves: the program of the norm and the updated parameters, given the gradient.
         where: how the parameters lie in memory.
     """
 
@@ -59,7 +59,7 @@ class Differences:
         self.elements = position
 
     def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
-        """Write cost, slopes and moved parameters.
+        """Write cost, gradient and updated parameters.
 
         Args:
             now: the parameters.
@@ -67,11 +67,11 @@ class Differences:
             step: ε, a number of float64.
 
         Returns:
-            The cost, and the values of the norm's and the moved parameters' nodes.
+            The cost, and the values of the nodes of the norm and the updated parameters.
         """
         code = self.code
         epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
-        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._side_by_side(now, epsilon)
+        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._all_at_once(now, epsilon)
         bound = {**now, **slopes, RATE: RegisterTensor((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
         return cost, self.emitter.values
@@ -85,7 +85,7 @@ class Differences:
 
     # -- all copies at once
 
-    def _side_by_side(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+    def _all_at_once(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         code, lanes = self.code, self.frame.plan.lanes
         shift = code.broadcast(epsilon, lanes.copies)
         bound: dict[Expression, Tensor] = {}
@@ -153,7 +153,7 @@ class Differences:
         }
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
-        """Move, in each lane of a group that is due for it, one element of a parameter."""
+        """Shift one element of a parameter, in each lane of a group that is the copy for it."""
         code, build, side = self.code, self.code.builder, self.frame.plan.lanes.copies
         up, down = epsilon, build.fneg(epsilon)
         for lane in range(side):

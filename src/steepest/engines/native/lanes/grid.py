@@ -1,4 +1,4 @@
-"""The cost at many parameters, as for a picture of it: lanes carry models, threads carry groups of them."""
+"""The cost at many points of the parameters, as for a picture: lanes carry models, threads run groups of them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _AT_ONCE = 32 << 20  # bytes of parameters that are laid out at a time
 
 
 class GridEvaluator:
-    """A cost ready to be computed at many parameters.
+    """Evaluates a cost at many points of the parameters.
 
     Args:
         cost: in its stable form.
         data: arrays of the columns, ``(rows, …)``.
         rows: the number of samples.
         dtype: the precision.
-        points: how many parameters there will be in a call, about.
+        points: about how many there will be in a call.
     """
 
     def __init__(self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int) -> None:
@@ -50,7 +50,7 @@ class GridEvaluator:
         self._where = state.layout(program.parameters, plan, self._copies)
 
     def __call__(self, params: Mapping[str, Array]) -> Array:
-        """The costs.
+        """Return the costs.
 
         Args:
             params: for each parameter a row for each point, ``(k, …)``; those that the cost lacks are ignored.
@@ -69,7 +69,7 @@ class GridEvaluator:
         return costs[:points].copy()
 
     def _run(self, params: Mapping[str, Array], costs: Array, first: int, last: int, points: int) -> None:
-        """The costs of some groups; lanes beyond the points repeat the last one."""
+        """Compute the costs of some groups; lanes beyond the points repeat the last one."""
         copies, length = self._copies, self._where.length
         rows = np.minimum(np.arange(first * copies, last * copies), points - 1)
         packed = aligned((last - first) * length, self._kind)
@@ -84,7 +84,7 @@ class GridEvaluator:
 
 
 def grid_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
-    """A function that computes a cost for group after group of parameters, a model in each lane.
+    """Write a function that computes a cost for one group of points after another, a model in each lane.
 
     Args:
         program: of the cost alone.

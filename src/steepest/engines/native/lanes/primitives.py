@@ -160,7 +160,7 @@ def _product(emitter: Emitter, node: Expression) -> Tensor:
 
 
 def _tiled_product(emitter: Emitter, node: Expression) -> Tensor:
-    made, last, code = emitter.room(node), node.shape[-1], emitter.code
+    made, last, code = emitter.output_buffer(node), node.shape[-1], emitter.code
 
     def tile(outer: Place, first: Index, size: int) -> None:
         group = [(*outer, code.plus(first, k)) for k in range(size)]

@@ -1,8 +1,8 @@
-"""Programs run over the samples: all of them at once in registers, or block after block, on several threads.
+"""Programs over samples: all samples at once in registers, or block after block on several threads.
 
-With blocks, the samples are dealt into *parts*, a number that depends on the table alone. Each part's sums go to
-memory, and every thread adds up all parts in order: the result does not depend on the number of threads. All threads
-run the whole program; they meet at a barrier in each pass over the samples, and nowhere else.
+With blocks, the samples are split into *parts*, whose number depends on the table alone. Each part's sums go to memory,
+and every thread adds up all parts in order, so that the result does not depend on the number of threads. All threads
+run the whole program; they wait at a barrier once in each pass over the samples.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
 from steepest.expressions.expression import DATA, Expression, Shape
 
 Sink = Callable[[Expression, Value], None]
-"""What is to be done with an output of each sample: the node, and the first sample's number."""
+"""Consumes a per-sample output: gets the node and the index of the first sample."""
 
 
 @dataclass
 class PartitionValues:
-    """How samples are dealt to threads, as values that the function gets: see the module's docstring."""
+    """The partition of the samples as run-time values: see the module's docstring."""
 
     blocks: Value
     parts: Value
@@ -49,7 +49,7 @@ def _multiply(code: Code, x: Value, y: Value) -> Value:
 
 
 class AllAtOnce:
-    """Every sample in a lane of its own: straight-line code.
+    """Writes straight-line code with every sample in a lane of its own.
 
     Args:
         emitter: writes the primitives.
@@ -73,7 +73,7 @@ class AllAtOnce:
         Args:
             program: what to compute.
             bound: its parameters.
-            sink: what to do with outputs of each sample.
+            sink: consumes per-sample outputs.
         """
         emitter = self.emitter
         emitter.values.update(bound)
@@ -100,7 +100,7 @@ class AllAtOnce:
 
 
 class BlockByBlock:
-    """Samples in blocks of as many as there are lanes, or one by one where lanes carry copies.
+    """Writes loops over blocks of as many samples as there are lanes, or over samples where lanes carry copies.
 
     Args:
         emitter: writes the primitives.
@@ -120,7 +120,7 @@ class BlockByBlock:
         self.number = lanes.copies if lanes.copies > 1 else 1
         self.partial_size = 0
         self._parity = emitter.code.slot(I64, i64(0))
-        self._met = emitter.code.slot(I64, i64(0))
+        self._passed = emitter.code.slot(I64, i64(0))
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of its shared nodes."""
@@ -136,7 +136,7 @@ class BlockByBlock:
                 self._pass(each, sink)
 
     def _places(self, each: Pass) -> tuple[dict[Expression, int], int]:
-        """Where each sum of a pass lies among a part's numbers, and how many those are, in whole runs."""
+        """Return the offset of each sum of a pass among a part's numbers, and their number, in whole runs."""
         begins, size, stride = {}, 0, self.emitter.stride
         for node in each.sums:
             begins[node] = size
@@ -170,9 +170,9 @@ class BlockByBlock:
                 self.emitter.values[node] = RegisterTensor(node.shape, items) if in_registers else in_memory
 
     def _region(self) -> Value:
-        """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads.
+        """Return the memory of this pass's sums: two halves in turn, so that no thread overwrites what another reads.
 
-        They are as long for every pass, lest the second of one pass reach into the first of another.
+        The halves are equally long for every pass, so that the second of one never overlaps the first of another.
         """
         code = self.emitter.code
         parity = code.get(self._parity, I64)
@@ -200,7 +200,7 @@ class BlockByBlock:
             del emitter.values[node]
 
     def _column(self, shape: Shape, address: Value) -> Tensor:
-        """The samples of a block, for every copy."""
+        """Return the samples of a block, for every copy."""
         code, lanes = self.emitter.code, self.lanes
         if lanes.samples == 1:
             return MemoryTensor(code, shape, address, 1, lanes.sampled)
@@ -208,7 +208,7 @@ class BlockByBlock:
         return column if lanes.copies == 1 else FusedTensor(shape, lambda place: lanes.repeat(code, column.at(place)))
 
     def _joined(self, region: Value, size: int) -> Value:
-        """The sums of all parts, added in order to a place of this thread's own."""
+        """Add the sums of all parts in order, into memory of this thread's own."""
         code, stride = self.emitter.code, self.emitter.stride
         made, kind = self.emitter.scratch.take(size), code.vector(stride)
         with code.loop(0, size, stride) as offset:
@@ -220,12 +220,12 @@ class BlockByBlock:
         return made
 
     def _wait_at_barrier(self) -> None:
-        """Wait until every thread is here."""
-        wait_at_barrier(self.emitter.code, self.partition.threads, self.partition.barrier, self._met)
+        """Write code that waits until every thread is here."""
+        wait_at_barrier(self.emitter.code, self.partition.threads, self.partition.barrier, self._passed)
 
 
 class _Sum:
-    """A sum over the samples of one part, while it grows."""
+    """The running sum over the samples of one part."""
 
     def __init__(self, over: BlockByBlock, node: Expression) -> None:
         self.over, self.node = over, node
@@ -245,9 +245,9 @@ class _Sum:
     def add(self, present: Value | None) -> None:
         """Add the samples of a block."""
         if self.in_registers:
-            self._add_held(present)
+            self._add_in_registers(present)
         else:
-            self._add_stored(present)
+            self._add_in_memory(present)
 
     def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
         """Return what is added at an index: one value, or two to be multiplied; missing samples are zero."""
@@ -261,12 +261,12 @@ class _Sum:
         term = factors[0] if len(factors) == 1 else _multiply(self.code, *factors)
         return _add(self.code, sofar, term)
 
-    def _add_held(self, present: Value | None) -> None:
+    def _add_in_registers(self, present: Value | None) -> None:
         kind = self.code.vector(self.lanes.sampled)
         for slot, place in zip(self.slots, places(self.node.shape), strict=True):
             self.code.put(self._grown(self.code.get(slot, kind), self._factors(place, present)), slot)
 
-    def _add_stored(self, present: Value | None) -> None:
+    def _add_in_memory(self, present: Value | None) -> None:
         kept, code = self.over.kept, self.code
 
         def grow(place: Place) -> None:
@@ -279,7 +279,7 @@ class _Sum:
         self.over.emitter.each(self.node.shape, grow, in_registers=False)
 
     def store(self, target: Value) -> None:
-        """Write the part's sums to memory, one number or one for each copy an element."""
+        """Write the part's sum to memory: per element one number, or one for each copy."""
         code, number = self.code, self.over.number
         if self.in_registers:
             kind = code.vector(self.lanes.sampled)

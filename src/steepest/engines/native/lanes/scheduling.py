@@ -1,4 +1,4 @@
-"""Programs rewritten for one number of samples and for short chains of dependent operations."""
+"""Programs rewritten for a known number of samples, and sums reassociated for short chains of dependent operations."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LATENCY = {"total": 10, "total_outer": 13, "matmul": 5, "dot": 5}  # a butterfl
 
 
 def scheduled(program: Program, rows: int) -> Program:
-    """The same program for a known number of samples.
+    """Specialise a program for a known number of samples.
 
     n becomes a number, quotients of numbers are folded in float64, and a scale that is a power of two moves from the
-    gradient to the rate, where the descent's loop computes it once; that is exact.
+    gradient to the rate, where the descent's loop computes it once; scaling by a power of two is exact.
     """
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -44,7 +44,7 @@ def scheduled(program: Program, rows: int) -> Program:
 
 
 def ready_times(program: Program) -> dict[Expression, int]:
-    """When each value is there, in cycles after the leaves, were there room for everything at once."""
+    """Estimate when each value is ready, in cycles after the leaves, on a processor without limits but latency."""
     found: dict[Expression, int] = {}
     for node in program.nodes:
         found[node] = max((found[arg] for arg in node.args), default=0) + (_latency(node) if node.args else 0)
@@ -59,15 +59,15 @@ def _latency(node: Expression) -> int:
 def scheduled_sum(
     code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]
 ) -> Value:
-    """A sum whose last term to come waits for as little as possible.
+    """Reassociate a sum so that the term available last is added last.
 
-    A product fuses with another term that is there by then; a product on its own may be done while that one is still
-    awaited. Then the two terms that are there first are added, and so on.
+    A product fuses with another term if that one is ready early enough, else it is computed meanwhile. Then the two
+    terms that are ready first are added, and so on (Huffman's algorithm with latencies for weights).
 
     Args:
         code: the function being written.
-        products: the factors of terms, and when they are there.
-        others: other terms, and when they are there.
+        products: the factors of terms, and when they are ready.
+        others: other terms, and when they are ready.
     """
     waiting = sorted(others, key=lambda term: term[0])
     terms: list[tuple[int, int, Value]] = []
