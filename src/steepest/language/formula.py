@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import FormulaError, ShapeError, nearest
+from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import (
     CONSTANT,
     DATA,
@@ -27,6 +27,8 @@ from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, 
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
+from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint
 
 if TYPE_CHECKING:
     from lark import Token
@@ -271,10 +273,10 @@ class _Builder:
         if name == DENSE:
             return self._dense(token, given)
         if row is None:
-            hint = nearest(name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
-            if name in self.data or name in RESERVED or (given and not hint.startswith("; did")):
-                hint = f"; a product needs its '*': {name}*(…)"
-            raise self.error(token, f"there is no function {name!r}{hint}")
+            meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
+            if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
+                meant = f"; a product needs its '*': {name}*(…)"
+            raise self.error(token, f"there is no function {name!r}{meant}")
         extra = given[row.arity :]
         if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
             want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.engines.step import Batches, Rate
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import is_number, positive, whole
 from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, optimiser_named
 from steepest.training.schedules import Plateau, Schedule, read_schedule
 
@@ -46,23 +46,23 @@ class Settings:
     checkpoint_every: int | None = None
     resume: bool = False
     path: bool = True
-    method: Optimiser | LBFGS = field(init=False)
+    solver: Optimiser | LBFGS = field(init=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str) and self.rate != "auto":
             self._check_whole("epochs", 0)  # some schedules last as long as the descent
             object.__setattr__(self, "rate", read_schedule(self.rate, 0.1, self.epochs))
-        object.__setattr__(self, "method", optimiser_named(self.optimiser))
+        object.__setattr__(self, "solver", optimiser_named(self.optimiser))
 
     @property
     def searches(self) -> bool:
         """Whether each epoch searches along a line for how far to go."""
-        return isinstance(self.method, LBFGS) or self.rate == "auto"
+        return isinstance(self.solver, LBFGS) or self.rate == "auto"
 
     @property
     def update_rule(self) -> Optimiser:
         """The optimiser whose update becomes part of the step."""
-        return self.method if isinstance(self.method, Optimiser) else gradient_descent()
+        return self.solver if isinstance(self.solver, Optimiser) else gradient_descent()
 
     @property
     def scheduled_rate(self) -> Rate:
@@ -89,7 +89,8 @@ class Settings:
     @property
     def is_exact(self) -> bool:
         """Whether each update is one down the true gradient, so that the cost should fall."""
-        return self.gradient == "backprop" and self.update_rule.name == "gradient descent" and self.batch is None
+        plain = self.update_rule.name == "gradient descent" and not self.searches
+        return plain and self.gradient == "backprop" and self.batch is None
 
     def check(self, cost: Expression) -> None:
         """Raise unless a descent of this cost could start so.
@@ -114,17 +115,16 @@ class Settings:
             raise DescentError("the cost has no data columns, so there are no samples to deal out; leave batch out")
 
     def _check_numbers(self) -> None:
-        positive: dict[str, Any] = {
+        steps: dict[str, Any] = {
             "step": self.step, "tolerance": self.tolerance, "gradient_tolerance": self.gradient_tolerance,
             "max_seconds": self.max_seconds,
         }  # fmt: skip
         if not isinstance(self.rate, Schedule | Plateau) and self.rate != "auto":
-            positive["rate"] = self.rate
-        for label, number in positive.items():
+            steps["rate"] = self.rate
+        for label, number in steps.items():
             given = number is not None or label in ("rate", "step")
-            if given and not (is_number(number, numbers.Real) and _is_positive(number)):
-                also = ", a schedule or 'auto'" if label == "rate" else ""
-                raise DescentError(f"{label} is a positive number{also}, not {number!r}")
+            if given:
+                positive(label, number, DescentError, ", a schedule or 'auto'" if label == "rate" else "")
         least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
         for label, low in least.items():
             self._check_whole(label, low)
@@ -132,18 +132,18 @@ class Settings:
             raise DescentError(
                 f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; take several seeds for more"
             )
-        if is_number(self.validate, numbers.Real) and not 0 < self.validate < 1:
+        if is_number(self.validate) and not 0 < self.validate < 1:
             raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
 
     def _check_whole(self, label: str, low: int) -> None:
-        whole: Any = getattr(self, label)
-        given = whole is not None or label in ("epochs", "seed")
-        if given and not (is_number(whole, numbers.Integral) and whole >= low):
-            raise DescentError(f"{label} is a whole number from {low}, not {whole!r}")
+        value: Any = getattr(self, label)
+        given = value is not None or label in ("epochs", "seed")
+        if given:
+            whole(label, value, low, DescentError)
 
     def _check_together(self) -> None:
         if self.searches:
-            what = "the optimiser 'lbfgs'" if isinstance(self.method, LBFGS) else "rate='auto'"
+            what = "the optimiser 'lbfgs'" if isinstance(self.solver, LBFGS) else "rate='auto'"
             if self.rate == "auto" and self.update_rule.name != "gradient descent":
                 raise DescentError(f"rate='auto' is for plain gradient descent; give {self.update_rule.name} a number")
             if self.batch is not None:
@@ -164,15 +164,3 @@ class Settings:
             raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
         if self.checkpoint is not None and self.restarts is not None:
             raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
-
-
-def _is_positive(number: Any) -> bool:
-    try:
-        return 0 < float(number) < math.inf
-    except OverflowError:  # a whole number beyond all of float64
-        return False
-
-
-def is_number(value: object, kind: type) -> bool:
-    """Whether this is a number of a kind of :mod:`numbers`; truth values are none."""
-    return isinstance(value, kind) and not isinstance(value, bool)

@@ -19,9 +19,8 @@ from steepest.engines.native.arrays.shuffler import MOST_SAMPLES, Shuffler
 from steepest.engines.native.llvm.host import Host, this_host
 from steepest.engines.native.llvm.kernel import Kernel, cache_key, compiled
 from steepest.engines.native.llvm.memory import Array, addresses, aligned, processors
-from steepest.engines.native.llvm.stopping import REASONS
 from steepest.engines.native.llvm.threads import ThreadPolicy, run_threads
-from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RULE_REASONS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the second-level cache
@@ -41,14 +40,14 @@ def supports(step: Step) -> bool:
     Its gradient must be derived, no sample may have a matrix, and no parameter may become another one.
     """
     exchanged = any(
-        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
+        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.updates.items()
     )
-    return step.difference is None and not exchanged and is_supported(step.program)
+    return step.epsilon is None and not exchanged and is_supported(step.program)
 
 
 def prefers(step: Step, rows: int) -> bool:
     """Return whether arrays run a step over a whole table faster than lanes of samples do."""
-    matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
+    matrices = [leaf for leaf in step.updates if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
     return bool(matrices) and rows >= _MANY and supports(step)
 
 
@@ -98,8 +97,7 @@ class ArrayRunner:
         epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
         costs = kernel.costs[: epoch - state.epoch + (kernel.config.whole and reason in ("gradient", "tolerance"))]
         found = np.array([state.last, *costs])
-        worse = (found[1:] - found[:-1]) * rules.sign > rules.rtol * np.abs(found[:-1]) + rules.atol
-        rises = np.flatnonzero(worse) + state.epoch
+        rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
         due = range(state.epoch + -state.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
         record.add([float(costs[k - state.epoch]) for k in due], rows)
@@ -194,10 +192,10 @@ class _StepPlan:
 
 @lru_cache(maxsize=32)  # short descents repeat a step often
 def _plan_for(step: Step, config: KernelConfig, dtype: str, host: Host) -> _StepPlan:
-    leaves = list(step.moved)
+    leaves = list(step.updates)
     program = normalised(step.program)
     outputs = list(program.outputs[1:])
-    norm = None if step.size is None else outputs.pop(0)
+    norm = None if step.gradient_norm is None else outputs.pop(0)
     present = leaves or program.parameters
     recorded = sum(size(leaf.shape, config.lanes) for leaf in present if leaf not in step.memory)
     updates = dict(zip(leaves, outputs, strict=True))
@@ -241,7 +239,7 @@ class _StepOnTable:
         self, state: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
     ) -> tuple[int, str, float, int]:
         """Run epochs and return the last epoch, why it stopped, its cost, and the number of recorded rows."""
-        apart = record.stride * record.sparse
+        apart = record.stride * record.thinning
         epochs = until - state.epoch
         if len(self.costs) < epochs:
             self.costs = np.zeros(epochs)
@@ -264,4 +262,4 @@ class _StepOnTable:
         self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = own[0][0].tolist()
         epoch, *_, placed, _, reason = own[0][1].tolist()
-        return epoch, REASONS[reason], last, placed
+        return epoch, RULE_REASONS[reason], last, placed

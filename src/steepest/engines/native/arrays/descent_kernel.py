@@ -43,7 +43,7 @@ NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
 """The content of ``counters`` of int64: the epoch and where to end, samples in all and in a batch, epochs between two
 places, places written, whether the rate changes from update to update, and the number of why it stopped in
-``stopping.REASONS``."""
+``RULE_REASONS``."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _DescentWriter:
 
     def __init__(self, step: DescentProgram, config: KernelConfig, dtype: str) -> None:
         program, moved = step.program, step.updates
-        self.program, self.moved, self.norm, self.config = program, moved, step.norm, config
+        self.program, self.updates, self.norm, self.config = program, moved, step.norm, config
         self.where, self.shown = step.where, step.recorded
         self.module = ir.Module("train")
         elementwise = [ELEMENTWISE[name] for node in program.nodes if (name := node.operation.name) in ELEMENTWISE]
@@ -276,7 +276,7 @@ class _DescentWriter:
     def _finish(self) -> None:
         """Write the next values of the leaves that are not updated in place."""
         code, writer, lanes = self.code, self.writer, self.config.lanes
-        numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
+        numbers = [(leaf, writer.number(node)) for leaf, node in self.updates.items() if not leaf.shape]
         for leaf, value in numbers:
             writer.bind(leaf, value)
         for leaf, node in self.buffers.late:

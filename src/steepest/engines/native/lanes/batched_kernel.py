@@ -61,8 +61,8 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     """
     frame = Frame(program, plan, dtype, "descend_many", ARGUMENTS)
     code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
-    where = layout(list(step.moved), plan, copies)
-    moved = dict(zip(step.moved, program.outputs[1 if step.size is None else 2 :], strict=True))
+    where = layout(list(step.updates), plan, copies)
+    moved = dict(zip(step.updates, program.outputs[1 if step.gradient_norm is None else 2 :], strict=True))
     params = state(frame.emitter, where, code.arguments["params"], code.arguments["before"])
     params.expect(moved)
     lanes = _PerLane(code, copies)
@@ -81,7 +81,7 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     with build.if_then(build.icmp_signed("!=", counts["looking"], i64(0)), likely=False):
         build.branch(leave)
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
-    size = None if step.size is None else values[program.outputs[1]].at(())
+    size = None if step.gradient_norm is None else values[program.outputs[1]].at(())
     later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
     rules["divergence_threshold"] = lanes["divergence_threshold"]
     stopped = stops(code, rules, cost, lanes["last"], code.broadcast(later, copies), size)

@@ -11,7 +11,6 @@ from math import prod
 
 import numpy as np
 
-from steepest.calculus.program import lower
 from steepest.engines.native.lanes.batched_kernel import ARGUMENTS, COUNTERS, LANES, batched_descent_kernel
 from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource
 from steepest.engines.native.lanes.plan import make_plan, power_of_two
@@ -19,8 +18,7 @@ from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.lanes.state import layout
 from steepest.engines.native.llvm.host import this_host
 from steepest.engines.native.llvm.memory import Array, aligned, processors
-from steepest.engines.native.llvm.stopping import REASONS
-from steepest.engines.step import EnsembleResult, Params, Step, StoppingRules
+from steepest.engines.step import RULE_REASONS, EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _POLL_INTERVAL = 0.05  # seconds between two polls of a group: progress and interruptions feel immediate
@@ -40,20 +38,20 @@ class BatchedRunner:
 
     def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:
         self.kind, host = np.dtype(dtype), this_host()
-        norm = [] if step.size is None else [step.size]
-        program = lower([step.cost, *norm, *step.moved.values()])
+        program = step.program
         # Two registers of models: the latency of one is hidden behind the other.
         most = 2 * host.vector_bytes // self.kind.itemsize
         plan = make_plan(program, rows, host, self.kind.itemsize, min(power_of_two(max(starts, 2)), most))
         if plan.unrolled:
             program = scheduled(program, rows)
+        extra = [[leaf.name for leaf in step.updates], step.gradient_norm is not None]
         source = KernelSource(
-            "descend_many", [program], plan, dtype, [[leaf.name for leaf in step.moved], step.size is not None],
-            ARGUMENTS, lambda: batched_descent_kernel(step, program, plan, dtype),
+            "descend_many", [program], plan, dtype, extra, ARGUMENTS,
+            lambda: batched_descent_kernel(step, program, plan, dtype),
         )  # fmt: skip
         self.kernel = BoundKernel(source, data, rows)
         self.copies, self.rate, self.pace = plan.lanes.copies, rate, 1
-        self.where = layout(list(step.moved), plan, self.copies)
+        self.where = layout(list(step.updates), plan, self.copies)
         self._groups: list[_Group] = []
 
     def run(
@@ -144,7 +142,7 @@ class _Group:
             sound &= np.isfinite(self._lanes_of(self._params, leaf)).all(axis=0)
         here, before = self._taken(self._params), self._taken(self._before)
         return [
-            EnsembleResult(here[k], float(final[k]), REASONS[reasons[k]], self.epoch)
+            EnsembleResult(here[k], float(final[k]), RULE_REASONS[reasons[k]], self.epoch)
             if sound[k]
             else EnsembleResult(before[k], float(last[k]), "diverged", self.epoch)
             for k in range(self.starts)

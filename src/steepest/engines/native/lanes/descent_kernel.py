@@ -101,12 +101,12 @@ def descent_kernel(
     frame = Frame(program, plan, dtype, "descend", ARGUMENTS)
     code, build = frame.code, frame.code.builder
     loop = LoopState(code)
-    where = layout(list(step.moved), plan)
-    way = _Derived(frame) if step.difference is None else Differences(frame, step, moves, where)
+    where = layout(list(step.updates), plan)
+    way = _Derived(frame) if step.epsilon is None else Differences(frame, step, moves, where)
     params = state(way.emitter, where, code.arguments["params"], code.arguments["before"], way.in_memory)
-    outputs = list(program.outputs[1:] if step.difference is None else moves.outputs)
-    size_node = None if step.size is None else outputs.pop(0)
-    moved = dict(zip(step.moved, outputs, strict=True))
+    outputs = list(program.outputs[1:] if step.epsilon is None else moves.outputs)
+    size_node = None if step.gradient_norm is None else outputs.pop(0)
+    moved = dict(zip(step.updates, outputs, strict=True))
     params.expect(moved)
     rates, begin = code.arguments["rates"], loop["epoch"]
     rate = _narrowed(code, code.read(rates, 0, DOUBLE))

@@ -20,7 +20,7 @@ from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
 from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, places
 from steepest.engines.native.llvm.code import Index, Value, i64
-from steepest.engines.step import RATE, Step, slope
+from steepest.engines.step import RATE, Step, partial_derivative
 from steepest.expressions.expression import Expression
 
 
@@ -44,7 +44,7 @@ class Differences:
         self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
-        in_registers = all(frame.emitter.in_registers(leaf.shape) for leaf in step.moved)
+        in_registers = all(frame.emitter.in_registers(leaf.shape) for leaf in step.updates)
         self.in_memory = not in_registers or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
         self.emitter = Emitter(
@@ -106,7 +106,7 @@ class Differences:
         for leaf, first in self.first.items():
             start = 1 + first
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
-            slopes[slope(leaf)] = RegisterTensor(leaf.shape, parts)
+            slopes[partial_derivative(leaf)] = RegisterTensor(leaf.shape, parts)
         return RegisterTensor((), [here]), slopes
 
     def _shifted(self, value: Value, shift: Value, element: int) -> Value:
@@ -149,7 +149,7 @@ class Differences:
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
         return RegisterTensor((), [here]), {
-            slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
+            partial_derivative(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
         }
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.calculus.program import lower
+from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource, Workspace
 from steepest.engines.native.lanes.descent_kernel import ARGUMENTS, COUNTERS, NUMBERS, descent_kernel
 from steepest.engines.native.lanes.finite_differences import copies
@@ -18,9 +18,8 @@ from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.lanes.state import Layout, layout
 from steepest.engines.native.llvm.host import this_host
 from steepest.engines.native.llvm.memory import Array, aligned
-from steepest.engines.native.llvm.stopping import REASONS
 from steepest.engines.native.llvm.threads import run_threads
-from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call, 8 MB
 
@@ -43,16 +42,15 @@ class LaneRunner:
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, threads: int | None = None
     ) -> None:
         kind, scheduled_rate = np.dtype(dtype), callable(rate)
-        norm = [] if step.size is None else [step.size]
-        moved = list(step.moved.values())
-        by_difference = step.difference is not None
-        program = lower([step.cost] if by_difference else [step.cost, *norm, *moved])
-        moves = lower([*norm, *moved] if by_difference else [])
+        norm = [] if step.gradient_norm is None else [step.gradient_norm]
+        by_difference = step.epsilon is not None
+        program = lower([step.cost]) if by_difference else step.program
+        moves = lower([*norm, *step.updates.values()]) if by_difference else Program((), ())
         plan = make_plan(program, rows, this_host(), kind.itemsize, power_of_two(copies(step)) if by_difference else 1)
         if plan.unrolled:
             program, moves = scheduled(program, rows), scheduled(moves, rows)
         extra = [
-            [leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central,
+            [leaf.name for leaf in step.updates], step.gradient_norm is not None, by_difference, step.central,
             [len(step.parameters), scheduled_rate],
         ]  # fmt: skip
         source = KernelSource(
@@ -61,11 +59,11 @@ class LaneRunner:
         )  # fmt: skip
         self._kernel = BoundKernel(source, data, rows, threads)
         self.partition = self._kernel.partition
-        self._where, self._scheduled_rate = layout(list(step.moved), plan), scheduled_rate
+        self._where, self._scheduled_rate = layout(list(step.updates), plan), scheduled_rate
         self._threads = [_Thread(workspace, self._where, kind) for workspace in self._kernel.workspaces()]
         self._rates = np.zeros(1)
         self.rate = rate
-        self._threads[0].set_numbers(step=step.difference or math.nan)
+        self._threads[0].set_numbers(step=step.epsilon or math.nan)
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """Return the cost at some parameters."""
@@ -90,12 +88,12 @@ class LaneRunner:
         )  # fmt: skip
         due = -state.epoch % stride
         first.set_counters(
-            epoch=state.epoch, until=until, stride=stride, sparse=record.sparse, due=due, kept=0, placed=0,
+            epoch=state.epoch, until=until, stride=stride, sparse=record.thinning, due=due, kept=0, placed=0,
             room=record.room, rises=state.rises, first_rise=state.first_rise, reason=0, looking=0,
         )  # fmt: skip
         rows = min(record.room, max(0, -(-(until - state.epoch - due) // stride)))
         for thread in self._threads:
-            thread.reserve(rows, -(-rows // record.sparse))
+            thread.reserve(rows, -(-rows // record.thinning))
         self._run()
         found = dict(zip(COUNTERS, first.counters.tolist(), strict=True))
         length = self._where.length
@@ -104,7 +102,7 @@ class LaneRunner:
         last = float(first.numbers[NUMBERS.index("last")])
         return DescentState(
             self._where.unpack(first.params), self._where.unpack(first.before), last, found["epoch"],
-            found["rises"], found["first_rise"], REASONS[found["reason"]],
+            found["rises"], found["first_rise"], RULE_REASONS[found["reason"]],
         )  # fmt: skip
 
     def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:

@@ -9,10 +9,10 @@ from math import inf
 from llvmlite import ir
 
 from steepest.engines.native.llvm.code import Code, Splat, Value
+from steepest.engines.step import RULE_REASONS, Reason
 
-REASONS = ("", "diverged", "gradient", "tolerance")
+DIVERGED, GRADIENT, TOLERANCE = map(RULE_REASONS.index, (Reason.DIVERGED, Reason.GRADIENT, Reason.TOLERANCE))
 """Why a descent stopped, by the numbers that kernels store; 0 while it goes on."""
-DIVERGED, GRADIENT, TOLERANCE = 1, 2, 3
 
 
 @dataclass(frozen=True)
