@@ -23,7 +23,7 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import params
 from steepest.expressions.traversal import memoised
 from steepest.models.estimators.inputs import Classes
-from steepest.training.setup import _derived
+from steepest.training.setup import _state_at_start
 from steepest.training.steps import gradient_step
 
 RNG = np.random.default_rng(0)
@@ -69,11 +69,11 @@ def test_threads_start_where_a_leg_is_long() -> None:
 
 def test_a_step_is_derived_once() -> None:
     adam = st.optimisers.adam()
-    _derived.cache_clear()
+    _state_at_start.cache_clear()
     runs = [st.descend(COST, {"X": X, "y": y}, optimiser=adam, rate=0.01, epochs=2, seed=k) for k in range(3)]
-    assert (_derived.cache_info().misses, _derived.cache_info().hits) == (1, 2)
+    assert (_state_at_start.cache_info().misses, _state_at_start.cache_info().hits) == (1, 2)
     st.descend(COST, {"X": X, "y": y}, optimiser=st.optimisers.adam(0.5), rate=0.01, epochs=2)
-    assert _derived.cache_info().misses == 2
+    assert _state_at_start.cache_info().misses == 2
     assert not np.array_equal(runs[0].params["W1"], runs[1].params["W1"])
 
 
