@@ -85,7 +85,7 @@ def reduce(x: Real, parts: int = 1, more: Real | None = None) -> Reduced:
 
 
 def power_of_two(exponent: Bits) -> Real:
-    """2 to a whole number that stands in the lowest bits; what stands above the exponent's bits is shifted out."""
+    """Return 2 to a whole number in the lowest bits; what is above the exponent's bits is shifted out."""
     form = exponent.format
     return ((exponent + form.bias) << form.fraction).real()
 

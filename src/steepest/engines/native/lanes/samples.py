@@ -104,7 +104,7 @@ class BlockByBlock:
 
     Args:
         emitter: writes the primitives.
-        dealt: how the samples are dealt.
+        partition: how the samples are split.
         ragged: whether the last block is not full.
         columns: for each data leaf the address of its numbers: block, element, lane.
         native: numbers that a vector register holds.
