@@ -26,9 +26,9 @@ from pictures import OUT, picture, write_table
 from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.layout import whole
 from steepest.engines.native.arrays.products import Factors, multiply
-from steepest.engines.native.lanes.memory import aligned
 from steepest.engines.native.llvm.code import I64, POINTER, Code
 from steepest.engines.native.llvm.host import Loaded, compile_module, this_host
+from steepest.engines.native.llvm.memory import aligned
 from timing import Options, RefusedError, Times, benchmark, exponent, interleaved, ratio, seconds, table
 
 Array = NDArray[Any]
@@ -128,7 +128,7 @@ def race(product: Product, kind: str, options: Options) -> Times:
 def compiling(depth: int) -> float:
     """Seconds to compile the training step of a network with so many hidden layers of 32 neurons."""
     import steepest as st
-    from steepest.engines.native.arrays.descending import ArrayWalk
+    from steepest.engines.native.arrays.array_runner import ArrayRunner
     from steepest.engines.step import Batches
     from steepest.training.optimisers import gradient_descent
     from steepest.training.steps import gradient_step
@@ -137,7 +137,7 @@ def compiling(depth: int) -> float:
     step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False)
     data = {"X": np.zeros((64, 64), np.float32), "y": np.zeros(64, np.float32)}
     begin = time.perf_counter()
-    ArrayWalk(step, data, 64, 0.1, "float32", Batches(32, 0))
+    ArrayRunner(step, data, 64, 0.1, "float32", Batches(32, 0))
     return time.perf_counter() - begin
 
 

@@ -17,8 +17,8 @@ import strategies
 from engine_cases import CASES, EPSILON, Model, apart, both, with_gradient
 from native_descents import DTYPES, assert_same_descent
 from places import SUPPORT
-from steepest.engines.native.lanes import descending, evaluation, restarting
-from steepest.engines.native.llvm import build, host
+from steepest.engines.native.lanes import batched_runner, bound_kernel, evaluation, lane_runner
+from steepest.engines.native.llvm import host, kernel
 from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import data, params
@@ -309,8 +309,8 @@ _GUARDED = """
 import sys
 import numpy as np
 from engine_cases import CASES, guarded, with_gradient
-from steepest.engines.native.lanes import descending, evaluation, memory, restarting
-for module in (descending, evaluation, memory, restarting):
+from steepest.engines.native.lanes import batched_runner, bound_kernel, evaluation, lane_runner, partition
+for module in (batched_runner, bound_kernel, evaluation, lane_runner, partition):
     module.aligned = guarded
 import steepest.engines.step as step
 step.ROWS_KEPT = 20
@@ -359,7 +359,7 @@ def test_narrower_processors(registers: str, tmp_path: Any, monkeypatch: pytest.
     if not real.triple.startswith("x86_64") or real.vector_bytes < length:
         pytest.skip("this processor cannot run that code")
     other = replace(real, cpu=cpu, features="", vector_bytes=length)
-    for module in (host, build, descending, evaluation, restarting):
+    for module in (host, kernel, bound_kernel, lane_runner, evaluation, batched_runner):
         monkeypatch.setattr(module, "this_host", lambda: other)
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path))
     for k, name in enumerate(CASES):

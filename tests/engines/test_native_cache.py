@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,9 +24,10 @@ from engine_cases import CASES
 from places import SUPPORT
 from steepest.calculus.prepared import prepare
 from steepest.calculus.program import lower
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines import native
 from steepest.engines.native.lanes.evaluation import Evaluation
-from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.lanes.lane_runner import LaneRunner
+from steepest.engines.native.llvm import cache, kernel
 from steepest.engines.native.llvm.host import this_host
 from steepest.expressions import operations as op
 from steepest.expressions.expression import constant
@@ -37,22 +40,22 @@ from steepest.training.steps import difference_step, gradient_step
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache directory of this test's own, and nothing in memory before or after."""
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path / "kernels"))
-    build._built.clear()
+    kernel._compiled.clear()
     yield tmp_path / "kernels"
-    build._built.clear()
+    kernel._compiled.clear()
 
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every module that LLVM is given."""
     texts: list[str] = []
-    real = build.compile_module
+    real = kernel.compile_module
 
     def compile_module(text: str, *rest: Any) -> bytes:
         texts.append(text)
         return real(text, *rest)
 
-    monkeypatch.setattr(build, "compile_module", compile_module)
+    monkeypatch.setattr(kernel, "compile_module", compile_module)
     return texts
 
 
@@ -78,7 +81,7 @@ def test_an_entry_is_written_and_found(place: Path, compiled: list[str]) -> None
     (name,) = entries(place)
     assert len(name) == 64
     small(0.2)  # from memory: the rate is no part of the code
-    build._built.clear()
+    kernel._compiled.clear()
     small(0.3)  # from the directory
     assert len(compiled) == 1
     assert list(entries(place)) == [name]
@@ -93,7 +96,7 @@ def test_results_are_the_same_from_the_directory(place: Path, compiled: list[str
     fresh = [model.descend("native", epochs=50).history for model in models]
     fresh.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     count = len(compiled)
-    build._built.clear()
+    kernel._compiled.clear()
     again = [model.descend("native", epochs=50).history for model in models]
     again.append(st.descend(far, None, {"x": 1.0}, 1e-20, 5, engine="native").history)
     assert again == fresh
@@ -104,12 +107,12 @@ _PROCESS = """
 import sys
 import steepest as st
 from engine_cases import CASES
-from steepest.engines.native.llvm import build
-real, count = build.compile_module, [0]
+from steepest.engines.native.llvm import kernel
+real, count = kernel.compile_module, [0]
 def compile_module(*args):
     count[0] += 1
     return real(*args)
-build.compile_module = compile_module
+kernel.compile_module = compile_module
 run = CASES[sys.argv[1]]().descend("native", epochs=20)
 print(repr(run.cost), count[0])
 """
@@ -194,17 +197,17 @@ def test_damaged_entries_are_compiled_again(place: Path, compiled: list[str], mo
     sound = cache._unpacked(data)
     assert sound is not None
     loaded: list[bytes] = []
-    real = build.Loaded
+    real = kernel.Loaded
 
     def load(code: bytes) -> Any:
         loaded.append(code)
         return real(code)
 
-    monkeypatch.setattr(build, "Loaded", load)
+    monkeypatch.setattr(kernel, "Loaded", load)
     chosen = list(damages(data).items())[::11]
     for kind, broken in chosen:
         (place / name).write_bytes(broken)
-        build._built.clear()
+        kernel._compiled.clear()
         before = len(compiled)
         small()
         assert len(compiled) == before + 1, kind
@@ -221,7 +224,7 @@ def test_an_entry_under_another_name_is_another_entry(place: Path) -> None:
     ((_, data),) = entries(place).items()
     entry = cache._unpacked(data)
     assert entry is not None
-    loaded = build.Loaded(entry.code)
+    loaded = kernel.Loaded(entry.code)
     with pytest.raises(KeyError):
         loaded.address("descend_many")
 
@@ -248,7 +251,7 @@ def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: py
     places = unusable(tmp_path)
     for path in places.values():
         monkeypatch.setenv("STEEPEST_CACHE_DIR", str(path))
-        build._built.clear()
+        kernel._compiled.clear()
         small()
     (tmp_path / "locked").chmod(0o700)
     assert (tmp_path / "file").read_text() == "mine"
@@ -261,7 +264,7 @@ def test_descents_work_when_the_disk_fails(
     """No room, no right, a device that is gone: at every step of writing and reading. Nothing half written stays."""
     if failing in ("utime", "read"):
         small()
-        build._built.clear()
+        kernel._compiled.clear()
 
     def fail(*args: Any, **settings: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -282,7 +285,7 @@ def test_descents_work_when_the_disk_fails(
 
     real_open = os.fdopen
     targets: dict[str, tuple[Any, str, Any]] = {
-        "mkdir": (Path, "mkdir", fail), "mkstemp": (cache.tempfile, "mkstemp", fail), "write": (os, "fdopen", Full),
+        "mkdir": (Path, "mkdir", fail), "mkstemp": (tempfile, "mkstemp", fail), "write": (os, "fdopen", Full),
         "replace": (os, "replace", fail), "iterdir": (Path, "iterdir", fail), "stat": (Path, "stat", fail),
         "utime": (os, "utime", fail), "read": (Path, "read_bytes", fail),
     }  # fmt: skip
@@ -291,7 +294,7 @@ def test_descents_work_when_the_disk_fails(
         small()
     kept = entries(place)
     assert all(len(name) == 64 and cache._unpacked(data) is not None for name, data in kept.items())
-    assert len(kept) == (0 if failing in ("mkdir", "mkstemp", "write", "replace") else 1)
+    assert len(kept) == (0 if failing in ("mkdir", "mkstemp", "write", "replace", "stat") else 1)
     assert len(compiled) == (2 if failing == "read" else 1)
 
 
@@ -303,7 +306,7 @@ def test_nothing_is_kept_if_no_place_is_given(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for count in (1, 2):
-        build._built.clear()
+        kernel._compiled.clear()
         small()
         assert len(compiled) == count
     assert cache.directory() is None
@@ -318,7 +321,7 @@ def test_the_users_directory_is_the_place_otherwise(tmp_path: Path, monkeypatch:
     assert found is not None
     assert found.is_relative_to(tmp_path)
     assert "steepest" in found.parts
-    build._built.clear()
+    kernel._compiled.clear()
     small()
     assert len(entries(found)) == 1
     assert found.stat().st_mode & 0o077 == 0  # code that is run lies where nobody else writes
@@ -358,12 +361,12 @@ def test_the_entries_used_longest_ago_go_first(
         use(k)
         (new,) = set(entries(place)) - before
         os.utime(place / new, (1000 + k, 1000 + k))
-    build._built.clear()
+    kernel._compiled.clear()
     use(0)  # from the directory, and from now on the youngest
     assert len(compiled) == 3
     use(3)
     assert len(entries(place)) == 3
-    build._built.clear()
+    kernel._compiled.clear()
     for k in (0, 2, 3):
         use(k)
     assert len(compiled) == 4
@@ -373,19 +376,19 @@ def test_the_entries_used_longest_ago_go_first(
 
 def test_what_killed_processes_left_goes_after_a_while(place: Path) -> None:
     place.mkdir()
-    handle, name = cache.tempfile.mkstemp(prefix=cache._PARTIAL, suffix=".part", dir=place)
+    handle, name = tempfile.mkstemp(prefix=f".{'0' * 64}.", dir=place)
     os.close(handle)
     small()
     assert os.path.exists(name)  # somebody may be writing it
     os.utime(name, (0, 0))
-    build._built.clear()
+    kernel._compiled.clear()
     st.descend((st.params("x") - 4) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
     assert not os.path.exists(name)
 
 
 _KILLED = """
 import sys, time
-from steepest.engines.native.llvm import build, cache
+from steepest.engines.native.llvm import kernel, cache
 from steepest.engines.native.llvm.host import compile_module, this_host
 import steepest as st
 x = st.params("x")
@@ -416,11 +419,11 @@ def test_killed_processes_leave_nothing_that_is_used(place: Path) -> None:
     kept = entries(place)
     whole = {name: data for name, data in kept.items() if len(name) == 64}
     assert len(whole) > 8
-    assert all(name.endswith(".part") for name in set(kept) - set(whole))
+    assert all(name.startswith(".") for name in set(kept) - set(whole))
     for name, data in whole.items():
         entry = cache._unpacked(data)
         assert entry is not None, name
-        assert build.Loaded(entry.code).address("descend")
+        assert kernel.Loaded(entry.code).address("descend")
     x = st.params("x")
     for k in (1, 1001, 1002, 2001):
         run = st.descend((x - k) ** 2 * (x + k), None, {"x": 0.0}, 1e-9, epochs=1, engine="native")
@@ -434,8 +437,8 @@ def test_killed_while_writing(place: Path) -> None:
     ((name, data),) = entries(place).items()
     (place / name).unlink()
     for length in (0, 10, len(data) // 2, len(data)):
-        (place / f"{cache._PARTIAL}{length}.part").write_bytes(data[:length])
-    build._built.clear()
+        (place / f".{length:064}.part").write_bytes(data[:length])
+    kernel._compiled.clear()
     small()
     assert (place / name).exists()
 
@@ -457,7 +460,7 @@ def test_keys_do_not_depend_on_what_was_built_before(place: Path, compiled: list
     ):  # fmt: skip
         gc.collect()
         held.append(first())
-        build._built.clear()
+        kernel._compiled.clear()
         use()
     assert len(compiled) == 1
     assert len(entries(place)) == 1
@@ -530,17 +533,38 @@ def test_keys_differ_by_host() -> None:
     host = this_host()
     x = st.params("x")
     program = lower([x * 2])
-    from steepest.engines.native.lanes.plan import plan
+    from steepest.engines.native.lanes.plan import make_plan
 
-    layout = plan(program, 1, host, 8)
+    layout = make_plan(program, 1, host, 8)
     others = [
         replace(host, cpu="generic"), replace(host, features="-avx512f"), replace(host, triple="aarch64-linux-gnu"),
     ]  # fmt: skip
-    marks = {build.key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
-    marks |= {build.key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
-    marks |= {build.key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
-    marks |= {build.key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)}
+    marks = {kernel.cache_key("evaluate", [program], layout, "float64", [], each) for each in [host, *others]}
+    marks |= {kernel.cache_key("evaluate", [program], layout, dtype, [], host) for dtype in ("float64", "float32")}
+    marks |= {kernel.cache_key(name, [program], layout, "float64", [], host) for name in ("evaluate", "descend")}
+    marks |= {
+        kernel.cache_key("evaluate", [lower([x * c])], layout, "float64", [], host) for c in (2.0, 3.0, -2.0, 2.5)
+    }
     assert len(marks) == 4 + 1 + 1 + 3
+
+
+@pytest.mark.parametrize("folder", ["arrays", "lanes", "functions", "llvm"])
+def test_an_edit_in_any_folder_of_the_engine_changes_the_key(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Path(native.__file__).parent == kernel._ROOT
+    copy = shutil.copytree(kernel._ROOT, tmp_path / "native", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(kernel, "_ROOT", copy)
+    monkeypatch.setattr(kernel, "_source_digest", kernel._source_digest.__wrapped__)
+
+    def key() -> str:
+        return kernel.cache_key("evaluate", [lower([st.params("x") * 2])], None, "float64", [], this_host())
+
+    before = key()
+    assert key() == before
+    file = sorted((copy / folder).glob("*.py"))[-1]
+    file.write_text(file.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    assert key() != before
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -568,23 +592,23 @@ def test_every_kind_of_kernel_is_kept(place: Path, compiled: list[str]) -> None:
             gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, True),
             difference_step(prepare(model.cost), 0.01, "central", gradient_descent(), False, True),
         ):
-            Walk(step, bound.data, bound.rows, 0.1, "float64").cost_at(bound.params)
+            LaneRunner(step, bound.data, bound.rows, 0.1, "float64").cost_at(bound.params)
         model.descend("native", restarts=3, epochs=2)
 
     use()
     count = len(compiled)
     assert count == len(entries(place)) == 5
-    build._built.clear()
+    kernel._compiled.clear()
     use()
     assert len(compiled) == count
 
 
 def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What has gone is found in the directory; a walk that uses a kernel keeps it alive."""
-    monkeypatch.setattr(build, "_IN_MEMORY", 2)
+    monkeypatch.setattr(kernel, "_IN_MEMORY", 2)
     model = CASES["A2 line"]()
     bound = bind([model.cost], {**model.table, **model.start})
-    walk = Walk(
+    walk = LaneRunner(
         gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False),
         bound.data,
         bound.rows,
@@ -595,7 +619,7 @@ def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], m
     x = st.params("x")
     for k in range(5):
         st.descend((x - k) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
-        assert len(build._built) <= 2
+        assert len(kernel._compiled) <= 2
     assert walk.cost_at(bound.params) == cost
     count = len(compiled)
     st.descend((x - 0) ** 2, None, {"x": 0.0}, epochs=1, engine="native")

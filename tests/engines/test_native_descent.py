@@ -13,10 +13,10 @@ import pytest
 
 import steepest as st
 from engine_cases import CASES, Model, standardised
-from native_descents import bound_start, nand, walked
+from native_descents import bound_start, lane_runner, nand
 from plain_loops import START, nand_loop, twice
 from steepest.engines import step as steps
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.step import DescentState, Record, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
@@ -189,7 +189,7 @@ def test_not_finite_at_the_start(text: str, start: float) -> None:
 
 
 def legs(
-    walk: Walk, start: dict[str, Any], until: int, length: int, rules: StoppingRules | None = None
+    walk: LaneRunner, start: dict[str, Any], until: int, length: int, rules: StoppingRules | None = None
 ) -> tuple[DescentState, Record]:
     """A descent in legs of so many epochs."""
     leg, record = DescentState(start, start, walk.cost_at(start)), Record()
@@ -221,7 +221,7 @@ SMALL = ["A3 neuron", "network tanh", "network wide", "E4 product", "standardise
 def test_results_do_not_depend_on_the_length_of_legs(name: str, gradient: str) -> None:
     model = CASES[name]()
     epochs = 5000 if name in SMALL[:2] else 1200
-    walk, start = walked(model, gradient=gradient), bound_start(model)
+    walk, start = lane_runner(model, gradient=gradient), bound_start(model)
     rules = StoppingRules(rtol=1e-9, atol=1e-16)
     whole = legs(walk, start, epochs, epochs + 1, rules)
     assert whole[0].epoch == epochs
@@ -243,7 +243,7 @@ def test_stops_do_not_depend_on_the_length_of_legs() -> None:
         (fast, StoppingRules()), (root, StoppingRules()),
     ]  # fmt: skip
     for model, rules in stops:
-        walk, start = walked(model, norm=True), bound_start(model)
+        walk, start = lane_runner(model, norm=True), bound_start(model)
         whole = legs(walk, start, 5000, 5000, rules)
         assert whole[0].reason
         assert 5 < whole[0].epoch < 4000
@@ -255,7 +255,7 @@ def test_stops_do_not_depend_on_the_length_of_legs() -> None:
 def test_descents_may_take_turns_with_one_walk(name: str) -> None:
     """What an engine needs to go on is in the leg; also the place before a stop that comes at once."""
     model = CASES[name]()
-    walk, start = walked(model, norm=True), bound_start(model)
+    walk, start = lane_runner(model, norm=True), bound_start(model)
     other = {parameter: value + 0.1 for parameter, value in start.items()}
     whole = legs(walk, start, 5000, 5000, StoppingRules(gradient_tolerance=0.06))[0]
     assert 5 < whole.epoch < 5000
@@ -322,13 +322,13 @@ def large_models() -> dict[str, Callable[[], Model]]:
 def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -> None:
     model = large_models()[name]()
     start = bound_start(model, dtype)
-    one = walked(model, 1, dtype)
-    assert one.deal.parts >= 3
+    one = lane_runner(model, 1, dtype)
+    assert one.partition.parts >= 3
     wanted = legs(one, start, 30, 7)
     assert all(np.isfinite(value).all() for value in wanted[0].params.values())
     for threads in (2, 3, 5):
-        walk = walked(model, threads, dtype)
-        assert walk.deal.threads == min(threads, one.deal.parts)
+        walk = lane_runner(model, threads, dtype)
+        assert walk.partition.threads == min(threads, one.partition.parts)
         for _ in range(3):
             assert_equal_legs(legs(walk, start, 30, 7), wanted)
 
@@ -337,9 +337,9 @@ def test_results_of_differences_do_not_depend_on_the_number_of_threads() -> None
     model = standardised(3).with_rows(4096)
     start = bound_start(model)
     for gradient in ("forward", "central"):
-        wanted = legs(walked(model, 1, gradient=gradient), start, 8, 3)
+        wanted = legs(lane_runner(model, 1, gradient=gradient), start, 8, 3)
         for threads in (2, 3):
-            assert_equal_legs(legs(walked(model, threads, gradient=gradient), start, 8, 3), wanted)
+            assert_equal_legs(legs(lane_runner(model, threads, gradient=gradient), start, 8, 3), wanted)
 
 
 def test_large_tables_agree_with_the_reference_engine() -> None:
@@ -355,9 +355,9 @@ def test_descents_in_several_threads_at_once() -> None:
     """Compiling and running at the same time; each result is that of the descent alone."""
     names = ["A3 neuron", "network tanh", "E5 regression", "chain(3)", "network softmax", "standardised"] * 2
     wanted = {name: CASES[name]().descend("native", epochs=300, rate=0.0123).cost for name in names}
-    from steepest.engines.native.llvm import build
+    from steepest.engines.native.llvm import kernel
 
-    build._built.clear()
+    kernel._compiled.clear()
     found: dict[int, float] = {}
 
     def work(k: int) -> None:
@@ -391,7 +391,7 @@ def test_a_start_is_left_as_it_is() -> None:
 def test_the_rate_may_change_between_legs() -> None:
     """As the search for a gentler rate does: w − 2 shrinks by 1 − 12α an epoch."""
     model = CASES["A2 line"]()
-    walk, start = walked(model), {"w": np.float64(0.0)}
+    walk, start = lane_runner(model), {"w": np.float64(0.0)}
     leg, record = DescentState(start, start, walk.cost_at(start)), Record()
     for k, rate in enumerate((0.05, 0.1, 0.01)):
         walk.rate = rate

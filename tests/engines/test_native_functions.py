@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import native_harness
 import native_samples
-from steepest.engines.native.functions import FUNCTIONS
+from native_harness import FUNCTIONS
 
 Array = NDArray[Any]
 KINDS = native_samples.KINDS

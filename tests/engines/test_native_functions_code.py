@@ -10,9 +10,12 @@ from mpmath import mp
 
 import minimax
 import native_harness
-from steepest.engines.native.functions import EXTERNAL, FUNCTIONS, coefficients, exponential, trigonometric
+from native_harness import FUNCTIONS
+from steepest.engines.native.functions import coefficients, exponential, trigonometric
 
 MACHINES = [("skylake-avx512", "x86_64-linux-gnu"), ("haswell", "x86_64-linux-gnu"), ("generic", "aarch64-linux-gnu")]
+EXTERNAL = ("sin", "cos")
+"""The functions of the C library that the emitted code may call: double to double."""
 CALL = re.compile(r"^\s+(?:callq?|blr?)\s+\"?([\w.*%]+)", re.MULTILINE)
 ONE_LANE = re.compile(
     r"^\s+(v?p?gather\w+|vf?n?m?(?:add|sub)\d*s[sd]|v(?:mul|div|add|sub)s[sd]|v?cvt\w*2s[id])\b", re.MULTILINE

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine_cases import standardised
-from native_descents import bound_start, nand, walked
+from native_descents import bound_start, lane_runner, nand
 from places import SUPPORT
 from plain_loops import START, nand_loop
 from steepest.engines import step as steps
@@ -72,7 +72,7 @@ def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch)
 _LONG = """
 import sys
 import numpy as np
-from native_descents import bound_start, nand, walked
+from native_descents import bound_start, nand, lane_runner
 import steepest as st
 from engine_cases import CASES
 from steepest import loop
@@ -120,7 +120,7 @@ def test_a_real_interruption_ends_it_within_a_second(name: str, rows: int, way: 
 def test_an_interruption_while_threads_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads are done before the interruption goes on, for they share memory with the next call."""
     model = standardised(3).with_rows(3000)
-    walk = walked(model, threads=3)
+    walk = lane_runner(model, threads=3)
     start = bound_start(model)
     before = walk.cost_at(start)
     real, thrown, alive = threading.Thread.join, [0], threading.active_count()

@@ -14,8 +14,8 @@ import steepest as st
 from engine_cases import CASES, Model
 from mission_models import small_network
 from steepest.calculus.prepared import prepare
-from steepest.engines.native.lanes import restarting
-from steepest.engines.native.lanes.restarting import Many
+from steepest.engines.native.lanes import batched_runner
+from steepest.engines.native.lanes.batched_runner import BatchedRunner
 from steepest.engines.step import EnsembleResult, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
@@ -184,7 +184,7 @@ def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", *
     step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, norm)
     starts = [initial(model.cost, seed=k) for k in range(count)]
     bound = bind([model.cost], {**model.table, **starts[0]}, dtype)
-    ensemble = Many(step, bound.data, bound.rows, model.rate, dtype, count)
+    ensemble = BatchedRunner(step, bound.data, bound.rows, model.rate, dtype, count)
     ensemble.run(
         starts,
         epochs,
@@ -327,13 +327,13 @@ class _Nobody:
 
 
 def test_interruption_before_anything_has_begun() -> None:
-    from steepest.engines.native.lanes.descending import Walk
+    from steepest.engines.native.lanes.lane_runner import LaneRunner
 
     model = xor()
     starts = [initial(model.cost, seed=k) for k in range(4)]
     step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False)
     bound = bind([model.cost], {**model.table, **starts[0]}, "float64")
-    walk = Walk(step, bound.data, bound.rows, 2.0, "float64")
+    walk = LaneRunner(step, bound.data, bound.rows, 2.0, "float64")
     loop = Loop(walk, Settings(rate=2.0, epochs=100))
     run = batched(starts, _Nobody(), loop, None)
     assert run.reason == "interrupted"
@@ -346,7 +346,7 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(self: Any) -> Any:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(restarting._Group, "_look", fail)
+    monkeypatch.setattr(batched_runner._Group, "_costs", fail)
     threads = threading.active_count()
     with pytest.raises(MemoryError, match="no room"):
         xor().descend("native", restarts=40, epochs=10**9)
@@ -354,7 +354,7 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restarting, "_BREATH", 0.001)
+    monkeypatch.setattr(batched_runner, "_POLL_INTERVAL", 0.001)
     seen: list[tuple[int, int, float]] = []
     run = xor().descend("native", restarts=20, epochs=200_000, progress=lambda *told: seen.append(told))
     counted = [epoch for epoch, _, _ in seen]
@@ -368,7 +368,7 @@ def test_results_do_not_depend_on_how_long_groups_are_left_alone(
     breath: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = xor().descend("native", restarts=11, epochs=700)
-    monkeypatch.setattr(restarting, "_BREATH", breath)
+    monkeypatch.setattr(batched_runner, "_POLL_INTERVAL", breath)
     found = xor().descend("native", restarts=11, epochs=700)
     assert found.restarts == wanted.restarts
     assert found.history == wanted.history

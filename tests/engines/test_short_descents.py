@@ -12,16 +12,18 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS
 from steepest.calculus.prepared import prepare
-from steepest.engines.native.arrays import descending
-from steepest.engines.native.arrays.layout import places
-from steepest.engines.native.arrays.rows import together
-from steepest.engines.native.arrays.schedule import normal, rounds
+from steepest.engines.native.arrays import array_runner
+from steepest.engines.native.arrays.layout import array_layout
+from steepest.engines.native.arrays.rows import rows_at_once
+from steepest.engines.native.arrays.schedule import normalised, rounds
+from steepest.engines.native.arrays.shuffler import Shuffler
+from steepest.engines.native.llvm.threads import ThreadPolicy
 from steepest.engines.step import Record, StoppingRules
 from steepest.expressions import operations as op
 from steepest.expressions.expression import params
 from steepest.expressions.traversal import memoised
 from steepest.models.estimators.inputs import Classes
-from steepest.training.setup import _derived
+from steepest.training.setup import _state_at_start
 from steepest.training.steps import gradient_step
 
 RNG = np.random.default_rng(0)
@@ -40,8 +42,8 @@ def test_orders_are_those_of_the_reference(epochs: int) -> None:
 
 
 def test_orders_in_legs_of_any_length() -> None:
-    batches = descending.Batches(100, 7)
-    orders = descending._Orders(batches, 3000)
+    batches = array_runner.Batches(100, 7)
+    orders = Shuffler(batches, 3000)
     epoch = 0
     for length in (1, 2, 40, 40, 3, 30, 1):  # 40 epochs of 3000 rows are drawn ahead
         found = orders.take(epoch, epoch + length)
@@ -52,26 +54,26 @@ def test_orders_in_legs_of_any_length() -> None:
 
 
 def test_threads_start_where_a_leg_is_long() -> None:
-    crew = descending._Crew(4)
-    assert crew.choose(1000) == 1  # nobody knows yet how long an epoch takes
-    crew.note(1, 1e-4)
-    assert crew.choose(10) == 1
-    assert crew.choose(100) == 4  # it is tried
-    crew.note(4, 5e-5)
-    assert crew.choose(100) == 4
-    crew.note(4, 1e-2)
-    assert crew.choose(100) == 1
-    assert {crew.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
-    assert descending._Crew(1).choose(10**9) == 1
+    policy = ThreadPolicy(4)
+    assert policy.choose(1000) == 1  # nobody knows yet how long an epoch takes
+    policy.note(1, 1e-4)
+    assert policy.choose(10) == 1
+    assert policy.choose(100) == 4  # it is tried
+    policy.note(4, 5e-5)
+    assert policy.choose(100) == 4
+    policy.note(4, 1e-2)
+    assert policy.choose(100) == 1
+    assert {policy.choose(100) for _ in range(25)} == {1, 4}  # and tried again now and then
+    assert ThreadPolicy(1).choose(10**9) == 1
 
 
 def test_a_step_is_derived_once() -> None:
     adam = st.optimisers.adam()
-    _derived.cache_clear()
+    _state_at_start.cache_clear()
     runs = [st.descend(COST, {"X": X, "y": y}, optimiser=adam, rate=0.01, epochs=2, seed=k) for k in range(3)]
-    assert (_derived.cache_info().misses, _derived.cache_info().hits) == (1, 2)
+    assert (_state_at_start.cache_info().misses, _state_at_start.cache_info().hits) == (1, 2)
     st.descend(COST, {"X": X, "y": y}, optimiser=st.optimisers.adam(0.5), rate=0.01, epochs=2)
-    assert _derived.cache_info().misses == 2
+    assert _state_at_start.cache_info().misses == 2
     assert not np.array_equal(runs[0].params["W1"], runs[1].params["W1"])
 
 
@@ -91,13 +93,13 @@ def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, An
 
 def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     legs: list[int] = []
-    leg = descending.ArrayWalk.advance
+    leg = array_runner.ArrayRunner.advance
 
     def watched(self: Any, begin: Any, until: int, rules: StoppingRules, record: Record) -> Any:
         legs.append(until)
         return leg(self, begin, until, rules, record)
 
-    monkeypatch.setattr(descending.ArrayWalk, "advance", watched)
+    monkeypatch.setattr(array_runner.ArrayRunner, "advance", watched)
     model = FORMULAS["neuron"](20)
     for settings, first in (
         ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),
@@ -106,16 +108,16 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
         assert model.descend("native", epochs=12, batch=6, **settings).epochs == 12
         assert legs[0] == first
     large = st.models.network([300, 300, 300], "tanh", "linear").cost
-    walk = descending.ArrayWalk(
+    walk = array_runner.ArrayRunner(
         gradient_step(prepare(large), "backprop", st.optimisers.gradient_descent(), False, False),
-        {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", descending.Batches(50, 0),
+        {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", array_runner.Batches(50, 0),
     )  # fmt: skip
     assert walk.pace == 1
 
 
 def test_parameters_stay_packed_from_leg_to_leg() -> None:
     w, W, b = params("w"), params("W", shape=(3, 5)), params("b", shape=5)
-    where, other = places([W, w, b], 8), places([b, W], 8)
+    where, other = array_layout([W, w, b], 8), array_layout([b, W], 8)
     values = {"W": RNG.normal(size=(3, 5)), "w": np.float64(2), "b": RNG.normal(size=5)}
     memory, again, part = np.zeros(where.length), np.zeros(where.length), np.zeros(other.length)
     where.pack(values, memory)
@@ -162,13 +164,13 @@ def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
 def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
     step = gradient_step(prepare(COST), "backprop", st.optimisers.adam(), False, False)
     (phase,) = [
-        phase for each in rounds(normal(step.program))
+        phase for each in rounds(normalised(step.program))
         for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
     ]  # fmt: skip
     assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]
     inside = {node for stage in phase.stages for loop in stage.loops for node in loop.nodes}
     assert not any(arg in phase.after for node in inside for arg in node.args)
-    assert (together(phase, 2), together(phase, 8), together(phase, 16)) == (2, 4, 4)
+    assert (rows_at_once(phase, 2), rows_at_once(phase, 8), rows_at_once(phase, 16)) == (2, 4, 4)
 
 
 def test_whole_numbers_are_classes_without_a_second_look() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import steepest as st
 from engine_cases import EPSILON, Model, drawn, standardised
 from steepest.calculus.prepared import prepare
-from steepest.engines.native.arrays.descending import ArrayWalk
+from steepest.engines.native.arrays.array_runner import ArrayRunner
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules
 from steepest.engines.stepwise import Stepwise
@@ -158,15 +158,15 @@ def step_of(model: Model, optimiser: Optimiser | None = None, norm: bool = False
     return gradient_step(prepare(model.cost), "backprop", optimiser or gradient_descent(), False, norm)
 
 
-def walker_of(
+def runner_of(
     model: Model, engine: str, step: Step, rate: Rate, dtype: str = "float64", batches: Batches | None = None,
     threads: int | None = None,
-) -> ArrayWalk | Stepwise:  # fmt: skip
+) -> ArrayRunner | Stepwise:  # fmt: skip
     """A descent by arrays, or by the reference engine."""
     bound = bind([model.cost], {**model.table, **model.start}, dtype)
     if engine == "reference":
         return Stepwise(compile_expressions, step, bound.data, bound.rows, rate, dtype, batches)
-    return ArrayWalk(step, bound.data, bound.rows, rate, dtype, batches, threads)
+    return ArrayRunner(step, bound.data, bound.rows, rate, dtype, batches, threads)
 
 
 def start_of(model: Model, step: Step, dtype: str = "float64") -> dict[str, Any]:

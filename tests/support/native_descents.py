@@ -11,7 +11,7 @@ import steepest as st
 from engine_cases import Model
 from plain_loops import NAND, START
 from steepest.calculus.prepared import prepare
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.step import Step
 from steepest.tables.values import bind
 from steepest.training.descent import Descent, descend
@@ -73,8 +73,8 @@ def bound_start(model: Model, dtype: str = "float64") -> dict[str, Any]:
     return bind([model.cost], {**model.table, **model.start}, dtype).params
 
 
-def walked(
+def lane_runner(
     model: Model, threads: int | None = None, dtype: str = "float64", gradient: str = "backprop", norm: bool = False
-) -> Walk:
+) -> LaneRunner:
     bound = bind([model.cost], {**model.table, **model.start}, dtype)
-    return Walk(stepped(model, gradient, norm), bound.data, bound.rows, model.rate, dtype, threads)
+    return LaneRunner(stepped(model, gradient, norm), bound.data, bound.rows, model.rate, dtype, threads)

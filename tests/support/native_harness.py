@@ -12,10 +12,13 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from steepest.engines.native.functions import FUNCTIONS
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.functions.elementwise import ELEMENTARY
 
 Array = NDArray[Any]
 
+FUNCTIONS = {name: each.write for name, each in ELEMENTWISE.items() if each.latency >= ELEMENTARY[1]}
+"""The elementary functions: those that take long."""
 ARCHITECTURE: str = llvm.get_process_triple().partition("-")[0]
 """What this process runs on, as LLVM calls it."""
 

@@ -22,16 +22,16 @@ from batch_cases import (
     network,
     random_case,
     run_legs,
+    runner_of,
     single_bound,
     start_of,
     step_of,
     table_of,
-    walker_of,
 )
 from engine_cases import Model, apart, drawn
 from plain_loops import sigmoid
-from steepest.engines.native.arrays import descending as arrays
-from steepest.engines.native.llvm import build, host
+from steepest.engines.native.arrays import array_runner as arrays
+from steepest.engines.native.llvm import host, kernel
 from steepest.engines.step import Batches
 from steepest.expressions import operations as op
 from steepest.training.optimisers import Optimiser, adam
@@ -150,7 +150,7 @@ def test_threads_give_the_same_bits(name: str, dtype: str) -> None:
     legs = []
     for threads in (1, 2, 3):
         for batches in (Batches(20, 1), None):
-            walker = walker_of(model, "native", step, rate, dtype, batches, threads)
+            walker = runner_of(model, "native", step, rate, dtype, batches, threads)
             leg, record = run_legs(walker, start_of(model, step, dtype), 6, 3)
             path = walker.unpacked([row for _, row in record.path(6)])
             legs.append((record.costs, {"end": [*leg.params.values()], "path": [[*row.values()] for row in path]}))
@@ -168,7 +168,7 @@ def test_narrower_processors(cpu: str, length: int, tmp_path: Any, monkeypatch: 
     if not real.triple.startswith("x86_64") or real.vector_bytes < length:
         pytest.skip("this processor cannot run that code")
     other = replace(real, cpu=cpu, features="", vector_bytes=length)
-    for module in (host, build, arrays):
+    for module in (host, kernel, arrays):
         monkeypatch.setattr(module, "this_host", lambda: other)
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path))
     for seed in (0, 1, 2, 3, 4, 5, 8, 18, 33):

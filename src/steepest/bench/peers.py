@@ -25,7 +25,7 @@ class Steepest(Peer):
         self.about = "st.descend with its record and stopping rules"
         self.modules = ("lark", "steepest.models.builders", "steepest.training.descent")
         if engine == "native":
-            self.modules += ("steepest.engines.native.lanes.descending",)
+            self.modules += ("steepest.engines.native.lanes.lane_runner",)
 
     def available(self) -> str | None:
         """Whether there is such an engine."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from steepest.expressions import operations as op
 from steepest.expressions.arithmetic import ROUNDED
-from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, constant, make, transform
 from steepest.expressions.traversal import in_reading_order
 
 
@@ -23,6 +23,16 @@ class Program:
 
     nodes: tuple[Expression, ...]
     outputs: tuple[Expression, ...]
+
+    @property
+    def data_leaves(self) -> list[Expression]:
+        """The data columns, in the program's order."""
+        return [node for node in self.nodes if node.operation is DATA]
+
+    @property
+    def parameters(self) -> list[Expression]:
+        """The parameters, in the program's order."""
+        return [node for node in self.nodes if node.operation is PARAMETER]
 
     @property
     def cost(self) -> int:

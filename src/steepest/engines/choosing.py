@@ -52,21 +52,21 @@ def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
 def _native_runner(
     step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
 ) -> Runner:
-    from steepest.engines.native.arrays.descending import ArrayWalk, suits
-    from steepest.engines.native.lanes.descending import Walk
+    from steepest.engines.native.arrays.array_runner import ArrayRunner, prefers
+    from steepest.engines.native.lanes.lane_runner import LaneRunner
 
-    if batches is not None or suits(step, rows):
-        return ArrayWalk(step, data, rows, rate, dtype, batches)
-    return Walk(step, data, rows, rate, dtype)
+    if batches is not None or prefers(step, rows):
+        return ArrayRunner(step, data, rows, rate, dtype, batches)
+    return LaneRunner(step, data, rows, rate, dtype)
 
 
 def _native_cost_function(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
 ) -> Callable[[Mapping[str, Any]], float]:
-    from steepest.engines.native.arrays.descending import Look, only, takes
+    from steepest.engines.native.arrays.array_runner import ArrayTable, CostFunction, only, supports
 
-    if takes(only(cost)):
-        return Look(cost, data, rows, dtype)
+    if supports(only(cost)):
+        return CostFunction(cost, ArrayTable(data, rows, dtype))
     return _cost_function(_native_compile, cost, data, rows, dtype)
 
 
@@ -92,17 +92,17 @@ def _grid(
 def _native_grid(
     cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
 ) -> Callable[[Params], Array]:
-    from steepest.engines.native.lanes.sweeping import Sweep
+    from steepest.engines.native.lanes.grid import GridEvaluator
 
-    return Sweep(cost, data, rows, dtype, points)
+    return GridEvaluator(cost, data, rows, dtype, points)
 
 
 def _native_ensemble(
     step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
 ) -> Ensemble:
-    from steepest.engines.native.lanes.restarting import Many
+    from steepest.engines.native.lanes.batched_runner import BatchedRunner
 
-    return Many(step, data, rows, rate, dtype, starts)
+    return BatchedRunner(step, data, rows, rate, dtype, starts)
 
 
 ENGINES: dict[str, Engine] = {
@@ -124,9 +124,9 @@ _MOST_COMPILED = 15_000
 
 
 def _native_takes(step: Step) -> bool:
-    from steepest.engines.native.arrays.descending import takes
+    from steepest.engines.native.arrays.array_runner import supports
 
-    return takes(step)
+    return supports(step)
 
 
 def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:

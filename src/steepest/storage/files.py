@@ -9,7 +9,7 @@ from pathlib import Path
 from steepest.errors import StorageError
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool = False) -> None:
+def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool = False, private: bool = False) -> None:
     """Write beside the target, sync, rename: a reader sees the old file or the new one, never half of it.
 
     Args:
@@ -17,6 +17,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
         content: of it.
         again: whether it is written again and again by one process: the file beside it then always has the same name,
             so that what a killed process leaves there goes with the next writing.
+        private: whether only this user may read and write it, as is due where it is code that will be run.
 
     Raises:
         StorageError: the folder does not exist or cannot be written.
@@ -37,9 +38,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes a private file; the result has the permissions of any new file of this user.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, target)
         temporary = ""
     except OSError as error:

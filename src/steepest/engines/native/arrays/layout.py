@@ -1,4 +1,4 @@
-"""How arrays lie in memory: rows padded to whole vectors, parameters one after another."""
+"""The layout of arrays in memory: rows padded to whole vectors, parameters one after another."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steepest.engines.native.lanes.memory import aligned
+from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.expressions.expression import Expression, Shape
-
-Array = NDArray[Any]
 
 
 def whole(length: int, lanes: int) -> int:
-    """A length rounded up to whole vectors."""
+    """Round a length up to whole vectors."""
     return -(-length // lanes) * lanes
 
 
 def width(shape: Shape, lanes: int) -> int:
-    """Numbers from one row of an array to the next; of a number 1."""
+    """Return the distance from one row of an array to the next, in numbers; 1 for a scalar."""
     return whole(shape[-1], lanes) if shape else 1
 
 
 def size(shape: Shape, lanes: int) -> int:
-    """Numbers that an array takes, its padding included; a number has a vector's room."""
+    """Return the numbers that an array takes, padding included; a scalar takes a vector."""
     return prod(shape[:-1]) * width(shape, lanes) if shape else lanes
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where arrays lie in one stretch of memory.
+class ArrayLayout:
+    """The positions of arrays in one block of memory.
 
     Attributes:
         leaves: the arrays.
-        begins: where each begins, by its name.
+        begins: the first position of each, by its name.
         length: of all of them.
         lanes: numbers of a vector.
     """
@@ -57,17 +54,17 @@ class Places:
             self.view(target, leaf.name)[...] = values[leaf.name]
 
     def unpack(self, source: Array) -> Packed:
-        """Copies of the arrays in a stretch of memory."""
+        """Return copies of the arrays in a block of memory."""
         return Packed(self, source.copy())
 
     def unpack_rows(self, rows: Array) -> list[dict[str, Array]]:
-        """The same for many stretches of memory, ``(k, numbers)``: each row's arrays are views of one for all."""
+        """Return copies for many blocks of memory, ``(k, numbers)``: each row's arrays are views of common ones."""
         parts: dict[str, Array] = {}
         for leaf in self.leaves:
             begin, shape = self.begins[leaf.name], leaf.shape
             if begin < rows.shape[1]:
-                room = rows[:, begin : begin + size(shape, self.lanes)]
-                wide = room.reshape(len(rows), *shape[:-1], width(shape, self.lanes) if shape else self.lanes)
+                padded = rows[:, begin : begin + size(shape, self.lanes)]
+                wide = padded.reshape(len(rows), *shape[:-1], width(shape, self.lanes) if shape else self.lanes)
                 parts[leaf.name] = np.array(wide[..., : shape[-1]] if shape else wide[:, 0])
         return [{name: array[k] for name, array in parts.items()} for k in range(len(rows))]
 
@@ -77,7 +74,7 @@ class Places:
         return {leaf.name: leaf.shape for leaf in self.leaves}
 
     def view(self, array: Array, name: str) -> Array:
-        """An array where it lies in a stretch of memory."""
+        """Return a view of an array in a block of memory."""
         begin, shape = self.begins[name], self.shapes[name]
         if not shape:
             return array[begin : begin + 1].reshape(())
@@ -86,9 +83,9 @@ class Places:
 
 
 class Packed(Mapping[str, Array]):
-    """Arrays by name that lie in one stretch of memory, of which nobody else writes; each is copied when asked for."""
+    """Arrays by name in one block of memory of their own; each is copied on access."""
 
-    def __init__(self, where: Places, numbers: Array) -> None:
+    def __init__(self, where: ArrayLayout, numbers: Array) -> None:
         self.where, self.numbers = where, numbers
 
     def __getitem__(self, name: str) -> Array:
@@ -101,18 +98,18 @@ class Packed(Mapping[str, Array]):
         return len(self.where.leaves)
 
 
-def places(leaves: Iterable[Expression], lanes: int) -> Places:
-    """Arrays one after another."""
+def array_layout(leaves: Iterable[Expression], lanes: int) -> ArrayLayout:
+    """Lay out arrays one after another."""
     begins, length = {}, 0
     leaves = tuple(leaves)
     for leaf in leaves:
         begins[leaf.name] = length
         length += size(leaf.shape, lanes)
-    return Places(leaves, begins, length, lanes)
+    return ArrayLayout(leaves, begins, length, lanes)
 
 
 def rows_of(column: Array, lanes: int) -> Array:
-    """A data column ``(n, …)`` with its rows padded to whole vectors, and as many rows of zeros as there are lanes."""
+    """Pad the rows of a data column ``(n, …)`` to whole vectors; append as many rows of zeros as there are lanes."""
     shape, rows = column.shape[1:], len(column)
     made = aligned((rows + lanes) * width(shape, lanes), column.dtype)
     view = made[: rows * width(shape, lanes)].reshape(rows, -1)
@@ -121,5 +118,5 @@ def rows_of(column: Array, lanes: int) -> Array:
 
 
 def block_size(node: Expression, capacity: int, lanes: int) -> int:
-    """Numbers that a node of each sample takes in a block of so many samples."""
+    """Return the numbers that a per-sample node takes in a block of so many samples."""
     return whole(capacity, lanes) * (width(node.shape, lanes) if node.shape else 1)

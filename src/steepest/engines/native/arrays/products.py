@@ -1,7 +1,7 @@
-"""Products of matrices as functions of a module: tiles of results in registers, one row of the right factor at a time.
+"""Products of matrices as functions of a module: a tile of results in registers, one row of the right factor at a time.
 
-The left factor's numbers are spread over all lanes, the right factor's rows are read as vectors. A function serves
-every product whose tiles have the same width and whose arrays have the same strides.
+The left factor's numbers are broadcast, the right factor's rows are loaded as vectors. One function serves every
+product whose tiles have the same width and whose arrays have the same strides.
 
 Source: Goto and van de Geijn 2008, Anatomy of high-performance matrix multiplication, section 4 (register blocking).
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import I64, POINTER, Code, Value, i64
 
-_LARGE = (8, 3)  # rows of a tile and vectors of a row at most: 24 of the 32 registers of AVX-512
-_SMALL = (4, 2)  # the same where there are 16 registers
+_LARGE = (8, 3)  # rows of a tile and vectors of a row at most: sums fill 24 of the 32 registers of AVX-512
+_SMALL = (4, 2)  # the same where there are 16 registers: 8 sums, 2 vectors of B, 1 number of A, the rest spare
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def multiply(code: Code, factors: Factors, a: Value, b: Value, c: Value, rows: V
     Args:
         code: the function being written.
         factors: the strides.
-        a, b, c: where the matrices begin.
+        a, b, c: the addresses of the matrices.
         rows: of A and C.
         inner: columns of A, rows of B.
         width: columns of C, whole vectors.
@@ -62,7 +62,7 @@ def _tile_of(code: Code) -> tuple[int, int]:
 
 
 def _tiled(outer: Code, factors: Factors, vectors: int) -> Value:
-    """The function for tiles of so many vectors, written once in a module."""
+    """Return the function for tiles of so many vectors, written once in a module."""
     name = "product." + ".".join(
         str(int(part)) for part in (vectors, factors.down, factors.along, factors.right, factors.result, factors.grows)
     )

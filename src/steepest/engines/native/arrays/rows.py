@@ -1,51 +1,81 @@
-"""Some samples' share of a phase written as code: lanes carry their features."""
+"""The part of a phase that is computed row by row: lanes carry neighbouring features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from steepest.engines.native.arrays.layout import whole, width
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
-from steepest.engines.native.llvm.code import Index, Value
-from steepest.expressions.expression import Expression
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.llvm.code import Code, Index, Value
+from steepest.expressions.expression import Expression, Shape
 
-if TYPE_CHECKING:
-    from steepest.engines.native.arrays.writing import Writer
-
-_HELD = 4  # vectors of a row, that is then computed in registers from the first loop to the last
-_TOGETHER = 4  # vectors of neighbouring rows that are computed side by side
+_REGISTER_VECTORS = 4  # vectors of a row that stays in registers from the first loop to the last
+_VECTORS_AT_ONCE = 4  # vectors of neighbouring rows computed together, as many as hide the latency of a reduction
 
 
-def is_held(phase: Phase, lanes: int) -> bool:
-    """Whether a phase's rows are computed in registers."""
-    return _widest(phase, lanes) <= _HELD * lanes
+def fits_registers(phase: Phase, lanes: int) -> bool:
+    """Return whether a phase's rows are computed in registers."""
+    return _widest(phase, lanes) <= _REGISTER_VECTORS * lanes
 
 
-def together(phase: Phase, lanes: int) -> int:
-    """How many rows of a phase are computed side by side: a power of two, and no more than a vector has lanes."""
-    return min(max(_TOGETHER * lanes // _widest(phase, lanes), 1), lanes)
+def rows_at_once(phase: Phase, lanes: int) -> int:
+    """Return how many rows of a phase are computed together: a power of two, at most the lanes of a vector."""
+    return min(max(_VECTORS_AT_ONCE * lanes // _widest(phase, lanes), 1), lanes)
 
 
 def _widest(phase: Phase, lanes: int) -> int:
     return max(whole(loop.shape[-1], lanes) for stage in phase.stages for loop in stage.loops)
 
 
-class Rows:
-    """The stages of a phase for neighbouring samples: vectors of their features, and numbers in all lanes.
+class StepWriter(Protocol):
+    """What rows need of the writer of a step; see :class:`steepest.engines.native.arrays.writer.Writer`."""
 
-    While the processor waits for what a row needs next, as the sum of its elements, it goes on with the others.
+    code: Code
+    arrays: dict[Expression, Value]
+    lanes: int
+    kind: Any
+
+    def number(self, node: Expression) -> Value:
+        """Return a shared number, in all lanes."""
+        ...
+
+    def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
+        """Write an elementwise node of neighbouring elements."""
+        ...
+
+    def neutral(self, node: Expression) -> Value:
+        """Return what a reduction begins with."""
+        ...
+
+    def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
+        """Accumulate one more vector into a reduction."""
+        ...
+
+    def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
+        """Reduce each value over its lanes."""
+        ...
+
+    def inside(self, shape: Shape, vector: Index) -> Value | None:
+        """Return which lanes of a row's vector hold elements."""
+        ...
+
+
+class Rows:
+    """Writes the stages of a phase for neighbouring samples: vectors of features, and broadcast numbers.
+
+    While the processor waits for a result of one row, such as the sum of its elements, it continues with the others.
 
     Args:
         writer: of the step.
-        first: which sample of the block is the first.
-        count: how many there are; those behind the last sample of the block are computed, and not used.
+        first: the index of the first sample in the block.
+        count: how many there are; those after the last sample of the block are computed but not used.
         held: whether their values stay in registers from one loop to the next.
     """
 
-    def __init__(self, writer: Writer, first: Value, count: int, held: bool) -> None:
-        self.writer, self.held = writer, held
+    def __init__(self, writer: StepWriter, first: Value, count: int, in_registers: bool) -> None:
+        self.writer, self.in_registers = writer, in_registers
         self.code, self.lanes = writer.code, writer.lanes
         self.rows = [self.code.plus(first, k) for k in range(count)]
         self.numbers: dict[tuple[Expression, Index], Value] = {}
@@ -67,7 +97,7 @@ class Rows:
             self.code.write(self.code.lane(value), self.writer.arrays[node], row)
 
     def number(self, node: Expression, row: Index) -> Value:
-        """A number of a sample, or of all."""
+        """Return a number of a sample, or of all."""
         if not node.per_sample:
             return self.writer.number(node)
         if (node, row) not in self.numbers:
@@ -84,7 +114,7 @@ class Rows:
                     for row in self.rows:
                         self.number(arg, row)
         sums = {node: [code.slot(writer.kind, writer.neutral(node)) for _ in self.rows] for node in loop.reductions}
-        if self.held:
+        if self.in_registers:
             for k in range(vectors):
                 self._vector(loop, k, self.found, sums)
         else:
@@ -97,7 +127,7 @@ class Rows:
 
     def _vector(self, loop: Loop, k: Index, found: dict[tuple[Expression, int, Index], Value],
                 sums: dict[Expression, list[Value]]) -> None:  # fmt: skip
-        """One vector of each row."""
+        """Write one vector of each row."""
         code, writer, known = self.code, self.writer, k if isinstance(k, int) else -1
         column = code.times(k, self.lanes)
 
@@ -120,7 +150,7 @@ class Rows:
                     code.write(found[node, known, row], self._place(node, row, column), 0, code.size)
 
     def _place(self, node: Expression, row: Index, column: Index) -> Value:
-        """Where an element of a row, or of a shared vector, lies."""
+        """Return the address of an element of a row, or of a shared vector."""
         code = self.code
         begin = code.times(row, width(node.shape, self.lanes)) if node.per_sample else 0
         return code.place(self.writer.arrays[node], code.plus(begin, column), code.number)

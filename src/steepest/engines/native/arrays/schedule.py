@@ -1,8 +1,8 @@
-"""The order of a step on arrays: products, loops over elements, and what may happen at the same time.
+"""The order of a step on arrays: products, loops over elements, and what may be computed in the same loop.
 
-A pass over the samples (see :mod:`steepest.calculus.passes`) is cut into *phases*. A phase begins with products
-of rows and matrices, whose factors earlier phases have stored, and goes on with everything that a row can compute by
-itself: loops over its elements, and numbers. What all samples share is cut likewise into *stages*.
+A pass over the samples (see :mod:`steepest.calculus.passes`) is divided into *phases*. A phase begins with products of
+rows and matrices, whose factors earlier phases have stored, and continues with everything that a row can compute by
+itself: loops over its elements, and numbers. Shared nodes are divided likewise into *stages*.
 """
 
 from __future__ import annotations
@@ -10,36 +10,41 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import inf, prod
 
 from steepest.calculus.passes import passes
 from steepest.calculus.program import Program
-from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.functions.elementwise import MULTIPLY
 from steepest.expressions.expression import CONSTANT, DATA, OPERATIONS, PARAMETER, Expression, Shape, make, transform
 from steepest.expressions.traversal import in_reading_order
 
-REDUCTIONS = frozenset(("sum", "largest", "dot"))
+REDUCTIONS: dict[str, tuple[float, str]] = {
+    "sum": (0.0, "add"), "dot": (0.0, "add"), "matmul": (0.0, "add"), "largest": (-inf, "maximum")
+}  # fmt: skip
+"""Operations that make one number of the elements of others: what they begin with, and the primitive that joins."""
 WHOLE = frozenset(("matmul", "transpose", "outer"))
 """Operations on whole arrays, whose arguments lie in memory."""
+FREE = frozenset(("one_hot", "expand"))
+"""Operations that are cheaper to compute again than to read from memory, besides short elementwise ones."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """Elements of one shape, computed run after run; reductions of them end with it."""
+    """A loop over the elements of one shape; its reductions are complete at its end."""
 
     shape: Shape
     nodes: tuple[Expression, ...]
 
     @property
     def reductions(self) -> tuple[Expression, ...]:
-        """Those of its nodes that are reductions."""
+        """The nodes that are reductions."""
         return tuple(node for node in self.nodes if is_reduction(node))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Operations on whole arrays, then numbers, then loops that do not need one another."""
+    """Operations on whole arrays, then numbers, then independent loops."""
 
     whole: tuple[Expression, ...]
     numbers: tuple[Expression, ...]
@@ -48,13 +53,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Phase:
-    """One walk down the rows.
+    """One pass down the rows of a block.
 
     Attributes:
-        products: of rows and shared matrices, which come first.
-        before: numbers of each sample that need nothing of this phase's loops; lanes carry samples.
+        products: of rows and shared matrices, which are computed first.
+        before: per-sample numbers that do not depend on this phase's loops; lanes carry samples.
         stages: loops, and the numbers between them; lanes carry features.
-        after: numbers of each sample that no loop needs; lanes carry samples again.
+        after: per-sample numbers that no loop uses; lanes carry samples again.
     """
 
     products: tuple[Expression, ...]
@@ -81,19 +86,20 @@ class Round:
 
 
 def is_reduction(node: Expression) -> bool:
-    """Whether a node makes one number of the elements of another."""
-    inner = node.operation.name == "matmul" and all(len(arg.shape) == 1 for arg in node.args)
-    return inner or node.operation.name in REDUCTIONS
+    """Return whether a node reduces the elements of another to one number."""
+    if node.operation.name == "matmul":  # of two vectors
+        return all(len(arg.shape) == 1 for arg in node.args)
+    return node.operation.name in REDUCTIONS
 
 
 def is_whole(node: Expression) -> bool:
-    """Whether a node is computed from arrays in memory."""
+    """Return whether a node is computed from arrays in memory."""
     return node.operation.name in WHOLE and not is_reduction(node)
 
 
-@lru_cache(maxsize=16)  # of a short descent, walking through the graph again and again would take most of the time
-def normal(program: Program) -> Program:
-    """The same program with every product of a matrix and a vector turned round: M v = v Mᵀ."""
+@lru_cache(maxsize=16)  # short descents would spend most of their time on traversing the graph again
+def normalised(program: Program) -> Program:
+    """Replace every product of a matrix and a vector: M v = v Mᵀ."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         if node.operation.name == "matmul" and [len(arg.shape) for arg in args] == [2, 1]:
@@ -105,14 +111,14 @@ def normal(program: Program) -> Program:
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 
-def fits(program: Program) -> bool:
-    """Whether arrays can compute a program: no sample has a matrix of its own."""
-    nodes = [node for node in normal(program).nodes if node.per_sample]
+def is_supported(program: Program) -> bool:
+    """Return whether arrays can compute a program: no sample has a matrix of its own."""
+    nodes = [node for node in normalised(program).nodes if node.per_sample]
     return not any(len(node.shape) > 1 or node.operation.name in ("transpose", "outer") for node in nodes)
 
 
 def rounds(program: Program) -> list[Round]:
-    """The passes of a normal program, cut to phases and stages."""
+    """Return the passes of a normalised program, divided into phases and stages."""
     found = []
     for each in passes(program):
         shared = [node for node in each.shared if node.args]
@@ -125,7 +131,7 @@ def rounds(program: Program) -> list[Round]:
 
 
 def stages(nodes: Sequence[Expression]) -> list[Stage]:
-    """Nodes that do not need others than themselves and what is there already, in an order for loops."""
+    """Divide nodes, whose other arguments are computed already, into stages."""
     inside = set(nodes)
     home: dict[Expression, int] = {}
     for node in nodes:
@@ -145,18 +151,18 @@ def stages(nodes: Sequence[Expression]) -> list[Stage]:
 
 
 def _domain(node: Expression) -> Shape:
-    """The shape whose elements a loop runs over to compute a node."""
+    """Return the shape over whose elements a loop runs to compute a node."""
     return next(arg.shape for arg in node.args if arg.shape) if is_reduction(node) else node.shape
 
 
 def _ready(arg: Expression, user: Expression, home: dict[Expression, int]) -> int:
-    """The first stage in which an argument can be used."""
+    """Return the first stage in which an argument can be used."""
     later = is_reduction(arg) or (arg.shape and is_whole(user)) or (not is_whole(arg) and _is_number_later(arg, user))
     return home[arg] + bool(later)
 
 
 def _is_number_later(arg: Expression, user: Expression) -> bool:
-    """Whether the argument of a number comes out of a loop of its stage: only reductions do."""
+    """Return whether a number needs the result of a loop of its stage: only reductions give one."""
     return bool(arg.shape) and not user.shape and not is_reduction(user)
 
 
@@ -164,8 +170,8 @@ def _is_number_later(arg: Expression, user: Expression) -> bool:
 
 
 def _is_cheap(node: Expression) -> bool:
-    name = node.operation.name
-    return name in ("one_hot", "expand") or (name in ELEMENTWISE and name not in FUNCTIONS and name != "divide")
+    primitive = ELEMENTWISE.get(node.operation.name)
+    return node.operation.name in FREE if primitive is None else primitive.latency <= MULTIPLY
 
 
 def _phases(nodes: Sequence[Expression], sums: Sequence[Expression]) -> list[Phase]:
@@ -178,7 +184,7 @@ def _phases(nodes: Sequence[Expression], sums: Sequence[Expression]) -> list[Pha
             users.setdefault(arg, []).append(node)
     summed = {arg for node in sums for arg in node.args}
     for node in reversed(nodes):
-        # A cheap node is computed where it is wanted, rather than stored for later.
+        # A cheap node is computed where it is used, rather than stored for later.
         if _is_cheap(node) and node not in summed and node in users:
             when[node] = max(when[node], min(when[user] - is_whole(user) for user in users[node]))
     found = []
@@ -198,7 +204,7 @@ def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
         for node in reversed(stage.numbers):
             if node in wanted:
                 wanted.update(node.args)
-    # What no loop waits for, as the logarithm of a loss, is computed of as many samples at once as there are lanes.
+    # What no loop uses, such as the logarithm of a loss, is computed for as many samples at once as there are lanes.
     after = [node for stage in cut[1:] for node in stage.numbers if node not in wanted]
     kept = [
         Stage((), tuple(node for node in stage.numbers if k and node in wanted), stage.loops)
@@ -207,14 +213,14 @@ def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
     return Phase(tuple(products), cut[0].numbers, tuple(kept), tuple(after))
 
 
-# -- what has to lie in memory -----------------------------------------------------------------------------------
+# -- what must be kept in memory ---------------------------------------------------------------------------------
 
 
-def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], bool]) -> set[Expression]:
-    """The nodes whose values are read elsewhere than in the loop, or if ``held`` the walk down the rows, of theirs.
+def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Callable[[Phase], bool]) -> set[Expression]:
+    """Return the nodes whose values are used outside their own loop (with ``in_registers``: outside their phase).
 
     Args:
-        program: a normal program.
+        program: a normalised program.
         order: its rounds.
         held: whether a row's values stay in registers from one loop of a phase to the next.
     """
@@ -243,7 +249,7 @@ def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], boo
                     visit(node, (r, 1, p, 1))
                 for k, loop in enumerate(stage.loops):
                     for node in loop.nodes:
-                        visit(node, (r, 1, p, 1) if held(phase) else (r, 1, p, 1, s, k))
+                        visit(node, (r, 1, p, 1) if in_registers(phase) else (r, 1, p, 1, s, k))
             for node in phase.after:
                 visit(node, (r, 1, p, 2))
         for node in each.sums:
@@ -258,8 +264,8 @@ def stored(program: Program, order: Sequence[Round], held: Callable[[Phase], boo
     }  # fmt: skip
 
 
-def work(program: Program, rows: int) -> int:
-    """About how many multiplications a step takes for so many samples."""
+def multiplications(program: Program, rows: int) -> int:
+    """Estimate the multiplications of a step for so many samples."""
     found = 0
     for node in program.nodes:
         size = prod(node.shape) * (rows if node.per_sample else 1)

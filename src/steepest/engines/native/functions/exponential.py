@@ -24,8 +24,10 @@ import math
 from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import EXPONENTIAL, LESS_ONE
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Bits, Mask, Real, Value
+from steepest.engines.native.functions.vectors import Bits, Mask, Real
+from steepest.engines.native.llvm.code import Value
 
 LN2_HIGH = {64: float.fromhex("0x1.62e42fefa2p-1"), 32: float.fromhex("0x1.62e4p-1")}
 """ln 2 cut off after 40 or 16 bits, so that its product with a whole number below 2^13 or 2^8 is exact."""
@@ -83,7 +85,7 @@ def reduce(x: Real, parts: int = 1, more: Real | None = None) -> Reduced:
 
 
 def power_of_two(exponent: Bits) -> Real:
-    """2 to a whole number that stands in the lowest bits; what stands above the exponent's bits is shifted out."""
+    """Return 2 to a whole number in the lowest bits; what is above the exponent's bits is shifted out."""
     form = exponent.format
     return ((exponent + form.bias) << form.fraction).real()
 
@@ -161,6 +163,7 @@ def near(x: Real) -> Mask:
     return x.magnitude().within(FAR[x.format.width])
 
 
+@native("exp", *ELEMENTARY)
 def exp(builder: Value, x: Value) -> Value:
     """e^x."""
     number = Real(builder, x)
@@ -168,6 +171,7 @@ def exp(builder: Value, x: Value) -> Value:
     return near(number).choose(exponential(number).value(), limit).value
 
 
+@native("expm1", *ELEMENTARY)
 def expm1(builder: Value, x: Value) -> Value:
     """e^x − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1).
 

@@ -17,9 +17,11 @@ import struct
 from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import LOGARITHM
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, power_of_two
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Format, Real, Value
+from steepest.engines.native.functions.vectors import Format, Real
+from steepest.engines.native.llvm.code import Value
 
 
 def pattern(number: float, form: Format) -> int:
@@ -77,6 +79,7 @@ def combine(split: Split, s: Real, more: Real | float = 0.0) -> Real:
     return k.times(LN2_HIGH[form.width], plus=inner)
 
 
+@native("log", *ELEMENTARY)
 def log(builder: Value, x: Value) -> Value:
     """log x; −∞ at ±0, NaN below."""
     number = Real(builder, x)
@@ -108,6 +111,7 @@ def log_one_plus(x: Real) -> Real:
     return combine(Split(parts.k, f), s, wanted.choose(share, 0.0))
 
 
+@native("log1p", *ELEMENTARY)
 def log1p(builder: Value, x: Value) -> Value:
     """log(1 + x); −∞ at −1, NaN below, ±0 at ±0."""
     number = Real(builder, x)

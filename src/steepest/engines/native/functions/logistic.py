@@ -11,10 +11,12 @@ Sources: as for the exponential function; J.-M. Muller, Elementary Functions, 3r
 from __future__ import annotations
 
 from steepest.engines.native.functions.coefficients import TANGENT
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import exponential, near, power_of_two
 from steepest.engines.native.functions.logarithm import log_one_plus
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Real, Value
+from steepest.engines.native.functions.vectors import Real
+from steepest.engines.native.llvm.code import Value
 
 SMALL = 0.55
 """Up to here tanh x is a polynomial; tanh 0.55 is a little more than ½."""
@@ -22,6 +24,7 @@ SMALL = 0.55
 _ONE = {64: 20.0, 32: 10.0}  # from here on tanh x is 1
 
 
+@native("sigmoid", *ELEMENTARY)
 def sigmoid(builder: Value, x: Value) -> Value:
     """σ(x) = 2^-k/(2^-k·(1 + e^-x)).
 
@@ -35,6 +38,7 @@ def sigmoid(builder: Value, x: Value) -> Value:
     return near(number).choose(found, positive.choose(number.constant(1.0), 0.0)).value
 
 
+@native("tanh", *ELEMENTARY)
 def tanh(builder: Value, x: Value) -> Value:
     """tanh x = ±(1 − 2/(1 + e^2|x|)), or x + x³·T(x²) where that would cancel.
 
@@ -54,6 +58,7 @@ def tanh(builder: Value, x: Value) -> Value:
     return hard.choose(one - twice / growth.plus_power(), easy).value
 
 
+@native("softplus", *ELEMENTARY)
 def softplus(builder: Value, x: Value) -> Value:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     number = Real(builder, x)

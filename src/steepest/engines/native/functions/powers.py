@@ -18,10 +18,12 @@ import math
 from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import AREA_TANGENT
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, exponential, near
 from steepest.engines.native.functions.logarithm import Split, combine, ratio, split, split_all
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real, Value
+from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real
+from steepest.engines.native.llvm.code import Value
 
 _HALF_ZEROS = -1 << 27  # what leaves 26 bits of a significand: their products are exact
 
@@ -118,6 +120,7 @@ def _parity(y: Real) -> tuple[Mask, Mask]:
     return whole, whole & lowest.negative() & (size < 2.0**53)
 
 
+@native("power", 4 * ELEMENTARY[0], ELEMENTARY[1])
 def power(builder: Value, x: Value, y: Value) -> Value:
     """x^y."""
     given = Real(builder, x)
@@ -134,6 +137,7 @@ def power(builder: Value, x: Value, y: Value) -> Value:
     return found.converted(given.format).value
 
 
+@native("sqrt", latency=ELEMENTARY[1])
 def sqrt(builder: Value, x: Value) -> Value:
     """√x, correctly rounded; NaN below 0, −0 at −0."""
     return Real(builder, x).root().value

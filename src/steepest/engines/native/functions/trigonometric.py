@@ -22,8 +22,10 @@ import math
 from llvmlite import ir
 
 from steepest.engines.native.functions.coefficients import COSINE, SINE
+from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real, Value
+from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real
+from steepest.engines.native.llvm.code import Value
 
 LIMIT = 2.0**20
 """The largest |x| that is reduced here."""
@@ -150,11 +152,13 @@ def _lane_by_lane(module: Value, name: str) -> Value:
     return function
 
 
+@native("sin", *ELEMENTARY)
 def sin(builder: Value, x: Value) -> Value:
     """sin x; NaN at ±∞."""
     return _function("sin", 0, builder, x)
 
 
+@native("cos", *ELEMENTARY)
 def cos(builder: Value, x: Value) -> Value:
     """cos x; NaN at ±∞."""
     return _function("cos", 1, builder, x)

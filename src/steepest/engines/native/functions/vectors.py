@@ -1,20 +1,16 @@
 """Vectors of LLVM values that are written like numbers: ``x * y + 1`` emits a product and a sum.
 
 Nothing here carries a fast-math flag: what is written is what is rounded. ``a.times(b, plus=c)`` may be one fused
-operation or two (``llvm.fmuladd``), whichever the machine does quickly, so it stands only where both serve.
+operation or two (``llvm.fmuladd``), whichever the machine does quickly, so it is used only where either will do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.llvm.constants import Splat
-
-Value = Any
-"""An LLVM value or type; llvmlite has no types."""
+from steepest.engines.native.llvm.code import Splat, Value
 
 
 @dataclass(frozen=True)

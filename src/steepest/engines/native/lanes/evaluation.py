@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from steepest.calculus.program import lower
+from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.kernels import evaluation, parameters
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, packed
-from steepest.engines.native.lanes.plan import Plan, instructions, plan
-from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource
+from steepest.engines.native.lanes.frame import Frame
+from steepest.engines.native.lanes.plan import Plan, make_plan
+from steepest.engines.native.lanes.tensors import MemoryTensor, Tensor
+from steepest.engines.native.llvm.code import POINTER, Value
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.memory import Array, addresses, aligned
 from steepest.expressions.expression import Expression
+
+_ARGUMENTS = ("params", "outputs")
 
 
 class Evaluation:
@@ -37,34 +42,59 @@ class Evaluation:
             values: an array for every data column ``(rows, …)`` and parameter, of this program's dtype.
             rows: the number of samples n.
         """
-        host, program = this_host(), self.program
-        layout = plan(program, rows, host, self.dtype.itemsize)
-        mark = key("evaluate", [program], layout, self.dtype.name, [], host)
-        built = build(mark, "evaluate", 7, lambda: evaluation(program, layout, self.dtype.name))
-        samples = layout.lanes.samples
-        columns = [blocks_of(np.asarray(values[leaf.name]), samples) for leaf in data_leaves(program)]
-        leaves = parameters(program)
-        where = state.layout(leaves, layout)
-        params = aligned(where.length, self.dtype)
-        packed(values, where, params)
-        made = {node: self._room(node, layout, rows) for node in dict.fromkeys(program.outputs)}
-        dealt = deal(layout, rows, instructions(program), threads=1)
-        partials = aligned(2 * dealt.parts * max(built.partials, layout.stride), self.dtype)
-        scratch, barrier = aligned(built.scratch, np.uint8), np.zeros(1, np.int64)
-        lists = addresses(columns), addresses(list(made.values()))
-        arguments = [lists[0], params, lists[1], dealt.array(0), partials, scratch, barrier]
-        built.call(*(array.ctypes.data for array in arguments))
-        return [self._shaped(node, made[node], layout, rows) for node in program.outputs]
+        program, dtype = self.program, self.dtype.name
+        plan = make_plan(program, rows, this_host(), self.dtype.itemsize)
+        source = KernelSource(
+            "evaluate", [program], plan, dtype, [], _ARGUMENTS, lambda: evaluation_kernel(program, plan, dtype)
+        )
+        kernel = BoundKernel(source, values, rows)
+        where = state.layout(program.parameters, plan)
+        params = where.pack(values, aligned(where.length, self.dtype))
+        made = {node: self._buffer(node, plan, rows) for node in dict.fromkeys(program.outputs)}
+        kernel.call(kernel.workspaces()[0], params, addresses(list(made.values())))
+        return [self._shaped(node, made[node], plan, rows) for node in program.outputs]
 
-    def _room(self, node: Expression, layout: Plan, rows: int) -> Array:
+    def _buffer(self, node: Expression, plan: Plan, rows: int) -> Array:
         elements = prod(node.shape)
         if node.per_sample:
-            return aligned(layout.blocks(rows) * layout.lanes.samples * elements, self.dtype)
-        return aligned(-(-elements // layout.stride) * layout.stride, self.dtype)
+            return aligned(plan.blocks(rows) * plan.lanes.samples * elements, self.dtype)
+        return aligned(-(-elements // plan.stride) * plan.stride, self.dtype)
 
-    def _shaped(self, node: Expression, made: Array, layout: Plan, rows: int) -> Array:
+    def _shaped(self, node: Expression, made: Array, plan: Plan, rows: int) -> Array:
         elements = prod(node.shape)
         if not node.per_sample:
             return made[:elements].reshape(node.shape)
-        blocks = made.reshape(layout.blocks(rows), elements, layout.lanes.samples)
+        blocks = made.reshape(plan.blocks(rows), elements, plan.lanes.samples)
         return blocks.transpose(0, 2, 1).reshape(-1, elements)[:rows].reshape(rows, *node.shape)
+
+
+def evaluation_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
+    """Write a function that computes the outputs of a program once.
+
+    Its argument ``outputs`` is an array of addresses: for a per-sample output, blocks of element and lane; for a
+    shared one, its elements.
+    """
+    frame = Frame(program, plan, dtype, "evaluate", _ARGUMENTS)
+    code, lanes, emitter = frame.code, plan.lanes, frame.emitter
+    targets: dict[Expression, Value] = {}
+    for k, node in enumerate(dict.fromkeys(program.outputs)):
+        targets[node] = code.read(code.arguments["outputs"], k, POINTER)
+
+    def write(node: Expression, made: MemoryTensor) -> None:
+        def put(place: Any) -> None:
+            made.put(place, emitter.at(node, place, node.per_sample))
+
+        emitter.each(node.shape, put, emitter.in_registers(node.shape))
+
+    def write_block(node: Expression, first: Value) -> None:
+        address = code.place(targets[node], code.times(first, prod(node.shape)), code.number)
+        write(node, MemoryTensor(code, node.shape, address, lanes.sampled, lanes.sampled))
+
+    where = state.layout(program.parameters, plan)
+    params = code.arguments["params"]
+    bound: dict[Expression, Tensor] = {leaf: state.part(emitter, where, params, leaf) for leaf in where.leaves}
+    frame.over.run(program, bound, write_block)
+    for node, target in targets.items():
+        if not node.per_sample:
+            write(node, MemoryTensor(code, node.shape, target, 1, lanes.shared))
+    return frame.finished()

@@ -1,8 +1,8 @@
-"""Programs run over the samples: all of them at once in registers, or block after block, on several threads.
+"""Programs over samples: all samples at once in registers, or block after block on several threads.
 
-With blocks, the samples are dealt into *parts*, a number that depends on the table alone. Each part's sums go to
-memory, and every thread adds up all parts in order: the result does not depend on the number of threads. All threads
-run the whole program; they meet at a barrier in each pass over the samples, and nowhere else.
+With blocks, the samples are split into *parts*, whose number depends on the table alone. Each part's sums go to memory,
+and every thread adds up all parts in order, so that the result does not depend on the number of threads. All threads
+run the whole program; they wait at a barrier once in each pass over the samples.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from math import prod
 
 from steepest.calculus.passes import Pass, passes
 from steepest.calculus.program import Program
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
-from steepest.engines.native.lanes.arrange import ready
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.lanes import fold
-from steepest.engines.native.lanes.tensors import Held, Lazy, Place, Stored, Tensor, places
+from steepest.engines.native.lanes.lanes import add_halves
+from steepest.engines.native.lanes.primitives import SUMS
+from steepest.engines.native.lanes.scheduling import ready_times
+from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, places
+from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
-from steepest.engines.native.llvm.threads import meet
 from steepest.expressions.expression import DATA, Expression, Shape
 
 Sink = Callable[[Expression, Value], None]
-"""What is to be done with an output of each sample: the node, and the first sample's number."""
+"""Consumes a per-sample output: gets the node and the index of the first sample."""
 
 
 @dataclass
-class Dealt:
-    """How samples are dealt to threads, as values that the function gets: see the module's docstring."""
+class PartitionValues:
+    """The partition of the samples as run-time values: see the module's docstring."""
 
     blocks: Value
     parts: Value
@@ -37,11 +38,6 @@ class Dealt:
     partials: Value
     barrier: Value
     rows: Value
-
-
-def data_leaves(program: Program) -> list[Expression]:
-    """The data columns of a program, in its order."""
-    return [node for node in program.nodes if node.operation is DATA]
 
 
 def _add(code: Code, x: Value, y: Value) -> Value:
@@ -53,7 +49,7 @@ def _multiply(code: Code, x: Value, y: Value) -> Value:
 
 
 class AllAtOnce:
-    """Every sample in a lane of its own: straight-line code.
+    """Writes straight-line code with every sample in a lane of its own.
 
     Args:
         emitter: writes the primitives.
@@ -66,8 +62,10 @@ class AllAtOnce:
         code, lanes = emitter.code, emitter.lanes
         self._data: dict[Expression, Tensor] = {}
         for leaf, pointer in columns.items():
-            column = Stored(code, leaf.shape, pointer, lanes.samples, lanes.samples)
-            self._data[leaf] = Held(leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)])
+            column = MemoryTensor(code, leaf.shape, pointer, lanes.samples, lanes.samples)
+            self._data[leaf] = RegisterTensor(
+                leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)]
+            )
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of all its nodes.
@@ -75,29 +73,26 @@ class AllAtOnce:
         Args:
             program: what to compute.
             bound: its parameters.
-            sink: what to do with outputs of each sample.
+            sink: consumes per-sample outputs.
         """
         emitter = self.emitter
         emitter.values.update(bound)
         emitter.values.update(self._data)
-        emitter.ready = ready(program)
+        emitter.ready = ready_times(program)
         for each in passes(program):
             for node in (*each.shared, *each.sampled):
                 if node not in emitter.values:
                     emitter.emit(node)
             for node in each.sums:
-                emitter.values[node] = Held(node.shape, [self._sum(node, p) for p in places(node.shape)])
+                emitter.values[node] = RegisterTensor(node.shape, [self._sum(node, p) for p in places(node.shape)])
             for node in each.outputs:
                 if sink is not None:
                     sink(node, i64(0))
 
     def _sum(self, node: Expression, place: tuple[int, ...]) -> Value:
         emitter, code, lanes = self.emitter, self.emitter.code, self.emitter.lanes
-        if node.operation.name == "total_outer":
-            x, y = (emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(node.args))
-            value = _multiply(code, x, y)
-        else:
-            value = emitter.at(node.args[0], place, True)
+        factors = SUMS[node.operation.name](emitter, node, place)
+        value = factors[0] if len(factors) == 1 else _multiply(code, *factors)
         present = lanes.present(code, self.rows)
         if present is not None:
             value = code.builder.select(present, value, code.splat(0, lanes.sampled))
@@ -105,27 +100,27 @@ class AllAtOnce:
 
 
 class BlockByBlock:
-    """Samples in blocks of as many as there are lanes, or one by one where lanes carry copies.
+    """Writes loops over blocks of as many samples as there are lanes, or over samples where lanes carry copies.
 
     Args:
         emitter: writes the primitives.
-        dealt: how the samples are dealt.
+        partition: how the samples are split.
         ragged: whether the last block is not full.
         columns: for each data leaf the address of its numbers: block, element, lane.
         native: numbers that a vector register holds.
     """
 
     def __init__(
-        self, emitter: Emitter, dealt: Dealt, ragged: bool, columns: dict[Expression, Value], native: int
+        self, emitter: Emitter, partition: PartitionValues, ragged: bool, columns: dict[Expression, Value], native: int
     ) -> None:
-        self.emitter, self.dealt, self.ragged, self.columns = emitter, dealt, ragged, columns
+        self.emitter, self.partition, self.ragged, self.columns = emitter, partition, ragged, columns
         lanes = emitter.lanes
         self.lanes = lanes
         self.kept = lanes.copies if lanes.copies > 1 else min(lanes.samples, native)
         self.number = lanes.copies if lanes.copies > 1 else 1
         self.partial_size = 0
         self._parity = emitter.code.slot(I64, i64(0))
-        self._met = emitter.code.slot(I64, i64(0))
+        self._passed = emitter.code.slot(I64, i64(0))
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of its shared nodes."""
@@ -141,49 +136,49 @@ class BlockByBlock:
                 self._pass(each, sink)
 
     def _places(self, each: Pass) -> tuple[dict[Expression, int], int]:
-        """Where each sum of a pass lies among a part's numbers, and how many those are, in whole runs."""
+        """Return the offset of each sum of a pass among a part's numbers, and their number, in whole runs."""
         begins, size, stride = {}, 0, self.emitter.stride
         for node in each.sums:
             begins[node] = size
             elements = prod(node.shape) * self.number
-            size += elements if self.emitter.holds(node.shape) else -(-elements // stride) * stride
+            size += elements if self.emitter.in_registers(node.shape) else -(-elements // stride) * stride
         return begins, -(-size // stride) * stride
 
     # -- one pass
 
     def _pass(self, each: Pass, sink: Sink | None) -> None:
-        code, dealt, build = self.emitter.code, self.dealt, self.emitter.code.builder
+        code, partition, build = self.emitter.code, self.partition, self.emitter.code.builder
         places_of, size = self._places(each)
         region = self._region()
-        with code.loop(dealt.thread, dealt.parts, dealt.threads) as part:
+        with code.loop(partition.thread, partition.parts, partition.threads) as part:
             sums = {node: _Sum(self, node) for node in each.sums}
-            first = build.sdiv(build.mul(part, dealt.blocks), dealt.parts)
-            after = build.sdiv(build.mul(build.add(part, i64(1)), dealt.blocks), dealt.parts)
+            first = build.sdiv(build.mul(part, partition.blocks), partition.parts)
+            after = build.sdiv(build.mul(build.add(part, i64(1)), partition.blocks), partition.parts)
             with code.loop(first, after) as block:
                 self._block(each, block, sums, sink)
             mine = code.place(region, code.times(part, size), code.number)
             for node, sofar in sums.items():
                 sofar.store(code.place(mine, places_of[node], code.number))
         if each.sums:
-            self._meet()
+            self._wait_at_barrier()
             joined = self._joined(region, size)
             for node in each.sums:
                 start = code.place(joined, places_of[node], code.number)
-                stored = Stored(code, node.shape, start, self.number, self.lanes.shared)
-                held = self.emitter.holds(node.shape)
-                items = [stored.at(place) for place in places(node.shape)] if held else []
-                self.emitter.values[node] = Held(node.shape, items) if held else stored
+                in_memory = MemoryTensor(code, node.shape, start, self.number, self.lanes.shared)
+                in_registers = self.emitter.in_registers(node.shape)
+                items = [in_memory.at(place) for place in places(node.shape)] if in_registers else []
+                self.emitter.values[node] = RegisterTensor(node.shape, items) if in_registers else in_memory
 
     def _region(self) -> Value:
-        """Where this pass's sums go: two places in turn, so that no thread overwrites what another still reads.
+        """Return the memory of this pass's sums: two halves in turn, so that no thread overwrites what another reads.
 
-        They are as long for every pass, lest the second of one pass reach into the first of another.
+        The halves are equally long for every pass, so that the second of one never overlaps the first of another.
         """
         code = self.emitter.code
         parity = code.get(self._parity, I64)
         code.put(code.builder.xor(parity, i64(1)), self._parity)
-        length = code.builder.mul(self.dealt.parts, i64(max(self.partial_size, self.emitter.stride)))
-        return code.place(self.dealt.partials, code.builder.mul(parity, length), code.number)
+        length = code.builder.mul(self.partition.parts, i64(max(self.partial_size, self.emitter.stride)))
+        return code.place(self.partition.partials, code.builder.mul(parity, length), code.number)
 
     def _block(self, each: Pass, block: Value, sums: dict[Expression, _Sum], sink: Sink | None) -> None:
         emitter, code, lanes = self.emitter, self.emitter.code, self.lanes
@@ -195,7 +190,7 @@ class BlockByBlock:
             else:
                 emitter.emit(node)
         first = code.times(block, lanes.samples)
-        present = lanes.present(code, self.dealt.rows, first) if self.ragged else None
+        present = lanes.present(code, self.partition.rows, first) if self.ragged else None
         for sofar in sums.values():
             sofar.add(present)
         for node in each.outputs:
@@ -205,62 +200,58 @@ class BlockByBlock:
             del emitter.values[node]
 
     def _column(self, shape: Shape, address: Value) -> Tensor:
-        """The samples of a block, for every copy."""
+        """Return the samples of a block, for every copy."""
         code, lanes = self.emitter.code, self.lanes
         if lanes.samples == 1:
-            return Stored(code, shape, address, 1, lanes.sampled)
-        column = Stored(code, shape, address, lanes.samples, lanes.samples)
-        return column if lanes.copies == 1 else Lazy(shape, lambda place: lanes.repeat(code, column.at(place)))
+            return MemoryTensor(code, shape, address, 1, lanes.sampled)
+        column = MemoryTensor(code, shape, address, lanes.samples, lanes.samples)
+        return column if lanes.copies == 1 else FusedTensor(shape, lambda place: lanes.repeat(code, column.at(place)))
 
     def _joined(self, region: Value, size: int) -> Value:
-        """The sums of all parts, added in order to a place of this thread's own."""
+        """Add the sums of all parts in order, into memory of this thread's own."""
         code, stride = self.emitter.code, self.emitter.stride
         made, kind = self.emitter.scratch.take(size), code.vector(stride)
         with code.loop(0, size, stride) as offset:
             sofar = code.slot(kind, code.splat(0, stride))
-            with code.loop(0, self.dealt.parts) as part:
+            with code.loop(0, self.partition.parts) as part:
                 address = code.place(region, code.plus(code.times(part, size), offset), code.number)
                 code.put(code.builder.fadd(code.get(sofar, kind), code.read(address, 0, kind, code.size)), sofar)
             code.write(code.get(sofar, kind), code.place(made, offset, code.number), 0, code.size)
         return made
 
-    def _meet(self) -> None:
-        """Wait until every thread is here."""
-        meet(self.emitter.code, self.dealt.threads, self.dealt.barrier, self._met)
+    def _wait_at_barrier(self) -> None:
+        """Write code that waits until every thread is here."""
+        wait_at_barrier(self.emitter.code, self.partition.threads, self.partition.barrier, self._passed)
 
 
 class _Sum:
-    """A sum over the samples of one part, while it grows."""
+    """The running sum over the samples of one part."""
 
     def __init__(self, over: BlockByBlock, node: Expression) -> None:
         self.over, self.node = over, node
         self.code, self.lanes = over.emitter.code, over.lanes
-        self.held = over.emitter.holds(node.shape)
+        self.in_registers = over.emitter.in_registers(node.shape)
         code = self.code
-        if self.held:
+        if self.in_registers:
             kind = code.vector(self.lanes.sampled)
             self.slots = [code.slot(kind, code.splat(0, self.lanes.sampled)) for _ in places(node.shape)]
         else:
             pointer = over.emitter.scratch.take(prod(node.shape) * over.kept)
-            self.memory = Stored(code, node.shape, pointer, over.kept, over.kept)
+            self.memory = MemoryTensor(code, node.shape, pointer, over.kept, over.kept)
             zero = code.splat(0, over.kept)
             with code.loop(0, prod(node.shape)) as k:
                 code.write(zero, code.place(pointer, code.times(k, over.kept), code.number), 0, code.size)
 
     def add(self, present: Value | None) -> None:
         """Add the samples of a block."""
-        if self.held:
-            self._add_held(present)
+        if self.in_registers:
+            self._add_in_registers(present)
         else:
-            self._add_stored(present)
+            self._add_in_memory(present)
 
     def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
-        """What is added at an index: one value, or two to be multiplied; missing samples are zero."""
-        emitter, args = self.over.emitter, self.node.args
-        if self.node.operation.name == "total_outer":
-            found = tuple(emitter.at(arg, place[k : k + 1], True) for k, arg in enumerate(args))
-        else:
-            found = (emitter.at(args[0], place, True),)
+        """Return what is added at an index: one value, or two to be multiplied; missing samples are zero."""
+        found = SUMS[self.node.operation.name](self.over.emitter, self.node, place)
         if present is None:
             return found
         zero = self.code.splat(0, self.lanes.sampled)
@@ -270,12 +261,12 @@ class _Sum:
         term = factors[0] if len(factors) == 1 else _multiply(self.code, *factors)
         return _add(self.code, sofar, term)
 
-    def _add_held(self, present: Value | None) -> None:
+    def _add_in_registers(self, present: Value | None) -> None:
         kind = self.code.vector(self.lanes.sampled)
         for slot, place in zip(self.slots, places(self.node.shape), strict=True):
             self.code.put(self._grown(self.code.get(slot, kind), self._factors(place, present)), slot)
 
-    def _add_stored(self, present: Value | None) -> None:
+    def _add_in_memory(self, present: Value | None) -> None:
         kept, code = self.over.kept, self.code
 
         def grow(place: Place) -> None:
@@ -285,12 +276,12 @@ class _Sum:
                 sofar = self._grown(sofar, pieces)
             self.memory.put(place, sofar)
 
-        self.over.emitter.each(self.node.shape, grow, held=False)
+        self.over.emitter.each(self.node.shape, grow, in_registers=False)
 
     def store(self, target: Value) -> None:
-        """Write the part's sums to memory, one number or one for each copy an element."""
+        """Write the part's sum to memory: per element one number, or one for each copy."""
         code, number = self.code, self.over.number
-        if self.held:
+        if self.in_registers:
             kind = code.vector(self.lanes.sampled)
             for k, slot in enumerate(self.slots):
                 found = self.lanes.total(code, code.get(slot, kind))
@@ -299,7 +290,9 @@ class _Sum:
         with code.loop(0, prod(self.node.shape)) as k:
             start = code.place(self.memory.pointer, code.times(k, self.over.kept), code.number)
             found = code.read(start, 0, code.vector(self.over.kept), code.size)
-            self._write(found if number > 1 else fold(code, found, self.over.kept, 1), target, code.times(k, number))
+            self._write(
+                found if number > 1 else add_halves(code, found, self.over.kept, 1), target, code.times(k, number)
+            )
 
     def _write(self, value: Value, target: Value, offset: Index) -> None:
         code = self.code

@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 from llvmlite import ir
 
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.lanes import fold
+from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
-from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, is_held, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, fits_registers, places
 from steepest.engines.native.llvm.code import I1, Code, Index, Value
+from steepest.engines.native.llvm.memory import Array
 from steepest.expressions.expression import Expression
 
-_IN_REGISTERS = 24  # numbers; more of them would only be spilled
+_IN_REGISTERS = 24  # numbers; AVX-512 has 32 registers, and with more parameters the rest would be spilled
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where parameters lie in one array.
+    """The positions of parameters in one array.
 
     Attributes:
         leaves: the parameters.
-        begins: where each begins, by its name.
+        begins: the first position of each, by its name.
         length: of the array.
-        copies: numbers an element.
+        copies: numbers per element.
     """
 
     leaves: tuple[Expression, ...]
@@ -35,72 +37,87 @@ class Layout:
     length: int
     copies: int
 
+    def pack(self, values: Mapping[str, Any], target: Array) -> Array:
+        """Write parameters to their places in an array and return it."""
+        for leaf in self.leaves:
+            begin = self.begins[leaf.name]
+            target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
+        return target
+
+    def unpack(self, source: Array) -> dict[str, Array]:
+        """Return copies of the parameters in an array."""
+        found = {}
+        for leaf in self.leaves:
+            begin = self.begins[leaf.name]
+            found[leaf.name] = source[begin : begin + prod(leaf.shape)].reshape(leaf.shape).copy()
+        return found
+
     @property
     def elements(self) -> int:
-        """Of all parameters together."""
+        """The number of elements of all parameters."""
         return sum(prod(leaf.shape) for leaf in self.leaves)
 
 
 def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
-    """Parameters one after another; those that code takes in runs are padded to whole runs."""
+    """Lay out parameters one after another; those that are computed in runs are padded to whole runs."""
     begins, size = {}, 0
     for leaf in leaves:
         begins[leaf.name] = size * copies
         elements = prod(leaf.shape)
-        size += elements if is_held(leaf.shape, plan.unrolled) else -(-elements // plan.stride) * plan.stride
+        size += elements if fits_registers(leaf.shape, plan.unrolled) else -(-elements // plan.stride) * plan.stride
     return Layout(tuple(leaves), begins, -(-size // plan.stride) * plan.stride * copies, copies)
 
 
 class State(Protocol):
-    """All parameters, which move from epoch to epoch; the values before the last move are kept."""
+    """All parameters, updated from epoch to epoch; the values before the last update are kept."""
 
     def expect(self, moved: Mapping[Expression, Expression]) -> None:
-        """Prepare for the nodes that will be the next values, by the parameter that they move."""
+        """Prepare for the nodes that will be the next values of the parameters."""
         ...
 
     def now(self) -> dict[Expression, Tensor]:
-        """Their values."""
+        """Return the values."""
         ...
 
     def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
-        """Give them other values, in the copies that are active.
+        """Update the values, in the copies that are active.
 
         Returns:
-            A vector that is NaN where a number is not finite: a lane for each copy, or any number with one copy.
+            A vector that is NaN where a number is not finite: one lane per copy, or any number of lanes with one copy.
         """
         ...
 
     def record(self, row: Value) -> None:
-        """Write all numbers to a row."""
+        """Write all numbers to a row of the record."""
         ...
 
     def save(self) -> None:
-        """Write them back to memory, with the values before."""
+        """Write the values and those before back to memory."""
         ...
 
 
 def state(emitter: Emitter, where: Layout, memory: Value, before: Value, in_memory: bool = False) -> State:
-    """The parameters whose numbers are in memory, kept where they are quickest to reach."""
-    held = all(emitter.holds(leaf.shape) for leaf in where.leaves)
-    if held and where.elements <= _IN_REGISTERS and not in_memory:
-        return InRegisters(emitter, where, memory, before)
-    return InMemory(emitter, where, memory, before)
+    """Choose where the parameters are kept while the function runs: in registers if they fit."""
+    in_registers = all(emitter.in_registers(leaf.shape) for leaf in where.leaves)
+    if in_registers and where.elements <= _IN_REGISTERS and not in_memory:
+        return RegisterState(emitter, where, memory, before)
+    return MemoryState(emitter, where, memory, before)
 
 
-def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> Stored:
-    """One parameter in an array of all."""
+def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> MemoryTensor:
+    """Return one parameter in an array of all."""
     code = emitter.code
     pointer = code.place(array, where.begins[leaf.name], code.number)
-    return Stored(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
+    return MemoryTensor(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
 
 
-class InRegisters:
-    """A few numbers, each in the lanes of a vector.
+class RegisterState:
+    """Keeps a few numbers in registers, each in the lanes of a vector.
 
     Args:
         emitter: of the function.
         where: how they lie in memory.
-        memory, before: where the numbers come from, and where they and those before go in the end.
+        memory, before: the arrays that they and those before are loaded from and saved to.
     """
 
     def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
@@ -110,15 +127,18 @@ class InRegisters:
         self._last = {leaf: self._variables(leaf, before) for leaf in where.leaves}
 
     def _variables(self, leaf: Expression, array: Value) -> list[Value]:
-        stored = part(self._emitter, self._where, array, leaf)
-        return [self._emitter.code.slot(self._kind, stored.at(place)) for place in places(leaf.shape)]
+        in_memory = part(self._emitter, self._where, array, leaf)
+        return [self._emitter.code.slot(self._kind, in_memory.at(place)) for place in places(leaf.shape)]
 
     def expect(self, moved: Mapping[Expression, Expression]) -> None:
-        """Nothing to prepare."""
+        """Do nothing: there is nothing to prepare."""
 
     def now(self) -> dict[Expression, Tensor]:
         get = self._emitter.code.get
-        return {leaf: Held(leaf.shape, [get(slot, self._kind) for slot in each]) for leaf, each in self._slots.items()}
+        return {
+            leaf: RegisterTensor(leaf.shape, [get(slot, self._kind) for slot in each])
+            for leaf, each in self._slots.items()
+        }
 
     def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
         code = self._emitter.code
@@ -134,7 +154,7 @@ class InRegisters:
                 code.put(past, last)
                 code.put(new, slot)
                 probe = probed(code, probe, new)
-        # With one copy all lanes are equal, so that one of them tells.
+        # With one copy all lanes are equal, so that one of them is enough.
         return probe if self._where.copies > 1 else code.shuffle(probe, [0])
 
     def record(self, row: Value) -> None:
@@ -146,18 +166,18 @@ class InRegisters:
 
     def _write(self, variables: dict[Expression, list[Value]], array: Value) -> None:
         for leaf, slots in variables.items():
-            stored = part(self._emitter, self._where, array, leaf)
+            in_memory = part(self._emitter, self._where, array, leaf)
             for place, slot in zip(places(leaf.shape), slots, strict=True):
-                stored.put(place, self._emitter.code.get(slot, self._kind))
+                in_memory.put(place, self._emitter.code.get(slot, self._kind))
 
 
-class InMemory:
-    """Many numbers: the moved ones are gathered in an array of their own, and then all copied in one loop.
+class MemoryState:
+    """Keeps many numbers in memory: new values are gathered in an array of their own, then copied in one loop.
 
     Args:
-        emitter: of the function; it puts moved parameters where they are wanted, see :meth:`expect`.
+        emitter: of the function; it stores new values where they belong, see :meth:`expect`.
         where: how they lie in memory.
-        memory, before: the numbers, and those before the last move.
+        memory, before: the numbers, and those before the last update.
     """
 
     def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
@@ -165,9 +185,9 @@ class InMemory:
         self._next = emitter.scratch.take(where.length)
 
     def expect(self, moved: Mapping[Expression, Expression]) -> None:
-        """Let the emitter put the values of the nodes straight to where they are wanted."""
+        """Make the emitter store the nodes directly in the array of new values."""
         for leaf, node in moved.items():
-            if node.args and not self._emitter.holds(leaf.shape):
+            if node.args and not self._emitter.in_registers(leaf.shape):
                 target = part(self._emitter, self._where, self._next, leaf)
                 self._emitter.targets.setdefault(node, target)
 
@@ -192,16 +212,18 @@ class InMemory:
             code.write(value, code.place(memory, first, code.number), 0, code.size)
             code.put(probed(code, code.get(probe, kind), value), probe)
         found = code.get(probe, kind)
-        return found if copies == 1 else fold(code, found, stride, copies)
+        return found if copies == 1 else add_halves(code, found, stride, copies)
 
     def _gather(self, leaf: Expression, after: Tensor) -> None:
         emitter, code, stride = self._emitter, self._emitter.code, self._emitter.stride
         target = part(emitter, self._where, self._next, leaf)
-        if not (isinstance(after, Stored) and after.pointer is target.pointer):
-            held = emitter.holds(leaf.shape)
-            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), held)
+        if not (isinstance(after, MemoryTensor) and after.pointer is target.pointer):
+            in_registers = emitter.in_registers(leaf.shape)
+            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), in_registers)
         length = prod(leaf.shape) * self._where.copies
-        if not emitter.holds(leaf.shape) and length % stride:  # what fills up the last run is nobody's number
+        if (
+            not emitter.in_registers(leaf.shape) and length % stride
+        ):  # clear the padding of the last run: it must not look like NaN
             first = length // stride * stride
             inside = ir.Constant(ir.VectorType(I1, stride), [int(k < length - first) for k in range(stride)])
             value = code.builder.select(inside, self._run(target.pointer, first), code.splat(0, stride))
@@ -217,10 +239,10 @@ class InMemory:
             code.write(self._run(self._arrays[0], first), code.place(row, first, code.number), 0, code.size)
 
     def save(self) -> None:
-        """Nothing to do: they are there already."""
+        """Do nothing: the numbers are in memory already."""
 
 
 def probed(code: Code, probe: Value, value: Value) -> Value:
-    """NaN from now on if a value is not finite: 0·∞ and 0·NaN are NaN."""
+    """Accumulate into a probe that becomes NaN if a value is not finite: 0·∞ and 0·NaN are NaN."""
     zero = code.builder.fmul(value, code.splat(0, value.type.count))
     return code.builder.fadd(probe, zero)

@@ -1,4 +1,4 @@
-"""Values of any shape within a function: held in registers, stored in memory, or computed when asked for."""
+"""Values of any shape within a function: in registers, in memory, or fused into the code that uses them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from steepest.engines.native.llvm.code import Code, Index, Value
 from steepest.expressions.expression import Shape
 
 UNROLLED_AXIS = 8
-"""An axis of at most this length is unrolled; code loops over a longer one."""
-HELD = 16
-"""A tensor of at most this many elements, on unrolled axes only, is held in registers."""
+"""The longest axis that is unrolled; the code loops over longer ones, so that its size stays bounded."""
+REGISTER_ELEMENTS = 16
+"""The largest tensor in registers, elements: half of AVX-512's 32 registers, all of AVX2's 16."""
 
 Place = tuple[Index, ...]
 
 
-def is_held(shape: Shape, unrolled: bool) -> bool:
-    """Whether a value of this shape is held in registers."""
-    return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= HELD)
+def fits_registers(shape: Shape, unrolled: bool) -> bool:
+    """Return whether a value of this shape is kept in registers."""
+    return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= REGISTER_ELEMENTS)
 
 
 def places(shape: Shape) -> Iterator[tuple[int, ...]]:
-    """Every index of a shape, the last one fastest."""
+    """Yield every index of a shape, the last one fastest."""
     return itertools.product(*map(range, shape))
 
 
 def flat(code: Code, shape: Shape, place: Place) -> Index:
-    """The position of an element, the last index fastest."""
+    """Return the position of an element, the last index fastest."""
     position: Index = 0
     for length, index in zip(shape, place, strict=True):
         position = code.plus(code.times(position, length), index)
@@ -37,7 +37,7 @@ def flat(code: Code, shape: Shape, place: Place) -> Index:
 
 
 Run = Callable[[Index, int], Value]
-"""Neighbouring elements as a vector: the first position and how many."""
+"""Loads neighbouring elements as a vector, from the first position and their number."""
 
 
 class Tensor(Protocol):
@@ -46,18 +46,18 @@ class Tensor(Protocol):
     shape: Shape
 
     def at(self, place: Place) -> Value:
-        """The element at an index."""
+        """Return the element at an index."""
         ...
 
 
-class Held:
-    """Elements in registers; indices are numbers known while compiling."""
+class RegisterTensor:
+    """Elements in registers; indices are compile-time numbers."""
 
     def __init__(self, shape: Shape, items: Sequence[Value]) -> None:
         self.shape, self.items = shape, items
 
     def at(self, place: Place) -> Value:
-        """The element at an index."""
+        """Return the element at an index."""
         position = 0
         for length, index in zip(self.shape, place, strict=True):
             assert isinstance(index, int)
@@ -65,14 +65,14 @@ class Held:
         return self.items[position]
 
 
-class Stored:
-    """Elements in memory, each of ``width`` numbers; read as vectors of ``lanes``, one number being spread."""
+class MemoryTensor:
+    """Elements in memory, each of ``width`` numbers; loaded as vectors of ``lanes``, a single number is broadcast."""
 
     def __init__(self, code: Code, shape: Shape, pointer: Value, width: int, lanes: int) -> None:
         self.code, self.shape, self.pointer, self.width, self.lanes = code, shape, pointer, width, lanes
 
     def at(self, place: Place) -> Value:
-        """The element at an index."""
+        """Return the element at an index."""
         code, position = self.code, flat(self.code, self.shape, place)
         if self.width == 1:
             return code.broadcast(code.read(self.pointer, position, code.number), self.lanes)
@@ -81,12 +81,12 @@ class Stored:
         return code.read(address, 0, code.vector(self.width), align=code.size)
 
     def run(self, first: Index, length: int) -> Value:
-        """``length`` elements from a position on, of a tensor with one number an element."""
+        """Load ``length`` elements from a position on, of a tensor with one number per element."""
         address = self.code.place(self.pointer, first, self.code.number)
         return self.code.read(address, 0, self.code.vector(length), align=self.code.size)
 
     def put_run(self, first: Index, values: Value) -> None:
-        """Store neighbouring elements, of a tensor with one number an element."""
+        """Store neighbouring elements of a tensor with one number per element."""
         self.code.write(values, self.code.place(self.pointer, first, self.code.number), 0, align=self.code.size)
 
     def put(self, place: Place, value: Value) -> None:
@@ -99,12 +99,12 @@ class Stored:
             code.write(value, address, 0, align=code.size)
 
 
-class Lazy:
-    """Elements computed whenever they are asked for, by a function of the index; perhaps also of a run."""
+class FusedTensor:
+    """Elements computed at each use, by a function of the index and perhaps of a run."""
 
     def __init__(self, shape: Shape, compute: Callable[[Place], Value], run: Run | None = None) -> None:
         self.shape, self._compute, self.run = shape, compute, run
 
     def at(self, place: Place) -> Value:
-        """The element at an index."""
+        """Return the element at an index."""
         return self._compute(place)

@@ -1,8 +1,8 @@
 """Compiled kernels kept for the next time: in memory, and in the user's cache directory for other processes.
 
-An entry is a file named by the SHA-256 of everything that its code depends on. It is written beside its place and
-renamed, so that no reader meets half of it, and begins with a digest of the rest: what does not fit its digest is
-discarded. The directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
+An entry is a file named by the SHA-256 of everything that its code depends on. It is written atomically, so that no
+reader meets half of it, and begins with a digest of the rest: what does not match its digest is discarded. The
+directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,22 @@ from typing import Any
 
 import platformdirs
 
+from steepest.errors import StorageError
+from steepest.storage.files import write_atomically
+
 _MAGIC = b"steepest kernel 1\n"
 _DIGEST = 32
-_ABANDONED = 3600.0  # seconds after which a file that was never renamed belongs to nobody
-_PARTIAL = ".steepest-"
-_OWN = re.compile(rf"[0-9a-f]{{64}}|{re.escape(_PARTIAL)}.*\.part")
-_KEPT_BYTES = 64 << 20  # the oldest entries go when the directory has grown beyond this
+_ABANDONED = (
+    3600.0  # seconds after which a partial file is taken for that of a killed process; writing takes less than one
+)
+_ENTRY = re.compile(r"[0-9a-f]{64}")
+_PARTIAL = re.compile(r"\.[0-9a-f]{64}\..*")  # what ``write_atomically`` writes before it is renamed
+_KEPT_BYTES = 64 << 20  # size of the directory, some thousand kernels; beyond it, the least recently used are deleted
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Machine code and what its caller must provide."""
+    """Machine code, and the sizes of what its caller must provide; see ``kernel.Kernel``."""
 
     scratch: int
     partials: int
@@ -38,7 +42,7 @@ class Entry:
 
 
 def directory() -> Path | None:
-    """Where kernels are kept, or None if nowhere."""
+    """Return the directory in which kernels are kept, or None if they are not kept."""
     chosen = os.environ.get("STEEPEST_CACHE_DIR")
     if chosen is not None:
         return Path(chosen) if chosen else None
@@ -52,7 +56,7 @@ def _packed(entry: Entry) -> bytes:
 
 
 def _unpacked(data: bytes) -> Entry | None:
-    """The entry, or None if this is not one, or a damaged one."""
+    """Return the entry, or None if these bytes are not an undamaged one."""
     start = len(_MAGIC) + _DIGEST
     if len(data) < start + 4 or not data.startswith(_MAGIC):
         return None
@@ -65,7 +69,7 @@ def _unpacked(data: bytes) -> Entry | None:
 
 
 def read(key: str) -> Entry | None:
-    """The entry of a key, if there is a sound one; a damaged one is deleted."""
+    """Return the entry of a key, if there is an undamaged one; delete a damaged one."""
     place = directory()
     if place is None:
         return None
@@ -80,40 +84,33 @@ def read(key: str) -> Entry | None:
             path.unlink()
     else:
         with contextlib.suppress(OSError):
-            os.utime(path)  # so that the entries used last are kept longest
+            os.utime(path)  # so that the least recently used entries are deleted first
     return entry
 
 
 def write(key: str, entry: Entry) -> None:
-    """Keep an entry; where that cannot be done (no room, no right), nothing is kept."""
+    """Keep an entry; do nothing where the directory cannot be written or the disk is full."""
     place = directory()
     if place is None:
         return
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_PARTIAL, suffix=".part", dir=place)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_packed(entry))
-            os.replace(name, place / key)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        write_atomically(place / key, _packed(entry), private=True)
         _thin(place)
-    except OSError:
+    except (OSError, StorageError):
         return
 
 
 def _thin(place: Path) -> None:
-    """Delete what killed processes left, and the entries that were used longest ago if there is too much."""
+    """Delete what killed processes left, and the least recently used entries if there are too many."""
     found = []
     for path in place.iterdir():
-        if not _OWN.fullmatch(path.name):
-            continue  # the directory may be one that others use, too
+        partial = _PARTIAL.fullmatch(path.name)
+        if not partial and not _ENTRY.fullmatch(path.name):
+            continue  # others may use the directory, too
         with contextlib.suppress(OSError):
             about = path.stat()
-            if path.suffix == ".part" and about.st_mtime < time.time() - _ABANDONED:
+            if partial and about.st_mtime < time.time() - _ABANDONED:
                 path.unlink()
             else:
                 found.append((about.st_mtime, about.st_size, path))

@@ -1,4 +1,4 @@
-"""Control flow and memory in LLVM's intermediate representation, as a function is written down."""
+"""Control flow and memory in LLVM's intermediate representation: the function that is being written."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from steepest.engines.native.llvm.constants import Splat
-
 Value = Any
-"""A value of LLVM's intermediate representation; llvmlite has no types of its own."""
+"""A value of LLVM's intermediate representation; llvmlite has no type annotations."""
 Index = int | Value
-"""A number known while compiling, or one that the machine computes."""
+"""A number known at compile time, or one computed at run time."""
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 DOUBLE, POINTER = ir.DoubleType(), ir.PointerType()
@@ -22,14 +20,26 @@ _SIZES = {"float64": 8, "float32": 4}
 
 
 def i64(value: Index) -> Value:
-    """A number as LLVM's 64-bit integer."""
+    """Return a number as LLVM's 64-bit integer."""
     return ir.Constant(I64, value) if isinstance(value, int) else value
+
+
+class Splat(ir.Constant):  # type: ignore[misc]  # llvmlite has no types
+    """One number in every lane of a vector, in LLVM's short spelling, since LLVM parses the text of a kernel again."""
+
+    def __init__(self, kind: Any, number: float) -> None:
+        super().__init__(kind, number)
+        self._text = f"splat ({ir.Constant(kind.element, number)})"
+
+    def get_reference(self) -> str:
+        """Return how an instruction refers to it."""
+        return self._text
 
 
 class Code:
     """One function being written.
 
-    Variables are stack slots made in the entry block: LLVM's optimiser turns them into registers, so nothing
+    Variables are stack slots allocated in the entry block. LLVM's pass ``sroa`` turns them into registers, so nothing
     here builds φ-nodes by hand.
 
     Args:
@@ -38,7 +48,7 @@ class Code:
         arguments: names and types of its arguments, in order.
         dtype: the precision of its numbers.
         native: numbers that a vector register holds.
-        outlined: whether elementary functions are called; otherwise each use is written out.
+        outlined: whether elementary functions are called; otherwise each use is inlined.
     """
 
     def __init__(
@@ -60,19 +70,19 @@ class Code:
     # -- types and numbers
 
     def vector(self, width: int) -> Any:
-        """The type of ``width`` numbers side by side."""
+        """Return the type of vectors of ``width`` numbers."""
         return ir.VectorType(self.number, width)
 
     def splat(self, value: float, width: int) -> Value:
-        """One number known while compiling, in every lane."""
+        """Return a constant in every lane."""
         return Splat(self.vector(width), value)
 
     def literal(self, value: float) -> Value:
-        """A number known while compiling, in this function's precision."""
+        """Return a constant in this function's precision."""
         return ir.Constant(self.number, value)
 
     def broadcast(self, scalar: Value, width: int) -> Value:
-        """One number that the machine computes, in every lane."""
+        """Write a number into every lane of a vector."""
         one = self.builder.insert_element(
             ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined), scalar, ir.Constant(I32, 0)
         )
@@ -80,18 +90,18 @@ class Code:
         return self.builder.shuffle_vector(one, one, zeros)
 
     def shuffle(self, vector: Value, lanes: list[int]) -> Value:
-        """The lanes of a vector in another order, left out or repeated."""
+        """Permute, select or repeat the lanes of a vector."""
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
         return self.builder.shuffle_vector(vector, vector, mask)
 
     def lane(self, vector: Value, k: int = 0) -> Value:
-        """One lane of a vector."""
+        """Extract one lane of a vector."""
         return self.builder.extract_element(vector, ir.Constant(I32, k))
 
     # -- arithmetic of indices
 
     def plus(self, a: Index, b: Index) -> Index:
-        """a + b."""
+        """Return a + b, folded where it can be."""
         if isinstance(a, int) and isinstance(b, int):
             return a + b
         if isinstance(b, int) and b == 0:
@@ -99,7 +109,7 @@ class Code:
         return b if isinstance(a, int) and a == 0 else self.builder.add(i64(a), i64(b))
 
     def times(self, a: Index, b: Index) -> Index:
-        """a · b."""
+        """Return a · b, folded where it can be."""
         if isinstance(a, int) and isinstance(b, int):
             return a * b
         if isinstance(b, int) and b == 1:
@@ -109,28 +119,28 @@ class Code:
     # -- memory
 
     def slot(self, kind: Any, value: Value | None = None) -> Value:
-        """A variable of the function, holding ``value`` from here on if one is given."""
+        """Declare a variable of the function and assign ``value`` to it here, if one is given."""
         made = self._slots.alloca(kind)
         if value is not None:
             self.builder.store(value, made)
         return made
 
     def get(self, slot: Value, kind: Any) -> Value:
-        """What a variable holds."""
+        """Load a variable."""
         return self.builder.load(slot, typ=kind)
 
     def put(self, value: Value, slot: Value) -> None:
-        """Let a variable hold another value."""
+        """Assign to a variable."""
         self.builder.store(value, slot)
 
     def place(self, pointer: Value, index: Index, kind: Any) -> Value:
-        """The address of an element of an array of ``kind``."""
+        """Return the address of an element of an array of ``kind``."""
         if isinstance(index, int) and index == 0:
             return pointer
         return self.builder.gep(pointer, [i64(index)], inbounds=True, source_etype=kind)
 
     def read(self, pointer: Value, index: Index, kind: Any, align: int | None = None) -> Value:
-        """An element of an array of ``kind``."""
+        """Load an element of an array of ``kind``."""
         return self.builder.load(self.place(pointer, index, kind), typ=kind, align=align)
 
     def write(self, value: Value, pointer: Value, index: Index, align: int | None = None) -> None:
@@ -141,7 +151,7 @@ class Code:
 
     @contextmanager
     def loop(self, start: Index, stop: Index, step: Index = 1) -> Iterator[Value]:
-        """Repeat what is written inside for start, start + step, … below stop."""
+        """Write a loop over start, start + step, … below stop around what is written inside."""
         counter = self.slot(I64, i64(start))
         head, body, after = (self.function.append_basic_block(name) for name in ("head", "loop", "after"))
         self.builder.branch(head)
@@ -154,12 +164,17 @@ class Code:
         self.builder.branch(head)
         self.builder.position_at_end(after)
 
+    def magnitude(self, x: Value) -> Value:
+        """Write |x|, of a number or a vector."""
+        element, lanes = (x.type.element, f"v{x.type.count}") if isinstance(x.type, ir.VectorType) else (x.type, "")
+        return self.intrinsic(f"llvm.fabs.{lanes}f{64 if element == DOUBLE else 32}", x.type, [x])
+
     def intrinsic(self, name: str, result: Any, args: list[Value]) -> Value:
-        """Call a function of LLVM's own, or of the C library."""
+        """Call an intrinsic function of LLVM, or a function of the C library."""
         return self.builder.call(declared(self.builder.module, name, result, [arg.type for arg in args]), args)
 
 
 def declared(module: ir.Module, name: str, result: Any, kinds: list[Any]) -> Any:
-    """A function that is defined elsewhere, declared once in a module."""
+    """Return a function that is defined elsewhere, declared once in a module."""
     found = module.globals.get(name)
     return found if found is not None else ir.Function(module, ir.FunctionType(result, kinds), name)

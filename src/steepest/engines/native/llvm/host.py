@@ -1,4 +1,4 @@
-"""This machine's processor as LLVM sees it: what it can do, code made for it, and code brought to run on it."""
+"""This machine's processor as LLVM describes it, compiling for it, and loading compiled code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _VECTOR_BYTES = (("avx512f", 64), ("avx", 32))  # the first feature present deci
 
 @dataclass(frozen=True)
 class Host:
-    """A processor that code is made for.
+    """A processor that code is compiled for.
 
     Attributes:
         triple: architecture, system and object format, in LLVM's spelling.
         cpu: LLVM's name of the processor.
-        features: what it can do, as LLVM's list of ``+feature`` and ``-feature``.
+        features: its instruction sets, as LLVM's list of ``+feature`` and ``-feature``.
         vector_bytes: the length of its vector registers, bytes.
     """
 
@@ -29,8 +29,8 @@ class Host:
     vector_bytes: int
 
     @property
-    def mark(self) -> str:
-        """A text that differs whenever code made for one host might not run, or be another, on the next."""
+    def fingerprint(self) -> str:
+        """A text that differs between hosts whose compiled code may differ."""
         return "|".join((self.triple, self.cpu, self.features, llvmlite.__version__, _llvm_version()))
 
 
@@ -40,7 +40,7 @@ def _llvm_version() -> str:
 
 @functools.cache
 def this_host() -> Host:
-    """The processor this process runs on."""
+    """Return the processor that this process runs on."""
     _initialise()
     features = llvm.get_host_cpu_features()
     vector = next((length for name, length in _VECTOR_BYTES if features.get(name)), 16)
@@ -60,19 +60,19 @@ def _machine(host: Host, effort: int) -> Any:
     )
 
 
-# Variables to registers, operations joined, dead ones out. Loops and vectors are written by the emitter as they are to
-# be, and LLVM's own passes over them take time that grows with the square of a deep network's depth; its global
-# numbering of values finds nothing here, and new_gvn ends the process on deep networks.
+# Variables to registers, operations combined, dead ones removed. The emitter writes loops and vectors as they shall be;
+# LLVM's own loop and vector passes would take time that grows with the square of a deep network's depth. Global value
+# numbering finds nothing here, since expressions are interned, and new_gvn crashes on deep networks.
 _PASSES = ("sroa", "simplify_cfg", "instruction_combine", "aggressive_dce")
 
 
 def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
-    """Machine code of a module of LLVM's intermediate representation, as the bytes of an object file.
+    """Compile a module of LLVM's intermediate representation to the bytes of an object file.
 
     Args:
         ir: the module's text.
-        host: the processor to make it for.
-        effort: how hard LLVM looks for the best instructions, 1 to 3.
+        host: the processor to compile for.
+        effort: LLVM's level of optimisation, 1 to 3.
     """
     _initialise()
     module = llvm.parse_assembly(ir)
@@ -90,7 +90,7 @@ def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
 
 
 class Loaded:
-    """Machine code in this process's memory; it goes when this object goes."""
+    """Machine code in this process's memory; it is freed with this object."""
 
     def __init__(self, code: bytes) -> None:
         _initialise()
@@ -100,10 +100,10 @@ class Loaded:
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
-        """Where a function begins.
+        """Return the address of a function.
 
         Raises:
-            KeyError: there is no function of this name.
+            KeyError: no function has this name.
         """
         found = int(self._engine.get_function_address(name))
         if not found:

@@ -1,40 +1,78 @@
-"""Threads of one kernel: how they wait for one another."""
+"""Machine code called on several threads that wait for one another, and the choice of how many threads to use."""
 
 from __future__ import annotations
 
-import os
+import math
+import threading
+from collections.abc import Callable, Sequence
 
-from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i64
+from steepest.engines.native.llvm.memory import Array
 
-_SPINS = 1000  # looks at the barrier before the thread lets others run
+_RELEASE = 1 << 60  # a count at the barrier that lets every thread pass
+_INSTANT = (
+    0.005  # seconds of work; below, starting a thread (about 0.1 ms) and waiting for it may cost more than it saves
+)
+_RETRY = 20  # calls after which the slower number of threads is tried again: other programs' load changes
 
 
-def meet(code: Code, threads: Value, barrier: Value, met: Value) -> None:
-    """Wait until every thread is here.
+def run_threads(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
+    """Run each call on a thread of its own, the first one on the current thread.
 
     Args:
-        code: the function being written.
-        threads: how many there are.
-        barrier: the address of a count that all of them raise.
-        met: a variable of this thread: how often it has met the others.
+        calls: what to run.
+        barrier: the count at which the threads wait for one another, one int64.
     """
-    build = code.builder
-    with build.if_then(build.icmp_signed(">", threads, i64(1))):
-        times = build.add(code.get(met, I64), i64(1))
-        code.put(times, met)
-        build.atomic_rmw("add", barrier, i64(1), "acq_rel")
-        expected = build.mul(times, threads)
-        spins = code.slot(I64, i64(0))
-        wait, look, after = (code.function.append_basic_block(name) for name in ("wait", "look", "met"))
-        build.branch(wait)
-        build.position_at_end(wait)
-        here = build.load_atomic(barrier, "acquire", 8, typ=I64)
-        build.cbranch(build.icmp_signed(">=", here, expected), after, look)
-        build.position_at_end(look)
-        tries = build.add(code.get(spins, I64), i64(1))
-        code.put(tries, spins)
-        with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
-            yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
-            build.call(declared(build.module, yielding, I32, []), [])
-        build.branch(wait)
-        build.position_at_end(after)
+    barrier[0] = 0
+    first, *others = calls
+    if not others:
+        first()
+        return
+    running = [threading.Thread(target=other) for other in others]
+    try:
+        for thread in running:
+            thread.start()
+        first()
+    finally:
+        barrier[0] = _RELEASE  # should one thread not have started, the others must not wait for it
+        _join(running)
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Join the threads that were started; postpone an interruption until then, since they write to our memory."""
+    interrupted = False
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+class ThreadPolicy:
+    """Chooses one thread or all of them, whichever was faster recently; the results are the same.
+
+    Threads that wait for one another are slow where other programs use the processors, and short calls are not worth
+    starting a thread.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._choices = (1, most) if most > 1 else (1,)
+        self._seconds: dict[int, float] = {}
+        self._calls = 0
+
+    def choose(self, epochs: int) -> int:
+        """Return the number of threads for the next call, which runs so many epochs."""
+        if epochs * self._seconds.get(1, 0.0) < _INSTANT:
+            return 1
+        self._calls += 1
+        unknown = [choice for choice in self._choices if choice not in self._seconds]
+        best = min(self._choices, key=lambda choice: self._seconds.get(choice, math.inf))
+        others = [choice for choice in self._choices if choice != best]
+        return unknown[0] if unknown else others[0] if others and self._calls % _RETRY == 0 else best
+
+    def note(self, threads: int, seconds: float) -> None:
+        """Record how long an epoch took with so many threads."""
+        self._seconds[threads] = seconds

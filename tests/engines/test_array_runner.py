@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import steepest as st
-from batch_cases import FORMULAS, gap, gaps, network, run_legs, start_of, step_of, table_of, walker_of
+from batch_cases import FORMULAS, gap, gaps, network, run_legs, runner_of, start_of, step_of, table_of
 from engine_cases import Model, drawn
 from native_descents import stepped
 from places import SUPPORT
 from steepest import schedules
 from steepest.calculus.prepared import prepare
-from steepest.engines.native.arrays.descending import ArrayWalk, suits
-from steepest.engines.native.lanes.descending import Walk
+from steepest.engines.native.arrays.array_runner import ArrayRunner, prefers
+from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, Record, StoppingRules
 from steepest.engines.stepwise import Stepwise
@@ -48,8 +48,8 @@ def compared(model: Model, **settings: Any) -> Descent:
 
 def test_wide_networks_run_on_arrays() -> None:
     model = wide()
-    assert suits(step_of(model), 40)
-    assert not suits(step_of(FORMULAS["neuron"](40)), 40)
+    assert prefers(step_of(model), 40)
+    assert not prefers(step_of(FORMULAS["neuron"](40)), 40)
 
 
 @pytest.mark.parametrize("rows", [16, 17, 31, 64, 65, 256, 257, 300, 777])
@@ -98,7 +98,7 @@ def test_parameters_that_leave_the_numbers_though_the_cost_does_not() -> None:
 @pytest.mark.parametrize("epochs", [1999, 2000, 2001, 4003, 8001])
 def test_thinning(epochs: int) -> None:
     model = drawn(st.models.network([16, 9, 1], output="linear").cost, table_of({"X": (16,), "y": ()}, 16, 1), 1)
-    assert suits(step_of(model), 16)
+    assert prefers(step_of(model), 16)
     run = compared(model, rate=0.001, epochs=epochs)
     assert len(run.history) <= 2001
 
@@ -126,7 +126,7 @@ def test_several_passes() -> None:
     centred = z - op.mean(z)
     scaled = centred / op.sqrt(op.mean(centred**2) + 0.1)
     model = drawn(op.mean((op.sum_(scaled) - y) ** 2), table_of({"X": (17,), "y": ()}, 300, 6), 2, 0.002)
-    assert suits(step_of(model), 300)
+    assert prefers(step_of(model), 300)
     compared(model, epochs=12)
     compared(model, epochs=4, batch=64)
 
@@ -137,7 +137,7 @@ def test_the_path_has_the_parameters_before_they_move() -> None:
     model = drawn(op.mean(op.sum_((X @ op.tanh(W)) ** 2)), table_of({"X": (16,)}, 16, 0), 0, 0.01)
     step = step_of(model, Optimiser("fades", lambda w: (), lambda w, g, state, rate, t: (w - rate * w, state)))
     start = start_of(model, step)
-    walker = walker_of(model, "native", step, 0.01, threads=2)
+    walker = runner_of(model, "native", step, 0.01, threads=2)
     leg, record = run_legs(walker, start, 40, 40)
     for epoch, row in record.path(40):
         assert gap(walker.unpacked([row])[0]["W"], start["W"] * 0.99**epoch) < 1e-12
@@ -158,14 +158,14 @@ def walkers(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
         step = step_of(model, adam())
         batches = None if kind == "arrays" else Batches(1, 1)
         engine = "reference" if kind.startswith("reference") else "native"
-        return walker_of(model, engine, step, rate, batches=batches), start_of(model, step)
+        return runner_of(model, engine, step, rate, batches=batches), start_of(model, step)
     if kind == "differences":
         step = difference_step(prepare(model.cost), 0.01, "forward", adam(), False, False)
-        return Walk(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
+        return LaneRunner(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
     step = step_of(model, adam()) if kind != "plain lanes" else stepped(model)
     if kind == "reference":
         return Stepwise(compile_expressions, step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
-    return Walk(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
+    return LaneRunner(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -198,11 +198,11 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
 def test_random_networks(seed: int) -> None:
     for k in range(4):
         model = network(Random(100 + 4 * seed + k), 48)
-        walker = ArrayWalk(
+        walker = ArrayRunner(
             step_of(model, adam(epsilon=1e-3)), *_columns(model), 0.01, "float64", None, threads=1 + k % 3
         )
         start = start_of(model, step_of(model, adam()))
-        wanted, _ = run_legs(walker_of(model, "reference", step_of(model, adam(epsilon=1e-3)), 0.01), start, 6, 6)
+        wanted, _ = run_legs(runner_of(model, "reference", step_of(model, adam(epsilon=1e-3)), 0.01), start, 6, 6)
         found, _ = run_legs(walker, start, 6, 4)
         assert max(gap(found.params[name], value) for name, value in wanted.params.items()) < NEAR
 
@@ -220,18 +220,18 @@ from types import SimpleNamespace
 import numpy as np
 from batch_cases import random_case
 from engine_cases import guarded
-from steepest.engines.native.arrays import descending, layout
+from steepest.engines.native.arrays import array_runner, layout
 def guarded_zeros(shape, kind=float):
     return guarded(shape, kind)
-for module in (descending, layout):
+for module in (array_runner, layout):
     module.aligned = guarded
 def array(values, kind=None):
     made = np.array(values, kind)
     found = guarded(made.size, made.dtype)
     found[:] = made.ravel()
     return found.reshape(made.shape)
-descending.np = SimpleNamespace(**vars(np))  # costs, rates, orders and counters
-descending.np.zeros, descending.np.array = guarded_zeros, array
+array_runner.np = SimpleNamespace(**vars(np))  # costs, rates, orders and counters
+array_runner.np.zeros, array_runner.np.array = guarded_zeros, array
 for seed in range(int(sys.argv[1]), int(sys.argv[2])):
     model, settings = random_case(seed)
     dtype = ("float64", "float32")[seed % 2]

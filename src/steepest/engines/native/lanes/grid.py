@@ -1,4 +1,4 @@
-"""The cost at many parameters, as for a picture of it: lanes carry models, threads carry groups of them."""
+"""The cost at many points of the parameters, as for a picture: lanes carry models, threads run groups of them."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import numpy as np
 
 from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.arrange import arranged
-from steepest.engines.native.lanes.kernels import Frame, Kernel, parameters
-from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, processors
-from steepest.engines.native.lanes.plan import Plan, instructions, plan, power_of_two
-from steepest.engines.native.lanes.samples import data_leaves
-from steepest.engines.native.llvm.build import build, key
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource
+from steepest.engines.native.lanes.frame import Frame
+from steepest.engines.native.lanes.plan import Plan, make_plan, power_of_two
+from steepest.engines.native.lanes.scheduling import scheduled
 from steepest.engines.native.llvm.code import I64
 from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.memory import Array, aligned, processors
 from steepest.expressions.expression import Expression
 
-_AT_ONCE = 32 << 20  # bytes of parameters laid out at a time
+_ARGUMENTS = ("params", "costs", "groups")
+_AT_ONCE = 32 << 20  # bytes of parameters that are laid out at a time
 
 
-class Sweep:
-    """A cost ready to be computed at many parameters.
+class GridEvaluator:
+    """Evaluates a cost at many points of the parameters.
 
     Args:
         cost: in its stable form.
         data: arrays of the columns, ``(rows, …)``.
         rows: the number of samples.
         dtype: the precision.
-        points: how many parameters there will be in a call, about.
+        points: about how many there will be in a call.
     """
 
     def __init__(self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int) -> None:
         self._kind, host = np.dtype(dtype), this_host()
         program = lower([cost])
-        native = host.vector_bytes // self._kind.itemsize
-        copies = min(power_of_two(max(points, 2)), 2 * native)
-        self._layout = layout = plan(program, rows, host, self._kind.itemsize, copies)
-        if layout.unrolled:
-            program = arranged(program, rows)
-        mark = key("sweep", [program], layout, dtype, [], host)
-        self._built = build(mark, "sweep", len(_ARGUMENTS) + 5, lambda: sweep(program, layout, dtype))
-        self._where = state.layout(parameters(program), layout, layout.lanes.copies)
-        self._columns = [blocks_of(np.asarray(data[leaf.name]), layout.lanes.samples) for leaf in data_leaves(program)]
-        self._data = addresses(self._columns)
-        self._deal = deal(layout, rows, instructions(program), threads=1)
+        most = 2 * host.vector_bytes // self._kind.itemsize
+        plan = make_plan(program, rows, host, self._kind.itemsize, min(power_of_two(max(points, 2)), most))
+        if plan.unrolled:
+            program = scheduled(program, rows)
+        source = KernelSource(
+            "sweep", [program], plan, dtype, [], _ARGUMENTS, lambda: grid_kernel(program, plan, dtype)
+        )
+        self._kernel = BoundKernel(source, data, rows)
+        self._copies = plan.lanes.copies
+        self._where = state.layout(program.parameters, plan, self._copies)
 
     def __call__(self, params: Mapping[str, Array]) -> Array:
-        """The costs.
+        """Return the costs.
 
         Args:
             params: for each parameter a row for each point, ``(k, …)``; those that the cost lacks are ignored.
@@ -59,7 +59,7 @@ class Sweep:
             ``(k,)``.
         """
         points = len(next(iter(params.values())))
-        copies, length = self._layout.lanes.copies, self._where.length
+        copies, length = self._copies, self._where.length
         groups = -(-points // copies)
         each = max(1, min(-(-groups // processors()), _AT_ONCE // max(length * self._kind.itemsize, 1)))
         costs = aligned(groups * copies, self._kind)
@@ -69,8 +69,8 @@ class Sweep:
         return costs[:points].copy()
 
     def _run(self, params: Mapping[str, Array], costs: Array, first: int, last: int, points: int) -> None:
-        """The costs of some groups; lanes beyond the points repeat the last one."""
-        copies, length = self._layout.lanes.copies, self._where.length
+        """Compute the costs of some groups; lanes beyond the points repeat the last one."""
+        copies, length = self._copies, self._where.length
         rows = np.minimum(np.arange(first * copies, last * copies), points - 1)
         packed = aligned((last - first) * length, self._kind)
         room = packed.reshape(last - first, length)
@@ -78,19 +78,13 @@ class Sweep:
             begin, size = self._where.begins[leaf.name], prod(leaf.shape)
             numbers = np.asarray(params[leaf.name])[rows].reshape(last - first, copies, size)
             room[:, begin : begin + size * copies] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
-        counts = np.array([last - first], np.int64)
-        partials = aligned(2 * self._deal.parts * max(self._built.partials, self._layout.stride), self._kind)
-        scratch, barrier = aligned(self._built.scratch, np.uint8), np.zeros(1, np.int64)
         found = costs[first * copies : last * copies]
-        arguments = [self._data, packed, found, counts, self._deal.array(0), partials, scratch, barrier]
-        self._built.call(*(array.ctypes.data for array in arguments))
+        (workspace,) = self._kernel.workspaces()
+        self._kernel.call(workspace, packed, found, np.array([last - first], np.int64))
 
 
-_ARGUMENTS = ("params", "costs", "groups")
-
-
-def sweep(program: Program, plan: Plan, dtype: str) -> Kernel:
-    """A function that computes a cost for group after group of parameters, a model in each lane.
+def grid_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
+    """Write a function that computes a cost for one group of points after another, a model in each lane.
 
     Args:
         program: of the cost alone.
@@ -99,7 +93,7 @@ def sweep(program: Program, plan: Plan, dtype: str) -> Kernel:
     """
     frame = Frame(program, plan, dtype, "sweep", _ARGUMENTS)
     code, copies = frame.code, plan.lanes.copies
-    where = state.layout(parameters(program), plan, copies)
+    where = state.layout(program.parameters, plan, copies)
     params, costs = code.arguments["params"], code.arguments["costs"]
     with code.loop(0, code.read(code.arguments["groups"], 0, I64)) as group:
         here = code.place(params, code.times(group, where.length), code.number)

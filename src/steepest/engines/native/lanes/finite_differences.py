@@ -1,8 +1,8 @@
-"""The gradient by finite differences, the lanes carrying the perturbed copies of the model.
+"""The gradient by finite differences: the lanes carry the perturbed copies of the model.
 
-Copy 0 is the model as it is, copy 1 + e has element e of its parameters moved by ε, and with central differences
-copy 1 + P + e has it moved by −ε. Copies that fit beside each other are computed at once, with as many samples as
-find room; more are computed group after group.
+Copy 0 is the model itself; copy 1 + e has ε added to element e of its P parameters, and with central differences copy
+1 + P + e has ε subtracted. Copies that fit into a vector are computed at once, together with as many samples as fit;
+more of them are computed group after group.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from llvmlite import ir
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.kernels import Frame
+from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
-from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, places
 from steepest.engines.native.llvm.code import Index, Value, i64
 from steepest.engines.step import RATE, Step, partial_derivative
 from steepest.expressions.expression import Expression
 
 
 def copies(step: Step) -> int:
-    """How many copies of the model an epoch computes."""
+    """Return how many copies of the model an epoch computes."""
     elements = sum(prod(leaf.shape) for leaf in step.parameters)
     return 1 + elements * (2 if step.central else 1)
 
 
 class Differences:
-    """Writes an epoch whose gradient is one of differences.
+    """Writes an epoch whose gradient is computed by finite differences.
 
     Args:
         frame: the function, its program being the cost.
         step: what an epoch does.
-        moves: the program of the norm and the moved parameters, given the slopes.
+        moves: the program of the norm and the updated parameters, given the gradient.
         where: how the parameters lie in memory.
     """
 
@@ -44,8 +44,8 @@ class Differences:
         self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
-        held = all(frame.emitter.holds(leaf.shape) for leaf in step.updates)
-        self.in_memory = not held or copies(step) > plan.lanes.copies
+        in_registers = all(frame.emitter.in_registers(leaf.shape) for leaf in step.updates)
+        self.in_memory = not in_registers or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
         self.emitter = Emitter(
             frame.code, lanes, plan.unrolled and not self.in_memory, frame.emitter.scratch, frame.emitter.count,
@@ -59,7 +59,7 @@ class Differences:
         self.elements = position
 
     def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
-        """Write cost, slopes and moved parameters.
+        """Write cost, gradient and updated parameters.
 
         Args:
             now: the parameters.
@@ -67,12 +67,12 @@ class Differences:
             step: ε, a number of float64.
 
         Returns:
-            The cost, and the values of the norm's and the moved parameters' nodes.
+            The cost, and the values of the nodes of the norm and the updated parameters.
         """
         code = self.code
         epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
-        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._side_by_side(now, epsilon)
-        bound = {**now, **slopes, RATE: Held((), [code.broadcast(rate, self.emitter.lanes.shared)])}
+        cost, slopes = self._by_groups(epsilon) if self.in_memory else self._all_at_once(now, epsilon)
+        bound = {**now, **slopes, RATE: RegisterTensor((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
         return cost, self.emitter.values
 
@@ -85,7 +85,7 @@ class Differences:
 
     # -- all copies at once
 
-    def _side_by_side(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
+    def _all_at_once(self, now: dict[Expression, Tensor], epsilon: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
         code, lanes = self.code, self.frame.plan.lanes
         shift = code.broadcast(epsilon, lanes.copies)
         bound: dict[Expression, Tensor] = {}
@@ -93,7 +93,7 @@ class Differences:
             items = []
             for k, place in enumerate(places(leaf.shape)):
                 items.append(self._shifted(now[leaf].at(place), shift, first + k))
-            bound[leaf] = Held(leaf.shape, items)
+            bound[leaf] = RegisterTensor(leaf.shape, items)
         costs = self._run_cost(bound)
         here = code.shuffle(costs, [0] * lanes.copies)
         if self.step.central:
@@ -106,8 +106,8 @@ class Differences:
         for leaf, first in self.first.items():
             start = 1 + first
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
-            slopes[partial_derivative(leaf)] = Held(leaf.shape, parts)
-        return Held((), [here]), slopes
+            slopes[partial_derivative(leaf)] = RegisterTensor(leaf.shape, parts)
+        return RegisterTensor((), [here]), slopes
 
     def _shifted(self, value: Value, shift: Value, element: int) -> Value:
         code, count = self.code, self.frame.plan.lanes.copies
@@ -138,18 +138,22 @@ class Differences:
                     code.write(code.broadcast(number, side), target, 0, code.size)
                 self._shift_group(leaf, moved, group, epsilon)
                 start = code.place(moved, begin * side, code.number)
-                stored = Stored(code, leaf.shape, start, side, side)
-                held = self.frame.emitter.holds(leaf.shape)
-                bound[leaf] = Held(leaf.shape, [stored.at(p) for p in places(leaf.shape)]) if held else stored
+                in_memory = MemoryTensor(code, leaf.shape, start, side, side)
+                in_registers = self.frame.emitter.in_registers(leaf.shape)
+                bound[leaf] = (
+                    RegisterTensor(leaf.shape, [in_memory.at(p) for p in places(leaf.shape)])
+                    if in_registers
+                    else in_memory
+                )
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
-        return Held((), [here]), {
+        return RegisterTensor((), [here]), {
             partial_derivative(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
         }
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
-        """Move, in each lane of a group that is due for it, one element of a parameter."""
+        """Shift one element of a parameter, in each lane of a group that is the copy for it."""
         code, build, side = self.code, self.code.builder, self.frame.plan.lanes.copies
         up, down = epsilon, build.fneg(epsilon)
         for lane in range(side):
@@ -168,7 +172,7 @@ class Differences:
         shift, kind = code.broadcast(epsilon, stride), code.vector(self.emitter.stride)
         size = prod(leaf.shape)
         memory = self.frame.emitter.scratch.take(-(-size // stride) * stride)
-        made = Stored(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
+        made = MemoryTensor(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
         with code.loop(0, size, stride) as first:
             ahead = code.plus(first, 1 + self.first[leaf])
             rise = code.read(code.place(costs, ahead, code.number), 0, kind, code.size)
@@ -178,6 +182,6 @@ class Differences:
                 made.put_run(first, build.fdiv(build.fsub(rise, fall), build.fadd(shift, shift)))
             else:
                 made.put_run(first, build.fdiv(build.fsub(rise, here), shift))
-        if self.emitter.holds(leaf.shape):
-            return Held(leaf.shape, [made.at(p) for p in places(leaf.shape)])
+        if self.emitter.in_registers(leaf.shape):
+            return RegisterTensor(leaf.shape, [made.at(p) for p in places(leaf.shape)])
         return made

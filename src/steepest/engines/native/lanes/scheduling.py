@@ -1,4 +1,4 @@
-"""Programs rewritten for one number of samples and for short chains of dependent operations."""
+"""Programs rewritten for a known number of samples, and sums reassociated for short chains of dependent operations."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import math
 from collections.abc import Sequence
 
 from steepest.calculus.program import Program
-from steepest.engines.native.functions import FUNCTIONS
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE, add_apart
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.functions.arithmetic import add_apart
+from steepest.engines.native.functions.elementwise import ADD, MULTIPLY
 from steepest.engines.native.llvm.code import Code, Value
 from steepest.engines.step import RATE
 from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
 from steepest.expressions.traversal import in_reading_order
 
-ADD, MULTIPLY, FUSED = 2, 3, 4  # cycles, about, of today's processors
-_LATENCY = {
-    "add": ADD, "subtract": ADD, "multiply": MULTIPLY, "divide": 13, "total": 10, "total_outer": 13, "matmul": 5,
-    "dot": 5, **dict.fromkeys(FUNCTIONS, 40),
-}  # fmt: skip
+_FUSED = 4  # cycles of a fused multiplication and addition, about
+_LATENCY = {"total": 10, "total_outer": 13, "matmul": 5, "dot": 5}  # a butterfly over the lanes; a short inner product
 
 
-def arranged(program: Program, rows: int) -> Program:
-    """The same program for a known number of samples.
+def scheduled(program: Program, rows: int) -> Program:
+    """Specialise a program for a known number of samples.
 
     n becomes a number, quotients of numbers are folded in float64, and a scale that is a power of two moves from the
-    gradient to the rate, where the descent's loop computes it once; that is exact.
+    gradient to the rate, where the descent's loop computes it once; scaling by a power of two is exact.
     """
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -45,34 +43,40 @@ def arranged(program: Program, rows: int) -> Program:
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 
-def ready(program: Program) -> dict[Expression, int]:
-    """When each value is there, in cycles after the leaves, were there room for everything at once."""
+def ready_times(program: Program) -> dict[Expression, int]:
+    """Estimate when each value is ready, in cycles after the leaves, on a processor without limits but latency."""
     found: dict[Expression, int] = {}
     for node in program.nodes:
-        latency = _LATENCY.get(node.operation.name, 1) if node.args else 0
-        found[node] = max((found[arg] for arg in node.args), default=0) + latency
+        found[node] = max((found[arg] for arg in node.args), default=0) + (_latency(node) if node.args else 0)
     return found
 
 
-def summed(code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]) -> Value:
-    """A sum whose last term to come waits for as little as possible.
+def _latency(node: Expression) -> int:
+    primitive = ELEMENTWISE.get(node.operation.name)
+    return _LATENCY.get(node.operation.name, 1) if primitive is None else primitive.latency
 
-    A product fuses with another term that is there by then; a product on its own may be done while that one is still
-    awaited. Then the two terms that are there first are added, and so on.
+
+def scheduled_sum(
+    code: Code, products: Sequence[tuple[int, Value, Value]], others: Sequence[tuple[int, Value]]
+) -> Value:
+    """Reassociate a sum so that the term available last is added last.
+
+    A product fuses with another term if that one is ready early enough, else it is computed meanwhile. Then the two
+    terms that are ready first are added, and so on (Huffman's algorithm with latencies for weights).
 
     Args:
         code: the function being written.
-        products: the factors of terms, and when they are there.
-        others: other terms, and when they are there.
+        products: the factors of terms, and when they are ready.
+        others: other terms, and when they are ready.
     """
     waiting = sorted(others, key=lambda term: term[0])
     terms: list[tuple[int, int, Value]] = []
     for time, x, y in sorted(products, key=lambda term: term[0]):
         product = ELEMENTWISE["multiply"](code, x, y)
-        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - FUSED:
+        if waiting and waiting[0][0] <= time + MULTIPLY + ADD - _FUSED:
             when, other = waiting.pop(0)
             value = ELEMENTWISE["add"](code, product, other)
-            terms.append((max(time, when) + FUSED, len(terms), value))
+            terms.append((max(time, when) + _FUSED, len(terms), value))
         else:
             terms.append((time + MULTIPLY, len(terms), product))
     terms += [(when, len(terms) + k, other) for k, (when, other) in enumerate(waiting)]

@@ -1,4 +1,4 @@
-"""Where every value of a step lies in memory, and which parameters may move in place."""
+"""The allocation of memory for the values of a step, and which parameters may be updated in place."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays.layout import block_size, size
-from steepest.engines.native.arrays.rows import is_held
-from steepest.engines.native.arrays.schedule import Round, stored
+from steepest.engines.native.arrays.rows import fits_registers
+from steepest.engines.native.arrays.schedule import Round, nodes_in_memory
+from steepest.engines.native.llvm.memory import ALIGNMENT
 from steepest.expressions.expression import PARAMETER, Expression
 
-_ALIGNMENT = 64  # bytes
-
 Turn = tuple[int, ...]
-"""When something happens in a step: round, sharing or rows, stage, loop."""
+"""The time of something in a step: round, 0 for shared nodes or 1 for rows, stage, loop."""
 
 
 @dataclass(frozen=True)
-class Rooms:
+class Buffers:
     """The memory of a step.
 
     Attributes:
-        begins: where each value begins in the threads' common memory, in bytes.
-        straight: the moved value that is written straight to the place of a leaf, by that value.
-        late: leaves and their moved values that are copied when all of them are computed.
+        begins: the offset of each value in the threads' common memory, in bytes.
+        straight: for each updated value that is written directly to its leaf, the leaf.
+        late: leaves and updated values that are copied once all of them are computed.
         length: of the memory, bytes.
     """
 
@@ -34,16 +33,16 @@ class Rooms:
     length: int
 
 
-def rooms(
+def allocate(
     program: Program, order: Sequence[Round], moved: Mapping[Expression, Expression], columns: Sequence[Expression],
     capacity: int, lanes: int, numbers: int,
-) -> Rooms:  # fmt: skip
-    """Give every value that lies in memory its place.
+) -> Buffers:  # fmt: skip
+    """Allocate every value that is kept in memory.
 
     Args:
-        program: a normal program.
+        program: a normalised program.
         order: its rounds.
-        moved: for each leaf that moves the output that it becomes.
+        moved: for each updated leaf the output that is its next value.
         columns: data columns that are gathered to blocks.
         capacity: samples of a block.
         lanes: numbers of a vector.
@@ -52,22 +51,22 @@ def rooms(
     straight, late = _in_place(order, moved)
     copied = {node for _, node in late}
     outputs = tuple(node for node in program.outputs if node not in straight or node in copied)
-    kept = stored(Program(program.nodes, outputs), order, lambda phase: is_held(phase, lanes))
+    kept = nodes_in_memory(Program(program.nodes, outputs), order, lambda phase: fits_registers(phase, lanes))
     begins, length = {}, 0
     for node in (*columns, *(node for node in program.nodes if node in kept)):
         if node.per_sample or node.shape:
             begins[node] = length
             taken = block_size(node, capacity, lanes) if node.per_sample else size(node.shape, lanes)
-            length += -(-taken * numbers // _ALIGNMENT) * _ALIGNMENT
-    return Rooms(begins, straight, late, length)
+            length += -(-taken * numbers // ALIGNMENT) * ALIGNMENT
+    return Buffers(begins, straight, late, length)
 
 
 def _in_place(
     order: Sequence[Round], moved: Mapping[Expression, Expression]
 ) -> tuple[dict[Expression, Expression], list[tuple[Expression, Expression]]]:
-    """Which moved arrays are written straight to where they go, and which are copied when all are computed.
+    """Return which updated arrays are written in place, and which are copied once all are computed.
 
-    Straight is safe if nobody reads the old values later than the loop that writes the new ones.
+    In place is safe if the old values are not read after the loop that writes the new ones.
     """
     written, read = _turns(order)
     straight: dict[Expression, Expression] = {}
@@ -84,7 +83,7 @@ def _in_place(
 
 
 def _turns(order: Sequence[Round]) -> tuple[dict[Expression, Turn], dict[Expression, list[Turn]]]:
-    """When arrays are written by loops without reductions, and when the leaves are read."""
+    """Return when arrays are written by loops without reductions, and when the leaves are read."""
     written: dict[Expression, Turn] = {}
     read: dict[Expression, list[Turn]] = {}
 

@@ -1,25 +1,24 @@
-"""Shared stages, phases and sums written as code over arrays."""
+"""Writes the parts of a step over arrays: shared stages, phases of blocks, sums over the samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from llvmlite import ir
 
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
-from steepest.engines.native.arrays.rows import Rows, is_held, together
-from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
-from steepest.engines.native.functions.arithmetic import ELEMENTWISE
+from steepest.engines.native.arrays.rows import Rows, fits_registers, rows_at_once
+from steepest.engines.native.arrays.schedule import REDUCTIONS, Loop, Phase, Stage, is_reduction
+from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import I1, I32, Code, Index, Value, i64
 from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 
 @dataclass(frozen=True)
 class Team:
-    """The threads that share the work: how many, and which one runs."""
+    """The threads that share the work: their number, and the index of this one."""
 
     threads: Value
     thread: Value
@@ -30,7 +29,7 @@ class Writer:
 
     Args:
         code: the function being written.
-        arrays: where the nodes that lie in memory begin: leaves, and those that :func:`schedule.stored` names.
+        arrays: addresses of the nodes in memory: leaves, and those of :func:`schedule.nodes_in_memory`.
         team: the threads.
     """
 
@@ -44,41 +43,41 @@ class Writer:
     # -- numbers that all samples share
 
     def bind(self, node: Expression, value: Value) -> None:
-        """Give a shared number its value, in all lanes."""
+        """Assign the value of a shared number, in all lanes."""
         if node not in self.numbers:
             self.numbers[node] = self.code.slot(self.kind)
         self.code.put(value, self.numbers[node])
 
     def number(self, node: Expression) -> Value:
-        """A shared number, in all lanes."""
+        """Return a shared number, in all lanes."""
         if node.operation is CONSTANT:
             return self.code.splat(node.value, self.lanes)
         return self.code.get(self.numbers[node], self.kind)
 
     # -- what all samples share
 
-    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], meet: Callable[[], None]) -> None:
+    def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], wait: Callable[[], None]) -> None:
         """Write stages of shared nodes.
 
         Args:
             stages: in order.
-            targets: where to put the values of some nodes besides.
+            targets: where to store the values of some nodes as well.
             meet: writes that the threads wait for one another.
         """
         for stage in stages:
             for node in stage.whole:
                 self._whole(node)
             if stage.whole:
-                meet()
+                wait()
             for node in stage.numbers:
                 self.bind(node, ELEMENTWISE[node.operation.name](self.code, *map(self.number, node.args)))
             for loop in stage.loops:
                 self._flat(loop, targets)
             if stage.loops:
-                meet()
+                wait()
 
     def _flat(self, loop: Loop, targets: Mapping[Expression, Value]) -> None:
-        """Write a loop over all elements of arrays; with reductions every thread runs all of it."""
+        """Write a loop over all elements of arrays; every thread runs all of a loop with reductions."""
         code, build = self.code, self.code.builder
         vectors = size(loop.shape, self.lanes) // self.lanes
         a_row = width(loop.shape, self.lanes) // self.lanes
@@ -110,26 +109,27 @@ class Writer:
             self.bind(node, *self.across(node, [code.get(slot, self.kind)]))
 
     def share(self, length: int) -> tuple[Value, Value]:
-        """This thread's part of so many things."""
+        """Return this thread's part of so many items: the first one, and the one after the last."""
         build, team = self.code.builder, self.team
         first = build.sdiv(build.mul(i64(length), team.thread), team.threads)
         after = build.sdiv(build.mul(i64(length), build.add(team.thread, i64(1))), team.threads)
         return first, after
 
     def _whole(self, node: Expression) -> None:
+        """Write this thread's share of an operation on whole arrays."""
         first, after = self.share(node.shape[0])
-        target, code = self.arrays[node], self.code
-        strides = [width(arg.shape, self.lanes) for arg in node.args]
-        if node.operation.name == "transpose":
-            (arg,) = node.args
-            both = strides[0], width(node.shape, self.lanes)
-            transpose(code, self.arrays[arg], target, (arg.shape[0], arg.shape[1]), both, first, after)
-        elif node.operation.name == "outer":
-            self._outer(node, first, after)
-        elif len(node.shape) == 1:  # a vector times a matrix, one row: no work for two
-            self._product(node, i64(0), i64(1))
-        else:
-            self._product(node, first, after)
+        _WHOLE[node.operation.name](self, node, first, after)
+
+    def _transpose(self, node: Expression, first: Value, after: Value) -> None:
+        (arg,) = node.args
+        strides = width(arg.shape, self.lanes), width(node.shape, self.lanes)
+        shape = arg.shape[0], arg.shape[1]
+        transpose(self.code, self.arrays[arg], self.arrays[node], shape, strides, first, after)
+
+    def _matmul(self, node: Expression, first: Value, after: Value) -> None:
+        if len(node.shape) == 1:  # a vector times a matrix is one row: no work for two threads
+            first, after = i64(0), i64(1)
+        self._product(node, first, after)
 
     def _outer(self, node: Expression, first: Value, after: Value) -> None:
         code, step = self.code, width(node.shape, self.lanes)
@@ -143,7 +143,7 @@ class Writer:
                 code.write(product, code.place(line, k, code.number), 0, code.size)
 
     def _product(self, node: Expression, first: Value, after: Value) -> None:
-        """A product of rows, from one row to another, with a matrix."""
+        """Write a product of the rows ``first`` to ``after`` with a matrix."""
         code, (a, b) = self.code, node.args
         down, right = width(a.shape, self.lanes), width(b.shape, self.lanes)
         result = width(node.shape, self.lanes)
@@ -155,14 +155,14 @@ class Writer:
     # -- elements
 
     def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
-        """An elementwise node of neighbouring elements, the first of them at ``column``."""
-        name, code = node.operation.name, self.code
-        if name == "expand":
-            return operands[0]
-        if name == "one_hot":
-            return self._one_hot(operands[0], column)
-        found: Value = ELEMENTWISE[name](code, *operands)
-        return found
+        """Write neighbouring elements of an elementwise node, the first of them at ``column``."""
+        write = _ELEMENTS.get(node.operation.name)
+        if write is None:
+            return ELEMENTWISE[node.operation.name](self.code, *operands)
+        return write(self, operands[0], column)
+
+    def _expand(self, number: Value, column: Index) -> Value:
+        return number
 
     def _one_hot(self, label: Value, column: Index) -> Value:
         code = self.code
@@ -175,15 +175,15 @@ class Writer:
     # -- reductions
 
     def neutral(self, node: Expression) -> Value:
-        """What a reduction begins with, in all lanes."""
-        return self.code.splat(-inf if node.operation.name == "largest" else 0, self.lanes)
+        """Return the value that a reduction begins with, in all lanes."""
+        return self.code.splat(REDUCTIONS[node.operation.name][0], self.lanes)
 
     def _join(self, node: Expression, x: Value, y: Value) -> Value:
-        found: Value = ELEMENTWISE["maximum" if node.operation.name == "largest" else "add"](self.code, x, y)
-        return found
+        _, join = REDUCTIONS.get(node.operation.name, REDUCTIONS["sum"])  # sums over the samples add, too
+        return ELEMENTWISE[join](self.code, x, y)
 
     def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
-        """Let a reduction take a vector more, of which perhaps only some lanes count."""
+        """Accumulate one more vector into a reduction, masking inactive lanes."""
         code = self.code
         value = operands[0] if len(operands) == 1 else ELEMENTWISE["multiply"](code, *operands)
         if inside is not None:
@@ -191,7 +191,7 @@ class Writer:
         code.put(self._join(node, code.get(slot, self.kind), value), slot)
 
     def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
-        """All lanes of each value joined, in all lanes."""
+        """Reduce each value over its lanes; every lane gets the result."""
         distance = self.lanes // 2
         while distance:
             partners = [self.code.shuffle(value, [k ^ distance for k in range(self.lanes)]) for value in values]
@@ -200,7 +200,7 @@ class Writer:
         return list(values)
 
     def inside(self, shape: Shape, vector: Index) -> Value | None:
-        """Which lanes of a row's vector hold elements; None if all of them always do."""
+        """Return which lanes of a row's vector hold elements; None if all do at compile time."""
         over, last = shape[-1] % self.lanes, width(shape, self.lanes) // self.lanes - 1
         if not over or (isinstance(vector, int) and vector < last):
             return None
@@ -218,13 +218,13 @@ class Writer:
             self._product(node, first, after)
         self._columns(phase.before, first, after)
         if phase.stages:
-            count = together(phase, self.lanes)
+            count = rows_at_once(phase, self.lanes)
             with self.code.loop(first, after, count) as row:
-                Rows(self, row, count, is_held(phase, self.lanes)).write(phase.stages)
+                Rows(self, row, count, fits_registers(phase, self.lanes)).write(phase.stages)
         self._columns(phase.after, first, after)
 
     def _columns(self, nodes: Sequence[Expression], first: Value, after: Value) -> None:
-        """Write numbers of each sample, lanes carrying samples."""
+        """Write per-sample numbers; lanes carry samples."""
         if not nodes:
             return
         code = self.code
@@ -247,14 +247,15 @@ class Writer:
     # -- sums over the samples
 
     def sums(self, nodes: Iterable[Expression], grows: bool) -> None:
-        """Write the sums over the samples of a block, as they stand or on top of those of the blocks before."""
+        """Write the sums over the samples of a block, added to those of the blocks before if ``grows``."""
         for node in nodes:
-            if node.operation.name == "total_outer":
-                self._total_outer(node, grows)
-            elif node.shape:
-                self._total_row(node, grows)
-            else:
-                self._total_number(node, grows)
+            _SUMS[node.operation.name](self, node, grows)
+
+    def _total(self, node: Expression, grows: bool) -> None:
+        if node.shape:
+            self._total_row(node, grows)
+        else:
+            self._total_number(node, grows)
 
     def _total_outer(self, node: Expression, grows: bool) -> None:
         code, (x, y) = self.code, node.args
@@ -303,3 +304,23 @@ class Writer:
             with self.code.loop(first, after) as k:
                 place = self.code.place(self.arrays[node], self.code.times(k, self.lanes), self.code.number)
                 self.code.write(zero, place, 0, self.code.size)
+
+
+_WHOLE: dict[str, Callable[[Writer, Expression, Value, Value], None]] = {
+    "matmul": Writer._matmul,
+    "transpose": Writer._transpose,
+    "outer": Writer._outer,
+}
+"""Operations on whole arrays: the node, and this thread's share of its rows."""
+_ELEMENTS: dict[str, Callable[[Writer, Value, Index], Value]] = {
+    "expand": Writer._expand,
+    "one_hot": Writer._one_hot,
+}
+"""Operations that make elements of a number: the number, and the first element's position."""
+_SUMS: dict[str, Callable[[Writer, Expression, bool], None]] = {
+    "total": Writer._total,
+    "total_outer": Writer._total_outer,
+}
+"""Sums over the samples: the node, and whether the block's sum is added to those of the blocks before."""
+PRIMITIVES = frozenset((*_WHOLE, *_ELEMENTS, *_SUMS, *REDUCTIONS, "count"))
+"""What this form computes besides elementwise primitives; ``count`` is bound by the kernel."""

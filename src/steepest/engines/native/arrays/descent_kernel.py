@@ -1,7 +1,7 @@
-"""Epochs over batches as machine code: every thread runs the whole function and does its share of each part.
+"""The kernel of a descent over arrays: every thread runs the whole function and does its share of each part.
 
-The threads share all arrays and meet whenever one needs what another has written. What the others read is never added
-up in an order that depends on how many threads there are.
+The threads share all arrays and wait at a barrier whenever one reads what another has written. No sum is added up in an
+order that depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -9,52 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from llvmlite import ir
 
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays import layout
-from steepest.engines.native.arrays.layout import Places, width
-from steepest.engines.native.arrays.rooms import rooms
+from steepest.engines.native.arrays.buffers import allocate
+from steepest.engines.native.arrays.layout import ArrayLayout, width
 from steepest.engines.native.arrays.schedule import Round, rounds
-from steepest.engines.native.arrays.writing import Team, Writer
-from steepest.engines.native.functions.arithmetic import LONG
-from steepest.engines.native.lanes.kernels import Kernel
-from steepest.engines.native.lanes.samples import data_leaves
+from steepest.engines.native.arrays.writer import Team, Writer
+from steepest.engines.native.functions import ELEMENTWISE
+from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
-from steepest.engines.native.llvm.threads import meet
+from steepest.engines.native.llvm.kernel import Kernel
+from steepest.engines.native.llvm.stopping import DIVERGED, stops
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
-_SHORT = 8  # vectors that are copied without a loop
-_WRITTEN_OUT = 16  # long functions of a step; more of them are called, which keeps compiling fast
+_SHORT = 8  # vectors that are copied without a loop, whose overhead would exceed the copies
+_WRITTEN_OUT = 16  # elementary functions of a step that are inlined; more are called, which keeps compiling fast
 
 ARGUMENTS = (
-    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "deal", "scratch",
+    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "share", "scratch",
     "barrier",
 )  # fmt: skip
-"""What the function takes, all of them addresses. ``data`` are addresses of columns; ``orders`` the rows of each epoch
-in the order of their turn, int32; ``rates`` α for each update, or once; ``deal`` the number of threads and this one's;
-``before`` has room for the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of
-each epoch, ``places`` the parameters at the beginning of some."""
+"""What the function takes, all of them addresses. ``data``: addresses of columns; ``orders``: the shuffled rows of each
+epoch, int32; ``rates``: α for each update, or once; ``share``: the number of threads and the index of this one;
+``before``: the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of each epoch,
+``places`` the parameters at the beginning of some."""
 NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
-"""What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
+"""The content of ``numbers`` of float64, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
-"""What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
-places, places written, whether the rate changes from update to update, and why it stopped as in ``RULE_REASONS``."""
+"""The content of ``counters`` of int64: the epoch and where to end, samples in all and in a batch, epochs between two
+places, places written, whether the rate changes from update to update, and the number of why it stopped in
+``RULE_REASONS``."""
 
 
 @dataclass(frozen=True)
-class Form:
+class KernelConfig:
     """How a step runs over a table.
 
     Attributes:
         lanes: numbers of a vector.
         capacity: samples of a block.
-        several: whether a batch may take more than one block.
-        gathered: whether samples come in an order of their own.
+        several: whether a batch may have more than one block.
+        gathered: whether the samples are shuffled.
         whole: whether a batch is the table, so that an epoch's cost is that of the parameters it began with.
     """
 
@@ -65,55 +65,61 @@ class Form:
     whole: bool
 
 
-def training(
-    program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form, dtype: str,
-    where: Places, shown: int,
-) -> Kernel:  # fmt: skip
-    """A function that descends epoch by epoch.
+@dataclass(frozen=True)
+class DescentProgram:
+    """What a descent kernel computes.
 
-    Args:
-        program: a normal program of cost, norm and moved values.
-        moved: for each leaf that moves the output that it becomes.
-        size: the output that is the gradient's norm, if a rule asks for it.
-        form: how it runs.
-        dtype: the precision.
+    Attributes:
+        program: a normalised program of cost, norm and updates.
+        updates: for each updated leaf the output that is its next value.
+        norm: the output that is the gradient's norm, if a rule needs it.
         where: how the leaves lie in memory.
-        shown: numbers at the beginning of that memory which a place of the path keeps.
+        recorded: numbers at the beginning of that memory that a row of the record keeps: the parameters.
     """
-    return _Training(program, moved, size, form, dtype, where, shown).kernel()
+
+    program: Program
+    updates: Mapping[Expression, Expression]
+    norm: Expression | None
+    where: ArrayLayout
+    recorded: int
 
 
-class _Training:
-    def __init__(
-        self, program: Program, moved: Mapping[Expression, Expression], size: Expression | None, form: Form,
-        dtype: str, where: Places, shown: int,
-    ) -> None:  # fmt: skip
-        self.program, self.moved, self.size, self.form = program, moved, size, form
-        self.where, self.shown = where, shown
+def descent_kernel(step: DescentProgram, config: KernelConfig, dtype: str) -> Kernel:
+    """Write a function that descends epoch by epoch."""
+    return _DescentWriter(step, config, dtype).kernel()
+
+
+class _DescentWriter:
+    """Writes the function."""
+
+    def __init__(self, step: DescentProgram, config: KernelConfig, dtype: str) -> None:
+        program, moved = step.program, step.updates
+        self.program, self.updates, self.norm, self.config = program, moved, step.norm, config
+        self.where, self.shown = step.where, step.recorded
         self.module = ir.Module("train")
-        outlined = sum(node.operation.name in LONG for node in program.nodes) > _WRITTEN_OUT
-        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, form.lanes, outlined)
-        deal = [code.read(code.arguments["deal"], k, I64) for k in range(2)]
-        self.team = Team(*deal)
-        self.met = code.slot(I64, i64(0))
+        elementwise = [ELEMENTWISE[name] for node in program.nodes if (name := node.operation.name) in ELEMENTWISE]
+        outlined = sum(primitive.instructions > 1 for primitive in elementwise) > _WRITTEN_OUT
+        self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
+        self.team = Team(*(code.read(code.arguments["share"], k, I64) for k in range(2)))
+        self.passed = code.slot(I64, i64(0))
         self.order = rounds(program)
         self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
-                        for k, leaf in enumerate(data_leaves(program))}  # fmt: skip
-        gathered = list(self.columns) if form.gathered else []
-        self.rooms = rooms(program, self.order, moved, gathered, form.capacity, form.lanes, code.size)
+                        for k, leaf in enumerate(program.data_leaves)}  # fmt: skip
+        gathered = list(self.columns) if config.gathered else []
+        self.buffers = allocate(program, self.order, moved, gathered, config.capacity, config.lanes, code.size)
         self.writer = Writer(code, self._arrays(), self.team)
-        self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.rooms.straight.items()}
-        self.numbers = [leaf for leaf in where.leaves if not leaf.shape]
+        self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.buffers.straight.items()}
+        self.numbers = [leaf for leaf in step.where.leaves if not leaf.shape]
         self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
         self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
 
     def _arrays(self) -> dict[Expression, Value]:
-        """Where everything in memory begins."""
+        """Return the addresses of everything in memory."""
         code, where, scratch = self.code, self.where, self.code.arguments["scratch"]
         leaves = {leaf: code.place(code.arguments["params"], where.begins[leaf.name], code.number)
                   for leaf in where.leaves}  # fmt: skip
         others = {
-            node: code.place(scratch, begin // code.size, code.number) for node, begin in self.rooms.begins.items()
+            node: code.place(scratch, begin // code.size, code.number) for node, begin in self.buffers.begins.items()
         }
         return leaves | others
 
@@ -140,13 +146,17 @@ class _Training:
                 target = code.place(code.arguments["places"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
                 code.put(build.add(code.get(placed, I64), i64(1)), placed)
-        self._meet()  # another thread might write new parameters before the old ones are copied
+        self._wait_at_barrier()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
-        # Of a whole table, the rule looked at the cost of the parameters before the update.
-        undone = build.icmp_signed("!=", found, i64(0)) if self.form.whole else build.icmp_signed("==", found, i64(1))
+        # With a whole table, the rules saw the cost of the parameters before the update.
+        undone = (
+            build.icmp_signed("!=", found, i64(0))
+            if self.config.whole
+            else build.icmp_signed("==", found, i64(DIVERGED))
+        )
         with build.if_else(undone) as (yes, no):
             with yes, self._alone():
                 self._copy(before, code.arguments["params"], self.where.length)
@@ -155,32 +165,32 @@ class _Training:
                 code.put(cost, last)
                 with self._alone():
                     self._save()
-                self._meet()
-                code.put(build.select(self._lost(), i64(1), found), reason)
+                self._wait_at_barrier()
+                code.put(build.select(self._lost(), i64(DIVERGED), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
-        self._meet()
+        self._wait_at_barrier()
         build.cbranch(done, leave, head)
         build.position_at_end(leave)
         for name, slot in (("epoch", epoch), ("placed", placed), ("reason", reason)):
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
         code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
         build.ret_void()
-        return Kernel(str(self.module), self.rooms.length, 0)
+        return Kernel(str(self.module), self.buffers.length, 0)
 
     def _alone(self) -> AbstractContextManager[Any]:
-        """What is written inside is done by the first thread only."""
+        """Return a context: only the first thread runs what is written inside."""
         build = self.code.builder
         first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
         return first
 
-    def _meet(self) -> None:
+    def _wait_at_barrier(self) -> None:
         code = self.code
-        meet(code, self.team.threads, code.arguments["barrier"], self.met)
+        wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.passed)
 
     def _load(self, leaf: Expression) -> None:
         number = self.code.read(self.writer.arrays[leaf], 0, self.code.number)
-        self.writer.bind(leaf, self.code.broadcast(number, self.form.lanes))
+        self.writer.bind(leaf, self.code.broadcast(number, self.config.lanes))
 
     def _save(self) -> None:
         """Write the parameters that are numbers back to memory."""
@@ -188,7 +198,7 @@ class _Training:
             self.code.write(self.code.lane(self.writer.number(leaf)), self.writer.arrays[leaf], 0)
 
     def _copy(self, source: Value, target: Value, numbers: int) -> None:
-        code, kind, lanes = self.code, self.writer.kind, self.form.lanes
+        code, kind, lanes = self.code, self.writer.kind, self.config.lanes
 
         def copy(k: Index) -> None:
             value = code.read(code.place(source, k, code.number), 0, kind, code.size)
@@ -202,41 +212,28 @@ class _Training:
                 copy(k)
 
     def _lost(self) -> Value:
-        """Whether a number in memory is not finite; the padding does not count, since nothing reads it."""
+        """Write whether a parameter is not finite; padding is ignored, since nothing reads it."""
         code, build, kind = self.code, self.code.builder, self.writer.kind
-        probe = code.slot(kind, code.splat(0, self.form.lanes))
+        probe = code.slot(kind, code.splat(0, self.config.lanes))
         for leaf in self.where.leaves:
-            step = width(leaf.shape, self.form.lanes) if leaf.shape else self.form.lanes
-            total = layout.size(leaf.shape, self.form.lanes)
-            with code.loop(0, total, self.form.lanes) as k:
+            step = width(leaf.shape, self.config.lanes) if leaf.shape else self.config.lanes
+            total = layout.size(leaf.shape, self.config.lanes)
+            with code.loop(0, total, self.config.lanes) as k:
                 value = code.read(code.place(self.writer.arrays[leaf], k, code.number), 0, kind, code.size)
-                vector = build.sdiv(build.srem(k, i64(step)), i64(self.form.lanes))
+                vector = build.sdiv(build.srem(k, i64(step)), i64(self.config.lanes))
                 inside = self.writer.inside(leaf.shape or (1,), vector)
                 if inside is not None:
-                    value = build.select(inside, value, code.splat(0, self.form.lanes))
-                zero = build.fmul(value, code.splat(0, self.form.lanes))
+                    value = build.select(inside, value, code.splat(0, self.config.lanes))
+                zero = build.fmul(value, code.splat(0, self.config.lanes))
                 code.put(build.fadd(code.get(probe, kind), zero), probe)
         found = code.get(probe, kind)
-        word = build.bitcast(build.fcmp_unordered("uno", found, found), ir.IntType(self.form.lanes))
+        word = build.bitcast(build.fcmp_unordered("uno", found, found), ir.IntType(self.config.lanes))
         return build.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
 
     def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
-        code, build = self.code, self.code.builder
-
-        def magnitude(x: Value) -> Value:
-            return code.intrinsic("llvm.fabs.f64", DOUBLE, [x])
-
-        finite = build.fcmp_ordered("<", magnitude(cost), ir.Constant(DOUBLE, inf))
-        sound = build.and_(finite, build.fcmp_ordered("<=", cost, self.rules["divergence_threshold"]))
-        little = build.fmul(self.rules["tolerance"], magnitude(last))
-        steady = build.fcmp_ordered("<=", magnitude(build.fsub(cost, last)), little)
-        steady = build.and_(steady, build.icmp_signed(">", epoch, i64(0)))
-        reason = build.select(steady, i64(3), i64(0))
-        if self.size is not None:
-            size = self._widened(code.lane(self.writer.number(self.size)))
-            flat = build.fcmp_ordered("<=", size, self.rules["gradient_tolerance"])
-            reason = build.select(flat, i64(2), reason)
-        return build.select(sound, reason, i64(1))
+        norm = None if self.norm is None else self._widened(self.code.lane(self.writer.number(self.norm)))
+        later = self.code.builder.icmp_signed(">", epoch, i64(0))
+        return stops(self.code, self.rules, cost, last, later, norm).reason(self.code, i64)
 
     def _widened(self, number: Value) -> Value:
         return number if self.code.number == DOUBLE else self.code.builder.fpext(number, DOUBLE)
@@ -244,7 +241,7 @@ class _Training:
     # -- an epoch
 
     def _epoch(self, number: Value, update: Value) -> Value:
-        """Write an epoch; the mean of its batches' costs."""
+        """Write an epoch and return the mean of its batches' costs."""
         code, build, rows = self.code, self.code.builder, self.counts["rows"]
         sofar = code.slot(DOUBLE, ir.Constant(DOUBLE, 0))
         start = build.mul(number, rows)
@@ -255,21 +252,21 @@ class _Training:
             turn = code.get(update, I64)
             rate = code.read(code.arguments["rates"], build.mul(turn, self.counts["paced"]), code.number)
             code.put(build.add(turn, i64(1)), update)
-            self.writer.bind(RATE, code.broadcast(rate, self.form.lanes))
+            self.writer.bind(RATE, code.broadcast(rate, self.config.lanes))
             cost = self._widened(code.lane(self._step(begin, size, build.add(start, begin))))
             share = build.fmul(cost, build.sitofp(size, DOUBLE))
             code.put(build.fadd(code.get(sofar, DOUBLE), share), sofar)
         return build.fdiv(code.get(sofar, DOUBLE), build.sitofp(rows, DOUBLE))
 
     def _step(self, begin: Value, size: Value, turn: Value) -> Value:
-        """Write a step on the samples from ``begin`` on, whose numbers stand in the orders from ``turn`` on."""
+        """Write a step on the samples from ``begin`` on; their indices are in the orders from ``turn`` on."""
         code, writer = self.code, self.writer
-        count = code.broadcast(code.builder.sitofp(size, code.number), self.form.lanes)
+        count = code.broadcast(code.builder.sitofp(size, code.number), self.config.lanes)
         for node in self.program.nodes:
             if node.operation.name == "count":
                 writer.bind(node, count)
         for each in self.order:
-            writer.shared(each.shared, self.targets, self._meet)
+            writer.shared(each.shared, self.targets, self._wait_at_barrier)
             if each.sums:
                 self._blocks(each, begin, size, turn)
         cost = writer.number(self.program.outputs[0])
@@ -277,23 +274,23 @@ class _Training:
         return cost
 
     def _finish(self) -> None:
-        """Let the leaves have their next values where those are not in place yet."""
-        code, writer, lanes = self.code, self.writer, self.form.lanes
-        numbers = [(leaf, writer.number(node)) for leaf, node in self.moved.items() if not leaf.shape]
+        """Write the next values of the leaves that are not updated in place."""
+        code, writer, lanes = self.code, self.writer, self.config.lanes
+        numbers = [(leaf, writer.number(node)) for leaf, node in self.updates.items() if not leaf.shape]
         for leaf, value in numbers:
             writer.bind(leaf, value)
-        for leaf, node in self.rooms.late:
+        for leaf, node in self.buffers.late:
             first, after = writer.share(layout.size(leaf.shape, lanes) // lanes)
             with code.loop(first, after) as k:
                 position = code.times(k, lanes)
                 value = code.read(code.place(writer.arrays[node], position, code.number), 0, writer.kind, code.size)
                 code.write(value, code.place(writer.arrays[leaf], position, code.number), 0, code.size)
-        if self.rooms.late:
-            self._meet()
+        if self.buffers.late:
+            self._wait_at_barrier()
 
     def _blocks(self, each: Round, begin: Value, size: Value, turn: Value) -> None:
-        code, build, capacity = self.code, self.code.builder, self.form.capacity
-        if not self.form.several:
+        code, build, capacity = self.code, self.code.builder, self.config.capacity
+        if not self.config.several:
             self._block(each, begin, size, turn)
             return
         self.writer.clear(each.sums)
@@ -303,7 +300,7 @@ class _Training:
             self._block(each, build.add(begin, offset), rows, build.add(turn, offset))
 
     def _block(self, each: Round, begin: Value, rows: Value, turn: Value) -> None:
-        code, build, writer, lanes = self.code, self.code.builder, self.writer, self.form.lanes
+        code, build, writer, lanes = self.code, self.code.builder, self.writer, self.config.lanes
         vectors = build.sdiv(build.add(rows, i64(lanes - 1)), i64(lanes))
         writer.rows = rows
         edges = []
@@ -313,18 +310,18 @@ class _Training:
         first, after = edges
         for leaf, column in self.columns.items():
             step = width(leaf.shape, lanes) if leaf.shape else 1
-            if self.form.gathered:
+            if self.config.gathered:
                 self._gather(leaf, column, step, turn, first, after)
             else:
                 writer.arrays[leaf] = code.place(column, code.times(begin, step), code.number)
         for phase in each.phases:
             writer.phase(phase, first, after)
-        self._meet()
-        writer.sums(each.sums, self.form.several)
-        self._meet()
+        self._wait_at_barrier()
+        writer.sums(each.sums, self.config.several)
+        self._wait_at_barrier()
 
     def _gather(self, leaf: Expression, column: Value, step: int, turn: Value, first: Value, after: Value) -> None:
-        """Copy the rows whose turn it is to the block."""
+        """Copy the rows of a batch to the block."""
         code, build, target = self.code, self.code.builder, self.writer.arrays[leaf]
         with code.loop(first, after) as row:
             index = build.sext(code.read(code.arguments["orders"], build.add(turn, row), I32), I64)

@@ -1,0 +1,109 @@
+"""Kernels: the text of a module, and the compiled function, made once for a graph, a layout and a host, and kept."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steepest.calculus.program import Program, described
+from steepest.engines.native.llvm import cache
+from steepest.engines.native.llvm.host import Host, Loaded, compile_module, this_host
+from steepest.engines.native.llvm.memory import Array
+
+_IN_MEMORY = 256  # kernels; a few kilobytes each
+_LARGE = 200_000  # characters of a module from which LLVM optimises less: its time grows faster than the text
+_ROOT = Path(__file__).parents[1]  # the package ``native``: all four folders write code
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The text of a module with one function, and what its caller must provide.
+
+    Attributes:
+        text: LLVM's intermediate representation.
+        scratch: bytes of working memory per thread.
+        partials: numbers in the partial sums of one part of the samples.
+    """
+
+    text: str
+    scratch: int
+    partials: int
+
+
+@dataclass(frozen=True)
+class CompiledKernel:
+    """A function in memory.
+
+    Attributes:
+        function: takes addresses.
+        scratch: bytes of working memory per thread.
+        partials: numbers in the partial sums of one part of the samples.
+        loaded: the machine code; it is unloaded with this object.
+    """
+
+    function: Callable[..., None]
+    scratch: int
+    partials: int
+    loaded: Loaded
+
+    def call(self, *arrays: Array) -> None:
+        """Call the function with the addresses of contiguous arrays, in the order of its arguments."""
+        self.function(*(array.ctypes.data for array in arrays))
+
+
+_compiled: OrderedDict[str, CompiledKernel] = OrderedDict()
+_lock = threading.Lock()
+
+
+@functools.cache
+def _source_digest() -> str:
+    """Return a digest of this package's files: another version of them writes other code."""
+    digest = hashlib.sha256()
+    for path in sorted(_ROOT.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
+    """Return a digest of everything that the code of a kernel depends on."""
+    graphs = [described(program) for program in programs]
+    about = [name, graphs, repr(plan), dtype, extra, host.fingerprint, _source_digest()]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def compiled(key: str, name: str, arguments: int, write: Callable[[], Kernel]) -> CompiledKernel:
+    """Return a kernel from memory, from the cache directory, or compiled now.
+
+    Args:
+        key: the :func:`cache_key`.
+        name: of its function.
+        arguments: how many addresses the function takes.
+        write: writes the kernel if it must be compiled.
+    """
+    with _lock:
+        found = _compiled.get(key)
+        if found is not None:
+            _compiled.move_to_end(key)
+            return found
+    entry = cache.read(key)
+    if entry is None:
+        kernel = write()
+        effort = 1 if len(kernel.text) > _LARGE else 2
+        entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, this_host(), effort))
+        cache.write(key, entry)
+    loaded = Loaded(entry.code)
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)  # releases Python's global lock while it runs
+    made = CompiledKernel(prototype(loaded.address(name)), entry.scratch, entry.partials, loaded)
+    with _lock:
+        _compiled[key] = made
+        while len(_compiled) > _IN_MEMORY:
+            _compiled.popitem(last=False)
+    return made
