@@ -11,7 +11,8 @@ import pytest
 
 from jax_oracle import jax_gradient, jax_hessian
 from mission_models import MODELS, XOR, activated, chain, gate, network, network_nodes, neuron
-from steepest.calculus.gradient import find_layers, gradient
+from steepest.calculus.gradient import gradient
+from steepest.calculus.layers import find_layers
 from steepest.calculus.program import lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import evaluate
@@ -258,7 +259,7 @@ def test_layerwise_with_a_linear_output_layer() -> None:
 
 def test_layerwise_with_layers_named() -> None:
     cost, values = chain(4)
-    layers = find_layers(cost)
+    layers = [layer.output for layer in find_layers(cost)]
     assert [layer.operation.name for layer in layers] == ["sigmoid"] * 4
     true = evaluate(gradient(cost), values)
     some = evaluate(gradient(cost, method="layerwise", layers=[layers[1], layers[3]]), values)

@@ -15,7 +15,7 @@ from steepest.calculus.layers import decompose
 from steepest.diagrams.network import _free_place
 from steepest.display.palette import COLUMN, NEGATIVE, POSITIVE
 from steepest.errors import ModelError, PictureError
-from steepest.expressions.expression import DATA, leaf, substitute
+from steepest.expressions.expression import DATA, leaf
 
 XOR = "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)"
 GATE = {"X": [[0, 0], [0, 1], [1, 0], [1, 1]], "y": [0, 1, 1, 0]}
@@ -73,7 +73,7 @@ def test_the_neurons_compute_what_the_model_predicts(name: str) -> None:
         for bias, negative in layer.biases:
             total = total + (-1) ** negative * np.asarray(st.evaluate(bias, values))
         free = leaf(DATA, "free", layer.total.shape)
-        applied = substitute(layer.output, {layer.total: free})
+        applied = layer.activation(free)
         shaped = total if layer.total.shape else total[:, 0]
         outputs[layer.output] = np.reshape(st.evaluate(applied, {**values, "free": shaped}), (7, -1))
     found = outputs[model.prediction]

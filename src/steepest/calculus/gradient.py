@@ -1,7 +1,7 @@
 """Back-propagation: from the graph of a cost to the graphs of its partial derivatives.
 
-One sweep over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
-table says how a node hands its adjoint down. The sweep shares every subexpression of the cost, so that the
+One backward pass over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
+table says how a node hands its adjoint down. The pass shares every subexpression of the cost, so that the
 gradient costs at most about four times the cost itself (Baur and Strassen 1983; Griewank and Walther 2008,
 section 3.3).
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from steepest.calculus.layers import find_layers
 from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
 from steepest.calculus.stability import stabilise
 from steepest.errors import GradientError
@@ -30,6 +31,7 @@ from steepest.expressions.expression import (
     substitute,
     toposort,
 )
+from steepest.expressions.traversal import dependents
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 
@@ -179,7 +181,7 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
     return _reduced(_times(adjoint, partial, (*node.args, node)), node, child)
 
 
-def sweep(
+def backward_pass(
     seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
 ) -> dict[Expression, Adjoint]:
     """Carry adjoints from the seeds down to the wanted nodes.
@@ -187,7 +189,7 @@ def sweep(
     Args:
         seeds: the adjoint of each node to start from.
         wanted: the nodes whose adjoints are asked for.
-        cut: nodes at which the sweep ends.
+        cut: nodes at which the pass ends.
 
     Returns:
         The adjoint of every wanted node that the seeds depend on.
@@ -209,41 +211,6 @@ def sweep(
                 if part is not None:
                     adjoints[child] = _plus(adjoints.get(child), part)
     return {node: adjoints[node] for node in targets if node in adjoints}
-
-
-def find_layers(root: Expression) -> tuple[Expression, ...]:
-    """The activations through which everything the parameters do must pass, from the data to the result.
-
-    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾; neurons that stand side by side as
-    separate numbers are none.
-
-    >>> from steepest.expressions.expression import data, params
-    >>> x, w, v = data("x"), params("w"), params("v")
-    >>> [str(layer) for layer in find_layers(op.tanh(op.sigmoid(x * w) * v) ** 2)]
-    ['sigmoid(x*w)', 'tanh(sigmoid(x*w)*v)']
-    """
-    on_data: set[Expression] = set()
-    on_both: set[Expression] = set()
-    on_params: set[Expression] = set()
-    for node in toposort([root]):
-        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
-            on_params.add(node)
-        if node.operation is DATA or any(arg in on_data for arg in node.args):
-            on_data.add(node)
-        if node in on_params and node in on_data:
-            on_both.add(node)
-    # Taken from the result down, oldest last, a node that stands alone is one that every path crosses.
-    found: list[Expression] = []
-    open_nodes: set[Expression] = {root}
-    for node in sorted(on_both, key=lambda n: -n.uid):
-        if len(open_nodes) == 1 and node in open_nodes and node.operation.activation:
-            found.append(node)
-        open_nodes.discard(node)
-        below = [arg for arg in node.args if arg in on_both]
-        if not below:
-            break  # a path ends here: it crosses nothing that is older
-        open_nodes.update(below)
-    return tuple(reversed(found))
 
 
 def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
@@ -276,7 +243,7 @@ def _layerwise(
     found: dict[Expression, Adjoint] = {}
     for cut in [*reversed(cuts), None]:
         ends = [] if cut is None else [cut]
-        reached = sweep(seeds, [*wanted, *ends], ends)
+        reached = backward_pass(seeds, [*wanted, *ends], ends)
         for node in wanted:
             if node in reached:
                 found[node] = _plus(found.get(node), reached[node])
@@ -295,10 +262,7 @@ def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
     nodes = toposort(partials)
     if not columns or op.count() not in nodes:
         return partials
-    on_data: set[Expression] = set()
-    for node in nodes:
-        if node.operation is DATA or any(arg in on_data for arg in node.args):
-            on_data.add(node)
+    on_data = dependents(nodes, DATA)
     column = min(columns, key=lambda node: len(node.shape))
     one = op.where(op.largest(column) if column.shape else column, 1, 1)
     return [p if p in on_data else substitute(p, {op.count(): op.total(one)}) for p in partials]
@@ -335,6 +299,16 @@ def gradient(
 
     Source: Griewank and Walther 2008, table 3.6; the recursion: row B4 of the notes.
     """
+    return differentiate(cost, wrt, method, layers)[1]
+
+
+def differentiate(
+    cost: Expression,
+    wrt: Iterable[str | Expression] | None = None,
+    method: str = "backprop",
+    layers: Sequence[Expression] | None = None,
+) -> tuple[Expression, dict[Any, Expression]]:
+    """Return the stable form of a cost and its partial derivatives; see :func:`gradient` for the arguments."""
     expect_expression(cost, "gradient")
     if cost.per_sample or cost.shape:
         what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
@@ -351,10 +325,11 @@ def gradient(
     stable = stabilise([cost, *chosen])
     root, wanted = stable[cost], [stable[node] for node in chosen]
     if method == "layerwise":
-        given = find_layers(root) if layers is None else [stable.get(layer, layer) for layer in layers]
+        found = [layer.output for layer in find_layers(root)]
+        given = found if layers is None else [stable.get(layer, layer) for layer in layers]
         adjoints = _layerwise(root, wanted, given)
     else:
-        adjoints = sweep({root: Adjoint(ONE)}, wanted)
+        adjoints = backward_pass({root: Adjoint(ONE)}, wanted)
     zero = Adjoint(constant(0))
     partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
-    return dict(zip(asked, partials, strict=True))
+    return root, dict(zip(asked, partials, strict=True))

@@ -1,18 +1,27 @@
-"""A prediction as layers of neurons: which of its parts are weighted sums, and what is applied to each.
+"""What a layer is: neurons that act as a = g(z) on a quantity z through which everything below them passes.
 
-A layer is g(Σ source · weight + bias): the sources are data or other layers, the weights and biases hold no data.
+Two questions are asked of a graph, and both answers are made of :class:`Layer`:
+
+* :func:`find_layers`: which activations does every path from data and parameters to the result cross? It takes any
+  graph, also a cost, and asks nothing of z. Neurons that are written as separate numbers have no such activation.
+* :func:`decompose`: is a prediction made of weighted sums, z = Σ source · weight + bias, and which? It finds the
+  neurons that are separate numbers, too; sources are data or other layers, weights and biases hold no data.
+
+Both rest on :func:`bottlenecks`. A dominator tree would answer the same in general; here one pass is enough, since
+only the dominators of the root are wanted and nodes are numbered in the order in which they were built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, Expression
-from steepest.expressions.traversal import toposort
+from steepest.expressions.expression import DATA, PARAMETER, Expression, substitute
+from steepest.expressions.traversal import dependents, toposort
 
-_LARGEST = 20_000  # nodes of a prediction up to which layers are looked for
+_LARGEST = 20_000  # nodes; a larger prediction is not decomposed, since nobody draws or derives it layer by layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +33,7 @@ class Term:
         weight: an expression without data; None for 1.
         kind: how they are joined: ``each`` element by element, ``columns`` as source @ weight, ``rows`` as
             weight @ source.
-        negative: whether it is taken off.
+        negative: whether it is subtracted.
     """
 
     source: Expression
@@ -33,7 +42,7 @@ class Term:
     negative: bool
 
     def place(self, i: int, j: int) -> tuple[int, ...] | None:
-        """Where in the weight stands what joins the source's element i to the sum's element j; None if nothing does."""
+        """Return the index of the weight from the source's element i to the sum's element j; None for no edge."""
         shape = () if self.weight is None else self.weight.shape
         if self.kind == "columns":
             return (i, j)[: len(shape)]
@@ -46,39 +55,103 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Neurons with the same sources.
+    """Neurons that act as one: a = g(z).
 
     Attributes:
-        output: the node of their values.
-        total: the weighted sum within; the output itself where nothing is applied to it.
-        terms: its summands with a source.
-        biases: its summands without; each an expression, and whether it is taken off.
-        size: how many neurons.
-        level: 1 for one that is fed by data alone, else one more than the highest that feeds it.
+        output: a, the values of the neurons.
+        total: z, what the activation g is applied to; the output itself where g is the identity.
     """
 
     output: Expression
     total: Expression
+
+    @property
+    def size(self) -> int:
+        """The number of neurons."""
+        return self.output.shape[0] if self.output.shape else 1
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the activation is the identity."""
+        return self.output is self.total
+
+    def activation(self, z: Expression) -> Expression:
+        """Return the activation applied to another z."""
+        return substitute(self.output, {self.total: z})
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedLayer(Layer):
+    """A layer whose z is a weighted sum.
+
+    Attributes:
+        terms: the summands with a source.
+        biases: the summands without; each an expression, and whether it is subtracted.
+        level: 1 for one that is fed by data alone, else one more than the highest that feeds it.
+    """
+
     terms: tuple[Term, ...]
     biases: tuple[tuple[Expression, bool], ...]
-    size: int
     level: int
 
 
 @dataclass(frozen=True)
 class Structure:
-    """All layers, each after those that feed it; the last is the prediction.
+    """A prediction made of weighted layers, each after those that feed it; the last is the prediction itself.
 
     Attributes:
-        inputs: the data, or functions of data alone, that feed the layers, as they are met reading.
+        inputs: the data, or functions of data alone, that feed the layers, in reading order.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[WeightedLayer, ...]
     inputs: tuple[Expression, ...]
 
 
+def bottlenecks(root: Expression, inside: Collection[Expression]) -> Iterator[Expression]:
+    """Yield the nodes that every path from the root to the leaves crosses, from the root down.
+
+    Args:
+        root: where all paths begin; it is a bottleneck itself.
+        inside: the nodes that paths may use; a path ends at a node without arguments in it.
+
+    Nodes are opened from the youngest to the oldest. An argument is always older than what uses it, so a node that
+    is waiting alone is one that no path can avoid.
+    """
+    waiting, seen = [(-root.uid, root)], {root}
+    while waiting:
+        node = heapq.heappop(waiting)[1]
+        if not waiting:
+            yield node
+        below = [arg for arg in node.args if arg in inside]
+        if not below:
+            return  # a path ends here, and crosses nothing older
+        for arg in below:
+            if arg not in seen:
+                seen.add(arg)
+                heapq.heappush(waiting, (-arg.uid, arg))
+
+
+def find_layers(root: Expression) -> tuple[Layer, ...]:
+    """Return the activations that everything the parameters do must pass through, from the data to the result.
+
+    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾. Neurons that are written side by side as separate
+    numbers are not among them: a path can avoid each of them.
+
+    >>> from steepest.expressions.expression import data, params
+    >>> x, w, v = data("x"), params("w"), params("v")
+    >>> [str(layer.output) for layer in find_layers(op.tanh(op.sigmoid(x * w) * v) ** 2)]
+    ['sigmoid(x*w)', 'tanh(sigmoid(x*w)*v)']
+    """
+    nodes = toposort([root])
+    inside = dependents(nodes, DATA) & dependents(nodes, PARAMETER)
+    if root not in inside:
+        return ()
+    found = [Layer(node, node.args[0]) for node in bottlenecks(root, inside) if node.operation.activation]
+    return tuple(reversed(found))
+
+
 def decompose(prediction: Expression) -> Structure | None:
-    """The layers of a prediction; None if it is not made of layers.
+    """Return the weighted layers of a prediction; None if it is not made of them.
 
     >>> from steepest.expressions.expression import data, params
     >>> x, w1, b1, w2 = data("x"), *params("w1", "b1", "w2")
@@ -86,7 +159,7 @@ def decompose(prediction: Expression) -> Structure | None:
     ['sigmoid(x*w1 + b1)', 'sigmoid(x*w1 + b1)*w2']
     """
     nodes = toposort([prediction])
-    on_data, on_params = _dependence(nodes)
+    on_data, on_params = dependents(nodes, DATA), dependents(nodes, PARAMETER)
     if prediction not in on_data or prediction not in on_params or len(nodes) > _LARGEST:
         return None
     found: dict[Expression, tuple[Expression, list[Term], list[tuple[Expression, bool]]]] = {}
@@ -112,8 +185,7 @@ def decompose(prediction: Expression) -> Structure | None:
     for output in sorted(found, key=lambda node: node.uid):
         total, terms, biases = found[output]
         levels[output] = 1 + max((levels.get(term.source, 0) for term in terms), default=0)
-        size = output.shape[0] if output.shape else 1
-        layers.append(Layer(output, total, tuple(terms), tuple(biases), size, levels[output]))
+        layers.append(WeightedLayer(output, total, tuple(terms), tuple(biases), levels[output]))
     order = {node: k for k, node in enumerate(dict.fromkeys(inputs[::-1]))}
     return Structure(tuple(layers), tuple(sorted(order, key=lambda node: _reading(prediction, node, order))))
 
@@ -123,22 +195,10 @@ def _reading(prediction: Expression, node: Expression, order: dict[Expression, i
     return (min((names.index(name) for name in node.data), default=len(names)), order[node])
 
 
-def _dependence(nodes: Sequence[Expression]) -> tuple[set[Expression], set[Expression]]:
-    """The nodes that hold data, and those that hold parameters."""
-    on_data: set[Expression] = set()
-    on_params: set[Expression] = set()
-    for node in nodes:
-        if node.operation is DATA or any(arg in on_data for arg in node.args):
-            on_data.add(node)
-        if (node.name and node.operation is not DATA) or any(arg in on_params for arg in node.args):
-            on_params.add(node)
-    return on_data, on_params
-
-
 def _summands(
     root: Expression, on_data: set[Expression], on_params: set[Expression]
 ) -> tuple[list[Term], list[tuple[Expression, bool]]] | None:
-    """The terms and biases of a weighted sum; None if this is none."""
+    """Return the terms and biases of a weighted sum; None if the node is not one."""
     terms: list[Term] = []
     biases: list[tuple[Expression, bool]] = []
     stack = [(root, False)]
@@ -161,7 +221,7 @@ def _summands(
 
 
 def _term(node: Expression, negative: bool, on_data: set[Expression]) -> Term:
-    """A summand taken apart into source and weight."""
+    """Take a summand apart into source and weight."""
     if node.operation in (op.multiply, op.matmul, op.dot):
         left, right = node.args
         if (left in on_data) != (right in on_data):
@@ -173,14 +233,9 @@ def _term(node: Expression, negative: bool, on_data: set[Expression]) -> Term:
 
 
 def _within(output: Expression, on_data: set[Expression]) -> Expression | None:
-    """The one node that holds data through which everything below an activation passes."""
-    open_nodes = {arg for arg in output.args if arg in on_data}
-    if any(arg not in on_data and arg.parameters for arg in output.args):
+    """Return z of an activation a = g(z): the one node with data below a, if g has no parameters of its own."""
+    z = next((node for node in bottlenecks(output, on_data) if node is not output), None)
+    if z is None:
         return None
-    while len(open_nodes) > 1:
-        youngest = max(open_nodes, key=lambda node: node.uid)
-        if not youngest.args or any(arg not in on_data and arg.parameters for arg in youngest.args):
-            return None  # a parameter of the activation itself
-        open_nodes.discard(youngest)
-        open_nodes |= {arg for arg in youngest.args if arg in on_data}
-    return next(iter(open_nodes), None)
+    own = toposort([output], stop=lambda node: node is z or node not in on_data)
+    return None if any(node not in on_data and node.parameters for node in own) else z

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from steepest.calculus.layers import Layer as Neurons
-from steepest.calculus.layers import decompose
+from steepest.calculus.layers import WeightedLayer, decompose
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, substitute, toposort
 
@@ -100,7 +99,7 @@ def find(prediction: Expression) -> tuple[Layer, ...] | None:
     return tuple(found)
 
 
-def _plain(layer: Neurons, number: int) -> Layer | None:
+def _plain(layer: WeightedLayer, number: int) -> Layer | None:
     """A layer with one source, a weight and at most one bias, all of them names; None for any other."""
     if len(layer.terms) != 1 or len(layer.biases) > 1:
         return None

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.layers import Layer, Structure, Term
+from steepest.calculus.layers import Structure, Term, WeightedLayer
 from steepest.display.labels import figure, latex_figure, latex_sign, pretty, sign, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.display.scene import SIZE, SMALL, text_width
 from steepest.engines import evaluate
-from steepest.expressions.expression import CONSTANT, Expression, leaf, substitute
+from steepest.expressions.expression import CONSTANT, Expression, leaf
 from steepest.expressions.expression import DATA as _DATA
 from steepest.expressions.latex import latex, latex_name
 
@@ -227,7 +227,7 @@ def _column(maker: _Spreader, level: int) -> Column:
 
 
 def _neuron(
-    maker: _Spreader, layer: Layer, k: int, key: str, beside: int, caption: dict[tuple[str, str], None]
+    maker: _Spreader, layer: WeightedLayer, k: int, key: str, beside: int, caption: dict[tuple[str, str], None]
 ) -> Spot:
     maker.keys[layer.output, k] = key
     text, tex = _activation(layer, caption)
@@ -251,16 +251,16 @@ def _neuron(
     return Spot(key, "neuron", text or "Σ", tex, said, below, colour)
 
 
-def _alone(layer: Layer) -> Expression | None:
+def _alone(layer: WeightedLayer) -> Expression | None:
     """The weight of a layer that does nothing but multiply by it."""
-    if layer.output is not layer.total or layer.biases or len(layer.terms) != 1 or layer.terms[0].negative:
+    if not layer.is_linear or layer.biases or len(layer.terms) != 1 or layer.terms[0].negative:
         return None
     return layer.terms[0].weight
 
 
-def _activation(layer: Layer, caption: dict[tuple[str, str], None]) -> tuple[str, str]:
+def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> tuple[str, str]:
     """The sign of what is applied to the sum; a formula that is too long for a neuron stands beneath the column."""
-    if layer.output is layer.total:
+    if layer.is_linear:
         return "", r"$\Sigma$"
     if layer.output.args == (layer.total,):
         text, tex = sign(layer.output), f"${latex_sign(layer.output)}$"
@@ -270,12 +270,12 @@ def _activation(layer: Layer, caption: dict[tuple[str, str], None]) -> tuple[str
             caption[(f"g = {text}", rf"$g = {tex.strip('$')}$")] = None
             return "g", "$g$"
     z = leaf(_DATA, "z", layer.total.shape)
-    body = substitute(layer.output, {layer.total: z})
+    body = layer.activation(z)
     caption[(f"g(z) = {written(body, {})}", f"$g(z) = {latex(body).replace('_{i}', '')}$")] = None
     return "g", "$g$"
 
 
-def _shapes(maker: _Spreader, layer: Layer) -> list[tuple[str, str]]:
+def _shapes(maker: _Spreader, layer: WeightedLayer) -> list[tuple[str, str]]:
     """The names of matrices and vectors with their shapes."""
     lines = []
     for part in [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]:
@@ -313,7 +313,9 @@ def _wire(maker: _Spreader, hidden: Sequence[int]) -> None:
                         maker.edges.append(Edge(start, "skipped", "", "", "", None, "skipped"))
 
 
-def _join(maker: _Spreader, layer: Layer, term: Term, i: int, start: str, value: Array | None, gap: str) -> None:
+def _join(
+    maker: _Spreader, layer: WeightedLayer, term: Term, i: int, start: str, value: Array | None, gap: str
+) -> None:
     """The edges from one element of a source."""
     for j in range(layer.size):
         end, place = maker.keys.get((layer.output, j)), term.place(i, j)
@@ -335,11 +337,11 @@ def _join(maker: _Spreader, layer: Layer, term: Term, i: int, start: str, value:
         maker.edges.append(Edge(start, end, label, tex, title, shown, gap))
 
 
-def _is_written_inside(maker: _Spreader, layer: Layer) -> bool:
+def _is_written_inside(maker: _Spreader, layer: WeightedLayer) -> bool:
     return maker.depth == 1 and _alone(layer) is not None and not layer.output.shape
 
 
-def _targets(maker: _Spreader, last: Layer) -> Column:
+def _targets(maker: _Spreader, last: WeightedLayer) -> Column:
     """The target, or one for each of the last layer's neurons, and the edges to them."""
     drawn = [(j, maker.keys[last.output, j]) for j in range(last.size) if (last.output, j) in maker.keys]
     name = written(maker.target, {})
@@ -392,7 +394,7 @@ def _described(maker: _Spreader) -> str:
     layers = maker.structure.layers
     for layer in layers if len(layers) <= 12 else [*layers[:6], *layers[-3:]]:
         what = "neuron" if layer.size == 1 else "neurons"
-        applied = "a weighted sum" if layer.output is layer.total else _activation(layer, {})[0]
+        applied = "a weighted sum" if layer.is_linear else _activation(layer, {})[0]
         weights = [maker.name(term.weight)[0] for term in layer.terms if term.weight is not None]
         biases = [maker.name(bias, negative)[0] for bias, negative in layer.biases]
         said = f"Layer {layer.level}: {layer.size} {what}, {applied}; weights {', '.join(weights) or 'none'}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.calculus.program import Program, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import DTYPES, evaluate
@@ -103,7 +103,7 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
     root, values = _folded(stable, values, dtype, meanings, _shared([stable]) if fold else _unnamed([stable]))
     columns = tuple(node for node in leaves([prediction]) if node.operation is DATA)
     program = lower([root])
-    layers = lower([root, *find_layers(root)]).outputs[1:]
+    layers = lower([root, *(layer.output for layer in find_layers(root))]).outputs[1:]
     return Prepared(name, model.formula, program, columns, values, dtype, layers, model.blocks, meanings)
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from steepest.errors import ValuesError
-from steepest.expressions.printing import N
+from steepest.expressions.printing import N, Operator
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +52,15 @@ def in_reading_order(roots: Iterable[N]) -> list[N]:
 
 def _age(node: N) -> int:
     return node.uid
+
+
+def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
+    """Return those of some nodes, arguments first, that are leaves of a kind (DATA, PARAMETER) or depend on one."""
+    found: set[N] = set()
+    for node in nodes:
+        if node.operation is leaf or any(arg in found for arg in node.args):
+            found.add(node)
+    return found
 
 
 def leaves(roots: Iterable[N]) -> list[N]:

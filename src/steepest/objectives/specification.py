@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
@@ -122,7 +122,7 @@ class Specification:
     @property
     def layers(self) -> tuple[Expression, ...]:
         """The activations from the data to the prediction a⁽ᵐ⁾, which is the last: a⁽¹⁾, …, a⁽ᵐ⁾."""
-        found = find_layers(self.prediction)
+        found = tuple(layer.output for layer in find_layers(self.prediction))
         return found if found[-1:] == (self.prediction,) else (*found, self.prediction)
 
     @property

@@ -72,7 +72,7 @@ def kind_of(model: Specification, symbolic: bool | None = None) -> str:
     neurons = sum(layer.size for layer in structure.layers)
     if neurons == 1:
         top = structure.layers[-1]
-        return "A line" if top.output is top.total else "One neuron"
+        return "A line" if top.is_linear else "One neuron"
     layers = find(model.prediction)
     if layers is None:
         hidden = structure.layers[:-1]

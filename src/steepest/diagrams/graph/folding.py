@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, Expression
 from steepest.expressions.traversal import toposort
@@ -41,7 +41,7 @@ def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Ex
 
     A parameter goes into the box of the layer that uses it, unless another uses it too; data stand by themselves.
     """
-    layers = find_layers(root)
+    layers = [layer.output for layer in find_layers(root)]
     place: dict[Expression, int] = {}
     for k, layer in enumerate([*layers, root] if layers and layers[-1] is not root else layers):
         for node in toposort([layer], stop=place.__contains__):

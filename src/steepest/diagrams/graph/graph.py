@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from steepest.diagrams.graph import explaining
 from steepest.diagrams.graph.dot import dot
 from steepest.diagrams.graph.drawing import draw
-from steepest.diagrams.graph.folding import Group, find_groups, folded
+from steepest.diagrams.graph.folding import find_groups, folded
 from steepest.diagrams.graph.names import layer_names, name_nodes
 from steepest.diagrams.graph.numbers import Numbers, compute
+from steepest.diagrams.graph.page import page
 from steepest.diagrams.graph.view import View, Viewer
 from steepest.display.labels import described
 from steepest.display.picture import Picture
@@ -156,9 +157,10 @@ class ComputationalGraph(Picture):
 
     def html(self) -> str:
         """The graph as one page that needs no network: the picture, each folded layer to open, and the table."""
-        from steepest.diagrams.graph.page import page
-
-        return page(self)
+        table = self.table()
+        # A generator, since explaining a node takes long and the page shows the first of many nodes only.
+        rows = ((row.node, row.operation, *row.shown, "; ".join(row.local), self.explain(row.node)) for row in table)
+        return page(self.title, self.svg(), self._folded, lambda name: self.unfold(name).svg(), rows, len(table))
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
         """What it can be saved as."""
@@ -169,11 +171,6 @@ class ComputationalGraph(Picture):
             "tex": lambda: self.tikz().encode(),
             "html": lambda: self.html().encode(),
         }
-
-    @property
-    def groups(self) -> list[Group]:
-        """The boxes of folded layers."""
-        return self._folded
 
     def __str__(self) -> str:
         rows = [("node", "operation", "value", "gradient", "local derivatives")]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.calculus.gradient import find_layers
+from steepest.calculus.layers import find_layers
 from steepest.display.labels import figure
 from steepest.errors import PictureError
 from steepest.expressions.expression import Expression, expect_expression
@@ -62,9 +62,9 @@ def layer_names(root: Expression) -> dict[Expression, str]:
     found = {}
     for k, layer in enumerate(layers, start=1):
         digits = str(k) if len(layers) > 1 else ""
-        found[layer] = f"a{digits}"
-        if layer.args[0].args:
-            found.setdefault(layer.args[0], f"z{digits}")
+        found[layer.output] = f"a{digits}"
+        if layer.total.args:
+            found.setdefault(layer.total, f"z{digits}")
     return found
 
 

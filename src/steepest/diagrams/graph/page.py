@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import islice
 
+from steepest.diagrams.graph.folding import Group
 from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
-
-if TYPE_CHECKING:
-    from steepest.diagrams.graph.graph import ComputationalGraph
 
 _MOST_OPENED = 12  # layers with a picture of their own
 _MOST_ROWS = 500
@@ -24,57 +23,68 @@ _STYLE = (
 )
 
 
-def page(graph: ComputationalGraph) -> str:
-    """The page of a graph."""
+def page(
+    title: str,
+    svg: str,
+    layers: Sequence[Group],
+    unfolded: Callable[[str], str],
+    rows: Iterable[Sequence[str]],
+    size: int,
+) -> str:
+    """Return the page of a graph.
+
+    Args:
+        title: what the graph is of.
+        svg: the picture.
+        layers: the boxes of folded layers.
+        unfolded: the picture with the box of a name drawn node by node, as SVG.
+        rows: the cells of each node: name, operation, value, gradient, local derivatives, chain rule.
+        size: the number of nodes; only the first rows of many are taken.
+    """
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(graph.title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(graph.title)}</h1>",
-        "<p>Above each wire stands the value that runs forward, below it the gradient that comes back. "
-        "Point at a gate or a wire for its local derivatives.</p>",
-        f'<div class="wide">{graph.svg()}</div>',
-        *_layers(graph),
-        *_rows(graph),
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1>",
+        "<p>Each wire carries the value of the forward pass above it and the gradient of the backward pass below it. "
+        "Point at a gate or a wire to read its local derivatives.</p>",
+        f'<div class="wide">{svg}</div>',
+        *_layers(layers, unfolded),
+        *_rows(rows, size),
         "</body></html>",
     ]
     return "\n".join([*parts, ""])
 
 
-def _layers(graph: ComputationalGraph) -> list[str]:
-    """Each folded layer, to open."""
-    boxes = graph.groups
+def _layers(boxes: Sequence[Group], unfolded: Callable[[str], str]) -> list[str]:
+    """Write each folded layer, to open; of several in one box only how to unfold one."""
     if not boxes:
         return []
     parts = ["<h2>Folded layers</h2>"]
     opened = [box for box in boxes if len(box.members) == 1][:_MOST_OPENED]
     for box in boxes:
         name = "" if box.name == box.label else f" ({box.name})"
-        what = f"{box.label}{name}, {len(box.nodes)} nodes"
+        what = escape(f"{box.label}{name}, {len(box.nodes)} nodes")
         if box in opened:
-            inner = graph.unfold(box.name).svg()
-            parts.append(
-                f'<details><summary>{escape(what)}</summary><div class="wide">{inner}</div></details>'
-            )  # fmt: skip
+            inner = unfolded(box.name)
+            parts.append(f'<details><summary>{what}</summary><div class="wide">{inner}</div></details>')
         else:
             first = box.members[0]
-            parts.append(f'<p>{escape(what)}: unfold one by <code>graph.unfold("{escape(first)}")</code>.</p>')
+            parts.append(f'<p>{what}: unfold one by <code>graph.unfold("{escape(first)}")</code>.</p>')
     return parts
 
 
-def _rows(graph: ComputationalGraph) -> list[str]:
-    """The table, with the chain rule at each node."""
-    rows = graph.table()
+def _rows(rows: Iterable[Sequence[str]], size: int) -> list[str]:
+    """Write the table, with the chain rule at each node."""
     header = "".join(
         f'<th scope="col">{name}</th>' for name in ("node", "operation", "value", "gradient", "local", "chain rule")
     )
     parts = ["<h2>Nodes</h2>", f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>']
-    for row in rows[:_MOST_ROWS]:
-        cells = [row.operation, *row.shown, "; ".join(row.local), graph.explain(row.node)]
+    for name, *cells in islice(rows, _MOST_ROWS):
         parts.append(
-            f'<tr><th scope="row">{escape(row.node)}</th>' + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
+            f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
         )
     parts.append("</tbody></table></div>")
-    if len(rows) > _MOST_ROWS:
-        parts.append(f"<p>And {len(rows) - _MOST_ROWS:,} more, which <code>graph.table()</code> lists.</p>")
+    if size > _MOST_ROWS:
+        parts.append(f"<p>And {size - _MOST_ROWS:,} more, which <code>graph.table()</code> lists.</p>")
     return parts

@@ -48,8 +48,8 @@ def activation(
     called = title or (
         f"{found[0].name} and its derivative" if len(found) == 1 else "Activations and their derivatives"
     )
+    from steepest.pictures.activations.interactive import response_figure
     from steepest.pictures.activations.static import draw_responses
-    from steepest.pictures.trainings.interactive import response_figure
 
     return MatplotlibPicture(
         called, " ".join(map(_about, found)), found, lambda: draw_responses(found, called, inches),

@@ -89,9 +89,9 @@ def surface(
 
 
 def _of_curve(found: Curve, title: str, width: float) -> MatplotlibPicture:
-    from steepest.pictures.common.tikz import curve_code
     from steepest.pictures.surfaces.interactive import curve_figure
     from steepest.pictures.surfaces.static import draw_curve
+    from steepest.pictures.surfaces.tikz import curve_code
 
     return MatplotlibPicture(
         title, _about_curve(found), found, lambda: draw_curve(found, title, width),
@@ -100,9 +100,9 @@ def _of_curve(found: Curve, title: str, width: float) -> MatplotlibPicture:
 
 
 def _of_sheet(found: Sheet, title: str, width: float, look: str) -> MatplotlibPicture:
-    from steepest.pictures.common.tikz import sheet_code
     from steepest.pictures.surfaces.interactive import sheet_figure
     from steepest.pictures.surfaces.static import draw_sheet
+    from steepest.pictures.surfaces.tikz import sheet_code
 
     return MatplotlibPicture(
         title, _about_sheet(found), found, lambda: draw_sheet(found, title, width, look),

@@ -69,9 +69,9 @@ def training(
                 )
     found = tuple(course(label, each, land) for label, each in runs.items())
     called = title or ("The course of the descent" if len(found) == 1 else "The courses of the descents")
-    from steepest.pictures.common.tikz import course_code
     from steepest.pictures.trainings.interactive import course_figure
     from steepest.pictures.trainings.static import draw_courses
+    from steepest.pictures.trainings.tikz import course_code
 
     return MatplotlibPicture(
         called, about(found), found, lambda: draw_courses(found, called, inches),
