@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.calculus.layers import decompose
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
 from steepest.derivations.notation import HAT, SAMPLE, element, over_samples, symbol
 from steepest.derivations.problem import TARGET, in_indices, problem_of
@@ -73,13 +73,13 @@ def kind_of(model: Specification, symbolic: bool | None = None) -> str:
     if neurons == 1:
         top = structure.layers[-1]
         return "A line" if top.is_linear else "One neuron"
-    layers = find(model.prediction)
+    layers = dense_layers(model.prediction)
     if layers is None:
         hidden = structure.layers[:-1]
         return f"A network of {neurons} neurons" if all(n.output.operation.activation for n in hidden) else "A model"
-    if all(layer.inputs == layer.outputs == 1 for layer in layers):
+    if all(layer.inputs == layer.size == 1 for layer in layers):
         return f"A chain of {'m' if symbolic else len(layers)} neurons"
-    sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
+    sizes = [layers[0].inputs, *(layer.size for layer in layers)]
     return f"A network {'-'.join(map(str, sizes))}"
 
 
@@ -148,7 +148,8 @@ def _picture(model: Specification) -> list[Block]:
     return [
         Figure(
             picture.svg(), picture.tikz(), picture.description,
-            ("The model as neurons, weights and activations." if find(model.prediction) else "The model.",), "picture",
+            ("The model as neurons, weights and activations." if dense_layers(model.prediction) else "The model.",),
+            "picture",
         )
     ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from steepest.derivations import elementary
 from steepest.derivations.layered import LayeredDerivation, derive_layers
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.line_by_line import derive
 from steepest.derivations.lines import formula
 from steepest.derivations.nodewise import derive_nodes
@@ -27,7 +27,7 @@ _MOST_DERIVED = 8  # parameters that are derived one by one
 
 def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
     """The section that derives the gradient."""
-    layers = find(model.prediction)
+    layers = dense_layers(model.prediction)
     deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
     if deep:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.checking.gradient_check import KINK, Verdict
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
 from steepest.documents.document import (
     Block,
@@ -35,7 +35,7 @@ def limit_of(story: Experiment) -> list[Block]:
     """The derivative as a limit, and what it costs to take it as a difference."""
     nodes = leaves([story.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
-    layers = find(story.model.prediction)
+    layers = dense_layers(story.model.prediction)
     name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
     c = cost_letter(story.model).text
