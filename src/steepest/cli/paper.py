@@ -1,4 +1,4 @@
-"""The command ``paper``: a model's story as a file."""
+"""The command ``paper``: write a paper about a model to a file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def paper(
     rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
     compare: bool, na: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Write the story of MODEL as a paper: picture, cost, derivation, check, training, times, surface.
+    """Write a paper about MODEL: picture, cost, derivation, check, training, times, surface.
 
     MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, a
     built-in table, which brings its formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the paper
@@ -69,7 +69,7 @@ def paper(
     written.save(output)
     for note in subject.notes:
         options.tell(f"warning: {note}")
-    run = written.story.run
+    run = written.experiment.run
     if as_json:
         found = {
             "output": output,

@@ -181,7 +181,7 @@ def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
 class Columns(Rows):
     """The same with a column for each sample, and W transposed."""
 
-    name, title, square = "columns", "As texts write it that give each sample a column", True
+    name, title, square = "columns", "With samples as columns", True
 
     def weight(self, inputs: int, outputs: int) -> Expression:
         """W, outputs × inputs."""

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.calculus.gradient import ONE, Adjoint, backward_pass
 from steepest.derivations.lines import Line, Passage, chained, formula
 from steepest.derivations.notation import PARTIAL, partial, symbol
-from steepest.derivations.verifying import Verification, relative_difference
+from steepest.derivations.verification import Verification, relative_difference
 from steepest.documents.document import Block, Heading
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DerivationError
