@@ -1,4 +1,4 @@
-.PHONY: setup check format lint types contracts test slow docs bench
+.PHONY: setup check format lint types contracts test quick slow docs bench
 
 bin = .venv/bin
 
@@ -24,6 +24,9 @@ contracts:
 
 test:
 	$(bin)/pytest
+
+quick:
+	$(bin)/pytest -m quick
 
 slow:
 	$(bin)/pytest -m slow

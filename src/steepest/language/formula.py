@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ShapeError
+from steepest.expressions.arithmetic import number_value
 from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 from steepest.expressions.expression import (
-    CONSTANT,
     DATA,
     OPERATIONS,
     PARAMETER,
@@ -21,7 +21,6 @@ from steepest.expressions.expression import (
     Shape,
     constant,
     leaf,
-    toposort,
 )
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
@@ -29,6 +28,7 @@ from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
 from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint
 
 if TYPE_CHECKING:
     from lark import Token
@@ -273,10 +273,10 @@ class _Builder:
         if name == DENSE:
             return self._dense(token, given)
         if row is None:
-            hint = nearest(name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
-            if name in self.data or name in RESERVED or (given and not hint.startswith("; did")):
-                hint = f"; a product needs its '*': {name}*(…)"
-            raise self.error(token, f"there is no function {name!r}{hint}")
+            meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
+            if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
+                meant = f"; a product needs its '*': {name}*(…)"
+            raise self.error(token, f"there is no function {name!r}{meant}")
         extra = given[row.arity :]
         if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
             want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"
@@ -324,44 +324,12 @@ class _Builder:
             raise self.error(token, str(error)) from None
 
     def _check_exponent(self, token: Token, exponent: Expression) -> None:
-        value = _constant_value(exponent)
+        value = number_value(exponent)
         if value is not None and not abs(value) <= self.limits.exponent:
             raise self.error(token, f"the exponent {value:g} is beyond {self.limits.exponent:g}, the limit for a text")
 
     def error(self, token: Token, message: str) -> FormulaError:
         return error_at(self.text, int(token.start_pos or 0), message)
-
-
-def _power(x: float, y: float) -> float:
-    try:
-        return math.pow(x, y)
-    except OverflowError:
-        return math.inf
-    except ValueError:
-        return math.nan
-
-
-_FOLDED: dict[str, Callable[..., float]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "divide": lambda x, y: x / y if y else math.nan,
-    "power": _power,
-    "negate": lambda x: -x,
-}
-
-
-def _constant_value(root: Expression) -> float | None:
-    """The value of arithmetic on numbers alone; None for anything with names or functions in it."""
-    value: dict[Expression, float] = {}
-    for node in toposort([root]):
-        if node.operation is CONSTANT:
-            value[node] = node.value
-        elif node.operation.name in _FOLDED:
-            value[node] = _FOLDED[node.operation.name](*(value[arg] for arg in node.args))
-        else:
-            return None
-    return value[root]
 
 
 def _shape(shape: Any) -> Shape:
