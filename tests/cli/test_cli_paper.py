@@ -62,7 +62,7 @@ def test_a_formula_without_a_column_is_warned_of(steepest: Steepest) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["paper", "nand", "-o", "x.pdf"], "its suffix is one of .tex, .html, .md, .ipynb"),
+        (["paper", "nand", "-o", "x.pdf"], "cannot be written as '.pdf'; it can be .tex, .html, .md, .ipynb"),
         (["paper", "nandd", "-o", "x.md"], "'nandd' is neither a saved model"),
         (["paper", "y ~ sgmoid(x*w)", "twice", "-o", "x.md"], "did you mean 'sigmoid'"),
         (["paper", "q ~ x*w", "twice", "-o", "x.md"], "'q'"),

@@ -18,8 +18,8 @@ from steepest.derivations import indices, rules
 from steepest.derivations.layered import derive_layers
 from steepest.derivations.lines import Form, Line, Passage, formula
 from steepest.derivations.notation import PARTIAL
-from steepest.derivations.truth import Truth
-from steepest.derivations.verifying import verify
+from steepest.derivations.point_values import Truth
+from steepest.derivations.verification import verify
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, substitute, toposort

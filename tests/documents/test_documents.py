@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from paper_sample import NASTY, UNICODE, sample
-from steepest.documents import MEDIA, write_document
+from steepest.documents import FORMATS, write_document
 from steepest.documents.document import (
     Code,
     Document,
@@ -222,7 +222,7 @@ def equations(*labels: str) -> Equations:
     return Equations(tuple(Equation(one, one, label=label) for label in labels))
 
 
-@pytest.mark.parametrize("suffix", MEDIA)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_mistakes_are_answered_by_a_sentence(suffix: str) -> None:
     missing: tuple[Piece, ...] = ("see ", Reference("corst"))
     with pytest.raises(DocumentError, match="nothing has the label 'corst'; did you mean 'cost'"):
@@ -233,22 +233,22 @@ def test_mistakes_are_answered_by_a_sentence(suffix: str) -> None:
         write_document(Document(("t",), (Table((("a",), ("b",)), ((("1",), ("2",)), (("3",),)), ("What",)),)), suffix)
 
 
-def test_a_medium_that_is_none_is_named_with_those_there_are() -> None:
+def test_an_unknown_format_is_answered_with_the_known_ones() -> None:
     with pytest.raises(DocumentError, match=r"cannot be written as '\.docx'; it can be \.tex, \.html, \.md, \.ipynb"):
         write_document(Document(("t",), ()), ".docx")
     with pytest.raises(DocumentError, match="a file without a suffix"):
         write_document(Document(("t",), ()), "")
 
 
-@pytest.mark.parametrize("suffix", MEDIA)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_empty_blocks_leave_no_trace(suffix: str) -> None:
     text = write_document(Document(("t",), (Equations(()), Paragraph(()))), suffix)
     assert "equations" not in text.partition("</head>")[2]
     assert "alignat" not in text
 
 
-@pytest.mark.parametrize("suffix", MEDIA)
-def test_a_picture_that_a_medium_has_not_is_described(suffix: str) -> None:
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_picture_that_a_format_lacks_is_described(suffix: str) -> None:
     text = write_document(Document(("t",), (Figure("", "", "A bowl.", ("The cost.",)),)), suffix)
     assert len(re.findall(r"^(?!%).*A bowl\.", text, re.MULTILINE)) == 1
     assert "The cost." in text

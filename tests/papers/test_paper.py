@@ -137,13 +137,13 @@ def test_the_chain_of_any_length(papers: dict[str, Paper]) -> None:
         "∂C/∂w^(l) = 1/n Σ δ^(l)_i·a^(l-1)_i", "∂C/∂b^(l) = 1/n Σ δ^(l)_i",
         "∂C^(l)/∂w^(l) = 2^(m-l)·∂C/∂w^(l)",
     ])  # fmt: skip
-    story = papers["chain-m"].story
-    assert story.report is not None
-    assert story.report.ok
+    experiment = papers["chain-m"].experiment
+    assert experiment.report is not None
+    assert experiment.report.ok
     row_b3 = {"w1": -0.00088871939300, "w2": 0.00872979338694, "w3": 0.01708348256320, "b1": -0.00485746956038,
               "b2": 0.01577233315505, "b3": 0.04419958695312}  # fmt: skip
     for name, slope in row_b3.items():
-        assert story.report[name].given == pytest.approx(slope, abs=1e-13)
+        assert experiment.report[name].given == pytest.approx(slope, abs=1e-13)
 
 
 def test_the_network_of_the_slides(papers: dict[str, Paper]) -> None:
@@ -158,7 +158,7 @@ def test_the_network_of_the_slides(papers: dict[str, Paper]) -> None:
         "dZ^[2] = A^[2] − Y", "dW^[2] = 1/n dZ^[2] A^[1]ᵀ", "db^[2] = 1/n dZ^[2] 1",
         "dZ^[1] = (W^[2]ᵀ dZ^[2]) ⊙ (1 − A^[1]²)", "dW^[1] = 1/n dZ^[1] Xᵀ", "db^[1] = 1/n dZ^[1] 1",
     ])  # fmt: skip
-    assert papers["network-2-2-1"].story.run is not None
+    assert papers["network-2-2-1"].experiment.run is not None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -184,7 +184,7 @@ def test_its_program_gives_its_numbers(papers: dict[str, Paper], name: str, caps
     code = next(block for block in papers[name].document.blocks if isinstance(block, Code))
     scope: dict[str, Any] = {}
     exec(compile(code.text, name, "exec"), scope)
-    run = papers[name].story.run
+    run = papers[name].experiment.run
     assert run is not None
     assert scope["model"].run.cost == run.cost
     assert f"{run.cost:.10g}" in capsys.readouterr().out
@@ -235,7 +235,7 @@ def test_every_medium_holds_every_equation(papers: dict[str, Paper], suffix: str
 
 def test_without_a_table_it_ends_with_the_derivation() -> None:
     paper = write_paper(models.chain(2))
-    assert paper.story.run is None
+    assert paper.experiment.run is None
     headings = [plain(block.text) for block in paper.document.blocks if isinstance(block, Heading) and block.level == 1]
     assert headings[-2:] == ["The gradient, derived", "The same in Python"]
 
@@ -256,13 +256,13 @@ def test_other_models_have_papers_too(model: st.Model, table: Any) -> None:
     paper = model.paper(table, epochs=20, rate=0.05, compare=False)
     for suffix in (".tex", ".html", ".md", ".ipynb"):
         assert len(paper.text(suffix)) > 3000
-    assert paper.story.report is not None
+    assert paper.experiment.report is not None
 
 
 def test_a_fitted_model_shows_its_own_training() -> None:
     model = models.neuron().fit("nand", start={"w1": 0.3, "w2": 0.6, "b": 0.1}, epochs=50)
     paper = model.paper("nand", compare=False)
-    assert paper.story.run is model.run
+    assert paper.experiment.run is model.run
 
 
 ROWS = {"hours": [1.0, 2, 3, 4, 5, 6, 7], "passed": [0, 0, 1, 0, 1, 1, 1], "wt": [1, 2, 1, 1, 3, 1, 1]}
@@ -290,9 +290,9 @@ def test_programs_keep_weights_penalties_and_settings(tmp_path: Path, monkeypatc
     model.fit(table.name, rate=0.3, epochs=70, seed=4)
     for subject in (model, _saved_again(model, tmp_path)):
         paper = subject.paper(table.name, compare=False)
-        assert paper.story.run is not None
-        assert paper.story.run.cost == model.run.cost  # type: ignore[union-attr]
-        assert _run_again(paper, tmp_path, monkeypatch) == paper.story.run.cost
+        assert paper.experiment.run is not None
+        assert paper.experiment.run.cost == model.run.cost  # type: ignore[union-attr]
+        assert _run_again(paper, tmp_path, monkeypatch) == paper.experiment.run.cost
 
 
 def _saved_again(model: st.Model, folder: Path) -> st.Model:
@@ -308,8 +308,8 @@ def test_programs_keep_blocks_of_columns_and_dropped_rows(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     model = models.network([2, 3, 3], output="softmax", target="c", features=["a", "b"])
     paper = model.paper(table.name, na="drop", epochs=30, compare=False)
-    assert paper.story.run is not None
-    assert _run_again(paper, tmp_path, monkeypatch) == paper.story.run.cost
+    assert paper.experiment.run is not None
+    assert _run_again(paper, tmp_path, monkeypatch) == paper.experiment.run.cost
     text = " ".join(plain(b.pieces) for b in paper.document.blocks if isinstance(b, Paragraph))
     assert "(5 samples; 1 row with a missing value left out)" in text
     assert "a row of 2 numbers (a, b)" in text
@@ -317,9 +317,9 @@ def test_programs_keep_blocks_of_columns_and_dropped_rows(tmp_path: Path, monkey
 
 def test_a_diverging_training_is_not_timed() -> None:
     paper = st.models.linear().paper("twice", rate=5.0)
-    assert paper.story.timing is None
-    assert paper.story.run is not None
-    assert paper.story.run.diverged
+    assert paper.experiment.timing is None
+    assert paper.experiment.run is not None
+    assert paper.experiment.run.diverged
 
 
 def test_kinks_are_said_to_be_kinks() -> None:
@@ -327,7 +327,7 @@ def test_kinks_are_said_to_be_kinks() -> None:
     text = " ".join(plain(b.pieces) for b in paper.document.blocks if isinstance(b, Paragraph))
     assert "There is a kink here" in text
     assert "rounding" not in text
-    report = paper.story.report
+    report = paper.experiment.report
     assert report is not None
     assert f"w: {report['w'].detail}." in text
 

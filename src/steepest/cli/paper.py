@@ -1,4 +1,4 @@
-"""The command ``paper``: a model's story as a file."""
+"""The command ``paper``: write a paper about a model to a file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
+from steepest.documents import FORMATS, check_format
 
 if TYPE_CHECKING:
     from steepest.models.model import Model
 
-SUFFIXES = (".tex", ".html", ".md", ".ipynb")
+_FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries())
 
 
 @click.command(
@@ -26,9 +27,7 @@ SUFFIXES = (".tex", ".html", ".md", ".ipynb")
 )
 @click.argument("model")
 @click.argument("table", required=False)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file: .tex, .html, .md, .ipynb."
-)
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help=f"The file: {_FORMATS}.")
 @options.cost
 @click.option("--data", callback=options.names, metavar="NAME,…", help="Without a table: the names that are data.")
 @click.option("--title", help="The title, if not made from the model.")
@@ -53,17 +52,13 @@ def paper(
     rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
     compare: bool, na: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Write the story of MODEL as a paper: picture, cost, derivation, check, training, times, surface.
+    """Write a paper about MODEL: picture, cost, derivation, check, training, times, surface.
 
     MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, a
     built-in table, which brings its formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the paper
     ends with the derivation. LaTeX needs no other file; HTML no network. Exits 1 if the training diverged.
     """
-    from steepest.errors import DocumentError
-
-    suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DocumentError(f"a paper cannot be written as {output!r}; its suffix is one of {', '.join(SUFFIXES)}")
+    check_format(Path(output).suffix)
     extras = {"l1": l1, "l2": l2, "weights": weights}
     subject, table, begin = _subject(model, table, cost, data, start, extras)
     settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
@@ -74,7 +69,7 @@ def paper(
     written.save(output)
     for note in subject.notes:
         options.tell(f"warning: {note}")
-    run = written.story.run
+    run = written.experiment.run
     if as_json:
         found = {
             "output": output,

@@ -11,7 +11,6 @@ from __future__ import annotations
 from steepest.calculus.polynomials import added, cancelled, multiplied_out
 from steepest.derivations.lines import Form, Line, Passage, chained, formula
 from steepest.derivations.notation import SAMPLE, bracket, element, index, index_sum, over_samples, partial, symbol
-from steepest.derivations.penalties import slope_of_penalty
 from steepest.derivations.problem import INDICATOR, TARGET, Problem, View, in_indices
 from steepest.derivations.rules import CHAIN, collapsed, renamed, slope, tidy
 from steepest.documents.document import Formula, Inlines
@@ -26,8 +25,8 @@ class Symbols:
 
     def __init__(self, problem: Problem, view: View) -> None:
         self.view, self.problem = view, problem
-        self.wide, self.wide_below = view.layer.outputs > 1, view.layer.inputs > 1
-        self.upper = self._upper(view.label, view.layer.outputs)
+        self.wide, self.wide_below = view.layer.size > 1, view.layer.inputs > 1
+        self.upper = self._upper(view.label, view.layer.size)
         self.upper_below = self._upper(view.below, view.layer.inputs) if view.below else str(view.layer.inputs)
 
     def _upper(self, label: str, width: int) -> str:
@@ -140,7 +139,7 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
         inputs = element(symbol("x"), SAMPLE, "k" if s.wide_below else "")
         return in_words("Layer ", label, ", for ", given, ", where ", zeroth, " is the input ", inputs, ":")
     kind = "The output layer" if not view.above else f"Layer {view.label}"
-    how = "one neuron" if view.layer.outputs == 1 else f"{view.layer.outputs} neurons"
+    how = "one neuron" if view.layer.size == 1 else f"{view.layer.size} neurons"
     of = "one input" if view.layer.inputs == 1 else f"{view.layer.inputs} inputs"
     return (f"{kind}, {how} of {of}:",)
 
@@ -372,7 +371,7 @@ def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
         (over_samples(tidy(s.delta() * inner)), INSERT),
     ]
     if is_weight and problem.has_penalty:
-        extra = [partial(penalty_symbol(), by), slope_of_penalty(problem, by), slope_of_penalty(problem, by)]
+        extra = [partial(penalty_symbol(), by), problem.penalty_gradient(by), problem.penalty_gradient(by)]
         steps = [(right + more, rule) for (right, rule), more in zip(steps, extra, strict=True)]
     label = f"indices-d{'w' if is_weight else 'b'}{s.view.label}"
     return chained(partial(cost_symbol(), by), *steps, label=label)

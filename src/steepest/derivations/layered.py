@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from steepest.derivations import elementary, indices, layerwise, matrices, vectors
 from steepest.derivations.lines import Form, formula
 from steepest.derivations.problem import Problem, problem_of
-from steepest.derivations.verifying import Verification, verify
+from steepest.derivations.verification import Verification, verify
 from steepest.documents.document import Block, Heading
 from steepest.errors import DerivationError
 from steepest.expressions.latex import align
@@ -45,7 +45,7 @@ class LayeredDerivation:
         raise DerivationError(f"this derivation has no form {name!r}; it has {names}")
 
     def verify(self, points: int = 3, seed: int = 0) -> Mapping[str, Verification]:
-        """Evaluate both sides of every equation at random points; see :mod:`steepest.derivations.verifying`."""
+        """Evaluate both sides of every equation at random points; see :mod:`steepest.derivations.verification`."""
         return {form.name: verify(self.problem, form, points, seed) for form in self.forms}
 
     def blocks(self) -> list[Block]:

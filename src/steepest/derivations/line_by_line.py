@@ -30,7 +30,9 @@ from steepest.expressions.expression import (
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
 from steepest.expressions.printing import Template
+from steepest.expressions.traversal import dependents
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import short
 
 DERIVATIVE = Operation(
     "derivative", 1, "the derivative, still to be taken",
@@ -94,22 +96,22 @@ class Derivation:
 
     def text(self, plain: bool = False) -> str:
         """The derivation as lines of text, in ASCII if they are to be plain."""
-        return lay_out(self._blocks(_TextWriter(self.names)), transliterated if plain else str)
+        return lay_out(self._blocks(_Writer(self.names, False)), transliterated if plain else str)
 
     def latex(self) -> str:
         """The derivation as an ``align*`` environment of LaTeX."""
-        return align(self._blocks(_LatexWriter(self.names)))
+        return align(self._blocks(_Writer(self.names, True)))
 
     def markdown(self) -> str:
         """The derivation as Markdown with formulas between ``$$``."""
-        return markdown(self._blocks(_LatexWriter(self.names)))
+        return markdown(self._blocks(_Writer(self.names, True)))
 
     def _repr_latex_(self) -> str:
         return self.latex()
 
     def blocks(self) -> list[list[Equation]]:
         """The lines as equations: the definitions, then one list for each part."""
-        pairs = zip(self._blocks(_LatexWriter(self.names)), self._blocks(_TextWriter(self.names)), strict=True)
+        pairs = zip(self._blocks(_Writer(self.names, True)), self._blocks(_Writer(self.names, False)), strict=True)
         return [[_equation(*lines) for lines in zip(first, second, strict=True)] for first, second in pairs]
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -120,7 +122,7 @@ class Derivation:
 
         return Renderable(lambda width, plain: self.text(plain))
 
-    def _blocks(self, writer: _TextWriter | _LatexWriter) -> list[list[Line]]:
+    def _blocks(self, writer: _Writer) -> list[list[Line]]:
         blocks = [[Line(writer.name(node), writer.plain(node)) for node in self.names]]
         whole = self.parts[-1]
         if whole.subject not in self.names:
@@ -142,38 +144,26 @@ def _equation(as_latex: Line, as_text: Line) -> Equation:
     return Equation(left, Formula(as_latex.right, as_text.right), as_text.note)
 
 
-class _TextWriter:
-    def __init__(self, names: Mapping[Expression, str]) -> None:
-        self.names = names
+@dataclass(frozen=True)
+class _Writer:
+    """Writes lines as LaTeX or as text, named activations by their names."""
+
+    names: Mapping[Expression, str]
+    in_latex: bool
 
     def name(self, node: Expression) -> str:
+        if self.in_latex:
+            return latex_name(self.names[node], "i" if node.per_sample else "", layer=True)
         return self.names[node] + ("_i" if node.per_sample else "")
 
     def plain(self, line: Expression, subject: Expression | None = None) -> str:
-        return maths(line, _without(self.names, subject), definition=True)
+        """Return a line in which every named activation but the subject has its name."""
+        names = {node: name for node, name in self.names.items() if node is not subject}
+        return (latex if self.in_latex else maths)(line, names, definition=True)
 
     def derivative(self, part: Part, wrt: str) -> str:
         name = self.name(part.subject) if part.subject in self.names else part.name
-        return f"∂{name}/∂{wrt}"
-
-
-class _LatexWriter:
-    def __init__(self, names: Mapping[Expression, str]) -> None:
-        self.names = names
-
-    def name(self, node: Expression) -> str:
-        return latex_name(self.names[node], "i" if node.per_sample else "", layer=True)
-
-    def plain(self, line: Expression, subject: Expression | None = None) -> str:
-        return latex(line, _without(self.names, subject), definition=True)
-
-    def derivative(self, part: Part, wrt: str) -> str:
-        name = self.name(part.subject) if part.subject in self.names else part.name
-        return rf"\partial_{{{latex_name(wrt)}}} {name}"
-
-
-def _without(names: Mapping[Expression, str], subject: Expression | None) -> dict[Expression, str]:
-    return {node: name for node, name in names.items() if node is not subject}
+        return rf"\partial_{{{latex_name(wrt)}}} {name}" if self.in_latex else f"∂{name}/∂{wrt}"
 
 
 def derive(
@@ -219,11 +209,18 @@ def derive(
     name = wrt if isinstance(wrt, str) else wrt.name
     if name not in leaves:
         raise DerivationError(f"the name {name!r} does not occur in the formula{nearest(name, leaves)}")
+    _refuse_unreadable(expression)
+    named = _activation_names(expression, leaves) if names is None else {node: n for n, node in names.items()}
+    return _Deriver(leaves[name], level, named).derivation(expression)
+
+
+def _refuse_unreadable(expression: Expression) -> None:
+    """Raise unless every part is a number and the parts are few enough for a reader."""
     order = toposort([expression])
     for node in order:
         if node.shape:
             raise DerivationError(
-                f"a derivation line by line is written for formulas of numbers, but {_short(node)} has the shape "
+                f"a derivation line by line is written for formulas of numbers, but {short(node)} has the shape "
                 f"{node.shape}; of a model of layers take model.derivation(), of any other st.gradient"
             )
     if len(order) > _MOST_NODES:
@@ -231,24 +228,13 @@ def derive(
             f"the formula has {len(order):,} parts; a derivation of more than {_MOST_NODES:,} is not readable: "
             "use st.gradient"
         )
-    named = _activation_names(expression, leaves) if names is None else {node: n for n, node in names.items()}
-    return _Deriver(leaves[name], level, named).derivation(expression)
-
-
-def _short(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression, str]:
     """a for the only activation of parameters, a1, a2, … for several, in the order of their dependence."""
-    on_params: set[Expression] = set()
-    found = []
-    for node in toposort([root]):
-        if node.operation is PARAMETER or any(arg in on_params for arg in node.args):
-            on_params.add(node)
-            if node.operation.activation:
-                found.append(node)
+    nodes = toposort([root])
+    on_params = dependents(nodes, PARAMETER)
+    found = [node for node in nodes if node in on_params and node.operation.activation]
     letter = next(c for c in ("a", "h", "s", "act") if not any(n == c or n.rstrip("0123456789") == c for n in taken))
     if len(found) == 1:
         return {found[0]: letter}

@@ -19,7 +19,6 @@ from steepest.derivations.indices import (
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import partial, symbol
-from steepest.derivations.penalties import slope_of_penalty
 from steepest.derivations.problem import INDICATOR, SHARE, TARGET, Problem, View, in_indices
 from steepest.derivations.vectors import EACH, PRODUCTS, lifted, says, top_view
 from steepest.expressions import operations as op
@@ -60,10 +59,10 @@ class Rows:
         self.problem, self.view = problem, view
         layer = view.layer
         self.chain = problem.is_chain
-        self.z, self.a, self.delta = (self.stack(c, view.label, layer.outputs) for c in ("z", "a", "δ"))
+        self.z, self.a, self.delta = (self.stack(c, view.label, layer.size) for c in ("z", "a", "δ"))
         self.below = self.stack("a", view.below, layer.inputs) if view.below else self.stack("x", "", layer.inputs)
-        self.w = self.weight(layer.inputs, layer.outputs)
-        self.b = symbol("b", view.label, () if self.chain else (layer.outputs,), square=self.square)
+        self.w = self.weight(layer.inputs, layer.size)
+        self.b = symbol("b", view.label, () if self.chain else (layer.size,), square=self.square)
         self.ones = symbol("1", "", (ROWS,))
 
     def weight(self, inputs: int, outputs: int) -> Expression:
@@ -92,7 +91,7 @@ class Rows:
 
     def lifted(self, line: Expression) -> Expression:
         """A line for neuron j and sample i, written for all of them at once."""
-        outputs = self.view.layer.outputs
+        outputs = self.view.layer.size
         label = self.view.label
         arrays = {f"z^({label})": self.z, f"a^({label})": self.a, SHARE: self.stack(SHARE, "", outputs)}
         return lifted(line, {**arrays, TARGET: self.target(), INDICATOR: self.target()})
@@ -166,7 +165,7 @@ def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
     slope = partial(cost, r.z)
     each = (1 / op.count()) * r.delta
     lines = chained(slope, (each, "the mean over the samples"))
-    extra = slope_of_penalty(problem, r.w) if problem.has_penalty else None
+    extra = problem.penalty_gradient(r.w) if problem.has_penalty else None
     steps = [(r.by_weight(slope), PRODUCTS), ((1 / op.count()) * r.by_weight(r.delta), INSERT)]
     if extra is not None:
         steps = [(right + extra, rule) for right, rule in steps]
@@ -182,7 +181,7 @@ def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
 class Columns(Rows):
     """The same with a column for each sample, and W transposed."""
 
-    name, title, square = "columns", "As texts write it that give each sample a column", True
+    name, title, square = "columns", "With samples as columns", True
 
     def weight(self, inputs: int, outputs: int) -> Expression:
         """W, outputs × inputs."""

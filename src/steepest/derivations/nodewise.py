@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.calculus.gradient import ONE, Adjoint, backward_pass
 from steepest.derivations.lines import Line, Passage, chained, formula
 from steepest.derivations.notation import PARTIAL, partial, symbol
-from steepest.derivations.verifying import Verification, relative_difference
+from steepest.derivations.verification import Verification, relative_difference
 from steepest.documents.document import Block, Heading
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DerivationError
@@ -35,7 +35,7 @@ from steepest.expressions.expression import (
     substitute,
     transform,
 )
-from steepest.expressions.traversal import in_reading_order, toposort
+from steepest.expressions.traversal import dependents, in_reading_order, toposort
 
 Array = NDArray[Any]
 _MOST_NODES = 60
@@ -112,10 +112,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
 
     Source: Griewank and Walther 2008, table 3.6.
     """
-    moving: set[Expression] = set()
-    for node in toposort([cost]):
-        if node.operation is PARAMETER or any(arg in moving for arg in node.args):
-            moving.add(node)
+    moving = dependents(toposort([cost]), PARAMETER)
     inner = [node for node in in_reading_order([cost]) if node in moving and node.args]
     if not inner:
         raise DerivationError("the cost holds no parameter, so there is nothing to derive by")

@@ -14,7 +14,7 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, Expression, Operation, Shape, leaf, make
 from steepest.expressions.latex import Latex, latex_name
 from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, POWER, PRODUCT, SUM, Template, call
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SUM, Node, Template, call
 
 SAMPLE = "i"
 """The index of the samples."""
@@ -96,7 +96,7 @@ SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean, op.total_outer)
 """What is written with a Σ in front: it reaches to the end of its product, so that it stands last without brackets."""
 
 
-def _with_a_sum_last(node: Expression, dot: str, minus: str) -> Template | None:
+def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
     """−Σ … and x·Σ …, which need no brackets around their sum."""
     row = node.operation
     if row is op.negate and node.args[0].operation in SUMS:
@@ -121,7 +121,7 @@ def _parts(name: str) -> tuple[str, str]:
     return letter, f"({layer})" if opening == "(" else f"[{layer}]"
 
 
-def _indices(node: Expression) -> tuple[str, tuple[str, ...]] | None:
+def _indices(node: Node) -> tuple[str, tuple[str, ...]] | None:
     """The name and indices of an element or named array; None for any other node."""
     if node.operation is ELEMENT:
         return node.args[0].name, tuple(str(a) for a in node.attributes)
@@ -130,22 +130,22 @@ def _indices(node: Expression) -> tuple[str, tuple[str, ...]] | None:
     return (node.name, ()) if node.operation is PARAMETER else None
 
 
-def _is_mixed(node: Expression) -> bool:
+def _is_mixed(node: Node) -> bool:
     return node.operation is op.multiply and bool(node.args[0].shape) and bool(node.args[1].shape)
 
 
-def _around_odot(node: Expression) -> tuple[int, int]:
+def _around_odot(node: Node) -> tuple[int, int]:
     """A product of matrices stands in brackets beside ⊙, which binds no more and no less."""
     first, second = (PRODUCT + 1 if arg.operation in (op.matmul, op.outer) else PRODUCT for arg in node.args)
     return first, max(second, PRODUCT + 1)
 
 
-def _is_scaled_product(node: Expression) -> bool:
+def _is_scaled_product(node: Node) -> bool:
     """A number times a product of matrices."""
     return node.operation is op.multiply and not node.args[0].shape and node.args[1].operation in (op.matmul, op.outer)
 
 
-def _is_ones(node: Expression) -> bool:
+def _is_ones(node: Node) -> bool:
     return node.name == "1"
 
 
@@ -156,14 +156,14 @@ def _escaped(text: str) -> str:
 class PaperLatex(Latex):
     """LaTeX of layered derivations: vectors are rows."""
 
-    def _turned(self, node: Expression) -> str:
+    def _turned(self, node: Node) -> str:
         """The pattern of a transpose: with ⊤ beside the layer of a name that has one, else behind."""
         found = _indices(node)
         if found is None or not _parts(found[0])[1]:
             return r"{0}^{{\top}}"
         return _escaped(self._written(*found, r"\top"))
 
-    def template(self, node: Expression) -> Template:
+    def template(self, node: Node) -> Template:
         """Sums with their limits, ∂/∂ as fractions, ⊙ between arrays; the operation's own for the rest."""
         row = node.operation
         if row is INDEX_SUM:
@@ -203,7 +203,7 @@ class PaperLatex(Latex):
             return Template(r"{0}\, {1}", PRODUCT, (PRODUCT, PRODUCT))
         return _with_a_sum_last(node, r" \cdot ", "-") or super().template(node)
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
+    def leaf(self, node: Node) -> tuple[str, int] | None:
         """Names with their layer and indices."""
         if node.operation is INDEX:
             return str(node.attributes[0]), ATOM
@@ -231,7 +231,7 @@ class PaperLatex(Latex):
 class PaperText(MathsText):
     """Text of layered derivations."""
 
-    def template(self, node: Expression) -> Template:
+    def template(self, node: Node) -> Template:
         """As in LaTeX."""
         row = node.operation
         if row is INDEX_SUM:
@@ -266,7 +266,7 @@ class PaperText(MathsText):
             return Template("{0} {1}", PRODUCT, (PRODUCT, PRODUCT))
         return _with_a_sum_last(node, "·", "−") or super().template(node)
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
+    def leaf(self, node: Node) -> tuple[str, int] | None:
         """Names with their layer and indices: ``a^(1)_ij``."""
         if node.operation is INDEX:
             return str(node.attributes[0]), ATOM

@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from steepest.derivations.layers import Layer, find
+from steepest.derivations.layers import DenseLayer, dense_layers
 from steepest.derivations.notation import SAMPLE, element, index_sum, symbol
+from steepest.derivations.rules import tidy
 from steepest.expressions import operations as op
-from steepest.expressions.expression import DATA, Expression, Shape, leaf, leaves, substitute, toposort, transform
+from steepest.expressions.expression import (
+    DATA,
+    Expression,
+    Shape,
+    constant,
+    leaf,
+    leaves,
+    substitute,
+    toposort,
+    transform,
+)
 from steepest.objectives.costs import WEIGHT
 
 if TYPE_CHECKING:
@@ -32,7 +43,7 @@ class View:
         numbers: the layers that it stands for.
     """
 
-    layer: Layer
+    layer: DenseLayer
     label: str
     below: str
     above: str
@@ -59,7 +70,7 @@ class Problem:
         symbolic: whether the layers are written for any l, and their number as m.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[DenseLayer, ...]
     loss: Expression
     target: Shape
     weighted: bool
@@ -70,14 +81,14 @@ class Problem:
     symbolic: bool
 
     @property
-    def last(self) -> Layer:
+    def last(self) -> DenseLayer:
         """The output layer."""
         return self.layers[-1]
 
     @property
     def width(self) -> int:
         """How many outputs there are."""
-        return self.last.outputs
+        return self.last.size
 
     @property
     def has_classes(self) -> bool:
@@ -89,10 +100,19 @@ class Problem:
         """Whether the cost holds a penalty on the weights."""
         return bool(self.l1 or self.l2)
 
+    def penalty_gradient(self, weight: Expression) -> Expression:
+        """Return ∂/∂w of l1·|w| + l2/2·w²: l1·sgn w + l2·w, element by element.
+
+        Source: Tibshirani 1996 (l1), Hoerl and Kennard 1970 (l2).
+        """
+        parts = [constant(self.l1) * op.sign(weight)] if self.l1 else []
+        parts += [constant(self.l2) * weight] if self.l2 else []
+        return tidy(parts[0] + parts[1] if len(parts) == 2 else parts[0])
+
     @property
     def is_chain(self) -> bool:
         """Whether every layer is one neuron."""
-        return all(layer.inputs == layer.outputs == 1 for layer in self.layers)
+        return all(layer.inputs == layer.size == 1 for layer in self.layers)
 
     @property
     def top(self) -> str:
@@ -120,7 +140,7 @@ def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | 
         model: the model.
         symbolic: whether to write the layers for any l; from four layers that are alike if left out.
     """
-    layers = find(model.prediction)
+    layers = dense_layers(model.prediction)
     if layers is None:
         return None
     plain = replace(model.objective, l1=0.0, l2=0.0)
@@ -180,4 +200,4 @@ def sizes(problem: Problem) -> Iterator[int]:
     """Inputs, and neurons of every layer."""
     yield problem.layers[0].inputs
     for layer in problem.layers:
-        yield layer.outputs
+        yield layer.size

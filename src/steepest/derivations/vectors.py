@@ -22,7 +22,6 @@ from steepest.derivations.indices import (
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
-from steepest.derivations.penalties import slope_of_penalty
 from steepest.derivations.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
 from steepest.documents.document import Inlines
 from steepest.expressions import operations as op
@@ -40,12 +39,12 @@ class Vectors:
     def __init__(self, problem: Problem, view: View) -> None:
         self.problem, self.view = problem, view
         layer = view.layer
-        self.z = self._row("z", view.label, layer.outputs)
-        self.a = self._row("a", view.label, layer.outputs)
-        self.delta = self._row("δ", view.label, layer.outputs)
+        self.z = self._row("z", view.label, layer.size)
+        self.a = self._row("a", view.label, layer.size)
+        self.delta = self._row("δ", view.label, layer.size)
         self.below = self._row("a", view.below, layer.inputs) if view.below else self._row("x", "", layer.inputs)
-        self.w = symbol("W", view.label, (layer.inputs, layer.outputs))
-        self.b = symbol("b", view.label, (layer.outputs,))
+        self.w = symbol("W", view.label, (layer.inputs, layer.size))
+        self.b = symbol("b", view.label, (layer.size,))
 
     def _row(self, letter: str, label: str, width: int) -> Expression:
         return symbol(letter, label, (width,), per_sample=True)
@@ -60,7 +59,7 @@ class Vectors:
         return lifted(line, self._arrays())
 
     def _arrays(self) -> dict[str, Expression]:
-        label, outputs = self.view.label, self.view.layer.outputs
+        label, outputs = self.view.label, self.view.layer.size
         target = symbol(TARGET, "", self.problem.target, per_sample=True)
         classes = symbol(INDICATOR, "", (outputs,), per_sample=True)
         share = symbol(SHARE, per_sample=True)
@@ -187,7 +186,7 @@ def _back(problem: Problem, view: View) -> list[Passage]:
     by_w = op.matmul.adjoints[1](v.delta, v.below, v.w, v.z)
     lines = chained(partial(v.loss, v.w), (by_w, PRODUCTS))
     mean = op.mean(partial(v.loss, v.w))
-    extra = slope_of_penalty(problem, v.w) if problem.has_penalty else None
+    extra = problem.penalty_gradient(v.w) if problem.has_penalty else None
     total = op.mean(by_w)
     lines += chained(
         partial(symbol("C"), v.w),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.latex import Latex, latex_name
 from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, SIGN, Template, number, quoted, write
+from steepest.expressions.printing import ATOM, SIGN, Node, Template, number, quoted, write
 
 PLACE = "•"  # where an operand stands in the sign of an operation
 
@@ -33,11 +34,11 @@ def pretty(name: str, layer: bool = False) -> str:
 class Plain(MathsText):
     """Mathematical text in which every node has its name, and none the index of its sample."""
 
-    def __init__(self, names: Mapping[Expression, str], places: Mapping[Expression, str] | None = None) -> None:
+    def __init__(self, names: Mapping[Any, str], places: Mapping[Any, str] | None = None) -> None:
         super().__init__(names)
         self._places = places or {}
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
+    def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return a name, a number, or the placeholder of an operand."""
         if node in self._places:
             return self._places[node], ATOM
@@ -56,10 +57,10 @@ class _Places(Latex):
         super().__init__()
         self._places = places
 
-    def template(self, node: Expression) -> Template:
+    def template(self, node: Node) -> Template:
         return node.operation.latex
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
+    def leaf(self, node: Node) -> tuple[str, int] | None:
         return (r"\bullet", ATOM) if node in self._places else super().leaf(node)
 
 

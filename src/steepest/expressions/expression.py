@@ -18,7 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from steepest.errors import ShapeError, ValuesError
-from steepest.expressions.printing import Template, write_formula
+from steepest.expressions.formula_text import write_formula
+from steepest.expressions.printing import Template
 from steepest.expressions.traversal import check_names as check_names
 from steepest.expressions.traversal import leaves as leaves
 from steepest.expressions.traversal import leaves_below

@@ -1,18 +1,18 @@
-"""Mathematics as LaTeX."""
+"""Write mathematics as LaTeX."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
-from steepest.expressions.expression import CONSTANT, DATA, Expression
 from steepest.expressions.maths_text import Line, sum_last
-from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, Template, number, write
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, N, Node, Template, number, write
 
 
 def latex_name(name: str, index: str = "", layer: bool = False) -> str:
-    """A name in LaTeX: trailing digits as a subscript, or as the layer in a raised bracket.
+    """Return a name in LaTeX: trailing digits as a subscript, or as the layer in a raised bracket.
 
     >>> latex_name("w1"), latex_name("x", "i"), latex_name("a2", "i", layer=True), latex_name("petal_length")
     ('w_{1}', 'x_{i}', 'a^{(2)}_{i}', '\\\\mathrm{petal\\\\_length}')
@@ -36,32 +36,32 @@ def latex_name(name: str, index: str = "", layer: bool = False) -> str:
 
 
 class Latex:
-    """The medium of LaTeX mathematics. ``names`` gives some nodes a name of their own."""
+    """The printer of LaTeX mathematics. ``names`` gives some nodes a name of their own."""
 
     brackets = (r"\left(", r"\right)")
 
-    def __init__(self, names: Mapping[Expression, str] | None = None) -> None:
+    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
         self._names = {} if names is None else names
 
-    def template(self, node: Expression) -> Template:
-        """The operation's own template; the derivative of a single letter needs no brackets."""
+    def template(self, node: Node) -> Template:
+        """Return the operation's own template; the derivative of a single letter needs no brackets."""
         if node.operation.name == "derivative" and self.leaf(node.args[0]):
             return Template(r"\partial_{{{attributes}}} {0}", POWER)
         return sum_last(node, r" \cdot ", "-") or node.operation.latex
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """Numbers, parameters by their names, data with the index i of their sample."""
+    def leaf(self, node: Node) -> tuple[str, int] | None:
+        """Return numbers, names of parameters, and names of data with the index i of their sample."""
         if node in self._names:
             name = latex_name(self._names[node], "i" if node.per_sample else "", layer=True)
             return name, POWER if "^" in name else ATOM
-        if node.operation is CONSTANT:
+        if node.operation.name == "constant":
             return _latex_number(node.value)
         if node.is_leaf:
-            return latex_name(node.name, "i" if node.operation is DATA else ""), ATOM
+            return latex_name(node.name, "i" if node.per_sample else ""), ATOM
         return None
 
-    def attributes(self, node: Expression) -> str:
-        """Lengths, or the name that a derivative is taken by."""
+    def attributes(self, node: Node) -> str:
+        """Return lengths, or the name with respect to which a derivative is taken."""
         return ", ".join(latex_name(a) if isinstance(a, str) else str(a) for a in node.attributes)
 
 
@@ -75,8 +75,8 @@ def _latex_number(value: float) -> tuple[str, int]:
     return text, level
 
 
-def latex(root: Expression, names: Mapping[Expression, str] | None = None, definition: bool = False) -> str:
-    r"""An expression as LaTeX.
+def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
+    r"""Return an expression as LaTeX.
 
         >>> from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
     from steepest.expressions.expression import data, params
@@ -87,7 +87,7 @@ def latex(root: Expression, names: Mapping[Expression, str] | None = None, defin
 
 
 def align(blocks: Sequence[Sequence[Line]]) -> str:
-    """Lines in blocks as one ``align*`` environment."""
+    """Return lines in blocks as one ``align*`` environment."""
     rows = []
     for block in blocks:
         for line in block:
@@ -97,7 +97,7 @@ def align(blocks: Sequence[Sequence[Line]]) -> str:
 
 
 def markdown(blocks: Sequence[Sequence[Line]]) -> str:
-    """Lines in blocks as Markdown with ``$$`` formulas, the rules as text above them."""
+    """Return lines in blocks as Markdown with ``$$`` formulas, the rules as text above them."""
     parts = []
     for block in blocks:
         for line in block:

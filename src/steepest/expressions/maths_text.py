@@ -1,18 +1,20 @@
-"""Mathematics as Unicode text, for terminals: ``C = 1/n Σ (a_i − z_i)²``."""
+"""Write mathematics as Unicode text, for terminals: ``C = 1/n Σ (a_i − z_i)²``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from steepest.expressions.characters import superscript
-from steepest.expressions.expression import CONSTANT, DATA, Expression
 from steepest.expressions.printing import (
     ATOM,
     POWER,
     PRODUCT,
     SIGN,
     SUM,
+    N,
+    Node,
     Template,
     number,
     quoted,
@@ -22,15 +24,15 @@ from steepest.expressions.printing import (
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a derivation: what stands left of the sign (may be empty), right of it, and why."""
+    """One line of a derivation: its left side (may be empty), its right side, and the rule."""
 
     left: str
     right: str
     note: str = ""
 
 
-def sum_last(node: Expression, dot: str, minus: str) -> Template | None:
-    """−Σ … and x·Σ …: a Σ reaches to the end of its product, so that it stands last without brackets."""
+def sum_last(node: Node, dot: str, minus: str) -> Template | None:
+    """Return the template of −Σ … and x·Σ …: a Σ at the end of a product needs no brackets."""
     name, last = node.operation.name, node.args[-1].operation.name if node.args else ""
     if last not in ("mean", "total"):
         return None
@@ -43,39 +45,39 @@ def sum_last(node: Expression, dot: str, minus: str) -> Template | None:
 
 
 class MathsText:
-    """The medium of mathematical text. ``names`` gives some nodes a name of their own."""
+    """The printer of mathematical text. ``names`` gives some nodes a name of their own."""
 
     brackets = ("(", ")")
 
-    def __init__(self, names: Mapping[Expression, str] | None = None) -> None:
+    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
         self._names = {} if names is None else names
 
-    def template(self, node: Expression) -> Template:
-        """The operation's own template; whole powers as raised digits."""
-        if node.operation.name == "power" and node.args[1].operation is CONSTANT:
+    def template(self, node: Node) -> Template:
+        """Return the operation's own template; whole powers as raised digits."""
+        if node.operation.name == "power" and node.args[1].operation.name == "constant":
             exponent = node.args[1].value
             if 0 <= exponent < 100 and exponent == int(exponent):
                 return Template("{0}" + superscript(str(int(exponent))), POWER, (POWER + 1,))
         return sum_last(node, "·", "−") or node.operation.maths or node.operation.text
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """Numbers, parameters by their names, data with the index i of their sample."""
+    def leaf(self, node: Node) -> tuple[str, int] | None:
+        """Return numbers, names of parameters, and names of data with the index i of their sample."""
         if node in self._names:
             return self._names[node] + ("_i" if node.per_sample else ""), ATOM
-        if node.operation is CONSTANT:
+        if node.operation.name == "constant":
             text = number(node.value).replace("-", "−")
             return text, SIGN if text.startswith("−") else ATOM
         if node.is_leaf:
-            return quoted(node.name) + ("_i" if node.operation is DATA else ""), ATOM
+            return quoted(node.name) + ("_i" if node.per_sample else ""), ATOM
         return None
 
-    def attributes(self, node: Expression) -> str:
-        """Lengths, or the name that a derivative is taken by."""
+    def attributes(self, node: Node) -> str:
+        """Return lengths, or the name with respect to which a derivative is taken."""
         return ", ".join(str(a) for a in node.attributes)
 
 
-def maths(root: Expression, names: Mapping[Expression, str] | None = None, definition: bool = False) -> str:
-    """An expression as mathematical text.
+def maths(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
+    """Return an expression as mathematical text.
 
         >>> from steepest.expressions.characters import superscript
     from steepest.expressions.expression import data, params
@@ -86,11 +88,11 @@ def maths(root: Expression, names: Mapping[Expression, str] | None = None, defin
 
 
 def lay_out(blocks: Sequence[Sequence[Line]], written: Callable[[str], str] = str) -> str:
-    """Lines in blocks, their signs beneath one another and their notes in one column.
+    """Return lines in blocks, their signs aligned and their notes in one column.
 
     Args:
         blocks: the lines.
-        written: how each part of a line is written, which may change its length.
+        written: applied to each part of a line before it is aligned.
     """
     blocks = [[Line(written(line.left), written(line.right), written(line.note)) for line in block] for block in blocks]
     notes = max((len(_sides(line, block)) for block in blocks for line in block if line.note), default=0)

@@ -1,23 +1,21 @@
-"""Writes an expression through the templates of its operations, in any medium, without recursion.
+"""Write expressions through the templates of their operations, in any notation, without recursion.
 
-A template is a pattern and the strengths with which it binds, so that one walk serves the formula
-text, the mathematical text and LaTeX, and sets brackets only where the grammar of that medium needs them.
+A template is a pattern and the strengths with which it binds, so that one function serves formula text, mathematical
+text, LaTeX and source code, and sets brackets only where the grammar of that notation needs them.
+
+:class:`Node` says what writers and orderings use of an expression, so that neither imports the class itself, which
+imports them.
 """
 
 from __future__ import annotations
 
 import math
 import string
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
-from steepest.expressions.traversal import toposort, tree_size
-
-if TYPE_CHECKING:
-    from steepest.expressions.expression import Expression
 
 # How strongly a written expression holds together; an operand weaker than its place asks for is bracketed.
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 10, 20, 30, 40, 50, 100
@@ -65,48 +63,90 @@ def infix(sign: str, level: int) -> Template:
     return Template("{0}" + sign + "{1}", level, (level, level + 1))
 
 
-class Printer(Protocol):
-    """What one medium (formula text, mathematical text, LaTeX) decides for itself."""
+class Operator(Protocol):
+    """What writers use of an operation of the table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def text(self) -> Template: ...
+    @property
+    def latex(self) -> Template: ...
+    @property
+    def maths(self) -> Template | None: ...
+
+
+class Node(Protocol):
+    """What writers and orderings use of an :class:`~steepest.expressions.expression.Expression`."""
+
+    @property
+    def operation(self) -> Operator: ...
+    @property
+    def args(self) -> tuple[Self, ...]: ...
+    @property
+    def attributes(self) -> tuple[Any, ...]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def per_sample(self) -> bool: ...
+    @property
+    def uid(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def is_leaf(self) -> bool: ...
+    @property
+    def leaves(self) -> tuple[Self, ...]: ...
+
+
+N = TypeVar("N", bound=Node)
+N_contra = TypeVar("N_contra", bound=Node, contravariant=True)
+
+
+class Printer(Protocol[N_contra]):
+    """What one notation (formula text, mathematical text, LaTeX) decides for itself."""
 
     brackets: tuple[str, str]
 
-    def template(self, node: Expression) -> Template:
-        """The template of an inner node."""
+    def template(self, node: N_contra) -> Template:
+        """Return the template of an inner node."""
 
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """Text and strength of a leaf, or of a node that has a name of its own; None for any other."""
+    def leaf(self, node: N_contra) -> tuple[str, int] | None:
+        """Return text and strength of a leaf, or of a node that has a name of its own; None for any other."""
 
-    def attributes(self, node: Expression) -> str:
-        """What a node carries besides its operands."""
+    def attributes(self, node: N_contra) -> str:
+        """Return what a node carries besides its operands."""
 
 
-def write(root: Expression, medium: Printer, root_is_plain: bool = False) -> str:
-    """Write an expression in a medium; linear in the length of the text, whatever the depth.
+def write(root: N, printer: Printer[N], root_is_plain: bool = False) -> str:
+    """Write an expression; linear in the length of the text, whatever the depth.
 
-    ``root_is_plain`` writes the root by its template even if the medium has a name for it (a definition).
+    ``root_is_plain`` writes the root by its template even if the printer has a name for it (a definition).
     """
     out: list[str] = []
-    stack: list[str | tuple[Expression, int]] = [(root, 0)]
+    stack: list[str | tuple[N, int]] = [(root, 0)]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
             out.append(item)
             continue
         node, strength = item
-        leaf = None if (root_is_plain and node is root and node.args) else medium.leaf(node)
-        level = leaf[1] if leaf else medium.template(node).level
+        leaf = None if (root_is_plain and node is root and node.args) else printer.leaf(node)
+        level = leaf[1] if leaf else printer.template(node).level
         if level < strength:
-            stack.append(medium.brackets[1])
-            out.append(medium.brackets[0])
+            stack.append(printer.brackets[1])
+            out.append(printer.brackets[0])
         if leaf:
             out.append(leaf[0])
             continue
-        template = medium.template(node)
+        template = printer.template(node)
         for piece in reversed(template.pieces()):
             if isinstance(piece, str):
                 stack.append(piece)
             elif piece < 0:
-                stack.append(medium.attributes(node))
+                stack.append(printer.attributes(node))
             else:
                 stack.append((node.args[piece], template.strength(piece)))
     return "".join(out)
@@ -142,57 +182,3 @@ def quoted(name: str) -> str:
     )
     free = plain and not name.startswith("__") and name not in RESERVED and name not in FUNCTION_NAMES
     return name if free else f"`{name}`"
-
-
-_NEGATED_NUMBER = call("negate", 1)  # -2 would read back as the number −2
-
-
-class FormulaText:
-    """The medium that :func:`steepest.parse` reads back."""
-
-    brackets = ("(", ")")
-
-    def __init__(self, names: Mapping[Expression, str] | None = None) -> None:
-        self._names = {} if names is None else names
-
-    def template(self, node: Expression) -> Template:
-        if node.operation.name == "negate" and node.args[0].operation.name == "constant":
-            return _NEGATED_NUMBER
-        return node.operation.text
-
-    def leaf(self, node: Expression) -> tuple[str, int] | None:
-        if node in self._names:
-            return self._names[node], ATOM
-        if node.operation.name == "constant":
-            text = number(node.value)
-            return text, SIGN if text.startswith("-") else ATOM
-        return (quoted(node.name), ATOM) if node.is_leaf else None
-
-    def attributes(self, node: Expression) -> str:
-        return ", ".join(str(a) for a in node.attributes)
-
-
-_WRITTEN_OUT = 4000  # a text with more nodes than this names its shared parts, lest it grow exponentially
-
-
-def write_formula(root: Expression) -> str:
-    """The expression as formula text; :func:`steepest.parse` gives the same graph back.
-
-    A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
-    """
-    if tree_size(root) <= _WRITTEN_OUT:
-        return write(root, FormulaText())
-    uses: dict[Expression, int] = {}
-    order = toposort([root])
-    for node in order:
-        for arg in node.args:
-            uses[arg] = uses.get(arg, 0) + 1
-    names: dict[Expression, str] = {}
-    medium = FormulaText(names)
-    lines: list[str] = []
-    for node in order:
-        if node.args and uses.get(node, 0) > 1:
-            definition = write(node, medium)
-            names[node] = f"__{len(names) + 1}"
-            lines.append(f"{names[node]} = {definition}")
-    return "; ".join([*lines, write(root, medium)])

@@ -1,4 +1,4 @@
-"""What an expression shows of itself in a notebook and on a terminal."""
+"""Show expressions in notebooks and on terminals."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steepest.expressions.ascii import is_plain, transliterated
-from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex
 from steepest.expressions.maths_text import maths
+from steepest.expressions.printing import Node
 from steepest.expressions.traversal import tree_size
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDEST = 72  # columns of a plot
-_MOST = 2000  # nodes of a formula that is still read
+_MOST = 2000  # nodes: a longer formula is of no use to a reader
 
 
-def displayed(expression: Expression) -> str | None:
-    """The expression as displayed LaTeX between dollars; None if it is too long to be read.
+def displayed(expression: Node) -> str | None:
+    """Return the expression as displayed LaTeX between dollars; None if it is too long to be read.
 
     >>> from steepest.expressions.expression import data, params
     >>> displayed(data("x") * params("w"))
@@ -30,13 +30,13 @@ def displayed(expression: Expression) -> str | None:
     return rf"$\displaystyle {latex(expression)}$" if tree_size(expression) <= _MOST else None
 
 
-def shown(expression: Expression) -> str:
-    """The expression as mathematical text, or in a few words if it is too long to be read."""
+def shown(expression: Node) -> str:
+    """Return the expression as mathematical text, or its ``repr`` if it is too long to be read."""
     return maths(expression) if tree_size(expression) <= _MOST else repr(expression)
 
 
-def on_console(expression: Expression) -> RenderableType:
-    """The expression for a console of rich."""
+def on_console(expression: Node) -> RenderableType:
+    """Return the expression for a console of rich."""
     return Renderable(lambda width, plain: transliterated(shown(expression)) if plain else shown(expression))
 
 
@@ -45,7 +45,7 @@ class Renderable:
     """Lines of text that depend on the width and the encoding of a console of rich.
 
     Attributes:
-        write: from the width and whether it is plain to the text.
+        write: takes the width and whether the console is plain, and returns the text.
     """
 
     write: Callable[[int, bool], str]

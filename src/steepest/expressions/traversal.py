@@ -1,26 +1,24 @@
-"""Walks over expression graphs. Nothing here recurses: depth is bounded by memory, not by Python's stack."""
+"""Orders and rebuilding of expression graphs. Nothing here recurses: memory bounds the depth, not Python's stack."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from steepest.errors import ValuesError
-
-if TYPE_CHECKING:
-    from steepest.expressions.expression import Expression, Operation
+from steepest.expressions.printing import N, Operator
 
 Answer = TypeVar("Answer")
 
 
-def toposort(roots: Iterable[Expression], stop: Callable[[Expression], bool] | None = None) -> list[Expression]:
-    """Every node that the roots are made of, each once, arguments before what uses them.
+def toposort(roots: Iterable[N], stop: Callable[[N], bool] | None = None) -> list[N]:
+    """Return every node of the roots' graphs once, arguments before the nodes that use them.
 
-    Nodes for which ``stop`` is true are met, but not what lies below them.
+    Nodes for which ``stop`` is true are included, but not their arguments.
     """
-    seen = set(roots)
+    seen: set[N] = set(roots)
     stack = list(seen)
     while stack:
         node = stack.pop()
@@ -33,12 +31,12 @@ def toposort(roots: Iterable[Expression], stop: Callable[[Expression], bool] | N
     return sorted(seen, key=_age)
 
 
-def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
-    """The same in the order in which a reader of the roots is done with them.
+def in_reading_order(roots: Iterable[N]) -> list[N]:
+    """Return every node of the roots' graphs once, in post-order from left to right.
 
-    Unlike the order of age, which :func:`toposort` has, this does not depend on what else was built before.
+    Unlike the order by age of :func:`toposort`, it does not depend on what else was built before.
     """
-    found: dict[Expression, None] = {}
+    found: dict[N, None] = {}
     stack = [(root, False) for root in roots][::-1]
     while stack:
         node, below_done = stack.pop()
@@ -52,28 +50,28 @@ def in_reading_order(roots: Iterable[Expression]) -> list[Expression]:
     return list(found)
 
 
-def _age(node: Expression) -> int:
+def _age(node: N) -> int:
     return node.uid
 
 
-def dependents(nodes: Iterable[Expression], leaf: Operation) -> set[Expression]:
+def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
     """Return those of some nodes, arguments first, that are leaves of a kind (DATA, PARAMETER) or depend on one."""
-    found: set[Expression] = set()
+    found: set[N] = set()
     for node in nodes:
         if node.operation is leaf or any(arg in found for arg in node.args):
             found.add(node)
     return found
 
 
-def leaves(roots: Iterable[Expression]) -> list[Expression]:
-    """The data columns and parameters, in the order in which a reader meets them."""
+def leaves(roots: Iterable[N]) -> list[N]:
+    """Return the data columns and parameters, in the order in which a reader meets them."""
     return list(dict.fromkeys(leaf for root in roots for leaf in root.leaves))
 
 
-def leaves_below(root: Expression) -> tuple[Expression, ...]:
-    """Those of one expression, which keeps them."""
-    seen: set[Expression] = set()
-    found: list[Expression] = []
+def leaves_below(root: N) -> tuple[N, ...]:
+    """Return the data columns and parameters of one expression, which keeps them."""
+    seen: set[N] = set()
+    found: list[N] = []
     stack = [root]
     while stack:
         node = stack.pop()
@@ -86,15 +84,15 @@ def leaves_below(root: Expression) -> tuple[Expression, ...]:
     return tuple(found)
 
 
-def memoised(find: Callable[[Expression], Answer]) -> Callable[[Expression], Answer]:
-    """A function of an expression that is asked again and again: its answers, which hold no expressions, are kept.
+def memoised(find: Callable[[N], Answer]) -> Callable[[N], Answer]:
+    """Decorate a function of an expression so that it computes each answer once.
 
-    They are forgotten with the expressions.
+    Answers must hold no expressions; they are forgotten with theirs.
     """
-    answers: WeakKeyDictionary[Expression, Answer] = WeakKeyDictionary()
+    answers: WeakKeyDictionary[N, Answer] = WeakKeyDictionary()
 
     @wraps(find)
-    def found(root: Expression) -> Answer:
+    def found(root: N) -> Answer:
         if root not in answers:
             answers[root] = find(root)
         return answers[root]
@@ -102,9 +100,9 @@ def memoised(find: Callable[[Expression], Answer]) -> Callable[[Expression], Ans
     return found
 
 
-def check_names(roots: Iterable[Expression]) -> list[Expression]:
-    """The leaves of the expressions; an error if a name stands for two different things."""
-    found: dict[str, Expression] = {}
+def check_names(roots: Iterable[N]) -> list[N]:
+    """Return the leaves of the expressions; raise if two different ones have one name."""
+    found: dict[str, N] = {}
     for leaf in leaves(roots):
         other = found.setdefault(leaf.name, leaf)
         if other is not leaf:
@@ -114,21 +112,21 @@ def check_names(roots: Iterable[Expression]) -> list[Expression]:
 
 
 def transform(
-    roots: Sequence[Expression],
-    visit: Callable[[Expression, tuple[Expression, ...]], Expression],
-    stop: Callable[[Expression], bool] | None = None,
-) -> dict[Expression, Expression]:
-    """Rebuild a graph from its leaves up: ``visit(node, new_args)`` gives what stands for each node."""
-    new: dict[Expression, Expression] = {}
+    roots: Sequence[N],
+    visit: Callable[[N, tuple[N, ...]], N],
+    stop: Callable[[N], bool] | None = None,
+) -> dict[N, N]:
+    """Rebuild a graph from its leaves up; ``visit(node, new_args)`` returns the replacement of each node."""
+    new: dict[N, N] = {}
     for node in toposort(roots, stop):
         below = node.args if stop is None or not stop(node) else ()
         new[node] = visit(node, tuple(new[arg] for arg in below))
     return new
 
 
-def tree_size(root: Expression) -> float:
-    """How many nodes the expression has when every shared part is written out each time (∞ above 1e308)."""
-    size: dict[Expression, float] = {}
+def tree_size(root: N) -> float:
+    """Return how many nodes the expression has with every shared part written out each time (∞ above 1e308)."""
+    size: dict[N, float] = {}
     for node in toposort([root]):
         size[node] = 1.0 + sum(size[arg] for arg in node.args)
     return size[root]

@@ -143,7 +143,7 @@ class Model(Specification, ReprMixin):
         return derive_layers(self, symbolic)
 
     def paper(self, table: Any = None, **settings: Any) -> Paper:
-        """The model's story as a document: picture, cost, derivation, check, training, times, surface.
+        """Write a paper about the model: picture, cost, derivation, check, training, times, surface.
 
         Args:
             table: the data; without any the paper ends with the derivation.

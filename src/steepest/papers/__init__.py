@@ -1,4 +1,4 @@
-"""Papers: a model's whole story as a document, in LaTeX, HTML, Markdown or a notebook."""
+"""Write papers about models, in LaTeX, HTML, Markdown or a notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from steepest.documents.document import Document, plain
 from steepest.papers.contents import document_of
-from steepest.papers.story import Experiment
+from steepest.papers.experiment import Experiment
 from steepest.storage.files import write_atomically
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ class Paper:
 
     Attributes:
         document: what it says, whatever it is written in.
-        story: the numbers in it: the descents, the check, the times.
+        experiment: the numbers in it: the descents, the check, the times.
     """
 
     document: Document
-    story: Experiment
+    experiment: Experiment
 
     def text(self, suffix: str) -> str:
         """The paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
@@ -62,7 +62,7 @@ def write_paper(
     symbolic: bool | None = None,
     title: str | None = None, na: str = "error", compare: bool = True, **settings: Any,
 ) -> Paper:  # fmt: skip
-    """A model's story: what it is, its cost, the derivation of its gradient, the check, the training, pictures.
+    """Write a paper about a model: the model, its cost, the derivation of its gradient, check, training, pictures.
 
     Args:
         model: the model; its parameters are not changed. One that was fitted shows that training and its parameters.
@@ -88,5 +88,5 @@ def write_paper(
 
     Source: the notes A to E, which do by hand for five models what this does for any.
     """
-    story = Experiment.told(model, table, start, na, compare, settings)
-    return Paper(document_of(story, symbolic, title), story)
+    experiment = Experiment.conduct(model, table, start, na, compare, settings)
+    return Paper(document_of(experiment, symbolic, title), experiment)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.calculus.layers import decompose
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
 from steepest.derivations.notation import HAT, SAMPLE, element, over_samples, symbol
 from steepest.derivations.problem import TARGET, in_indices, problem_of
@@ -34,7 +34,7 @@ from steepest.papers.words import cost_letter, count, of
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
-    from steepest.papers.story import Experiment
+    from steepest.papers.experiment import Experiment
 
 _FEW = 40  # numbers that are written out in a program
 _LINE = 80  # signs of its lines
@@ -48,16 +48,21 @@ _SOURCES = {
 }
 
 
-def document_of(story: Experiment, symbolic: bool | None, title: str | None) -> Document:
-    """The paper of a story."""
-    model = story.model
-    blocks = [*_model(story), *_cost(model), *limit_of(story), *derivation_of(model, symbolic)]
-    if story.run is not None:
+def document_of(experiment: Experiment, symbolic: bool | None, title: str | None) -> Document:
+    """The paper of a experiment."""
+    model = experiment.model
+    blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derivation_of(model, symbolic)]
+    if experiment.run is not None:
         try:
-            blocks += [*check_of(story), *training_of(story), *comparison_of(story), *surface_of(story)]
+            blocks += [
+                *check_of(experiment),
+                *training_of(experiment),
+                *comparison_of(experiment),
+                *surface_of(experiment),
+            ]
         except MissingLibraryError as error:  # the extra of papers brings what their pictures need
             raise MissingLibraryError(error.what, error.library, "paper") from None
-    blocks += _again(story)
+    blocks += _again(experiment)
     shown = model.formula if len(model.formula) <= 80 else model.formula[:79] + "…"
     if title is None:
         return Document((f"{kind_of(model, symbolic)}: {shown}",), tuple(blocks))
@@ -73,13 +78,13 @@ def kind_of(model: Specification, symbolic: bool | None = None) -> str:
     if neurons == 1:
         top = structure.layers[-1]
         return "A line" if top.is_linear else "One neuron"
-    layers = find(model.prediction)
+    layers = dense_layers(model.prediction)
     if layers is None:
         hidden = structure.layers[:-1]
         return f"A network of {neurons} neurons" if all(n.output.operation.activation for n in hidden) else "A model"
-    if all(layer.inputs == layer.outputs == 1 for layer in layers):
+    if all(layer.inputs == layer.size == 1 for layer in layers):
         return f"A chain of {'m' if symbolic else len(layers)} neurons"
-    sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
+    sizes = [layers[0].inputs, *(layer.size for layer in layers)]
     return f"A network {'-'.join(map(str, sizes))}"
 
 
@@ -94,12 +99,12 @@ def hatted(model: Specification) -> str:
     return f"{model.target.name or 'y'}{HAT}"
 
 
-def _model(story: Experiment) -> list[Block]:
-    model = story.model
+def _model(experiment: Experiment) -> list[Block]:
+    model = experiment.model
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
     parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
     several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
-    shown: list[Inlines] = [(*of(node), _row(story, node)) for node in inputs]
+    shown: list[Inlines] = [(*of(node), _row(experiment, node)) for node in inputs]
     has: Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
     return [
         Heading(("The model",)),
@@ -108,18 +113,18 @@ def _model(story: Experiment) -> list[Block]:
         )),
         Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
         Paragraph((
-            f"with {count(story.numbers, 'number')} to be learnt: ",
+            f"with {count(experiment.numbers, 'parameter')}: ",
             *_listed([of_parameter(node) for node in parameters]), ".",
         )),
         *_picture(model),
     ]  # fmt: skip
 
 
-def _row(story: Experiment, node: Expression) -> str:
+def _row(experiment: Experiment, node: Expression) -> str:
     """How many numbers a column of rows has, and which columns of the table they are if they are few."""
     if not node.shape:
         return ""
-    block = story.model.blocks.get(node.name, ())
+    block = experiment.model.blocks.get(node.name, ())
     names = f" ({', '.join(block)})" if 0 < len(block) <= _NAMED else ""
     return f", a row of {count(node.shape[0], 'number')}{names},"
 
@@ -148,7 +153,8 @@ def _picture(model: Specification) -> list[Block]:
     return [
         Figure(
             picture.svg(), picture.tikz(), picture.description,
-            ("The model as neurons, weights and activations." if find(model.prediction) else "The model.",), "picture",
+            ("The model as neurons, weights and activations." if dense_layers(model.prediction) else "The model.",),
+            "picture",
         )
     ]  # fmt: skip
 
@@ -157,16 +163,16 @@ def _cost(model: Specification) -> list[Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
     blocks: list[Block] = [Heading(("The cost",))]
-    blocks.append(Paragraph(("How wrong the predictions are is told by " + what + ",",)))
+    blocks.append(Paragraph(("The error of the predictions is measured by " + what + ",",)))
     blocks.append(Equations((Equation(cost_letter(model), _short_cost(model), "", "cost"),)))
     objective = model.objective
     said: list[str | Formula] = ["where ", Formula("n", "n"), " is the number of samples."]
     if objective.weighted:
         said += [" Sample ", Formula("i", "i"), " weighs ", Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
     if objective.l1 or objective.l2:
-        said.append(" The last terms keep the parameters small by which inputs are multiplied.")
+        said.append(" The last terms penalise large weights.")
     letter, rate = cost_letter(model), _rate(model)
-    said += [" To learn is to change the parameters so that ", letter, " falls: against its gradient, again and again,"]
+    said += [" Learning means lowering ", letter, " by repeated steps against its gradient:"]
     blocks.append(Paragraph(tuple(said)))
     first = next(node for node in leaves([model.cost]) if node.operation is PARAMETER)
     name = formula(first)
@@ -206,9 +212,9 @@ def _short_cost(model: Specification) -> Formula:
     )
 
 
-def _again(story: Experiment) -> list[Block]:
+def _again(experiment: Experiment) -> list[Block]:
     """How the reader gets the same."""
-    model = story.model
+    model = experiment.model
     nodes = leaves([model.prediction, model.target])
     data = {node.name: node.shape for node in nodes if node.operation is not PARAMETER}
     shapes = {node.name: node.shape for node in nodes if node.operation is PARAMETER and node.shape}
@@ -223,17 +229,17 @@ def _again(story: Experiment) -> list[Block]:
     extras |= {"l1": model.objective.l1, "l2": model.objective.l2}
     given += [f"{name}={value!r}" for name, value in extras.items() if value]
     lines = ["import steepest as st", "", *_call("model = st.Model", given)]
-    if story.run is None:
+    if experiment.run is None:
         return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.cost)"]))]
-    settings = [f"{name}={value!r}" for name, value in story.settings.items()]
-    if story.na != "error":
-        settings.append(f"na={story.na!r}")
-    if story.begun and story.numbers <= _FEW:
-        begin = {name: np.asarray(value).tolist() for name, value in story.start.items()}
+    settings = [f"{name}={value!r}" for name, value in experiment.settings.items()]
+    if experiment.na != "error":
+        settings.append(f"na={experiment.na!r}")
+    if experiment.begun and experiment.numbers <= _FEW:
+        begin = {name: np.asarray(value).tolist() for name, value in experiment.start.items()}
         settings.insert(0, f"start={begin!r}")
-    elif not story.begun:
+    elif not experiment.begun:
         lines.append("# The starting parameters are drawn from the seed.")
-    lines += _call("model.fit", [_table(story), *settings])
+    lines += _call("model.fit", [_table(experiment), *settings])
     return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.run)"]))]
 
 
@@ -243,13 +249,13 @@ def _call(function: str, arguments: list[str]) -> list[str]:
     return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
 
 
-def _table(story: Experiment) -> str:
+def _table(experiment: Experiment) -> str:
     """The table as Python names it: a built-in one, a file, or its columns if they are few."""
-    if story.source.startswith("the built-in table "):
-        return repr(story.source.removeprefix("the built-in table "))
-    if story.place != "the table":
-        return repr(story.source)
-    size = sum(array.size for array in story.columns.values())
+    if experiment.source.startswith("the built-in table "):
+        return repr(experiment.source.removeprefix("the built-in table "))
+    if experiment.place != "the table":
+        return repr(experiment.source)
+    size = sum(array.size for array in experiment.columns.values())
     if size <= _FEW:
-        return repr({name: array.tolist() for name, array in story.columns.items()})
+        return repr({name: array.tolist() for name, array in experiment.columns.items()})
     return "table"

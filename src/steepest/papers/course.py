@@ -13,62 +13,63 @@ from steepest.engines import evaluate
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.expressions.expression import PARAMETER, leaves
 from steepest.expressions.latex import latex_name
-from steepest.papers.story import summary
+from steepest.papers.experiment import summary
 from steepest.papers.words import count, duration, number
 from steepest.training.optimisers import OPTIMISERS
 
 if TYPE_CHECKING:
-    from steepest.papers.story import Experiment
+    from steepest.papers.experiment import Experiment
     from steepest.training.descent import Descent
 
 _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
 
 
-def training_of(story: Experiment) -> list[Block]:
+def training_of(experiment: Experiment) -> list[Block]:
     """How the training went, and what it led to."""
     from steepest import pictures
 
-    run = story.run
+    run = experiment.run
     assert run is not None  # the caller has seen to it
-    picture = pictures.training(run, story.model.cost, story.columns) if run.epochs else None
-    blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(story, run)), *_update(story)]
+    picture = pictures.training(run, experiment.model.cost, experiment.columns) if run.epochs else None
+    blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(experiment, run)), *_update(experiment)]
     if picture is not None:
         blocks.append(
             Figure(picture.svg(), picture.tikz(), picture.description, ("The course of the training.",), "training")
         )
     blocks += [Paragraph((sentence[0].upper() + sentence[1:] + ".",)) for sentence in run.warnings]
-    blocks.append(_parameters(story, run))
-    blocks += _predictions(story, run)
+    blocks.append(_parameters(experiment, run))
+    blocks += _predictions(experiment, run)
     return blocks
 
 
-def _course(story: Experiment, run: Descent) -> Inlines:
-    rate = story.settings.get("rate", 0.1)
+def _course(experiment: Experiment, run: Descent) -> Inlines:
+    rate = experiment.settings.get("rate", 0.1)
     at = f" at the rate {rate:g}" if isinstance(rate, float | int) else ""
-    batch = story.settings.get("batch")
+    batch = experiment.settings.get("batch")
     drawn = f", in batches of {batch} samples that are drawn anew in each epoch" if batch else ""
-    left = f"; {count(story.dropped, 'row')} with a missing value left out" if story.dropped else ""
+    left = f"; {count(experiment.dropped, 'row')} with a missing value left out" if experiment.dropped else ""
     first, last = run.history[0][1], run.history[-1][1]
     return (
-        f"On {story.place} ({count(story.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
-        f"{_optimiser(story)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. The cost goes from ",
+        f"On {experiment.place} ({count(experiment.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
+        f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. "
+        "The cost goes from ",
         number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
         " has the parameters.",
     )  # fmt: skip
 
 
-def _optimiser(story: Experiment) -> str:
+def _optimiser(experiment: Experiment) -> str:
     """What the optimiser is called; names of people with a capital."""
-    given = story.settings.get("optimiser")
+    given = experiment.settings.get("optimiser")
     name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
     names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
              "adagrad": "Adagrad", "lbfgs": "L-BFGS", "gradient-descent": "gradient descent"}  # fmt: skip
     return names.get(name, name)
 
 
-def _update(story: Experiment) -> list[Block]:
+def _update(experiment: Experiment) -> list[Block]:
     """How an optimiser moves the parameters, in the words of its own description."""
-    given = story.settings.get("optimiser")
+    given = experiment.settings.get("optimiser")
     if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
         return []
     said = inspect.getdoc(OPTIMISERS[given]) or ""
@@ -76,7 +77,7 @@ def _update(story: Experiment) -> list[Block]:
     return [Paragraph((f"This is how a number w moves. {rule}",))]
 
 
-def _parameters(story: Experiment, run: Descent) -> Table:
+def _parameters(experiment: Experiment, run: Descent) -> Table:
     small = all(np.size(value) <= _MOST_ROWS for value in run.params.values())
     if small:
         rows: list[tuple[Inlines, ...]] = []
@@ -105,20 +106,20 @@ def _parameters(story: Experiment, run: Descent) -> Table:
     return Table(header, tuple(large), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
 
 
-def _predictions(story: Experiment, run: Descent) -> list[Block]:
+def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
     """The truth table of a small table, or what the predictions are worth."""
-    model = story.model
+    model = experiment.model
     if run.diverged:
         return []
-    values = {**story.columns, **run.params}
+    values = {**experiment.columns, **run.params}
     found = np.asarray(evaluate(model.prediction, values))
     target = np.asarray(evaluate(model.target, values))
-    if story.rows <= _MOST_ROWS and found.ndim <= 2 and (found.ndim == 1 or found.shape[1] == 1):
+    if experiment.rows <= _MOST_ROWS and found.ndim <= 2 and (found.ndim == 1 or found.shape[1] == 1):
         inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
         header: list[Inlines] = []
         columns = []
         for node in inputs:
-            values_of = np.asarray(story.columns[node.name])
+            values_of = np.asarray(experiment.columns[node.name])
             parts = values_of.reshape(len(values_of), -1).T
             for k, part in enumerate(parts, start=1):
                 name = latex_name(node.name)
@@ -151,17 +152,17 @@ def _worth(model: Any, found: Any, target: Any) -> Inlines:
     )
 
 
-def surface_of(story: Experiment) -> list[Block]:
+def surface_of(experiment: Experiment) -> list[Block]:
     """The cost around the path of the training."""
     from steepest import pictures
 
-    run = story.run
+    run = experiment.run
     assert run is not None  # the caller has seen to it
     if not run.epochs or run.diverged:
         return []
-    points = 80 if story.numbers < 1000 else 40
+    points = 80 if experiment.numbers < 1000 else 40
     try:
-        picture = pictures.surface(story.model.cost, story.columns, run.params, paths=run, points=points)
+        picture = pictures.surface(experiment.model.cost, experiment.columns, run.params, paths=run, points=points)
         svg, tikz = picture.svg(), picture.tikz()
     except MissingLibraryError:
         raise

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from steepest.derivations import elementary
 from steepest.derivations.layered import LayeredDerivation, derive_layers
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.line_by_line import derive
 from steepest.derivations.lines import formula
 from steepest.derivations.nodewise import derive_nodes
+from steepest.derivations.point_values import narrowed
 from steepest.derivations.problem import sizes
-from steepest.derivations.truth import narrowed
-from steepest.derivations.verifying import Verification
+from steepest.derivations.verification import Verification
 from steepest.documents.document import Block, Equation, Equations, Formula, Heading, Paragraph
 from steepest.errors import DerivationError
 from steepest.expressions.expression import toposort
@@ -27,7 +27,7 @@ _MOST_DERIVED = 8  # parameters that are derived one by one
 
 def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
     """The section that derives the gradient."""
-    layers = find(model.prediction)
+    layers = dense_layers(model.prediction)
     deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
     if deep:
         try:
@@ -42,9 +42,10 @@ def _by_rules(model: Specification) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(
         Paragraph((
-            "The partial derivative of the cost by each parameter, line by line; a line names the rule that led to it. "
-            "With ", Formula(r"\partial_{w}", "∂/∂w"), " is meant the derivative of what follows by ",
-            Formula("w", "w"), ", the other parameters held.",
+            "The partial derivative of the cost with respect to each parameter, line by line; each line "
+            "names the rule that led to it. ",
+            Formula(r"\partial_{w}", "∂/∂w"), " denotes the partial derivative of what follows with respect to ",
+            Formula("w", "w"), ".",
         ))
     )  # fmt: skip
     for passage in elementary.passages(model.prediction):

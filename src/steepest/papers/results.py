@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.checking.gradient_check import KINK, Verdict
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
 from steepest.documents.document import (
     Block,
@@ -25,20 +25,20 @@ from steepest.expressions.latex import latex_name
 from steepest.papers.words import cost_letter, count, duration, number
 
 if TYPE_CHECKING:
-    from steepest.papers.story import Experiment
+    from steepest.papers.experiment import Experiment
 
 _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
 _MEASURED = 3.29  # how the notes timed NAND
 
 
-def limit_of(story: Experiment) -> list[Block]:
+def limit_of(experiment: Experiment) -> list[Block]:
     """The derivative as a limit, and what it costs to take it as a difference."""
-    nodes = leaves([story.model.cost])
+    nodes = leaves([experiment.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
-    layers = find(story.model.prediction)
+    layers = dense_layers(experiment.model.prediction)
     name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
-    c = cost_letter(story.model).text
+    c = cost_letter(experiment.model).text
     left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
     limit = Formula(
         rf"\lim_{{\varepsilon \to 0}} \frac{{{c}({w} + \varepsilon) - {c}({w})}}{{\varepsilon}}",
@@ -52,19 +52,19 @@ def limit_of(story: Experiment) -> list[Block]:
         )),
         Equations((Equation(left, limit, "", "limit"),)),
         Paragraph((
-            "With a small ", Formula(r"\varepsilon", "ε"), " in place of the limit the cost itself is all that one "
-            f"needs, but it has to be computed {count(story.numbers + 1, 'time')} for one gradient: once as it is, and "
-            "once for each number that is moved. What is derived below takes as many operations as a few costs do, "
-            "however many numbers there are.",
+            "With a small ", Formula(r"\varepsilon", "ε"), " in place of the limit only the cost itself is needed, but "
+            f"it is computed {count(experiment.numbers + 1, 'time')} for one gradient: once as it is, and once for "
+            "each shifted parameter. The gradient derived below takes as many operations as a few costs, however many "
+            "parameters there are.",
         )),
     ]  # fmt: skip
-    if story.steps:
+    if experiment.steps:
         moved = formula(next(node for node in nodes if node.operation is PARAMETER and not node.shape))
         rows = tuple(
-            ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in story.steps
+            ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in experiment.steps
         )
         blocks += [
-            Paragraph(_settling(story)),
+            Paragraph(_settling(experiment)),
             Table(
                 ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
                 ("Forward differences by ", moved, " at the start, and how far they are from the derivative."),
@@ -74,16 +74,16 @@ def limit_of(story: Experiment) -> list[Block]:
     return blocks
 
 
-def _settling(story: Experiment) -> Inlines:
+def _settling(experiment: Experiment) -> Inlines:
     """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
     ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
-    best = min(story.steps, key=lambda row: row.error)
-    kinks = story.report is not None and any(row.verdict == KINK for row in story.report)
+    best = min(experiment.steps, key=lambda row: row.error)
+    kinks = experiment.report is not None and any(row.verdict == KINK for row in experiment.report)
     if kinks:
         return ("There is a kink here: forward differences settle at the slope to the right of it ", *table)
-    if max(row.error for row in story.steps) == 0:
+    if max(row.error for row in experiment.steps) == 0:
         return ("Here the cost is a straight line, and every ", ε, " gives its slope ", *table)
-    if best is not story.steps[0] and story.steps[-1].error > 10 * best.error:
+    if best is not experiment.steps[0] and experiment.steps[-1].error > 10 * best.error:
         return (
             "A smaller ", ε, " is not always better: below ", _power(best.step),
             " the rounding of the cost, divided by ", ε, ", outgrows what is gained ", *table,
@@ -96,9 +96,9 @@ def _power(step: float) -> Formula:
     return Formula(rf"10^{{{exponent}}}", f"1e{exponent}")
 
 
-def check_of(story: Experiment) -> list[Block]:
+def check_of(experiment: Experiment) -> list[Block]:
     """The verdicts."""
-    report = story.report
+    report = experiment.report
     if report is None:
         return []
     rows = tuple(_verdict(row) for row in report)
@@ -109,12 +109,16 @@ def check_of(story: Experiment) -> list[Block]:
         "by convention."
     )
     details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
-    which = " Of a parameter with several numbers the one is shown that decided." if _has_arrays(story) else ""
+    which = (
+        " For a matrix or vector the table shows the entry with the largest discrepancy."
+        if _has_arrays(experiment)
+        else ""
+    )
     return [
         Heading(("The gradient, checked",)),
         Paragraph((
-            f"At the start, on {story.place}, the derived gradient beside central differences with their error bars "
-            "(table ", Reference("check"), f"). {said}{which}",
+            f"At the start, on {experiment.place}, the derived gradient compared with central differences and their "
+            "error bounds (table ", Reference("check"), f"). {said}{which}",
         )),
         Table(
             (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
@@ -130,16 +134,16 @@ def _verdict(row: Verdict) -> tuple[Inlines, ...]:
     return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
 
 
-def _has_arrays(story: Experiment) -> bool:
-    return any(node.shape for node in leaves([story.model.cost]) if node.operation is PARAMETER)
+def _has_arrays(experiment: Experiment) -> bool:
+    return any(node.shape for node in leaves([experiment.model.cost]) if node.operation is PARAMETER)
 
 
-def comparison_of(story: Experiment) -> list[Block]:
+def comparison_of(experiment: Experiment) -> list[Block]:
     """Both ways of descending, timed."""
-    timing = story.timing
+    timing = experiment.timing
     if timing is None:
         return []
-    costs = story.numbers + 1
+    costs = experiment.numbers + 1
     rows = (
         (
             ("finite differences",),
@@ -149,18 +153,18 @@ def comparison_of(story: Experiment) -> list[Block]:
         ),
         (("the derived gradient",), (f"{timing.epochs[0]:,}",), (duration(timing.gradient),), ("1",)),
     )
-    neuron = story.model.formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
+    neuron = experiment.model.formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
     notes = (
-        " It computes the costs of the moved numbers side by side in vector registers, which makes them cheaper."
-        * (timing.engine == "native")
+        " The native engine evaluates the shifted costs side by side in vector registers, so finite differences cost "
+        "less than their count suggests." * (timing.engine == "native")
     )
     notes += f" A lecture note on this neuron measured a ratio of {_MEASURED}; counting sigmoids says 4." * neuron
     return [
         Heading(("Two ways of descending, timed",)),
         Paragraph((
             f"An epoch by forward differences computes the cost {count(costs, 'time')}, one by the derived gradient "
-            "the cost and its gradient once. Table ", Reference("times"), " gives their times where this was written, "
-            f"by the engine {timing.engine}, in turn. The ratio hardly depends on the number of epochs; "
+            "the cost and its gradient once. Table ", Reference("times"), " gives the times per epoch on the "
+            f"author's machine ({timing.engine} engine). The ratio hardly depends on the number of epochs; "
             f"only the gap between the times grows with it.{notes}",
         )),
         Table(

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.derivations.lines import Form, Line, formula
+from steepest.derivations.point_values import Truth, aligned
 from steepest.derivations.problem import Problem
-from steepest.derivations.truth import Truth, aligned
 from steepest.errors import ShapeError
 from steepest.expressions.expression import Expression
 

@@ -61,7 +61,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a paper tells.
+    """The numbers that a paper reports.
 
     Attributes:
         model: the model.
@@ -105,11 +105,11 @@ class Experiment:
         return self.source if self.source.startswith("the built-in") or "." in self.source else "the table"
 
     @classmethod
-    def told(
+    def conduct(
         cls, model: Specification, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
         settings: Mapping[str, Any],
     ) -> Experiment:  # fmt: skip
-        """Run what the paper tells of."""
+        """Train, check and time the model, and return what the paper reports."""
         if table is None:
             return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)
         samples = model.samples(table, na)
@@ -157,8 +157,8 @@ def timed(
 ) -> Timing | None:
     """Time both ways of descending, round by round in turn; None where a descent ends before its time.
 
-    Each is long enough to be told from its beginning; the time of no epoch at all is taken off. The shortest of the
-    rounds counts, for other work on a machine only ever adds to a time.
+    Each is long enough to be distinguished from its overhead; the time of zero epochs is subtracted. The
+    shortest of the rounds counts, since other work on a machine only ever adds to a time.
     """
     rate = settings.get("rate", 0.1)
     plain: dict[str, Any] = {"rate": rate if isinstance(rate, float | int) else 0.1, "progress": False, "path": False}

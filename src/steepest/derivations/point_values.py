@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.derivations.layers import find
+from steepest.derivations.layers import dense_layers
 from steepest.derivations.notation import BRACKET, ELEMENT, FACTOR, INDEX, INDEX_SUM, PARTIAL, SAMPLE, SAMPLE_MEAN
 from steepest.derivations.problem import PREDICTION, SHARE, TARGET, Problem
 from steepest.engines.reference import compile_expressions
@@ -87,17 +87,19 @@ class Truth:
     def node(self, letter: str, number: int) -> Expression:
         """z or a of a layer, a parameter, ℓ or C, as the model computes it."""
         if letter == "ℓ":
-            return substitute(self.problem.loss, {leaf(DATA, PREDICTION, self.layers[-1].a.shape): self.layers[-1].a})
+            return substitute(
+                self.problem.loss, {leaf(DATA, PREDICTION, self.layers[-1].output.shape): self.layers[-1].output}
+            )
         if letter == "R":
             return self._penalty()
         if letter == "C" and number:
-            return op.mean((self.layers[number - 1].a - leaf(DATA, self._target(number))) ** 2)
+            return op.mean((self.layers[number - 1].output - leaf(DATA, self._target(number))) ** 2)
         if letter == "C":
             return op.mean(self.node("ℓ", 0)) + self._penalty()
         layer = self.layers[number - 1]
         if letter == "a" and number == 0:
             return self.layers[0].below
-        found = {"z": layer.z, "a": layer.a, "w": layer.weight, "b": layer.bias}[letter]
+        found = {"z": layer.total, "a": layer.output, "w": layer.weight, "b": layer.bias}[letter]
         assert found is not None  # no equation holds a bias that is not there
         return found
 
@@ -368,7 +370,7 @@ def narrowed(problem: Problem) -> Problem:
     """The same problem with fewer inputs and hidden neurons; the outputs stay, for the loss counts them."""
     width = {0: min(problem.layers[0].inputs, _WIDTHS[0])}
     for k, layer in enumerate(problem.layers[:-1], start=1):
-        width[k] = min(layer.outputs, _WIDTHS[k % 2 + 1])
+        width[k] = min(layer.size, _WIDTHS[k % 2 + 1])
     width[len(problem.layers)] = problem.width
     replaced: dict[Expression, Expression] = {}
     first = problem.layers[0].below
@@ -383,7 +385,7 @@ def narrowed(problem: Problem) -> Problem:
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         return replaced[node] if node in replaced else with_args(node, args) if node.args else node
 
-    prediction = transform([problem.last.a], visit)[problem.last.a]
-    layers = find(prediction)
+    prediction = transform([problem.last.output], visit)[problem.last.output]
+    layers = dense_layers(prediction)
     assert layers is not None  # only lengths have changed
     return replace(problem, layers=layers)
