@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli_process import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
 
 import steepest as st
 from command_line import Steepest, steepest
+from processes import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
 from steepest.expressions.ascii import PLAIN, transliterated, with_mark
 from steepest.expressions.operations import TABLE
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_numbers import NAND_START, digits
 
 import steepest as st
 import strategies
 from engine_cases import CASES, EPSILON, Model, apart, both, with_gradient
 from native_descents import DTYPES, assert_same_descent
 from places import SUPPORT
+from printed_numbers import NAND_START, digits
 from steepest.engines.native.lanes import descending, evaluation, restarting
 from steepest.engines.native.llvm import build, host
 from steepest.errors import GradientError
