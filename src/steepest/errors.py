@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 
 class SteepestError(Exception):
     """Base of every error that steepest raises on purpose."""
@@ -81,16 +78,16 @@ class StorageError(SteepestError):
 
 
 def missing(what: str, library: str, extra: str, otherwise: str = "") -> str:
-    """The sentence for a library that is not installed, with the command that installs it.
+    """Return the sentence for a library that is not installed, with the command that installs it.
+
+    Args:
+        what: needs it, with the verb: "pictures need".
+        library: its name.
+        extra: of this package, that brings it.
+        otherwise: what can be done without it.
 
     >>> missing("pictures need", "matplotlib", "pictures")
     "pictures need matplotlib, which is not installed: pip install 'steepest[pictures]' ('.[pictures]' in a clone)"
     """
     instead = f" ('.[{extra}]' in a clone){f', or {otherwise}' if otherwise else ''}"
     return f"{what} {library}, which is not installed: pip install 'steepest[{extra}]'{instead}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean …?`` if one of the known names is near, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

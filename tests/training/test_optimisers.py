@@ -207,14 +207,14 @@ def test_all_come_to_the_minimum(name: str, rate: float, epochs: int, engine: st
     (lambda: o.momentum(1.0), "decay is a number from 0 to below 1, not 1.0"),
     (lambda: o.momentum(-0.1), "decay is a number from 0 to below 1, not -0.1"),
     (lambda: o.nesterov(float("nan")), "decay is a number from 0 to below 1, not nan"),
-    (lambda: o.rmsprop(epsilon=-1), "epsilon is a number from 0, not -1"),
-    (lambda: o.adagrad(float("inf")), "epsilon is a number from 0, not inf"),
+    (lambda: o.rmsprop(epsilon=-1), "epsilon is a finite number from 0, not -1"),
+    (lambda: o.adagrad(float("inf")), "epsilon is a finite number from 0, not inf"),
     (lambda: o.adam(beta1=1), "beta1 is a number from 0 to below 1, not 1"),
     (lambda: o.adam(beta2=2), "beta2 is a number from 0 to below 1, not 2"),
-    (lambda: o.adamw(weight_decay=-0.1), "weight_decay is a number from 0, not -0.1"),
-    (lambda: o.lion(weight_decay=float("nan")), "weight_decay is a number from 0, not nan"),
+    (lambda: o.adamw(weight_decay=-0.1), "weight_decay is a finite number from 0, not -0.1"),
+    (lambda: o.lion(weight_decay=float("nan")), "weight_decay is a finite number from 0, not nan"),
     (lambda: o.adam(beta1="0.9"), "beta1 is a number from 0 to below 1, not '0.9'"),  # type: ignore[arg-type]
-    (lambda: o.adam(epsilon=None), "epsilon is a number from 0, not None"),  # type: ignore[arg-type]
+    (lambda: o.adam(epsilon=None), "epsilon is a finite number from 0, not None"),  # type: ignore[arg-type]
     (lambda: o.lbfgs(0), "memory is a whole number from 1, not 0"),
     (lambda: o.lbfgs(2.5), "memory is a whole number from 1, not 2.5"),  # type: ignore[arg-type]
     (lambda: o.lbfgs(True), "memory is a whole number from 1, not True"),

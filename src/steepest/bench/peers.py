@@ -10,7 +10,7 @@ from steepest.bench.errors import BenchError
 from steepest.bench.frameworks import Jax, Numba, ScikitLearn, Torch
 from steepest.bench.neuron import LOOPS, RATE, START, STEP, Method, X, Y, Z, cost
 from steepest.bench.peer import Peer, Run
-from steepest.errors import nearest
+from steepest.messages.hints import nearest
 
 ENGINE = "native"  # the engine that is measured, by its name in st.descend
 BASE = "native"  # the peer that the others are compared with

@@ -1,7 +1,7 @@
 """Back-propagation: from the graph of a cost to the graphs of its partial derivatives.
 
-One sweep over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
-table says how a node hands its adjoint down. The sweep shares every subexpression of the cost, so that the
+One backward pass over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
+table says how a node hands its adjoint down. The pass shares every subexpression of the cost, so that the
 gradient costs at most about four times the cost itself (Baur and Strassen 1983; Griewank and Walther 2008,
 section 3.3).
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
 from steepest.calculus.stability import stabilise
-from steepest.errors import GradientError, nearest
+from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import (
     CONSTANT,
@@ -30,6 +30,8 @@ from steepest.expressions.expression import (
     substitute,
     toposort,
 )
+from steepest.messages.hints import nearest
+from steepest.messages.sentences import short
 
 ONE = constant(1)
 
@@ -177,7 +179,7 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
     return _reduced(_times(adjoint, partial, (*node.args, node)), node, child)
 
 
-def sweep(
+def backward_pass(
     seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
 ) -> dict[Expression, Adjoint]:
     """Carry adjoints from the seeds down to the wanted nodes.
@@ -185,7 +187,7 @@ def sweep(
     Args:
         seeds: the adjoint of each node to start from.
         wanted: the nodes whose adjoints are asked for.
-        cut: nodes at which the sweep ends.
+        cut: nodes at which the pass ends.
 
     Returns:
         The adjoint of every wanted node that the seeds depend on.
@@ -252,18 +254,13 @@ def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
         if lower not in toposort([upper], stop={lower}.__contains__):
             raise GradientError(
                 "the layer-wise recursion needs layers that follow one another, but "
-                f"{_short(upper)} does not depend on {_short(lower)}; use method='backprop'"
+                f"{short(upper)} does not depend on {short(lower)}; use method='backprop'"
             )
     if chain:
         after = toposort([root], stop={chain[-1]}.__contains__)
         if not any(node.operation is PARAMETER for node in after):
             chain.pop()
     return chain
-
-
-def _short(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _layerwise(
@@ -279,7 +276,7 @@ def _layerwise(
     found: dict[Expression, Adjoint] = {}
     for cut in [*reversed(cuts), None]:
         ends = [] if cut is None else [cut]
-        reached = sweep(seeds, [*wanted, *ends], ends)
+        reached = backward_pass(seeds, [*wanted, *ends], ends)
         for node in wanted:
             if node in reached:
                 found[node] = _plus(found.get(node), reached[node])
@@ -338,12 +335,20 @@ def gradient(
 
     Source: Griewank and Walther 2008, table 3.6; the recursion: row B4 of the notes.
     """
+    return differentiate(cost, wrt, method, layers)[1]
+
+
+def differentiate(
+    cost: Expression,
+    wrt: Iterable[str | Expression] | None = None,
+    method: str = "backprop",
+    layers: Sequence[Expression] | None = None,
+) -> tuple[Expression, dict[Any, Expression]]:
+    """Return the stable form of a cost and its partial derivatives; see :func:`gradient` for the arguments."""
     expect_expression(cost, "gradient")
     if cost.per_sample or cost.shape:
         what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
-        raise GradientError(
-            f"a gradient is taken of one number, but {_short(cost)} {what}; take its mean, total or sum"
-        )
+        raise GradientError(f"a gradient is taken of one number, but {short(cost)} {what}; take its mean, total or sum")
     if method not in ("backprop", "layerwise"):
         raise GradientError(f"there is no gradient method {method!r}; choose 'backprop' or 'layerwise'")
     named = {leaf.name: leaf for leaf in check_names([cost])}
@@ -351,7 +356,7 @@ def gradient(
     chosen: list[Expression] = []
     for item in asked:
         if isinstance(item, str) and item not in named:
-            raise GradientError(f"the name {item!r} does not occur in {_short(cost)}{nearest(item, named)}")
+            raise GradientError(f"the name {item!r} does not occur in {short(cost)}{nearest(item, named)}")
         chosen.append(named[item] if isinstance(item, str) else item)
     stable = stabilise([cost, *chosen])
     root, wanted = stable[cost], [stable[node] for node in chosen]
@@ -359,7 +364,7 @@ def gradient(
         given = find_layers(root) if layers is None else [stable.get(layer, layer) for layer in layers]
         adjoints = _layerwise(root, wanted, given)
     else:
-        adjoints = sweep({root: Adjoint(ONE)}, wanted)
+        adjoints = backward_pass({root: Adjoint(ONE)}, wanted)
     zero = Adjoint(constant(0))
     partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
-    return dict(zip(asked, partials, strict=True))
+    return root, dict(zip(asked, partials, strict=True))

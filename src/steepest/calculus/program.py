@@ -31,6 +31,14 @@ class Program:
         """
         return sum(node.operation.weight for node in self.nodes if node.args)
 
+    def only(self, outputs: Sequence[Expression]) -> Program:
+        """Return the part of the program that some of its nodes need, which become the outputs."""
+        needed = set(outputs)
+        for node in reversed(self.nodes):
+            if node in needed:
+                needed.update(node.args)
+        return Program(tuple(node for node in self.nodes if node in needed), tuple(outputs))
+
 
 def lower(expressions: Sequence[Expression]) -> Program:
     """Expand every operation into primitives, leave out what is not used, compute shared parts once.

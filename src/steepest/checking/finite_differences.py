@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.gradient import gradient
+from steepest.calculus.program import Program, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import evaluate
-from steepest.engines.reference import compile_expressions
-from steepest.errors import GradientError, nearest
+from steepest.engines.reference import Compiled
+from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
+from steepest.messages.hints import nearest
 from steepest.tables.values import Bound, bind
 
 Array = NDArray[Any]
@@ -59,6 +61,7 @@ class CostFunction:
         values: a value for every name in it.
         dtype: the precision of the evaluations; complex numbers are used for the complex step.
         beside: expressions whose parameters may be moved too, though the cost does not hold them.
+        program: the program of the cost's stable form, if it is known.
     """
 
     def __init__(
@@ -67,12 +70,13 @@ class CostFunction:
         values: Mapping[str, ArrayLike],
         dtype: str = "float64",
         beside: Sequence[Expression] = (),
+        program: Program | None = None,
     ) -> None:
         if cost.per_sample or cost.shape:
             raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
         self.bound: Bound = bind([cost, *beside], values, dtype)
-        self._stable = stabilise([cost])[cost]
-        self._real = compile_expressions([self._stable], dtype)
+        self._program = lower([stabilise([cost])[cost]]) if program is None else program
+        self._real = Compiled(self._program, dtype)
         self._complex: Any = None
         self._arrays = self.bound.arrays
 
@@ -99,7 +103,7 @@ class CostFunction:
     ) -> float:
         """Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
         if self._complex is None:
-            self._complex = compile_expressions([self._stable], "complex128")
+            self._complex = Compiled(self._program, "complex128")
             self._complex_arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
         moved = self._complex_arrays[name].copy()
         moved[index] += change + step * 1j

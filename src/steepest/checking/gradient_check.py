@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.gradient import gradient as back_propagate
+from steepest.calculus.prepared import PreparedCost, prepare
 from steepest.checking.finite_differences import Difference, automatic_difference, complex_difference
 from steepest.checking.kinks import (
     RESOLVED,
@@ -22,8 +22,10 @@ from steepest.checking.kinks import (
     slope_of_both_sides,
 )
 from steepest.display.cards import ReprMixin, Sheet, Summary
-from steepest.errors import GradientError, nearest
+from steepest.engines.reference import Compiled
+from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
+from steepest.messages.hints import nearest
 from steepest.tables.values import bind, fit_shape, number_array
 
 Array = NDArray[Any]
@@ -111,7 +113,7 @@ class Report(ReprMixin):
 
 
 def check(
-    cost: Expression,
+    cost: Expression | PreparedCost,
     values: Mapping[str, ArrayLike],
     gradient: Given | None = None,
     method: str = "backprop",
@@ -151,31 +153,45 @@ def check(
 
     Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998.
     """
-    expect_expression(cost, "check")
-    own = gradient is None
+    if not isinstance(cost, PreparedCost):
+        expect_expression(cost, "check")
+    prepared = prepare(cost)
     if gradient is None:
-        gradient = back_propagate(cost, method=method)
-    names = tuple(wrt) if wrt is not None else cost.parameters
+        gradient = _evaluated(prepared, method)
+    known = prepared.cost.parameters
+    names = tuple(wrt) if wrt is not None else known
     for name in names:
-        if name not in cost.parameters:
-            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, cost.parameters)}")
-    point = bind([cost], values).arrays
-    checker = _Checker(cost, point, gradient, seed)
-    return Report(tuple(checker.verdict(name) for name in names)) if names or not own else Report(())
+        if name not in known:
+            raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, known)}")
+    checker = _Checker(prepared, bind([prepared.cost], values).arrays, gradient, seed)
+    return Report(tuple(checker.verdict(name) for name in names))
+
+
+def _evaluated(prepared: PreparedCost, method: str) -> Callable[[dict[str, Any]], Mapping[str, ArrayLike]]:
+    """Return the gradient that steepest derives as a function of a point, from the program that is lowered once."""
+    program = prepared.program(method)
+    compiled = Compiled(program.only(program.outputs[1:]), "float64")
+
+    def gradient(point: dict[str, Any]) -> Mapping[str, ArrayLike]:
+        bound = bind([prepared.cost], point)
+        return dict(zip(prepared.partials(method), compiled(bound.arrays, bound.rows), strict=True))
+
+    return gradient
 
 
 class _Checker:
-    def __init__(self, cost: Expression, point: dict[str, Any], gradient: Given, seed: int) -> None:
-        self.cost, self.point, self.gradient, self.seed = cost, point, gradient, seed
-        self.function = moving(cost, point)
+    def __init__(self, prepared: PreparedCost, point: dict[str, Any], gradient: Given, seed: int) -> None:
+        self.prepared, self.cost = prepared, prepared.cost
+        self.point, self.gradient, self.seed = point, gradient, seed
+        self.function = moving(prepared, point)
         self.given = self._gradient_at(point)
-        self.kinks = kinks_at(cost, point)
+        self.kinks = kinks_at(self.cost, point)
 
     def _gradient_at(self, point: dict[str, Any]) -> dict[str, Array]:
         found = self.gradient(point) if callable(self.gradient) else self.gradient
         graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
         arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
-        values: dict[str, Any] = {**arrays, **evaluate_beside(self.cost, graphs, point)}
+        values: dict[str, Any] = {**arrays, **(evaluate_beside(self.cost, graphs, point) if graphs else {})}
         missing = [name for name in self.cost.parameters if name not in values]
         if missing:
             raise GradientError(
@@ -267,7 +283,7 @@ class _Checker:
                 for other in self.cost.parameters:
                     size = 0.1 * np.maximum(1.0, np.abs(point[other]))
                     point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
-            function = moving(self.cost, point)
+            function = moving(self.prepared, point)
             given = self._gradient_at(point)[name]
             for index in indices[:16]:
                 slope = function.complex_slope(name, index)

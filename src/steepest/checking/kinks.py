@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from steepest.calculus.prepared import PreparedCost
 from steepest.checking.finite_differences import CostFunction, Difference, automatic_difference
 from steepest.engines import evaluate
 from steepest.expressions import operations as op
@@ -143,10 +144,13 @@ def evaluate_beside(cost: Expression, parts: Mapping[Any, Expression], values: M
     return found
 
 
-def moving(cost: Expression, values: Mapping[str, Any]) -> CostFunction:
-    """The cost as a function of its parameters, with what ``stop_gradient`` holds constant at its present value."""
-    held, given = _held(cost, values)
-    return CostFunction(held, given, beside=[cost])
+def moving(prepared: PreparedCost, values: Mapping[str, Any]) -> CostFunction:
+    """Return the cost as a function of its parameters; the arguments of ``stop_gradient`` keep their present value."""
+    cost = prepared.cost
+    constant, given = _held(cost, values)
+    if constant is cost:
+        return CostFunction(cost, given, program=prepared.cost_program())
+    return CostFunction(constant, given, beside=[cost])
 
 
 def _held(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:

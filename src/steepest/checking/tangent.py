@@ -9,8 +9,9 @@ from math import isfinite
 from steepest.calculus.gradient import gradient
 from steepest.checking.kinks import kink_along
 from steepest.engines import evaluate
-from steepest.errors import GradientError, nearest
+from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
+from steepest.messages.hints import nearest
 
 
 @dataclass(frozen=True)

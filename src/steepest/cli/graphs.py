@@ -11,7 +11,7 @@ import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
-from steepest.errors import nearest
+from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
     from steepest.diagrams.graph import ComputationalGraph

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.errors import nearest
+from steepest.messages.hints import nearest
 
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended

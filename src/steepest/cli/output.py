@@ -72,7 +72,7 @@ def announce(model: Model, opened: Table, columns: Columns | None, report: Repor
 
 def _inputs(model: Model) -> list[list[str]]:
     """The columns of each block."""
-    from steepest.tables.csv_text import listed
+    from steepest.messages.sentences import listed
 
     return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 

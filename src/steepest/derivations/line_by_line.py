@@ -13,7 +13,7 @@ from typing import Any
 from steepest.calculus.polynomials import multiplied_out
 from steepest.calculus.simplify import PRESENTATION, rebuilt, simplify
 from steepest.documents.document import Equation, Formula
-from steepest.errors import DerivationError, nearest
+from steepest.errors import DerivationError
 from steepest.expressions import operations as op
 from steepest.expressions.ascii import transliterated
 from steepest.expressions.expression import (
@@ -30,6 +30,7 @@ from steepest.expressions.expression import (
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
 from steepest.expressions.printing import Template
+from steepest.messages.hints import nearest
 
 DERIVATIVE = Operation(
     "derivative", 1, "the derivative, still to be taken",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.gradient import ONE, Adjoint, sweep
+from steepest.calculus.gradient import ONE, Adjoint, backward_pass
 from steepest.derivations.lines import Line, Passage, chained, formula
 from steepest.derivations.notation import PARTIAL, partial, symbol
 from steepest.derivations.verifying import Verification, relative_difference
@@ -175,7 +175,7 @@ def _handed_down(node: Expression, child: Expression, names: Mapping[Expression,
     row, result = node.operation, names[node]
     bar = symbol("bar", "", node.shape, node.per_sample)
     seed = Adjoint(ONE if result.name == "C" else bar)
-    found = sweep({applied: seed}, [name]).get(name)
+    found = backward_pass({applied: seed}, [name]).get(name)
     if found is None:
         term = constant(0)
     else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from steepest.errors import DocumentError, nearest
+from steepest.errors import DocumentError
+from steepest.messages.hints import nearest
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import ModelError, StorageError, nearest
+from steepest.errors import ModelError, StorageError
+from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
     from typing import TypeAlias

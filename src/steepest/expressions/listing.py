@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from steepest.errors import FormulaError, ShapeError, nearest
+from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf
 from steepest.expressions.maths_text import maths
 from steepest.expressions.operations import TABLE
+from steepest.messages.hints import nearest
 
 
 def find(name: str) -> Operation:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import FormulaError, ShapeError, nearest
+from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import (
     CONSTANT,
     DATA,
@@ -27,6 +27,7 @@ from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, 
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
+from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
     from lark import Token

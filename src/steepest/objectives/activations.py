@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from steepest.errors import FormulaError, ModelError, nearest
+from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, Operation, leaf, leaves, substitute, toposort
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import ATOM
 from steepest.language.formula import names_in, parse_formula
+from steepest.messages.hints import nearest
 
 Activation = str | Operation | Callable[[Expression], Expression]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import numbers
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.errors import FormulaError, ModelError, nearest
+from steepest.errors import FormulaError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, toposort
 from steepest.language.formula import names_in, parse_formula
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import from_zero
 
 Cost = Callable[[Expression, Expression], Expression]
 WEIGHT = "(weight)"  # the column of the samples' weights, a name that no table has
@@ -275,9 +276,7 @@ class Objective:
         elif not callable(self.cost):
             raise ModelError(f"a cost is a name, a formula or a function of prediction and target, not {self.cost!r}")
         for name, factor in (("l1", self.l1), ("l2", self.l2)):
-            number = isinstance(factor, numbers.Real) and not isinstance(factor, bool)
-            if not number or not 0 <= factor < math.inf:
-                raise ModelError(f"{name} is a finite number from 0, not {factor!r}")
+            from_zero(name, factor, ModelError)
 
     @property
     def name(self) -> str:

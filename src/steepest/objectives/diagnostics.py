@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steepest.calculus.gradient import gradient
-from steepest.errors import ModelError, nearest
+from steepest.errors import ModelError
 from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, toposort
 from steepest.expressions.operations import power
+from steepest.messages.hints import nearest
 
 _COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
 

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.gradient import find_layers
 from steepest.engines import evaluate
-from steepest.errors import FormulaError, ModelError, nearest
+from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
+from steepest.messages.hints import nearest
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
 from steepest.objectives.metrics import classification, regression

@@ -2,7 +2,7 @@
 
 `read_all` empties a file object; `read_csv` finds the separator, the names and the rows, or says at which
 byte, line or data row the text is no table; `to_floats` turns a column's texts into numbers. polars reads
-and converts, and is imported when first needed. The wording that all tables' messages share is here as well.
+and converts, and is imported when first needed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import TableError
+from steepest.messages.sentences import line, listed, shown
 
 if TYPE_CHECKING:
     import polars as pl
-
-__all__ = ["FloatArray", "line", "listed", "no_number", "read_all", "read_csv", "shown", "to_floats", "where"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -85,25 +84,7 @@ def to_floats(texts: pl.Series, name: str, source: str) -> FloatArray:
     return values.scatter(odd, mended).to_numpy()
 
 
-# --- what messages say ---
-
-
-def shown(value: object) -> str:
-    """A value on one line and short, a text in quotation marks."""
-    text = repr(str(value)) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
-
-
-def line(error: BaseException) -> str:
-    """What a library says went wrong, on one line and short."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def listed(names: Iterable[str], most: int = 20) -> str:
-    """The first names, and how many more there are."""
-    each = [shown(name) for name in names]
-    return ", ".join(each[:most]) + (f" and {len(each) - most} more" if len(each) > most else "")
+# --- where a value is ---
 
 
 def where(name: str, index: tuple[int, ...]) -> str:

@@ -8,9 +8,11 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from steepest.errors import ModelError, TableError, nearest
+from steepest.errors import ModelError, TableError
 from steepest.expressions.expression import Shape
-from steepest.tables.csv_text import FloatArray, listed
+from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed
+from steepest.tables.csv_text import FloatArray
 from steepest.tables.table import Columns, Table
 
 Features = str | Sequence[str] | Mapping[str, str | Sequence[str]]

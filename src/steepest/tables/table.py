@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import TableError
-from steepest.tables.csv_text import FloatArray, line, listed, no_number, read_all, read_csv, shown, to_floats, where
+from steepest.messages.sentences import line, listed, shown
+from steepest.tables.csv_text import FloatArray, no_number, read_all, read_csv, to_floats, where
 
 __all__ = ["BUILT_IN", "BuiltIn", "Columns", "Table", "open_table"]
 

@@ -9,8 +9,9 @@ from typing import Any, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.errors import ValuesError, nearest
+from steepest.errors import ValuesError
 from steepest.expressions.expression import DATA, Expression, check_names
+from steepest.messages.hints import nearest
 
 Array = NDArray[Any]
 

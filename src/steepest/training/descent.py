@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError
 from steepest.expressions.expression import DATA, Expression, expect_expression, leaves
+from steepest.messages.numbers import is_number
 from steepest.tables.parts import Parts, is_read_in_parts
 from steepest.tables.table import Table, open_table
 from steepest.tables.values import bind
@@ -30,7 +30,7 @@ from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.restarts import batched, sequential
 from steepest.training.schedules import Plateau, Schedule
 from steepest.training.settings import GRADIENTS as GRADIENTS
-from steepest.training.settings import Settings, is_number
+from steepest.training.settings import Settings
 from steepest.training.setup import DescentSetup
 
 
@@ -135,14 +135,14 @@ def descend(
     drawing = Initial(cost, initial)
     starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
     parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
-    if parts is not None and validate is not None and is_number(validate, numbers.Real):
+    if parts is not None and validate is not None and is_number(validate):
         raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
     columns: Params = {}
     if opened is not None:
         columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
     held_out: Params | None = None
     rows_out: NDArray[np.intp] | None = None
-    if validate is not None and is_number(validate, numbers.Real):
+    if validate is not None and is_number(validate):
         columns, held_out, rows_out = _divided(columns, validate, seed)
     elif validate is not None:
         held_out = _columns(cost, open_table(validate), na)

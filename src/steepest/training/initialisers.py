@@ -8,7 +8,6 @@ Single numbers and other vectors have the standard deviation 1/2: without a laye
 from __future__ import annotations
 
 import math
-import numbers
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, Operation, Shape, toposort
 from steepest.expressions.traversal import memoised
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import whole
 from steepest.tables.values import fit_shape, number_array
 
 Values = dict[str, Any]
@@ -131,8 +132,7 @@ class Initial:
         Raises:
             DescentError: the seed is none, or a name is not a parameter, or a value is not finite.
         """
-        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
-            raise DescentError(f"seed is a whole number from 0, not {seed!r}")
+        whole("seed", seed, 0, DescentError)
         given = dict(start or {})
         for name in given:
             if name not in self.shapes:

@@ -6,14 +6,16 @@ The same text runs on arrays, compiles into the training step as expressions, an
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import from_zero, share, whole
 
 State = tuple[Any, ...]
 
@@ -58,21 +60,8 @@ def _gone(β: float, t: Any) -> Any:
     return -(op.expm1(exponent) if isinstance(exponent, Expression) else math.expm1(exponent))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _share(name: str, value: float) -> float:
-    """A setting from 0 to below 1, or an error."""
-    if not (_is_number(value) and 0 <= value < 1):
-        raise DescentError(f"{name} is a number from 0 to below 1, not {value!r}")
-    return value
-
-
-def _from_zero(name: str, value: float) -> float:
-    if not (_is_number(value) and 0 <= value < float("inf")):
-        raise DescentError(f"{name} is a number from 0, not {value!r}")
-    return value
+_share = partial(share, error=DescentError, below=True)
+_from_zero = partial(from_zero, error=DescentError)
 
 
 def gradient_descent() -> Optimiser:
@@ -236,8 +225,7 @@ class LBFGS:
     name: str = "lbfgs"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.memory, int) or isinstance(self.memory, bool) or self.memory < 1:
-            raise DescentError(f"memory is a whole number from 1, not {self.memory!r}")
+        whole("memory", self.memory, 1, DescentError)
 
 
 def lbfgs(memory: int = 10) -> LBFGS:

@@ -6,12 +6,14 @@ A schedule is asked at every update, so that with batches the rate changes withi
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import positive, share, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,16 +67,8 @@ class Plateau:
     threshold: float = 1e-4
 
 
-def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
-        raise DescentError(f"{name} is a positive number, not {value!r}")
-    return value
-
-
-def _share(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
-        raise DescentError(f"{name} is a share from 0 to 1, not {value!r}")
-    return value
+_positive = partial(positive, error=DescentError)
+_share = partial(share, error=DescentError)
 
 
 def constant(rate: float) -> Schedule:
@@ -151,10 +145,8 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
 
 def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Plateau:
     """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
-    _positive("rate", rate), _positive("factor", factor), _positive("patience", patience)
+    _positive("rate", rate), _positive("factor", factor), whole("patience", patience, 1, DescentError)
     _share("threshold", threshold)
-    if not isinstance(patience, numbers.Integral):
-        raise DescentError(f"patience is a whole number of epochs, not {patience!r}")
     if factor >= 1:
         raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
     return Plateau(rate, factor, int(patience), threshold)
@@ -209,8 +201,3 @@ def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
         return cosine(rate, *([float(max(epochs, 1))] if not numbers else []), *numbers)
     makers: dict[str, Callable[..., Schedule]] = {"constant": constant, "step": step, "exponential": exponential}
     return makers[name](rate, *numbers)
-
-
-def scaled(schedule: Schedule, by: float) -> Schedule:
-    """The same schedule with another rate."""
-    return replace(schedule, rate=schedule.rate * by)

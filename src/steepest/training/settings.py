@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.engines.step import Batches, Rate
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
+from steepest.messages.numbers import is_number, positive, whole
 from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, optimiser_named
 from steepest.training.schedules import Plateau, Schedule, read_schedule
 
@@ -114,17 +114,16 @@ class Settings:
             raise DescentError("the cost has no data columns, so there are no samples to deal out; leave batch out")
 
     def _check_numbers(self) -> None:
-        positive: dict[str, Any] = {
+        steps: dict[str, Any] = {
             "step": self.step, "tolerance": self.tolerance, "gradient_tolerance": self.gradient_tolerance,
             "max_seconds": self.max_seconds,
         }  # fmt: skip
         if not isinstance(self.rate, Schedule | Plateau) and self.rate != "auto":
-            positive["rate"] = self.rate
-        for label, number in positive.items():
+            steps["rate"] = self.rate
+        for label, number in steps.items():
             given = number is not None or label in ("rate", "step")
-            if given and not (is_number(number, numbers.Real) and _is_positive(number)):
-                also = ", a schedule or 'auto'" if label == "rate" else ""
-                raise DescentError(f"{label} is a positive number{also}, not {number!r}")
+            if given:
+                positive(label, number, DescentError, ", a schedule or 'auto'" if label == "rate" else "")
         least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
         for label, low in least.items():
             self._check_whole(label, low)
@@ -132,14 +131,14 @@ class Settings:
             raise DescentError(
                 f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; take several seeds for more"
             )
-        if is_number(self.validate, numbers.Real) and not 0 < self.validate < 1:
+        if is_number(self.validate) and not 0 < self.validate < 1:
             raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
 
     def _check_whole(self, label: str, low: int) -> None:
-        whole: Any = getattr(self, label)
-        given = whole is not None or label in ("epochs", "seed")
-        if given and not (is_number(whole, numbers.Integral) and whole >= low):
-            raise DescentError(f"{label} is a whole number from {low}, not {whole!r}")
+        value: Any = getattr(self, label)
+        given = value is not None or label in ("epochs", "seed")
+        if given:
+            whole(label, value, low, DescentError)
 
     def _check_together(self) -> None:
         if self.searches:
@@ -164,15 +163,3 @@ class Settings:
             raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
         if self.checkpoint is not None and self.restarts is not None:
             raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
-
-
-def _is_positive(number: Any) -> bool:
-    try:
-        return 0 < float(number) < math.inf
-    except OverflowError:  # a whole number beyond all of float64
-        return False
-
-
-def is_number(value: object, kind: type) -> bool:
-    """Whether this is a number of a kind of :mod:`numbers`; truth values are none."""
-    return isinstance(value, kind) and not isinstance(value, bool)

@@ -16,9 +16,10 @@ from steepest.calculus.stability import stabilise
 from steepest.engines import Engine, Runnable, choose
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import DescentState, Ensemble, Params, Rate, Record, Runner, Step, StoppingRules
-from steepest.errors import DescentError, nearest
+from steepest.errors import DescentError
 from steepest.expressions.expression import PARAMETER, Expression, toposort
 from steepest.expressions.traversal import memoised
+from steepest.messages.hints import nearest
 from steepest.storage.tensors import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array

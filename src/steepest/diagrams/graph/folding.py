@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steepest.calculus.gradient import find_layers
-from steepest.errors import PictureError, nearest
+from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, Expression
 from steepest.expressions.traversal import toposort
+from steepest.messages.hints import nearest
 
 UNFOLDED_UP_TO = 60
 """Nodes up to which a graph is drawn whole unless it is asked otherwise."""

@@ -22,9 +22,10 @@ from steepest.display.scene import Scene
 from steepest.display.scene_png import png
 from steepest.display.scene_svg import svg
 from steepest.display.scene_tikz import tikz
-from steepest.errors import FormulaError, PictureError, nearest
+from steepest.errors import FormulaError, PictureError
 from steepest.expressions.expression import DATA, PARAMETER, Expression
 from steepest.language.formula import parse_formula
+from steepest.messages.hints import nearest
 
 
 @dataclass(frozen=True, eq=False)

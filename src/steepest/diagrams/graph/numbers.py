@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.gradient import Adjoint, gradient, pullback, sweep
+from steepest.calculus.gradient import Adjoint, backward_pass, gradient, pullback
 from steepest.calculus.simplify import simplify
 from steepest.display.labels import is_number
 from steepest.engines import evaluate
@@ -164,7 +164,7 @@ def _seed(root: Expression, sample: int | None) -> Expression:
 
 
 def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | None) -> dict[Expression, Adjoint]:
-    return sweep({root: Adjoint(_seed(root, sample))}, nodes)
+    return backward_pass({root: Adjoint(_seed(root, sample))}, nodes)
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:

@@ -16,9 +16,10 @@ from steepest.calculus.gradient import gradient
 from steepest.calculus.stability import stabilise
 from steepest.checking.kinks import kink_along
 from steepest.engines import choose, evaluate
-from steepest.errors import PictureError, nearest
+from steepest.errors import PictureError
 from steepest.expressions.expression import PARAMETER, Expression, leaves, toposort
 from steepest.expressions.printing import quoted
+from steepest.messages.hints import nearest
 from steepest.tables.table import open_table
 from steepest.tables.values import bind, fit_shape, number_array
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.errors import PictureError, nearest
+from steepest.errors import PictureError
 from steepest.expressions.expression import Expression
+from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
 from steepest.pictures.surfaces.slices import Curve, Range, Sheet, curve, sheet
