@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -17,8 +16,7 @@ from engine_cases import CASES, EPSILON, Model, apart, both, with_gradient
 from native_descents import DTYPES, assert_same_descent
 from places import SUPPORT
 from printed_numbers import NAND_START, digits
-from steepest.engines.native.lanes import descending, evaluation, restarting
-from steepest.engines.native.llvm import build, host
+from processors import REGISTERS, pretend_processor
 from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import data, params
@@ -348,19 +346,10 @@ def test_nothing_is_read_or_written_past_the_end(part: int) -> None:
     assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr[-3000:]
 
 
-PROCESSORS = {"of 16 bytes": ("x86-64", 16), "of 32 bytes": ("haswell", 32)}
-
-
-@pytest.mark.parametrize("registers", PROCESSORS)
-def test_narrower_processors(registers: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cpu", REGISTERS)
+def test_narrower_processors(cpu: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Code for registers shorter than this machine's, with and without fused multiplication: same results."""
-    real = host.this_host()
-    cpu, length = PROCESSORS[registers]
-    if not real.triple.startswith("x86_64") or real.vector_bytes < length:
-        pytest.skip("this processor cannot run that code")
-    other = replace(real, cpu=cpu, features="", vector_bytes=length)
-    for module in (host, build, descending, evaluation, restarting):
-        monkeypatch.setattr(module, "this_host", lambda: other)
+    pretend_processor(monkeypatch, cpu)
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path))
     for k, name in enumerate(CASES):
         model, dtype = CASES[name](), DTYPES[k % 5 == 4]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -30,8 +29,8 @@ from batch_cases import (
 )
 from engine_cases import Model, apart, drawn
 from plain_loops import sigmoid
+from processors import REGISTERS, pretend_processor
 from steepest.engines.native.arrays import descending as arrays
-from steepest.engines.native.llvm import build, host
 from steepest.engines.step import Batches
 from steepest.expressions import operations as op
 from steepest.training.optimisers import Optimiser, adam
@@ -162,14 +161,9 @@ def test_threads_give_the_same_bits(name: str, dtype: str) -> None:
             assert all(np.array_equal(mine, its) for mine, its in zip(row, other, strict=True))
 
 
-@pytest.mark.parametrize(("cpu", "length"), [("x86-64", 16), ("haswell", 32)])
-def test_narrower_processors(cpu: str, length: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = host.this_host()
-    if not real.triple.startswith("x86_64") or real.vector_bytes < length:
-        pytest.skip("this processor cannot run that code")
-    other = replace(real, cpu=cpu, features="", vector_bytes=length)
-    for module in (host, build, arrays):
-        monkeypatch.setattr(module, "this_host", lambda: other)
+@pytest.mark.parametrize("cpu", REGISTERS)
+def test_narrower_processors(cpu: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_processor(monkeypatch, cpu)
     monkeypatch.setenv("STEEPEST_CACHE_DIR", str(tmp_path))
     for seed in (0, 1, 2, 3, 4, 5, 8, 18, 33):
         model, settings = random_case(seed)
