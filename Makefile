@@ -1,4 +1,4 @@
-.PHONY: setup check format lint types contracts test slow docs bench
+.PHONY: setup check format lint types contracts quick test slow docs bench
 
 bin = .venv/bin
 
@@ -21,6 +21,9 @@ types:
 
 contracts:
 	$(bin)/lint-imports
+
+quick:
+	$(bin)/pytest -m quick
 
 test:
 	$(bin)/pytest

@@ -1,11 +1,15 @@
-"""What every test runs under: the same examples each time, JAX in double precision on the processor."""
+"""What every test runs under: the same examples each time, JAX in double precision on the processor; quick tests."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from quick import QUICK
 
 # Read by JAX when it is first imported, so they stand before any test module.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -23,3 +27,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("steepest")
+
+
+def _is_quick(path: Path) -> bool:
+    return path.name in QUICK.get(path.parent.name, ())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, under ``-m quick``, the other files, whose imports take seconds."""
+    others = config.option.markexpr == "quick" and collection_path.suffix == ".py" and not _is_quick(collection_path)
+    return True if others else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick files that are not slow."""
+    for item in items:
+        if _is_quick(item.path) and item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
