@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import steepest as st
 from peers import module
+from steepest.calculus.prepared import prepare
 from steepest.engines import choose
 from steepest.engines.step import Batches, DescentState, Record, StoppingRules
 from steepest.training.descent import initial
@@ -75,9 +76,9 @@ class Task:
 
 def native(task: Task) -> Run:
     """The native engine, as a descent calls it: orders drawn, costs recorded and rules looked at included."""
-    step = gradient_step(task.model.cost, "backprop", gradient_descent(), False, False)
+    step = gradient_step(prepare(task.model.cost), "backprop", gradient_descent(), False, False)
     data = {"X": task.inputs, "y": task.labels}
-    walker = choose("native", task.dtype).walk(step, data, len(task.labels), task.rate, task.dtype, task.batches)
+    walker = choose("native", task.dtype).runner(step, data, len(task.labels), task.rate, task.dtype, task.batches)
 
     def run(epochs: int) -> tuple[float, float]:
         record, leg = Record(), DescentState(task.start, task.start, 1.0)

@@ -23,6 +23,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from pictures import OUT, picture, write_table
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.layout import whole
 from steepest.engines.native.arrays.products import Factors, multiply
 from steepest.engines.native.lanes.memory import aligned
@@ -133,7 +134,7 @@ def compiling(depth: int) -> float:
     from steepest.training.steps import gradient_step
 
     model = st.models.network([64, *[32] * depth, 10], "tanh", "softmax")
-    step = gradient_step(model.cost, "backprop", gradient_descent(), False, False)
+    step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False)
     data = {"X": np.zeros((64, 64), np.float32), "y": np.zeros(64, np.float32)}
     begin = time.perf_counter()
     ArrayWalk(step, data, 64, 0.1, "float32", Batches(32, 0))

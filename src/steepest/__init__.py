@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError, SteepestWarning
+from steepest.expressions.expression import OPERATIONS as _OPERATIONS
 from steepest.expressions.expression import Expression, Operation, constant, data, params
 from steepest.expressions.operations import absolute as abs
 from steepest.expressions.operations import (
@@ -60,6 +61,7 @@ from steepest.expressions.operations import (
 from steepest.expressions.operations import greater as greater
 from steepest.expressions.operations import greater_equal as greater_equal
 from steepest.expressions.operations import sum_ as sum
+from steepest.messages.vocabulary import hint as _hint
 from steepest.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -134,7 +136,10 @@ def __getattr__(name: str) -> Any:
         found = getattr(import_module(f"steepest.{_HOMES[name]}"), name)
         globals()[name] = found
         return found
-    raise AttributeError(f"module 'steepest' has no attribute {name!r}")
+    for operation in _OPERATIONS.values():  # those that were added later, and the names that other libraries use
+        if name == operation.name or (name in operation.aliases and name.isidentifier()):
+            return operation
+    raise AttributeError(f"module 'steepest' has no attribute {name!r}{_hint('function', name, __all__)}")
 
 
 def __dir__() -> list[str]:

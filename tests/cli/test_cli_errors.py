@@ -32,7 +32,7 @@ CHAIN = "y ~ a*x"
 MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("no such command", ["fitt"], ["No such command 'fitt'"]),
     ("no arguments", ["fit"], ["Missing argument 'TABLE'"]),
-    ("no such option", ["fit", "nand", "--rat", "1"], ["No such option", "--rate"]),
+    ("no such option", ["fit", "nand", "--rat", "1"], ["there is no option --rat", "--rate"]),
     ("option without number", ["fit", "nand", "--rate", "fast"], ["'fast' is neither a number nor auto"]),
     ("no formula", ["fit", str(IRIS)], ["a formula is needed", "y ~ a*x + b"]),
     ("formula with a hole", ["fit", "nand", "z ~ sigmoid(x*w"], ["z ~ sigmoid(x*w\n", "^"]),

@@ -16,6 +16,7 @@ from engine_cases import Model, drawn
 from native_descents import stepped
 from places import SUPPORT
 from steepest import schedules
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.descending import ArrayWalk, suits
 from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.reference import compile_expressions
@@ -23,8 +24,8 @@ from steepest.engines.step import Batches, Record, StoppingRules
 from steepest.engines.stepwise import Stepwise
 from steepest.expressions import operations as op
 from steepest.tables.values import bind
-from steepest.training.loop import Descent
 from steepest.training.optimisers import Optimiser, adam
+from steepest.training.result import Descent
 from steepest.training.steps import difference_step
 
 NEAR = 1e-9  # as in test_batches.py
@@ -159,7 +160,7 @@ def walkers(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
         engine = "reference" if kind.startswith("reference") else "native"
         return walker_of(model, engine, step, rate, batches=batches), start_of(model, step)
     if kind == "differences":
-        step = difference_step(model.cost, 0.01, "forward", adam(), False, False)
+        step = difference_step(prepare(model.cost), 0.01, "forward", adam(), False, False)
         return Walk(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
     step = step_of(model, adam()) if kind != "plain lanes" else stepped(model)
     if kind == "reference":
@@ -179,7 +180,7 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
     walker, start = walkers(model, kind, PACES[pace])
     ends = []
     for length in lengths:
-        leg, record = run_legs(walker, start, epochs, length, StoppingRules(), Record(sparse=4))
+        leg, record = run_legs(walker, start, epochs, length, StoppingRules(), Record(thinning=4))
         path = [(k, walker.unpacked([row])[0]) for k, row in record.path(epochs)]
         ends.append((leg, record.history(epochs), path))
     assert len(ends[0][1]) == epochs

@@ -20,6 +20,7 @@ import pytest
 import steepest as st
 from engine_cases import CASES
 from places import SUPPORT
+from steepest.calculus.prepared import prepare
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.native.lanes.evaluation import Evaluation
@@ -564,8 +565,8 @@ def test_every_kind_of_kernel_is_kept(place: Path, compiled: list[str]) -> None:
     def use() -> None:
         Evaluation([model.cost], "float64")(bound.arrays, bound.rows)
         for step in (
-            gradient_step(model.cost, "backprop", gradient_descent(), False, True),
-            difference_step(model.cost, 0.01, "central", gradient_descent(), False, True),
+            gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, True),
+            difference_step(prepare(model.cost), 0.01, "central", gradient_descent(), False, True),
         ):
             Walk(step, bound.data, bound.rows, 0.1, "float64").cost_at(bound.params)
         model.descend("native", restarts=3, epochs=2)
@@ -584,7 +585,11 @@ def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], m
     model = CASES["A2 line"]()
     bound = bind([model.cost], {**model.table, **model.start})
     walk = Walk(
-        gradient_step(model.cost, "backprop", gradient_descent(), False, False), bound.data, bound.rows, 0.1, "float64"
+        gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False),
+        bound.data,
+        bound.rows,
+        0.1,
+        "float64",
     )
     cost = walk.cost_at(bound.params)
     x = st.params("x")

@@ -274,7 +274,7 @@ def test_reports_do_not_depend_on_how_long_the_engine_is_left_alone(
     breath: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [CASES[name]().descend("native", epochs=3000) for name in SMALL]
-    monkeypatch.setattr(loop, "_BREATH", breath)
+    monkeypatch.setattr(loop, "_POLL_INTERVAL", breath)
     for name, run in zip(SMALL, wanted, strict=True):
         found = CASES[name]().descend("native", epochs=3000)
         assert found.history == run.history
@@ -293,7 +293,7 @@ def test_paths_are_sparser_where_memory_is_short(share: int, engine: str, monkey
     full = model.descend(engine, epochs=4500)
     assert [epoch for epoch, _ in full.path] == [epoch for epoch, _ in full.history]
     monkeypatch.setattr(loop, "_PATH_BYTES", 2 * steps.ROWS_KEPT * size // share)
-    monkeypatch.setattr(loop, "_BREATH", 1e-4)
+    monkeypatch.setattr(loop, "_POLL_INTERVAL", 1e-4)
     run = model.descend(engine, epochs=4500)
     assert run.history == full.history
     known, places = dict(full.path), [epoch for epoch, _ in run.path]

@@ -32,7 +32,7 @@ def test_auto_is_native() -> None:
 
 
 def test_without_llvmlite_auto_is_the_reference_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from steepest import engines
+    from steepest.engines import choosing as engines
 
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     assert CASES["nand"]().descend("auto", epochs=1).engine == "reference"
@@ -42,9 +42,9 @@ def test_without_llvmlite_auto_is_the_reference_engine(monkeypatch: pytest.Monke
 
 def test_auto_leaves_the_longest_formulas_to_the_reference_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would take too long to compile; whoever names an engine gets it."""
-    from steepest import engines
+    from steepest.engines import choosing as engines
 
-    monkeypatch.setattr(engines, "_LARGEST", 5)
+    monkeypatch.setattr(engines, "_MOST_COMPILED", 5)
     assert CASES["nand"]().descend("auto", epochs=1).engine == "reference"
     assert CASES["nand"]().descend("auto", epochs=1, restarts=2).engine == "reference"
     assert CASES["nand"]().descend("native", epochs=1).engine == "native"
@@ -192,7 +192,7 @@ def test_a_formula_of_two_thousand_nodes(rows: int) -> None:
     table = {"x": rng.normal(size=rows), "y": rng.normal(size=rows)}
     for prediction in (waves / 500, nested):
         cost = op.mean((prediction - y) ** 2)
-        assert len(st.expressions.expression.walk([cost])) > 1400
+        assert len(st.expressions.expression.toposort([cost])) > 1400
         model = Model(cost, table, {"w": np.float64(0.3), "b": np.float64(0.2)}, 0.05)
         begin = time.perf_counter()
         model.descend("native", epochs=1)

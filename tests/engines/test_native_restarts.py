@@ -13,6 +13,7 @@ import pytest
 import steepest as st
 from engine_cases import CASES, Model
 from mission_models import small_network
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.lanes import restarting
 from steepest.engines.native.lanes.restarting import Many
 from steepest.engines.step import EnsembleResult, StoppingRules
@@ -20,9 +21,10 @@ from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.tables.values import bind
 from steepest.training.descent import Descent, descend, initial
-from steepest.training.loop import Loop, Stops
+from steepest.training.loop import Loop
 from steepest.training.optimisers import gradient_descent
 from steepest.training.restarts import batched
+from steepest.training.settings import Settings
 from steepest.training.steps import gradient_step
 
 
@@ -179,7 +181,7 @@ def test_overflows_keep_what_was_finite(count: int, dtype: str) -> None:
 def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", **given: float) -> list[EnsembleResult]:
     """What the crowd hands over."""
     norm = "gradient_tolerance" in given
-    step = gradient_step(model.cost, "backprop", gradient_descent(), False, norm)
+    step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, norm)
     starts = [initial(model.cost, seed=k) for k in range(count)]
     bound = bind([model.cost], {**model.table, **starts[0]}, dtype)
     ensemble = Many(step, bound.data, bound.rows, model.rate, dtype, count)
@@ -329,10 +331,10 @@ def test_interruption_before_anything_has_begun() -> None:
 
     model = xor()
     starts = [initial(model.cost, seed=k) for k in range(4)]
-    step = gradient_step(model.cost, "backprop", gradient_descent(), False, False)
+    step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False)
     bound = bind([model.cost], {**model.table, **starts[0]}, "float64")
     walk = Walk(step, bound.data, bound.rows, 2.0, "float64")
-    loop = Loop(walk, Stops(100, None, None, None), 2.0, False)
+    loop = Loop(walk, Settings(rate=2.0, epochs=100))
     run = batched(starts, _Nobody(), loop, None)
     assert run.reason == "interrupted"
     assert run.cost == pytest.approx(st.evaluate(model.cost, {**model.table, **starts[0]}), rel=1e-14)

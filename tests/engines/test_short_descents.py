@@ -11,6 +11,7 @@ import pytest
 
 import steepest as st
 from batch_cases import FORMULAS
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays import descending
 from steepest.engines.native.arrays.layout import places
 from steepest.engines.native.arrays.rows import together
@@ -106,7 +107,7 @@ def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.
         assert legs[0] == first
     large = st.models.network([300, 300, 300], "tanh", "linear").cost
     walk = descending.ArrayWalk(
-        gradient_step(large, "backprop", st.optimisers.gradient_descent(), False, False),
+        gradient_step(prepare(large), "backprop", st.optimisers.gradient_descent(), False, False),
         {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", descending.Batches(50, 0),
     )  # fmt: skip
     assert walk.pace == 1
@@ -159,8 +160,9 @@ def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
 
 
 def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
+    step = gradient_step(prepare(COST), "backprop", st.optimisers.adam(), False, False)
     (phase,) = [
-        phase for each in rounds(normal(gradient_step(COST, "backprop", st.optimisers.adam(), False, False).program))
+        phase for each in rounds(normal(step.program))
         for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
     ]  # fmt: skip
     assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]

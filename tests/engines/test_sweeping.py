@@ -21,7 +21,7 @@ def swept(
     rows = len(next(iter(data.values()))) if data else 1
     columns = {name: column.astype(dtype) for name, column in data.items()}
     points = len(next(iter(params.values())))
-    found = ENGINES[engine].sweep(stabilise([cost])[cost], columns, rows, dtype, points)
+    found = ENGINES[engine].grid(stabilise([cost])[cost], columns, rows, dtype, points)
     return found({name: values.astype(dtype) for name, values in params.items()})
 
 

@@ -16,7 +16,7 @@ from engine_cases import apart
 from export_harness import Case, needs_compiler
 from mission_models import MODELS
 from oracles import ELEMENTWISE, STRUCTURAL
-from steepest.export import MEDIA, export_bytes
+from steepest.export import FORMATS, export_bytes
 from steepest.expressions.operations import TABLE
 from steepest.training.descent import initial
 
@@ -159,7 +159,7 @@ def test_lines_stay_short() -> None:
 
 
 def test_export_is_the_same_each_time() -> None:
-    for to in MEDIA:
+    for to in FORMATS:
         assert export_bytes(NETWORKS["network 2-3-1"].model, to) == export_bytes(NETWORKS["network 2-3-1"].model, to)
 
 

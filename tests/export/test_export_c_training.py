@@ -210,7 +210,7 @@ def _parameters(cost: Expression) -> list[Expression]:
                                    {"X": (2,), "y": ()}, {"w": 2})], ids=["network", "neuron"])  # fmt: skip
 @pytest.mark.parametrize("begin", [0.0, 0.5])
 def test_states_start_anew_and_are_carried(begin: float, model: st.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c_training, "gradient_step", lambda cost, *_, **__: with_momentum(cost, begin))
+    monkeypatch.setattr(c_training, "gradient_step", lambda prepared, *_, **__: with_momentum(prepared.cost, begin))
     X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
     start = st.descend(model.cost, {"X": X, "y": y}, epochs=0, seed=4).params
     functions = harness.library([export_bytes(model, "c-train", name="xor")])

@@ -17,7 +17,7 @@ from export_harness import needs_compiler, pointer
 from processes import loaded
 from steepest.engines.step import RATE
 from steepest.errors import DescentError, ModelError, StorageError, ValuesError
-from steepest.export import MEDIA, export_bytes, export_model, largest_difference
+from steepest.export import FORMATS, export_bytes, export_model, largest_difference
 from steepest.export.names import Identifiers, in_c_comment, in_docstring
 from steepest.expressions.printing import quoted
 
@@ -136,7 +136,7 @@ def refused(model: st.Model, to: str, **settings: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("to", MEDIA)
+@pytest.mark.parametrize("to", FORMATS)
 def test_what_cannot_be_exported_is_said_in_one_sentence(to: str) -> None:
     unbound = st.Model("y ~ a*x")
     assert "does not know yet which names are columns" in refused(unbound, to)
@@ -180,7 +180,7 @@ def test_optimisers_are_for_files_that_train() -> None:
 def test_blocks_are_arrays_whose_columns_the_file_names(tmp_path: Path) -> None:
     table = {"p2": [1.0, 2, 3], "p1": [0.5, 1, 4], "y": [1.0, 0, 1]}
     model = st.Model("y ~ sigmoid(dense(X, 1))", features="p*").fit(table, epochs=3)
-    for to in MEDIA:
+    for to in FORMATS:
         assert b"p2, p1" in export_bytes(model, to)
     model.export(tmp_path / "m.onnx")
     assert largest_difference(model, tmp_path / "m.onnx", table) < 1e-15
@@ -194,9 +194,9 @@ def test_batch_statistics_train_but_do_not_predict() -> None:
 
 
 def test_bad_media_and_places(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no medium 'onx'; did you mean 'onnx'"):
+    with pytest.raises(ModelError, match="no export format 'onx'; did you mean 'onnx'"):
         export_bytes(fitted(), "onx")
-    with pytest.raises(ModelError, match=r"'m\.txt' names no medium"):
+    with pytest.raises(ModelError, match=r"the suffix of 'm\.txt' is that of no export format"):
         export_model(fitted(), tmp_path / "m.txt")
     with pytest.raises(StorageError, match="cannot write"):
         export_model(fitted(), tmp_path / "nowhere" / "m.c")
@@ -206,7 +206,7 @@ def test_bad_media_and_places(tmp_path: Path) -> None:
 
 def test_a_list_of_media_costs_nothing() -> None:
     """So that a command line can offer them."""
-    assert not loaded("import steepest.export; list(steepest.export.MEDIA)") & {"numpy", "onnx", "onnxruntime"}
+    assert not loaded("import steepest.export; list(steepest.export.FORMATS)") & {"numpy", "onnx", "onnxruntime"}
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

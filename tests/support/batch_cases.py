@@ -10,6 +10,7 @@ import numpy as np
 
 import steepest as st
 from engine_cases import EPSILON, Model, drawn, standardised
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.descending import ArrayWalk
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules
@@ -17,7 +18,6 @@ from steepest.engines.stepwise import Stepwise
 from steepest.expressions import operations as op
 from steepest.language.formula import names_in
 from steepest.tables.values import bind
-from steepest.training.loop import Descent
 from steepest.training.optimisers import (
     LBFGS,
     Optimiser,
@@ -30,6 +30,7 @@ from steepest.training.optimisers import (
     nesterov,
 )
 from steepest.training.optimisers import rmsprop as rms
+from steepest.training.result import Descent
 from steepest.training.steps import gradient_step
 
 WIDTHS = (1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 24, 31, 33, 64, 70)
@@ -154,7 +155,7 @@ def single_bound(model: Model, settings: dict[str, Any]) -> tuple[float, float]:
 
 
 def step_of(model: Model, optimiser: Optimiser | None = None, norm: bool = False) -> Step:
-    return gradient_step(model.cost, "backprop", optimiser or gradient_descent(), False, norm)
+    return gradient_step(prepare(model.cost), "backprop", optimiser or gradient_descent(), False, norm)
 
 
 def walker_of(

@@ -15,8 +15,8 @@ import numpy as np
 from batch_cases import FORMULAS, network, table_of
 from engine_cases import Model, drawn
 from steepest import models, schedules
-from steepest.training.loop import Descent
 from steepest.training.optimisers import lbfgs
+from steepest.training.result import Descent
 
 
 def _wide(rows: int) -> Model:

@@ -19,7 +19,7 @@ from steepest.engines.reference import compile_expressions
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.tables.values import bind
-from steepest.training.loop import Descent
+from steepest.training.result import Descent
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 

@@ -10,6 +10,7 @@ import numpy as np
 import steepest as st
 from engine_cases import Model
 from plain_loops import NAND, START
+from steepest.calculus.prepared import prepare
 from steepest.engines.native.lanes.descending import Walk
 from steepest.engines.step import Step
 from steepest.tables.values import bind
@@ -64,8 +65,8 @@ def nand(**settings: Any) -> Descent:
 
 def stepped(model: Model, gradient: str = "backprop", norm: bool = False) -> Step:
     if gradient == "backprop":
-        return gradient_step(model.cost, gradient, gradient_descent(), False, norm)
-    return difference_step(model.cost, 0.01, gradient, gradient_descent(), False, norm)
+        return gradient_step(prepare(model.cost), gradient, gradient_descent(), False, norm)
+    return difference_step(prepare(model.cost), 0.01, gradient, gradient_descent(), False, norm)
 
 
 def bound_start(model: Model, dtype: str = "float64") -> dict[str, Any]:

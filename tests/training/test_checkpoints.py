@@ -26,7 +26,7 @@ from steepest.errors import SteepestError, StorageError
 from steepest.storage.tensors import write_tensors
 from steepest.training import checkpoints
 from steepest.training.callbacks import Callbacks
-from steepest.training.loop import Descent
+from steepest.training.result import Descent
 
 SLOW = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from batch_cases import FORMULAS, gaps
 from engine_cases import CASES, Model
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
-from steepest.training.loop import Descent
 from steepest.training.optimisers import lbfgs
+from steepest.training.result import Descent
 
 ENGINES = ("reference", "native")
 DTYPES = ("float64", "float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from steepest.calculus.gradient import differentiate
 from steepest.calculus.program import Program, lower
@@ -23,11 +24,14 @@ class PreparedCost:
     Attributes:
         cost: the expression, as it is written.
         gradients: the stable cost and the partial derivatives by the method that derived them.
+        programs: the program of both, likewise.
+        cache: what users of the object derive from the cost and keep with it, such as the steps of descents.
     """
 
     cost: Expression
     gradients: dict[str, tuple[Expression, dict[str, Expression]]] = field(default_factory=dict, repr=False)
     programs: dict[str, Program] = field(default_factory=dict, repr=False)
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def stable(self) -> Expression:

@@ -1,4 +1,4 @@
-"""The command ``fit``: from a table, a formula or layers, and settings to a fitted model."""
+"""The command ``fit``: fit a formula or a network to a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from steepest.cli.output import announce, check_json, print_json, show_fit
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
     from steepest.models.model import Model
-    from steepest.tables.table import Columns, Table
+    from steepest.tables.samples import Samples
+    from steepest.tables.table import Table
 
 _MOST_CHECKED = 200  # numbers of parameters up to which the gradient is checked without being asked
 _FEW = 20  # different whole numbers that may be meant as classes
@@ -76,24 +77,36 @@ _choice = click.Choice
     "--activation",
     default="tanh",
     show_default=True,
-    help="Of hidden layers: a name, a formula in z, or relu,tanh: one for each.",
+    help="Activation of hidden layers: a name, a formula in z, or one for each, as relu,tanh.",
 )
 @click.option(
     "--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target."
 )
-@click.option("--initial", metavar="SCHEME", help="glorot, he, lecun, zeros or normal; chosen by the activation.")
+@click.option(
+    "--initial",
+    cls=options.Named,
+    registry="training.initialisers:SCHEMES",
+    metavar="SCHEME",
+    help="Initial values: {} or normal(0.1); chosen by the activation if left out.",
+)
 @click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
 @click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
 @click.option("--weights", metavar="COLUMN", help="The column of the samples' weights.")
 @click.option("--balanced", is_flag=True, help="Let all classes of the target weigh the same.")
-@click.option("--optimiser", default="gradient-descent", show_default=True, metavar="NAME",
-              help="momentum, nesterov, rmsprop, adagrad, adam, adamw, lion or lbfgs.")  # fmt: skip
+@click.option("--optimiser", cls=options.Named, registry="training.optimisers:OPTIMISERS", default="gradient-descent",
+              show_default=True, metavar="NAME", help="Update rule: {}.")  # fmt: skip
 @click.option(
-    "--rate", type=options.Rate(), default=0.1, show_default=True, help="The step length; auto searches for it."
+    "--rate", type=options.Rate(), default=0.1, show_default=True, help="Learning rate; auto searches for it."
 )
-@click.option("--schedule", metavar="TEXT", help="Of the rate: cosine, step:30:0.1, warm-up:5+cosine, plateau, ….")
-@click.option("--batch", type=int, help="Samples of an update; all if left out.")
-@click.option("--epochs", type=int, default=1000, show_default=True, help="How many walks through the table at most.")
+@click.option(
+    "--schedule",
+    cls=options.Named,
+    registry="training.schedules:SCHEDULES",
+    metavar="TEXT",
+    help="Schedule of the rate: {}; with settings as step:30:0.1, warm-up:5+cosine.",
+)
+@click.option("--batch", type=int, help="Samples per update; all if left out.")
+@click.option("--epochs", type=int, default=1000, show_default=True, help="Maximum number of passes through the table.")
 @options.assignments("--start", "Parameters to start from.")
 @options.seed
 @click.option("--gradient", type=_choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
@@ -101,8 +114,8 @@ _choice = click.Choice
 @click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, native or reference.")
 @click.option("--dtype", type=_choice(["float64", "float32"]), default="float64", show_default=True)
-@click.option("--maximise", is_flag=True, help="Climb instead.")
-@click.option("--restarts", type=int, metavar="K", help="Descend from K starts drawn from the seed, keep the best.")
+@click.option("--maximise", is_flag=True, help="Maximise the cost instead.")
+@click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
 @click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
 @click.option(
@@ -110,12 +123,12 @@ _choice = click.Choice
     callback=_validate,
     type=click.UNPROCESSED,
     metavar="SHARE|TABLE",
-    help="Rows to look at the cost after each epoch.",
+    help="Share of rows, or a table, held out for validation after each epoch.",
 )
 @click.option("--patience", type=int, help="Stop after so many epochs without a lower validation cost; keep the best.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Write where the descent stands, every minute.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the state here every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Write it after so many epochs instead.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first; done for up to 200 numbers.")
 @click.option("--plot/--no-plot", default=None, help="Draw the cost by epoch; done on a terminal with room for it.")
 @options.na
@@ -133,6 +146,7 @@ def fit(
     With --layers FORMULA is the target's name, and the model a network. Options may also stand in a file
     steepest.toml of this folder, in a table [fit].
     """
+    from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.tensors import refuse_place
     from steepest.tables.table import BUILT_IN, open_table
 
@@ -154,21 +168,21 @@ def fit(
         given["cost"] = None  # a network's goes by its output
     model = model_of(opened, formula, given)
     opened = model.use(opened)
-    notes = model.notes  # every further look at a table makes them anew
+    notes = list(model.notes)
     settings = _settings(given)
     _refuse(model, settings, start)
     model.refuse_flat()
     if isinstance(settings["validate"], str):
         settings["validate"] = model.held_out(settings["validate"], na)
     large = settings["batch"] is not None and model.is_read_in_parts(opened)
-    columns = None if large else model.columns(opened, na)
+    samples = None if large else model.read(opened, na)
     report = None
-    if columns is not None:
-        report = _checked(model, columns, start, seed, settings, check)
-        if columns.dropped:
-            options.tell(rows_dropped(columns, opened))
+    if samples is not None:
+        report = _checked(model, samples, start, seed, settings, check)
+        if samples.dropped:
+            options.tell(rows_left_out(samples.dropped, opened.rows))
     if not as_json:
-        announce(model, opened, columns, report)
+        announce(model, opened, samples, report)
     begin = {} if settings["restarts"] is not None else {"start": start}
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     effective["start"] = start  # a built-in table brings one
@@ -176,15 +190,15 @@ def fit(
         from steepest.errors import SteepestWarning
 
         warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
-        source = opened if columns is None else columns.arrays
-        _fit(model, source, seed or 0, na, {**settings, **begin}, progress=False if as_json else None)
+        source = opened if samples is None else samples
+        model.fit(source, seed=seed or 0, na=na, progress=False if as_json else None, **{**settings, **begin})
     run = model.run
     assert run is not None  # fit has just set it
     if settings["resume"]:
         where = "there was no checkpoint to go on from" if run.resumed is None else f"went on from epoch {run.resumed}"
         options.tell(f"note: {where}")
     model.settings = {**effective, "cost": model.cost_name, "engine": run.engine}
-    return _report(model, columns, report, notes, save, as_json, seed or 0, plot)
+    return _report(model, samples, report, notes, save, as_json, seed or 0, plot)
 
 
 def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
@@ -254,7 +268,7 @@ def _refuse(model: Model, settings: dict[str, Any], start: dict[str, float]) -> 
 
 
 def _checked(
-    model: Model, columns: Columns, start: dict[str, float], seed: int | None, settings: dict[str, Any],
+    model: Model, samples: Samples, start: dict[str, float], seed: int | None, settings: dict[str, Any],
     wanted: bool | None,
 ) -> Report | None:  # fmt: skip
     """The verdicts on the gradient at the start, unless there are too many numbers."""
@@ -264,28 +278,17 @@ def _checked(
     from steepest.training.initialisers import initial
 
     begin = initial(model.cost, start, seed or 0, "--start", settings["initial"])
-    model.refuse_targets(columns.arrays)
+    model.refuse_targets(samples.arrays)
     numbers = sum(math.prod(leaf.shape) for leaf in leaves([model.cost]) if leaf.operation is PARAMETER)
     if not (numbers <= _MOST_CHECKED if wanted is None else wanted):
         return None
     method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
     rows = max(_LOOKED_AT // max(numbers, 1), 16)  # a wrong derivative is wrong on few rows, too
-    return model.check({name: array[:rows] for name, array in columns.arrays.items()}, at=begin, method=method)
-
-
-def rows_dropped(columns: Columns, opened: Table) -> str:
-    """How many rows were left out."""
-    from steepest.objectives.diagnostics import rows_left_out
-
-    return rows_left_out(columns.dropped, opened.rows)
-
-
-def _fit(model: Model, source: Any, seed: int, na: str, settings: dict[str, Any], progress: bool | None) -> None:
-    model.fit(source, seed=seed, na=na, progress=progress, **settings)
+    return model.check(samples.head(rows), at=begin, method=method)
 
 
 def _report(
-    model: Model, columns: Columns | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
+    model: Model, samples: Samples | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
     seed: int, plot: bool | None,
 ) -> int:  # fmt: skip
     """Show or print the result, save it, and say what went wrong; the exit status."""
@@ -296,14 +299,14 @@ def _report(
             "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
             "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
             "check": None if report is None else check_json(report), "notes": notes,
-            "warnings": run.warnings, "rows": None if columns is None else columns.rows,
-            "dropped": None if columns is None else columns.dropped, "start": run.start, "seed": seed,
+            "warnings": run.warnings, "rows": None if samples is None else samples.rows,
+            "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
             "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
             "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
         }  # fmt: skip
         print_json(document)
     else:
-        show_fit(model, None if columns is None else columns.arrays, plot)
+        show_fit(model, samples, plot)
     if save and not run.diverged:
         model.save(save)
         options.tell(f"saved to {save}")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
+from steepest.cli.subjects import guessed_columns, is_saved
 from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
@@ -91,13 +90,13 @@ def _asked(
     from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
-    if _is_saved(formula):
+    if is_saved(formula):
         from steepest.models.model import load
 
         model = load(formula)
         if table is None:
             raise click.UsageError("the graph of a saved model needs data: give --table")
-        columns = model.columns(model.use(table), na).arrays
+        columns = model.samples(table, na).arrays
         return _Asked(model.cost, {**columns, **model.params, **at})
     opened = None if table is None else open_table(table)
     expression, names = _read(formula, cost, data, None if opened is None else opened.names)
@@ -122,25 +121,13 @@ def _read(
 
     if columns is not None:
         data = [name for name in names_in(text) if name in columns]
-    formula = parse_formula(text, data=_guessed(text) if data is None else data)
+    formula = parse_formula(text, data=guessed_columns(text) if data is None else data)
     whole = formula.expression
     if formula.target is not None:
         whole = cost_named(cost)(whole, formula.target)
     inside = set(toposort([whole]))
     # A part that the formula does not use, or that is a single name or number, has no gate to be named.
     return whole, {name: part for name, part in formula.definitions.items() if part in inside and part.args}
-
-
-def _guessed(text: str) -> list[str]:
-    """The names that are probably data, and a note that says so."""
-    from steepest.language.formula import guess_data, names_in
-
-    # What stands before a bracket is a function, misspelt perhaps.
-    columns = [name for name in guess_data(text) if not re.search(rf"\b{re.escape(name)}\s*\(", text)]
-    others = ", ".join(name for name in names_in(text) if name not in columns)
-    if columns and others:
-        options.tell(f"note: reading {', '.join(columns)} as data and {others} as parameters; --data says otherwise")
-    return columns
 
 
 def _refuse_unknown(at: dict[str, float], expression: Expression) -> None:
@@ -205,16 +192,12 @@ def diagram(model: str, output: str | None, data: list[str] | None, as_json: boo
     return 0
 
 
-def _is_saved(text: str) -> bool:
-    return text.endswith(_SAVED) or (len(text) < 200 and "~" not in text and Path(text).is_file())
-
-
 def _model(text: str, data: list[str] | None) -> Model:
     """The model that a text means."""
     from steepest.models.model import Model, load
     from steepest.tables.table import BUILT_IN
 
-    if _is_saved(text):
+    if is_saved(text):
         return load(text)
     if "~" not in text:
         built = options.built_in(text)
@@ -227,7 +210,7 @@ def _model(text: str, data: list[str] | None) -> Model:
             )
         table = BUILT_IN[text]
         text, data = table.formula, list(table.columns)
-    return Model(text, data=_guessed(text) if data is None else data)
+    return Model(text, data=guessed_columns(text) if data is None else data)
 
 
 def _diagram_json(drawn: Diagram) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint, setting
 
 FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
@@ -26,6 +27,12 @@ SPELT = {
 def tell(sentence: str) -> None:
     """Say something on standard error."""
     click.echo(sentence, err=True)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Say warnings on standard error, a line each."""
+    for sentence in sentences:
+        tell(f"warning: {sentence}")
 
 
 def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
@@ -58,8 +65,8 @@ def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[s
     flag = "--" + word.replace("_", "-")
     known = {flag: param for param in command.params if isinstance(param, click.Option) for flag in param.opts}
     if flag not in known:
-        hint = nearest(flag, known)
-        raise click.UsageError(f"{CONFIGURATION} has {word!r} in [{name}], which is no option of it{hint}")
+        meant = hint("setting", word, [each[2:].replace("-", "_") for each in known])
+        raise click.UsageError(f"{CONFIGURATION} has {word!r} in [{name}], which is not an option of it{meant}")
     param = known[flag]
     whole = isinstance(value, int) and not isinstance(value, bool)
     fits = {"integer": whole, "float": whole or isinstance(value, float), "boolean": isinstance(value, bool)}
@@ -77,6 +84,19 @@ def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         prepare(plain=True)
 
 
+def _ours(arg: str, known: set[str]) -> str:
+    """Return an argument of the command line, by our name if it is an option of another library."""
+    flag, equals, value = arg.partition("=")
+    if not flag.startswith("--") or flag in known or len(flag) == 2:
+        return arg
+    name = setting(flag[2:], [each[2:].replace("-", "_") for each in known if each.startswith("--")])
+    if name is None:
+        return arg
+    ours = f"--{name.replace('_', '-')}"
+    tell(f"note: {flag} is called {ours} here")
+    return f"{ours}{equals}{value}"
+
+
 class _WithExamples(click.Command):
     """Help that begins with examples."""
 
@@ -89,6 +109,18 @@ class _WithExamples(click.Command):
                 help="Print plain ASCII: dC/dw for ∂C/∂w; so does the variable NO_UNICODE.",
             )
         )  # fmt: skip
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an option that another library has by another name is taken as ours, and said so."""
+        known = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
+        try:
+            return super().parse_args(ctx, [_ours(arg, known) for arg in args])
+        except click.NoSuchOption as error:
+            if not error.option_name.startswith("--"):
+                raise
+            meant = hint("setting", error.option_name[2:], [flag[2:] for flag in known if flag.startswith("--")])
+            meant = meant.replace("mean '", "mean '--").replace("called '", "called '--")
+            raise click.UsageError(f"there is no option {error.option_name}{meant}", ctx) from None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, then the usual help."""
@@ -107,6 +139,28 @@ class Group(_WithExamples, click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+
+class Named(click.Option):
+    """An option whose help lists the choices of a registry, which is loaded when help is asked for.
+
+    Args:
+        registry: the module and name of the registry: ``"training.optimisers:OPTIMISERS"``.
+    """
+
+    def __init__(self, *args: Any, registry: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._registry = registry
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help, with the names of the choices in place of ``{}``."""
+        module, _, name = self._registry.partition(":")
+        choices = list(getattr(import_module(f"steepest.{module}"), name))
+        before, self.help = self.help or "", (self.help or "").replace("{}", ", ".join(choices))
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.help = before
 
 
 if TYPE_CHECKING:
@@ -212,8 +266,8 @@ def bare(name: str) -> str:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = click.option(
-    "--cost", default="mse", metavar="NAME", help="mse, cross_entropy, mae, huber, poisson, or a formula in prediction "
-    "and target; with --layers chosen by the output.", show_default=True,
+    "--cost", cls=Named, registry="objectives.costs:COSTS", default="mse", metavar="NAME", show_default=True,
+    help="{}, or a formula in prediction and target; with --layers chosen by the output.",
 )  # fmt: skip
 na = click.option("--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values.")
 seed = click.option("--seed", type=int, default=None, help="Of the starting parameters that are not given.")

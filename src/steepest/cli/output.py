@@ -11,7 +11,8 @@ import click
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
     from steepest.models.model import Model
-    from steepest.tables.table import Columns, Table
+    from steepest.tables.samples import Samples
+    from steepest.tables.table import Table
     from steepest.training.descent import Descent
 
 
@@ -51,15 +52,15 @@ def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
-def announce(model: Model, opened: Table, columns: Columns | None, report: Report | None) -> None:
+def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
     """What is going to be fitted, and the verdict on its gradient; a large table has no columns yet."""
     from steepest.display.console import say, table
 
-    rows = opened.rows if columns is None else columns.rows
+    rows = opened.rows if samples is None else samples.rows
     table(
         [
             ["model", model.formula], *_inputs(model), ["cost", f"{model.cost_name}, C = {model.cost}"],
-            ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}" + (", read in parts" if not columns else "")],
+            ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}{', read in parts' * (samples is None)}"],
         ]
     )  # fmt: skip
     say()
@@ -77,12 +78,12 @@ def _inputs(model: Model) -> list[list[str]]:
     return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 
 
-def show_fit(model: Model, arrays: dict[str, Any] | None, plot: bool | None = None) -> None:
+def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) -> None:
     """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand.
 
     Args:
         model: the model.
-        arrays: the columns of the table.
+        samples: the samples that it was fitted to.
         plot: whether to draw the cost by epoch; on a terminal with room for it if None.
     """
     import numpy as np
@@ -107,10 +108,10 @@ def show_fit(model: Model, arrays: dict[str, Any] | None, plot: bool | None = No
         say()
         _show_levels(run)
     _show_plot(run, plot)
-    if run.diverged or arrays is None:
+    if run.diverged or samples is None:
         return
     say()
-    predicted = model.predict(arrays)
+    predicted, arrays = model.predict(samples), samples.arrays
     names = [name for name in model.data if np.ndim(arrays[name]) == 1]
     if len(predicted) <= 16 and predicted.ndim == 1:
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]

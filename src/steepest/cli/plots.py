@@ -12,10 +12,12 @@ import click
 from steepest.cli import options
 from steepest.cli.fit import model_of
 from steepest.cli.output import print_json
+from steepest.cli.subjects import is_saved, subject
 
 if TYPE_CHECKING:
     from steepest.display.picture import Picture
     from steepest.pictures import MatplotlibPicture
+    from steepest.tables.table import Table
 
 _MOVING = ("gif", "mp4")
 _DIFFERENCE = "finite-difference"
@@ -86,10 +88,6 @@ def _refuse(output: str, more: tuple[str, ...] = ()) -> None:
     refuse_place(output)
 
 
-def _is_model(text: str) -> bool:
-    return text.endswith(".safetensors") or Path(text).is_file()
-
-
 @click.command(
     cls=options.Command,
     examples="""
@@ -149,22 +147,25 @@ def surface(
 
     _refuse(output, _MOVING)
     formula, table, start = _built_in(formula, table, start, bool(at) or seed is not None)
-    subject = _subject(formula, table, cost)
+    from steepest.tables.table import open_table
+
+    opened = None if table is None else open_table(table)
+    asked = subject(formula, opened, cost)
     paths = None
     if start or optimisers or seed is not None:
-        paths = _descents(subject, table, start, optimisers, rate, epochs, maximise, seed, na)
+        paths = _descents(asked, opened, start, optimisers, rate, epochs, maximise, seed, na)
     if Path(output).suffix.lower().lstrip(".") in _MOVING:
         if paths is None:
             raise click.UsageError("a moving picture shows a descent; say where from, by --start w=0,b=0")
         if move or field or look != "contours":
             raise click.UsageError("a moving picture shows contours; leave --move, --field and --look out")
         moving = pictures.animate(
-            paths, subject, table, at or None, names=over, ranges=ranges, frames=frames, points=points,
+            paths, asked, opened, at or None, names=over, ranges=ranges, frames=frames, points=points,
             width=_inches(width), title=title, na=na,
         )  # fmt: skip
         return _finish(moving, output, as_json)
     made = pictures.surface(
-        subject, table, at or None, names=over, paths=paths, ranges=ranges, move=move or None, field=field, look=look,
+        asked, opened, at or None, names=over, paths=paths, ranges=ranges, move=move or None, field=field, look=look,
         points=points, width=_inches(width), title=title, na=na,
     )  # fmt: skip
     return _finish(made, output, as_json)
@@ -182,40 +183,20 @@ def _built_in(
     return known.formula, table or formula, start if start or placed else dict(known.start)
 
 
-def _subject(formula: str, table: str | None, cost: str) -> Any:
-    """The expression or the model that a text means."""
-    from steepest.language.formula import names_in, parse
-    from steepest.models.model import Model, load
-    from steepest.tables.table import open_table
-
-    if _is_model(formula):
-        return load(formula)
-    if table is None:
-        if "~" in formula:
-            raise click.UsageError("a model needs its TABLE, with the columns that its formula names")
-        return parse(formula)
-    opened = open_table(table)
-    if "~" in formula:
-        model = Model(formula, cost)
-        model.use(opened)
-        for note in model.notes:
-            options.tell(f"warning: {note}")
-        return model
-    return parse(formula, [name for name in names_in(formula) if name in opened.names])
-
-
 def _descents(
-    subject: Any, table: str | None, start: dict[str, float], optimisers: tuple[str, ...], rate: float, epochs: int,
+    asked: Any, opened: Table | None, start: dict[str, float], optimisers: tuple[str, ...], rate: float, epochs: int,
     maximise: bool, seed: int | None, na: str,
 ) -> dict[str, Any]:  # fmt: skip
     """A descent for each optimiser, by what it is called."""
-    from steepest.training.descent import descend, initial
+    from steepest.calculus.prepared import prepare
+    from steepest.training.descent import descend
+    from steepest.training.initialisers import initial
 
-    cost, data = subject, table
-    if hasattr(subject, "objective"):
-        cost = subject.cost
-        data = None if table is None else subject.columns(subject.use(table), na).arrays
-    begin = initial(cost, start, seed or 0, "--start")
+    data: Any
+    cost, data = prepare(asked.cost if hasattr(asked, "objective") else asked), opened
+    if opened is not None and hasattr(asked, "objective"):
+        data = asked.samples(opened, na)
+    begin = initial(cost.cost, start, seed or 0, "--start")
     found = {}
     for text in optimisers or ("gradient-descent",):
         name, _, own = text.partition(":")
@@ -318,7 +299,7 @@ def _fitted(what: str, table: str, given: dict[str, Any]) -> Any:
     from steepest.tables.table import open_table
 
     start, seed, na = given.pop("start"), given.pop("seed"), given.pop("na")
-    if _is_model(what):
+    if is_saved(what):
         return load(what)
     extras = {"output": "auto", "weights": None, "l1": 0.0, "l2": 0.0, "balanced": False}
     opened = open_table(table)
@@ -362,7 +343,7 @@ def training(
     from steepest import pictures
 
     _refuse(output)
-    if _is_model(formula):
+    if is_saved(formula):
         raise click.UsageError(
             f"{formula} is a saved model, which holds its parameters, not how it came to them; give its formula, to "
             "fit it again"

@@ -42,7 +42,7 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     loaded = load(model)
     opened = open_table(table)
     columns = loaded.inputs(opened, na)
-    found = loaded.predict(columns.arrays)
+    found = loaded.predict(columns)
     shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
     if found.ndim > 1:
         shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
@@ -106,7 +106,7 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     """,
 )
 @click.argument("model")
-@click.option("--to", "to", required=True, type=click.Choice(["onnx", "c", "c-train", "numpy"]), help="The medium.")
+@click.option("--to", "to", required=True, cls=options.Named, registry="export:FORMATS", help="Format: {}.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; beside the model if left out.")
 @click.option("--optimiser", metavar="NAME", help="Of c-train: how parameters move; plain descent if left out.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
@@ -114,11 +114,10 @@ def export(model: str, to: str, output: str | None, optimiser: str | None, dtype
     """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""
     from pathlib import Path
 
-    from steepest.export import export_model
+    from steepest.export import FORMATS, export_model
     from steepest.models.model import load
 
-    suffixes = {"onnx": ".onnx", "c": ".c", "c-train": ".train.c", "numpy": ".py"}
-    place = output or str(Path(model).with_suffix(suffixes[to]))
+    place = output or str(Path(model).with_suffix(FORMATS.find(to).suffix))
     export_model(load(model), place, to, dtype, optimiser)
     options.tell(f"written to {place}")
     return 0

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,6 +16,26 @@ from numpy.typing import NDArray
 from steepest.calculus.program import Program, lower
 from steepest.expressions.expression import PARAMETER, Expression, leaf
 from steepest.expressions.traversal import toposort
+
+
+class Reason(StrEnum):
+    """Why a descent ended; each equals its text, which users see."""
+
+    GOING_ON = ""
+    DIVERGED = "diverged"
+    GRADIENT = "gradient"
+    TOLERANCE = "tolerance"
+    EPOCHS = "epochs"
+    TIME = "time"
+    INTERRUPTED = "interrupted"
+    VALIDATION = "validation"
+    CALLBACK = "callback"
+
+    __repr__ = str.__repr__  # results print the text, not the member
+
+
+RULE_REASONS = (Reason.GOING_ON, Reason.DIVERGED, Reason.GRADIENT, Reason.TOLERANCE)
+"""The reasons that engines find by themselves; compiled code returns an index into this tuple."""
 
 Params = dict[str, Any]
 """Arrays by name: parameters, and what an optimiser remembers of each."""
@@ -34,8 +55,8 @@ def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
     return np.broadcast_to(np.asarray(rate(times) if callable(rate) else rate, np.float64), times.shape).copy()
 
 
-def slope(parameter: Expression) -> Expression:
-    """The partial derivative for a parameter, where it comes from differences: a leaf that the engine fills."""
+def partial_derivative(parameter: Expression) -> Expression:
+    """Return the leaf that stands for a partial derivative by differences, which the engine fills in."""
     return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
 
 
@@ -45,36 +66,36 @@ class Step:
 
     Attributes:
         cost: the cost in its stable form.
-        moved: the next value of each parameter, then of everything that the optimiser remembers, of these, data and
-            :data:`RATE`; with differences not of data but of :func:`slope`.
-        size: the norm of the gradient, if a stopping rule asks for it.
-        difference: ε, where the gradient is one of finite differences; else None.
-        central: whether those are central.
-        memory: what the optimiser remembers: each leaf of it, and its value at the start, of parameters.
+        updates: the next value of each parameter, then of everything in the optimiser's state, as expressions of these,
+            data and :data:`RATE`; with finite differences not of data but of :func:`partial_derivative`.
+        gradient_norm: the norm of the gradient, if a stopping rule asks for it.
+        epsilon: ε, where the gradient is one of finite differences; else None.
+        central: whether the differences are central.
+        memory: the optimiser's state: each leaf of it, and its value at the start, as an expression of parameters.
     """
 
     cost: Expression
-    moved: Mapping[Expression, Expression]
-    size: Expression | None = None
-    difference: float | None = None
+    updates: Mapping[Expression, Expression]
+    gradient_norm: Expression | None = None
+    epsilon: float | None = None
     central: bool = False
     memory: Mapping[Expression, Expression] = field(default_factory=dict)
 
     @property
     def parameters(self) -> list[Expression]:
-        """The leaves that the gradient is taken by."""
-        return [leaf for leaf in self.moved if leaf not in self.memory]
+        """The parameters of the cost."""
+        return [leaf for leaf in self.updates if leaf not in self.memory]
 
     @cached_property
     def program(self) -> Program:
-        """The cost, the norm of the gradient if it is wanted, and all that is moved, in primitives."""
-        norm = [] if self.size is None else [self.size]
-        return lower([self.cost, *norm, *self.moved.values()])
+        """The program of the cost, of the gradient's norm if it is wanted, and of all updates."""
+        norm = [] if self.gradient_norm is None else [self.gradient_norm]
+        return lower([self.cost, *norm, *self.updates.values()])
 
     @cached_property
     def length(self) -> int:
-        """How many nodes the cost and all that is moved have together."""
-        return len(toposort([self.cost, *self.moved.values()]))
+        """How many nodes the cost and all updates have together."""
+        return len(toposort([self.cost, *self.updates.values()]))
 
 
 @dataclass(frozen=True)
@@ -120,17 +141,18 @@ class StoppingRules:
     atol: float = 0.0
     sign: float = 1.0
 
-    def rose(self, value: float, last: float) -> bool:
-        """Whether the cost has become worse from one epoch to the next."""
+    def rose(self, value: Any, last: Any) -> Any:
+        """Return whether the cost has become worse from one epoch to the next; works on arrays, too."""
         return (value - last) * self.sign > self.rtol * abs(last) + self.atol
 
-    def reason(self, epoch: int, value: float, last: float, size: float) -> str:
-        """Why the descent stops at an epoch with this cost, the one before, and the gradient's norm; or nothing."""
+    def reason(self, epoch: int, value: float, last: float, norm: float) -> Reason:
+        """Return why the descent stops at an epoch with this cost, the one before, and the gradient's norm."""
         if not math.isfinite(value) or value > self.divergence_threshold:
-            return "diverged"
-        if size <= self.gradient_tolerance:
-            return "gradient"
-        return "tolerance" if epoch > 0 and abs(value - last) <= self.tolerance * abs(last) else ""
+            return Reason.DIVERGED
+        if norm <= self.gradient_tolerance:
+            return Reason.GRADIENT
+        steady = epoch > 0 and abs(value - last) <= self.tolerance * abs(last)
+        return Reason.TOLERANCE if steady else Reason.GOING_ON
 
 
 @dataclass(frozen=True)
@@ -152,7 +174,7 @@ class DescentState:
     epoch: int = 0
     rises: int = 0
     first_rise: int = 0
-    reason: str = ""
+    reason: str = Reason.GOING_ON
 
 
 @dataclass
@@ -162,29 +184,29 @@ class Record:
     An engine keeps parameters in a form of its own; its ``unpacked`` reads them.
 
     Attributes:
-        sparse: how many rows of costs there are for one of parameters, a power of two.
+        thinning: how many rows of costs there are for one of parameters, a power of two.
         stride: epochs between two rows; a row is due at each multiple, from 0.
         costs: row k is that of the epoch k·stride.
-        places: the parameters; row k is that of the epoch k·stride·sparse, or None if it was not kept.
+        parameters: row k is that of the epoch k·stride·thinning, or None if it was not kept.
     """
 
-    sparse: int = 1
+    thinning: int = 1
     stride: int = 1
     costs: list[float] = field(default_factory=list)
-    places: list[Any] = field(default_factory=list)
+    parameters: list[Any] = field(default_factory=list)
 
     @property
     def room(self) -> int:
         """How many rows fit before the stride doubles."""
         return 2 * ROWS_KEPT - len(self.costs)
 
-    def add(self, costs: Iterable[float], places: Iterable[Any]) -> None:
+    def add(self, costs: Iterable[float], parameters: Iterable[Any]) -> None:
         """Keep the rows that were due since the last call, of costs as many as there is room for."""
         self.costs.extend(costs)
-        self.places.extend(places)
+        self.parameters.extend(parameters)
         if len(self.costs) >= 2 * ROWS_KEPT:
             # In one go, lest an interruption leave rows at the wrong epochs.
-            self.stride, self.costs, self.places = 2 * self.stride, self.costs[::2], self.places[::2]
+            self.stride, self.costs, self.parameters = 2 * self.stride, self.costs[::2], self.parameters[::2]
 
     def history(self, before: int) -> list[tuple[int, float]]:
         """Rows (epoch, cost) before an epoch."""
@@ -192,8 +214,52 @@ class Record:
 
     def path(self, before: int) -> list[tuple[int, Any]]:
         """Rows (epoch, parameters) before an epoch."""
-        apart = self.stride * self.sparse
-        return [(k * apart, row) for k, row in enumerate(self.places) if k * apart < before and row is not None]
+        apart = self.stride * self.thinning
+        return [(k * apart, row) for k, row in enumerate(self.parameters) if k * apart < before and row is not None]
+
+
+class EpochCounter:
+    """The bookkeeping of a descent whose epochs Python drives: rises, stopping rules, rows of the record.
+
+    The compiled loops do the same in machine code; a test compares all of them.
+
+    Args:
+        state: where the descent is.
+        rules: when it stops.
+        record: gets the rows that are due.
+    """
+
+    def __init__(self, state: DescentState, rules: StoppingRules, record: Record) -> None:
+        self._rules, self._record = rules, record
+        self.params, self.before, self.last, self.epoch = state.params, state.before, state.last, state.epoch
+        self.rises, self.first_rise, self.reason = state.rises, state.first_rise, Reason.GOING_ON
+
+    def judge(self, value: float, norm: float = math.nan) -> None:
+        """Count a rise of the cost at the present epoch and find the reason to stop there, if there is one."""
+        if self._rules.rose(value, self.last):
+            self.rises, self.first_rise = self.rises + 1, self.first_rise or self.epoch
+        self.reason = self._rules.reason(self.epoch, value, self.last, norm)
+
+    def go_on(self, value: float, params: Mapping[str, Any], row: Any = None) -> None:
+        """Record the present epoch, if a row is due, and go to the next one.
+
+        Args:
+            value: the cost of the present epoch.
+            params: the parameters of the next one.
+            row: the present parameters as the record keeps them; as they are if left out.
+        """
+        self.keep(value, self.params if row is None else row)
+        self.last, self.before, self.params, self.epoch = value, self.params, params, self.epoch + 1
+
+    def keep(self, value: float, row: Any) -> None:
+        """Record the present epoch, if a row is due."""
+        if self.epoch % self._record.stride == 0:
+            due = self.epoch % (self._record.stride * self._record.thinning) == 0
+            self._record.add([value], [row] if due else [])
+
+    def state(self) -> DescentState:
+        """Return where the descent is now."""
+        return DescentState(self.params, self.before, self.last, self.epoch, self.rises, self.first_rise, self.reason)
 
 
 class Runner(Protocol):
@@ -206,12 +272,12 @@ class Runner(Protocol):
         """The cost at some parameters."""
         ...
 
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on to the epoch ``until``, or until a rule stops it, or to where the engine likes to be called again.
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        """Go on to the epoch ``until``, or until a rule stops it, or to where the engine has to be called again.
 
         Args:
-            leg: where the descent stands.
-            until: an epoch beyond that of ``leg``.
+            state: where the descent is.
+            until: an epoch beyond that of ``state``.
             rules: when to stop before.
             record: gets the rows that are due.
 

@@ -13,13 +13,15 @@ from steepest.engines.step import (
     RATE,
     Batches,
     DescentState,
+    EpochCounter,
     Params,
     Rate,
+    Reason,
     Record,
     Step,
     StoppingRules,
+    partial_derivative,
     rates_of,
-    slope,
 )
 from steepest.expressions.expression import Expression
 
@@ -56,37 +58,32 @@ class Stepwise:
     ) -> None:  # fmt: skip
         self._step, self._data, self._rows, self._dtype = step, dict(data), rows, np.dtype(dtype)
         self._batches = batches
-        self._names = [leaf.name for leaf in step.moved]
+        self._names = [leaf.name for leaf in step.updates]
         self._cost = compiler([step.cost], dtype)
-        size = [] if step.size is None else [step.size]
-        given = [] if step.difference is not None else [step.cost]
-        self._whole = compiler([*given, *size, *step.moved.values()], dtype)
+        size = [] if step.gradient_norm is None else [step.gradient_norm]
+        given = [] if step.epsilon is not None else [step.cost]
+        self._whole = compiler([*given, *size, *step.updates.values()], dtype)
         self.rate = rate
 
     def cost_at(self, params: Params) -> float:
         """The cost at some parameters."""
         return float(self._cost({**self._data, **params}, self._rows)[0])
 
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
-        params, before, last = leg.params, leg.before, leg.last
-        epoch, rises, first_rise, reason = leg.epoch, leg.rises, leg.first_rise, ""
+        counter = EpochCounter(state, rules, record)
         try:
-            while epoch < until and not reason:
-                value, size, after = self._epoch(epoch, params)
-                if rules.rose(value, last):
-                    rises, first_rise = rises + 1, first_rise or epoch
-                reason = rules.reason(epoch, value, last, size)
-                if not reason or (self._batches is not None and reason != "diverged"):
-                    if epoch % record.stride == 0:
-                        placed = epoch % (record.stride * record.sparse) == 0
-                        record.add([value], [params] if placed else [])
-                    last, before, params, epoch = value, params, after, epoch + 1
+            while counter.epoch < until and not counter.reason:
+                value, norm, after = self._epoch(counter.epoch, counter.params)
+                counter.judge(value, norm)
+                # With batches the epoch is over, and its updates are made, before its cost is known.
+                if not counter.reason or (self._batches is not None and counter.reason != Reason.DIVERGED):
+                    counter.go_on(value, after)
                     if not all(np.isfinite(array).all() for array in after.values()):
-                        reason = "diverged"
+                        counter.reason = Reason.DIVERGED
         except KeyboardInterrupt:
-            reason = "interrupted"
-        return DescentState(params, before, last, epoch, rises, first_rise, reason)
+            counter.reason = Reason.INTERRUPTED
+        return counter.state()
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
         """The parameters of rows, as they are."""
@@ -110,12 +107,12 @@ class Stepwise:
         with np.errstate(over="ignore"):  # beyond float32 is ∞
             rate = rates_of(self.rate, np.array([time])).astype(self._dtype)[0]
         values = {**params, RATE.name: rate}
-        if self._step.difference is None:
+        if self._step.epsilon is None:
             cost, *found = self._whole({**data, **values}, rows)
         else:
             cost = np.asarray(self._cost({**data, **params}, rows)[0])
             found = self._whole({**values, **self._slopes(params, cost, data, rows)}, 1)
-        size = 0.0 if self._step.size is None else float(found.pop(0))
+        size = 0.0 if self._step.gradient_norm is None else float(found.pop(0))
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
     @np.errstate(all="ignore")  # costs that are not finite have no difference
@@ -126,7 +123,7 @@ class Stepwise:
             return self._cost({**data, **params, name: value}, rows)[0]
 
         found: Params = {}
-        epsilon = np.asarray(self._step.difference, self._dtype)[()]
+        epsilon = np.asarray(self._step.epsilon, self._dtype)[()]
         for leaf in self._step.parameters:
             value = params[leaf.name]
             partial = np.empty_like(np.asarray(value))
@@ -137,7 +134,7 @@ class Stepwise:
                     partial[index] = (rise - fall) / (2 * epsilon)
                 else:
                     partial[index] = (rise - here) / epsilon
-            found[slope(leaf).name] = partial
+            found[partial_derivative(leaf).name] = partial
         return found
 
 

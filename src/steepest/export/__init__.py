@@ -1,6 +1,6 @@
-"""Fitted models for elsewhere: as ONNX, as C that predicts or trains, as NumPy source; one module a medium.
+"""Fitted models for elsewhere: as ONNX, as C that predicts or trains, as NumPy source; one module per format.
 
-``prepared.py`` says what a medium gets; every heavy import waits until something is exported.
+``prepared.py`` says what every format gets; every heavy import waits until something is exported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import ModelError, StorageError
-from steepest.messages.hints import nearest
+from steepest.messages.registry import Registry
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -23,20 +23,20 @@ Method: TypeAlias = "str | Optimiser | None"
 
 
 @dataclass(frozen=True)
-class Medium:
+class ExportFormat:
     """One kind of file.
 
     Attributes:
-        meaning: what the file is, in a few words.
-        ending: of a file's name that stands for it; empty if another medium has that.
-        write: from a model, a dtype, what functions are to be called and an optimiser, the file's content.
-        trains: whether the file does.
+        suffix: the suffix of a file's name if none is given.
+        write: return the content of a file, given a model, a dtype, the name of its functions and an optimiser.
+        trains: whether the file can train the model.
+        by_suffix: whether the suffix of a path chooses this format.
     """
 
-    meaning: str
-    ending: str
+    suffix: str
     write: Callable[[Specification, str, str, Method], bytes]
     trains: bool = False
+    by_suffix: bool = True
 
 
 def _onnx(model: Specification, dtype: str, name: str, _: Method) -> bytes:
@@ -66,40 +66,38 @@ def _numpy(model: Specification, dtype: str, name: str, _: Method) -> bytes:
     return write_numpy(prepare(model, dtype, name, fold=False))
 
 
-MEDIA: dict[str, Medium] = {
-    "onnx": Medium("a graph for ONNX runtimes", ".onnx", _onnx),
-    "c": Medium("C99 that predicts", ".c", _c),
-    "c-train": Medium("C99 that predicts and trains", "", _c_training, trains=True),
-    "numpy": Medium("Python that needs NumPy alone", ".py", _numpy),
-}
-"""Every medium by its name."""
+FORMATS: Registry[ExportFormat] = Registry("export format", ModelError)
+"""Every export format by its name."""
+FORMATS.add("onnx", ExportFormat(".onnx", _onnx), "a graph for ONNX runtimes")
+FORMATS.add("c", ExportFormat(".c", _c), "C99 that predicts")
+FORMATS.add("c-train", ExportFormat(".train.c", _c_training, True, False), "C99 that predicts and trains")
+FORMATS.add("numpy", ExportFormat(".py", _numpy), "Python that needs NumPy alone")
 
 
 def export_bytes(
     model: Specification, to: str, dtype: str = "float64", name: str = "model", optimiser: Method = None
 ) -> bytes:
-    """What a file of a medium holds.
+    """Return the content of an exported file.
 
     Args:
         model: a fitted model; for ``"c-train"`` one that knows its columns is enough.
-        to: one of :data:`MEDIA`.
+        to: one of :data:`FORMATS`.
         dtype: ``"float64"`` or ``"float32"``.
         name: what functions in C are called after.
         optimiser: how parameters move in a file that trains; plain gradient descent if left out.
 
     Raises:
-        ModelError: there is no such medium or dtype, the model is not fitted, or it cannot be exported.
+        ModelError: there is no such format or dtype, the model is not fitted, or it cannot be exported.
 
     >>> from steepest.models.builders import linear
     >>> model = linear().fit("twice", epochs=100)
     >>> print(export_bytes(model, "numpy").decode().splitlines()[-1])
         return x * w
     """
-    if to not in MEDIA:
-        raise ModelError(f"there is no medium {to!r}{nearest(to, MEDIA)}; a model is exported to {', '.join(MEDIA)}")
-    if optimiser is not None and not MEDIA[to].trains:
-        raise ModelError(f"a file of the medium {to!r} does not train; leave optimiser out, or say to='c-train'")
-    return MEDIA[to].write(model, dtype, name, optimiser)
+    chosen = FORMATS.find(to)
+    if optimiser is not None and not chosen.trains:
+        raise ModelError(f"a file of the format {to!r} does not train; leave optimiser out, or say to='c-train'")
+    return chosen.write(model, dtype, name, optimiser)
 
 
 def export_model(
@@ -114,15 +112,15 @@ def export_model(
     Args:
         model: as for :func:`export_bytes`.
         path: the file. Functions in C are called after its name.
-        to: one of :data:`MEDIA`; if left out, what the ending of the path says.
+        to: one of :data:`FORMATS`; if left out, what the ending of the path says.
         dtype: ``"float64"`` or ``"float32"``.
         optimiser: as for :func:`export_bytes`.
 
     Returns:
-        The medium.
+        The format.
 
     Raises:
-        ModelError: as :func:`export_bytes`, or the path's ending says no medium.
+        ModelError: as :func:`export_bytes`, or the path's suffix is that of no format.
         StorageError: the file cannot be written.
     """
     from steepest.storage import files
@@ -130,13 +128,13 @@ def export_model(
     where = os.path.basename(os.fspath(path))
     stem, ending = os.path.splitext(where)
     if to is None:
-        found = [name for name, medium in MEDIA.items() if medium.ending and medium.ending == ending]
-        if not found:
-            endings = ", ".join(medium.ending for medium in MEDIA.values() if medium.ending)
+        by_suffix = {form.suffix: name for name, form in FORMATS.items() if form.by_suffix}
+        if ending not in by_suffix:
             raise ModelError(
-                f"the ending of {where!r} names no medium; end it in {endings}, or say to={', '.join(MEDIA)}"
+                f"the suffix of {where!r} is that of no export format; end it in {', '.join(by_suffix)}, or say "
+                f"to={', '.join(FORMATS)}"
             )
-        to = found[0]
+        to = by_suffix[ending]
     files.write_atomically(path, export_bytes(model, to, dtype, stem or "model", optimiser))
     return to
 

@@ -97,7 +97,7 @@ def write_training(
     method = optimiser_named(optimiser)
     if not isinstance(method, Optimiser):
         raise ModelError(f"the optimiser {method.name!r} searches along lines and has no form in C; choose another")
-    step = gradient_step(model.cost, "backprop", method, maximise=False, norm=False)
+    step = gradient_step(model.prepared, "backprop", method, maximise=False, norm=False)
     names = Identifiers(RESERVED)
     prefix = names.pick(name)
     called = {word: names.pick(f"{prefix}_{word}") for word in ("predict", "cost", "train")}
@@ -199,12 +199,12 @@ def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
 
 def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs: str) -> tuple[str, int]:
     """The function that descends. What moves and is no parameter of the cost is remembered, from 0 if not said."""
-    program = lower([step.cost, *step.moved.values()])
+    program = lower([step.cost, *step.updates.values()])
     value, *next_values = program.outputs
     places = file.places()
     places[RATE] = Place(rate)
     names = file.names.inner()
-    states = {node: names.pick(f"state {node.name}") for node in step.moved if node not in file.params}
+    states = {node: names.pick(f"state {node.name}") for node in step.updates if node not in file.params}
     begin = lower([step.memory.get(node, constant(0)) for node in states])
     code = Code(file.functions, names, places, users(begin), static=True)
     code.compute(begin.nodes)
@@ -222,7 +222,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
     _over_samples(code, program, file)
     code.add(f"if (!isfinite({code.places[value].text}))", f"    return (double){code.places[value].text};")
     # All next values are known before the first is put in place: one may be made of another's present value.
-    found = dict(zip(step.moved, next_values, strict=True))
+    found = dict(zip(step.updates, next_values, strict=True))
     kept = {node: _kept(code, value) for node, value in found.items() if value is not node}
     for node, place in kept.items():
         copy_into(code, places[node], place)

@@ -8,20 +8,20 @@ from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf
 from steepest.expressions.maths_text import maths
 from steepest.expressions.operations import TABLE
-from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint
 
 
 def find(name: str) -> Operation:
     """The operation of this name or alias.
 
     Raises:
-        FormulaError: there is none.
+        FormulaError: no operation has this name.
     """
     for row in TABLE:
         sign = row.text.pattern.replace("{0}", "").replace("{1}", "").strip()
         if name in (row.name, sign, *row.aliases):
             return row
-    raise FormulaError(f"there is no operation {name!r}{nearest(name, [row.name for row in TABLE])}")
+    raise FormulaError(f"there is no operation {name!r}{hint('function', name, [row.name for row in TABLE])}")
 
 
 def describe(row: Operation) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
 from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint
 
 if TYPE_CHECKING:
     from lark import Token
@@ -272,10 +273,10 @@ class _Builder:
         if name == DENSE:
             return self._dense(token, given)
         if row is None:
-            hint = nearest(name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
-            if name in self.data or name in RESERVED or (given and not hint.startswith("; did")):
-                hint = f"; a product needs its '*': {name}*(…)"
-            raise self.error(token, f"there is no function {name!r}{hint}")
+            meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
+            if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
+                meant = f"; a product needs its '*': {name}*(…)"
+            raise self.error(token, f"there is no function {name!r}{meant}")
         extra = given[row.arity :]
         if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
             want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"

@@ -5,8 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_ALIKE = 0.65  # share of equal letters: one wrong letter in three is alike (0.67), one in two is not (lr and l1: 0.5)
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean …?`` if one of the known names is near, else an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``; did you mean …?`` if one of the known names is spelt much alike, else an empty text."""
+    close = closest(name, known)
+    return "" if close is None else f"; did you mean {close!r}?"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is spelt most alike, if there is one."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=_ALIKE)), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from steepest.errors import SteepestError
-from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint, ours
 
 T = TypeVar("T")
 
@@ -66,28 +66,38 @@ class Registry(Mapping[str, T]):
 
     def remove(self, name: str) -> None:
         """Take a choice out again."""
-        del self._entries[self._known(name)]
+        del self._entries[name]
 
-    def find(self, name: str) -> T:
-        """Return the value of a choice; an error names the choices and the one that was probably meant."""
-        return self._entries[self._known(name)].value
+    def find(self, name: object, where: str = "") -> T:
+        """Return the value of a choice, by its name or by what another library calls it.
+
+        Args:
+            name: what was given.
+            where: for what it was given, as the message says it: ``" for 'W1'"``.
+
+        Raises:
+            SteepestError: there is no such choice; the message lists them and the one that was probably meant.
+        """
+        return self._entries[self.name_of(name, where)].value
+
+    def name_of(self, name: object, where: str = "") -> str:
+        """Return our name of a choice; see :meth:`find`."""
+        if isinstance(name, str):
+            known = name if name in self._entries else ours(self.kind, name)
+            if known is not None and known in self._entries:
+                return known
+        meant = hint(self.kind, name, self._entries) if isinstance(name, str) else ""
+        choices = ", ".join([*self._entries, *[self._otherwise] * bool(self._otherwise)])
+        join = " The" if meant.endswith("?") else "; the"
+        raise self._error(f"there is no {self.kind} {name!r}{where}{meant}{join} choices are {choices}")
 
     def help(self, name: str) -> str:
         """Return the line of help of a choice."""
-        return self._entries[self._known(name)].help
+        return self._entries[name].help
 
     def entries(self) -> tuple[Entry[T], ...]:
         """Return every choice."""
         return tuple(self._entries.values())
-
-    def _known(self, name: str) -> str:
-        if name not in self._entries:
-            hint = nearest(name, self._entries)
-            choices = ", ".join([*self._entries, *[self._otherwise] * bool(self._otherwise)])
-            raise self._error(
-                f"there is no {self.kind} {name!r}{hint}{' The' if hint else '; the'} choices are {choices}"
-            )
-        return name
 
     def __getitem__(self, name: str) -> T:
         return self._entries[name].value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Mapping
@@ -17,10 +18,11 @@ from steepest.display.cards import ReprMixin, Summary, facts_sheet, values_sheet
 from steepest.errors import SteepestWarning
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
+from steepest.messages.vocabulary import translated
 from steepest.models import model_file as saved
-from steepest.objectives.costs import WEIGHT
 from steepest.objectives.diagnostics import rows_left_out
 from steepest.objectives.specification import Specification
+from steepest.tables.samples import Samples
 from steepest.training.descent import Descent, descend
 from steepest.training.initialisers import initial
 from steepest.training.optimisers import Optimiser
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from steepest.diagrams.network import Diagram
     from steepest.papers import Paper
 
-_MOST_CHECKED = 1000  # rows that a check of a model looks at
+_MOST_CHECKED = 1000  # rows of a check: a wrong derivative is wrong on few rows, too
+_SETTINGS = tuple(inspect.signature(descend).parameters)
 
 
 class Model(Specification, ReprMixin):
@@ -87,20 +90,21 @@ class Model(Specification, ReprMixin):
             ModelError: no parameter has a gradient, as in a threshold unit.
             TableError: the table cannot be read or lacks a column.
         """
+        settings = translated("fit", settings, _SETTINGS)
+        if start is None:
+            start = settings.pop("start", None)
         given = {**settings, **({} if start is None else {"start": start})}
-        opened = self.use(table)
+        source = table if isinstance(table, Samples) else self.use(table)
         self.refuse_flat()
-        source: Any = opened
-        if settings.get("batch") is None or not self.is_read_in_parts(opened):
-            columns = self.columns(opened, na)
-            self.refuse_targets(columns.arrays)
-            if columns.dropped:
-                self.notes.append(rows_left_out(columns.dropped, opened.rows))
-            source = columns.arrays
+        if isinstance(source, Samples) or settings.get("batch") is None or not self.is_read_in_parts(source):
+            source = self.samples(source, na) if isinstance(source, Samples) else self.read(source, na)
+            self.refuse_targets(source.arrays)
+            if source.dropped:
+                self.notes.append(rows_left_out(source.dropped, source.rows + source.dropped))
         apart = settings.get("validate")
-        if apart is not None and not isinstance(apart, float) and not (isinstance(apart, Mapping) and WEIGHT in apart):
+        if apart is not None and not isinstance(apart, float):
             settings["validate"] = self.held_out(apart, na)
-        self.run = descend(self.cost, source, start, na=na, **settings)
+        self.run = descend(self.prepared, source, start, na=na, **settings)
         self.params, self.fitted = dict(self.run.params), given
         if self.run.diverged:
             warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
@@ -117,10 +121,9 @@ class Model(Specification, ReprMixin):
             method: ``"backprop"`` or ``"layerwise"``.
             seed: of the parameters that are drawn.
         """
-        columns = self.columns(self.use(table))
-        arrays = {name: array[:_MOST_CHECKED] for name, array in columns.arrays.items()}
+        samples = self.samples(table).head(_MOST_CHECKED)
         point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
-        return check_gradient(self.cost, {**arrays, **point}, method=method)
+        return check_gradient(self.prepared, {**samples.arrays, **point}, method=method)
 
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
         """Derive the partial derivative of the cost line by line."""

@@ -9,7 +9,7 @@ from steepest.expressions.expression import DATA, Expression, Operation, leaf, l
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import ATOM
 from steepest.language.formula import names_in, parse_formula
-from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import hint, ours
 
 Activation = str | Operation | Callable[[Expression], Expression]
 
@@ -61,10 +61,13 @@ def _read(text: str) -> tuple[Expression, Expression]:
         return z, z
     if text in _NAMED:
         return z, _of_table(_NAMED[text], text, z)
+    alias = ours("activation", text)
+    if alias is not None:
+        return _read(alias)
     if text.strip().isidentifier():
         known = [name for name, row in _NAMED.items() if is_elementwise(row)]
         raise ModelError(
-            f"there is no activation {text!r}{nearest(text, known)}; take an operation of one number that "
+            f"there is no activation {text!r}{hint('activation', text, known)}; take an operation of one number that "
             "'steepest ops' lists, or write a formula such as max(0.1*z, z)"
         )
     names = names_in(text)

@@ -13,17 +13,18 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, Shape, leaf, leaves, substitute, toposort
 from steepest.language.formula import names_in, parse_formula
-from steepest.messages.hints import nearest
 from steepest.messages.numbers import from_zero
+from steepest.messages.registry import Registry
+from steepest.messages.vocabulary import ours
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Cost = Callable[[Expression, Expression], Expression]
 WEIGHT = "(weight)"  # the column of the samples' weights, a name that no table has
@@ -127,27 +128,28 @@ def poisson(prediction: Expression, target: Expression, weight: Expression | Non
 
 
 def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost: str = "cross_entropy") -> None:
-    """Raise unless the targets are what a cost takes with this prediction.
+    """Raise if the cost is not defined for these targets.
 
     Args:
         prediction: the prediction.
         target: ``(n,)`` or ``(n, k)``.
         name: what the target is called.
-        cost: the name of the cost; any but cross_entropy and poisson takes every number, but for classes of a softmax.
+        cost: the name of the cost; see :data:`RANGES`. Class numbers after a softmax are checked for any cost.
 
     Raises:
         ModelError: a class number, probability or count is out of its range; the sentence names the row.
     """
+    import numpy as np
+
     classes = prediction.shape[0] if prediction.operation is op.softmax and target.ndim == 1 else 0
     if classes:
         wrong = (target != np.floor(target)) | (target < 0) | (target >= classes)
         wanted = f"class numbers 0 to {classes - 1}"
-    elif cost == "poisson":
-        wrong, wanted = target < 0, "targets from 0"
-    elif cost != "cross_entropy":
+    elif cost not in RANGES:
         return
     else:
-        wrong, wanted = (target < 0) | (target > 1), "targets between 0 and 1"
+        low, high, wanted = RANGES[cost]
+        wrong = (target < low) | (target > high)
     if wrong.any():
         place = tuple(np.argwhere(wrong)[0].tolist())
         raise ModelError(
@@ -156,12 +158,23 @@ def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost:
         )
 
 
-COSTS: dict[str, Callable[..., Expression]] = {
-    "mse": mse, "cross_entropy": cross_entropy, "mae": mae, "huber": huber, "poisson": poisson,
-}  # fmt: skip
-"""Every named cost."""
+COSTS: Registry[Callable[..., Expression]] = Registry("cost", ModelError, "or a formula as (prediction - target)^4")
+"""Every named cost: a function of the prediction, the target and, if wanted, the weight of each sample."""
+COSTS.add("mse", mse, "mean squared error, for quantities")
+COSTS.add("cross_entropy", cross_entropy, "for probabilities and classes, after a sigmoid or softmax")
+COSTS.add("mae", mae, "mean absolute error, which outliers move less")
+COSTS.add("huber", huber, "squared near 0 and absolute beyond 1")
+COSTS.add("poisson", poisson, "for counts, after exp")
+
+RANGES = {"cross_entropy": (0.0, 1.0, "targets between 0 and 1"), "poisson": (0.0, math.inf, "targets from 0")}
+"""The targets that a named cost takes, where not every number is one: lowest, highest, and in words."""
 
 _NAMES = ("prediction", "target")
+
+
+def is_cost_name(text: str) -> bool:
+    """Return whether a text is the name of a cost, known or not, and not a formula."""
+    return not text.strip() or text.strip().isidentifier() or ours("cost", text) is not None
 
 
 def cost_named(name: str) -> Callable[..., Expression]:
@@ -174,20 +187,15 @@ def cost_named(name: str) -> Callable[..., Expression]:
         A function of the prediction, the target and, if wanted, the weight of each sample.
 
     Raises:
-        ModelError: there is none of this name.
+        ModelError: no cost of this name exists.
         FormulaError: the text is no formula in these two names.
 
     >>> from steepest.expressions.expression import data
     >>> print(cost_named("(prediction - target)^4")(data("a"), data("y")))
     mean((a - y)^4)
     """
-    if name in COSTS:
-        return COSTS[name]
-    if name.strip().isidentifier() or not name.strip():
-        raise ModelError(
-            f"there is no cost {name!r}{nearest(name, COSTS)}; the costs are {', '.join(COSTS)}, "
-            "and formulas such as (prediction - target)^4"
-        )
+    if is_cost_name(name):
+        return COSTS.find(name)
     _check_loss(name)
     for wanted in _NAMES:
         if wanted not in names_in(name):
@@ -271,7 +279,9 @@ class Objective:
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.cost, str):
+        if isinstance(self.cost, str) and is_cost_name(self.cost):
+            object.__setattr__(self, "cost", COSTS.name_of(self.cost))
+        elif isinstance(self.cost, str):
             cost_named(self.cost)
         elif not callable(self.cost):
             raise ModelError(f"a cost is a name, a formula or a function of prediction and target, not {self.cost!r}")

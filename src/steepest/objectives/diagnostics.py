@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steepest.calculus.gradient import gradient
+from steepest.calculus.prepared import PreparedCost
 from steepest.errors import ModelError
 from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, toposort
 from steepest.expressions.operations import power
@@ -33,13 +33,13 @@ def rows_left_out(dropped: int, rows: int) -> str:
     return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
 
 
-def refuse_flat(cost: Expression) -> None:
-    """Raise if a cost has no slope anywhere, so that no descent can move.
+def refuse_flat(prepared: PreparedCost) -> None:
+    """Raise if every partial derivative of a cost is 0, so that no descent can move.
 
     Raises:
         ModelError: every partial derivative is 0 by the rules.
     """
-    partials = gradient(cost)
+    cost, partials = prepared.cost, prepared.partials()
     if partials and all(_is_zero(partial) for partial in partials.values()):
         flat = [n for n in toposort([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
         culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"

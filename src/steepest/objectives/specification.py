@@ -11,23 +11,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.gradient import find_layers
+from steepest.calculus.prepared import PreparedCost, prepare
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.messages.hints import nearest
+from steepest.messages.vocabulary import takes_aliases
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
 from steepest.objectives.metrics import classification, regression
 from steepest.tables.feature_groups import Features, feature_shape, resolve, spelt_out, with_blocks
 from steepest.tables.parts import is_read_in_parts
 from steepest.tables.sample_weights import ClassWeight, check_class_weight, sample_weights
-from steepest.tables.table import Columns, Table, open_table
+from steepest.tables.samples import Samples
+from steepest.tables.table import Table, open_table
 
 
 class Specification:
     """A formula with a cost, and the columns of tables that it takes; :class:`steepest.Model` fits it."""
 
+    @takes_aliases
     def __init__(
         self,
         formula: str,
@@ -58,6 +62,7 @@ class Specification:
         self.fitted: dict[str, Any] = {}
         self.run: Any = None  # a Descent; training stands beside this room, not below it
         self.notes: list[str] = []
+        self._prepared: PreparedCost | None = None
         if data is not None:
             self._bind(data, complete=False)
 
@@ -155,11 +160,25 @@ class Specification:
             )
         return large
 
-    def held_out(self, table: Any, na: str = "error") -> dict[str, NDArray[Any]]:
-        """The columns of a table of validation rows."""
-        arrays = self.columns(self.use(table), na).arrays
-        self.refuse_targets(arrays)
-        return arrays
+    @property
+    def prepared(self) -> PreparedCost:
+        """The cost, prepared once: its gradient and program are shared by the check, the descent and the papers."""
+        if self._prepared is None or self._prepared.cost is not self.cost:
+            self._prepared = prepare(self.cost)
+        return self._prepared
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_prepared": None}  # derived again where it is needed, rather than sent along
+
+    def held_out(self, table: Any, na: str = "error") -> Samples:
+        """Return the samples of a table of validation rows.
+
+        Raises:
+            ModelError: a target is not one that the cost takes.
+        """
+        samples = self.samples(table, na)
+        self.refuse_targets(samples.arrays)
+        return samples
 
     def use(self, table: Any) -> Table:
         """Open a table; if it is not known yet which names are data, those are that are columns or blocks here."""
@@ -186,23 +205,32 @@ class Specification:
 
     def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
         """A table with the blocks of this model, and their columns: those of the first table, once there was one."""
-        opened = open_table(table)
+        opened = table if isinstance(table, Table) else open_table(table)
         blocks = self._blocks
         if self._features and not blocks:
             blocks = resolve(self._features, opened, self.names, {*self.names, self.weights or ""})
         return with_blocks(opened, blocks), blocks
 
-    def columns(self, opened: Table, na: str = "error") -> Columns:
-        """The columns of the cost: those of the formula, and the weight of each sample if it has one.
+    def samples(self, table: Any, na: str = "error") -> Samples:
+        """Return the columns of the cost: those of the formula, and the weight of each sample if it has one.
+
+        A table is read once; what this method has returned is returned as it is, so that a fit, its check and its
+        report share the same arrays.
 
         Args:
-            opened: a table that :meth:`use` has opened.
+            table: a dict of arrays, a DataFrame, a path, a built-in name, or samples of this model.
             na: ``"drop"`` leaves out rows with missing values.
 
         Raises:
-            TableError: a column is missing or holds something else than finite numbers.
-            ModelError: the weights are none.
+            TableError: a column is missing or holds anything but finite numbers.
+            ModelError: a weight is negative or not finite, or all are 0.
         """
+        if isinstance(table, Samples):
+            return table.select([*self.data, *[WEIGHT] * self.objective.weighted])
+        return self.read(self.use(table), na)
+
+    def read(self, opened: Table, na: str = "error") -> Samples:
+        """Return the columns of the cost from a table that :meth:`use` has opened; see :meth:`samples`."""
         if not self.objective.weighted:
             return opened.select(self.data, na)
         if WEIGHT in opened.names:  # columns that this method has given before
@@ -210,7 +238,7 @@ class Specification:
         own = [] if self.weights is None else [self.weights]
         columns = opened.select([*self.data, *own], na)
         column = (self.weights, columns.arrays[self.weights]) if self.weights is not None else None
-        target = np.asarray(evaluate(self.target, columns.arrays))
+        target = self._targets(columns.arrays)
         weights = sample_weights(columns.rows, column, self.class_weight, (str(self.target), target))
         return replace(columns, arrays={**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights})
 
@@ -220,9 +248,14 @@ class Specification:
         Raises:
             ModelError: a target of a cross-entropy is no probability or class number, a count is negative.
         """
-        targets = np.asarray(evaluate(self.target, arrays))
+        targets = self._targets(arrays)
         cost = self.cost_name if isinstance(self.objective.cost, str) else "the cost"
         check_targets(self.prediction, targets, str(self.target), cost)
+
+    def _targets(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return the values of the target, ``(n,)`` or ``(n, k)``."""
+        name = self.target.name
+        return np.asarray(arrays[name] if name else evaluate(self.target, arrays))
 
     def refuse_flat(self) -> None:
         """Raise if the cost has no slope anywhere, so that no descent can move.
@@ -230,11 +263,12 @@ class Specification:
         Raises:
             ModelError: every partial derivative is 0 by the rules.
         """
-        cost = replace(self.objective, l1=0.0, l2=0.0).of(self.prediction, self.target)  # a penalty always has one
-        refuse_flat(cost)
+        # A penalty always has a slope; the cost without it may have none.
+        plain = replace(self.objective, l1=0.0, l2=0.0)
+        refuse_flat(self.prepared if plain == self.objective else prepare(plain.of(self.prediction, self.target)))
 
-    def inputs(self, table: Any, na: str = "error") -> Columns:
-        """The columns of the prediction, blocks of them put together.
+    def inputs(self, table: Any, na: str = "error") -> Samples:
+        """Return the columns of the prediction, with groups of columns stacked.
 
         Args:
             table: a dict of arrays, a DataFrame, a path or a built-in name.
@@ -243,6 +277,8 @@ class Specification:
         Raises:
             TableError: the table lacks a column.
         """
+        if isinstance(table, Samples):
+            return table.select(self.prediction.data)
         return self._open(table)[0].select(self.prediction.data, na=na)
 
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
@@ -298,12 +334,10 @@ class Specification:
         >>> model.evaluate("nand")["accuracy"]
         1.0
         """
-        columns = self.columns(self.use(table), na)
-        self.refuse_targets(columns.arrays)
-        found = self.predict(columns.arrays)
-        target = np.asarray(evaluate(self.target, columns.arrays))
-        cost = float(evaluate(self.cost, {**columns.arrays, **self.params}))
-        about = {"rows": columns.rows, "dropped": columns.dropped, "cost": cost}
+        samples = self.held_out(table, na)
+        found, target = self.predict(samples), self._targets(samples.arrays)
+        cost = float(evaluate(self.cost, {**samples.arrays, **self.params}))
+        about = {"rows": samples.rows, "dropped": samples.dropped, "cost": cost}
         row = self.prediction.operation.name
         classes = found.shape[1] if row == "softmax" else 2 if row == "sigmoid" and found.ndim == 1 else 0
         if classes and target.ndim == 1 and np.isin(target, np.arange(classes)).all():

@@ -112,10 +112,8 @@ class Experiment:
         """Run what the paper tells of."""
         if table is None:
             return cls(model, {}, "", 0, {}, None, (), None, dict(settings), start is not None, na, 0, None)
-        opened = model.use(table)
-        notes = list(model.notes)  # every further look at a table makes them anew
-        chosen = model.columns(opened, na)
-        columns = chosen.arrays
+        samples = model.samples(table, na)
+        columns = samples.arrays
         model.refuse_targets(columns)
         kept = model.run is not None and start is None and not settings
         if not settings and start is None:
@@ -124,20 +122,19 @@ class Experiment:
         begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SteepestWarning)  # what they say stands in the paper
-            run = model.run if kept else descend(model.cost, columns, begin, na=na, progress=False, **settings)
+            run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **settings)
         nodes = leaves([model.cost])
         numbers = sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
         report = None
         if numbers <= _MOST_CHECKED:
             rows = max(_LOOKED_AT // max(numbers, 1), 16)
-            report = check(model.cost, {**{name: array[:rows] for name, array in columns.items()}, **begin})
+            report = check(model.prepared, {**samples.head(rows).arrays, **begin})
         scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
         steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
-        model.notes = notes
         return cls(
-            model, columns, opened.source, chosen.rows, begin, report, tuple(steps), run, dict(settings),
-            start is not None, na, chosen.dropped, timing,
+            model, columns, samples.source, samples.rows, begin, report, tuple(steps), run, dict(settings),
+            start is not None, na, samples.dropped, timing,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -13,7 +13,8 @@ from steepest.expressions.expression import Shape
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import listed
 from steepest.tables.csv_text import FloatArray
-from steepest.tables.table import Columns, Table
+from steepest.tables.samples import Samples
+from steepest.tables.table import Table
 
 Features = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 DEFAULT = "X"
@@ -48,19 +49,20 @@ def resolve(
 ) -> dict[str, tuple[str, ...]]:
     """The columns of each block: those of a list as it is ordered, those of a pattern as the table is.
 
-    Args:
-        blocks: columns or patterns by the name of the block.
-        table: the table.
-        names: the names of the formula.
-        taken: columns that a pattern leaves out, for the formula or the weights are already of them.
+        Args:
+            blocks: columns or patterns by the name of the block.
+            table: the table.
+            names: the names of the formula.
+            taken: columns that a pattern leaves out, for the formula or the weights are already of them.
 
-    Raises:
-        ModelError: a block is not in the formula.
-        TableError: there is no such column, or none that matches, or a column has the name of the block.
+        Raises:
+            ModelError: a block is not in the formula.
+            TableError: there is no such column, or none that matches, or a column has the name of the block.
 
-    >>> from steepest.tables.table import open_table
-    >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
-    {'X': ('p2', 'p1')}
+        >>> from steepest.tables.samples import Samples
+    from steepest.tables.table import open_table
+        >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
+        {'X': ('p2', 'p1')}
     """
     found = {}
     for name, parts in blocks.items():
@@ -94,20 +96,21 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
 class GroupedTable(Table):
     """A table of which some columns have a name together.
 
-    Args:
-        table: the table without blocks.
-        blocks: the columns of each block.
+        Args:
+            table: the table without blocks.
+            blocks: the columns of each block.
 
-    >>> from steepest.tables.table import open_table
-    >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})
-    >>> table.select(["X"]).arrays["X"].tolist()
-    [[1.0, 3.0], [2.0, 4.0]]
+        >>> from steepest.tables.samples import Samples
+    from steepest.tables.table import open_table
+        >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})
+        >>> table.select(["X"]).arrays["X"].tolist()
+        [[1.0, 3.0], [2.0, 4.0]]
     """
 
     table: Table = field(repr=False, kw_only=True)
     blocks: Mapping[str, Sequence[str]] = field(repr=False, kw_only=True)
 
-    def select(self, names: Iterable[str], na: str = "error") -> Columns:
+    def select(self, names: Iterable[str], na: str = "error") -> Samples:
         """Give the named columns and blocks as numbers; messages name the columns that blocks are made of."""
         needed = dict.fromkeys([names] if isinstance(names, str) else names)
         single = [column for name in needed for column in self.blocks.get(name, (name,))]
@@ -118,7 +121,7 @@ class GroupedTable(Table):
                 parts = [_column(columns.arrays[column], column, self.source) for column in self.blocks[name]]
                 arrays[name] = np.stack(parts, axis=1)
                 arrays[name].flags.writeable = False
-        return Columns({name: arrays[name] for name in needed}, columns.rows, columns.dropped, columns.kept)
+        return replace(columns, arrays={name: arrays[name] for name in needed})
 
     @property
     def in_parts(self) -> bool:

@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from steepest.errors import TableError
 from steepest.messages.sentences import line, listed, shown
 from steepest.tables.csv_text import FloatArray, no_number, read_all, read_csv, to_floats, where
-
-__all__ = ["BUILT_IN", "BuiltIn", "Columns", "Table", "open_table"]
+from steepest.tables.samples import Samples
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
@@ -85,24 +84,6 @@ BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({table.name: table for table 
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """The columns selected from a table, as numbers.
-
-    Args:
-        arrays: Each column by name, float64 and C-contiguous, (n,), or (n, d) and beyond for blocks. They are
-            read-only, because they may share memory with the table they came from.
-        rows: n, the number of rows in the arrays.
-        dropped: How many rows `na="drop"` took out.
-        kept: (n,) indices, from 0, of the table's rows that the arrays hold.
-    """
-
-    arrays: dict[str, FloatArray]
-    rows: int
-    dropped: int
-    kept: NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
 class Table:
     """A table that is open: its columns' names are known, their numbers are read by `select`.
 
@@ -153,7 +134,7 @@ class Table:
         source = f"{self.source}, counted from data row {first + 1}"
         return Table(self.names, source, count, lambda name: self.read(name)[first:after])
 
-    def select(self, names: Iterable[str], na: str = "error") -> Columns:
+    def select(self, names: Iterable[str], na: str = "error") -> Samples:
         """Give the named columns as numbers.
 
         Args:
@@ -197,7 +178,7 @@ class Table:
         for name, array in arrays.items():
             arrays[name] = array.view()
             arrays[name].flags.writeable = False
-        return Columns(arrays, len(kept), self.rows - len(kept), kept)
+        return Samples(arrays, len(kept), self.rows - len(kept), kept, source=self.source)
 
 
 def open_table(source: object) -> Table:

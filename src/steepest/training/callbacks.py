@@ -14,7 +14,7 @@ from steepest.engines.step import DescentState, Params, Record, Runner
 from steepest.errors import StorageError
 from steepest.training.schedules import Plateau
 
-_STATE = ("looked", "best_epoch", "best_cost", "lowest", "waited", "factor")
+_STATE = ("judged", "best_epoch", "best_cost", "lowest", "waited", "factor")
 
 OnEpoch = Callable[["EpochInfo"], Any]
 
@@ -64,8 +64,8 @@ class Callbacks:
     every: int | None = None
     seconds: float = 60.0
     sign: float = 1.0
-    seen: list[tuple[int, float]] = field(default_factory=list)
-    looked: int = -1
+    validation_costs: list[tuple[int, float]] = field(default_factory=list)
+    judged: int = -1
     best: Params = field(default_factory=dict)
     best_epoch: int = 0
     best_cost: float = math.inf
@@ -81,59 +81,67 @@ class Callbacks:
             return epoch + 1
         return math.inf if self.every is None else (epoch // self.every + 1) * self.every
 
-    def begin(self, leg: DescentState, walker: Runner) -> str:
+    def begin(self, state: DescentState, runner: Runner) -> str:
         """Look at the start, which counts as the best so far; the reason to stop already, or nothing."""
         if self.plateau is not None:
-            walker.rate = self.plateau.rate * self.factor
-        if self.looked < 0:
-            self.seen.clear()  # an interrupted first look counts for nothing
+            runner.rate = self.plateau.rate * self.factor
+        if self.judged < 0:
+            self.validation_costs.clear()  # an interrupted first look counts for nothing
             if self.validate is not None:
-                self._judge(leg.epoch, leg.params)
-            self.looked = leg.epoch
-        self._follow_up(leg, walker)  # if the look before a checkpoint was interrupted
-        return "validation" if self._patience_exhausted(leg.epoch) else ""
+                self._judge(state.epoch, state.params)
+            self.judged = state.epoch
+        self._follow_up(state, runner)  # if the look before a checkpoint was interrupted
+        return "validation" if self._patience_exhausted(state.epoch) else ""
 
-    def look(self, leg: DescentState, record: Record, walker: Runner, seconds: float) -> str:
+    def after_epochs(self, state: DescentState, record: Record, runner: Runner, seconds: float) -> str:
         """Do what is due; the reason to stop here, or nothing."""
-        self._follow_up(leg, walker)
-        reason = leg.reason or ("validation" if self._patience_exhausted(leg.epoch) else "")
-        if self.on_epoch is not None and leg.reason != "diverged":
-            params = {name: np.array(leg.params[name])[()] for name in self.names}
-            validation = self.seen[-1][1] if self.seen else None
-            if self.on_epoch(EpochInfo(leg.epoch, leg.last, validation, params, seconds)) is True:
+        self._follow_up(state, runner)
+        reason = state.reason or ("validation" if self._patience_exhausted(state.epoch) else "")
+        if self.on_epoch is not None and state.reason != "diverged":
+            params = {name: np.array(state.params[name])[()] for name in self.names}
+            validation = self.validation_costs[-1][1] if self.validation_costs else None
+            if self.on_epoch(EpochInfo(state.epoch, state.last, validation, params, seconds)) is True:
                 reason = reason or "callback"
-        if self.save is not None and leg.reason != "diverged":
+        if self.save is not None and state.reason != "diverged":
             due = (
-                time.perf_counter() - self._saved >= self.seconds if self.every is None else not leg.epoch % self.every
+                time.perf_counter() - self._saved >= self.seconds
+                if self.every is None
+                else not state.epoch % self.every
             )
             if due:
-                self.keep(leg, record)
-        return "" if leg.reason else reason
+                self.keep(state, record)
+        return "" if state.reason else reason
 
-    def keep(self, leg: DescentState, record: Record) -> None:
+    def keep(self, state: DescentState, record: Record) -> None:
         """Write a checkpoint, if any are wanted."""
         if self.save is not None:
             try:
-                self.save(leg, record, self)
+                self.save(state, record, self)
             except StorageError as error:  # a full disk is no reason to lose what was learnt
                 self.checkpoint_error = str(error)
             self._saved = time.perf_counter()
 
-    def _follow_up(self, leg: DescentState, walker: Runner) -> None:
+    def _follow_up(self, state: DescentState, runner: Runner) -> None:
         """Judge the parameters and let the rate follow the cost, once an epoch: all of that, or if interrupted none."""
-        if leg.epoch <= self.looked or leg.reason == "diverged":
+        if state.epoch <= self.judged or state.reason == "diverged":
             return
-        before, rows, rate = {name: getattr(self, name) for name in (*_STATE, "best")}, len(self.seen), walker.rate
+        before, rows, rate = (
+            {name: getattr(self, name) for name in (*_STATE, "best")},
+            len(self.validation_costs),
+            runner.rate,
+        )
         try:
             if self.validate is not None:
-                self._judge(leg.epoch, leg.params)
-            if self.plateau is not None and not leg.reason and not self._patience_exhausted(leg.epoch):
-                self._follow(self.plateau, walker, self.seen[-1][1] if self.seen else leg.last)
-            self.looked = leg.epoch
+                self._judge(state.epoch, state.params)
+            if self.plateau is not None and not state.reason and not self._patience_exhausted(state.epoch):
+                self._follow(
+                    self.plateau, runner, self.validation_costs[-1][1] if self.validation_costs else state.last
+                )
+            self.judged = state.epoch
         except KeyboardInterrupt:
             self.__dict__.update(before)
-            del self.seen[rows:]
-            walker.rate = rate
+            del self.validation_costs[rows:]
+            runner.rate = rate
             raise
 
     def _patience_exhausted(self, epoch: int) -> bool:
@@ -143,12 +151,12 @@ class Callbacks:
     def _judge(self, epoch: int, params: Mapping[str, Any]) -> None:
         assert self.validate is not None
         cost = self.validate(params)
-        self.seen.append((epoch, cost))
+        self.validation_costs.append((epoch, cost))
         if not self.best or self.sign * cost < self.best_cost:  # the start, even if its cost is not finite
             self.best_cost, self.best_epoch = self.sign * cost if math.isfinite(cost) else math.inf, epoch
             self.best = {name: np.array(params[name]) for name in self.names}
 
-    def _follow(self, plateau: Plateau, walker: Runner, cost: float) -> None:
+    def _follow(self, plateau: Plateau, runner: Runner, cost: float) -> None:
         """Lower the rate if the cost has not fallen for long enough."""
         value = self.sign * cost
         if value < self.lowest - plateau.threshold * abs(self.lowest) or not math.isfinite(self.lowest):
@@ -157,17 +165,17 @@ class Callbacks:
         self.waited += 1
         if self.waited >= plateau.patience:
             self.waited, self.factor = 0, self.factor * plateau.factor
-            walker.rate = plateau.rate * self.factor
+            runner.rate = plateau.rate * self.factor
 
     # -- for checkpoints
 
     def about(self) -> dict[str, Any]:
         """Everything that changes, but arrays, as JSON can hold it."""
-        return {name: getattr(self, name) for name in ("seen", *_STATE)}
+        return {name: getattr(self, name) for name in ("validation_costs", *_STATE)}
 
     def restore(self, about: dict[str, Any], best: Params) -> None:
         """Go on from there."""
         for name, value in about.items():
             setattr(self, name, value)
-        self.seen = [(int(epoch), float(cost)) for epoch, cost in self.seen]
+        self.validation_costs = [(int(epoch), float(cost)) for epoch, cost in self.validation_costs]
         self.best = best

@@ -35,24 +35,24 @@ class Checkpoint:
     kind: str
     stops: tuple[float | None, ...] = ()
 
-    def save(self, leg: DescentState, record: Record, watch: Callbacks) -> None:
+    def save(self, state: DescentState, record: Record, callbacks: Callbacks) -> None:
         """Write where a descent stands; a reader sees the file before or the one after, never half of one.
 
         Raises:
             StorageError: it cannot be written.
         """
-        groups = {"params": leg.params, "before": leg.before, "best": watch.best}
+        groups = {"params": state.params, "before": state.before, "best": callbacks.best}
         tensors = {f"{part} {name}": np.asarray(array) for part in _PARTS for name, array in groups[part].items()}
-        due = -(-leg.epoch // record.stride)  # an interruption may have left later rows
+        due = -(-state.epoch // record.stride)  # an interruption may have left later rows
         about = {
-            "kind": self.kind, "epoch": leg.epoch, "last": float(leg.last).hex(), "rises": leg.rises,
-            "first_rise": leg.first_rise, "reason": leg.reason, "stops": list(self.stops), "stride": record.stride,
-            "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": watch.about(),
+            "kind": self.kind, "epoch": state.epoch, "last": float(state.last).hex(), "rises": state.rises,
+            "first_rise": state.first_rise, "reason": state.reason, "stops": list(self.stops), "stride": record.stride,
+            "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": callbacks.about(),
             "order": list(tensors),
         }  # fmt: skip
         write_tensors(self.path, tensors, _KEY, about, again=True)
 
-    def load(self, watch: Callbacks, record: Record) -> DescentState | None:
+    def load(self, callbacks: Callbacks, record: Record) -> DescentState | None:
         """Where the descent stood; None if there is no such file yet.
 
         Raises:
@@ -72,8 +72,8 @@ class Checkpoint:
             groups[part][name] = tensors[label][()]
         record.stride = about["stride"]
         record.costs = [float.fromhex(cost) for cost in about["costs"]]
-        record.places = [None] * -(-len(record.costs) // record.sparse)
-        watch.restore(about["watch"], groups["best"])
+        record.parameters = [None] * -(-len(record.costs) // record.thinning)
+        callbacks.restore(about["watch"], groups["best"])
         ended = about["reason"] in ("tolerance", "gradient") and about["stops"] == list(self.stops)
         return DescentState(
             groups["params"], groups["before"], float.fromhex(about["last"]), about["epoch"], about["rises"],

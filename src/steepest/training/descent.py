@@ -9,33 +9,37 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from steepest.calculus.prepared import PreparedCost, prepare
 from steepest.display.progress import Progress, bar
 from steepest.engines import choose
 from steepest.engines.step import Params
 from steepest.errors import DescentError
-from steepest.expressions.expression import DATA, Expression, expect_expression, leaves
+from steepest.expressions.expression import DATA, Expression, leaves
 from steepest.messages.numbers import is_number
+from steepest.messages.vocabulary import takes_aliases
 from steepest.tables.parts import Parts, is_read_in_parts
+from steepest.tables.samples import Samples
 from steepest.tables.table import Table, open_table
 from steepest.tables.values import bind
 from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Initial, Scheme
 from steepest.training.initialisers import initial as initial
-from steepest.training.loop import Descent as Descent
-from steepest.training.loop import Level as Level
 from steepest.training.loop import Loop
 from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.restarts import batched, sequential
+from steepest.training.result import Descent as Descent
+from steepest.training.result import Level as Level
 from steepest.training.schedules import Plateau, Schedule
 from steepest.training.settings import GRADIENTS as GRADIENTS
 from steepest.training.settings import Settings
 from steepest.training.setup import DescentSetup
 
 
+@takes_aliases
 def descend(
-    cost: Expression,
+    cost: Expression | PreparedCost,
     table: Any = None,
     start: Mapping[str, ArrayLike] | None = None,
     rate: float | str | Schedule | Plateau = 0.1,
@@ -66,11 +70,12 @@ def descend(
     path: bool = True,
     progress: Progress | bool | None = None,
 ) -> Descent:
-    """Descend a cost by its gradient over the samples of a table: w := w − α ∂C/∂w, again and again.
+    """Minimise a cost by gradient descent over the samples of a table: w := w − α ∂C/∂w, again and again.
 
     Args:
-        cost: an expression of one number.
-        table: the data: a dict of arrays, a DataFrame, a path, a built-in name; None for a pure function.
+        cost: an expression of one number, or one that is prepared.
+        table: the data: a dict of arrays, a DataFrame, a path, a built-in name, or the samples that one of them
+            became; None for a pure function.
         start: parameters to start from; those left out are drawn from the seed.
         rate: the step length α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"``: each epoch goes as
             far as Armijo's rule allows, so that the cost never rises.
@@ -118,7 +123,8 @@ def descend(
 
     Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
     """
-    expect_expression(cost, "descend")
+    prepared = prepare(cost)
+    cost = prepared.cost
     settings = Settings(
         rate, epochs, gradient, step, scheme, dtype, maximise, optimiser, batch, tolerance, gradient_tolerance,
         max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume, path,
@@ -134,38 +140,38 @@ def descend(
     opened = _opened(cost, table)
     drawing = Initial(cost, initial)
     starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
-    parts = None if opened is None or batch is None else _parts(cost, opened, starts[0], na, dtype)
-    if parts is not None and validate is not None and is_number(validate):
-        raise DescentError("a table that is read in parts has no share to hold out; give validate= a table of its own")
-    columns: Params = {}
-    if opened is not None:
-        columns = _columns(cost, opened, na) if parts is None else dict(parts.read(0)[0])
-    held_out: Params | None = None
-    rows_out: NDArray[np.intp] | None = None
-    if validate is not None and is_number(validate):
-        columns, held_out, rows_out = _divided(columns, validate, seed)
+    parts = _parts(cost, opened, starts[0], na, dtype) if isinstance(opened, Table) and batch is not None else None
+    samples = None if opened is None or parts is not None else _samples(cost, opened, na)
+    held_out, rows_out = None, None
+    if validate is not None and not is_number(validate):
+        held_out = _samples(cost, validate, na)
     elif validate is not None:
-        held_out = _columns(cost, open_table(validate), na)
-    bound = bind([cost], {**columns, **starts[0]}, dtype)
-    apart = None if held_out is None else bind([cost], {**held_out, **starts[0]}, dtype)
-    ready = DescentSetup(cost, settings, engine, bound, apart, parts)
+        if samples is None:
+            raise DescentError("a table read in parts has no share to hold out; give validate= a table of its own")
+        samples, held_out, rows_out = samples.split(validate, seed)
+    columns: Mapping[str, Any] = {} if samples is None else samples.arrays
+    bound = bind([cost], {**(columns if parts is None else parts.read(0)[0]), **starts[0]}, dtype)
+    apart = None if held_out is None else bind([cost], {**held_out.arrays, **starts[0]}, dtype)
+    ready = DescentSetup(prepared, settings, engine, bound, apart, parts)
     begins = [ready.beginning(each, memory) for each in starts]
     loop = ready.loop(on_epoch, begins[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
-        told = progress if callable(progress) else shown
+        on_progress = progress if callable(progress) else shown
         ensemble = None if restarts is None or restarts == 1 else ready.ensemble(restarts, loop)
         if restarts is None:
-            run = loop.run(begins[0], told)
+            run = loop.run(begins[0], on_progress)
         elif ensemble is not None:
-            run = batched(begins, ensemble, loop, told)
+            run = batched(begins, ensemble, loop, on_progress)
         else:
-            run = sequential(begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, told), maximise)
+            run = sequential(
+                begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, on_progress), maximise
+            )
     return replace(run, engine=ready.engine.name, held_out=rows_out)
 
 
 def _again(ready: DescentSetup, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
-    """The loop for another start: the same one, unless it has watched the last descent."""
-    return loop if loop.watch is None else ready.loop(on_epoch, start)
+    """Return the loop for another start: the same one, unless its callbacks belong to the last descent."""
+    return loop if loop.callbacks is None else ready.loop(on_epoch, start)
 
 
 def check_settings(cost: Expression, **settings: Any) -> None:
@@ -177,16 +183,19 @@ def check_settings(cost: Expression, **settings: Any) -> None:
     Settings(**settings).check(cost)
 
 
-def _opened(cost: Expression, table: Any) -> Table | None:
+def _opened(cost: Expression, table: Any) -> Table | Samples | None:
+    """Return the table, opened but not read; samples as they are; None for a cost without data columns."""
     if isinstance(table, Mapping):
         for word, value in table.items():
             if word in cost.parameters and np.ndim(value) == 0:
                 raise DescentError(f"{word!r} is a parameter of the cost, not a column; give it in start={{…}}")
-    return open_table(table) if cost.data else None
+    if not cost.data:
+        return None
+    return table if isinstance(table, Samples) else open_table(table)
 
 
-def _columns(cost: Expression, table: Table, na: str) -> Params:
-    return dict(table.select(cost.data, na=na).arrays)
+def _samples(cost: Expression, table: Any, na: str) -> Samples:
+    return table.select(cost.data) if isinstance(table, Samples) else open_table(table).select(cost.data, na=na)
 
 
 def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
@@ -199,17 +208,3 @@ def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -
         return bind([cost], {**columns, **start}, dtype).data
 
     return Parts(table, cost.data, na, convert, width)
-
-
-def _divided(columns: Params, validate: float, seed: int) -> tuple[Params, Params, NDArray[np.intp]]:
-    """The columns to learn from, those of a share drawn from the seed, and the rows of the latter."""
-    rows = len(next(iter(columns.values())))
-    held_out = round(rows * validate)
-    if not 0 < held_out < rows:
-        raise DescentError(
-            f"a share of {validate:g} of {rows} rows leaves {held_out} to validate on; give another share, or a table"
-        )
-    order = np.random.default_rng([seed, rows]).permutation(rows)
-    parts = np.sort(order[held_out:]), np.sort(order[:held_out])
-    learnt, apart = ({name: column[part] for name, column in columns.items()} for part in parts)
-    return learnt, apart, parts[1]

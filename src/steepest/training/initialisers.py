@@ -10,10 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
@@ -21,14 +18,15 @@ from steepest.expressions.expression import PARAMETER, Expression, Operation, Sh
 from steepest.expressions.traversal import memoised
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import whole
-from steepest.tables.values import fit_shape, number_array
+from steepest.messages.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 Values = dict[str, Any]
 Scheme = str | Mapping[str, str]
-Draw = Callable[[np.random.Generator], NDArray[np.float64]]
-
-SCHEMES = ("glorot", "glorot_normal", "he", "lecun", "zeros", "normal")
-"""The names of schemes; ``normal(0.1)`` gives the standard deviation, which is 1/2 for ``normal``."""
+Draw = Callable[["np.random.Generator"], "NDArray[np.float64]"]
 
 _RECTIFIERS = (op.relu, op.leaky_relu, op.maximum)
 _NORMAL = re.compile(r"normal\(\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)\s*\)")
@@ -43,33 +41,44 @@ def _uniform(bound: float, shape: Shape) -> Draw:
     return lambda rng: rng.uniform(-bound, bound, shape)
 
 
+def _zeros(shape: Shape) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.zeros(shape)
+
+
+Scale = Callable[[Shape, tuple[int, int]], Draw]
+
+SCHEMES: Registry[Scale] = Registry("scheme of initial values", DescentError, "or normal(σ) with a number")
+"""Every scheme by its name: a function of a parameter's shape and of how many inputs and outputs it connects."""
+SCHEMES.add(
+    "glorot",
+    lambda shape, fans: _uniform(math.sqrt(6 / sum(fans)), shape),
+    "uniform, for tanh and sigmoid (Glorot and Bengio 2010, eq. 16)",
+)
+SCHEMES.add(
+    "glorot_normal",
+    lambda shape, fans: _normal(math.sqrt(2 / sum(fans)), shape),
+    "normal with the variance of their eq. 12",
+)
+SCHEMES.add(
+    "he", lambda shape, fans: _normal(math.sqrt(2 / fans[0]), shape), "normal, for rectifiers (He et al. 2015, eq. 10)"
+)
+SCHEMES.add("lecun", lambda shape, fans: _normal(math.sqrt(1 / fans[0]), shape), "normal (LeCun et al. 1998, eq. 16)")
+SCHEMES.add("zeros", lambda shape, fans: lambda rng: _zeros(shape), "0, for every parameter")
+SCHEMES.add("normal", lambda shape, fans: _normal(_SPREAD, shape), "standard deviation 1/2, for every parameter")
+
+
 def _drawing(scheme: str, shape: Shape, fans: tuple[int, int]) -> Draw:
-    """How a parameter is drawn: from the numbers of inputs and outputs that it joins, for most schemes."""
-    inputs, outputs = fans
+    """Return how a parameter is drawn, given the numbers of inputs and outputs that it connects."""
     given = _NORMAL.fullmatch(scheme)
-    if given:
-        return _normal(float(given[1]), shape)
-    if scheme == "glorot":  # Glorot and Bengio 2010, eq. 16
-        return _uniform(math.sqrt(6 / (inputs + outputs)), shape)
-    if scheme == "glorot_normal":  # its eq. 12: the variance 2/(inputs + outputs)
-        return _normal(math.sqrt(2 / (inputs + outputs)), shape)
-    if scheme == "he":  # He et al. 2015, eq. 10
-        return _normal(math.sqrt(2 / inputs), shape)
-    if scheme == "lecun":  # LeCun et al. 1998, eq. 16
-        return _normal(math.sqrt(1 / inputs), shape)
-    if scheme == "normal":
-        return _normal(_SPREAD, shape)
-    return lambda rng: np.zeros(shape)
+    return _normal(float(given[1]), shape) if given else SCHEMES[scheme](shape, fans)
 
 
 def _check_scheme(scheme: object, place: str = "") -> str:
-    if not isinstance(scheme, str) or not (scheme in SCHEMES or _NORMAL.fullmatch(scheme)):
-        hint = nearest(scheme, SCHEMES) if isinstance(scheme, str) else ""
-        raise DescentError(
-            f"there is no scheme of initial values {scheme!r}{place}{hint}; "
-            f"the schemes are {', '.join(SCHEMES)} and normal(σ) with a number"
-        )
-    return scheme
+    if isinstance(scheme, str) and _NORMAL.fullmatch(scheme):
+        return scheme
+    return SCHEMES.name_of(scheme, place)
 
 
 class Initial:
@@ -140,6 +149,10 @@ class Initial:
                     f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, self.shapes)}; "
                     f"its parameters are {', '.join(self.shapes) or 'none'}"
                 )
+        import numpy as np
+
+        from steepest.tables.values import fit_shape, number_array
+
         rng = np.random.default_rng(int(seed))
         params: Values = {}
         for name, shape in self.shapes.items():

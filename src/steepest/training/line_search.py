@@ -1,7 +1,7 @@
 """Descents that search along a line for how far to go: Armijo's rule, and L-BFGS with the strong Wolfe conditions.
 
 They are driven from here, whichever engine computes cost and gradient: to an engine, the gradient is the "next value"
-of a parameter, so that a leg of one epoch looks at both.
+of a parameter, so that one epoch of it computes both.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import DescentState, Params, Rate, Record, Runner, StoppingRules
+from steepest.engines.step import DescentState, EpochCounter, Params, Rate, Reason, Record, Runner, StoppingRules
 from steepest.errors import DescentError
 from steepest.tables.values import number_array
 
 Vector = NDArray[np.float64]
 
-_ENOUGH = 1e-4  # share of the fall that the slope promises which a step must reach
-_FLATTER = 0.9  # share of the slope that may be left at the end of a step, strong Wolfe conditions
+ARMIJO_C1 = 1e-4  # sufficient decrease: c1 of Nocedal and Wright 2006, eq. 3.6a; small, since any fall is welcome
+WOLFE_C2 = 0.9  # curvature: c2 of their eq. 3.7b, the value that they give for quasi-Newton directions
 _HALVINGS, _TRIALS = 60, 40
 _RATE, _MOVES = "(search) rate", "(search) moves"
 
 
 @dataclass(frozen=True)
-class _Look:
-    """The cost at a place, and its gradient; signs are such that the cost is to fall."""
+class _Point:
+    """The cost and its gradient at some parameters; signs are such that the cost is to fall."""
 
     place: Vector
     cost: float
@@ -56,7 +56,7 @@ class SearchRunner:
         self._inner, self._shapes, self._memory, self._sign, self._kind = inner, shapes, memory, sign, np.dtype(dtype)
         self.rate: Rate = rate
         self._first = rate
-        self._known: _Look | None = None
+        self._known: _Point | None = None
 
     def cost_at(self, params: Params) -> float:
         """The cost at some parameters."""
@@ -67,35 +67,31 @@ class SearchRunner:
         return list(rows)
 
     @np.errstate(all="ignore")  # a trial may well leave the finite numbers, and is then one too far
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
-        params, before, last, epoch, reason = leg.params, leg.before, leg.last, leg.epoch, ""
-        rises, first_rise = leg.rises, leg.first_rise
+        counter = EpochCounter(state, rules, record)
         try:
-            while epoch < until and not reason:
-                here = self._at(self._flat(params))
+            while counter.epoch < until and not counter.reason:
+                here = self._at(self._flat(counter.params))
                 value = self._sign * here.cost
-                if rules.rose(value, last):
-                    rises, first_rise = rises + 1, first_rise or epoch
-                reason = rules.reason(epoch, value, last, float(np.linalg.norm(here.slope)))
-                if not reason and not here.slope.any():
-                    reason = "gradient"
-                if reason:
+                counter.judge(value, float(np.linalg.norm(here.slope)))
+                if not counter.reason and not here.slope.any():
+                    counter.reason = Reason.GRADIENT
+                if counter.reason:
                     break
-                if epoch % record.stride == 0:
-                    placed = epoch % (record.stride * record.sparse) == 0
-                    record.add([value], [self._named(here.place)] if placed else [])
-                there, state = self._move(here, params)
+                row = self._named(here.place)
+                there, memory = self._move(here, counter.params)
                 if there is here:
-                    reason = "tolerance"  # no step lowers the cost by what its digits can show
+                    counter.keep(value, row)
+                    counter.reason = Reason.TOLERANCE  # no step lowers the cost by what its digits can show
                     break
-                before, params, last, epoch = params, {**self._named(there.place), **state}, value, epoch + 1
+                counter.go_on(value, {**self._named(there.place), **memory}, row)
                 self._known = there
         except KeyboardInterrupt:
-            reason = "interrupted"
-        return DescentState(params, before, last, epoch, rises, first_rise, reason)
+            counter.reason = Reason.INTERRUPTED
+        return counter.state()
 
-    # -- looking
+    # -- evaluating
 
     def _flat(self, params: Mapping[str, Any]) -> Vector:
         return np.concatenate([np.ravel(params[name]) for name in self._shapes]).astype(np.float64)
@@ -109,19 +105,19 @@ class SearchRunner:
             begin += size
         return found
 
-    def _at(self, place: Vector) -> _Look:
+    def _at(self, place: Vector) -> _Point:
         place = place.astype(self._kind).astype(np.float64)  # where the engine will be
         if self._known is not None and np.array_equal(self._known.place, place):
             return self._known
         params, record = self._named(place), Record()
-        leg = self._inner.advance(DescentState(params, params, math.nan), 1, StoppingRules(), record)
+        after = self._inner.advance(DescentState(params, params, math.nan), 1, StoppingRules(), record)
         cost = self._sign * record.costs[0] if record.costs else math.inf
-        slope = self._flat(leg.params) * self._sign if record.costs else np.full(len(place), math.nan)
-        return _Look(place, cost if np.isfinite(slope).all() and math.isfinite(cost) else math.inf, slope)
+        slope = self._flat(after.params) * self._sign if record.costs else np.full(len(place), math.nan)
+        return _Point(place, cost if np.isfinite(slope).all() and math.isfinite(cost) else math.inf, slope)
 
     # -- moving
 
-    def _move(self, here: _Look, params: Mapping[str, Any]) -> tuple[_Look, Params]:
+    def _move(self, here: _Point, params: Mapping[str, Any]) -> tuple[_Point, Params]:
         """Where an epoch ends, and what is remembered for the next one."""
         if not self._memory:
             return self._armijo(here, float(params.get(_RATE, self._first / 2)))
@@ -140,13 +136,13 @@ class SearchRunner:
             moves = np.concatenate([moves, pair[None]])[-self._memory :]
         return there, {_MOVES: moves}
 
-    def _armijo(self, here: _Look, rate: float) -> tuple[_Look, Params]:
+    def _armijo(self, here: _Point, rate: float) -> tuple[_Point, Params]:
         """The longest of twice, once, half, a quarter, … of the last step that lowers the cost enough."""
         slope = float(here.slope @ here.slope)
         far = 2 * rate
         for _ in range(_HALVINGS):
             there = self._at(here.place - far * here.slope)
-            if there.cost <= here.cost - _ENOUGH * far * slope and there.cost < here.cost:
+            if there.cost <= here.cost - ARMIJO_C1 * far * slope and there.cost < here.cost:
                 return there, {_RATE: np.float64(far)}
             far /= 2
         return here, {}
@@ -195,20 +191,20 @@ def _lbfgs(slope: Vector, moves: NDArray[np.float64]) -> Vector:
     return q
 
 
-def _wolfe(look: Callable[[float], _Look], here: _Look, direction: Vector, first: float) -> _Look:
+def _wolfe(look: Callable[[float], _Point], here: _Point, direction: Vector, first: float) -> _Point:
     """A place along a direction that satisfies the strong Wolfe conditions; ``here`` if none lower is found.
 
     Source: Nocedal and Wright 2006, algorithms 3.5 and 3.6, cubic interpolation by eq. 3.59.
     """
     start = float(here.slope @ direction)
-    low: tuple[float, _Look, float] = (0.0, here, start)
+    low: tuple[float, _Point, float] = (0.0, here, start)
     far = first
     for k in range(_TRIALS):
         there = look(far)
         steep = float(there.slope @ direction)
         if not _falls(there, here, far, start) or (k and there.cost >= low[1].cost):
             return _zoom(look, here, direction, start, low, (far, there, steep))
-        if abs(steep) <= -_FLATTER * start:
+        if abs(steep) <= -WOLFE_C2 * start:
             return there
         if steep >= 0:
             return _zoom(look, here, direction, start, (far, there, steep), low)
@@ -216,14 +212,14 @@ def _wolfe(look: Callable[[float], _Look], here: _Look, direction: Vector, first
     return low[1]
 
 
-def _falls(there: _Look, here: _Look, far: float, start: float) -> bool:
-    return there.cost <= here.cost + _ENOUGH * far * start and there.cost < here.cost
+def _falls(there: _Point, here: _Point, far: float, start: float) -> bool:
+    return there.cost <= here.cost + ARMIJO_C1 * far * start and there.cost < here.cost
 
 
 def _zoom(
-    look: Callable[[float], _Look], here: _Look, direction: Vector, start: float, low: tuple[float, _Look, float],
-    high: tuple[float, _Look, float],
-) -> _Look:  # fmt: skip
+    look: Callable[[float], _Point], here: _Point, direction: Vector, start: float, low: tuple[float, _Point, float],
+    high: tuple[float, _Point, float],
+) -> _Point:  # fmt: skip
     """Between two distances, the first of which is the best so far, close in on one that satisfies the conditions."""
     for _ in range(_TRIALS):
         far = _between(low, high)
@@ -234,7 +230,7 @@ def _zoom(
         if not _falls(there, here, far, start) or there.cost >= low[1].cost:
             high = (far, there, steep)
             continue
-        if abs(steep) <= -_FLATTER * start:
+        if abs(steep) <= -WOLFE_C2 * start:
             return there
         if steep * (high[0] - low[0]) >= 0:
             high = low
@@ -242,7 +238,7 @@ def _zoom(
     return low[1]
 
 
-def _between(low: tuple[float, _Look, float], high: tuple[float, _Look, float]) -> float:
+def _between(low: tuple[float, _Point, float], high: tuple[float, _Point, float]) -> float:
     """The minimum of the cubic through two places and their slopes, if it is well inside; otherwise the middle."""
     (a, at_a, slope_a), (b, at_b, slope_b) = low, high
     middle = 0.5 * (a + b)

@@ -14,8 +14,8 @@ from typing import Any
 from steepest.errors import DescentError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
-from steepest.messages.hints import nearest
 from steepest.messages.numbers import from_zero, share, whole
+from steepest.messages.registry import Registry
 
 State = tuple[Any, ...]
 
@@ -237,26 +237,35 @@ def lbfgs(memory: int = 10) -> LBFGS:
     return LBFGS(memory)
 
 
-OPTIMISERS: dict[str, Callable[..., Optimiser | LBFGS]] = {
-    "gradient-descent": gradient_descent, "momentum": momentum, "nesterov": nesterov, "rmsprop": rmsprop,
-    "adagrad": adagrad, "adam": adam, "adamw": adamw, "lion": lion, "lbfgs": lbfgs,
+OPTIMISERS: Registry[Callable[..., Optimiser | LBFGS]] = Registry("optimiser", DescentError)
+"""Every optimiser by the name that the command line and the estimators use: a function of its settings."""
+OPTIMISERS.add("gradient-descent", gradient_descent, "w := w − α ∂C/∂w; the only one with --rate auto")
+OPTIMISERS.add("momentum", momentum, "heavy ball: steps add up with a decay")
+OPTIMISERS.add("nesterov", nesterov, "momentum whose gradient is taken a step ahead")
+OPTIMISERS.add("rmsprop", rmsprop, "divides by a moving mean of the gradient's size")
+OPTIMISERS.add("adagrad", adagrad, "divides by the size of all gradients so far")
+OPTIMISERS.add("adam", adam, "momentum and RMSProp with bias correction; the usual choice for networks")
+OPTIMISERS.add("adamw", adamw, "Adam with decoupled weight decay")
+OPTIMISERS.add("lion", lion, "the sign of a momentum; small rates")
+OPTIMISERS.add("lbfgs", lbfgs, "quasi-Newton with a line search; whole tables and few parameters")
+
+USUAL_RATES = {
+    "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
+    "nesterov": 0.02, "lbfgs": 1.0,
 }  # fmt: skip
-"""Every optimiser by the name that the command line and estimators know it by."""
+"""The rate of an optimiser where an estimator is given none; 0.1 for any other."""
 
 
 def optimiser_named(given: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
     """An optimiser with its usual settings by its name; one that is given, as it is; gradient descent for None.
 
     Raises:
-        DescentError: there is none of this name.
+        DescentError: no optimiser of this name exists.
     """
     if given is None:
         return gradient_descent()
     if isinstance(given, str):
-        if given not in OPTIMISERS:
-            known = ", ".join(OPTIMISERS)
-            raise DescentError(f"there is no optimiser {given!r}{nearest(given, OPTIMISERS)}; choose {known}")
-        return OPTIMISERS[given]()
+        return OPTIMISERS.find(given)()
     if not isinstance(given, Optimiser | LBFGS):
         raise DescentError(f"optimiser is a name or an Optimiser, as optimisers.adam() gives, not {given!r}")
     return given

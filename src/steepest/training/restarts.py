@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from steepest.display.progress import Progress
 from steepest.engines.step import DescentState, Ensemble, EnsembleResult, Params, Record, StoppingRules
 from steepest.errors import StartError
-from steepest.training.loop import Descent, Level, Loop
+from steepest.training.loop import Loop
+from steepest.training.result import Descent, Level
 
 _ROUND_OFF = 1e-9  # relative
 _SAME = 0.01  # of the cost at a typical start: final costs with a smaller gap between them are on one level
@@ -87,9 +88,9 @@ def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: 
         progress: is told now and then.
     """
     begin, stop, stopped = time.perf_counter(), threading.Event(), ""
-    epochs, seconds = loop.stops.epochs, loop.stops.seconds
+    epochs, seconds = loop.settings.epochs, loop.settings.max_seconds
 
-    def told(made: int, lowest: float) -> None:
+    def on_progress(made: int, lowest: float) -> None:
         if seconds is not None and time.perf_counter() - begin > seconds:
             stop.set()
         if progress is not None:
@@ -102,32 +103,32 @@ def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: 
         return loop.rules(first)
 
     try:
-        ensemble.run(starts, epochs, rules, stop, told)
+        ensemble.run(starts, epochs, rules, stop, on_progress)
     except KeyboardInterrupt:
         stopped = "interrupted"
-    outcomes = ensemble.outcomes() or [EnsembleResult(starts[0], loop.walker.cost_at(starts[0]), "", 0)]
+    results = ensemble.outcomes() or [EnsembleResult(starts[0], loop.runner.cost_at(starts[0]), "", 0)]
     if not stopped and (seconds is not None and time.perf_counter() - begin > seconds):
         stopped = "time"
-    sign = -1.0 if loop.maximise else 1.0
-    order = sorted(range(len(outcomes)), key=lambda k: (outcomes[k].reason == "diverged", sign * outcomes[k].cost))
-    costs = [outcome.cost for outcome in outcomes]
+    sign = -1.0 if loop.settings.maximise else 1.0
+    order = sorted(range(len(results)), key=lambda k: (results[k].reason == "diverged", sign * results[k].cost))
+    costs = [outcome.cost for outcome in results]
     if stopped:
-        best = _broken_off(starts[order[0]], outcomes[order[0]], loop, stopped, begin)
+        best = _broken_off(starts[order[0]], results[order[0]], loop, stopped, begin)
         costs[order[0]] = best.cost
         cause = "it was interrupted" if stopped == "interrupted" else "its time was up"
         best.message = (
-            f"{cause} with {len(outcomes)} of {len(starts)} starts begun; these are the best parameters so far"
+            f"{cause} with {len(results)} of {len(starts)} starts begun; these are the best parameters so far"
         )
     else:
-        best = _best_again(starts, order, outcomes, costs, loop, begin)
+        best = _best_again(starts, order, results, costs, loop, begin)
     best.seconds = time.perf_counter() - begin
-    sound = [cost for cost, outcome in zip(costs, outcomes, strict=True) if outcome.reason != "diverged"]
+    sound = [cost for cost, outcome in zip(costs, results, strict=True) if outcome.reason != "diverged"]
     best.restarts, best.levels = costs, levels(sound, _typical(firsts))
     return best
 
 
 def _best_again(
-    starts: Sequence[Params], order: Sequence[int], outcomes: Sequence[EnsembleResult], costs: list[float], loop: Loop,
+    starts: Sequence[Params], order: Sequence[int], results: Sequence[EnsembleResult], costs: list[float], loop: Loop,
     begin: float,
 ) -> Descent:  # fmt: skip
     """The best start descended by itself; its cost takes its place among the costs."""
@@ -135,14 +136,14 @@ def _best_again(
     for place, k in enumerate(order):
         run = loop.run(starts[k], None)
         if run.reason in ("interrupted", "time"):  # side by side it had come further
-            return _broken_off(starts[order[0]], outcomes[order[0]], loop, run.reason, begin)
+            return _broken_off(starts[order[0]], results[order[0]], loop, run.reason, begin)
         costs[k] = run.cost
-        if best is None or _is_better(run.cost, run.diverged, best, loop.maximise):
+        if best is None or _is_better(run.cost, run.diverged, best, loop.settings.maximise):
             best = run
         if place + 1 == len(order):
             break
-        following = outcomes[order[place + 1]]
-        if not _is_better(following.cost, following.reason == "diverged", best, loop.maximise):
+        following = results[order[place + 1]]
+        if not _is_better(following.cost, following.reason == "diverged", best, loop.settings.maximise):
             break
     assert best is not None
     return best
@@ -158,6 +159,6 @@ def _is_better(cost: float, diverged: bool, best: Descent, maximise: bool) -> bo
 
 def _broken_off(start: Params, outcome: EnsembleResult, loop: Loop, stopped: str, begin: float) -> Descent:
     """A descent that was stopped where it stands."""
-    loop.first = loop.walker.cost_at(start)
-    leg = DescentState(outcome.params, outcome.params, outcome.cost, outcome.epochs)
-    return loop.ended(leg, stopped, start, Record(), None, begin)
+    loop.first = loop.runner.cost_at(start)
+    state = DescentState(outcome.params, outcome.params, outcome.cost, outcome.epochs)
+    return loop.ended(state, stopped, start, Record(), None, begin)

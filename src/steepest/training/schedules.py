@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.errors import DescentError
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import positive, share, whole
+from steepest.messages.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,21 +153,81 @@ def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: f
     return Plateau(rate, factor, int(patience), threshold)
 
 
-_FORMS = ("constant", "step:EPOCHS[:FACTOR]", "exponential:DECAY", "cosine[:EPOCHS[:FINAL]]",
-          "warm-up:EPOCHS[:START][+OTHER]", "plateau[:FACTOR[:PATIENCE]]")  # fmt: skip
+@dataclass(frozen=True)
+class ScheduleForm:
+    """How a schedule is written as text: ``name:number:number``.
+
+    Attributes:
+        form: the text with its settings in capital letters.
+        make: from the rate, the epochs of the descent, the numbers given and what follows ``+`` to the schedule.
+        least, most: how many numbers there are.
+    """
+
+    form: str
+    make: Callable[[float, float, list[float], str], Schedule | Plateau]
+    least: int = 0
+    most: int = 0
+
+
+def _warm_up(rate: float, epochs: float, numbers: list[float], tail: str) -> Schedule:
+    _positive("epochs", numbers[0])
+    then = _read(tail or "constant", rate, max(epochs - numbers[0], 1))
+    if isinstance(then, Plateau):
+        raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
+    return warm_up(numbers[0], then, *numbers[1:])
+
+
+def _plateau(rate: float, epochs: float, numbers: list[float], tail: str) -> Plateau:
+    usual = plateau(rate)
+    factor, patience = numbers + [usual.factor, float(usual.patience)][len(numbers) :]
+    return plateau(rate, factor, int(patience) if patience.is_integer() else patience)
+
+
+SCHEDULES: Registry[ScheduleForm] = Registry("schedule", DescentError)
+"""Every schedule by the first word of its text."""
+SCHEDULES.add(
+    "constant", ScheduleForm("constant", lambda rate, epochs, numbers, tail: constant(rate)), "the same rate throughout"
+)
+SCHEDULES.add(
+    "step",
+    ScheduleForm("step:EPOCHS[:FACTOR]", lambda rate, epochs, numbers, tail: step(rate, *numbers), 1, 2),
+    "multiplied by a factor every so many epochs",
+)
+SCHEDULES.add(
+    "exponential",
+    ScheduleForm("exponential:DECAY", lambda rate, epochs, numbers, tail: exponential(rate, *numbers), 1, 1),
+    "multiplied by a factor each epoch, smoothly",
+)
+SCHEDULES.add(
+    "cosine",
+    ScheduleForm(
+        "cosine[:EPOCHS[:FINAL]]",
+        lambda rate, epochs, numbers, tail: cosine(rate, *(numbers or [float(max(epochs, 1))])),
+        0, 2,
+    ),
+    "half a cosine from the rate to a share of it",
+)  # fmt: skip
+SCHEDULES.add(
+    "warm-up", ScheduleForm("warm-up:EPOCHS[:START][+OTHER]", _warm_up, 1, 2), "rises in a line, then another schedule"
+)
+SCHEDULES.add(
+    "plateau",
+    ScheduleForm("plateau[:FACTOR[:PATIENCE]]", _plateau, 0, 2),
+    "multiplied by a factor when the cost stops falling",
+)
 
 
 def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
-    """A schedule from its text, as the command line and estimators take it.
+    """Return a schedule from its text, as the command line and estimators take it.
 
     Args:
-        text: one of ``constant``, ``step:30:0.1``, ``exponential:0.95``, ``cosine``, ``warm-up:5+cosine``,
-            ``plateau:0.5:10``.
+        text: one of :data:`SCHEDULES`, such as ``constant``, ``step:30:0.1``, ``exponential:0.95``, ``cosine``,
+            ``warm-up:5+cosine``, ``plateau:0.5:10``.
         rate: α.
         epochs: of the descent, for what lasts as long as that.
 
     Raises:
-        DescentError: it is none of them.
+        DescentError: the text is not of one of these forms.
 
     >>> read_schedule("cosine", 0.1, 50).name
     'cosine:50:0'
@@ -181,23 +242,9 @@ def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
         numbers = [float(word) for word in words]
     except ValueError:
         name, numbers = "", []
-    known = {"constant": (0, 0), "step": (1, 2), "exponential": (1, 1), "cosine": (0, 2), "warm-up": (1, 2),
-             "plateau": (0, 2)}  # fmt: skip
-    if name not in known or not known[name][0] <= len(numbers) <= known[name][1] or (tail and name != "warm-up"):
-        close = nearest(text.partition(":")[0], known)
-        raise DescentError(f"there is no schedule {text!r}{close}; write one of {', '.join(_FORMS)}")
-    if name == "warm-up":
-        _positive("epochs", numbers[0])
-        then = _read(tail or "constant", rate, max(epochs - numbers[0], 1))
-        if isinstance(then, Plateau):
-            raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
-        return warm_up(numbers[0], then, *numbers[1:])
-    if name == "plateau":
-        found = plateau(rate)
-        usual = [found.factor, float(found.patience)]
-        factor, patience = numbers + usual[len(numbers) :]
-        return plateau(rate, factor, int(patience) if patience.is_integer() else patience)
-    if name == "cosine":
-        return cosine(rate, *([float(max(epochs, 1))] if not numbers else []), *numbers)
-    makers: dict[str, Callable[..., Schedule]] = {"constant": constant, "step": step, "exponential": exponential}
-    return makers[name](rate, *numbers)
+    form = SCHEDULES.get(name)
+    if form is None or not form.least <= len(numbers) <= form.most or (tail and name != "warm-up"):
+        hint = nearest(text.partition(":")[0], SCHEDULES)
+        forms = ", ".join(each.form for each in SCHEDULES.values())
+        raise DescentError(f"there is no schedule {text!r}{hint}; write one of {forms}")
+    return form.make(rate, epochs, numbers, tail)

@@ -46,23 +46,23 @@ class Settings:
     checkpoint_every: int | None = None
     resume: bool = False
     path: bool = True
-    method: Optimiser | LBFGS = field(init=False)
+    solver: Optimiser | LBFGS = field(init=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str) and self.rate != "auto":
             self._check_whole("epochs", 0)  # some schedules last as long as the descent
             object.__setattr__(self, "rate", read_schedule(self.rate, 0.1, self.epochs))
-        object.__setattr__(self, "method", optimiser_named(self.optimiser))
+        object.__setattr__(self, "solver", optimiser_named(self.optimiser))
 
     @property
     def searches(self) -> bool:
         """Whether each epoch searches along a line for how far to go."""
-        return isinstance(self.method, LBFGS) or self.rate == "auto"
+        return isinstance(self.solver, LBFGS) or self.rate == "auto"
 
     @property
     def update_rule(self) -> Optimiser:
         """The optimiser whose update becomes part of the step."""
-        return self.method if isinstance(self.method, Optimiser) else gradient_descent()
+        return self.solver if isinstance(self.solver, Optimiser) else gradient_descent()
 
     @property
     def scheduled_rate(self) -> Rate:
@@ -89,7 +89,8 @@ class Settings:
     @property
     def is_exact(self) -> bool:
         """Whether each update is one down the true gradient, so that the cost should fall."""
-        return self.gradient == "backprop" and self.update_rule.name == "gradient descent" and self.batch is None
+        plain = self.update_rule.name == "gradient descent" and not self.searches
+        return plain and self.gradient == "backprop" and self.batch is None
 
     def check(self, cost: Expression) -> None:
         """Raise unless a descent of this cost could start so.
@@ -142,7 +143,7 @@ class Settings:
 
     def _check_together(self) -> None:
         if self.searches:
-            what = "the optimiser 'lbfgs'" if isinstance(self.method, LBFGS) else "rate='auto'"
+            what = "the optimiser 'lbfgs'" if isinstance(self.solver, LBFGS) else "rate='auto'"
             if self.rate == "auto" and self.update_rule.name != "gradient descent":
                 raise DescentError(f"rate='auto' is for plain gradient descent; give {self.update_rule.name} a number")
             if self.batch is not None:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.calculus.prepared import PreparedCost
 from steepest.calculus.program import described, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import Engine, Runnable, choose
 from steepest.engines.reference import compile_expressions
 from steepest.engines.step import DescentState, Ensemble, Params, Rate, Record, Runner, Step, StoppingRules
 from steepest.errors import DescentError
-from steepest.expressions.expression import PARAMETER, Expression, toposort
-from steepest.expressions.traversal import memoised
+from steepest.expressions.expression import PARAMETER
 from steepest.messages.hints import nearest
 from steepest.storage.tensors import refuse_place
 from steepest.tables.parts import Parts
@@ -26,37 +26,28 @@ from steepest.tables.values import Bound, number_array
 from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.line_search import SearchRunner, remembered
-from steepest.training.loop import Loop, Stops
+from steepest.training.loop import Loop
 from steepest.training.schedules import Plateau
 from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
 from steepest.training.streaming import StreamRunner
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20
-_SMALL = 500  # nodes of a cost whose step is kept
-
-# Descents of one cost by one optimiser follow one another: folds of a search, parts of a stream.
-_derived = lru_cache(maxsize=16)(gradient_step)
-
-
-@memoised
-def _length(cost: Expression) -> int:
-    return len(toposort([cost]))
 
 
 @lru_cache(maxsize=16)
-def _fresh(step: Step, dtype: str) -> Runnable:
-    """What an optimiser remembers at the start, from the parameters."""
+def _state_at_start(step: Step, dtype: str) -> Runnable:
+    """Return what computes an optimiser's state at the start, from the parameters."""
     stable = stabilise(list(step.memory.values()))
     return compile_expressions([stable[value] for value in step.memory.values()], dtype)
 
 
 class DescentSetup:
-    """A descent that could begin.
+    """What a descent needs before it begins: the step, the engine, the columns.
 
     Args:
-        cost: what is descended.
-        settings: how.
+        prepared: the cost.
+        settings: the settings of the descent.
         engine: the name of an engine, or ``"auto"``.
         bound: the columns; those of the first part, if there are parts.
         held_out: the columns of the validation rows.
@@ -64,102 +55,104 @@ class DescentSetup:
     """
 
     def __init__(
-        self, cost: Expression, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
+        self, prepared: PreparedCost, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
         parts: Parts | None = None,
     ) -> None:  # fmt: skip
         self._parts = parts
-        self.cost, self.settings, self._bound, self._held_out = cost, settings, bound, held_out
-        self._shapes = {leaf.name: leaf.shape for leaf in cost.leaves if leaf.operation is PARAMETER}
+        self.prepared, self.settings, self._bound, self._held_out = prepared, settings, bound, held_out
+        self._shapes = {leaf.name: leaf.shape for leaf in prepared.cost.leaves if leaf.operation is PARAMETER}
         self.step = self._step()
         self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
 
     def _step(self) -> Step:
-        cost, given = self.cost, self.settings
+        prepared, given = self.prepared, self.settings
         norm = given.gradient_tolerance is not None
         if given.searches:
-            return search_step(cost, given.gradient)
+            return search_step(prepared, given.gradient)
         if given.gradient == "finite-difference":
-            return difference_step(cost, given.step, given.scheme, given.update_rule, given.maximise, norm)
-        derived = _derived if _length(cost) <= _SMALL else gradient_step
-        return derived(cost, given.gradient, given.update_rule, given.maximise, norm)
+            return difference_step(prepared, given.step, given.scheme, given.update_rule, given.maximise, norm)
+        return gradient_step(prepared, given.gradient, given.update_rule, given.maximise, norm)
 
-    def _walk(self, step: Step, rate: Rate) -> Runner:
+    def _runner_of(self, step: Step, rate: Rate) -> Runner:
         dtype, batches = self.settings.dtype, self.settings.batches
         if self._parts is None or batches is None:
-            return self.engine.walk(step, self._bound.data, self._bound.rows, rate, dtype, batches)
+            return self.engine.runner(step, self._bound.data, self._bound.rows, rate, dtype, batches)
         return StreamRunner(
-            self._parts, lambda data, rows, its, order: self.engine.walk(step, data, rows, its, dtype, order),
-            lambda data, rows: self.engine.look(step.cost, data, rows, dtype), rate, batches,
+            self._parts, lambda data, rows, its, order: self.engine.runner(step, data, rows, its, dtype, order),
+            lambda data, rows: self.engine.cost_function(step.cost, data, rows, dtype), rate, batches,
         )  # fmt: skip
 
-    def _walker(self) -> Runner:
+    def _runner(self) -> Runner:
         given, scheduled_rate = self.settings, self.settings.scheduled_rate
-        walker = self._walk(self.step, scheduled_rate)
+        runner = self._runner_of(self.step, scheduled_rate)
         if not given.searches:
-            return walker
-        length = getattr(given.method, "memory", 0)
+            return runner
+        length = getattr(given.solver, "memory", 0)
         first = scheduled_rate if isinstance(scheduled_rate, float) else 1.0
-        return SearchRunner(walker, self._shapes, length, given.sign, given.dtype, first)
+        return SearchRunner(runner, self._shapes, length, given.sign, given.dtype, first)
 
-    def _gentler(self, start: Params) -> float | None:
+    def _suggest(self, start: Params) -> float | None:
         given, step = self.settings, self.step
         if given.gradient != "backprop":
-            step = gradient_step(self.cost, "backprop", given.update_rule, given.maximise, norm=False)
-        return suggest_lower_rate(self._walk(step, given.scheduled_rate), start, given.maximise)
+            step = gradient_step(self.prepared, "backprop", given.update_rule, given.maximise, norm=False)
+        return suggest_lower_rate(self._runner_of(step, given.scheduled_rate), start, given.maximise)
 
     def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
         """The loop of the descent; ``start`` is part of what a checkpoint belongs to."""
         given, scheduled_rate = self.settings, self.settings.scheduled_rate
-        watch = self._watch(on_epoch)
+        callbacks = self._callbacks(on_epoch)
         kept = None
-        if watch is not None and given.checkpoint is not None:
+        if callbacks is not None and given.checkpoint is not None:
             refuse_place(given.checkpoint)
             kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
-            watch.save = kept.save
+            callbacks.save = kept.save
 
         def resume(record: Record) -> DescentState | None:
-            return kept.load(watch, record) if kept is not None and watch is not None and given.resume else None
+            return kept.load(callbacks, record) if kept is not None and callbacks is not None and given.resume else None
 
         steady = isinstance(scheduled_rate, float) and given.batch is None and not given.searches
-        stops = Stops(given.epochs, given.tolerance, given.gradient_tolerance, given.max_seconds)
+        cost = self.prepared.cost
         return Loop(
-            self._walker(), stops, given.base_rate, given.maximise,
-            exact=given.is_exact and not given.searches, may_trap=bool(self.cost.data) and not is_quadratic(self.cost),
-            dtype=given.dtype, gentler=self._gentler if steady else None, watch=watch, resume=resume,
-            names=list(self._shapes), rows=self._bound.rows if self._parts is None else self._parts.rows,
-            path=given.path,
+            self._runner(), given, list(self._shapes),
+            rows=self._bound.rows if self._parts is None else self._parts.rows,
+            may_trap=bool(cost.data) and not is_quadratic(cost), suggest=self._suggest if steady else None,
+            callbacks=callbacks, resume=resume,
         )  # fmt: skip
 
     def ensemble(self, starts: int, loop: Loop) -> Ensemble | None:
         """So many descents side by side, if the engine offers that for such ones."""
         given, engine, scheduled_rate = self.settings, self.engine, self.settings.scheduled_rate
-        plain = given.batch is None and loop.watch is None and not given.searches and isinstance(scheduled_rate, float)
-        if engine.ensemble is None or self.step.difference is not None or not plain or callable(scheduled_rate):
+        plain = (
+            given.batch is None and loop.callbacks is None and not given.searches and isinstance(scheduled_rate, float)
+        )
+        if engine.ensemble is None or self.step.epsilon is not None or not plain or callable(scheduled_rate):
             return None
         return engine.ensemble(self.step, self._bound.data, self._bound.rows, scheduled_rate, given.dtype, starts)
 
-    def _watch(self, on_epoch: OnEpoch | None) -> Callbacks | None:
+    def _callbacks(self, on_epoch: OnEpoch | None) -> Callbacks | None:
         given = self.settings
         plateau = given.rate if isinstance(given.rate, Plateau) else None
         if self._held_out is None and on_epoch is None and given.checkpoint is None and plateau is None:
             return None
-        watch = Callbacks(
+        callbacks = Callbacks(
             list(self._shapes), patience=given.patience, on_epoch=on_epoch, plateau=plateau,
             every=given.checkpoint_every, sign=given.sign,
         )  # fmt: skip
         if self._held_out is not None:
-            watch.validate = self.engine.look(self.step.cost, self._held_out.data, self._held_out.rows, given.dtype)
-        return watch
+            callbacks.validate = self.engine.cost_function(
+                self.step.cost, self._held_out.data, self._held_out.rows, given.dtype
+            )
+        return callbacks
 
     def _kind(self, start: Params) -> str:
         """What a checkpoint of this descent belongs to: everything that decides about its result but its length."""
         given, step = self.settings, self.step
-        moved = [described(lower([step.cost, *step.moved.values()])), [leaf.name for leaf in step.moved]]
+        moved = [described(lower([step.cost, *step.updates.values()])), [leaf.name for leaf in step.updates]]
         rate: Any = given.rate if isinstance(given.rate, int | float | str) else repr(given.rate)
         if callable(given.scheduled_rate):
             rate = [getattr(given.rate, "name", ""), given.scheduled_rate(np.arange(8.0)).tolist()]
         whole = given.batch, given.seed, given.patience
-        about = [moved, rate, repr(getattr(given.method, "memory", "")), step.difference, step.central, given.maximise,
+        about = [moved, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
                  self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
         columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
         if self._held_out is not None:
@@ -172,34 +165,35 @@ class DescentSetup:
         Raises:
             DescentError: what is given is not what this optimiser remembers.
         """
-        dtype, method = self.settings.dtype, self.settings.method
+        dtype, solver = self.settings.dtype, self.settings.solver
         params = {name: number_array(name, value, dtype) for name, value in start.items()}
         if self.settings.searches:
             numbers = sum(math.prod(shape) for shape in self._shapes.values())
-            return {**params, **remembered(memory or {}, numbers, getattr(method, "memory", 0))}
+            return {**params, **remembered(memory or {}, numbers, getattr(solver, "memory", 0))}
         fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
-        first = dict(zip(fresh, map(np.array, _fresh(self.step, dtype)(params, 1)), strict=True))
+        values = map(np.array, _state_at_start(self.step, dtype)(params, 1)) if fresh else ()
+        first = dict(zip(fresh, values, strict=True))
         for name, value in (memory or {}).items():
             if name not in fresh or np.shape(value) != fresh[name]:
                 raise DescentError(
-                    f"memory has {name!r} of the shape {np.shape(value)}, which {method.name} does not remember"
+                    f"memory has {name!r} of the shape {np.shape(value)}, which {solver.name} does not remember"
                     f"{nearest(name, fresh)}; give run.memory of a descent by the same optimiser"
                 )
         given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}
         return {**params, **first, **given}
 
 
-def suggest_lower_rate(walker: Any, start: Params, maximise: bool) -> float | None:
+def suggest_lower_rate(runner: Any, start: Params, maximise: bool) -> float | None:
     """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
-    rate, sign = float(walker.rate), -1.0 if maximise else 1.0
+    rate, sign = float(runner.rate), -1.0 if maximise else 1.0
     for _ in range(_HALVINGS):
         rate /= 2
-        walker.rate = float(f"{rate:.1g}")
+        runner.rate = float(f"{rate:.1g}")
         record = Record()
-        leg = DescentState(start, start, math.nan)
-        while leg.epoch < _TRIAL_EPOCHS and not leg.reason:
-            leg = walker.advance(leg, _TRIAL_EPOCHS, StoppingRules(), record)
+        state = DescentState(start, start, math.nan)
+        while state.epoch < _TRIAL_EPOCHS and not state.reason:
+            state = runner.advance(state, _TRIAL_EPOCHS, StoppingRules(), record)
         values = [sign * value for value in record.costs]
         if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):
-            return float(walker.rate)
+            return float(runner.rate)
     return None

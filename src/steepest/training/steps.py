@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from steepest.calculus.gradient import gradient
-from steepest.calculus.stability import stabilise
-from steepest.engines.step import RATE, UPDATES, Step, slope
+from steepest.calculus.prepared import PreparedCost
+from steepest.engines.step import RATE, UPDATES, Step, partial_derivative
 from steepest.expressions import operations as op
 from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, toposort
 from steepest.expressions.traversal import memoised
@@ -39,67 +38,71 @@ def is_quadratic(cost: Expression) -> bool:
     return degrees[cost] <= 2
 
 
-def gradient_step(cost: Expression, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
-    """The step whose gradient is derived: back-propagation, or the layer-wise recursion.
+def gradient_step(prepared: PreparedCost, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
+    """Return the step whose gradient is derived: back-propagation, or the layer-wise recursion.
 
     Args:
-        cost: an expression of one number.
-        method: of :func:`steepest.gradient.gradient`.
+        prepared: the cost.
+        method: of :func:`steepest.gradient`.
         optimiser: how a parameter moves.
-        maximise: whether the cost is to climb.
+        maximise: whether to climb.
         norm: whether the gradient's norm is wanted.
     """
-    partials = gradient(cost, method=method)
-    slopes = {node: partials[node.name] for node in _parameters(cost)}
-    moved, memory = _moved(slopes, optimiser, maximise)
-    return Step(_stable(cost), moved, _size(slopes) if norm else None, memory=memory)
+    key = ("gradient step", method, optimiser, maximise, norm)
+    if key not in prepared.cache:
+        partials = _partials(prepared, method)
+        updates, memory = _updates(partials, optimiser, maximise)
+        norm_of = _norm(partials) if norm else None
+        prepared.cache[key] = Step(prepared.stable, updates, norm_of, memory=memory)
+    found: Step = prepared.cache[key]
+    return found
 
 
 def difference_step(
-    cost: Expression, difference: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
+    prepared: PreparedCost, epsilon: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
 ) -> Step:
-    """The step whose gradient comes from differences: P + 1 evaluations of the cost an epoch, 2P + 1 if central."""
-    slopes = {node: slope(node) for node in _parameters(cost)}
-    moved, memory = _moved(slopes, optimiser, maximise)
-    return Step(_stable(cost), moved, _size(slopes) if norm else None, difference, scheme == "central", memory)
+    """Return the step whose gradient comes from differences: P + 1 costs an epoch, 2P + 1 if central."""
+    partials = {node: partial_derivative(node) for node in _parameters(prepared.cost)}
+    updates, memory = _updates(partials, optimiser, maximise)
+    return Step(prepared.stable, updates, _norm(partials) if norm else None, epsilon, scheme == "central", memory)
 
 
 def _parameters(cost: Expression) -> list[Expression]:
     return [node for node in leaves([cost]) if node.operation is PARAMETER]
 
 
-def _stable(cost: Expression) -> Expression:
-    return stabilise([cost])[cost]
+def _partials(prepared: PreparedCost, method: str) -> dict[Expression, Expression]:
+    found = prepared.partials(method)
+    return {node: found[node.name] for node in _parameters(prepared.cost)}
 
 
-def _moved(
-    slopes: dict[Expression, Expression], optimiser: Optimiser, maximise: bool
+def _updates(
+    partials: dict[Expression, Expression], optimiser: Optimiser, maximise: bool
 ) -> tuple[dict[Expression, Expression], dict[Expression, Expression]]:
-    """The next values of the parameters and of what the optimiser remembers, and the first values of the latter."""
-    moved: dict[Expression, Expression] = {}
+    """Return the next values of the parameters and of the optimiser's state, and the first values of the state."""
+    updates: dict[Expression, Expression] = {}
     remembered: dict[Expression, Expression] = {}
     memory: dict[Expression, Expression] = {}
     t = UPDATES + 1
-    for node, partial in slopes.items():
+    for node, partial in partials.items():
         first = [value if isinstance(value, Expression) else constant(value) for value in optimiser.init(node)]
         names = [f"({optimiser.name} {k}) {node.name}" for k in range(1, len(first) + 1)]
         state = tuple(leaf(PARAMETER, name, value.shape) for name, value in zip(names, first, strict=True))
-        moved[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
+        updates[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
         remembered |= dict(zip(state, after, strict=True))
         memory |= dict(zip(state, first, strict=True))
-    if UPDATES in toposort([*moved.values(), *remembered.values()]):
+    if UPDATES in toposort([*updates.values(), *remembered.values()]):
         remembered[UPDATES], memory[UPDATES] = t, constant(0)
-    return {**moved, **remembered}, memory
+    return {**updates, **remembered}, memory
 
 
-def _size(slopes: dict[Expression, Expression]) -> Expression:
+def _norm(partials: dict[Expression, Expression]) -> Expression:
     squares = constant(0)
-    for partial in slopes.values():
+    for partial in partials.values():
         squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
     return op.sqrt(squares)
 
 
-def search_step(cost: Expression, method: str) -> Step:
-    """The step of a line search: the next value of each parameter is the partial derivative by it."""
-    partials = gradient(cost, method=method)
-    return Step(_stable(cost), {node: partials[node.name] for node in _parameters(cost)})
+def search_step(prepared: PreparedCost, method: str) -> Step:
+    """Return the step of a line search: the "next value" of each parameter is its partial derivative."""
+    return Step(prepared.stable, _partials(prepared, method))

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import Batches, DescentState, Params, Rate, Record, Runner, StoppingRules
+from steepest.engines.step import (
+    Batches,
+    DescentState,
+    EpochCounter,
+    Params,
+    Rate,
+    Reason,
+    Record,
+    Runner,
+    StoppingRules,
+)
 from steepest.tables.parts import Columns, Parts
 
 Array = NDArray[Any]
@@ -23,19 +34,19 @@ class StreamRunner:
 
     Args:
         parts: the table.
-        walk: from a part's columns, its rows, a rate and batches to a descent on them.
-        look: from a part's columns and rows to its cost at some parameters.
+        runner: returns the descent on a part's columns, given its rows, a rate and batches.
+        cost: returns the cost of a part as a function of parameters, given its columns and rows.
         rate: α.
-        batches: how each part is walked through.
+        batches: the batches of each part.
     """
 
     pace = 1
 
     def __init__(
-        self, parts: Parts, walk: Callable[[Columns, int, Rate, Batches], Runner],
-        look: Callable[[Columns, int], Callable[[Mapping[str, Any]], float]], rate: Rate, batches: Batches,
+        self, parts: Parts, runner: Callable[[Columns, int, Rate, Batches], Runner],
+        cost: Callable[[Columns, int], Callable[[Mapping[str, Any]], float]], rate: Rate, batches: Batches,
     ) -> None:  # fmt: skip
-        self._parts, self._walk, self._look, self._batches = parts, walk, look, batches
+        self._parts, self._runner, self._cost, self._batches = parts, runner, cost, batches
         self.rate = rate
         self._begun = False
 
@@ -44,47 +55,48 @@ class StreamRunner:
         order = range(self._parts.number) if self._begun else [0]
         sofar, seen = 0.0, 0
         for _, columns, rows in self._parts.each(order):
-            sofar, seen = sofar + rows * self._look(columns, rows)(params), seen + rows
+            sofar, seen = sofar + rows * self._cost(columns, rows)(params), seen + rows
         return sofar / seen if seen else math.nan
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
         """The parameters of rows, as they are."""
         return list(rows)
 
-    def advance(self, leg: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
-        params, before, last, epoch, reason = leg.params, leg.before, leg.last, leg.epoch, ""
+        counter = EpochCounter(state, rules, record)
         self._begun = True
-        while epoch < until and not reason:
-            start, sofar, seen = params, 0.0, 0
-            try:
-                order = np.random.default_rng([self._batches.seed, epoch, self._parts.number])
-                for k, columns, rows in self._parts.each(order.permutation(self._parts.number).tolist()):
-                    batches = Batches(self._batches.size, self._batches.seed, k + 1)
-                    walker = self._walk(columns, rows, self._within(epoch, seen, rows), batches)
-                    own = Record()
-                    inner = walker.advance(
-                        DescentState(params, params, math.nan, epoch), epoch + 1, StoppingRules(), own
-                    )
-                    params, reason = inner.params, inner.reason
-                    if reason:
-                        break
-                    sofar, seen = sofar + rows * inner.last, seen + rows
-            except KeyboardInterrupt:
-                reason = "interrupted"
+        while counter.epoch < until and not counter.reason:
+            value, params, reason = self._epoch(counter.epoch, counter.params)
             if reason:
-                return DescentState(params, start, last, epoch, leg.rises, leg.first_rise, reason)
-            value = sofar / seen if seen else math.nan
-            reason = rules.reason(epoch, value, last, math.nan)
-            if reason != "diverged":
-                if epoch % record.stride == 0:
-                    record.add([value], [start] if epoch % (record.stride * record.sparse) == 0 else [])
-                last, before = value, start
-            epoch += 1
-        return DescentState(params, before, last, epoch, leg.rises, leg.first_rise, reason)
+                stopped = counter.state()
+                return replace(stopped, params=params, before=counter.params, reason=reason)
+            counter.judge(value)
+            if counter.reason == Reason.DIVERGED:
+                return replace(counter.state(), params=params, epoch=counter.epoch + 1)
+            counter.go_on(value, params)
+        return counter.state()
+
+    def _epoch(self, epoch: int, params: Mapping[str, Any]) -> tuple[float, Mapping[str, Any], str]:
+        """Return the mean cost of an epoch, the parameters after it, and why it could not be finished."""
+        total, seen = 0.0, 0
+        try:
+            order = np.random.default_rng([self._batches.seed, epoch, self._parts.number])
+            for k, columns, rows in self._parts.each(order.permutation(self._parts.number).tolist()):
+                batches = Batches(self._batches.size, self._batches.seed, k + 1)
+                runner = self._runner(columns, rows, self._within(epoch, seen, rows), batches)
+                start = DescentState(params, params, math.nan, epoch)
+                after = runner.advance(start, epoch + 1, StoppingRules(), Record())
+                params = after.params
+                if after.reason:
+                    return math.nan, params, after.reason
+                total, seen = total + rows * after.last, seen + rows
+        except KeyboardInterrupt:
+            return math.nan, params, Reason.INTERRUPTED
+        return total / seen if seen else math.nan, params, ""
 
     def _within(self, epoch: int, seen: int, rows: int) -> Rate:
-        """The rate for a part: its walker takes it for an epoch, the schedule for a share of one."""
+        """The rate for a part: its runner takes it for an epoch, the schedule for a share of one."""
         rate, whole = self.rate, self._parts.rows
         if not callable(rate):
             return rate

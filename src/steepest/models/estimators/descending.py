@@ -26,14 +26,8 @@ from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT
 from steepest.training.callbacks import OnEpoch
 from steepest.training.descent import Descent, descend
-from steepest.training.optimisers import LBFGS, Optimiser, optimiser_named
+from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, optimiser_named
 from steepest.training.schedules import read_schedule
-
-USUAL_RATES = {
-    "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
-    "nesterov": 0.02, "lbfgs": 1.0,
-}  # fmt: skip
-"""The rate of an optimiser where none is given; 0.1 for any other."""
 
 BATCH = 200
 """Samples of an update where nothing else is said."""

@@ -14,6 +14,7 @@ from steepest.errors import FormulaError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Shape
 from steepest.language.formula import names_in
+from steepest.messages.vocabulary import takes_aliases
 from steepest.models.estimators.descending import Built, Descending, built
 from steepest.models.estimators.inputs import Array, Classes
 from steepest.models.estimators.kinds import Classifier, Regressor
@@ -150,6 +151,7 @@ class FormulaRegressor(_Written, Regressor):
     Source: rows A2 and B1 of the notes.
     """
 
+    @takes_aliases
     def __init__(
         self, formula: str | None = None, loss: str | Cost = "mse", *, start: Mapping[str, ArrayLike] | None = None,
         optimiser: str | Optimiser | LBFGS | None = "lbfgs", rate: float | str | Schedule | Plateau | None = None,
@@ -195,6 +197,7 @@ class FormulaClassifier(_Written, Classifier):
     Source: rows A3 and D4 of the notes.
     """
 
+    @takes_aliases
     def __init__(
         self, formula: str | None = None, loss: str | Cost = "cross_entropy", *,
         start: Mapping[str, ArrayLike] | None = None, class_weight: str | Mapping[Any, float] | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.errors import ModelError
 from steepest.expressions.expression import PARAMETER
+from steepest.messages.vocabulary import takes_aliases
 from steepest.models.builders import network
 from steepest.models.estimators.descending import Built, Descending, built
 from steepest.models.estimators.inputs import Array, Classes
@@ -136,6 +137,7 @@ class NetworkRegressor(_Layers, Regressor):
     Source: rows D3 and D4 of the notes.
     """
 
+    @takes_aliases
     def __init__(
         self, hidden: int | Sequence[int] = (100,), activation: Activation | Sequence[Activation] = "relu",
         output: Activation = "linear", loss: str | Cost = "mse", *,
@@ -188,6 +190,7 @@ class NetworkClassifier(_Layers, Classifier):
     Source: rows D3 and D4 of the notes; Bishop 2006, section 4.3.
     """
 
+    @takes_aliases
     def __init__(
         self, hidden: int | Sequence[int] = (100,), activation: Activation | Sequence[Activation] = "relu",
         output: Activation = "auto", loss: str | Cost = "cross_entropy", *,

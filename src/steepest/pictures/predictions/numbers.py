@@ -109,7 +109,7 @@ def compared(model: Specification, table: Any, na: str) -> Compared:
         PictureError: the predictions are of several numbers a sample, or of classes.
         ModelError: the model is not fitted.
     """
-    columns = model.columns(model.use(table), na)
+    columns = model.samples(table, na)
     predicted, true = model.predict(columns.arrays), _targets(model, columns.arrays)
     if predicted.ndim != 1 or true.ndim != 1:
         raise PictureError("each sample has several predictions here, which is no single picture; draw the confusion")
@@ -150,7 +150,7 @@ def plane(model: Specification, table: Any, panels: int, points: int, na: str) -
         PictureError: the model has not two inputs.
         ModelError: the model is not fitted.
     """
-    columns = model.columns(model.use(table), na)
+    columns = model.samples(table, na)
     inputs = [leaf for leaf in leaves([model.prediction]) if leaf.operation is DATA]
     sizes = [leaf.shape[0] if leaf.shape else 1 for leaf in inputs]
     if sum(sizes) != 2:

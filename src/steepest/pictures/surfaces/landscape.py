@@ -85,7 +85,7 @@ class Landscape:
 
     def _sweep(self, points: int) -> Any:
         stable = stabilise([self.cost])[self.cost]
-        return choose(self.engine, "float64").sweep(stable, dict(self.data), self.rows, "float64", points)
+        return choose(self.engine, "float64").grid(stable, dict(self.data), self.rows, "float64", points)
 
     @cached_property
     def _slopes(self) -> dict[str, Expression]:

@@ -13,7 +13,7 @@ from steepest.errors import PictureError
 from steepest.pictures.surfaces.landscape import Axis, Landscape, Span
 
 if TYPE_CHECKING:
-    from steepest.training.loop import Descent
+    from steepest.training.result import Descent
 
 Array = NDArray[Any]
 

@@ -31,7 +31,7 @@ def land_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLike] | 
         raise PictureError(f"a picture is drawn of a cost or a model, not of {type(subject).__name__}")
     columns: Mapping[str, Any] | None = None
     if table is not None:
-        columns = subject.columns(subject.use(table), na).arrays
+        columns = subject.samples(table, na).arrays
     land = landscape(subject.cost, table, columns=columns, na=na, engine=engine)
     return land, subject.run if paths is None else paths, {**subject.params, **(at or {})}
 

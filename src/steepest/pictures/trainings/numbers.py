@@ -13,7 +13,7 @@ from steepest.errors import PictureError
 from steepest.pictures.surfaces.landscape import Landscape
 
 if TYPE_CHECKING:
-    from steepest.training.loop import Descent, Level
+    from steepest.training.result import Descent, Level
 
 Array = NDArray[Any]
 

@@ -16,14 +16,13 @@ import numpy as np
 from steepest.engines.native.arrays.layout import Places, places, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import fits, normal, work
 from steepest.engines.native.arrays.training import ARGUMENTS, Form, training
-from steepest.engines.native.lanes.epochs import REASONS
 from steepest.engines.native.lanes.kernels import Kernel
 from steepest.engines.native.lanes.memory import Array, addresses, aligned, processors
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.calling import together
 from steepest.engines.native.llvm.host import Host, this_host
-from steepest.engines.step import Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RULE_REASONS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed of them stays in the cache
@@ -41,14 +40,14 @@ _MANY = 16  # samples likewise
 def takes(step: Step) -> bool:
     """Whether arrays can run a step: its gradient is derived, no sample has a matrix, no array becomes another one."""
     exchanged = any(
-        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.moved.items()
+        leaf.shape and node is not leaf and node.operation is PARAMETER for leaf, node in step.updates.items()
     )
-    return step.difference is None and not exchanged and fits(step.program)
+    return step.epsilon is None and not exchanged and fits(step.program)
 
 
 def suits(step: Step, rows: int) -> bool:
     """Whether arrays run a step over a whole table faster than lanes of samples do."""
-    matrices = [leaf for leaf in step.moved if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
+    matrices = [leaf for leaf in step.updates if len(leaf.shape) == 2 and prod(leaf.shape) >= _LARGE]
     return bool(matrices) and rows >= _MANY and takes(step)
 
 
@@ -97,7 +96,7 @@ class ArrayWalk:
         epoch, reason, last, placed = kernel.run(leg, until, rules, record, self._rates(leg.epoch, until), orders)
         costs = kernel.costs[: epoch - leg.epoch + (kernel.form.whole and reason in ("gradient", "tolerance"))]
         found = np.array([leg.last, *costs])
-        worse = (found[1:] - found[:-1]) * rules.sign > rules.rtol * np.abs(found[:-1]) + rules.atol
+        worse = rules.rose(found[1:], found[:-1])
         rises = np.flatnonzero(worse) + leg.epoch
         due = range(leg.epoch + -leg.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
@@ -231,8 +230,8 @@ class _Plan:
 
 @lru_cache(maxsize=32)  # short descents of one step follow one another
 def _planned(step: Step, form: Form, dtype: str, host: Host) -> _Plan:
-    norm = [] if step.size is None else [step.size]
-    leaves = list(step.moved)
+    norm = [] if step.gradient_norm is None else [step.gradient_norm]
+    leaves = list(step.updates)
     program = normal(step.program)
     outputs = list(program.outputs[1:])
     size_node = outputs.pop(0) if norm else None
@@ -285,7 +284,7 @@ class _Kernel:
         self, leg: DescentState, until: int, rules: StoppingRules, record: Record, rates: Array, orders: Array | None
     ) -> tuple[int, str, float, int]:
         """Run epochs; the epoch it came to, why it stopped, the cost of the last one, and places written."""
-        apart = record.stride * record.sparse
+        apart = record.stride * record.thinning
         epochs = until - leg.epoch
         if len(self.costs) < epochs:
             self.costs = np.zeros(epochs)
@@ -310,4 +309,4 @@ class _Kernel:
         self._crew.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = mine[0][0].tolist()
         epoch, *_, placed, _, reason = mine[0][1].tolist()
-        return epoch, REASONS[reason], last, placed
+        return epoch, RULE_REASONS[reason], last, placed

@@ -43,7 +43,7 @@ NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 """What ``numbers`` of float64 holds, in order; ``last`` is written as well."""
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
 """What ``counters`` of int64 holds: the epoch and where to end, samples in all and in a batch, epochs between two
-places, places written, whether the rate changes from update to update, and why it stopped as in ``epochs.REASONS``."""
+places, places written, whether the rate changes from update to update, and why it stopped as in ``RULE_REASONS``."""
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from steepest.calculus.program import lower
+from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
 from steepest.engines.native.lanes.arrange import arranged
 from steepest.engines.native.lanes.differences import copies
-from steepest.engines.native.lanes.epochs import COUNTERS, NUMBERS, REASONS, epochs
+from steepest.engines.native.lanes.epochs import COUNTERS, NUMBERS, epochs
 from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, packed, unpacked
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.calling import together
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.step import DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _PACED = 1 << 20  # epochs of a leg whose rates are made before
 
@@ -43,20 +43,20 @@ class Walk:
     ) -> None:
         kind, host = np.dtype(dtype), this_host()
         self._paced = callable(rate)
-        extra = [] if step.size is None else [step.size]
-        moved = list(step.moved.values())
-        by_difference = step.difference is not None
-        program = lower([step.cost] if by_difference else [step.cost, *extra, *moved])
-        moves = lower([*extra, *moved] if by_difference else [])
+        extra = [] if step.gradient_norm is None else [step.gradient_norm]
+        moved = list(step.updates.values())
+        by_difference = step.epsilon is not None
+        program = lower([step.cost]) if by_difference else step.program
+        moves = lower([*extra, *moved]) if by_difference else Program((), ())
         beside = power_of_two(copies(step)) if by_difference else 1
         self._layout = layout = plan(program, rows, host, kind.itemsize, beside)
         if layout.unrolled:
             program, moves = arranged(program, rows), arranged(moves, rows)
-        about = [[leaf.name for leaf in step.moved], step.size is not None, by_difference, step.central]
+        about = [[leaf.name for leaf in step.updates], step.gradient_norm is not None, by_difference, step.central]
         about.append([len(step.parameters), callable(rate)])
         mark = key("descend", [program, moves], layout, dtype, about, host)
         self._built = build(mark, "descend", 12, lambda: epochs(step, program, moves, layout, dtype, self._paced))
-        self._where = state.layout(list(step.moved), layout)
+        self._where = state.layout(list(step.updates), layout)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
         self.deal = deal(layout, rows, instructions(program), threads)
@@ -65,7 +65,7 @@ class Walk:
         self._threads = [_Thread(self, k, kind) for k in range(self.deal.threads)]
         self._kind = kind
         self.rate = rate
-        self._threads[0].number("step", step.difference or math.nan)
+        self._threads[0].number("step", step.epsilon or math.nan)
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """The cost at some parameters."""
@@ -90,20 +90,20 @@ class Walk:
         due = -leg.epoch % stride
         rows = min(record.room, max(0, -(-(until - leg.epoch - due) // stride)))
         counts = {
-            "epoch": leg.epoch, "until": until, "stride": stride, "sparse": record.sparse, "due": due, "kept": 0,
+            "epoch": leg.epoch, "until": until, "stride": stride, "sparse": record.thinning, "due": due, "kept": 0,
             "placed": 0, "room": record.room, "rises": leg.rises, "first_rise": leg.first_rise, "reason": 0,
             "looking": 0,
         }  # fmt: skip
         for name, value in counts.items():
             first.count(name, value)
         for thread in self._threads:
-            thread.reserve(rows, -(-rows // record.sparse))
+            thread.reserve(rows, -(-rows // record.thinning))
         self._go()
         found = dict(zip(COUNTERS, map(int, first.counters), strict=True))
         kept, placed, length = found["kept"], found["placed"], self._where.length
         record.add(first.costs[:kept].tolist(), first.places[: placed * length].reshape(placed, length).copy())
         last = float(first.numbers[NUMBERS.index("last")])
-        reason = REASONS[found["reason"]]
+        reason = RULE_REASONS[found["reason"]]
         return DescentState(
             unpacked(first.params, self._where), unpacked(first.before, self._where), last, found["epoch"],
             found["rises"], found["first_rise"], reason,

@@ -20,7 +20,7 @@ from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
 from steepest.engines.native.lanes.tensors import Held, Stored, Tensor, places
 from steepest.engines.native.llvm.code import Index, Value, i64
-from steepest.engines.step import RATE, Step, slope
+from steepest.engines.step import RATE, Step, partial_derivative
 from steepest.expressions.expression import Expression
 
 
@@ -44,7 +44,7 @@ class Differences:
         self.frame, self.step, self.moves, self.where = frame, step, moves, where
         self.code = frame.code
         plan = frame.plan
-        held = all(frame.emitter.holds(leaf.shape) for leaf in step.moved)
+        held = all(frame.emitter.holds(leaf.shape) for leaf in step.updates)
         self.in_memory = not held or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
         self.emitter = Emitter(
@@ -106,7 +106,7 @@ class Differences:
         for leaf, first in self.first.items():
             start = 1 + first
             parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
-            slopes[slope(leaf)] = Held(leaf.shape, parts)
+            slopes[partial_derivative(leaf)] = Held(leaf.shape, parts)
         return Held((), [here]), slopes
 
     def _shifted(self, value: Value, shift: Value, element: int) -> Value:
@@ -144,7 +144,9 @@ class Differences:
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
-        return Held((), [here]), {slope(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first}
+        return Held((), [here]), {
+            partial_derivative(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
+        }
 
     def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
         """Move, in each lane of a group that is due for it, one element of a parameter."""

@@ -18,7 +18,7 @@ from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.state import State, layout, state
 from steepest.engines.native.lanes.tensors import Held, Tensor
 from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
-from steepest.engines.step import RATE, Step
+from steepest.engines.step import RATE, RULE_REASONS, Reason, Step
 from steepest.expressions.expression import Expression
 
 NUMBERS = (
@@ -33,8 +33,6 @@ COUNTERS = (
 """What the array ``counters`` of int64 holds, in order: ``due`` epochs until the next row of the record, of which
 ``kept`` of ``room`` are written, and ``placed`` of the parameters, one for each ``sparse`` strides; ``looking`` is not
 0 to compute the cost and do nothing else."""
-REASONS = ("", "diverged", "gradient", "tolerance")
-"""Why the function stopped, by ``reason``."""
 
 
 class _Book:
@@ -103,12 +101,12 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str,
     frame = Frame(program, plan, dtype, "descend", ARGUMENTS)
     code, build = frame.code, frame.code.builder
     book = _Book(code)
-    where = layout(list(step.moved), plan)
-    way = _Derived(frame) if step.difference is None else Differences(frame, step, moves, where)
+    where = layout(list(step.updates), plan)
+    way = _Derived(frame) if step.epsilon is None else Differences(frame, step, moves, where)
     params = state(way.emitter, where, code.arguments["params"], code.arguments["before"], way.in_memory)
-    outputs = list(program.outputs[1:] if step.difference is None else moves.outputs)
-    size_node = None if step.size is None else outputs.pop(0)
-    moved = dict(zip(step.moved, outputs, strict=True))
+    outputs = list(program.outputs[1:] if step.epsilon is None else moves.outputs)
+    size_node = None if step.gradient_norm is None else outputs.pop(0)
+    moved = dict(zip(step.updates, outputs, strict=True))
     params.expect(moved)
     rates, begin = code.arguments["rates"], book["epoch"]
     rate = _narrowed(code, code.read(rates, 0, DOUBLE))
@@ -131,7 +129,7 @@ def epochs(step: Step, program: Program, moves: Program, plan: Plan, dtype: str,
     probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})
     book["epoch"] = build.add(book["epoch"], i64(1))
     lost = _is_nan(code, probe)
-    book["reason"] = build.select(lost, i64(REASONS.index("diverged")), book["reason"])
+    book["reason"] = build.select(lost, i64(RULE_REASONS.index(Reason.DIVERGED)), book["reason"])
     done = build.or_(lost, build.icmp_signed(">=", book["epoch"], book["until"]))
     build.cbranch(done, leave, head)
     build.position_at_end(leave)
@@ -174,9 +172,9 @@ def _stopping(book: _Book, value: Value, size: Value | None) -> Value:
     steady = build.and_(build.fcmp_ordered("<=", change, little), build.icmp_signed(">", book["epoch"], i64(0)))
     flat = build.fcmp_ordered("<=", size, book["gradient_tolerance"]) if size is not None else ir.Constant(lost.type, 0)
     looking = build.icmp_signed("!=", book["looking"], i64(0))
-    reason = build.select(steady, i64(REASONS.index("tolerance")), i64(0))
-    reason = build.select(flat, i64(REASONS.index("gradient")), reason)
-    reason = build.select(lost, i64(REASONS.index("diverged")), reason)
+    reason = build.select(steady, i64(RULE_REASONS.index(Reason.TOLERANCE)), i64(0))
+    reason = build.select(flat, i64(RULE_REASONS.index(Reason.GRADIENT)), reason)
+    reason = build.select(lost, i64(RULE_REASONS.index(Reason.DIVERGED)), reason)
     book["reason"] = reason
     return build.or_(build.or_(lost, steady), build.or_(flat, looking))
 

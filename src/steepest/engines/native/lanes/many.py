@@ -23,7 +23,7 @@ RULES = ("rate", "tolerance", "gradient_tolerance")
 COUNTERS = ("epoch", "until", "looking")
 """What the array ``counters`` of int64 holds, in order; ``epoch`` is written as well."""
 LANES = ("divergence_threshold", "last", "cost", "reason")
-"""Numbers of each lane, in order; ``reason`` is 0 while the lane goes on, else as in :data:`epochs.REASONS`."""
+"""Numbers of each lane, in order; ``reason`` is 0 while the lane goes on, else an index of ``RULE_REASONS``."""
 
 
 class _PerLane:
@@ -59,8 +59,8 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     """
     frame = Frame(program, plan, dtype, "descend_many", ("params", "before", "rules", "counters", "lanes"))
     code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
-    where = layout(list(step.moved), plan, copies)
-    moved = dict(zip(step.moved, program.outputs[1 if step.size is None else 2 :], strict=True))
+    where = layout(list(step.updates), plan, copies)
+    moved = dict(zip(step.updates, program.outputs[1 if step.gradient_norm is None else 2 :], strict=True))
     params = state(frame.emitter, where, code.arguments["params"], code.arguments["before"])
     params.expect(moved)
     lanes = _PerLane(code, copies)
@@ -79,7 +79,7 @@ def many(step: Step, program: Program, plan: Plan, dtype: str) -> Kernel:
     with build.if_then(build.icmp_signed("!=", counts["looking"], i64(0)), likely=False):
         build.branch(leave)
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
-    size = None if step.size is None else values[program.outputs[1]].at(())
+    size = None if step.gradient_norm is None else values[program.outputs[1]].at(())
     later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
     reason = _reason(code, lanes, rules, cost, size, code.broadcast(later, copies))
     lanes["reason"] = build.select(active, reason, lanes["reason"])

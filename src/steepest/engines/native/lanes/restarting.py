@@ -15,14 +15,13 @@ import numpy as np
 from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
 from steepest.engines.native.lanes.arrange import arranged
-from steepest.engines.native.lanes.epochs import REASONS
 from steepest.engines.native.lanes.many import COUNTERS, LANES, many
 from steepest.engines.native.lanes.memory import Array, addresses, aligned, blocks_of, deal, processors
 from steepest.engines.native.lanes.plan import instructions, plan, power_of_two
 from steepest.engines.native.lanes.samples import data_leaves
 from steepest.engines.native.llvm.build import build, key
 from steepest.engines.native.llvm.host import this_host
-from steepest.engines.step import EnsembleResult, Params, Step, StoppingRules
+from steepest.engines.step import RULE_REASONS, EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _BREATH = 0.05  # seconds that a group is left alone for
@@ -42,17 +41,17 @@ class Many:
 
     def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:
         self._kind, host = np.dtype(dtype), this_host()
-        size = [] if step.size is None else [step.size]
-        program = lower([step.cost, *size, *step.moved.values()])
+        size = [] if step.gradient_norm is None else [step.gradient_norm]
+        program = lower([step.cost, *size, *step.updates.values()])
         native = host.vector_bytes // self._kind.itemsize
         copies = min(power_of_two(max(starts, 2)), 2 * native)
         self._layout = layout = plan(program, rows, host, self._kind.itemsize, copies)
         if layout.unrolled:
             program = arranged(program, rows)
-        about = [[leaf.name for leaf in step.moved], step.size is not None]
+        about = [[leaf.name for leaf in step.updates], step.gradient_norm is not None]
         mark = key("many", [program], layout, dtype, about, host)
         self._built = build(mark, "descend_many", 10, lambda: many(step, program, layout, dtype))
-        self._where = state.layout(list(step.moved), layout, layout.lanes.copies)
+        self._where = state.layout(list(step.updates), layout, layout.lanes.copies)
         self._columns = [blocks_of(data[leaf.name], layout.lanes.samples) for leaf in data_leaves(program)]
         self._data = addresses(self._columns)
         self._deal = deal(layout, rows, instructions(program), threads=1)
@@ -148,7 +147,7 @@ class _Group:
             sound &= np.isfinite(self._lanes_of(self._params, leaf)).all(axis=0)
         here, before = self._taken(self._params), self._taken(self._before)
         return [
-            EnsembleResult(here[k], float(final[k]), REASONS[reasons[k]], self.epoch)
+            EnsembleResult(here[k], float(final[k]), RULE_REASONS[reasons[k]], self.epoch)
             if sound[k]
             else EnsembleResult(before[k], float(last[k]), "diverged", self.epoch)
             for k in range(self.starts)

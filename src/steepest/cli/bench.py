@@ -1,0 +1,41 @@
+"""The command ``bench``: the experiment of the notes on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from steepest.cli import options
+from steepest.cli.output import print_json
+
+
+@click.command(
+    cls=options.Command,
+    examples="""
+    steepest bench --quick
+    steepest bench --peer c-fast --epochs 1000000 --rounds 5
+    """,
+)
+@click.option("--epochs", type=int, help="Epochs per descent [default: 8,000,000; fewer for slow peers].")
+@click.option("--rounds", type=int, default=3, show_default=True, help="How often each is timed, all in turn.")
+@click.option("--peer", "peers", multiple=True, metavar="NAME", help="Compare with this peer only; may be repeated.")
+@click.option("--quick", is_flag=True, help="A smoke test of seconds: 20,000 epochs, numbers that mean little.")
+@options.as_json
+def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, as_json: bool) -> int:
+    """Race the NAND neuron of the notes: gradient descent against finite differences, beside C, JAX and others.
+
+    Takes up to a minute. The clock starts after a first call; what compiling and that call cost stands in a column
+    of its own. Slow peers do fewer epochs. They are named on standard error, as is a peer that is left out because
+    it is not installed or its final cost is not that of plain Python.
+    """
+    from steepest.bench.experiment import measure
+    from steepest.bench.report import notes, show, watching
+
+    with watching() as tell:
+        found = measure(epochs, rounds, peers, quick, tell)
+    if as_json:
+        print_json(found.document())
+    else:
+        show(found)
+        for sentence in notes(found):
+            click.echo(f"note: {sentence}", err=True)
+    return 0

@@ -1,0 +1,157 @@
+"""The engines by name, and the choice of one for a step; LLVM is loaded with the first descent only."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.engines.reference import compile_expressions
+from steepest.engines.step import Batches, Ensemble, Params, Rate, Runner, Step
+from steepest.engines.stepwise import Compiler, Runnable, Stepwise
+from steepest.errors import DescentError
+from steepest.expressions.expression import Expression
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs programs.
+
+    Attributes:
+        name: what it is called.
+        compile: from expressions and a precision to something that evaluates them.
+        walk: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
+        look: from a cost, columns, the number of rows and a precision to what gives the cost at some parameters.
+        sweep: from the same and a number of points to what gives the costs at about as many parameters, each an array
+            with a row for each point.
+        crowd: from what walk gets but batches, and a number of starts, to as many descents side by side; None where
+            that is not offered.
+    """
+
+    name: str
+    compile: Compiler
+    runner: Callable[[Step, Mapping[str, Array], int, Rate, str, Batches | None], Runner]
+    cost_function: Callable[[Expression, Mapping[str, Array], int, str], Callable[[Mapping[str, Any]], float]]
+    grid: Callable[[Expression, Mapping[str, Array], int, str, int], Callable[[Params], Array]]
+    ensemble: Callable[[Step, Mapping[str, Array], int, float, str, int], Ensemble] | None = None
+
+
+def _native_compile(expressions: Sequence[Expression], dtype: str) -> Runnable:
+    from steepest.engines.native.lanes.evaluation import Evaluation
+
+    return Evaluation(expressions, dtype)
+
+
+def _native_runner(
+    step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str, batches: Batches | None
+) -> Runner:
+    from steepest.engines.native.arrays.descending import ArrayWalk, suits
+    from steepest.engines.native.lanes.descending import Walk
+
+    if batches is not None or suits(step, rows):
+        return ArrayWalk(step, data, rows, rate, dtype, batches)
+    return Walk(step, data, rows, rate, dtype)
+
+
+def _native_cost_function(
+    cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
+) -> Callable[[Mapping[str, Any]], float]:
+    from steepest.engines.native.arrays.descending import Look, only, takes
+
+    if takes(only(cost)):
+        return Look(cost, data, rows, dtype)
+    return _cost_function(_native_compile, cost, data, rows, dtype)
+
+
+def _cost_function(
+    compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
+) -> Callable[[Mapping[str, Any]], float]:
+    compiled = compiler([cost], dtype)
+    return lambda params: float(compiled({**data, **params}, rows)[0])
+
+
+def _grid(
+    compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
+) -> Callable[[Params], Array]:
+    cost_at = _cost_function(compiler, cost, data, rows, dtype)
+
+    def costs(params: Params) -> Array:
+        many = len(next(iter(params.values())))
+        return np.array([cost_at({name: values[k] for name, values in params.items()}) for k in range(many)])
+
+    return costs
+
+
+def _native_grid(
+    cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int
+) -> Callable[[Params], Array]:
+    from steepest.engines.native.lanes.sweeping import Sweep
+
+    return Sweep(cost, data, rows, dtype, points)
+
+
+def _native_ensemble(
+    step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int
+) -> Ensemble:
+    from steepest.engines.native.lanes.restarting import Many
+
+    return Many(step, data, rows, rate, dtype, starts)
+
+
+ENGINES: dict[str, Engine] = {
+    "reference": Engine(
+        "reference",
+        compile_expressions,
+        partial(Stepwise, compile_expressions),
+        partial(_cost_function, compile_expressions),
+        partial(_grid, compile_expressions),
+    ),
+    "native": Engine("native", _native_compile, _native_runner, _native_cost_function, _native_grid, _native_ensemble),
+}
+"""Every engine by its name."""
+
+DTYPES = ("float64", "float32")
+
+_MOST_COMPILED = 15_000
+"""Nodes of a step up to which "auto" compiles it: LLVM then takes seconds, and beyond more than in proportion."""
+
+
+def _native_takes(step: Step) -> bool:
+    from steepest.engines.native.arrays.descending import takes
+
+    return takes(step)
+
+
+def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:
+    """Return an engine by its name; ``"auto"`` is the fastest one that this machine and the step allow.
+
+    Raises:
+        DescentError: there is no such engine or precision, it is not installed, or it cannot run such batches.
+    """
+    installed = importlib.util.find_spec("llvmlite") is not None
+    name = engine
+    if engine == "auto":
+        fits = step is None or step.length <= _MOST_COMPILED
+        name = "native" if installed and fits else "reference"
+    batched = installed and name == "native" and step is not None and batches is not None
+    if batched and step is not None and not _native_takes(step):
+        if engine == "native":
+            raise DescentError(
+                "the native engine takes batches for gradients that are derived, with a vector a sample at most; "
+                "leave batch out, or take the engine 'reference'"
+            )
+        name = "reference"
+    if name not in ENGINES:
+        raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
+    if name == "native" and not installed:
+        raise DescentError("the native engine needs llvmlite; install it, or take the engine 'reference'")
+    if dtype not in DTYPES:
+        raise DescentError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
+    return ENGINES[name]

@@ -1,0 +1,289 @@
+"""The words of other libraries, and what steepest calls the same thing: one table for Python and the command line.
+
+A word of :data:`ALIASES` works wherever a name of its kind is taken. A word of :data:`SENTENCES` has no exact
+counterpart; it is answered by the sentence. Words are compared in lower case, with ``-`` as ``_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from steepest.messages.hints import closest, nearest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SETTINGS = {
+    "rate": "learning_rate lr eta step_size learning_rate_init stepsize",
+    "optimiser": "optimizer solver algorithm",
+    "cost": "loss criterion objective loss_function loss_fn",
+    "batch": "batch_size batchsize minibatch mini_batch",
+    "maximise": "maximize",
+    "seed": "random_state random_seed rng_seed",
+    "epochs": "n_epochs num_epochs max_epochs max_iter maxiter n_iter num_iter iterations n_iterations max_nfev",
+    "tolerance": "tol ftol atol rtol",
+    "gradient_tolerance": "gtol grad_tol gradient_tol",
+    "restarts": "n_restarts num_restarts n_init multistart",
+    "start": "x0 p0 init_params initial_params starting_values",
+    "initial": "init initializer initialiser kernel_initializer init_scheme weight_init",
+    "progress": "verbose progress_bar",
+    "validate": "validation_split validation_fraction validation_data",
+    "patience": "n_iter_no_change early_stopping_rounds",
+    "on_epoch": "callback callbacks",
+    "max_seconds": "max_time timeout time_limit",
+    "dtype": "precision",
+    "class_weight": "class_weights",
+    "weights": "sample_weight sample_weights sigma_weights",
+    "activation": "activation_function act nonlinearity",
+    "checkpoint": "checkpoint_path",
+    "layers": "hidden hidden_layers hidden_layer_sizes hidden_sizes hidden_units",
+    "schedule": "scheduler lr_schedule lr_scheduler learning_rate_schedule",
+    "l2": "weight_decay ridge reg_lambda",
+    "l1": "lasso",
+    "step": "epsilon finite_difference_step rel_step",
+    "output": "output_activation",
+    "check": "gradcheck check_gradient check_grad",
+}
+_OPTIMISERS = {
+    "gradient-descent": "sgd gd gradient_descent batch_gradient_descent steepest_descent vanilla",
+    "momentum": "sgd_momentum heavy_ball",
+    "nesterov": "nag nesterov_momentum",
+    "rmsprop": "rms_prop",
+    "adagrad": "ada_grad",
+    "lbfgs": "l_bfgs l_bfgs_b bfgs lbfgsb",
+    "adamw": "adam_w",
+}
+_COSTS = {
+    "mse": "squared_error mean_squared_error squared_loss least_squares l2_loss mseloss quadratic",
+    "mae": "absolute_error mean_absolute_error l1_loss l1loss",
+    "huber": "smooth_l1 smooth_l1_loss huber_loss smoothl1loss",
+    "cross_entropy": "bce bce_loss bceloss binary_cross_entropy binary_crossentropy log_loss logloss logistic_loss "
+    "crossentropy categorical_cross_entropy categorical_crossentropy sparse_categorical_crossentropy "
+    "crossentropyloss softmax_cross_entropy nll nll_loss",
+    "poisson": "poisson_nll poisson_nll_loss poisson_loss",
+}
+_INITIALISERS = {
+    "glorot": "xavier xavier_uniform glorot_uniform xavier_uniform_",
+    "glorot_normal": "xavier_normal xavier_normal_",
+    "he": "kaiming kaiming_normal he_normal kaiming_normal_",
+    "lecun": "lecun_normal",
+    "zeros": "zero constant",
+    "normal": "randn random gaussian random_normal normal_",
+}
+_SCHEDULES = {
+    "cosine": "cosine_annealing cosineannealing cosine_decay cosineannealinglr",
+    "step": "step_lr steplr step_decay",
+    "exponential": "exponential_decay exponentiallr",
+    "plateau": "reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
+    "warm-up": "warmup linear_warmup",
+    "constant": "constant_schedule",
+}
+_FUNCTIONS = {
+    "sigmoid": "logistic expit",
+    "sign": "sgn signum",
+    "step": "heaviside unit_step threshold",
+    "largest": "amax reduce_max",
+    "total": "sum_samples",
+    "expand": "broadcast_to",
+    "count": "n_samples",
+    "softplus": "log1pexp",
+    "leaky_relu": "leakyrelu lrelu",
+    "log_softmax": "logsoftmax",
+    "abs": "fabs absolute",
+    "power": "pow",
+}
+_ACTIVATIONS = {
+    "linear": "identity none",
+    "sigmoid": "logistic expit",
+    "softplus": "log1pexp",
+    "leaky_relu": "leakyrelu lrelu",
+    "step": "heaviside unit_step threshold",
+    "z*sigmoid(z)": "silu swish",
+    "z*tanh(softplus(z))": "mish",
+    "z/(1 + abs(z))": "softsign",
+    "max(z, 0) + expm1(min(z, 0))": "elu",
+    "min(max(z, 0), 6)": "relu6",
+}
+
+
+def _by_word(names: Mapping[str, str]) -> dict[str, str]:
+    return {word: name for name, words in names.items() for word in words.split()}
+
+
+ALIASES: Mapping[str, Mapping[str, str]] = {
+    "setting": _by_word(_SETTINGS),
+    "optimiser": _by_word(_OPTIMISERS),
+    "cost": _by_word(_COSTS),
+    "scheme of initial values": _by_word(_INITIALISERS),
+    "schedule": _by_word(_SCHEDULES),
+    "function": _by_word(_FUNCTIONS),
+    "activation": _by_word(_ACTIVATIONS),
+}
+"""For each kind of name the words that mean one of ours."""
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "function": {
+        "tan": "tan(x) is written sin(x)/cos(x)",
+        "sinh": "sinh(x) is written (exp(x) - exp(-x))/2",
+        "cosh": "cosh(x) is written (exp(x) + exp(-x))/2",
+        "log10": "log10(x) is written log(x)/log(10)",
+        "log2": "log2(x) is written log(x)/log(2)",
+        "exp2": "exp2(x) is written 2^x",
+        "square": "square(x) is written x^2",
+        "cbrt": "cbrt(x) is written sign(x)*abs(x)^(1/3)",
+        "hypot": "hypot(x, y) is written sqrt(x^2 + y^2)",
+        "sec": "sec(x) is written 1/cos(x)",
+        "csc": "csc(x) is written 1/sin(x)",
+        "cot": "cot(x) is written cos(x)/sin(x)",
+        "logit": "logit(x) is written log(x/(1 - x))",
+        "clip": "clip(x, a, b) is written min(max(x, a), b)",
+        "logsumexp": "logsumexp(x) is written log(sum(exp(x)))",
+        "silu": "silu(x) is written x*sigmoid(x)",
+        "swish": "swish(x) is written x*sigmoid(x)",
+        "mish": "mish(x) is written x*tanh(softplus(x))",
+        "elu": "elu(x) is written max(x, 0) + expm1(min(x, 0))",
+        "softsign": "softsign(x) is written x/(1 + abs(x))",
+        "identity": "the identity is written x",
+        "linear": "the identity is written x",
+        "gelu": "GELU needs erf, which is not offered; x*sigmoid(1.702*x) approximates it",
+        "erf": "erf is not offered",
+        "gamma": "gamma is not offered",
+        "lgamma": "lgamma is not offered",
+        "asin": "asin is not offered", "arcsin": "arcsin is not offered",
+        "acos": "acos is not offered", "arccos": "arccos is not offered",
+        "atan": "atan is not offered", "arctan": "arctan is not offered", "atan2": "atan2 is not offered",
+        "floor": "floor is not offered: its derivative is 0 almost everywhere",
+        "ceil": "ceil is not offered: its derivative is 0 almost everywhere",
+        "round": "round is not offered: its derivative is 0 almost everywhere",
+        "argmax": "argmax is not offered: its derivative is 0 almost everywhere",
+    },
+    "activation": {
+        "gelu": "GELU needs erf, which is not offered; the formula z*sigmoid(1.702*z) approximates it",
+        "selu": "write 1.0507*(max(z, 0) + 1.67326*expm1(min(z, 0)))",
+    },
+    "optimiser": {
+        "nadam": "Nadam is not offered; adam is nearest", "adamax": "AdaMax is not offered; adam is nearest",
+        "adadelta": "Adadelta is not offered; rmsprop is nearest", "rprop": "Rprop is not offered; rmsprop is nearest",
+        "newton": "Newton's method is not offered; lbfgs is nearest",
+        "levenberg_marquardt": "Levenberg-Marquardt is not offered; lbfgs is nearest",
+        "lm": "Levenberg-Marquardt is not offered; lbfgs is nearest",
+        "cg": "conjugate gradients are not offered; lbfgs is nearest",
+    },
+    "cost": {
+        "hinge": "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)",
+        "hinge_loss": "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)",
+        "rmse": "take mse: its root has its minimum at the same parameters",
+        "r2": "take mse: R² is highest where it is lowest",
+        "accuracy": "accuracy has no gradient; take cross_entropy",
+        "msle": "the squared logarithmic error is the formula (log(1 + prediction) - log(1 + target))^2",
+        "log_cosh": "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - log(2)",
+        "mape": "the relative error is the formula abs((prediction - target)/target)",
+    },
+    "scheme of initial values": {
+        "he_uniform": "he draws from a normal distribution of the same variance",
+        "kaiming_uniform": "he draws from a normal distribution of the same variance",
+        "lecun_uniform": "lecun draws from a normal distribution of the same variance",
+        "orthogonal": "orthogonal matrices are not offered; glorot is nearest",
+        "truncated_normal": "truncated distributions are not offered; write normal(0.1)",
+        "uniform": "write glorot, which is uniform, or normal(0.1)",
+        "ones": "equal weights stay equal under descent; write normal(0.1), or give start=",
+    },
+    "setting": {
+        "device": "steepest runs on the processor; engine= chooses how",
+        "n_jobs": "restarts run on all cores that pay already",
+        "shuffle": "with batches each epoch takes the samples in another order, by the seed",
+        "early_stopping": "give patience, with validate",
+        "momentum": "write optimiser='momentum', or optimisers.momentum(decay)",
+        "decay": "give a schedule, such as rate='exponential:0.95'",
+        "bounds": "bounds are not offered; write the formula in exp(p) or sigmoid(p) of a free parameter",
+        "jac": "the gradient is derived; leave jac out",
+        "method": "write optimiser= for the update rule, or gradient= for how the gradient is computed",
+        "alpha": "write rate= for the learning rate, or l2= for the penalty",
+        "penalty": "write l1= or l2= with a factor",
+    },
+}  # fmt: skip
+"""Words without a counterpart that could simply be used, and what to write instead."""
+
+
+def _key(word: str) -> str:
+    return word.strip().lower().replace("-", "_")
+
+
+def ours(kind: str, word: str) -> str | None:
+    """Return our name for a word of a kind; None if the table has none.
+
+    >>> ours("optimiser", "SGD"), ours("setting", "learning_rate"), ours("cost", "mse")
+    ('gradient-descent', 'rate', None)
+    """
+    return ALIASES.get(kind, {}).get(_key(word))
+
+
+def hint(kind: str, word: str, known: Iterable[str]) -> str:
+    """Return the end of a message on an unknown name: by meaning if the table has the word, else by spelling.
+
+    >>> hint("function", "tan", ["tanh"]), hint("function", "tahn", ["tanh"])
+    ('; tan(x) is written sin(x)/cos(x)', "; did you mean 'tanh'?")
+    """
+    known = list(known)
+    sentence = SENTENCES.get(kind, {}).get(_key(word))
+    if sentence is not None:
+        return f"; {sentence}"
+    name = ours(kind, word)
+    if name is None:
+        spelt = nearest(word, known)
+        if spelt:
+            return spelt
+        meant = closest(_key(word), ALIASES.get(kind, {}))
+        name = None if meant is None else ours(kind, meant)
+    return f"; here it is called {name!r}" if name is not None and (name in known or not known) else ""
+
+
+def setting(word: str, names: Collection[str]) -> str | None:
+    """Return which of some settings another library's word means; None if it means none of them.
+
+    >>> setting("lr", ["rate", "epochs"]), setting("hidden_layer_sizes", ["hidden"]), setting("lr", ["l1"])
+    ('rate', 'hidden', None)
+    """
+    main = ours("setting", word) or _key(word)
+    return next((name for name in (main, *_SETTINGS.get(main, "").split()) if name in names), None)
+
+
+def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return settings by our names.
+
+    Args:
+        who: what takes them, for messages: ``"descend"``.
+        settings: values by our names or by those of other libraries.
+        names: the settings that there are.
+
+    Raises:
+        TypeError: a setting is unknown, or given twice.
+    """
+    given = {word: value for word, value in settings.items() if word in names}
+    for word in settings:
+        if word in given:
+            continue
+        name = setting(word, names)
+        if name is None:
+            raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
+        if name in given:
+            raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
+        given[name] = settings[word]
+    return given
+
+
+def takes_aliases(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take settings by the names of other libraries, and answer unknown ones in one sentence."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(function)
+    def call(*args: P.args, **settings: P.kwargs) -> R:
+        if not settings.keys() <= set(names):
+            who = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+            return function(*args, **translated(who, settings, names))
+        return function(*args, **settings)
+
+    return call

@@ -1,0 +1,74 @@
+"""The samples of a table: the columns that a cost takes, as arrays that everything that computes shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import DescentError, TableError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The columns selected from a table, as numbers.
+
+    Attributes:
+        arrays: each column by name, float64 and C-contiguous, ``(n,)``, or ``(n, d)`` and beyond for groups of
+            columns. They are read-only, because they may share memory with the table they came from.
+        rows: n, the number of rows in the arrays.
+        dropped: how many rows ``na="drop"`` took out.
+        kept: ``(n,)``, the indices from 0 of the table's rows that the arrays hold.
+        source: what messages call the table.
+    """
+
+    arrays: dict[str, FloatArray]
+    rows: int
+    dropped: int
+    kept: NDArray[np.intp]
+    source: str = field(default="the samples", kw_only=True)
+
+    def select(self, names: Any) -> Samples:
+        """Return some of the columns.
+
+        Raises:
+            TableError: there is no such column.
+        """
+        for name in names:
+            if name not in self.arrays:
+                raise TableError(
+                    f"{self.source}: there is no column {name!r}; its columns are {', '.join(self.arrays)}"
+                )
+        return replace(self, arrays={name: self.arrays[name] for name in names})
+
+    def head(self, rows: int) -> Samples:
+        """Return the first rows, or all if there are fewer."""
+        if rows >= self.rows:
+            return self
+        return self._taken(slice(0, rows))
+
+    def split(self, share: float, seed: int) -> tuple[Samples, Samples, NDArray[np.intp]]:
+        """Draw a share of the rows by a seed: the other rows, the rows drawn, and their indices among all of them.
+
+        Raises:
+            DescentError: the share leaves no row on one side.
+        """
+        drawn = round(self.rows * share)
+        if not 0 < drawn < self.rows:
+            raise DescentError(
+                f"a share of {share:g} of {self.rows} rows leaves {drawn} to validate on; "
+                "give another share, or a table"
+            )
+        order = np.random.default_rng([seed, self.rows]).permutation(self.rows)
+        rest, out = np.sort(order[drawn:]), np.sort(order[:drawn])
+        return self._taken(rest), self._taken(out), out
+
+    def _taken(self, rows: Any) -> Samples:
+        kept = self.kept[rows]
+        return replace(
+            self, arrays={name: array[rows] for name, array in self.arrays.items()}, rows=len(kept), kept=kept
+        )
