@@ -14,6 +14,7 @@ import steepest as st
 from drawings import SVG, assert_compiles, groups, inches, parsed, texts, tip
 from graph_cases import E6, chain, e6, e7, x, y
 from mission_models import MODELS
+from sampling import sampled
 from steepest.display.graphviz import Arc, Box, beyond_budget, lay_out
 from steepest.display.palette import COLUMN, DARK_PAPER, PAPER, READABLE
 from steepest.errors import PictureError
@@ -181,14 +182,15 @@ def test_long_wires_of_large_graphs_have_no_part_in_the_layout() -> None:
     assert all(len(layout.curves[k]) == 2 for k in free)
 
 
-def test_thousands_of_nodes_are_drawn() -> None:
+@pytest.mark.parametrize("layers", sampled([100, 400], 2))
+def test_thousands_of_nodes_are_drawn(layers: int) -> None:
     """A chain of layers unfolded, and a sum of terms that share names, whose wires would be endless to Graphviz."""
-    root, values = chain(400)
+    root, values = chain(layers)
     assert len(groups(parsed(root.graph(values).svg()), "group")) == 5
     whole = root.graph(values, unfold="all")
-    assert len(groups(parsed(whole.svg()), "operation")) == 3 * 400 + 3
+    assert len(groups(parsed(whole.svg()), "operation")) == 3 * layers + 3
     total, given = x * y, dict(E6)
-    for k in range(400):
+    for k in range(layers):
         total, given[f"w{k}"] = total + st.params(f"w{k}") * st.sin(x * k + y), 1
     drawn = parsed(total.graph(given).svg())
     assert len(groups(drawn, "edge")) == sum(

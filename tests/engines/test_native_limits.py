@@ -232,6 +232,7 @@ def test_a_large_table() -> None:
     assert (run.params["w"], run.params["b"]) == (pytest.approx(w, rel=1e-12), pytest.approx(b, rel=1e-12))
 
 
+@pytest.mark.slow
 def test_deep_networks_compile() -> None:
     """Eighty layers of ten: some passes of LLVM's (new_gvn) end the process here, so that none of those may be used."""
     model = st.models.network([10] * 81 + [1], activation="tanh")
