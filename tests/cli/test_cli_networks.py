@@ -150,7 +150,7 @@ def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[fit]\nlayer = [5]\n", "has 'layer' in [fit], which is no option of it; did you mean '--layers'?"),
+        ("[fit]\nlayer = [5]\n", "has 'layer' in [fit], which is not an option of it; did you mean 'layers'?"),
         ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is no table of a command"),
         ("rate = 1\n", "steepest.toml has 'rate', which is no table of a command"),
         ("[fit\n", "steepest.toml cannot be read"),
