@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from quick import QUICK
+from quick import LONG, LONG_FIXTURES, QUICK
 
 # Read by JAX when it is first imported, so they stand before any test module.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -41,7 +41,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick files that are not slow."""
+    """Mark the quick tests."""
     for item in items:
-        if _is_quick(item.path) and item.get_closest_marker("slow") is None:
+        chosen = isinstance(item, pytest.Function) and _is_quick(item.path) and item.get_closest_marker("slow") is None
+        if chosen and item.originalname not in LONG and not LONG_FIXTURES.intersection(item.fixturenames):
             item.add_marker("quick")
