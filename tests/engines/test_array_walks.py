@@ -53,7 +53,7 @@ def test_wide_networks_run_on_arrays() -> None:
     assert not suits(step_of(FORMULAS["neuron"](40)), 40)
 
 
-@pytest.mark.parametrize("rows", [16, 17, 31, 64, 65, 256, 257, 300, 777])
+@pytest.mark.parametrize("rows", sampled([16, 17, 31, 64, 65, 256, 257, 300, 777], 3, 1))
 def test_numbers_of_samples(rows: int) -> None:
     assert compared(wide(rows), epochs=5).reason == "epochs"
     assert compared(wide(rows, "linear"), epochs=5, rate=0.02, optimiser="momentum").reason == "epochs"

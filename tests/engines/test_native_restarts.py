@@ -71,7 +71,7 @@ def test_each_start_ends_as_alone(count: int, name: str, dtype: str) -> None:
             np.testing.assert_allclose(run.params[parameter], best.params[parameter], rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 9, 33, 5000])
+@pytest.mark.parametrize("rows", sampled([1, 3, 9, 33, 5000], 3))
 def test_tables_of_every_size(rows: int) -> None:
     """Lanes of samples and models, blocks of samples for each model, and tables of several parts."""
     for name in ("neuron of three", "network sigmoid", "standardised"):
@@ -82,7 +82,7 @@ def test_tables_of_every_size(rows: int) -> None:
             np.testing.assert_allclose(run.restarts, [each.cost for each in single], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(2, 9, 1), (9, 3, 2), (12, 20, 3), (3, 17, 17, 1)])
+@pytest.mark.parametrize("sizes", sampled([(2, 9, 1), (9, 3, 2), (12, 20, 3), (3, 17, 17, 1)], 4, 1))
 def test_matrices_of_more_than_registers_hold(sizes: tuple[int, ...]) -> None:
     rng = np.random.default_rng([*sizes])
     cost = st.models.network(list(sizes)).cost

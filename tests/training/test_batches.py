@@ -297,7 +297,7 @@ def _mixed(rows: int) -> Model:
     {"rate": 1e3, "epochs": 400}, {"rate": 1e80, "epochs": 9}, {"rate": 1e200, "epochs": 9},
     {"rate": 0.01, "epochs": 4500}, {"rate": 0.01, "epochs": 3, "maximise": True}, {"rate": 0.1, "epochs": 0},
 ])  # fmt: skip
-@pytest.mark.parametrize("make", [FORMULAS["neuron"], _mixed, FORMULAS["line"]])
+@pytest.mark.parametrize("make", sampled([FORMULAS["neuron"], _mixed, FORMULAS["line"]], 3))
 def test_ends_alike(make: Callable[[int], Model], settings: dict[str, Any]) -> None:
     """Reason, epoch, the last finite parameters, their cost, and thinned rows; divergence blows errors up."""
     model = make(17)
