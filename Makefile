@@ -1,4 +1,4 @@
-.PHONY: setup check format lint types contracts quick test slow docs bench
+.PHONY: setup check format lint types contracts test quick slow docs bench
 
 bin = .venv/bin
 
@@ -22,11 +22,11 @@ types:
 contracts:
 	$(bin)/lint-imports
 
-quick:
-	$(bin)/pytest -m quick -n 2 --dist worksteal
-
 test:
 	$(bin)/pytest -n auto --dist worksteal
+
+quick:
+	$(bin)/pytest -m quick -n auto --dist worksteal
 
 slow:
 	$(bin)/pytest -m slow -n auto --dist worksteal

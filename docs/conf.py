@@ -1,4 +1,4 @@
-"""How Sphinx makes the site; ``make docs`` does it, without the network."""
+"""Configure Sphinx; ``make docs`` builds the site, without the network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ import os
 import sys
 from pathlib import Path
 
+import steepest
+from steepest.messages.registry import Registry
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
 
-# Pages run the command line of the same environment, and the table of flowers lies beside them.
+# st.costs is the module steepest.objectives.costs. Autodoc compares the names of modules: register the public name, and
+# list what the module defines.
+for _name in ("costs", "optimisers", "schedules"):
+    _module = sys.modules[f"steepest.{_name}"] = getattr(steepest, _name)
+    _module.__all__ = [
+        name
+        for name, member in vars(_module).items()
+        if name[0] != "_" and (isinstance(member, Registry) or getattr(member, "__module__", "") == _module.__name__)
+    ]
+
+# Pages run the command line of the same environment, and read the examples.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 os.environ["STEEPEST_EXAMPLES"] = str(HERE.parent / "examples")
 os.environ |= {"NO_COLOR": "1", "COLUMNS": "92", "PYTHONWARNINGS": "error::steepest.errors.SteepestWarning"}
@@ -30,13 +43,14 @@ extensions = [
     "whole_streams",
 ]
 exclude_patterns = ["extensions", "papers/*.tex", "papers/*.html", "papers/*.ipynb"]
-# Papers as Markdown are built by steepest and stand beside the page that lists them; they are no pages themselves.
+# Papers as Markdown are written by steepest and linked from papers/index.md; they are no pages of the site.
 exclude_patterns += [f"papers/{page.name}" for page in (HERE / "papers").glob("*.md") if page.name != "index.md"]
 nitpicky = True
-# What annotations name without having a place in the reference: other libraries' types, and parts that no user makes.
+# Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
-    r"table|notation|document|render\.(scene|axes|cards)|paper\.story|layered\.problem|layered\.truth"
-    r"|graphs\.(view|numbers|folding)"
+    r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.printing|documents\.document"
+    r"|display\.(scene|axes|cards)|papers\.story"
+    r"|derivations\.(problem|truth)|diagrams\.graph\.(view|numbers|folding)"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
 
@@ -50,7 +64,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-# What a cell shows follows the switch between light and dark as SVG and as a formula, as HTML it may not.
+# As SVG or formula, the output of a cell follows the switch between light and dark; as HTML it may not.
 nb_mime_priority_overrides = [("html", "image/svg+xml", 1), ("html", "text/latex", 2)]
 
 autodoc_member_order = "bysource"

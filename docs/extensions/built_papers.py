@@ -1,4 +1,4 @@
-"""The papers that steepest wrote about the notes' models: copied into the site, and listed as far as they are there."""
+"""List the papers about the notes' models that are in ``docs/papers``, and copy them into the site."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ PAPERS = {
 KINDS = {"html": "web page", "tex": "LaTeX", "md": "Markdown", "ipynb": "notebook", "pdf": "PDF"}
 
 
-def there(folder: Path) -> Iterator[Path]:
-    """The papers that have been built."""
+def existing(folder: Path) -> Iterator[Path]:
+    """Return the papers that exist."""
     return (place for name in PAPERS for kind in KINDS if (place := folder / f"{name}.{kind}").is_file())
 
 
 class Papers(SphinxDirective):
-    """The list of papers."""
+    """Write the list of papers."""
 
     def run(self) -> list[nodes.Node]:
-        found = {place.name for place in there(Path(self.env.srcdir) / "papers")}
+        found = {place.name for place in existing(Path(self.env.srcdir) / "papers")}
         self.env.note_reread()
         listed = nodes.bullet_list()
         for name, title in PAPERS.items():
@@ -47,7 +47,7 @@ class Papers(SphinxDirective):
 
 def copy(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
-        for place in there(Path(app.srcdir) / "papers"):
+        for place in existing(Path(app.srcdir) / "papers"):
             target = Path(app.outdir) / "papers" / place.name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(place, target)

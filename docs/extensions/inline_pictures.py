@@ -1,5 +1,8 @@
-"""Pictures that pages draw, within the page: their titles and descriptions are read, their parts tell what they are,
-and they follow the site's switch between light and dark, which a file of its own would not know."""
+"""Put SVG pictures into the page itself: those that cells draw and those of ``docs/images``.
+
+Their titles and descriptions can be read aloud, and they follow the site's switch between light and dark, which a file
+of its own does not see.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _DARK = "@media (prefers-color-scheme: dark){"
 
 
 class InlinePictures(SphinxPostTransform):
-    """Puts every SVG that a cell drew into its page."""
+    """Replace images by the SVG that they name."""
 
     default_priority = 300  # after myst-nb has chosen what is shown of an output
     formats = ("html",)
@@ -27,16 +30,16 @@ class InlinePictures(SphinxPostTransform):
         page = re.sub(r"\W", "-", self.env.docname)
         for k, image in enumerate(list(self.document.findall(nodes.image)), start=1):
             place = Path(self.env.srcdir) / image["uri"]
-            if place.suffix == ".svg" and "jupyter_execute" in place.parts:
+            if place.suffix == ".svg" and {"jupyter_execute", "images"} & set(place.parts):
                 text = within(place.read_text("utf-8"), f"{page}-{k}")
                 image.replace_self(nodes.raw("", f'<div class="picture">{text}</div>', format="html"))
 
 
 def within(svg: str, name: str) -> str:
-    """A picture as an element of a page of the site.
+    """Return a picture as an element of a page of the site.
 
     Raises:
-        DocumentError: it has no title or description.
+        DocumentError: The picture has no title or description.
     """
     title, about = (re.search(rf"<{tag}\b[^>]*>(.*?)</{tag}>", svg, re.DOTALL) for tag in ("title", "desc"))
     if title is None or about is None or not about[1].strip():

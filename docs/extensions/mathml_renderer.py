@@ -1,4 +1,4 @@
-"""Formulas of the site as MathML, written while it is built: a browser needs no script and no font for them."""
+"""Write the formulas of the site as MathML while it is built: a browser needs no script and no font for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def displayed(writer: Any, node: nodes.math_block) -> None:
 
 
 def converted(node: nodes.Element, display: bool) -> str:
-    """The ``<math>`` element; browsers read MathML aloud themselves, better than any text made of LaTeX."""
+    """Return the ``<math>`` element, without a label, because screen readers read MathML itself."""
     latex = node.astext().strip()
     try:
         found = mathml(latex, latex, display)

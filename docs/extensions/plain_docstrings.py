@@ -1,4 +1,4 @@
-"""Docstrings are plain text that a terminal shows as it stands; here they are made what Sphinx reads."""
+"""Convert docstrings, which are plain text for terminals, to what Sphinx reads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _BEFORE_NAPOLEON = 400
 
 
 def prepare(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
-    """Escape what is a sign in mathematics and markup in reStructuredText, and give every attribute a line."""
+    """Escape signs of mathematics that are markup in reStructuredText, and give every attribute its own line."""
     lines[:] = attributes([line if line.lstrip().startswith(">>>") else bars(line) for line in lines])
 
 
 def bars(line: str) -> str:
-    """A bar is a bar, not the beginning of a substitution."""
+    """Escape bars, which would begin a substitution."""
     parts = _LITERAL.split(line)
     return "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in parts)
 
 
 def attributes(lines: list[str]) -> list[str]:
-    """Entries of several attributes, ``a_, b_: what they are``, apart; and their last underscore as one."""
+    """Split entries of several attributes, ``a, b: text``, into one each, and escape a last underscore."""
     made: list[str] = []
     inside, names, margin = False, [""], ""
     for k, line in enumerate(lines):

@@ -1,6 +1,6 @@
-"""What a cell prints is shown as it was printed, though a kernel hands it over in pieces that end anywhere.
+"""Join the pieces in which a kernel sends the output of a cell.
 
-MyST-NB ends a line after every piece when it merges them, so they are joined before it sees them.
+MyST-NB ends a line after every piece when it merges them, although a piece can end anywhere.
 """
 
 from __future__ import annotations

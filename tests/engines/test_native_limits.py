@@ -80,6 +80,7 @@ def hold_memory(epochs: int) -> None:
     assert resident() - before < 32 << 20
 
 
+@pytest.mark.slow
 def test_memory_of_many_epochs() -> None:
     hold_memory(100_000_000)
 
@@ -89,6 +90,7 @@ def test_memory_of_very_many_epochs() -> None:
     hold_memory(1_000_000_000)
 
 
+@pytest.mark.slow
 def test_memory_of_many_descents() -> None:
     """Walks, threads, restarts: what they allocate goes with them."""
     small, large = CASES["nand"](), CASES["standardised"]().with_rows(20_000)

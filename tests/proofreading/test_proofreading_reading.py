@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from steepest.proofreading import VERDICTS, proofread
-from steepest.proofreading.reading.source import passages
+from steepest.proofreading.reading.passages import passages
 
 
 def verdicts(text: str) -> list[tuple[str, str | None]]:

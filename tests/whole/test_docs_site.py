@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import steepest as st
-from places import DOCS
+from places import DOCS, ROOT
 from steepest.cli.main import main
 from steepest.expressions.expression import Operation
 from steepest.expressions.operations import TABLE
@@ -26,6 +26,7 @@ PAGES = {
     for place in sorted(DOCS.rglob("*.md"))
     if place.parent.name != "papers" or place.stem == "index"
 }
+README = (ROOT / "README.md").read_text("utf-8")
 CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXECUTED = [name for name, text in PAGES.items() if CELL.search(text)]
 LESSONS = ["differences", "two-neurons", "chains", "networks", "graphs"]
@@ -180,6 +181,23 @@ def test_primes_norms_and_limits() -> None:
     assert '<mrow><mi>C</mi><mo lspace="0" rspace="0">′</mo></mrow>' in mathml("C'(w)", "")
     assert mathml(r"\lVert g \rVert^2", "").count('<mo stretchy="false" lspace="0" rspace="0">‖</mo>') == 2
     assert "<munder><mo>lim</mo>" in mathml(r"\lim_{\epsilon \to 0} x", "")
+
+
+def test_pictures_of_the_landing_page_are_drawn() -> None:
+    """Each is made by docs/pictures.py, committed, and has words for those who cannot see it; so is README's."""
+    script = ast.parse((DOCS / "pictures.py").read_text("utf-8"))
+    made = {node.name for node in script.body if isinstance(node, ast.FunctionDef)}
+    shown = set(re.findall(r"^```\{image\} images/(\w+)\.svg$", PAGES["index"], re.MULTILINE))
+    assert len(shown) >= 6
+    assert shown <= made
+    assert {place.stem for place in (DOCS / "images").iterdir()} == shown | {"overview"}
+    assert "](docs/images/overview.svg)" in README[:600]
+    for place in (DOCS / "images").iterdir():
+        title, about = (
+            re.search(rf"<{tag}\b[^>]*>(.+?)</{tag}>", place.read_text("utf-8")) for tag in ("title", "desc")
+        )
+        assert title, place.name
+        assert about, place.name
 
 
 SVG = (

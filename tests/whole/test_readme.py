@@ -48,6 +48,13 @@ def test_console(tmp_path: Path) -> None:
             assert run.returncode == 0, run.stderr
 
 
+def test_the_page_begins_with_a_picture_a_command_and_its_output() -> None:
+    """What follows is short: reference belongs to docs."""
+    picture, command, output = README.index("!["), README.index("```sh"), README.index("$ steepest fit nand")
+    assert picture < command < output < README.index("\n## ")
+    assert len(README.splitlines()) <= 250
+
+
 def test_the_page_shows_commands() -> None:
     assert len(sessions()) >= 6
     assert sum(bool(output) for _, output in sessions()) >= 4

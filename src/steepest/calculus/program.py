@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.expressions import operations as op
+from steepest.expressions.arithmetic import ROUNDED
 from steepest.expressions.expression import CONSTANT, Expression, constant, make, transform
 from steepest.expressions.traversal import in_reading_order
 
@@ -82,8 +83,8 @@ def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
         loss = _logistic_loss(*args)
         if loss is not None:
             return loss
-    if args and all(arg.operation is CONSTANT for arg in args) and row.name in _FOLDED:
-        return constant(_FOLDED[row.name](*(arg.value for arg in args)))
+    if args and all(arg.operation is CONSTANT for arg in args) and row.name in ROUNDED:
+        return constant(ROUNDED[row.name](*(arg.value for arg in args)))
     if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
         return _SMALL_POWERS[args[1].value](args[0])
     return node if args == node.args else make(row, args, node.attributes)
@@ -112,13 +113,6 @@ def _log_of_class(node: Expression) -> tuple[Expression, Expression] | None:
     return (node.args[0], inner.args[0]) if inner.operation is op.softplus else None
 
 
-# Correctly rounded by IEEE 754, so that a folded number is the one an engine in float64 would compute.
-_FOLDED: dict[str, Callable[..., float]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "negate": lambda x: -x,
-}
 _SMALL_POWERS: dict[float, Callable[[Expression], Expression]] = {
     1.0: lambda x: x,
     2.0: lambda x: x * x,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, Expression, Operation, constant, transform, with_args
+from steepest.expressions.arithmetic import ROUNDED
+from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, Operation, constant, transform, with_args
 
 Rewrite = Callable[[Expression], Expression | None]
 
@@ -46,12 +47,9 @@ def _exact_power(x: float, y: float) -> float | None:
 
 
 _ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
-    op.add: lambda x, y: x + y,
-    op.subtract: lambda x, y: x - y,
-    op.multiply: lambda x, y: x * y,
+    **{OPERATIONS[name]: function for name, function in ROUNDED.items()},
     op.divide: _exact_quotient,
     op.power: _exact_power,
-    op.negate: lambda x: -x,
     op.less: lambda x, y: float(x < y),
     op.less_equal: lambda x, y: float(x <= y),
     op.greater: lambda x, y: float(x > y),

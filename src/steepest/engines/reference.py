@@ -125,31 +125,29 @@ COMPLEX: dict[str, Kernel] = {
 """The elementwise primitives whose NumPy function is not the one wanted near the real axis."""
 
 
-def _structural(node: Expression) -> Kernel | None:
-    """The kernel of a primitive that mixes elements, made for the shapes at hand."""
-    name = node.operation.name
-    axes = tuple(range(-len(node.args[0].shape), 0)) if node.args else ()
-    if name == "sum":
-        return lambda x: x.sum(axis=axes)
-    if name == "largest":
-        return lambda x: _largest(x, axes)
-    if name == "total":
-        return lambda x: x.sum(axis=0)
-    if name == "transpose":
-        return lambda x: np.swapaxes(x, -1, -2)
-    if name == "outer":
-        return lambda x, y: x[..., :, None] * y[..., None, :]
-    if name == "total_outer":
-        return lambda x, y: x.T @ y
-    if name == "expand":
-        shape, fill = node.shape, (None,) * len(node.shape)
-        return lambda x: np.broadcast_to(x[(..., *fill)], np.shape(x) + shape)
-    if name == "one_hot":
-        classes = np.arange(node.shape[0])
-        return lambda x: np.where(np.isnan(x)[..., None], x[..., None], x[..., None] == classes).astype(x.dtype)
-    if name in ("matmul", "dot"):
-        return _product(node.args[0], node.args[1])
-    return None
+def _axes(node: Expression) -> tuple[int, ...]:
+    """Return the axes of the features of a node's argument."""
+    return tuple(range(-len(node.args[0].shape), 0))
+
+
+def _sum(node: Expression) -> Kernel:
+    axes = _axes(node)
+    return lambda x: x.sum(axis=axes)
+
+
+def _largest_feature(node: Expression) -> Kernel:
+    axes = _axes(node)
+    return lambda x: _largest(x, axes)
+
+
+def _expand(node: Expression) -> Kernel:
+    shape, fill = node.shape, (None,) * len(node.shape)
+    return lambda x: np.broadcast_to(x[(..., *fill)], np.shape(x) + shape)
+
+
+def _one_hot(node: Expression) -> Kernel:
+    classes = np.arange(node.shape[0])
+    return lambda x: np.where(np.isnan(x)[..., None], x[..., None], x[..., None] == classes).astype(x.dtype)
 
 
 def _largest(x: Array, axes: tuple[int, ...]) -> Array:
@@ -161,8 +159,9 @@ def _largest(x: Array, axes: tuple[int, ...]) -> Array:
     return np.take_along_axis(flat, place[..., None], axis=-1)[..., 0]
 
 
-def _product(a: Expression, b: Expression) -> Kernel:
-    """``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
+def _product(node: Expression) -> Kernel:
+    """Return ``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
+    a, b = node.args
     rank_a, rank_b = len(a.shape), len(b.shape)
     if rank_a == 1 and rank_b == 1:
         if a.per_sample and b.per_sample:
@@ -173,6 +172,34 @@ def _product(a: Expression, b: Expression) -> Kernel:
     if rank_b == 1 and b.per_sample:
         return (lambda x, y: np.einsum("ndh,nh->nd", x, y)) if a.per_sample else (lambda x, y: y @ x.T)
     return np.matmul
+
+
+STRUCTURAL: dict[str, Callable[[Expression], Kernel]] = {
+    "sum": _sum,
+    "largest": _largest_feature,
+    "total": lambda node: lambda x: x.sum(axis=0),
+    "transpose": lambda node: lambda x: np.swapaxes(x, -1, -2),
+    "outer": lambda node: lambda x, y: x[..., :, None] * y[..., None, :],
+    "total_outer": lambda node: lambda x, y: x.T @ y,
+    "expand": _expand,
+    "one_hot": _one_hot,
+    "matmul": _product,
+    "dot": _product,
+}
+"""Primitives that mix elements: functions of a node, for whose shapes the kernel is made."""
+
+
+def register(name: str, kernel: Kernel, analytic: Kernel | None = None) -> None:
+    """Register the NumPy function of an elementwise primitive.
+
+    Args:
+        name: the name of the operation.
+        kernel: from arrays to an array of the same dtype.
+        analytic: its continuation to complex numbers near the real axis, where NumPy's own is not the one wanted.
+    """
+    ELEMENTWISE[name] = kernel
+    if analytic is not None:
+        COMPLEX[name] = analytic
 
 
 def _column(x: Array, rank: int) -> Array:
@@ -222,10 +249,11 @@ class Compiled:
                 self._dead[step].append(source)
 
     def _kernel(self, node: Expression) -> Kernel:
-        structural = _structural(node)
-        if structural is not None:
-            return structural
         name = node.operation.name
+        if name in STRUCTURAL:
+            return STRUCTURAL[name](node)
+        if name not in ELEMENTWISE:
+            raise NotImplementedError(f"the reference engine has no kernel of the operation {name!r}; register one")
         kernel = ELEMENTWISE[name]
         if self.dtype.kind == "c":
             kernel = COMPLEX.get(name, kernel)

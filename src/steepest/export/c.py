@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
-from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, array_literal, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_literals import RESERVED, TYPES, array_literal
 from steepest.export.names import Identifiers, in_c_comment
-from steepest.export.prepared import Prepared
+from steepest.export.prepared import Prepared, require
 from steepest.expressions.expression import Expression
 
 INCLUDES = "#include <math.h>\n#include <stddef.h>\n"
@@ -65,6 +66,7 @@ def write_c(prepared: Prepared) -> bytes:
     constants = sizes(prefix, names, [(name, size_of(node)) for name, node in zip(called, nodes, strict=True)])
     places = {node: of_sample(node, name) for node, name in zip(prepared.columns, called[:-1], strict=True)}
     arrays = _arrays(prepared, names, prefix, places)
+    require(prepared.program, PRIMITIVES, "C")
     code = predicting(prepared.program, functions, names, places, called[-1])
 
     kind = TYPES[prepared.dtype]

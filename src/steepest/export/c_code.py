@@ -6,117 +6,65 @@ A node that is used once stands within the expression of its user; any other has
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from steepest.export.c_literals import TYPES, literal
 from steepest.export.names import Identifiers
-from steepest.export.prepared import Array, constant_value
+from steepest.export.prepared import constant_value
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.printing import ATOM, COMPARISON, PRODUCT, SIGN, SUM, Template, call, infix, write
 
-TYPES = {"float64": "double", "float32": "float"}
 _LONGEST = 12  # operations in one expression
-_COMPARISONS = {
-    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
-}  # fmt: skip
-_TEMPLATES = {
-    "add": infix(" + ", SUM),
-    "subtract": infix(" - ", SUM),
-    "multiply": infix(" * ", PRODUCT),
-    "divide": infix(" / ", PRODUCT),
-    "negate": Template("-{0}", SIGN, (SIGN + 1,)),  # two signs would be a decrement
-    "where": Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,)),
-    "expand": Template("{0}", SIGN, (SIGN,)),
-}
-_FROM_THE_LIBRARY = {
-    "power": "pow", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "sin": "sin",
-    "cos": "cos", "tanh": "tanh", "abs": "fabs",
-}  # fmt: skip
-_HELPERS = {
-    "sigmoid": """static T sigmoid(T x)
-{
-    T decay = exp(-fabs(x));
-    return (x >= 0 ? 1 : decay) / (1 + decay);
-}
-""",
-    "softplus": """static T softplus(T x)
-{
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-""",
-    "sign": """static T sign(T x)
-{
-    return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
-}
-""",
-    "maximum": """static T maximum(T x, T y)
-{
-    return (x >= y || x != x) ? x : y;
-}
-""",
-    "minimum": """static T minimum(T x, T y)
-{
-    return (x <= y || x != x) ? x : y;
-}
-""",
-}
-_ONE_BY_ONE = frozenset({*_TEMPLATES, *_FROM_THE_LIBRARY, *_HELPERS, *_COMPARISONS})
-_READS_EACH_ONCE = frozenset({"sum", "dot", "largest", "total"})
-
-_WORDS = """
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl complex const const_cast
-constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float for
-friend goto if imaginary inline int long main mutable namespace new noexcept not not_eq nullptr operator or or_eq
-private protected public register reinterpret_cast restrict return short signed sizeof static static_assert static_cast
-struct switch template this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void
-volatile wchar_t while xor xor_eq
-size_t ptrdiff_t offsetof NULL max_align_t nullptr_t linux unix i386 errno signgam HUGE HUGE_VAL HUGE_VALF HUGE_VALL
-INFINITY NAN FP_NAN FP_INFINITE FP_ZERO FP_NORMAL FP_SUBNORMAL FP_FAST_FMA FP_FAST_FMAF FP_ILOGB0 FP_ILOGBNAN MATH_ERRNO
-MATH_ERREXCEPT math_errhandling float_t double_t fpclassify isfinite isinf isnan isnormal signbit isgreater
-isgreaterequal isless islessequal islessgreater isunordered DOMAIN SING OVERFLOW UNDERFLOW PLOSS TLOSS
-n s i j k T
-"""
-_FUNCTIONS = """
-acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 log1p log2
-logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint round
-lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma j0 j1 jn y0 y1 yn gamma
-drem significand scalb finite exp10 pow10 sincos
-"""
-RESERVED = frozenset(_WORDS.split()).union(
-    f"{name}{end}" for name in _FUNCTIONS.split() for end in ("", "f", "l")
-)  # fmt: skip
-"""Words that mean something in C, C++ or <math.h>, and the indices of the loops here."""
 
 
-def literal(value: float, dtype: str) -> str:
-    """A number as C reads it back to the bit.
+@dataclass(frozen=True)
+class Written:
+    """A primitive that C writes by a template."""
 
-    >>> literal(2.0, "float64"), literal(0.1, "float64"), literal(0.5, "float32")
-    ('2.0', '0x1.999999999999ap-4', '0x1p-1f')
+    template: Template
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A primitive that C writes as a comparison, which gives an int."""
+
+    sign: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """A primitive that is a function of ``<math.h>``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A primitive whose function is written into the file: C of a type ``T``, with the name of the operation."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Statements:
+    """A primitive that takes statements of its own.
+
+    Attributes:
+        write: adds them to the code, given the node and the text of the array or variable that they fill.
+        reads_once: whether each element of its arguments is read once, so that they need no array of their own.
     """
-    end = "f" if dtype == "float32" else ""
-    if not math.isfinite(value):
-        cast = "" if dtype == "float32" else "(double)"  # the macros are of type float
-        return f"{cast}NAN" if math.isnan(value) else f"{'-' if value < 0 else ''}{cast}INFINITY"
-    if value == int(value) and abs(value) < 1e6:
-        return f"{value!r}{end}"
-    digits, _, exponent = value.hex().partition("p")
-    digits = digits.rstrip("0").rstrip(".")
-    return f"{digits}p{int(exponent)}{end}"
+
+    write: Callable[[Code, Expression, str], None]
+    reads_once: bool = False
 
 
-def array_literal(array: Array, dtype: str) -> str:
-    """The numbers of an array between braces, in C order, on lines of bounded length."""
-    numbers = [literal(float(value), dtype) for value in np.asarray(array).ravel()]
-    lines, line = [], ""
-    for text in numbers:
-        if len(line) + len(text) > 110:
-            lines.append(line)
-            line = ""
-        line += f"{' ' if line else ''}{text},"
-    return "{\n" + "".join(f"    {each}\n" for each in [*lines, line]) + "}"
+Form = Written | Comparison | Library | Helper | Statements
+
+
+def is_elementwise(node: Expression) -> bool:
+    """Return whether each element of a node's value is an expression of elements of its arguments."""
+    return not isinstance(PRIMITIVES[node.operation.name], Statements)
 
 
 @dataclass(frozen=True)
@@ -141,22 +89,25 @@ class Functions:
 
     def __init__(self, dtype: str, names: Identifiers, prefix: str) -> None:
         self.dtype = dtype
-        self._names = {helper: names.pick(f"{prefix}_{helper}") for helper in _HELPERS}
+        self._sources = {name: form.source for name, form in PRIMITIVES.items() if isinstance(form, Helper)}
+        self._names = {helper: names.pick(f"{prefix}_{helper}") for helper in self._sources}
         self._used: set[str] = set()
 
     def called(self, operation: str) -> str:
         """The name of the function for an operation."""
-        if operation in _HELPERS:
+        form = PRIMITIVES[operation]
+        if isinstance(form, Helper):
             self._used.add(operation)
             return self._names[operation]
-        return _FROM_THE_LIBRARY[operation] + ("f" if self.dtype == "float32" else "")
+        assert isinstance(form, Library)  # the other forms are no calls
+        return form.name + ("f" if self.dtype == "float32" else "")
 
     def source(self) -> str:
         """The definitions of the helpers that were used."""
         parts = []
-        for helper in _HELPERS:
+        for helper, source in self._sources.items():
             if helper in self._used:
-                text = _HELPERS[helper].replace(f"T {helper}(", f"T {self._names[helper]}(")
+                text = source.replace(f"T {helper}(", f"T {self._names[helper]}(")
                 if self.dtype == "float32":
                     for name in ("exp", "fabs", "log1p"):
                         text = text.replace(f"{name}(", f"{name}f(")
@@ -219,18 +170,19 @@ class Code:
     def _within_user(self, node: Expression) -> bool:
         """Whether a node stands in the expression of its only user, rather than in a variable."""
         used = self._users.get(node, ())
-        if len(used) != 1 or node.operation.name not in _ONE_BY_ONE:
+        if len(used) != 1 or not is_elementwise(node):
             return False
         (user,) = used
-        name = user.operation.name
+        name, form = user.operation.name, PRIMITIVES[user.operation.name]
         length = 1 + sum(self._inlined.get(arg, 0) for arg in node.args)
-        alike = user.shape == node.shape and name in _ONE_BY_ONE
-        collected = name in _READS_EACH_ONCE and bool(node.shape or name == "total")
+        alike = user.shape == node.shape and is_elementwise(user)
+        collected = isinstance(form, Statements) and form.reads_once and bool(node.shape or name == "total")
         section = user.per_sample == node.per_sample or name == "total"
         if length > _LONGEST or not section or not (alike or collected):
             return False
         self._inlined[node] = length
-        if node.operation.name in _COMPARISONS and name == "where" and user.args[0] is node:
+        comparison = isinstance(PRIMITIVES[node.operation.name], Comparison)
+        if comparison and name == "where" and user.args[0] is node:
             self._conditions.add(node)
         return True
 
@@ -254,78 +206,27 @@ class Code:
         return place
 
     def _materialise(self, node: Expression) -> None:
-        name = node.operation.name
         size = size_of(node)
         place = self._targets.get(node) or self.declare(node, "t")
         # A variable of one number is declared where it gets its first value.
         first = place.text if size or node in self._targets else f"{self.type} {place.text}"
-        if name in _ONE_BY_ONE:
-            if size:
-                self.loop(size, f"{place.text}[i] = {self.text(node)};")
-            else:
-                self.add(f"{first} = {self.text(node)};")
-        elif name in ("matmul", "dot") and not node.shape:
-            product = f"{self._factor(node.args[0])} * {self._factor(node.args[1])}"
-            self.add(f"{first} = 0;")
-            self.loop(size_of(node.args[0]), f"{place.text} += {product};")
-        elif name == "sum":
-            self.add(f"{first} = 0;")
-            self.loop(size_of(node.args[0]), f"{place.text} += {self.text(node.args[0])};")
-        elif name == "largest":
-            larger = self.functions.called("maximum")
-            self.add(f"{first} = -INFINITY;")
-            self.loop(size_of(node.args[0]), f"{place.text} = {larger}({place.text}, {self.text(node.args[0])});")
+        form = PRIMITIVES[node.operation.name]
+        if isinstance(form, Statements):
+            form.write(self, node, place.text if size else first)
+        elif size:
+            self.loop(size, f"{place.text}[i] = {self.text(node)};")
         else:
-            self._arranged(node, place.text)
+            self.add(f"{first} = {self.text(node)};")
         self.places[node] = place
 
     def text(self, node: Expression) -> str:
         """The expression of a node: of its element i, if it has several."""
         return write(node, self, root_is_plain=True) if node not in self.places else self.places[node].element()
 
-    def _factor(self, node: Expression) -> str:
+    def factor(self, node: Expression) -> str:
+        """Return the text of a node as a factor of a product."""
         text = self.text(node)
         return text if node in self.places or self.template(node).level >= ATOM else f"({text})"
-
-    def _arranged(self, node: Expression, target: str) -> None:
-        """The primitives that put elements at other places."""
-        name = node.operation.name
-        if name == "matmul":
-            self._matmul(node, target)
-        elif name == "one_hot":
-            x = self.places[node.args[0]].text
-            self.loop(node.shape[0], f"{target}[i] = {x} != {x} ? {x} : ({self.type})({x} == ({self.type})i);")
-        elif name == "transpose":
-            rows, columns = node.args[0].shape
-            x = self.places[node.args[0]].text
-            self.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
-                      f"    {target}[j * {rows} + i] = {x}[i * {columns} + j];")  # fmt: skip
-        elif name == "outer":
-            rows, columns = node.shape
-            x, y = (self.places[arg].text for arg in node.args)
-            self.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
-                      f"    {target}[i * {columns} + j] = {x}[i] * {y}[j];")  # fmt: skip
-        else:
-            raise NotImplementedError(f"the operation {name} has no code in C")
-
-    def _matmul(self, node: Expression, target: str) -> None:
-        a, b = node.args
-        x, y = self.places[a].text, self.places[b].text
-        inner = b.shape[0]
-        if len(b.shape) == 1:
-            self.loop(a.shape[0], f"{target}[i] = 0;", f"for (size_t k = 0; k < {inner}; k++)",
-                      f"    {target}[i] += {x}[i * {inner} + k] * {y}[k];")  # fmt: skip
-            return
-        columns = b.shape[1]
-        # Along the rows of the right factor, as it lies in memory.
-        if len(a.shape) == 1:
-            self.loop(columns, f"{target}[j] = 0;", index="j")
-            self.loop(inner, f"for (size_t j = 0; j < {columns}; j++)",
-                      f"    {target}[j] += {x}[k] * {y}[k * {columns} + j];", index="k")  # fmt: skip
-            return
-        self.loop(size_of(node), f"{target}[i] = 0;")
-        self.loop(a.shape[0], f"for (size_t k = 0; k < {inner}; k++)", f"    for (size_t j = 0; j < {columns}; j++)",
-                  f"        {target}[i * {columns} + j] += {x}[i * {inner} + k] * {y}[k * {columns} + j];")  # fmt: skip
 
     def accumulate(self, node: Expression, target: str) -> None:
         """Add one sample's share to a sum over the samples."""
@@ -341,23 +242,22 @@ class Code:
         self.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
                   f"    {target}[i * {columns} + j] += {x}[i] * {y}[j];")  # fmt: skip
 
-    # -- the medium of `notation.write` --
+    # -- a printer of `expressions.printing` --
 
     brackets = ("(", ")")
 
     def template(self, node: Expression) -> Template:
         """How a primitive is written in C."""
-        name = node.operation.name
-        if name in _COMPARISONS:
-            sign = f"{{0}} {_COMPARISONS[name]} {{1}}"
+        form = PRIMITIVES[node.operation.name]
+        if isinstance(form, Comparison):
             if node in self._conditions:
-                return Template(sign, COMPARISON, (SUM, SUM))
-            return Template(f"({self.type})({sign})", SIGN, (SUM, SUM))
-        if name == "where" and node.args[0] in self._conditions:
+                return Template(f"{{0}} {form.sign} {{1}}", COMPARISON, (SUM, SUM))
+            return Template(f"({self.type})({{0}} {form.sign} {{1}})", SIGN, (SUM, SUM))
+        if node.operation.name == "where" and node.args[0] in self._conditions:
             return Template("({0} ? {1} : {2})")
-        if name in _TEMPLATES:
-            return _TEMPLATES[name]
-        return call(self.functions.called(name), node.operation.arity)
+        if isinstance(form, Written):
+            return form.template
+        return call(self.functions.called(node.operation.name), node.operation.arity)
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
         """The element of a variable."""
@@ -369,3 +269,138 @@ class Code:
     def attributes(self, node: Expression) -> str:
         """Nothing: lengths stand in the loops."""
         return ""
+
+
+# -- primitives that take statements of their own: what is done with the node, and where its value goes --
+
+
+def _variable(target: str) -> str:
+    """Return the name of a variable that a statement may declare."""
+    return target.rpartition(" ")[2]
+
+
+def _sum(code: Code, node: Expression, target: str) -> None:
+    code.add(f"{target} = 0;")
+    code.loop(size_of(node.args[0]), f"{_variable(target)} += {code.text(node.args[0])};")
+
+
+def _largest(code: Code, node: Expression, target: str) -> None:
+    larger, name = code.functions.called("maximum"), _variable(target)
+    code.add(f"{target} = -INFINITY;")
+    code.loop(size_of(node.args[0]), f"{name} = {larger}({name}, {code.text(node.args[0])});")
+
+
+def _product(code: Code, node: Expression, target: str) -> None:
+    if node.shape:
+        _matmul(code, node, target)
+        return
+    product = f"{code.factor(node.args[0])} * {code.factor(node.args[1])}"
+    code.add(f"{target} = 0;")
+    code.loop(size_of(node.args[0]), f"{_variable(target)} += {product};")
+
+
+def _matmul(code: Code, node: Expression, target: str) -> None:
+    a, b = node.args
+    x, y = code.places[a].text, code.places[b].text
+    inner = b.shape[0]
+    if len(b.shape) == 1:
+        code.loop(a.shape[0], f"{target}[i] = 0;", f"for (size_t k = 0; k < {inner}; k++)",
+                  f"    {target}[i] += {x}[i * {inner} + k] * {y}[k];")  # fmt: skip
+        return
+    columns = b.shape[1]
+    # Along the rows of the right factor, in the order of memory.
+    if len(a.shape) == 1:
+        code.loop(columns, f"{target}[j] = 0;", index="j")
+        code.loop(inner, f"for (size_t j = 0; j < {columns}; j++)",
+                  f"    {target}[j] += {x}[k] * {y}[k * {columns} + j];", index="k")  # fmt: skip
+        return
+    code.loop(size_of(node), f"{target}[i] = 0;")
+    code.loop(a.shape[0], f"for (size_t k = 0; k < {inner}; k++)", f"    for (size_t j = 0; j < {columns}; j++)",
+              f"        {target}[i * {columns} + j] += {x}[i * {inner} + k] * {y}[k * {columns} + j];")  # fmt: skip
+
+
+def _one_hot(code: Code, node: Expression, target: str) -> None:
+    x = code.places[node.args[0]].text
+    code.loop(node.shape[0], f"{target}[i] = {x} != {x} ? {x} : ({code.type})({x} == ({code.type})i);")
+
+
+def _transpose(code: Code, node: Expression, target: str) -> None:
+    rows, columns = node.args[0].shape
+    x = code.places[node.args[0]].text
+    code.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
+              f"    {target}[j * {rows} + i] = {x}[i * {columns} + j];")  # fmt: skip
+
+
+def _outer(code: Code, node: Expression, target: str) -> None:
+    rows, columns = node.shape
+    x, y = (code.places[arg].text for arg in node.args)
+    code.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
+              f"    {target}[i * {columns} + j] = {x}[i] * {y}[j];")  # fmt: skip
+
+
+def _accumulated(code: Code, node: Expression, target: str) -> None:
+    """Sums over the samples are added up by :meth:`Code.accumulate`, in the loop over the samples."""
+    raise AssertionError(f"{node.operation.name} is accumulated, not computed")
+
+
+PRIMITIVES: dict[str, Form] = {
+    "add": Written(infix(" + ", SUM)),
+    "subtract": Written(infix(" - ", SUM)),
+    "multiply": Written(infix(" * ", PRODUCT)),
+    "divide": Written(infix(" / ", PRODUCT)),
+    "negate": Written(Template("-{0}", SIGN, (SIGN + 1,))),  # two signs would be a decrement
+    "where": Written(Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,))),
+    "expand": Written(Template("{0}", SIGN, (SIGN,))),
+    "less": Comparison("<"),
+    "less_equal": Comparison("<="),
+    "greater": Comparison(">"),
+    "greater_equal": Comparison(">="),
+    "equal": Comparison("=="),
+    "not_equal": Comparison("!="),
+    "power": Library("pow"),
+    "exp": Library("exp"),
+    "log": Library("log"),
+    "log1p": Library("log1p"),
+    "expm1": Library("expm1"),
+    "sqrt": Library("sqrt"),
+    "sin": Library("sin"),
+    "cos": Library("cos"),
+    "tanh": Library("tanh"),
+    "abs": Library("fabs"),
+    "sigmoid": Helper("""static T sigmoid(T x)
+{
+    T decay = exp(-fabs(x));
+    return (x >= 0 ? 1 : decay) / (1 + decay);
+}
+"""),
+    "softplus": Helper("""static T softplus(T x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+"""),
+    "sign": Helper("""static T sign(T x)
+{
+    return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
+}
+"""),
+    "maximum": Helper("""static T maximum(T x, T y)
+{
+    return (x >= y || x != x) ? x : y;
+}
+"""),
+    "minimum": Helper("""static T minimum(T x, T y)
+{
+    return (x <= y || x != x) ? x : y;
+}
+"""),
+    "sum": Statements(_sum, reads_once=True),
+    "largest": Statements(_largest, reads_once=True),
+    "dot": Statements(_product, reads_once=True),
+    "matmul": Statements(_product),
+    "one_hot": Statements(_one_hot),
+    "transpose": Statements(_transpose),
+    "outer": Statements(_outer),
+    "total": Statements(_accumulated, reads_once=True),
+    "total_outer": Statements(_accumulated),
+}
+"""How C writes every primitive; to add an elementary function, add an entry."""

@@ -24,8 +24,10 @@ from steepest.export.c import (
     predicting,
     sizes,
 )
-from steepest.export.c_code import RESERVED, TYPES, Code, Functions, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
+from steepest.export.prepared import require
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaves
 from steepest.expressions.operations import count
 from steepest.objectives.costs import WEIGHT
@@ -200,6 +202,7 @@ def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
 def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs: str) -> tuple[str, int]:
     """The function that descends. What moves and is no parameter of the cost is remembered, from 0 if not said."""
     program = lower([step.cost, *step.updates.values()])
+    require(program, PRIMITIVES, "C")
     value, *next_values = program.outputs
     places = file.places()
     places[RATE] = Place(rate)

@@ -5,50 +5,135 @@ from __future__ import annotations
 import builtins
 import keyword
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from steepest.calculus.passes import users
 from steepest.export.names import Identifiers, in_docstring, one_line
-from steepest.export.prepared import Array, Prepared
+from steepest.export.prepared import Array, Prepared, require
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
 
 _LONGEST = 10  # operations in one line
-_COMPARISONS = {
-    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
-}  # fmt: skip
-_INFIX = {
-    "add": (" + ", SUM), "subtract": (" - ", SUM), "multiply": (" * ", PRODUCT), "divide": (" / ", PRODUCT),
-}  # fmt: skip
-_ELEMENTWISE = {
-    "exp": "np.exp", "log": "np.log", "log1p": "np.log1p", "expm1": "np.expm1",
-    "sqrt": "np.sqrt", "sin": "np.sin", "cos": "np.cos", "tanh": "np.tanh", "abs": "np.abs", "sign": "np.sign",
-    "maximum": "np.maximum", "minimum": "np.minimum", "sigmoid": "sigmoid", "softplus": "softplus",
-}  # fmt: skip
-_HELPERS = {
-    "sigmoid": '''def sigmoid(x):
+
+
+@dataclass(frozen=True)
+class Infix:
+    """A primitive that NumPy writes by a template of its operands."""
+
+    pattern: str
+    level: int
+    operands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A primitive that NumPy writes as a comparison, which gives truth values."""
+
+    sign: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A primitive that is a call of one function: of NumPy's, or of a helper whose source is written into the file."""
+
+    function: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A primitive that mixes elements: a function of the node that returns its template."""
+
+    template: Callable[[Expression], Template]
+    source: str = ""
+
+
+def _left(sign: str, level: int) -> Infix:
+    return Infix(f"{{0}} {sign} {{1}}", level, (level, level + 1))
+
+
+def _reduced(method: str) -> Mixing:
+    """Return the form of a reduction over the features, which are the last axes."""
+
+    def template(node: Expression) -> Template:
+        axes = "-1" if len(node.args[0].shape) == 1 else "(-2, -1)"
+        return Template(f"{{0}}.{method}(axis={axes})", ATOM, (ATOM,))
+
+    return Mixing(template)
+
+
+def _expand(node: Expression) -> Template:
+    axes = ", None" * len(node.shape)
+    return Template(f"{{0}}[...{axes}] * np.ones({node.shape}, DTYPE)", PRODUCT, (ATOM,))
+
+
+def _product(node: Expression) -> Template:
+    a, b = node.args
+    ranks = (len(a.shape), len(b.shape))
+    if ranks == (2, 2) or not b.per_sample or (ranks == (1, 2) and not a.per_sample):
+        return infix(" @ ", PRODUCT)
+    letters = {(1, 1): "d,...d->...", (1, 2): "d,...dh->...h", (2, 1): "dh,...h->...d"}[ranks]
+    return Template(f'np.einsum("...{letters}", {{0}}, {{1}})')
+
+
+PRIMITIVES: dict[str, Infix | Comparison | Call | Mixing] = {
+    "add": _left("+", SUM),
+    "subtract": _left("-", SUM),
+    "multiply": _left("*", PRODUCT),
+    "divide": _left("/", PRODUCT),
+    "power": Infix("{0} ** {1}", POWER, (POWER + 1, SIGN)),
+    "negate": Mixing(lambda node: Template("-{0}", SIGN, (SIGN,))),
+    "where": Call("np.where"),
+    **{name: Call(f"np.{name}") for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+    **{name: Call(f"np.{name}") for name in ("abs", "sign", "maximum", "minimum")},
+    "less": Comparison("<"),
+    "less_equal": Comparison("<="),
+    "greater": Comparison(">"),
+    "greater_equal": Comparison(">="),
+    "equal": Comparison("=="),
+    "not_equal": Comparison("!="),
+    "sigmoid": Call(
+        "sigmoid",
+        '''def sigmoid(x):
     """The logistic function, which never overflows."""
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decay) / (1 + decay)
 ''',
-    "softplus": '''def softplus(x):
+    ),
+    "softplus": Call(
+        "softplus",
+        '''def softplus(x):
     """log(1 + exp(x)), which never overflows."""
     return np.logaddexp(x, DTYPE(0))
 ''',
-    "one_hot": '''def one_hot(x, classes):
+    ),
+    "sum": _reduced("sum"),
+    "largest": _reduced("max"),
+    "transpose": Mixing(lambda node: Template("np.swapaxes({0}, -2, -1)")),
+    "outer": Mixing(lambda node: Template("{0}[..., :, None] * {1}[..., None, :]", PRODUCT, (ATOM, ATOM))),
+    "expand": Mixing(_expand),
+    "one_hot": Mixing(
+        lambda node: Template(f"one_hot({{0}}, {node.shape[0]})"),
+        '''def one_hot(x, classes):
     """1 at the place of the class number, 0 at the others."""
     x = x[..., None]
     return np.where(np.isnan(x), x, x == np.arange(classes)).astype(DTYPE)
 ''',
+    ),
+    "matmul": Mixing(_product),
+    "dot": Mixing(_product),
 }
+"""How NumPy source writes every primitive of a prediction; to add an elementary function, add an entry."""
+
 _NAMES = {"exp": "e", "softplus": "s", "maximum": "m", "largest": "top", "sum": "total"}
-_RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_HELPERS, "np", "DTYPE", "predict"})
+_RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "DTYPE", "predict"})
 
 
 class _Writer:
-    """The medium of NumPy: names for values that are used twice, and lines for the others."""
+    """The printer of NumPy: names for values that are used twice, and lines for the others."""
 
     brackets = ("(", ")")
 
@@ -73,7 +158,7 @@ class _Writer:
                 continue
             if len(used) == 1 and length <= _LONGEST and node not in self._layers and not _needs_name(node, used[0]):
                 self._inlined[node] = length
-                if node.operation.name in _COMPARISONS and _is_condition(node, used[0]):
+                if isinstance(PRIMITIVES[node.operation.name], Comparison) and _is_condition(node, used[0]):
                     self._conditions.add(node)
                 continue
             text = write(node, self, root_is_plain=True)
@@ -88,30 +173,22 @@ class _Writer:
 
     def template(self, node: Expression) -> Template:
         """How a primitive is written with NumPy."""
-        name = node.operation.name
-        if name in _COMPARISONS:
-            sign = _COMPARISONS[name]
-            bare = self._lifted(f"{{0}} {sign} {{1}}", node, (SUM, SUM), COMPARISON)
+        form = PRIMITIVES[node.operation.name]
+        if isinstance(form, Comparison):
+            bare = self._lifted(f"{{0}} {form.sign} {{1}}", node, (SUM, SUM), COMPARISON)
             if node in self._conditions:
                 return bare
             if node.per_sample:
                 return Template(f"({bare.pattern}).astype(DTYPE)", ATOM, bare.operands)
             return Template(f"DTYPE({bare.pattern})", ATOM, bare.operands)
-        if name in _INFIX:
-            sign, level = _INFIX[name]
-            return self._lifted(f"{{0}}{sign}{{1}}", node, (level, level + 1), level)
-        if name == "negate":
-            return Template("-{0}", SIGN, (SIGN,))
-        if name == "power":
-            return self._lifted("{0} ** {1}", node, (POWER + 1, SIGN), POWER)
-        if name == "where":
-            return self._lifted("np.where({0}, {1}, {2})", node, (), ATOM)
-        if name in _ELEMENTWISE:
-            if name in _HELPERS:
-                self.helpers.add(name)
-            places = ", ".join(f"{{{k}}}" for k in range(node.operation.arity))
-            return self._lifted(f"{_ELEMENTWISE[name]}({places})", node, (), ATOM)
-        return self._mixing(node)
+        if isinstance(form, Infix):
+            return self._lifted(form.pattern, node, form.operands, form.level)
+        if form.source:
+            self.helpers.add(node.operation.name)
+        if isinstance(form, Mixing):
+            return form.template(node)
+        places = ", ".join(f"{{{k}}}" for k in range(node.operation.arity))
+        return self._lifted(f"{form.function}({places})", node, (), ATOM)
 
     @staticmethod
     def _lifted(pattern: str, node: Expression, strengths: Sequence[int], level: int) -> Template:
@@ -123,35 +200,6 @@ class _Writer:
                 pattern = pattern.replace(f"{{{k}}}", f"{{{k}}}[...{axes}]")
                 found[k] = ATOM
         return Template(pattern, level, tuple(found))
-
-    def _mixing(self, node: Expression) -> Template:
-        """The primitives that mix elements; the axes of a sample are the last ones."""
-        name = node.operation.name
-        rank = len(node.args[0].shape)
-        if name in ("sum", "largest"):
-            method = "sum" if name == "sum" else "max"
-            axes = "-1" if rank == 1 else "(-2, -1)"
-            return Template(f"{{0}}.{method}(axis={axes})", ATOM, (ATOM,))
-        if name == "transpose":
-            return Template("np.swapaxes({0}, -2, -1)")
-        if name == "outer":
-            return Template("{0}[..., :, None] * {1}[..., None, :]", PRODUCT, (ATOM, ATOM))
-        if name == "expand":
-            axes = ", None" * len(node.shape)
-            return Template(f"{{0}}[...{axes}] * np.ones({node.shape}, DTYPE)", PRODUCT, (ATOM,))
-        if name == "one_hot":
-            self.helpers.add("one_hot")
-            return Template(f"one_hot({{0}}, {node.shape[0]})")
-        return self._product(node)
-
-    @staticmethod
-    def _product(node: Expression) -> Template:
-        a, b = node.args
-        ranks = (len(a.shape), len(b.shape))
-        if ranks == (2, 2) or not b.per_sample or (ranks == (1, 2) and not a.per_sample):
-            return infix(" @ ", PRODUCT)
-        letters = {(1, 1): "d,...d->...", (1, 2): "d,...dh->...h", (2, 1): "dh,...h->...d"}[ranks]
-        return Template(f'np.einsum("...{letters}", {{0}}, {{1}})')
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
         """Numbers, and what has a name."""
@@ -219,7 +267,10 @@ def write_numpy(prepared: Prepared) -> bytes:
     Returns:
         The file's content.
     """
-    names = Identifiers(_RESERVED, unicode=True)
+    require(prepared.program, PRIMITIVES, "NumPy")
+    forms = {name: form for name, form in PRIMITIVES.items() if isinstance(form, Call | Mixing)}
+    sources = {name: form.source for name, form in forms.items() if form.source}
+    names = Identifiers(_RESERVED | sources.keys(), unicode=True)
     columns = [names.pick(node.name) for node in prepared.columns]
     writer = _Writer(prepared, names)
     writer.names.update(zip(prepared.columns, columns, strict=True))
@@ -239,7 +290,7 @@ def write_numpy(prepared: Prepared) -> bytes:
         for node, column in zip(prepared.columns, columns, strict=True)
     ]
     body = [f"{column} = np.asarray({column}, dtype=DTYPE)" for column in columns] + writer.lines + [f"return {result}"]
-    helpers = [_HELPERS[name] for name in _HELPERS if name in writer.helpers]
+    helpers = [source for name, source in sources.items() if name in writer.helpers]
     parts = [
         f'"""Predicts {in_docstring(prepared.formula)}\n\n'
         'Made by steepest from a fitted model; needs NumPy alone.\n"""\n',

@@ -8,28 +8,41 @@ result into it, and keep that in single precision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from steepest.calculus.passes import users
 from steepest.errors import ModelError, missing
-from steepest.export.prepared import Prepared, constant_value
+from steepest.export.prepared import Prepared, constant_value, require
 from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 OPSET, IR_VERSION = 12, 7
 """The lowest operator set with every operator used here (GreaterOrEqual, Einsum), and the format it came with."""
 
-_DIRECT = {
-    "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negate": "Neg", "power": "Pow", "exp": "Exp",
-    "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "abs": "Abs", "sign": "Sign",
-    "maximum": "Max", "minimum": "Min",
-}  # fmt: skip
-_COMPARISONS = {
-    "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater", "greater_equal": "GreaterOrEqual",
-    "equal": "Equal", "not_equal": "Equal",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Operator:
+    """An elementwise primitive that is one operator of ONNX."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A primitive that is one operator of ONNX, which gives truth values; ``negated`` for the opposite of one."""
+
+    name: str
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A primitive made of several operators: a function of the graph and the node that returns the result's name."""
+
+    write: Callable[[_Graph, Expression], str]
 
 
 def _library() -> Any:
@@ -47,7 +60,7 @@ class _Graph:
         self._helper, self._numpy = onnx.helper, onnx.numpy_helper
         self.kind = onnx.TensorProto.DOUBLE if prepared.dtype == "float64" else onnx.TensorProto.FLOAT
         self.dtype = np.dtype(prepared.dtype)
-        self._users = users(prepared.program)
+        self.users = users(prepared.program)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.names: dict[Expression, str] = {}
@@ -86,138 +99,165 @@ class _Graph:
 
     def node(self, node: Expression) -> str:
         """Add a primitive; the name of its result."""
-        name = node.operation.name
-        if name in _DIRECT:
-            return self(_DIRECT[name], *(self._lifted(arg, node.shape) for arg in node.args))
-        if name in _COMPARISONS:
-            return self("Cast", self._truth(node), to=self.kind)
-        if name == "where":
-            condition = self._truth(node.args[0], node.shape)
-            return self("Where", condition, *(self._lifted(arg, node.shape) for arg in node.args[1:]))
-        composed = {
-            "sigmoid": self._sigmoid, "softplus": self._softplus, "log1p": self._log1p, "expm1": self._expm1,
-        }.get(name)  # fmt: skip
-        names = [self.names[arg] for arg in node.args]
-        return composed(names[0]) if composed else self._mixing(node, names)
+        form = PRIMITIVES[node.operation.name]
+        if isinstance(form, Operator):
+            return self(form.name, *(self.lifted(arg, node.shape) for arg in node.args))
+        if isinstance(form, Comparison):
+            return self("Cast", self.truth(node), to=self.kind)
+        return form.write(self, node)
 
-    def _lifted(self, arg: Expression, shape: Shape, name: str = "") -> str:
+    def lifted(self, arg: Expression, shape: Shape, name: str = "") -> str:
         """An argument with axes of length 1 where a number a sample meets the features of the sample."""
         name = name or self.names[arg]
         if arg.per_sample and shape and not arg.shape:
             return self("Unsqueeze", name, axes=list(range(1, len(shape) + 1)))
         return name
 
-    def _truth(self, node: Expression, shape: Shape = ()) -> str:
+    def truth(self, node: Expression, shape: Shape = ()) -> str:
         """Whether a number is not 0, as ONNX's truth values."""
         if node not in self._truths:
-            name = node.operation.name
-            if name in _COMPARISONS:
-                found = self(_COMPARISONS[name], *(self._lifted(arg, node.shape) for arg in node.args))
-                self._truths[node] = self("Not", found) if name == "not_equal" else found
+            form = PRIMITIVES.get(node.operation.name)
+            if isinstance(form, Comparison):
+                found = self(form.name, *(self.lifted(arg, node.shape) for arg in node.args))
+                self._truths[node] = self("Not", found) if form.negated else found
             else:
                 self._truths[node] = self("Not", self("Equal", self.names[node], self.number(0)))
-        return self._lifted(node, shape, self._truths[node])
+        return self.lifted(node, shape, self._truths[node])
 
     def is_condition(self, node: Expression) -> bool:
         """Whether a comparison only chooses, so that nobody wants it as a number."""
-        return node.operation.name in _COMPARISONS and all(
-            user.operation.name == "where" and node not in user.args[1:] for user in self._users[node]
+        return isinstance(PRIMITIVES.get(node.operation.name), Comparison) and all(
+            user.operation.name == "where" and node not in user.args[1:] for user in self.users[node]
         )
 
-    # -- composed --
 
-    def _decay(self, x: str) -> str:
-        return self("Exp", self("Neg", self("Abs", x)))
+# -- primitives that take several operators --
 
-    def _sigmoid(self, x: str) -> str:
-        if self.dtype == np.float32:
-            return self("Sigmoid", x)
-        decay, one = self._decay(x), self.number(1)
-        above = self("Where", self("GreaterOrEqual", x, self.number(0)), one, decay)
-        return self("Div", above, self("Add", one, decay))
 
-    def _softplus(self, x: str) -> str:
-        if self.dtype == np.float32:
-            return self("Softplus", x)
-        return self("Add", self("Max", x, self.number(0)), self._log1p(self._decay(x)))
+def _where(graph: _Graph, node: Expression) -> str:
+    condition = graph.truth(node.args[0], node.shape)
+    return graph("Where", condition, *(graph.lifted(arg, node.shape) for arg in node.args[1:]))
 
-    def _log1p(self, x: str) -> str:
-        """With u = 1 + x: log(u)·x/(u − 1); x where u is 1, and log(u) where it is infinite."""
-        one = self.number(1)
-        u = self("Add", x, one)
-        log, above = self("Log", u), self("Sub", u, one)
-        exact = self("Mul", log, self("Div", x, above))
-        finite = self("Where", self("Equal", x, self.number(np.inf)), log, exact)
-        return self("Where", self("Equal", u, one), x, finite)
 
-    def _expm1(self, x: str) -> str:
-        """With u = exp(x): (u − 1)·x/log(u); x where u is 1, and u − 1 where that is exact or infinite."""
-        one = self.number(1)
-        u = self("Exp", x)
-        above = self("Sub", u, one)
-        exact = self("Mul", above, self("Div", x, self("Log", u)))
-        near = self("Less", self("Abs", x), one)
-        return self("Where", self("Equal", u, one), x, self("Where", near, exact, above))
+def _decay(graph: _Graph, x: str) -> str:
+    return graph("Exp", graph("Neg", graph("Abs", x)))
 
-    # -- over the features --
 
-    def _mixing(self, node: Expression, args: list[str]) -> str:
-        name, first = node.operation.name, node.args[0]
-        axes = _features(first)
-        if name == "sum":
-            return self("ReduceSum", args[0], axes=axes, keepdims=0)
-        if name == "largest":
-            return self._largest(node, args[0], axes)
-        if name == "transpose":
-            last = axes[-1]
-            return self("Transpose", args[0], perm=[*range(axes[0]), last, axes[0]])
-        if name == "outer":
-            columns = self("Unsqueeze", args[0], axes=[len(first.shape) + first.per_sample])
-            return self("Mul", columns, self("Unsqueeze", args[1], axes=[int(node.args[1].per_sample)]))
-        if name == "expand":
-            lengths = np.array([1, *node.shape], np.int64)
-            return self("Expand", self._lifted(first, node.shape), self.tensor(lengths, "lengths"))
-        if name == "one_hot":
-            x = self("Unsqueeze", args[0], axes=[1])
-            classes = self.tensor(np.arange(node.shape[0], dtype=self.dtype), "classes")
-            found = self("Cast", self("Equal", x, classes), to=self.kind)
-            return self("Where", self("Equal", x, x), found, x)  # NaN is not equal to itself
-        if name in ("matmul", "dot"):
-            return self._product(node, args)
-        raise NotImplementedError(f"the operation {name} has no ONNX operator")
+def _sigmoid(graph: _Graph, node: Expression) -> str:
+    x = graph.names[node.args[0]]
+    if graph.dtype == np.float32:
+        return graph("Sigmoid", x)
+    decay, one = _decay(graph, x), graph.number(1)
+    above = graph("Where", graph("GreaterOrEqual", x, graph.number(0)), one, decay)
+    return graph("Div", above, graph("Add", one, decay))
 
-    def _largest(self, node: Expression, x: str, axes: Sequence[int]) -> str:
-        found = self("ReduceMax", x, axes=axes, keepdims=0)
-        if self._is_of_softmax(node):
-            return found
-        # ReduceMax may pass over NaN; then a sum of what is 0 and NaN tells.
-        zero = self.number(0)
-        marks = self("Where", self("Equal", x, x), zero, self.number(np.nan))
-        return self("Add", found, self("ReduceSum", marks, axes=axes, keepdims=0))
 
-    def _is_of_softmax(self, node: Expression) -> bool:
-        """Whether a largest feature is only subtracted from all, whose exponentials are added up: NaN shows there."""
-        for user in self._users[node]:
-            exponentials = [each for each in self._users[user] if each.operation.name == "exp"]
-            summed = any(each.operation.name == "sum" for e in exponentials for each in self._users[e])
-            if user.operation.name != "subtract" or user.args[0] is not node.args[0] or not summed:
-                return False
-        return True
+def _softplus(graph: _Graph, node: Expression) -> str:
+    x = graph.names[node.args[0]]
+    if graph.dtype == np.float32:
+        return graph("Softplus", x)
+    return graph("Add", graph("Max", x, graph.number(0)), _log1p_of(graph, _decay(graph, x)))
 
-    def _product(self, node: Expression, args: list[str]) -> str:
-        """``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
-        a, b = node.args
-        if len(a.shape) == 1 and a.per_sample and len(b.shape) == 2 and not b.per_sample:
-            return self("Gemm", *args)
-        left, right = ("j", "ij")[len(a.shape) - 1], ("j", "jk")[len(b.shape) - 1]
-        result = f"n{left[:-1]}{right[1:]}"
-        equation = f"{'n' * a.per_sample}{left},{'n' * b.per_sample}{right}->{result}"
-        return self("Einsum", *args, equation=equation)
+
+def _log1p_of(graph: _Graph, x: str) -> str:
+    """Write log(1 + x). With u = 1 + x: log(u)·x/(u − 1); x where u is 1, and log(u) where it is infinite."""
+    one = graph.number(1)
+    u = graph("Add", x, one)
+    log, above = graph("Log", u), graph("Sub", u, one)
+    exact = graph("Mul", log, graph("Div", x, above))
+    finite = graph("Where", graph("Equal", x, graph.number(np.inf)), log, exact)
+    return graph("Where", graph("Equal", u, one), x, finite)
+
+
+def _expm1(graph: _Graph, node: Expression) -> str:
+    """Write exp(x) − 1. With u = exp(x): (u − 1)·x/log(u); x where u is 1, u − 1 where that is exact or infinite."""
+    x, one = graph.names[node.args[0]], graph.number(1)
+    u = graph("Exp", x)
+    above = graph("Sub", u, one)
+    exact = graph("Mul", above, graph("Div", x, graph("Log", u)))
+    near = graph("Less", graph("Abs", x), one)
+    return graph("Where", graph("Equal", u, one), x, graph("Where", near, exact, above))
 
 
 def _features(node: Expression) -> list[int]:
-    """The axes of the features, after that of the samples if there is one."""
+    """Return the axes of the features, after that of the samples if there is one."""
     return [k + node.per_sample for k in range(len(node.shape))]
+
+
+def _sum(graph: _Graph, node: Expression) -> str:
+    return graph("ReduceSum", graph.names[node.args[0]], axes=_features(node.args[0]), keepdims=0)
+
+
+def _largest(graph: _Graph, node: Expression) -> str:
+    x, axes = graph.names[node.args[0]], _features(node.args[0])
+    found = graph("ReduceMax", x, axes=axes, keepdims=0)
+    if _is_of_softmax(graph, node):
+        return found
+    # ReduceMax may pass over NaN; then a sum of what is 0 and NaN tells.
+    zero = graph.number(0)
+    marks = graph("Where", graph("Equal", x, x), zero, graph.number(np.nan))
+    return graph("Add", found, graph("ReduceSum", marks, axes=axes, keepdims=0))
+
+
+def _is_of_softmax(graph: _Graph, node: Expression) -> bool:
+    """Return whether a largest feature is only subtracted, from what a sum of exponentials follows: NaN shows there."""
+    for user in graph.users[node]:
+        exponentials = [each for each in graph.users[user] if each.operation.name == "exp"]
+        summed = any(each.operation.name == "sum" for e in exponentials for each in graph.users[e])
+        if user.operation.name != "subtract" or user.args[0] is not node.args[0] or not summed:
+            return False
+    return True
+
+
+def _transpose(graph: _Graph, node: Expression) -> str:
+    axes = _features(node.args[0])
+    return graph("Transpose", graph.names[node.args[0]], perm=[*range(axes[0]), axes[-1], axes[0]])
+
+
+def _outer(graph: _Graph, node: Expression) -> str:
+    left, right = node.args
+    columns = graph("Unsqueeze", graph.names[left], axes=[len(left.shape) + left.per_sample])
+    return graph("Mul", columns, graph("Unsqueeze", graph.names[right], axes=[int(right.per_sample)]))
+
+
+def _expand(graph: _Graph, node: Expression) -> str:
+    lengths = np.array([1, *node.shape], np.int64)
+    return graph("Expand", graph.lifted(node.args[0], node.shape), graph.tensor(lengths, "lengths"))
+
+
+def _one_hot(graph: _Graph, node: Expression) -> str:
+    x = graph("Unsqueeze", graph.names[node.args[0]], axes=[1])
+    classes = graph.tensor(np.arange(node.shape[0], dtype=graph.dtype), "classes")
+    found = graph("Cast", graph("Equal", x, classes), to=graph.kind)
+    return graph("Where", graph("Equal", x, x), found, x)  # NaN is not equal to itself
+
+
+def _product(graph: _Graph, node: Expression) -> str:
+    """Write ``a @ b`` for every mixture of per-sample and shared vectors and matrices."""
+    a, b = node.args
+    names = [graph.names[arg] for arg in node.args]
+    if len(a.shape) == 1 and a.per_sample and len(b.shape) == 2 and not b.per_sample:
+        return graph("Gemm", *names)
+    left, right = ("j", "ij")[len(a.shape) - 1], ("j", "jk")[len(b.shape) - 1]
+    result = f"n{left[:-1]}{right[1:]}"
+    return graph("Einsum", *names, equation=f"{'n' * a.per_sample}{left},{'n' * b.per_sample}{right}->{result}")
+
+
+PRIMITIVES: dict[str, Operator | Comparison | Composed] = {
+    "add": Operator("Add"), "subtract": Operator("Sub"), "multiply": Operator("Mul"), "divide": Operator("Div"),
+    "negate": Operator("Neg"), "power": Operator("Pow"), "exp": Operator("Exp"), "log": Operator("Log"),
+    "sqrt": Operator("Sqrt"), "sin": Operator("Sin"), "cos": Operator("Cos"), "tanh": Operator("Tanh"),
+    "abs": Operator("Abs"), "sign": Operator("Sign"), "maximum": Operator("Max"), "minimum": Operator("Min"),
+    "less": Comparison("Less"), "less_equal": Comparison("LessOrEqual"), "greater": Comparison("Greater"),
+    "greater_equal": Comparison("GreaterOrEqual"), "equal": Comparison("Equal"),
+    "not_equal": Comparison("Equal", negated=True),
+    "where": Composed(_where), "sigmoid": Composed(_sigmoid), "softplus": Composed(_softplus),
+    "log1p": Composed(lambda graph, node: _log1p_of(graph, graph.names[node.args[0]])), "expm1": Composed(_expm1),
+    "sum": Composed(_sum), "largest": Composed(_largest), "transpose": Composed(_transpose), "outer": Composed(_outer),
+    "expand": Composed(_expand), "one_hot": Composed(_one_hot), "matmul": Composed(_product),
+    "dot": Composed(_product),
+}  # fmt: skip
+"""How ONNX writes every primitive of a prediction; to add an elementary function, add an entry."""
 
 
 def write_onnx(prepared: Prepared) -> bytes:
@@ -237,6 +277,7 @@ def write_onnx(prepared: Prepared) -> bytes:
 
     onnx = _library()
     helper = onnx.helper
+    require(prepared.program, PRIMITIVES, "ONNX")
     graph = _Graph(onnx, prepared)
     inputs = []
     for node in prepared.columns:

@@ -1,4 +1,4 @@
-"""What all media export: a prediction in its stable form, lowered to primitives, with the values of its parameters."""
+"""What every format exports: a stable prediction in primitives, with the values of its parameters."""
 
 from __future__ import annotations
 
@@ -194,3 +194,17 @@ def constant_value(node: Expression, dtype: str) -> float:
     assert node.operation is CONSTANT
     with np.errstate(over="ignore"):
         return float(np.dtype(dtype).type(node.value))
+
+
+def require(program: Program, primitives: Mapping[str, Any], language: str) -> None:
+    """Raise unless a language has a form of every primitive of a program.
+
+    Raises:
+        ModelError: it lacks one; the message names both.
+    """
+    for node in program.nodes:
+        name = node.operation.name
+        if node.args and name not in primitives:
+            raise ModelError(
+                f"the operation {name!r} has no form in {language}; register one, or choose another format"
+            )

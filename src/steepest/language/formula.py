@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ShapeError
+from steepest.expressions.arithmetic import number_value
 from steepest.expressions.expression import (
-    CONSTANT,
     DATA,
     OPERATIONS,
     PARAMETER,
@@ -20,7 +20,6 @@ from steepest.expressions.expression import (
     Shape,
     constant,
     leaf,
-    toposort,
 )
 from steepest.expressions.operations import TABLE
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED, SUBSCRIPTS, SUPERSCRIPTS
@@ -324,44 +323,12 @@ class _Builder:
             raise self.error(token, str(error)) from None
 
     def _check_exponent(self, token: Token, exponent: Expression) -> None:
-        value = _constant_value(exponent)
+        value = number_value(exponent)
         if value is not None and not abs(value) <= self.limits.exponent:
             raise self.error(token, f"the exponent {value:g} is beyond {self.limits.exponent:g}, the limit for a text")
 
     def error(self, token: Token, message: str) -> FormulaError:
         return error_at(self.text, int(token.start_pos or 0), message)
-
-
-def _power(x: float, y: float) -> float:
-    try:
-        return math.pow(x, y)
-    except OverflowError:
-        return math.inf
-    except ValueError:
-        return math.nan
-
-
-_FOLDED: dict[str, Callable[..., float]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "divide": lambda x, y: x / y if y else math.nan,
-    "power": _power,
-    "negate": lambda x: -x,
-}
-
-
-def _constant_value(root: Expression) -> float | None:
-    """The value of arithmetic on numbers alone; None for anything with names or functions in it."""
-    value: dict[Expression, float] = {}
-    for node in toposort([root]):
-        if node.operation is CONSTANT:
-            value[node] = node.value
-        elif node.operation.name in _FOLDED:
-            value[node] = _FOLDED[node.operation.name](*(value[arg] for arg in node.args))
-        else:
-            return None
-    return value[root]
 
 
 def _shape(shape: Any) -> Shape:

@@ -1,28 +1,26 @@
-"""Models as files: what stands in the metadata beside the parameters, and how a model is made of both again."""
+"""Models as files: parameters with formula, cost and shapes as metadata."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from steepest.errors import ModelError, SteepestError, StorageError
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, leaves
 from steepest.language.formula import Limits
 from steepest.objectives.costs import COSTS
+from steepest.objectives.specification import Specification
 from steepest.storage import tensors as storage
 from steepest.training.initialisers import initial
-
-if TYPE_CHECKING:
-    from steepest.models.model import Model
+from steepest.version import __version__
 
 _KINDS = ("data", "parameter")
+Kind = TypeVar("Kind", bound=Specification)
 
 
-def write(model: Model, path: str | os.PathLike[str]) -> None:
+def write(model: Specification, path: str | os.PathLike[str]) -> None:
     """Save formula, cost, shapes and parameters of a model; see :meth:`steepest.Model.save`."""
-    from steepest.version import __version__
-
     if not model.params:
         raise ModelError("the model has no parameters to save yet; fit it first")
     if model.run is not None and model.run.diverged and model.params == model.run.params:
@@ -44,12 +42,12 @@ def write(model: Model, path: str | os.PathLike[str]) -> None:
     storage.save(path, initial(model.cost, model.params, what="params"), about)
 
 
-def _settings(model: Model) -> dict[str, Any]:
-    """What is not as it is left out, for JSON, which has no numbers as keys."""
+def _settings(model: Specification) -> dict[str, Any]:
+    """Return the settings that differ from their defaults, in a form that JSON can hold."""
     classes = model.class_weight
     pairs = classes if isinstance(classes, str) else [[float(k), float(w)] for k, w in (classes or {}).items()]
     factors = {"l1": float(model.objective.l1), "l2": float(model.objective.l2)}
-    blocks = {name: list(columns) for name, columns in (model._blocks or model._features).items()}
+    blocks = {name: list(columns) for name, columns in (model.blocks or model.features).items()}
     settings = {"features": blocks, "weights": model.weights, "class_weight": pairs, **factors}
     return {name: value for name, value in settings.items() if value}
 
@@ -59,15 +57,15 @@ def _classes(about: Mapping[str, Any]) -> Any:
     return given if given is None or isinstance(given, str) else dict(given)
 
 
-def read(kind: type[Model], path: str | os.PathLike[str], limits: Limits) -> Model:
-    """The model in a file; see :func:`steepest.load`."""
+def read(kind: type[Kind], path: str | os.PathLike[str], limits: Limits) -> Kind:
+    """Return the model in a file; see :func:`steepest.load`."""
     params, about = storage.load(path)
     try:
         data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
         shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
         settings = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
         model = kind(about["formula"], about["cost"], data, shapes, limits, **settings, class_weight=_classes(about))
-        model._blocks = dict(model._features)
+        model.restore_blocks()
         nodes = leaves([model.target, model.prediction])
         expected = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is PARAMETER}
         columns = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is DATA}

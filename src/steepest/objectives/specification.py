@@ -145,6 +145,10 @@ class Specification:
         """The columns of each block of the formula, as the first table had them; empty before that."""
         return dict(self._blocks)
 
+    def restore_blocks(self) -> None:
+        """Take the features that were given for the columns of the first table, as a saved model names them."""
+        self._blocks = dict(self._features)
+
     def is_read_in_parts(self, opened: Table) -> bool:
         """Whether a table is too large to be read at once; what it holds is then looked at as it is read.
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steepest.proofreading.reading.source import Lines, passages
+from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
-from steepest.proofreading.values.lookup import POINTS
+from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.verdicts.deciding import Decider, Draft
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}
@@ -18,11 +18,11 @@ _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}
 def read(text: str, assume: Mapping[str, float]) -> Proof:
     """Decide every equality of a document."""
     found = passages(text)
-    reading = read_statements(found)
-    decider = Decider(reading, found, assume)
+    parsed = read_statements(found)
+    decider = Decider(parsed, found, assume)
     lines = Lines(text)
     findings = [_finding(decider, draft, lines) for draft in decider.run()]
-    for passage, trouble in reading.troubles:
+    for passage, trouble in parsed.troubles:
         line, column = lines.place(passage.places[0])
         findings.append(
             Finding(
@@ -41,33 +41,33 @@ def read(text: str, assume: Mapping[str, float]) -> Proof:
 
 
 def _finding(decider: Decider, draft: Draft, lines: Lines) -> Finding:
-    _, left, relation, right = decider.sides(draft.order, draft.at)
-    at = draft.point_at or (left if draft.at == 0 or draft.whole else right)
-    start = at.place
+    _, left, relation, right = decider.sides(draft.statement_index, draft.relation_index)
+    side = draft.point_at or (left if draft.relation_index == 0 or draft.whole else right)
+    start = side.place
     end = max(right.passage.places[right.end], start)
     line, column = lines.place(start)
     sign = _SIGNS.get(relation, relation)
     source = f"{left.text} {sign} {right.text}"
     corrected = draft.whole or (f"{left.text} {sign} {draft.corrected}" if draft.corrected else "")
-    outcome = draft.outcome
+    comparison = draft.comparison
     trials: tuple[Trial, ...] = ()
-    if outcome is not None:
-        trials = tuple(_trial(outcome, k) for k in np.linspace(0, len(outcome.left) - 1, 4).astype(int))
+    if comparison is not None:
+        trials = tuple(_trial(comparison, k) for k in np.linspace(0, len(comparison.left) - 1, 4).astype(int))
     return Finding(
         line, column, source, draft.verdict, draft.cause, draft.message, corrected, start, end,
-        outcome.bar if outcome is not None else 0.0, trials, (left.node, right.node),
+        comparison.tolerance if comparison is not None else 0.0, trials, (left.node, right.node),
     )  # fmt: skip
 
 
-def _trial(outcome: object, k: int) -> Trial:
-    from steepest.proofreading.values.comparing import Outcome
+def _trial(comparison: object, k: int) -> Trial:
+    from steepest.proofreading.values.comparison import Comparison
     from steepest.proofreading.values.fitting import name_of
 
-    assert isinstance(outcome, Outcome)
-    point = int(outcome.points[k]) % POINTS
+    assert isinstance(comparison, Comparison)
+    point = int(comparison.points[k]) % POINTS
     at = {
         name_of(key): float(np.real(value[point]))
-        for key, value in outcome.letters.items()
-        if key in outcome.leaves and np.ndim(value) == 1
+        for key, value in comparison.letters.items()
+        if key in comparison.leaves and np.ndim(value) == 1
     }
-    return Trial(float(outcome.left[k]), float(outcome.right[k]), at)
+    return Trial(float(comparison.left[k]), float(comparison.right[k]), at)

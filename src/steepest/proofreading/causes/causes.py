@@ -24,8 +24,8 @@ from steepest.proofreading.causes.repairs import (
 )
 from steepest.proofreading.causes.sentences import say
 from steepest.proofreading.causes.writing import Writer
-from steepest.proofreading.meaning.meaning import World, depends_on
-from steepest.proofreading.reading.statements import Member, Statement
+from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
+from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import (
     Node,
     free_letters,
@@ -39,9 +39,10 @@ from steepest.proofreading.reading.tree import (
     times,
     walk,
 )
-from steepest.proofreading.values.comparing import Outcome, compare, degree, orders
+from steepest.proofreading.values.comparison import Comparison, compare, degree, orders
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.fitting import ODD, as_node, fraction, holds_for_some
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.interpretation import Interpretation
 
 _TRIES_A_LINE = 700
 _TRIES = 6_000
@@ -70,8 +71,8 @@ class Diagnosis:
 class Doctor:
     """Finds causes; it has a budget, so that a document full of mistakes ends in a report as well."""
 
-    def __init__(self, world: World, statements: Sequence[Statement], writer: Writer) -> None:
-        self.world, self.statements, self.writer = world, statements, writer
+    def __init__(self, document: DocumentModel, statements: Sequence[Statement], writer: Writer) -> None:
+        self.document, self.statements, self.writer = document, statements, writer
         self.tries = 0
         self.approximate = False
         self.degree = 0
@@ -79,64 +80,72 @@ class Doctor:
         self.pairs: list[tuple[Node, Node]] = []
 
     def diagnose(
-        self, order: int, left: Node, member: Member, right: Node, lift: bool, approximate: bool = False
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        approximate: bool = False,
     ) -> Diagnosis | None:
         """The cause of a difference; None if no small change makes the line right.
 
         Args:
-            order: the number of the statement.
+            statement_index: the number of the statement.
             left: the side that is right.
-            member: the side that is wrong.
+            side: the side that is wrong.
             right: its tree.
-            lift: the reading under which they were compared.
+            interpretation: the reading under which they were compared.
             approximate: whether the line holds to first order only.
         """
         self.approximate = approximate
         self.degree = degree(right)
         try:
-            outcome: Outcome | None = self.compared(order, left, right, lift)
+            comparison: Comparison | None = self.compared(statement_index, left, right, interpretation)
         except (ShapeClashError, UndecidedError):
-            outcome = None
-        around = self.surroundings(order, left, right)
+            comparison = None
+        around = self.surroundings(statement_index, left, right)
         found: Diagnosis | None = None
-        if outcome is not None:
-            found = self.by_factor(member, left, right, outcome, simple=True)
-            found = found or self.held_constant(order, left, right, lift)
-        found = found or self.by_repair(order, left, member, right, lift, likely(right, around))
-        if found is None and outcome is not None and not approximate and holds_for_some(outcome):
-            found = self.by_number(order, left, member, right, lift, outcome)
+        if comparison is not None:
+            found = self.by_factor(side, left, right, comparison, simple=True)
+            found = found or self.held_constant(statement_index, left, right, interpretation)
+        found = found or self.by_repair(statement_index, left, side, right, interpretation, likely(right, around))
+        if found is None and comparison is not None and not approximate and holds_for_some(comparison):
+            found = self.by_number(statement_index, left, side, right, interpretation, comparison)
             if found is None and not set(free_letters(right)) - set(free_letters(left)):
                 return None
-        if found is None and outcome is not None and approximate and self.degree > 1:
-            found = self.by_number(order, left, member, right, lift, outcome)
-        found = found or self.by_repair(order, left, member, right, lift, candidates(right, around))
-        found = found or self.by_two(order, left, member, right, lift, around)
-        if found is None and outcome is not None:
-            found = self.by_number(order, left, member, right, lift, outcome)
-            found = found or self.by_factor(member, left, right, outcome, simple=False)
+        if found is None and comparison is not None and approximate and self.degree > 1:
+            found = self.by_number(statement_index, left, side, right, interpretation, comparison)
+        found = found or self.by_repair(statement_index, left, side, right, interpretation, candidates(right, around))
+        found = found or self.by_two(statement_index, left, side, right, interpretation, around)
+        if found is None and comparison is not None:
+            found = self.by_number(statement_index, left, side, right, interpretation, comparison)
+            found = found or self.by_factor(side, left, right, comparison, simple=False)
         return found
 
-    def compared(self, order: int, left: Node, right: Node, lift: bool, quick: bool = False) -> Outcome:
+    def compared(
+        self, statement_index: int, left: Node, right: Node, interpretation: Interpretation, quick: bool = False
+    ) -> Comparison:
         """The sides at many points; of an approximation near 0, where what it leaves out has vanished."""
         if self.approximate:
-            return compare(self.world, left, right, order, lift, 1e-5, 1e-3, quick)
-        return compare(self.world, left, right, order, lift, quick=quick)
+            return compare(self.document, left, right, statement_index, interpretation, 1e-5, 1e-3, quick)
+        return compare(self.document, left, right, statement_index, interpretation, quick=quick)
 
     # -- surroundings ----------------------------------------------------------------------------------------
 
-    def surroundings(self, order: int, left: Node, right: Node) -> Surroundings:
+    def surroundings(self, statement_index: int, left: Node, right: Node) -> Surroundings:
         """Letters, factors and terms of the lines around."""
-        chain = [m.node for m in self.statements[order].members if m.node is not None]
+        chain = [m.node for m in self.statements[statement_index].sides if m.node is not None]
         near = [
             m.node
-            for s in self.statements[max(0, order - 12) : order + 5]
-            if s is not self.statements[order]
-            for m in s.members
+            for s in self.statements[max(0, statement_index - 12) : statement_index + 5]
+            if s is not self.statements[statement_index]
+            for m in s.sides
             if m.node is not None
         ]
-        bodies = self.bodies([left, right], order)
+        bodies = self.bodies([left, right], statement_index)
         letters = distinct([s for n in (*chain, *bodies, *near) for s in symbols(n)])[:40]
-        if self.world.matrices:
+        if self.document.shapes.has_matrices:
             letters = distinct([*letters, *(_without_sample(s) for s in letters)])
         factors, terms = parts_of([*chain, *bodies])
         free = [make("symbol", (), (x, ())) for x in free_letters(left)]
@@ -145,13 +154,13 @@ class Doctor:
         ]
         factors = distinct([*factors, *renamed[:16]])
         indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in letters_in_indices(n)))
-        outputs, inputs = self.activations(order)
+        outputs, inputs = self.activations(statement_index)
         slopes = [n for o in outputs for n in (times(o, one_minus(o)), one_minus(squared(o)))]
         steps = [make("iverson", (make("compare", (z, number(0)), ">"),)) for z in inputs[:3]]
-        matrices = self.world.matrices
+        matrices = self.document.shapes.has_matrices
         return Surroundings(letters, (*factors, *slopes[:8], *steps), terms, tuple(indices), outputs, inputs, matrices)
 
-    def bodies(self, nodes: Sequence[Node], order: int) -> list[Node]:
+    def bodies(self, nodes: Sequence[Node], statement_index: int) -> list[Node]:
         """The definitions of what occurs in some trees."""
         found: list[Node] = []
         wave = list(nodes)
@@ -159,16 +168,21 @@ class Doctor:
             inner = [s for n in wave for s in symbols(n)] + [
                 n.args[0] for w in wave for n in walk(w) if n.kind == "call" and n.args[0].kind == "symbol"
             ]
-            wave = [d.body for s in distinct(inner) for d in self.world.of(s, order)[:1] if d.body not in found]
+            wave = [
+                d.body
+                for s in distinct(inner)
+                for d in self.document.definitions_of(s, statement_index)[:1]
+                if d.body not in found
+            ]
             found += [b for b in wave if b not in found]
         return found[:12]
 
-    def activations(self, order: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    def activations(self, statement_index: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
         """What activations made, and what they act on."""
         outputs: list[Node] = []
         inputs: list[Node] = []
         self.pairs = []
-        for (kind, _), found in self.world.definitions.items():
+        for (kind, _), found in self.document.definitions.items():
             for definition in found:
                 body = definition.body
                 if kind != "symbol" or body.kind != "call" or definition.formals or len(body.args) != 2:
@@ -197,52 +211,68 @@ class Doctor:
 
     # -- trying ----------------------------------------------------------------------------------------------
 
-    def agrees(self, order: int, left: Node, right: Node, lift: bool) -> bool:
+    def agrees(self, statement_index: int, left: Node, right: Node, interpretation: Interpretation) -> bool:
         """Whether two sides agree everywhere."""
         self.tries += 1
-        if self.tries > _TRIES or self.world.spent > _MOST_SPENT:
+        if self.tries > _TRIES or self.document.work.done > _MOST_SPENT:
             return False
         try:
             if self.approximate and self.degree > 1:
-                powers = orders(self.world, left, right, order, lift)
+                powers = orders(self.document, left, right, statement_index, interpretation)
                 return powers is None or powers[0] > self.degree + 0.75
-            if not self.compared(order, left, right, lift, quick=True).holds:
+            if not self.compared(statement_index, left, right, interpretation, quick=True).holds:
                 return False
-            return self.compared(order, left, right, lift).holds
+            return self.compared(statement_index, left, right, interpretation).holds
         except (ShapeClashError, UndecidedError):
             return False
 
     def by_repair(
-        self, order: int, left: Node, member: Member, right: Node, lift: bool, repairs: Iterator[Repair]
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        repairs: Iterator[Repair],
     ) -> Diagnosis | None:
         """The first small change after which the line is right."""
         for repair in islice(repairs, _TRIES_A_LINE):
             if self.tries > _TRIES:
                 return None
             changed = swap(right, repair.old, repair.new)
-            if changed is right or not self.agrees(order, left, changed, lift):
+            if changed is right or not self.agrees(statement_index, left, changed, interpretation):
                 continue
-            return self.said(repair, member, right, changed)
+            return self.said(repair, side, right, changed)
         return None
 
     def by_two(
-        self, order: int, left: Node, member: Member, right: Node, lift: bool, around: Surroundings
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        around: Surroundings,
     ) -> Diagnosis | None:
         """Another letter in the conditions of some cases, and one more change."""
         for first in islice(in_conditions(parts(right), around), 4):
             halfway = swap(right, first.old, first.new)
             for second in islice(candidates(halfway, around), _TRIES_A_LINE // 3):
                 changed = swap(halfway, second.old, second.new)
-                if self.tries > _TRIES or changed is halfway or not self.agrees(order, left, changed, lift):
+                if (
+                    self.tries > _TRIES
+                    or changed is halfway
+                    or not self.agrees(statement_index, left, changed, interpretation)
+                ):
                     continue
-                found = self.said(second, member, halfway, changed)
+                found = self.said(second, side, halfway, changed)
                 also = say(first.kind, self.writer.latex(first.old), self.writer.patched(first.old, first.new), "")
                 return replace(
                     found, message=f"{found.message}; and {also}", corrected=self.writer.patched(right, changed)
                 )
         return None
 
-    def said(self, repair: Repair, member: Member, right: Node, changed: Node) -> Diagnosis:
+    def said(self, repair: Repair, side: Side, right: Node, changed: Node) -> Diagnosis:
         """A repair as a sentence and a corrected side."""
         old, new = self.writer.latex(repair.old), self.writer.patched(repair.old, repair.new)
         cause, kind = repair.cause, repair.kind
@@ -253,18 +283,18 @@ class Doctor:
                 for p in whole.args
                 if not any(p is q for q in walk(repair.old if kind != "extra-factor" else repair.new))
             ]
-            if parts_left and all(p.base in self.world.sizes for p in parts_left):
+            if parts_left and all(p.base in self.document.indices.sizes for p in parts_left):
                 cause = "factor"  # a count of samples
         piece = ""
         if cause == "activation" and (other := self.through_output(repair)) is not None:
             message = say("activation-input", old, other, new)
             return Diagnosis(
-                cause, message, self.writer.spliced(member, repair.old, repair.new).replace(new, other), changed
+                cause, message, self.writer.spliced(side, repair.old, repair.new).replace(new, other), changed
             )
         if kind in ("missing-factor", "missing-term", "extra-factor", "extra-term", "missing-divisor"):
             piece = self.piece(repair)
         message = say(kind, old, new, piece)
-        return Diagnosis(cause, message, self.writer.spliced(member, repair.old, repair.new), changed)
+        return Diagnosis(cause, message, self.writer.spliced(side, repair.old, repair.new), changed)
 
     def through_output(self, repair: Repair) -> str | None:
         """``a(1-a)`` where ``z(1-z)`` stands and z is what the activation a acts on."""
@@ -291,12 +321,12 @@ class Doctor:
         left = [a for a in left if not (a.kind == "group" and a.args[0] is short)]
         return " ".join(self.writer.latex(a) for a in left) if left else self.writer.latex(long)
 
-    def by_factor(self, member: Member, left: Node, right: Node, outcome: Outcome, simple: bool) -> Diagnosis | None:
+    def by_factor(self, side: Side, left: Node, right: Node, comparison: Comparison, simple: bool) -> Diagnosis | None:
         """A constant between the sides: −1, 2, 1/n, 2/n, 2^(m−l); ``simple`` leaves out odd ones such as 2/3."""
-        large = np.abs(outcome.right) > 1e-7
-        if large.sum() < 4 or np.any(np.abs(outcome.left[~large]) > 1e-6):
+        large = np.abs(comparison.right) > 1e-7
+        if large.sum() < 4 or np.any(np.abs(comparison.left[~large]) > 1e-6):
             return None
-        ratio = outcome.left[large] / outcome.right[large]
+        ratio = comparison.left[large] / comparison.right[large]
         middle = float(np.median(ratio))
         loose = 1e-3 if self.approximate else 1e-6
         if abs(middle) < 1e-9 or np.any(np.abs(ratio - middle) > loose * abs(middle)):
@@ -312,13 +342,11 @@ class Doctor:
             return Diagnosis(
                 "sign",
                 say("whole-sign", "", "", ""),
-                self.with_factor(member, right, make("number", (), "-1"), "-"),
+                self.with_factor(side, right, make("number", (), "-1"), "-"),
                 changed,
             )
         changed = times(factor, make("group", (right,), "(") if right.kind in ("add", "negate") else right)
-        return Diagnosis(
-            "factor", say("factor", "", text, text), self.with_factor(member, right, factor, text), changed
-        )
+        return Diagnosis("factor", say("factor", "", text, text), self.with_factor(side, right, factor, text), changed)
 
     def name_factor(self, ratio: float, left: Node, right: Node, loose: float = 1e-6) -> tuple[Node, str] | None:
         """A ratio as a number and a count of samples or classes."""
@@ -328,7 +356,7 @@ class Doctor:
             for s in walk(n)
             if s.kind == "symbol" and not s.args
         }
-        counts = [(base, size) for base, size in self.world.sizes.items() if base in near and size > 1]
+        counts = [(base, size) for base, size in self.document.indices.sizes.items() if base in near and size > 1]
         choices: list[tuple[float, Node, str]] = []
         for sign in (1, -1):
             for whole in (
@@ -371,9 +399,9 @@ class Doctor:
             return as_node(simple), fraction(simple)
         return None
 
-    def with_factor(self, member: Member, right: Node, factor: Node, text: str) -> str:
+    def with_factor(self, side: Side, right: Node, factor: Node, text: str) -> str:
         """A side with a factor before it, merged with a number that stands there."""
-        written = member.text
+        written = side.text
         if text == "-":
             bracketed = rf"-\left({written}\right)" if right.kind == "add" else f"-{written}"
             return written[1:].lstrip() if written.startswith("-") else bracketed
@@ -386,14 +414,20 @@ class Doctor:
             value = value / Fraction(str(factor.args[1].value)) if factor.args else value
             merged = Fraction(str(top.value)) * value
             if merged == 1 and right.kind == "multiply" and top is first:
-                return written[first.end - member.start :].lstrip().removeprefix(r"\cdot").lstrip()
+                return written[first.end - side.start :].lstrip().removeprefix(r"\cdot").lstrip()
             if top is first or merged.denominator == 1:
-                return self.writer.spliced(member, top, number(fraction(merged)))
+                return self.writer.spliced(side, top, number(fraction(merged)))
         dot = r" \cdot " if written[:1].isdigit() else " "
         return f"{text}{dot}{written}"
 
     def by_number(
-        self, order: int, left: Node, member: Member, right: Node, lift: bool, outcome: Outcome
+        self,
+        statement_index: int,
+        left: Node,
+        side: Side,
+        right: Node,
+        interpretation: Interpretation,
+        comparison: Comparison,
     ) -> Diagnosis | None:
         """One number of the line that should be another."""
         below = {id(e) for part in walk(right) if part.kind == "power" for e in walk(part.args[1])}
@@ -409,21 +443,27 @@ class Doctor:
                 continue
             value = float(part.value)
             if self.approximate and self.degree > 1:
-                found = self.by_known_number(order, left, member, right, lift, part)
+                found = self.by_known_number(statement_index, left, side, right, interpretation, part)
                 if found is not None:
                     return found
                 continue
             try:
-                moved = compare(self.world, left, swap(right, part, make("number", (), repr(value + 1))), order, lift)
+                moved = compare(
+                    self.document,
+                    left,
+                    swap(right, part, make("number", (), repr(value + 1))),
+                    statement_index,
+                    interpretation,
+                )
             except (ShapeClashError, UndecidedError):
                 continue
-            if moved.right.shape != outcome.right.shape:
+            if moved.right.shape != comparison.right.shape:
                 continue
-            slope = moved.right - outcome.right
+            slope = moved.right - comparison.right
             good = np.abs(slope) > 1e-6
             if good.sum() < 2:
                 continue
-            wanted = value + (outcome.left - outcome.right)[good] / slope[good]
+            wanted = value + (comparison.left - comparison.right)[good] / slope[good]
             middle = float(np.median(wanted))
             simple = Fraction(middle).limit_denominator(20)
             if abs(float(simple) - middle) > 1e-9:
@@ -432,58 +472,63 @@ class Doctor:
                 continue
             new = as_node(simple)
             changed = swap(right, part, new)
-            if self.agrees(order, left, changed, lift):
+            if self.agrees(statement_index, left, changed, interpretation):
                 cause = "sign" if simple == -Fraction(str(part.value)) else "factor"
                 return Diagnosis(
                     cause,
                     say("number", str(part.value), fraction(simple), ""),
-                    self.writer.spliced(member, part, new),
+                    self.writer.spliced(side, part, new),
                     changed,
                 )
         return None
 
     def by_known_number(
-        self, order: int, left: Node, member: Member, right: Node, lift: bool, part: Node
+        self, statement_index: int, left: Node, side: Side, right: Node, interpretation: Interpretation, part: Node
     ) -> Diagnosis | None:
         """One of the numbers that series have, in the place of a number of the line."""
         for value in (1, 2, 3, 4, 6, 8, 24):
             new = number(value)
             changed = swap(right, part, new)
-            if not same(part, new) and self.agrees(order, left, changed, lift):
-                corrected = self.writer.spliced(member, part, new)
+            if not same(part, new) and self.agrees(statement_index, left, changed, interpretation):
+                corrected = self.writer.spliced(side, part, new)
                 return Diagnosis("factor", say("number", str(part.value), str(value), ""), corrected, changed)
         return None
 
     # -- held constant ---------------------------------------------------------------------------------------
 
-    def held_constant(self, order: int, left: Node, right: Node, lift: bool) -> Diagnosis | None:
+    def held_constant(
+        self, statement_index: int, left: Node, right: Node, interpretation: Interpretation
+    ) -> Diagnosis | None:
         """A letter that makes the line right if its derivative is taken as 0."""
-        if not any(part.kind in ("derive", "gradient", "slope", "prime") for n in (left, right) for part in walk(n)):
+        if not any(
+            part.kind in ("derivative", "gradient", "cost_gradient", "prime") for n in (left, right) for part in walk(n)
+        ):
             return None
         by = [
             v
             for n in (left, right)
             for part in walk(n)
-            if part.kind == "derive"
+            if part.kind == "derivative"
             for v in part.args[1:]
             if v.kind == "symbol"
         ]
-        reached = [s for n in (left, right, *self.bodies([left, right], order)) for s in symbols(n)]
+        reached = [s for n in (left, right, *self.bodies([left, right], statement_index)) for s in symbols(n)]
         for symbol in distinct(reached):
-            definitions = self.world.of(symbol, order)
-            if symbol.base in self.world.held or not definitions or definitions[0].formals:
+            definitions = self.document.definitions_of(symbol, statement_index)
+            if symbol.base in self.document.letters.constants or not definitions or definitions[0].formals:
                 continue
             body = definitions[0].body
-            derived = any(part.kind in ("derive", "gradient", "slope") for part in walk(body))
-            if not (derived or self.is_target(symbol, [left, right, *self.bodies([left, right], order)])):
+            derived = any(part.kind in ("derivative", "gradient", "cost_gradient") for part in walk(body))
+            if not (derived or self.is_target(symbol, [left, right, *self.bodies([left, right], statement_index)])):
                 continue
-            if not any(depends_on(self.world, body, v, order) for v in by):
+            if not any(depends_on(self.document, body, v, statement_index) for v in by):
                 continue
-            self.world.hold(symbol.base)
+            document = self.document
+            self.document = document.with_constants(document.letters.constants | {symbol.base})
             try:
-                right_then = self.agrees(order, left, right, lift)
+                right_then = self.agrees(statement_index, left, right, interpretation)
             finally:
-                self.world.release(symbol.base)
+                self.document = document
             if right_then:
                 name = self.writer.latex(symbol)
                 return Diagnosis("stop-gradient", say("stop-gradient", name, "", ""), "", None, symbol.base)

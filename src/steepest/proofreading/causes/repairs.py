@@ -86,7 +86,7 @@ def parts_of(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]
         for part in walk(node):
             if part.kind == "multiply":
                 factors += [a for a in part.args if a.depth < 9]
-            elif part.kind in ("derive", "power", "iverson", "change", "call") and part.depth < 8:
+            elif part.kind in ("derivative", "power", "iverson", "change", "call") and part.depth < 8:
                 factors.append(part)
             elif part.kind == "add":
                 terms += [a for a in part.args if a.depth < 9]
@@ -135,7 +135,7 @@ def _shown(root: Node) -> list[Node]:
         found.append(part)
         if part.kind == "symbol":
             continue
-        args = part.args[:1] if part.kind in ("sum", "product", "derive") else part.args
+        args = part.args[:1] if part.kind in ("sum", "product", "derivative") else part.args
         if part.kind == "call":
             args = part.args[1:]
         stack.extend(reversed(args))
@@ -351,7 +351,7 @@ def other_letters(parts: Sequence[Node], around: Surroundings) -> Iterator[Repai
                 seen.add(mark)
                 yield Repair("variable", part, new, "variable")
     for part in parts:
-        if part.kind in ("compare", "cases", "iverson", "derive"):
+        if part.kind in ("compare", "cases", "iverson", "derivative"):
             continue
         if part.kind == "multiply":  # all of one letter at once, as z(1 - z) for a(1 - a)
             for old in distinct(list(symbols(part))):
@@ -373,7 +373,7 @@ def _transposed(node: Node) -> Node:
 
 def _transposes(parts: Sequence[Node]) -> Iterator[Repair]:
     for part in parts:
-        if part.kind in ("symbol", "slope", "transpose"):
+        if part.kind in ("symbol", "cost_gradient", "transpose"):
             yield Repair("transpose", part, _transposed(part), "transpose")
     for part in parts:
         if part.kind == "multiply":
@@ -396,11 +396,11 @@ def _transposes(parts: Sequence[Node]) -> Iterator[Repair]:
                 args = list(part.args)
                 args[k], args[k + 1] = args[k + 1], _transposed(args[k])
                 yield Repair("transpose", part, make("multiply", tuple(args), part.value), "order")
-        if part.kind == "total" and part.value is not None:
-            yield Repair("transpose", part, make("total", part.args, 1 - int(part.value)), "axis")
+        if part.kind == "array_sum" and part.value is not None:
+            yield Repair("transpose", part, make("array_sum", part.args, 1 - int(part.value)), "axis")
     for part in parts:
-        if part.kind in ("slope", "symbol"):
-            yield Repair("transpose", part, make("total", (part,), 1), "axis")
+        if part.kind in ("cost_gradient", "symbol"):
+            yield Repair("transpose", part, make("array_sum", (part,), 1), "axis")
 
 
 def _letters_transposed(parts: Sequence[Node], around: Surroundings) -> Iterator[Repair]:
@@ -500,7 +500,7 @@ _SUMMABLE = ("add", "multiply", "symbol", "call", "power", "divide", "negate", "
 
 
 def _inserted(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterator[Repair]:
-    places = [p for p in parts if p.kind in ("multiply", "symbol", "group", "call", "power", "derive") or p is root]
+    places = [p for p in parts if p.kind in ("multiply", "symbol", "group", "call", "power", "derivative") or p is root]
     outer = [p for p in places if not any(q.kind == "multiply" and any(a is p for a in q.args) for q in parts)]
     for factor in around.factors:
         for part in outer:

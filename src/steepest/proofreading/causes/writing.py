@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.proofreading.reading.statements import Member
+from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node, walk
 
 
@@ -19,14 +19,14 @@ class Writer:
         self._texts: dict[int, str] = {}
         self._kept: list[Node] = []
 
-    def take(self, member: Member) -> None:
+    def take(self, side: Side) -> None:
         """Remember the nodes of a member."""
-        if member.node is None:
+        if side.node is None:
             return
-        self.star = self.star or any(t.text == "*" and t.kind == "sign" for t in member.tokens)
-        for node in walk(member.node):
+        self.star = self.star or any(t.text == "*" and t.kind == "sign" for t in side.tokens)
+        for node in walk(side.node):
             if 0 <= node.start < node.end:
-                self._texts[id(node)] = member.passage.text[node.start : node.end]
+                self._texts[id(node)] = side.passage.text[node.start : node.end]
                 self._kept.append(node)  # an id is of one node as long as that lives
 
     def latex(self, node: Node) -> str:
@@ -40,18 +40,18 @@ class Writer:
         text: str = method(node)
         return text
 
-    def spliced(self, member: Member, old: Node, new: Node) -> str:
+    def spliced(self, side: Side, old: Node, new: Node) -> str:
         """The text of a member with one of its parts replaced."""
-        text = member.passage.text
+        text = side.passage.text
         written = self.patched(old, new)
         if (
             new.kind in ("add", "negate")
-            and old is not member.node
+            and old is not side.node
             and old.kind not in ("add", "group", "number")
             and id(new) not in self._texts
         ):
             written = rf"\left({written}\right)"
-        before, after = text[member.start : old.start], text[old.end : member.end]
+        before, after = text[side.start : old.start], text[old.end : side.end]
         if before and before[-1].isalpha() and written[:1].isalpha():
             written = " " + written
         if written and written[-1].isalpha() and "\\" in written and after[:1].isalpha():
@@ -155,7 +155,7 @@ class Writer:
             return f"e^{{{inner}}}"
         return name + "'" * int(node.value or 0) + rf"({inner})"
 
-    def _derive(self, node: Node) -> str:
+    def _derivative(self, node: Node) -> str:
         sign = "d" if node.value == "total" else r"\partial "
         by = " ".join(sign + self.latex(v) for v in node.args[1:])
         order = f"^{len(node.args) - 1}" if len(node.args) > 2 else ""
@@ -176,7 +176,7 @@ class Writer:
             if text.endswith("}"):
                 return text[:-1] + r"\top}"
         if (
-            inner.kind == "slope"
+            inner.kind == "cost_gradient"
             and inner.args[0].kind == "symbol"
             and inner.args[0].roles
             and inner.args[0].roles[-1] != "sub"
@@ -186,7 +186,7 @@ class Writer:
                 return text[:-1] + r"\top}"
         return f"{self.factor(inner)}^\\top"
 
-    def _slope(self, node: Node) -> str:
+    def _cost_gradient(self, node: Node) -> str:
         return ("d" if node.value == "d" else r"\partial ") + self.latex(node.args[0])
 
     def _change(self, node: Node) -> str:
@@ -233,7 +233,7 @@ class Writer:
         by = f"_{{{self.latex(node.args[1])}}}" if len(node.args) > 1 else ""
         return rf"\nabla{by} {self.factor(node.args[0])}"
 
-    def _total(self, node: Node) -> str:
+    def _array_sum(self, node: Node) -> str:
         if node.value is None:
             return rf"\sum {self.factor(node.args[0])}"
         return rf"\operatorname{{np.sum}}({self.latex(node.args[0])}, axis={node.value}, keepdims=True)"

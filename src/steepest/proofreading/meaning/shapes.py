@@ -1,37 +1,31 @@
-"""Finds the shapes of vectors and matrices from the lines that define them.
+"""Infers the shapes of vectors and matrices from the lines that define them.
 
-Rows and columns are unknowns that products and sums make equal; each class of equal unknowns gets a small size of its
-own, so that what does not fit in general does not fit here either.
+Rows and columns are unknowns that products and sums make equal (unification); each class of equal unknowns gets a
+small size of its own, so that shapes that do not fit in general do not fit here either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from steepest.proofreading.meaning.meaning import COSTS, LAYERS, RATES, Definition, World, linear
+from steepest.proofreading.meaning.document_model import (
+    COSTS,
+    LAYERS,
+    RATES,
+    Definition,
+    DocumentModel,
+    ShapeKey,
+    Shapes,
+    linear,
+)
 from steepest.proofreading.reading.tree import Node, walk
 
 _Dims = tuple[int, int]
-_SIZES = (2, 3, 4, 5, 6, 7)
+_SIZES = (2, 3, 4, 5, 6, 7)  # all different; further classes have the size 2
+_MAX_PASSES = 6  # shapes travel one definition a pass; networks here have three layers
 _MATRICES = frozenset("WXZAYHUVPDGQSBTEOR")
-_ELEMENTWISE = (
-    "exp",
-    "log",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "leaky_relu",
-    "softmax",
-    "sqrt",
-    "sin",
-    "cos",
-    "softplus",
-    "max",
-    "min",
-)
-
-ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
 
 
 @dataclass
@@ -41,12 +35,12 @@ class _Unknowns:
     parents: list[int] = field(default_factory=list)
 
     def new(self) -> int:
-        """Another unknown."""
+        """Return one more unknown."""
         self.parents.append(len(self.parents))
         return len(self.parents) - 1
 
     def root(self, one: int) -> int:
-        """The representative of a class."""
+        """Return the representative of a class."""
         while self.parents[one] != one:
             one = self.parents[one]
         return one
@@ -58,17 +52,17 @@ class _Unknowns:
 
 
 class _Finder:
-    """Walks over the definitions until nothing new is learnt."""
+    """Applies what sums, products and definitions imply to the unknowns."""
 
-    def __init__(self, world: World, rows: bool) -> None:
-        self.world, self.rows = world, rows
+    def __init__(self, document: DocumentModel, rows: bool) -> None:
+        self.document, self.rows = document, rows
         self.unknowns = _Unknowns()
         self.one = self.unknowns.new()
         self.dims: dict[ShapeKey, _Dims] = {}
         self.changed = False
 
     def key(self, node: Node, layers: dict[str, int]) -> ShapeKey | None:
-        """A symbol without the numbers of its samples."""
+        """Return the key of a symbol, in which the numbers of samples are left open."""
         found: list[tuple[str, int | None]] = []
         for role, index in zip(node.roles, node.args, strict=True):
             letter, offset = linear(index)
@@ -76,34 +70,34 @@ class _Finder:
                 found.append((role, offset))
             elif letter in layers:
                 found.append((role, layers[letter] + offset))
-            elif letter in self.world.sizes and letter not in self.world.ranges and role != "sub":
-                found.append((role, self.world.sizes[letter] + offset))
+            elif self.document.indices.is_size(letter) and role != "sub":
+                found.append((role, self.document.indices.sizes[letter] + offset))
             else:
                 found.append((role, None))
         return node.base, tuple(sorted(found, key=repr))
 
     def is_matrix(self, node: Node) -> bool:
-        """Whether a letter is a matrix by its look."""
+        """Return whether a letter is a matrix by convention."""
         return (
             len(node.base) == 1
             and node.base in _MATRICES
             and node.base not in COSTS
-            and node.base not in self.world.sizes
+            and node.base not in self.document.indices.sizes
             and not _is_element(node)
         )
 
     def may_be_vector(self, node: Node) -> bool:
-        """Whether a letter may turn out to be a vector."""
+        """Return whether a letter may turn out to be a vector."""
         plain = (
             node.kind == "symbol"
             and node.base not in RATES
-            and node.base not in self.world.sizes
+            and node.base not in self.document.indices.sizes
             and node.base not in COSTS
         )
         return plain and not _is_element(node)
 
     def of_symbol(self, node: Node, layers: dict[str, int]) -> _Dims | None:
-        """Rows and columns of a symbol, if they are known."""
+        """Return rows and columns of a symbol; None if they are not known."""
         key = self.key(node, layers)
         if key is None:
             return None
@@ -113,7 +107,7 @@ class _Finder:
         return self.dims.get(key)
 
     def assign(self, node: Node, dims: _Dims, layers: dict[str, int]) -> None:
-        """Say what shape a tree has, as far down as that is clear."""
+        """Give a tree a shape, and its parts as far as that determines theirs."""
         while node.kind in ("group", "negate") or (node.kind == "call" and len(node.args) == 2):
             node = node.args[-1]
         if node.kind == "transpose":
@@ -141,7 +135,7 @@ class _Finder:
                 self.changed = True
 
     def shape(self, node: Node, layers: dict[str, int]) -> _Dims | None:
-        """The shape of a tree, if it is known; None for numbers too."""
+        """Return the shape of a tree; None if it is not known, and for numbers."""
         if node.kind == "symbol":
             return self.of_symbol(node, layers)
         if node.kind in ("group", "negate", "power", "prime", "stopped"):
@@ -158,7 +152,7 @@ class _Finder:
             return self._sum(node, layers)
         if node.kind == "multiply":
             return self._product(node, layers)
-        if node.kind == "total" and node.value is not None:
+        if node.kind == "array_sum" and node.value is not None:
             inner = self.shape(node.args[0], layers)
             if inner is not None:
                 return (inner[0], self.one) if node.value == 1 else (self.one, inner[1])
@@ -226,47 +220,34 @@ class _Finder:
         return total
 
     def is_data(self, node: Node) -> bool:
-        """Whether a letter beside a matrix is a vector rather than a number."""
+        """Return whether a letter next to a matrix is a vector rather than a number."""
         if node.base == "\\mathbf{1}":
             return True
         plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
-        return plain and node.base not in self.world.sizes and node.base not in RATES and node.base not in "cek"
+        return (
+            plain and node.base not in self.document.indices.sizes and node.base not in RATES and node.base not in "cek"
+        )
 
 
-def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ()) -> None:
-    """Fill in ``world.shapes``; a document without transposes and matrix products has only numbers.
+def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[Node]) -> Shapes:
+    """Return the shapes of all symbols; a document without transposes and matrix products has only numbers.
 
     Args:
-        world: what the document says.
+        document: what the document says.
         lines: all sides of its equations.
         heads: the left sides with which its chains begin.
     """
-    lines = list(lines)
-    marks = any(
-        part.kind == "transpose" or (part.kind == "total" and part.value is not None)
-        for line in lines
-        for part in walk(line)
-    )
-    products = any(
-        part.kind == "multiply" and any(_looks(a, b) for a, b in zip(part.args, part.args[1:], strict=False))
-        for line in lines
-        for part in walk(line)
-    )
-    world.matrices = marks or products
-    if not world.matrices:
-        return
-    rows = any(
-        part.kind == "multiply"
-        and any(a.base in ("X", "A", "H") and b.base == "W" for a, b in zip(part.args, part.args[1:], strict=False))
-        for line in lines
-        for part in walk(line)
-    )
-    finder = _Finder(world, rows)
-    world.row_samples = rows
+    parts = [part for line in lines for part in walk(line)]
+    marks = any(p.kind == "transpose" or (p.kind == "array_sum" and p.value is not None) for p in parts)
+    products = [pair for p in parts if p.kind == "multiply" for pair in itertools.pairwise(p.args)]
+    if not (marks or any(_is_layer_product(a, b) for a, b in products)):
+        return Shapes()
+    rows = any(a.base in ("X", "A", "H") and b.base == "W" for a, b in products)
+    finder = _Finder(document, rows)
     definitions = [
-        d for (kind, _), found in world.definitions.items() if kind == "symbol" for d in found if not d.formals
+        d for (kind, _), found in document.definitions.items() if kind == "symbol" for d in found if not d.formals
     ]
-    for _ in range(6):
+    for _ in range(_MAX_PASSES):
         finder.changed = False
         for definition in definitions:
             for layers in _layers(definition):
@@ -280,27 +261,25 @@ def find_shapes(world: World, lines: Iterable[Node], heads: Sequence[Node] = ())
                     known = finder.of_symbol(definition.target, layers)
                     if known is not None:
                         finder.assign(definition.body, known, layers)
-        for line in lines if rows else ():
-            for part in walk(line):
-                _one_column(finder, part)
+        for part in parts if rows else ():
+            _one_column(finder, part)
         for line in heads:
             finder.shape(line, {})
-        for line in lines:
-            for part in walk(line):
-                if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
-                    finder.shape(part, {})
+        for part in parts:
+            if part.kind == "add" and all(a.kind == "symbol" for a in part.args):
+                finder.shape(part, {})
         if not finder.changed:
             break
-    _give_sizes(world, finder)
+    return Shapes(_give_sizes(document, finder), True, rows)
 
 
 def _is_element(node: Node) -> bool:
-    """Whether a subscript takes an element out; a number such as that of ``W_1`` is a name."""
+    """Return whether a subscript selects an element; a number such as that of ``W_1`` is part of the name."""
     return any(r == "sub" and a.kind != "number" for r, a in zip(node.roles, node.args, strict=True))
 
 
 def _one_column(finder: _Finder, node: Node) -> None:
-    """``a_i`` beside a matrix A of rows says that A has one column."""
+    """Give a matrix A of rows one column where an element of it is written ``a_i``."""
     if node.kind != "symbol" or node.roles.count("sub") != 1 or not node.base.islower() or len(node.base) != 1:
         return
     kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
@@ -310,12 +289,12 @@ def _one_column(finder: _Finder, node: Node) -> None:
         finder.unknowns.join(finder.dims[key][1], finder.one)
 
 
-def _looks(left: Node, right: Node) -> bool:
+def _is_layer_product(left: Node, right: Node) -> bool:
     return left.base == "W" and right.base in ("x", "a", "X", "A", "h", "z") and "sub" not in left.roles + right.roles
 
 
 def _layers(definition: Definition) -> list[dict[str, int]]:
-    """The layers at which a definition for every layer is looked at."""
+    """Return the values of the layer letters for which a definition is examined."""
     letters = {
         linear(index)[0]
         for role, index in zip(definition.target.roles, definition.target.args, strict=True)
@@ -326,18 +305,20 @@ def _layers(definition: Definition) -> list[dict[str, int]]:
     return [{str(letter): layer for letter in letters if letter} for layer in range(1, LAYERS + 1)]
 
 
-def _give_sizes(world: World, finder: _Finder) -> None:
-    """A size for each class: 1, the number of samples where that is known, small numbers for the others."""
+def _give_sizes(document: DocumentModel, finder: _Finder) -> dict[ShapeKey, tuple[int, int]]:
+    """Return shapes with a size for each class: 1, the number of samples if it is known, or a small number."""
+    shapes: dict[ShapeKey, tuple[int, int]] = {}
     sizes: dict[int, int] = {finder.unknowns.root(finder.one): 1}
     samples = [dims[0 if finder.rows else 1] for key, dims in finder.dims.items() if key[0] == "X"]
-    count = next((c for c in ("m", "n", "N", "B") if c in world.sizes), None)
+    count = next((c for c in ("m", "n", "N", "B") if c in document.indices.sizes), None)
     if count is not None:
         for one in samples:
-            sizes.setdefault(finder.unknowns.root(one), world.sizes[count])
+            sizes.setdefault(finder.unknowns.root(one), document.indices.sizes[count])
     left = [s for s in _SIZES if s not in sizes.values()]
     for key, dims in finder.dims.items():
         for one in dims:
             root = finder.unknowns.root(one)
             if root not in sizes:
                 sizes[root] = left.pop(0) if left else 2
-        world.shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])
+        shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])
+    return shapes

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steepest.proofreading.reading.reading import INDEX_LETTERS, OPENING, RUNS, TokenReader
+from steepest.proofreading.reading.token_stream import ExpressionReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.vocabulary import INDEX_LETTERS, OPENING, RUNS
 
 
 class _Marks:
@@ -23,33 +24,36 @@ class _Marks:
         self.exponent: Node | None = None
 
 
-class IndexReader(TokenReader):
-    """The part of the parser for what is attached to a letter or bracket."""
+class IndexReader:
+    """Reads what is attached to a letter or bracket."""
+
+    def __init__(self, parser: ExpressionReader) -> None:
+        self.parser, self.stream = parser, parser.stream
 
     def indexed(self, base: str, start: int, end: int) -> Node:
-        """A letter that was taken, with everything attached to it."""
+        """Read everything that is attached to a letter that was taken."""
         marks = _Marks()
-        while (token := self.peek()) is not None and token.text in ("_", "^", "'"):
+        while (token := self.stream.peek()) is not None and token.text in ("_", "^", "'"):
             if token.text == "_" and marks.exponent is not None:
                 break
-            self.at += 1
+            self.stream.position += 1
             if token.text == "'":
                 marks.primes += 1
             elif token.text == "_":
-                self._subscript(self.group_tokens(), marks)
+                self._subscript(self.argument(), marks)
             else:
-                self._superscript(base, self.group_tokens(), marks)
-            end = self.tokens[self.at - 1].end
+                self._superscript(base, self.argument(), marks)
+            end = self.stream.previous.end
         if base == "e" and not marks.indices and not marks.label and marks.exponent is not None and not marks.primes:
             whole = marks.exponent.kind == "number" and "." not in str(marks.exponent.value)
-            if not (whole and "e" in self.context.letters):
+            if not (whole and "e" in self.parser.context.letters):
                 function = make("function", (), "exp", start, start + 1)
                 return self.postfix(make("call", (function, marks.exponent), 0, start, end))
         name = base + marks.label
         roles = tuple(role for role, _ in marks.indices)
         node = make("symbol", tuple(index for _, index in marks.indices), (name, roles), start, end)
         if not marks.transposed:
-            called = self.call_of(node, marks.primes)
+            called = self.parser.call_of(node, marks.primes)
             if called is not None:
                 node, marks.primes = called, 0
         if marks.primes:
@@ -61,14 +65,14 @@ class IndexReader(TokenReader):
         return self.postfix(node)
 
     def postfix(self, node: Node) -> Node:
-        """A factor with the exponents, transposes and primes behind it."""
-        while (token := self.peek()) is not None and token.text in ("^", "'", "_"):
-            self.at += 1
+        """Read the exponents, transposes and primes of a factor."""
+        while (token := self.stream.peek()) is not None and token.text in ("^", "'", "_"):
+            self.stream.position += 1
             if token.text == "'":
                 node = make("prime", (node,), 1, node.start, token.end)
                 continue
-            tokens = self.group_tokens()
-            end = self.tokens[self.at - 1].end
+            tokens = self.argument()
+            end = self.stream.previous.end
             if token.text == "_":
                 if node.kind in ("norm", "abs", "call"):
                     continue  # ‖x‖_2
@@ -86,32 +90,32 @@ class IndexReader(TokenReader):
                 node = make("power", (node, self._inside(tokens)), None, node.start, end)
         return node
 
-    def group_tokens(self) -> list[Token]:
-        """The tokens of the argument that follows: a group in braces or a single one.
+    def argument(self) -> list[Token]:
+        """Take the tokens of an argument: a group in braces or a single token.
 
         Raises:
             UnreadableError: nothing follows, or the brace is not closed.
         """
-        token = self.next()
+        token = self.stream.next()
         if token.text != "{" or token.kind != "sign":
             if token.text in ("hat", "bar", "tilde", "frac", "sqrt"):
-                self.at -= 1
-                begin = self.at
-                self.factor(False)
-                return list(self.tokens[begin : self.at])
+                self.stream.position -= 1
+                begin = self.stream.position
+                self.parser.factor()
+                return list(self.stream.tokens[begin : self.stream.position])
             if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
                 # TeX takes one digit; people who write w_12 mean all of them.
                 return [token]
             return [token]
-        depth, begin = 1, self.at
+        depth, begin = 1, self.stream.position
         while depth:
-            inner = self.next()
+            inner = self.stream.next()
             if inner.kind == "sign":
                 depth += {"{": 1, "}": -1}.get(inner.text, 0)
-        return list(self.tokens[begin : self.at - 1])
+        return list(self.stream.tokens[begin : self.stream.position - 1])
 
     def _inside(self, tokens: Sequence[Token]) -> Node:
-        return self.parser_of(tokens).whole()
+        return self.parser.nested(tokens).whole()
 
     def _subscript(self, tokens: Sequence[Token], marks: _Marks) -> None:
         tokens = [t for t in tokens if t.kind != "space"]
@@ -189,12 +193,12 @@ def _partner(tokens: Sequence[Token]) -> int | None:
 
 
 def _is_layer(tokens: Sequence[Token]) -> bool:
-    """Whether these tokens number a layer even above e: ``e^{(1)}`` is no power."""
+    """Return whether these tokens number a layer even above e: ``e^{(1)}`` is no power."""
     return tokens[0].kind == "number" or tokens[0].text in ("l", "m", "L", "ell")
 
 
 def _counts(tokens: Sequence[Token]) -> bool:
-    """Whether these tokens may number something: ``2``, ``l``, ``l-1``, ``m``, ``i``."""
+    """Return whether these tokens may be an index: ``2``, ``l``, ``l-1``, ``m``, ``i``."""
     letters = sum(t.kind == "letter" for t in tokens)
     plain = all(t.kind in ("letter", "number") or t.text in ("+", "-", "ell") for t in tokens)
     return bool(tokens) and plain and letters <= 2 and len(tokens) <= 5

@@ -1,8 +1,8 @@
-r"""Writes out the macros that a LaTeX document defines itself, and keeps where everything stood.
+r"""Expands the macros that a LaTeX document defines, and keeps the place of every character.
 
 ``\def\pd[#1]{…}`` takes its arguments between the signs that its definition shows, ``\newcommand{\x}[2][default]{…}``
-in braces, the first between square ones if it is optional. A macro that never ends, or grows beyond all bounds,
-stops being written out.
+in braces, the first between square ones if it is optional. The expansion of macros that contain
+themselves or grow beyond all bounds is cut off.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MOST_EXPANSIONS = 5_000
-_LONGEST = 100_000
+_MAX_EXPANSIONS = 5_000  # macros that contain themselves would be expanded without end
+_MAX_LENGTH = 100_000  # of an expanded formula
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ _DEFINING = re.compile(
 
 
 def read_macros(text: str) -> list[Macro]:
-    """The macros that a text defines, in order."""
+    """Return the macros that a text defines, in their order."""
     found = []
     for match in _DEFINING.finditer(text):
         body = group(text, match.end())
@@ -66,13 +66,13 @@ def read_macros(text: str) -> list[Macro]:
 
 
 def group(text: str, start: int) -> str | None:
-    """What stands between the brace at ``start`` and its partner; None if there is no partner."""
+    """Return the text between the brace at ``start`` and its partner; None if there is no partner."""
     end = closing(text, start)
     return None if end is None else text[start + 1 : end]
 
 
 def closing(text: str, start: int, signs: str = "{}") -> int | None:
-    """The offset of the partner of an opening brace."""
+    """Return the offset of the partner of an opening brace; None if there is none."""
     depth = 0
     at = start
     while at < len(text):
@@ -91,16 +91,16 @@ def closing(text: str, start: int, signs: str = "{}") -> int | None:
 
 
 def expand(text: str, places: Sequence[int], macros: Sequence[Macro]) -> tuple[str, list[int]]:
-    """A text with its macros written out, and the place of each of its characters.
+    """Return a text with its macros expanded, and the place of each of its characters.
 
     What comes out of a macro has the place where the macro stands; its arguments keep their own.
     """
     known = {macro.name: macro for macro in macros}
     spots = list(places)
     at = 0
-    for _ in range(_MOST_EXPANSIONS if known else 0):
+    for _ in range(_MAX_EXPANSIONS if known else 0):
         call = next((c for c in re.compile(r"\\([A-Za-z]+|.)").finditer(text, at) if c[1] in known), None)
-        if call is None or len(text) > _LONGEST:
+        if call is None or len(text) > _MAX_LENGTH:
             break
         macro = known[call[1]]
         read = _arguments(text, call.end(), macro)
@@ -137,7 +137,7 @@ _Span = tuple[int, int] | str
 
 
 def _arguments(text: str, at: int, macro: Macro) -> tuple[list[_Span], int] | None:
-    """The spans of the arguments of a call (a text where the default stands in), and where the call ends."""
+    """Return the spans of the arguments of a call (a text for a default), and the end of the call."""
     spans: list[_Span] = []
     if macro.pattern is None:
         for number in range(macro.arguments):
@@ -175,7 +175,7 @@ def _arguments(text: str, at: int, macro: Macro) -> tuple[list[_Span], int] | No
 
 
 def _one(text: str, at: int) -> tuple[tuple[int, int], int] | None:
-    """One argument: a group in braces, a command, or a single sign."""
+    """Return the span of one argument (a group in braces, a command, or a single sign) and its end."""
     if at >= len(text):
         return None
     if text[at] == "{":
@@ -187,7 +187,7 @@ def _one(text: str, at: int) -> tuple[tuple[int, int], int] | None:
 
 
 def _until(text: str, at: int, mark: str) -> int | None:
-    """Where a sign stands outside braces."""
+    """Return the offset of a sign outside braces; None if there is none."""
     depth = 0
     while at < len(text):
         if depth == 0 and text.startswith(mark, at):

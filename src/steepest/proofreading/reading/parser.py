@@ -6,54 +6,88 @@ Written by hand and not as an LALR grammar, for on paper the meaning of a bracke
 
 from __future__ import annotations
 
-from steepest.proofreading.reading.operators import OperatorReader
-from steepest.proofreading.reading.reading import ALWAYS_FUNCTIONS, BUILT_IN, GREEK, OPENING, PRODUCTS, STOPPED
+from collections.abc import Sequence
+
+from steepest.proofreading.reading.commands import CommandReader
+from steepest.proofreading.reading.derivative_notation import DerivativeReader
+from steepest.proofreading.reading.functions import functions
+from steepest.proofreading.reading.indices import IndexReader
+from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
-from steepest.proofreading.reading.tree import DEEPEST, Node, make
+from steepest.proofreading.reading.tree import MAX_DEPTH, Node, make
+from steepest.proofreading.reading.vocabulary import (
+    ALWAYS_FUNCTIONS,
+    GREEK,
+    OPENING,
+    PRODUCTS,
+    STOPPED,
+    Context,
+)
 
 _STOPS = {")", "]", "}", ",", "&", ";"}
 
 
-class Parser(OperatorReader):
-    """Reads one expression; see the module."""
+class Parser:
+    """Reads one expression, with a reader each for indices, derivatives and commands.
+
+    Args:
+        tokens: the formula.
+        context: what the document says of its letters.
+        depth: the depth at which the formula is nested in others.
+    """
+
+    def __init__(self, tokens: Sequence[Token], context: Context, depth: int = 0) -> None:
+        self.stream = TokenStream(tokens)
+        self.context = context
+        self.depth = depth
+        self.attachments = IndexReader(self)
+        self.derivatives = DerivativeReader(self)
+        self.commands = CommandReader(self)
+        self.readers = {**self.derivatives.readers, **self.commands.readers}
+
+    def nested(self, tokens: Sequence[Token]) -> Parser:
+        """Return a parser of some of the tokens."""
+        return Parser(tokens, self.context, self.depth + 1)
 
     # -- sums and products -----------------------------------------------------------------------------------
 
     def whole(self) -> Node:
-        """The tree of all tokens.
+        """Read all tokens as one expression.
 
         Raises:
             UnreadableError: they are no expression; the error names the token.
         """
         node = self.expression()
-        while (token := self.peek()) is not None and (token.kind in ("space", "note") or token.text in (".", ",", ";")):
-            self.at += 1
+        while (token := self.stream.peek()) is not None and (
+            token.kind in ("space", "note") or token.text in (".", ",", ";")
+        ):
+            self.stream.position += 1
         if token is not None:
             raise UnreadableError(token.text, token.start, token.end)
         return node
 
     def expression(self) -> Node:
-        """A sum of terms."""
-        self.nested += 1
-        if self.nested > DEEPEST:
-            here = self.tokens[min(self.at, len(self.tokens) - 1)]
+        """Read a sum of terms."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            here = self.stream.tokens[min(self.stream.position, len(self.stream.tokens) - 1)]
             raise UnreadableError(here.text, here.start, here.end, "the formula is nested too deeply to be read")
         signs, terms = [], []
         sign = 1
-        token = self.peek()
+        token = self.stream.peek()
         if token is not None and token.text in ("+", "-"):
-            self.at += 1
+            self.stream.position += 1
             sign = -1 if token.text == "-" else 1
         start = token.start if token else 0
         while True:
             signs.append(sign)
             terms.append(self.term())
-            token = self.peek()
+            token = self.stream.peek()
             if token is None or token.text not in ("+", "-"):
                 break
             sign = -1 if token.text == "-" else 1
-            self.at += 1
-        self.nested -= 1
+            self.stream.position += 1
+        self.depth -= 1
         if len(terms) == 1:
             if signs[0] < 0:
                 return self.checked(make("negate", (terms[0],), None, start, terms[0].end))
@@ -61,39 +95,39 @@ class Parser(OperatorReader):
         return self.checked(make("add", tuple(terms), tuple(signs), min(start, terms[0].start), terms[-1].end))
 
     def term(self) -> Node:
-        """A product of factors, with or without signs between them."""
+        """Read a product of factors, with or without signs between them."""
         factors: list[Node] = []
         signs: list[str] = []
         sign = ""
         while True:
-            token = self.peek()
+            token = self.stream.peek()
             while token is not None and token.kind in ("note", "space") and factors and not sign:
-                self.at += 1
-                token = self.peek()
+                self.stream.position += 1
+                token = self.stream.peek()
             if token is None or not self.begins_factor(token):
                 break
             if token.text in ("+", "-") and factors and not sign:
                 break
-            factor = self.signed() if token.text in ("+", "-") else self.factor(bool(factors))
+            factor = self.signed() if token.text in ("+", "-") else self.factor()
             if factors:
                 signs.append(sign)
             factors.append(factor)
-            sign, token = "", self.peek()
+            sign, token = "", self.stream.peek()
             if token is not None and token.text in PRODUCTS and self.followed_by_factor():
                 sign = token.text
-                self.at += 1
-            elif token is not None and token.text in PRODUCTS and self.at + 1 >= len(self.tokens):
-                self.at += 1  # a sign of multiplication at the very end multiplies nothing
+                self.stream.position += 1
+            elif token is not None and token.text in PRODUCTS and self.stream.position + 1 >= len(self.stream.tokens):
+                self.stream.position += 1  # a sign of multiplication at the very end multiplies nothing
         if not factors:
-            token = self.peek()
+            token = self.stream.peek()
             if token is None:
-                end = self.tokens[-1].end if self.tokens else 0
+                end = self.stream.tokens[-1].end if self.stream.tokens else 0
                 raise UnreadableError("", end, end, "something is missing here")
             raise UnreadableError(token.text, token.start, token.end)
         return self.checked(self.product(factors, signs))
 
     def product(self, factors: list[Node], signs: list[str]) -> Node:
-        """Factors and the signs between them: a division takes what stands before it, ⊙ and * bind least."""
+        """Return the product of factors: / divides everything before it, and ⊙ and * bind least."""
         groups: list[list[Node]] = [[factors[0]]]
         inner: list[list[str]] = [[]]
         for sign, factor in zip(signs, factors[1:], strict=True):
@@ -115,104 +149,121 @@ class Parser(OperatorReader):
         return make("multiply", tuple(factors), tuple(signs), factors[0].start, factors[-1].end)
 
     def signed(self) -> Node:
-        """A factor with a sign of its own, as in ``x · -1``."""
-        token = self.next()
-        inner = self.factor(False)
+        """Read a factor with a sign of its own, as in ``x · -1``."""
+        token = self.stream.next()
+        inner = self.factor()
         return inner if token.text == "+" else make("negate", (inner,), None, token.start, inner.end)
 
     # -- factors ---------------------------------------------------------------------------------------------
 
-    def factor(self, inside: bool) -> Node:
-        """One factor with everything that is attached to it."""
-        token = self.peek()
+    def factor(self) -> Node:
+        """Read one factor with everything that is attached to it."""
+        token = self.stream.peek()
         if token is None:
-            end = self.tokens[-1].end if self.tokens else 0
+            end = self.stream.tokens[-1].end if self.stream.tokens else 0
             raise UnreadableError("", end, end, "something is missing here")
         if token.kind == "number":
-            self.at += 1
-            return self.postfix(make("number", (), token.text, token.start, token.end))
+            self.stream.position += 1
+            return self.attachments.postfix(make("number", (), token.text, token.start, token.end))
         if token.kind == "note":
-            self.at += 1
+            self.stream.position += 1
             return make("words", (), token.text, token.start, token.end)
         if token.text in OPENING:
-            return self.postfix(self.bracket())
+            return self.attachments.postfix(self.bracket())
         if token.text == "||":
-            return self.postfix(self.norm())
+            return self.attachments.postfix(self.commands.norm())
         if token.text == "|":
-            return self.postfix(self.bars_of())
+            return self.attachments.postfix(self.commands.bars_of())
         if token.kind == "word":
             return self.word()
         if token.kind == "letter":
-            if token.text == "d" and (slope := self.slope()) is not None:
-                return slope
+            if token.text == "d" and (gradient := self.derivatives.cost_gradient()) is not None:
+                return gradient
             return self.named(token.text)
         if token.kind == "command":
             return self.command(token)
         raise UnreadableError(token.text, token.start, token.end)
 
+    def command(self, token: Token) -> Node:
+        """Read the factor that begins with a command."""
+        if token.text in GREEK:
+            return self.named("\\" + token.text)
+        if token.text in self.readers:
+            return self.readers[token.text]()
+        if token.text in functions():
+            self.stream.position += 1
+            return self.applied(make("function", (), functions()[token.text], token.start, token.end))
+        if token.text.startswith("begin:"):
+            return self.attachments.postfix(self.commands.environment())
+        if token.text == "{":
+            return self.attachments.postfix(self.bracket())
+        raise UnreadableError("\\" + token.text, token.start, token.end)
+
     def named(self, base: str) -> Node:
-        """A symbol with its indices, and the call that it begins if it is a function."""
-        token = self.next()
-        return self.indexed(base, token.start, token.end)
+        """Read a symbol with its indices, and its call if it is a function."""
+        token = self.stream.next()
+        return self.attachments.indexed(base, token.start, token.end)
 
     def call_of(self, function: Node, primes: int) -> Node | None:
-        """The call of a function if a bracket follows; None if it does not."""
-        token = self.peek()
+        """Read the call of a function if a bracket follows; None if it does not."""
+        token = self.stream.peek()
         if token is None or token.text not in ("(", "[", "{") or not self.is_function(function.base):
             return None
         group = self.bracket()
         return make("call", (function, *self.arguments(group)), primes, function.start, group.end)
 
     def arguments(self, group: Node) -> tuple[Node, ...]:
-        """The arguments that stand in a bracket."""
+        """Return the arguments in a bracket."""
         return group.args if group.kind in ("tuple", "group") else (group,)
 
     def is_function(self, base: str) -> bool:
-        """Whether a bracket after this letter holds its arguments."""
+        """Return whether a bracket after this letter encloses its arguments."""
         return base in ALWAYS_FUNCTIONS or base in self.context.functions
 
     def word(self) -> Node:
-        """A name of several letters: a function that everybody knows, or a symbol."""
-        token = self.next()
+        """Read a name of several letters: a known function or a symbol."""
+        token = self.stream.next()
         name = token.text.removeprefix("np.")
-        if len(name) == 2 and name[0] == "d" and name not in BUILT_IN:  # an upright dZ
-            inner = self.indexed(name[1], token.start, token.end)
+        if len(name) == 2 and name[0] == "d" and name not in functions():  # an upright dZ
+            inner = self.attachments.indexed(name[1], token.start, token.end)
             if inner.kind == "transpose":
-                slope = make("slope", inner.args, "d", token.start, inner.end)
-                return make("transpose", (slope,), None, token.start, inner.end)
-            return make("slope", (inner,), "d", token.start, inner.end)
+                gradient = make("cost_gradient", inner.args, "d", token.start, inner.end)
+                return make("transpose", (gradient,), None, token.start, inner.end)
+            return make("cost_gradient", (inner,), "d", token.start, inner.end)
         if name == "sum":
-            return self.numpy_sum(token)
-        if name in STOPPED and (following := self.peek()) is not None and following.text in OPENING:
+            return self.commands.numpy_sum(token)
+        if name in STOPPED and (following := self.stream.peek()) is not None and following.text in OPENING:
             group = self.bracket()
-            return self.postfix(make("stopped", (group,), None, token.start, group.end))
-        if name not in BUILT_IN:
-            symbol = self.indexed(token.text, token.start, token.end)
-            following = self.peek()
+            return self.attachments.postfix(make("stopped", (group,), None, token.start, group.end))
+        if name not in functions():
+            symbol = self.attachments.indexed(token.text, token.start, token.end)
+            following = self.stream.peek()
             if symbol.kind == "symbol" and following is not None and following.text == "(":
                 group = self.bracket()
-                return self.postfix(make("call", (symbol, *self.arguments(group)), 0, token.start, group.end))
+                return self.attachments.postfix(
+                    make("call", (symbol, *self.arguments(group)), 0, token.start, group.end)
+                )
             return symbol
-        function = make("function", (), BUILT_IN[name], token.start, token.end)
+        function = make("function", (), functions()[name], token.start, token.end)
         return self.applied(function)
 
     def applied(self, function: Node) -> Node:
-        r"""A known function with its argument: ``\tanh^2(z)``, ``\ln x``."""
+        r"""Read the argument of a known function: ``\tanh^2(z)``, ``\ln x``."""
         exponent = None
         primes = 0
-        while (token := self.peek()) is not None and token.text in ("^", "_", "'"):
-            self.at += 1
+        while (token := self.stream.peek()) is not None and token.text in ("^", "_", "'"):
+            self.stream.position += 1
             if token.text == "'":
                 primes += 1
                 continue
-            tokens = self.group_tokens()
+            tokens = self.attachments.argument()
             if token.text == "_":
                 continue
             if [t.text for t in tokens] == ["'"]:
                 primes += 1
             else:
-                exponent = self.parser_of(tokens).whole()
-        token = self.peek()
+                exponent = self.nested(tokens).whole()
+        token = self.stream.peek()
         if token is None or not self.begins_factor(token):
             raise UnreadableError(
                 str(function.value), function.start, function.end, f"{function.value} has no argument"
@@ -220,36 +271,40 @@ class Parser(OperatorReader):
         if token.text in OPENING:
             arguments = self.arguments(self.bracket())
         else:
-            first = self.factor(False)
+            first = self.factor()
             parts = [first]
-            while first.kind == "number" and (token := self.peek()) is not None and token.kind in ("letter", "command"):
+            while (
+                first.kind == "number"
+                and (token := self.stream.peek()) is not None
+                and token.kind in ("letter", "command")
+            ):
                 if not self.begins_factor(token) or token.text in PRODUCTS:
                     break
-                first = self.factor(False)
+                first = self.factor()
                 parts.append(first)
             arguments = (self._joined(parts, [""] * (len(parts) - 1)),)
         node = make("call", (function, *arguments), primes, function.start, arguments[-1].end)
         if token is not None and token.text in OPENING:
-            node = make("call", (function, *arguments), primes, function.start, self.tokens[self.at - 1].end)
+            node = make("call", (function, *arguments), primes, function.start, self.stream.previous.end)
         if exponent is not None:
             node = make("power", (node, exponent), None, node.start, node.end)
-        return self.postfix(node)
+        return self.attachments.postfix(node)
 
     def bracket(self) -> Node:
-        """What stands in brackets: an expression, a tuple, or a condition in square ones."""
-        opening = self.next()
+        """Read a bracket: an expression, a tuple, or a condition in square brackets."""
+        opening = self.stream.next()
         wanted = {"(": ")", "[": "]", "{": "}"}[opening.text]
         if opening.text == "{" and opening.kind == "sign":
             wanted = "}"
         parts = [self.comparison()]
-        while (token := self.peek()) is not None and token.text in (",", ";"):
-            self.at += 1
+        while (token := self.stream.peek()) is not None and token.text in (",", ";"):
+            self.stream.position += 1
             parts.append(self.comparison())
-        token = self.peek()
+        token = self.stream.peek()
         if token is None or token.text != wanted:
             shown = token or opening
             raise UnreadableError(shown.text, shown.start, shown.end, f"the bracket {opening.text!r} is not closed")
-        self.at += 1
+        self.stream.position += 1
         if len(parts) > 1:
             return make("tuple", tuple(parts), None, opening.start, token.end)
         inner = parts[0]
@@ -258,38 +313,40 @@ class Parser(OperatorReader):
         return make("group", (inner,), opening.text, opening.start, token.end)
 
     def comparison(self) -> Node:
-        """An expression, or two with a sign of comparison between them."""
+        """Read an expression, or two with a sign of comparison between them."""
         left = self.expression()
-        token = self.peek()
+        token = self.stream.peek()
         if token is not None and token.text in self.context.comparisons:
-            self.at += 1
+            self.stream.position += 1
             right = self.expression()
             return make("compare", (left, right), self.context.comparisons[token.text], left.start, right.end)
         return left
 
     def begins_factor(self, token: Token) -> bool:
-        """Whether a factor may begin with this token."""
+        """Return whether a factor may begin with this token."""
         if token.kind in ("number", "letter", "word", "note"):
             return True
         if token.kind == "sign":
             if token.text == "|":
-                return self.bars == 0
-            return token.text in ("(", "[", "||", "+", "-", "{") and not (token.text == "||" and self.bars > 0)
+                return self.stream.open_bars == 0
+            return token.text in ("(", "[", "||", "+", "-", "{") and not (
+                token.text == "||" and self.stream.open_bars > 0
+            )
         if token.kind == "command":
-            if token.text in GREEK or token.text in BUILT_IN or token.text.startswith("begin:"):
+            if token.text in GREEK or token.text in functions() or token.text.startswith("begin:"):
                 return True
             return token.text in self.readers or token.text == "{"
         return False
 
     def followed_by_factor(self) -> bool:
-        """Whether a factor stands after the sign of multiplication at hand."""
+        """Return whether a factor follows the sign of multiplication at hand."""
         ahead = 1
-        while (token := self.peek(ahead)) is not None and token.kind == "space":
+        while (token := self.stream.peek(ahead)) is not None and token.kind == "space":
             ahead += 1
         return token is not None and self.begins_factor(token) and (token.text not in _STOPS)
 
     def checked(self, node: Node) -> Node:
-        """The node, unless it is too deep."""
-        if node.depth > DEEPEST:
+        """Return the node, or raise if it is nested too deeply."""
+        if node.depth > MAX_DEPTH:
             raise UnreadableError("…", node.start, node.end, "the formula is nested too deeply to be read")
         return node

@@ -9,42 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 
 _LEFT = re.compile(
     r"(?<![\w$\\^_}{|./=−-])(?P<left>[A-Za-z](?:_\w|\d)?\s?(?:\([A-Za-z](?:\s*,?\s*[A-Za-z])*\))?)\s*=(?!=)\s*"
 )
 _SHORT_WORDS = {
-    "is",
-    "at",
-    "so",
-    "in",
-    "of",
-    "to",
-    "we",
-    "it",
-    "if",
-    "or",
-    "as",
-    "an",
-    "by",
-    "be",
-    "on",
-    "up",
-    "do",
-    "no",
-    "he",
-    "us",
-    "my",
-    "go",
-}
+    "is", "at", "so", "in", "of", "to", "we", "it", "if", "or", "as", "an", "by", "be", "on", "up", "do", "no",
+    "he", "us", "my", "go",
+}  # fmt: skip
 _POINT = re.compile(r"(?:at|at the)\s+point\s*\(\s*([^()]*)\)", re.IGNORECASE)
 _NUMBER = r"[-−+]?\s*\d+(?:\.\d+)?"
 
 
 def spans(passage: Passage) -> Iterator[tuple[int, int, int]]:
-    """Where formulas stand in prose: start, the place after the sign of equality, end."""
+    """Yield the formulas in prose: start, offset after the sign of equality, end."""
     text = passage.text
     for found in _LEFT.finditer(text):
         end = _end_of_right(text, found.end())
@@ -53,7 +33,7 @@ def spans(passage: Passage) -> Iterator[tuple[int, int, int]]:
 
 
 def _end_of_right(text: str, at: int) -> int:
-    """Where the right side of a formula in prose ends."""
+    """Return the end of the right side of a formula in prose."""
     depth = 0
     end = at
     position = at
@@ -97,7 +77,7 @@ def _end_of_right(text: str, at: int) -> int:
 
 
 def tokens_of(passage: Passage, start: int, end: int) -> list[Token] | None:
-    """The tokens of a stretch of prose; None if it cannot be read."""
+    """Return the tokens of a stretch of prose; None if it cannot be read."""
     try:
         return tokenize(passage.text, start, end)
     except UnreadableError:
@@ -105,7 +85,7 @@ def tokens_of(passage: Passage, start: int, end: int) -> list[Token] | None:
 
 
 def points(passage: Passage) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """The points that prose speaks of: ``At point (4, -3)``."""
+    """Yield the points that prose names, ``At point (4, -3)``, with their offsets."""
     for found in _POINT.finditer(passage.text):
         parts = [p.strip().replace("−", "-").replace(" ", "") for p in found[1].split(",")]
         if all(re.fullmatch(r"[-+]?\d+(?:\.\d+)?", p) for p in parts):

@@ -1,7 +1,7 @@
-"""Cuts passages of formulas into statements: chains of members with =, ≈ or another relation between them.
+"""Cuts passages of formulas into statements: chains of sides with =, ≈ or another relation between them.
 
 A chain may go on over several rows and displays: a row that begins with = goes on with the statement before, and a
-sign of equality at the end of a row that is followed by another one, or by a new statement, says nothing.
+sign of equality at the end of a row that is followed by another one, or by a new statement, is dropped.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from steepest.proofreading.reading import prose
 from steepest.proofreading.reading.parser import Parser
-from steepest.proofreading.reading.reading import GREEK, Context
-from steepest.proofreading.reading.source import Passage
+from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.reading.vocabulary import GREEK, Context
 
 RELATIONS = {
     "=": "=", ":=": ":=", "approx": "≈", "equiv": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=",
@@ -24,22 +24,23 @@ RELATIONS = {
     "subset": "⊂", "notin": "∉",
 }  # fmt: skip
 DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
-"""The relations that are decided; a line with another one is no equality and is left alone."""
+"""The relations that are checked; lines with other ones are ignored."""
 
 _INNER = ("matrix", "cases", "array", "substack")
 _ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
+_PUNCTUATION = (".", ",", ";", "dots", "cdots", "vdots")
 _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 
 
 @dataclass(eq=False)
-class Member:
+class Side:
     """One side of an equation.
 
     Attributes:
-        passage: where it stands.
-        start: where it begins in the text of the passage.
-        end: where it ends.
-        tokens: what it is made of.
+        passage: the passage that contains it.
+        start: its offset in the text of the passage.
+        end: the offset of its end.
+        tokens: its tokens.
         node: its tree; None if it is not understood.
         trouble: why it is not understood.
     """
@@ -53,7 +54,7 @@ class Member:
 
     @property
     def text(self) -> str:
-        """As it is written, macros written out."""
+        """The side as it is written, with macros expanded."""
         return re.sub(r"\s+", " ", self.passage.text[self.start : self.end]).strip()
 
     @property
@@ -74,17 +75,17 @@ class Statement:
     """A chain ``a = b = c``.
 
     Attributes:
-        members: its sides.
-        relations: what stands between them.
+        sides: its sides.
+        relations: the relations between them.
         section: the number of headings before it.
         before: the prose before its passage.
         origin: ``formula``, or ``prose`` for a formula in plain words.
         passage: the number of its passage.
         after: the prose after it.
-        point: the point of which the prose before it speaks.
+        point: the point that the prose before it names, if any.
     """
 
-    members: list[Member]
+    sides: list[Side]
     relations: list[str]
     section: int = 0
     before: str = ""
@@ -96,28 +97,35 @@ class Statement:
     @property
     def place(self) -> int:
         """Its offset in the document."""
-        return self.members[0].place
+        return self.sides[0].place
 
 
 @dataclass
-class Reading:
+class ParsedDocument:
     """All statements of a document.
 
     Attributes:
         statements: in order.
         context: what the document says of its letters.
-        alone: formulas without a relation, with their passages' numbers; they name things in the prose.
+        standalone: formulas without a relation, with the numbers of their passages; they name things in the prose.
+        troubles: passages that could not be split into tokens.
     """
 
     statements: list[Statement] = field(default_factory=list)
     context: Context = field(default_factory=Context)
-    alone: list[tuple[int, Member]] = field(default_factory=list)
+    standalone: list[tuple[int, Side]] = field(default_factory=list)
     troubles: list[tuple[Passage, UnreadableError]] = field(default_factory=list)
 
+    def nodes(self, standalone: bool = False) -> list[Node]:
+        """Return the trees of all sides that were understood, on request with those of standalone formulas."""
+        sides = [side for statement in self.statements for side in statement.sides]
+        sides += [side for _, side in self.standalone] if standalone else []
+        return [side.node for side in sides if side.node is not None]
 
-def read_statements(passages: Sequence[Passage]) -> Reading:
-    """Cut the formulas of a document into statements and read their members."""
-    reading = Reading()
+
+def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
+    """Cut the formulas of a document into statements and parse their sides."""
+    parsed = ParsedDocument()
     section, before = 0, ""
     open_statement: Statement | None = None
     for number, passage in enumerate(passages):
@@ -126,84 +134,106 @@ def read_statements(passages: Sequence[Passage]) -> Reading:
             continue
         if not passage.is_maths:
             before = passage.text
-            _prose_statements(reading, passage, number, section)
+            _prose_statements(parsed, passage, number, section)
             if open_statement is not None and not open_statement.after:
                 open_statement.after = passage.text
             continue
         try:
             tokens = tokenize(passage.text)
         except UnreadableError as trouble:
-            reading.troubles.append((passage, trouble))
+            parsed.troubles.append((passage, trouble))
             continue
         for piece in _pieces(tokens):
-            members, relations = _members(passage, piece)
-            goes_on = not members[0].tokens and bool(relations)
-            if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", before):
-                open_statement = None  # "the change ≈ …": prose stands left of the sign
-                continue
-            waiting = open_statement is not None and not open_statement.members[-1].tokens
-            if goes_on and open_statement is not None:
-                if waiting:
-                    open_statement.members.pop()
-                    open_statement.relations.pop()
-                open_statement.members += members[1:]
-                open_statement.relations += relations
-                continue
-            if waiting and open_statement is not None:
-                if not relations and piece:  # a = \\ b
-                    open_statement.members[-1] = members[0]
-                    continue
-                _finish(open_statement)
-            if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
-                continue  # i = 1, …, n
-            if not relations:
-                if piece and not _is_number_of_line(piece):
-                    reading.alone.append((number, members[0]))
-                continue
-            open_statement = Statement(members, relations, section, before, passage=number)
-            reading.statements.append(open_statement)
+            open_statement = _with_piece(
+                parsed, piece, Statement([], [], section, before, passage=number), passage, open_statement
+            )
         if before.strip() and passage.kind == "display":
             before = ""
-    for statement in reading.statements:
+    for statement in parsed.statements:
         _finish(statement)
-    reading.statements = [s for s in reading.statements if s.relations]
-    letters = _letters(reading)
-    everywhere = _functions(reading.statements)
-    reading.context = Context(everywhere, letters)
+    parsed.statements = [s for s in parsed.statements if s.relations]
+    _parse(parsed)
+    return parsed
+
+
+def _with_piece(
+    parsed: ParsedDocument, piece: list[Token], new: Statement, passage: Passage, open_statement: Statement | None
+) -> Statement | None:
+    """Take in one piece of a formula, and return the statement that a following piece may continue.
+
+    Args:
+        parsed: the document so far; a new statement is added to it.
+        piece: the tokens.
+        new: the statement that the piece may become.
+        passage: the passage that contains it.
+        open_statement: the statement that it may continue.
+    """
+    sides, relations = _sides(passage, piece)
+    goes_on = not sides[0].tokens and bool(relations)
+    if goes_on and passage.kind == "inline" and re.search(r"[^\W\d_]", new.before):
+        return None  # "the change ≈ …": the left side is prose
+    waiting = open_statement is not None and not open_statement.sides[-1].tokens
+    if goes_on and open_statement is not None:
+        if waiting:
+            open_statement.sides.pop()
+            open_statement.relations.pop()
+        open_statement.sides += sides[1:]
+        open_statement.relations += relations
+        return open_statement
+    if waiting and open_statement is not None:
+        if not relations and piece:  # a = \\ b
+            open_statement.sides[-1] = sides[0]
+            return open_statement
+        _finish(open_statement)
+    if relations and any(t.text == "dots" for t in piece) and any(t.text == "," for t in piece):
+        return open_statement  # i = 1, …, n
+    if not relations:
+        if piece and not _is_number_of_line(piece):
+            parsed.standalone.append((new.passage, sides[0]))
+        return open_statement
+    new.sides, new.relations = sides, relations
+    parsed.statements.append(new)
+    return new
+
+
+def _parse(parsed: ParsedDocument) -> None:
+    """Parse all sides, each with the functions of its section."""
+    letters = _letters(parsed)
+    everywhere = _functions(parsed.statements)
+    parsed.context = Context(everywhere, letters)
     sections: dict[int, list[Statement]] = {}
-    for statement in reading.statements:
+    for statement in parsed.statements:
         sections.setdefault(statement.section, []).append(statement)
     for statements in sections.values():
-        # p(1 - p) is a product where p stands alone, whatever another section calls p(u).
+        # p(1 - p) is a product where p occurs alone, whatever another section calls p(u).
         here = _functions(statements)
         context = Context(here | (everywhere - _alone(statements)), letters)
-        for member in (m for s in statements for m in s.members):
-            member.parse(context)
-    for _, member in reading.alone:
-        member.parse(reading.context)
-    return reading
+        for side in (side for statement in statements for side in statement.sides):
+            side.parse(context)
+    for _, side in parsed.standalone:
+        side.parse(parsed.context)
 
 
-def _prose_statements(reading: Reading, passage: Passage, number: int, section: int) -> None:
+def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, section: int) -> None:
     """Take in the formulas that stand in prose without any mark."""
     stops = list(prose.points(passage))
     for start, middle, end in prose.spans(passage):
-        sides = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
-        if not sides[0] or not sides[1]:
+        tokens = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
+        if not tokens[0] or not tokens[1]:
             continue
-        left = [t for t in sides[0] if t.text != "="]
-        members = [
-            Member(passage, left[0].start, left[-1].end, left),
-            Member(passage, sides[1][0].start, sides[1][-1].end, sides[1]),
+        left = [t for t in tokens[0] if t.text != "="]
+        sides = [
+            Side(passage, left[0].start, left[-1].end, left),
+            Side(passage, tokens[1][0].start, tokens[1][-1].end, tokens[1]),
         ]
         point = next((p for place, p in reversed(stops) if place < start and start - place < 60), None)
-        reading.statements.append(Statement(members, ["="], section, passage.text, "prose", number, "", point))
+        parsed.statements.append(Statement(sides, ["="], section, passage.text, "prose", number, "", point))
 
 
 def _finish(statement: Statement) -> None:
-    """Drop a sign of equality that nothing follows."""
-    while statement.relations and not statement.members[-1].tokens:
-        statement.members.pop()
+    """Drop a relation that nothing follows."""
+    while statement.relations and not statement.sides[-1].tokens:
+        statement.sides.pop()
         statement.relations.pop()
 
 
@@ -212,7 +242,7 @@ def _is_number_of_line(piece: Sequence[Token]) -> bool:
 
 
 def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
-    """The tokens of each row, and of each formula in a row, without alignment."""
+    """Yield the tokens of each row, and of each formula in a row, without alignment marks."""
     piece: list[Token] = []
     depth = brackets = 0
     pieces: list[list[Token]] = []
@@ -232,30 +262,19 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
             brackets += 1
         elif text in (")", "]"):
             brackets = max(brackets - 1, 0)
-        if depth == 0 and token.kind == "command" and text == "\\":
-            pieces.append(piece)
-            piece, brackets, seen_relation = [], 0, False
-            continue
         if depth == 0 and text == "&" and token.kind == "sign":
             follows = merged[at + 1].text if at + 1 < len(merged) else ""
-            if (
-                seen_relation
-                and brackets == 0
-                and follows not in RELATIONS
-                and piece
-                and piece[-1].text not in RELATIONS
-            ):
+            before = piece[-1].text if piece else "="
+            if seen_relation and brackets == 0 and follows not in RELATIONS and before not in RELATIONS:
                 pieces.append(piece)
                 piece, seen_relation = [], False
             continue
+        row_ends = token.kind == "command" and text == "\\"
         wide = token.kind == "space" or (token.kind == "command" and text in _SEPARATORS)
-        if depth == 0 and brackets == 0 and wide:
+        listed = text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1)
+        if depth == 0 and (row_ends or (brackets == 0 and (wide or listed))):
             pieces.append(piece)
-            piece, seen_relation = [], False
-            continue
-        if depth == 0 and brackets == 0 and text in (",", ";") and seen_relation and _relation_ahead(merged, at + 1):
-            pieces.append(piece)
-            piece, seen_relation = [], False
+            piece, brackets, seen_relation = [], 0, False
             continue
         if depth == 0 and brackets == 0 and text in RELATIONS:
             seen_relation = True
@@ -263,18 +282,12 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
     pieces.append(piece)
     for one in pieces:
         bare = [t for t in one if t.kind != "note"]
-        if all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare) and bare != one:
-            continue
-        if (
-            bare
-            and not _is_number_of_line(bare)
-            and not all(t.text in (".", ",", ";", "dots", "cdots", "vdots") for t in bare)
-        ):
+        if not _is_number_of_line(bare) and not all(t.text in _PUNCTUATION for t in bare):
             yield one
 
 
 def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a relation follows before the next comma or row."""
+    """Return whether a relation follows before the next comma or row."""
     depth = 0
     for token in tokens[at:]:
         if token.text in ("(", "[", "{"):
@@ -289,7 +302,7 @@ def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
-    """``:`` and ``=`` side by side as one token, and ``<=`` likewise."""
+    """Join ``:`` and ``=`` to one token, and ``<`` and ``=`` likewise."""
     found: list[Token] = []
     for token in tokens:
         pair = (found[-1].text if found else "") + token.text
@@ -301,9 +314,9 @@ def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], list[str]]:
-    """The sides of one piece and the relations between them."""
-    sides: list[list[Token]] = [[]]
+def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[str]]:
+    """Return the sides of one piece and the relations between them."""
+    groups: list[list[Token]] = [[]]
     relations: list[str] = []
     edges: list[tuple[int, int]] = []
     depth = 0
@@ -315,17 +328,17 @@ def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], li
         if depth == 0 and token.text in RELATIONS and token.kind != "note":
             relations.append(RELATIONS[token.text])
             edges.append((token.start, token.end))
-            sides.append([])
+            groups.append([])
         else:
-            sides[-1].append(token)
+            groups[-1].append(token)
     begin = piece[0].start if piece else 0
-    members = []
-    for at, side in enumerate(sides):
-        bare = [t for t in side if t.kind not in ("note", "space")]
+    sides = []
+    for at, tokens in enumerate(groups):
+        bare = [t for t in tokens if t.kind not in ("note", "space")]
         while bare and bare[-1].text in (".", ",", ";"):
             bare.pop()
         edge = edges[at - 1][1] if at else begin
-        kept = side if bare else []
+        kept = tokens if bare else []
         while kept and (kept[-1].kind in ("note", "space") or kept[-1].text in (".", ",", ";")):
             if kept[-1].kind == "note" and len(kept) > 1 and kept[-2].text in _ASKING:
                 break
@@ -333,29 +346,29 @@ def _members(passage: Passage, piece: Sequence[Token]) -> tuple[list[Member], li
         while kept and kept[0].kind in ("note", "space"):
             kept = kept[1:]
         if kept:
-            members.append(Member(passage, kept[0].start, kept[-1].end, list(kept)))
+            sides.append(Side(passage, kept[0].start, kept[-1].end, list(kept)))
         else:
-            members.append(Member(passage, edge, edge, [t for t in side if t.kind == "note"]))
-    return members, relations
+            sides.append(Side(passage, edge, edge, [t for t in tokens if t.kind == "note"]))
+    return sides, relations
 
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand without a bracket after them."""
+    """Return the letters that occur without a bracket after them."""
     found = set()
-    for member in (m for s in statements for m in s.members):
-        following = [t.text for t in member.tokens[1:]] + [""]
+    for side in (m for s in statements for m in s.sides):
+        following = [t.text for t in side.tokens[1:]] + [""]
         found |= {
-            _base(t) for t, after in zip(member.tokens, following, strict=False) if _is_letter(t) and after not in "('"
+            _base(t) for t, after in zip(side.tokens, following, strict=False) if _is_letter(t) and after not in "('"
         }
     return frozenset(found)
 
 
 def _functions(statements: Sequence[Statement]) -> frozenset[str]:
-    """Letters that stand before a bracket of plain letters on one whole side of an equation: ``q(x, y) = …``."""
+    """Return the letters of definitions like ``q(x, y) = …``: a letter and a bracket of letters are a whole side."""
     found = set()
     for statement in statements:
-        for member in statement.members:
-            tokens = member.tokens
+        for side in statement.sides:
+            tokens = side.tokens
             if len(tokens) < 4 or tokens[-1].text != ")" or not _is_letter(tokens[0]):
                 continue
             opening = next((k for k, t in enumerate(tokens) if t.text == "(" and not _in_braces(tokens, k)), None)
@@ -388,12 +401,12 @@ def _base(token: Token) -> str:
     return token.text if token.kind == "letter" else "\\" + token.text
 
 
-def _letters(reading: Reading) -> frozenset[str]:
-    """``e``, if it ever stands without an exponent."""
-    for statement in reading.statements:
-        for member in statement.members:
-            after = [t.text for t in member.tokens[1:]] + [""]
-            for token, next_text in zip(member.tokens, after, strict=False):
+def _letters(parsed: ParsedDocument) -> frozenset[str]:
+    """Return ``e`` if it ever occurs without an exponent; it is a symbol then, such as an error."""
+    for statement in parsed.statements:
+        for side in statement.sides:
+            after = [t.text for t in side.tokens[1:]] + [""]
+            for token, next_text in zip(side.tokens, after, strict=False):
                 if token.kind == "letter" and token.text == "e" and next_text != "^":
                     return frozenset({"e"})
     return frozenset()

@@ -1,7 +1,7 @@
-"""The tree of a formula as it is written: small nodes that know where in the text they stand.
+"""The syntax tree of a formula as it is written, with places in the text.
 
 It is not an :class:`~steepest.Expression`: a formula on paper has indices, sums over them, primes and derivatives that
-are asked for and not yet taken. The parser bounds its depth, so that the short recursions over it are safe.
+are asked for and not yet taken. The parser bounds its depth, so that recursions over it are safe.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-DEEPEST = 60
+MAX_DEPTH = 60
+"""The largest depth of a tree: recursions over trees then stay far below Python's limit of 1000 calls."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,19 +30,19 @@ class Node:
     power                                                  base, exponent
     call     primes                                        the function, its arguments
     function the name of a function that needs no definition
-    prime    how many                                      what is differentiated
-    derive   ``partial`` or ``total``                      what is differentiated, by what, …
+    prime    how many                                      the operand
+    derivative ``partial``, ``total`` or ``prime``         the operand, the variables
     sum      the index; ``product`` alike                  body, lower, upper (either may be absent)
     limit    the variable                                  body, target
-    gradient                                               of what (and by what)
-    change   Δ                                             of what
-    slope    the cost's derivative by this, ``dW``         by what
+    gradient                                               the operand, perhaps the variable
+    change   (Δ)                                           the symbol
+    cost_gradient ``d`` (``dW``) or ``partial``            the variable
     transpose, norm, abs, sqrt, iverson                    one
     matrix   number of columns                             the cells, row by row
     cases                                                  value, condition, value, condition, …
     compare  the sign                                      left, right
     tuple                                                  the parts
-    total    axis of ``np.sum``                            one
+    array_sum axis of ``np.sum``                           one
     words    a text in a formula
     else     the condition ``otherwise``
     dots     an ellipsis
@@ -62,32 +63,32 @@ class Node:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Of the indices of a symbol: ``sub``, ``paren`` (``a^{(l)}``) or ``bracket`` (``a^{[l]}``)."""
+        """The roles of a symbol's indices: ``sub``, ``paren`` (``a^{(l)}``) or ``bracket`` (``a^{[l]}``)."""
         return tuple(self.value[1]) if self.kind == "symbol" else ()
 
     def index(self, role: str) -> Node | None:
-        """The first index of a symbol in this role."""
+        """Return the first index of a symbol in this role; None if it has none."""
         return next((a for r, a in zip(self.roles, self.args, strict=False) if r == role), None)
 
 
 def make(kind: str, args: tuple[Node, ...] = (), value: Any = None, start: int = -1, end: int = -1) -> Node:
-    """A node that knows its depth."""
+    """Return a node with its depth."""
     return Node(kind, args, value, start, end, 1 + max((a.depth for a in args), default=0))
 
 
 def number(value: int | float | str, at: Node | None = None) -> Node:
-    """A number."""
+    """Return a number."""
     start, end = (at.start, at.end) if at else (-1, -1)
     return make("number", (), str(value), start, end)
 
 
 def symbol(base: str, *indices: tuple[str, Node]) -> Node:
-    """A symbol with indices."""
+    """Return a symbol with indices, given as pairs of role and node."""
     return make("symbol", tuple(i for _, i in indices), (base, tuple(r for r, _ in indices)))
 
 
 def times(*factors: Node) -> Node:
-    """A product."""
+    """Return a product."""
     flat: list[Node] = []
     for factor in factors:
         flat += factor.args if factor.kind == "multiply" and set(factor.value) <= {""} else [factor]
@@ -95,7 +96,7 @@ def times(*factors: Node) -> Node:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and all its parts, from the left."""
+    """Yield the node and all its parts, from the left."""
     stack = [node]
     while stack:
         part = stack.pop()
@@ -103,11 +104,11 @@ def walk(node: Node) -> Iterator[Node]:
         stack.extend(reversed(part.args))
 
 
-_LONG, _FEW = 8, 3
+_LONG, _FEW = 8, 3  # three terms show a wrong index as well as many do
 
 
 def end_of_sum(node: Node, first: int, last: int) -> int:
-    """The last number of a sum with limits that are numbers: of a long one over elements a few terms stand for all.
+    """Return the last value of a sum's index; of long sums over elements only the first terms are summed.
 
     A sum in which the letter itself is a number, Σ k, keeps its length.
     """
@@ -127,7 +128,7 @@ def end_of_sum(node: Node, first: int, last: int) -> int:
 
 
 def transform(node: Node, change: Callable[[Node], Node | None]) -> Node:
-    """The tree with some of its parts replaced; ``change`` gives the replacement or None to look inside."""
+    """Return the tree with parts replaced; ``change`` returns a replacement, or None to go on inside the part."""
     new = change(node)
     if new is not None:
         return new
@@ -138,23 +139,23 @@ def transform(node: Node, change: Callable[[Node], Node | None]) -> Node:
 
 
 def swap(root: Node, old: Node, new: Node) -> Node:
-    """The tree with one of its nodes, the very object, replaced."""
+    """Return the tree with one of its nodes, the very object, replaced."""
     return transform(root, lambda n: new if n is old else None)
 
 
 def signature(node: Node) -> tuple[Any, ...]:
-    """What two trees of one meaning as written have in common."""
+    """Return a value that is equal for trees that are written alike."""
     value = float(node.value) if node.kind == "number" else node.value
     return (node.kind, value, *(signature(a) for a in node.args))
 
 
 def same(one: Node, other: Node) -> bool:
-    """Whether two trees are written alike."""
+    """Return whether two trees are written alike."""
     return one is other or signature(one) == signature(other)
 
 
 def is_of_indices(node: Node) -> bool:
-    """Whether a condition compares index letters: ``[p = k]``, and not values: ``[z > 0]``."""
+    """Return whether a condition compares index letters, ``[p = k]``, and not values, ``[z > 0]``."""
     if node.kind != "iverson" or node.args[0].kind != "compare" or node.args[0].value not in ("==", "!="):
         return False
     plain = [a for a in node.args[0].args if a.kind == "symbol" and not a.args and len(a.base) == 1]
@@ -164,7 +165,7 @@ def is_of_indices(node: Node) -> bool:
 
 
 def symbols(node: Node) -> list[Node]:
-    """The symbols in a tree from the left; those in indices are not among them."""
+    """Return the symbols in a tree from the left, without those in indices."""
     found: list[Node] = []
     stack = [node]
     while stack:
@@ -179,7 +180,7 @@ def symbols(node: Node) -> list[Node]:
 
 
 def letters_in_indices(node: Node) -> dict[str, str]:
-    """The letters that stand as or in indices, and a role each has."""
+    """Return the letters in indices, with one role of each."""
     found: dict[str, str] = {}
     for part in walk(node):
         if part.kind == "symbol":
@@ -195,12 +196,12 @@ def letters_in_indices(node: Node) -> dict[str, str]:
 
 
 def bound(node: Node) -> set[str]:
-    """The letters that sums and products in a tree run over."""
+    """Return the index letters of sums and products in a tree."""
     return {str(part.value) for part in walk(node) if part.kind in ("sum", "product")}
 
 
 def free_letters(node: Node) -> dict[str, str]:
-    """The index letters that stand outside every sum over them."""
+    """Return the index letters outside every sum over them, with one role of each."""
     found: dict[str, str] = {}
     stack: list[tuple[Node, frozenset[str]]] = [(node, frozenset())]
     while stack:
@@ -218,7 +219,7 @@ def free_letters(node: Node) -> dict[str, str]:
 
 
 def rename(node: Node, names: Mapping[str, Node]) -> Node:
-    """The tree with letters in indices replaced, outside the sums that bind them."""
+    """Return the tree with letters in indices replaced, outside the sums that bind them."""
     if not names:
         return node
 

@@ -9,17 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError
-from steepest.proofreading.meaning.meaning import linear
+from steepest.proofreading.meaning.document_model import linear
+from steepest.proofreading.reading.functions import operation_of
 from steepest.proofreading.reading.tree import Node
 
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression
 
-_FUNCTIONS = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh", "sqrt": "sqrt", "sigmoid": "sigmoid",
-    "relu": "relu", "leaky_relu": "leaky_relu", "softplus": "softplus", "sign": "sign", "max": "maximum",
-    "min": "minimum",
-}  # fmt: skip
 _SAMPLES = ("i",)
 _GREEK = {"\\alpha": "α", "\\beta": "β", "\\gamma": "γ", "\\delta": "δ", "\\theta": "θ", "\\lambda": "λ", "\\mu": "μ"}
 
@@ -136,10 +132,10 @@ class _Builder:
     def _call(self, node: Node) -> Expression:
         function = node.args[0]
         name = function.value if function.kind == "function" else "sigmoid" if function.base == "\\sigma" else ""
-        if node.value or name not in _FUNCTIONS:
+        operation = operation_of(name)
+        if node.value or operation is None:
             raise _OnPaperError(str(name))
-        found: Expression = getattr(self.operations, _FUNCTIONS[name])(*(self.of(a) for a in node.args[1:]))
-        return found
+        return operation(*(self.of(a) for a in node.args[1:]))
 
     def _sum(self, node: Node) -> Expression:
         if node.value not in _SAMPLES:
@@ -150,7 +146,7 @@ class _Builder:
         found: Expression = self.operations.total(body)
         return found
 
-    def _derive(self, node: Node) -> Expression:
+    def _derivative(self, node: Node) -> Expression:
         from steepest.calculus.gradient import gradient
 
         body = self.of(node.args[0])

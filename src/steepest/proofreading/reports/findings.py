@@ -45,7 +45,7 @@ class Finding:
         corrected: the equality as it should read, in LaTeX; empty if that is not known.
         start: offset in the document where it begins.
         end: offset where it ends.
-        bar: how far apart the sides may be by round-off, relative to their size.
+        tolerance: how far apart the sides may be by round-off, relative to their size.
         trials: the numbers at some of the points tried.
     """
 
@@ -58,7 +58,7 @@ class Finding:
     corrected: str
     start: int
     end: int
-    bar: float = 0.0
+    tolerance: float = 0.0
     trials: tuple[Trial, ...] = ()
     nodes: tuple[Node | None, Node | None] = (None, None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from steepest.proofreading.reading.source import Lines
+from steepest.proofreading.reading.passages import Lines
 from steepest.proofreading.reports.findings import CAUSES, Finding, Proof
 
 Read = Sequence[tuple[str, Proof]]
@@ -56,7 +56,7 @@ def _explained(finding: Finding) -> list[str]:
         at = ", ".join(f"{name} = {value:.4g}" for name, value in list(trial.at.items())[:8])
         lines.append(f"      left {trial.left:.10g}, right {trial.right:.10g}" + (f"  at {at}" if at else ""))
     if finding.trials:
-        lines.append(f"      equal if no further apart than {finding.bar:.0e} of their size")
+        lines.append(f"      equal if no further apart than {finding.tolerance:.0e} of their size")
     return lines
 
 

@@ -1,83 +1,67 @@
-"""The functions that a formula may use without defining them, for complex numbers too: a tangent rides along."""
+"""Evaluates the functions that formulas may use without a definition, for complex numbers, too.
+
+The operations of the table are run by the reference engine, whose complex kernels carry a complex step through.
+"""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from steepest.engines.reference import Compiled, compile_expressions
+from steepest.expressions.expression import DATA, Operation, leaf
+from steepest.proofreading.reading.functions import operation_of
+from steepest.proofreading.values.arrays import Array
+
+_ANY_NUMBER = ("max", "min")  # of arguments
 
 
-def _real(value: Array) -> Array:
-    return np.real(value)
-
-
-def _sigmoid(value: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(-value)))
-
-
-def _largest(*values: Array) -> Array:
-    best = values[0]
-    for value in values[1:]:
-        best, value = _fitted(best, value)
-        best = np.where(_real(best) >= _real(value), best, value)
-    return best
-
-
-def _smallest(*values: Array) -> Array:
-    best = values[0]
-    for value in values[1:]:
-        best, value = _fitted(best, value)
-        best = np.where(_real(best) <= _real(value), best, value)
-    return best
-
-
-def _fitted(left: Array, right: Array) -> tuple[Array, Array]:
-    """A number beside a matrix."""
-    if left.ndim < right.ndim:
-        return left[:, None, None], right
-    if right.ndim < left.ndim:
-        return left, right[:, None, None]
-    return left, right
-
-
-def _log(value: Array) -> Array:
-    return np.log(np.where(_real(value) > 0, value, np.nan))
-
-
-def _sqrt(value: Array) -> Array:
-    return np.sqrt(np.where(_real(value) >= 0, value, np.nan))
-
-
-def _diag(value: Array) -> Array:
+def _diagonal(value: Array) -> Array:
     if value.ndim != 3 or value.shape[2] != 1:
         return np.full(value.shape, np.nan)
     return np.asarray(value * np.eye(value.shape[1]))
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "exp": np.exp, "log": _log, "sqrt": _sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "arctan": np.arctan,
-    "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "max": _largest, "min": _smallest, "sigmoid": _sigmoid,
-    "softmax": np.exp,  # the evaluator divides by the sum, along the right axis
-    "diag": _diag, "relu": lambda v: np.where(_real(v) > 0, v, 0.0 * v),
-    "leaky_relu": lambda v: np.where(_real(v) > 0, v, 0.01 * v),
-    "softplus": lambda v: np.log1p(np.exp(v)), "sign": lambda v: np.sign(_real(v)) + 0.0 * v,
+_ON_PAPER: dict[str, Callable[..., Any]] = {
+    "tan": np.tan, "arctan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "diag": _diagonal,
 }  # fmt: skip
-"""By the names of ``reading.BUILT_IN``."""
 
 
-def smooth(name: str, values: Sequence[Array]) -> Array:
-    """A smooth random function that belongs to a name, analytic so that a complex step goes through."""
-    rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
-    total: Any = 0.0
-    for _ in range(3):
-        weights = rng.uniform(0.4, 1.3, 6) * rng.choice([-1.0, 1.0], 6)
-        shift, factor = rng.uniform(0.0, 3.0), rng.uniform(0.5, 1.5)
-        inner: Any = shift
-        for weight, value in zip(np.resize(weights, len(values)), values, strict=True):
-            inner = inner + weight * value
-        total = total + factor * np.sin(inner)
-    return np.asarray(total)
+def is_known(name: str) -> bool:
+    """Return whether a function can be applied to each element, or is ``diag``."""
+    return name in _ON_PAPER or operation_of(name) is not None
+
+
+def apply(name: str, *values: Array) -> Array:
+    """Return a known function of arrays; numbers are broadcast over vectors and matrices.
+
+    Raises:
+        ValueError: the function takes another number of arguments.
+    """
+    row = operation_of(name)
+    arity = 1 if row is None else row.arity
+    if len(values) != arity and not (name in _ANY_NUMBER and values):
+        raise ValueError(f"{name} takes {arity} {'argument' if arity == 1 else 'arguments'}, not {len(values)}")
+    if row is None:
+        return np.asarray(_ON_PAPER[name](*values))
+    most = max(value.ndim for value in values)
+    full = [value[(..., *[None] * (most - value.ndim))] for value in values]
+    if name in _ANY_NUMBER:
+        return reduce(lambda one, other: _run(row, one, other), full)
+    return _run(row, *full)
+
+
+def _run(row: Operation, *values: Array) -> Array:
+    dtype = "complex128" if any(np.iscomplexobj(value) for value in values) else "float64"
+    names = [f"x{k}" for k in range(len(values))]
+    inputs = {name: value.astype(dtype, copy=False) for name, value in zip(names, values, strict=True)}
+    found: Array = _compiled(row, dtype)(inputs, len(values[0]))[0]
+    return found
+
+
+@lru_cache(maxsize=128)
+def _compiled(row: Operation, dtype: str) -> Compiled:
+    return compile_expressions([row(*(leaf(DATA, f"x{k}") for k in range(row.arity)))], dtype)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steepest.proofreading.causes.repairs import Repair, candidates, likely, other_letters, parts
-from steepest.proofreading.meaning.meaning import Definition, may_be
+from steepest.proofreading.meaning.document_model import Definition, may_match
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, symbols, times
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ _TRIES = 500
 def blame_definitions(decider: Decider) -> None:
     """Find definitions that make the lines after them wrong; see the module."""
     for draft in list(decider.drafts):
-        _, left, _, right = decider.sides(draft.order, draft.at)
-        if draft.verdict not in ("defines", "") or draft.at > 1:
+        _, left, _, right = decider.sides(draft.statement_index, draft.relation_index)
+        if draft.verdict not in ("defines", "") or draft.relation_index > 1:
             continue
         if left.node is None or right.node is None:
             continue
@@ -31,14 +31,16 @@ def blame_definitions(decider: Decider) -> None:
             failing = [
                 d
                 for d in decider.drafts
-                if not d.verdict and d.outcome is not None and _is_about(decider, d, definition)
+                if not d.verdict and d.comparison is not None and _is_about(decider, d, definition)
             ]
-            if len({d.order for d in failing}) < 2:
+            if len({d.statement_index for d in failing}) < 2:
                 continue
             standing = [
                 d
                 for d in decider.drafts
-                if d.verdict == "holds" and _is_about(decider, d, definition) and d.order > definition.order
+                if d.verdict == "holds"
+                and _is_about(decider, d, definition)
+                and d.statement_index > definition.statement_index
             ]
             if not standing and _repaired(decider, draft, definition, failing):
                 return blame_definitions(decider)
@@ -47,21 +49,31 @@ def blame_definitions(decider: Decider) -> None:
 
 def _made_by(decider: Decider, draft: Draft, body: Node) -> list[Definition]:
     return [
-        d for found in decider.world.definitions.values() for d in found if d.order == draft.order and d.body is body
+        d
+        for found in decider.document.definitions.values()
+        for d in found
+        if d.statement_index == draft.statement_index and d.body is body
     ]
 
 
 def _is_about(decider: Decider, draft: Draft, definition: Definition) -> bool:
     """Whether a line says something of what a definition defines, first in its chain, with this definition in force."""
-    if draft.order == definition.order:
+    if draft.statement_index == definition.statement_index:
         return False
-    _, left, _, right = decider.sides(draft.order, draft.at)
+    _, left, _, right = decider.sides(draft.statement_index, draft.relation_index)
     target = definition.target
     if left.node is None or right.node is None or target.kind != "symbol":
         return False
     for part in (*symbols(left.node), *symbols(right.node)):
-        if part.base == target.base and part.roles == target.roles and may_be(target, part) and left.node is not part:
-            in_force = [d for d in decider.world.of(part, draft.order) if may_be(d.target, part)]
+        if (
+            part.base == target.base
+            and part.roles == target.roles
+            and may_match(target, part)
+            and left.node is not part
+        ):
+            in_force = [
+                d for d in decider.document.definitions_of(part, draft.statement_index) if may_match(d.target, part)
+            ]
             if in_force and in_force[0] is definition:
                 return True
     return False
@@ -80,9 +92,9 @@ def _wholly(body: Node) -> list[Repair]:
 
 def _repaired(decider: Decider, draft: Draft, definition: Definition, failing: list[Draft]) -> bool:
     """Try small changes of a definition; keep the first that makes the lines about it hold."""
-    world = decider.world
+    document = decider.document
     body = definition.body
-    around = decider.doctor.surroundings(min(draft.order + 4, len(decider.reading.statements) - 1), body, body)
+    around = decider.doctor.surroundings(min(draft.statement_index + 4, len(decider.parsed.statements) - 1), body, body)
     tries = 0
     decider.doctor.approximate = False
     first = [*_wholly(body), *likely(body, around), *other_letters(parts(body), around)]
@@ -94,28 +106,26 @@ def _repaired(decider: Decider, draft: Draft, definition: Definition, failing: l
         if changed is body or same(changed, body):
             continue
         new = replace(definition, body=changed)
-        world.remove(definition)
-        world.add(new)
+        decider.document = document.without_definition(definition).with_definition(new)
         if all(_holds(decider, d) for d in failing):
-            _, _, _, right = decider.sides(draft.order, draft.at)
+            _, _, _, right = decider.sides(draft.statement_index, draft.relation_index)
             diagnosis = decider.doctor.said(repair, right, body, changed)
             draft.verdict, draft.cause = "differs", diagnosis.cause
-            lines = len({d.order for d in failing})
+            lines = len({d.statement_index for d in failing})
             draft.message = f"{diagnosis.message}: {number(lines).value} later statements need it so"
             draft.corrected = diagnosis.corrected
             decider.fixed[right] = changed
             for other in failing:
                 other.verdict, other.message = "holds", "holds at all points that were tried"
             return True
-        world.remove(new)
-        world.add(definition)
+        decider.document = document
     return False
 
 
 def _holds(decider: Decider, draft: Draft) -> bool:
-    _, left, _, right = decider.sides(draft.order, draft.at)
+    _, left, _, right = decider.sides(draft.statement_index, draft.relation_index)
     return (
         left.node is not None
         and right.node is not None
-        and decider.doctor.agrees(draft.order, left.node, right.node, draft.lift)
+        and decider.doctor.agrees(draft.statement_index, left.node, right.node, draft.interpretation)
     )

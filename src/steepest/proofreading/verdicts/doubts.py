@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steepest.proofreading.meaning.meaning import World, depends_on
+from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
+from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.values.comparing import degree, orders
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.comparison import degree, orders
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Draft
@@ -26,10 +26,12 @@ def has_small(node: Node) -> bool:
     return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
 
 
-def to_first_order(world: World, order: int, draft: Draft, left: Node, relation: str, right: Node) -> bool:
+def to_first_order(
+    document: DocumentModel, statement_index: int, draft: Draft, left: Node, relation: str, right: Node
+) -> bool:
     """Whether a line is true but for what vanishes faster than its sides; the draft then says to which order."""
     try:
-        found = orders(world, left, right, order, draft.lift)
+        found = orders(document, left, right, statement_index, draft.interpretation)
     except (UndecidedError, ShapeClashError):
         return False
     if found is None or found[0] - max(found[1], 0.0) < 0.75:
@@ -54,35 +56,35 @@ def of_either_sign(node: Node) -> bool:
     return False
 
 
-def over_samples(world: World, node: Node) -> bool:
+def over_samples(document: DocumentModel, node: Node) -> bool:
     """Whether a derivative is by ``z`` where the document's numbers are ``z_i``: by all samples at once."""
     for part in walk(node):
-        for variable in part.args[1:] if part.kind == "derive" else ():
-            roles = {tuple(sorted(r)) for r in world.used.get(variable.base, set())}
+        for variable in part.args[1:] if part.kind == "derivative" else ():
+            roles = {tuple(sorted(r)) for r in document.indices.roles.get(variable.base, set())}
             plain = variable.kind == "symbol" and "sub" not in variable.roles
-            sampled = plain and variable.base in world.sampled and variable.base not in "wb"
+            sampled = plain and variable.base in document.letters.sampled and variable.base not in "wb"
             if sampled and tuple(sorted((*variable.roles, "sub"))) in roles:
                 return True
     return False
 
 
-def slope_of_nothing(world: World, left: Node, order: int) -> bool:
+def slope_of_nothing(document: DocumentModel, left: Node, statement_index: int) -> bool:
     """Whether ``dW`` is to be of a cost that does not depend on W by anything the document says."""
-    if left.kind != "slope" or left.args[0].kind != "symbol" or world.surrogates:
+    if left.kind != "cost_gradient" or left.args[0].kind != "symbol" or document.losses:
         return False
-    cost = Evaluator(world, order).objective()
-    bodies = world.of(cost, order)[:1] if cost is not None else []
-    return not any(depends_on(world, d.body, left.args[0], order) for d in bodies)
+    cost = find_objective(document, statement_index)
+    bodies = document.definitions_of(cost, statement_index)[:1] if cost is not None else []
+    return not any(depends_on(document, d.body, left.args[0], statement_index) for d in bodies)
 
 
-def unconnected(world: World, node: Node) -> Node | None:
+def unconnected(document: DocumentModel, node: Node) -> Node | None:
     """A letter that is derived by a layer's letter and defined without it."""
     for part in walk(node):
-        if part.kind != "derive" or part.args[0].kind != "symbol" or part.args[1].kind != "symbol":
+        if part.kind != "derivative" or part.args[0].kind != "symbol" or part.args[1].kind != "symbol":
             continue
         body, variable = part.args[0], part.args[1]
-        known = [d for found in world.definitions.values() for d in found if d.target.value == body.value]
+        known = [d for found in document.definitions.values() for d in found if d.target.value == body.value]
         layered = any(r in ("paren", "bracket") for r in variable.roles)
-        if known and layered and not any(depends_on(world, d.body, variable, d.order) for d in known):
+        if known and layered and not any(depends_on(document, d.body, variable, d.statement_index) for d in known):
             return body
     return None

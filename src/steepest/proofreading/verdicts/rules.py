@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.proofreading.meaning.analysis import is_update
-from steepest.proofreading.meaning.meaning import COSTS, linear
+from steepest.proofreading.meaning.definitions import is_update
+from steepest.proofreading.meaning.document_model import COSTS, linear
 from steepest.proofreading.reading.tree import Node, make, number, same, signature, swap, symbols, walk
-from steepest.proofreading.values.evaluate import Evaluator
-from steepest.proofreading.values.lookup import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.scope import Scope
 
 if TYPE_CHECKING:
     from steepest.proofreading.verdicts.deciding import Decider, Draft
@@ -42,39 +43,48 @@ def structural(decider: Decider) -> list[Draft]:
     """Drafts of lines that the structure of the document shows to be wrong."""
     found: list[Draft] = []
     for rule in (_output_layer, _skipped_layer, _sampled_parameter, _bare_in_sum, _undefined_loss, _chain):
-        found += [draft for draft in rule(decider) if (draft.order, draft.at) not in {(d.order, d.at) for d in found}]
+        found += [
+            draft
+            for draft in rule(decider)
+            if (draft.statement_index, draft.relation_index)
+            not in {(d.statement_index, d.relation_index) for d in found}
+        ]
     return found
 
 
 def _draft(
-    decider: Decider, order: int, at: int, cause: str, message: str, old: Node, new: Node, left: bool = False
+    decider: Decider,
+    statement_index: int,
+    relation_index: int,
+    cause: str,
+    message: str,
+    old: Node,
+    new: Node,
+    left: bool = False,
 ) -> Draft:
     """A draft that puts one part of a side in the place of another, for good."""
     from steepest.proofreading.verdicts.deciding import Draft as Made
 
-    statement = decider.reading.statements[order]
-    member = statement.members[at if left else at + 1]
-    corrected = decider.writer.spliced(member, old, new)
-    assert member.node is not None  # a rule read it
-    changed = swap(member.node, old, new)
-    draft = Made(order, at, "differs", cause, message, "" if left else corrected)
+    statement = decider.parsed.statements[statement_index]
+    side = statement.sides[relation_index if left else relation_index + 1]
+    corrected = decider.writer.spliced(side, old, new)
+    assert side.node is not None  # a rule read it
+    changed = swap(side.node, old, new)
+    draft = Made(statement_index, relation_index, "differs", cause, message, "" if left else corrected)
     if left:
-        draft.whole = f"{corrected} {statement.relations[at]} {statement.members[at + 1].text}"
-    for found in decider.world.definitions.values():
-        for k, definition in enumerate(found):
-            if definition.body is member.node:
-                found[k] = replace(definition, body=changed)
-    member.node = changed
-    decider.fixed[member] = changed
+        draft.whole = f"{corrected} {statement.relations[relation_index]} {statement.sides[relation_index + 1].text}"
+    decider.document = decider.document.with_body(side.node, changed)
+    side.node = changed
+    decider.fixed[side] = changed
     return draft
 
 
 def _lines(decider: Decider) -> Iterator[tuple[int, int, Node, Node]]:
-    for order, statement in enumerate(decider.reading.statements):
-        for at in range(len(statement.relations)):
-            left, right = statement.members[at].node, statement.members[at + 1].node
-            if statement.relations[at] in ("=", ":=") and left is not None and right is not None:
-                yield order, at, left, right
+    for statement_index, statement in enumerate(decider.parsed.statements):
+        for relation_index in range(len(statement.relations)):
+            left, right = statement.sides[relation_index].node, statement.sides[relation_index + 1].node
+            if statement.relations[relation_index] in ("=", ":=") and left is not None and right is not None:
+                yield statement_index, relation_index, left, right
 
 
 # -- layers --------------------------------------------------------------------------------------------------
@@ -82,20 +92,20 @@ def _lines(decider: Decider) -> Iterator[tuple[int, int, Node, Node]]:
 
 def _output_layer(decider: Decider) -> Iterator[Draft]:
     """``y = a^{(l+1)}`` in a model that was said to have L layers."""
-    said = decider.world.depth_letter
+    said = decider.document.indices.depth_letter
     if not said:
         return
     layers = make("symbol", (), (said, ()))
-    for order, at, left, right in _lines(decider):
+    for statement_index, relation_index, left, right in _lines(decider):
         if (
             left.kind != "symbol"
             or left.args
             or right.kind != "symbol"
-            or at + 2 >= len(decider.reading.statements[order].members)
+            or relation_index + 2 >= len(decider.parsed.statements[statement_index].sides)
         ):
             continue
         index = right.index("paren") or right.index("bracket")
-        if index is None or not decider.world.definitions.get(("symbol", right.base)):
+        if index is None or not decider.document.definitions.get(("symbol", right.base)):
             continue
         letter, _ = linear(index)
         if letter not in ("l", "k", "\\ell") or letter == said:
@@ -105,15 +115,15 @@ def _output_layer(decider: Decider) -> Iterator[Draft]:
             f"an index is wrong: the model has ${said}$ layers, so its output is ${decider.writer.latex(new)}$, "
             f"not ${decider.writer.latex(right)}$"
         )
-        yield _draft(decider, order, at, "index", message, right, new)
+        yield _draft(decider, statement_index, relation_index, "index", message, right, new)
 
 
 def _skipped_layer(decider: Decider) -> Iterator[Draft]:
     """``z^{[2]} = W^{[2]} x + b^{[2]}``: a layer that takes the input again, past the layer below."""
     outputs: dict[int, Node] = {}
     inputs: dict[str, int] = {}
-    for order, at, left, right in _lines(decider):
-        index = left.index("bracket") or left.index("paren") if left.kind == "symbol" and at == 0 else None
+    for statement_index, relation_index, left, right in _lines(decider):
+        index = left.index("bracket") or left.index("paren") if left.kind == "symbol" and relation_index == 0 else None
         if index is None or index.kind != "number":
             continue
         layer = int(float(index.value))
@@ -127,13 +137,13 @@ def _skipped_layer(decider: Decider) -> Iterator[Draft]:
                 continue
             plain = not (given.index("bracket") or given.index("paren"))
             if plain and layer == 1:
-                inputs[given.base] = order
+                inputs[given.base] = statement_index
             elif plain and layer > 1 and given.base in inputs and layer - 1 in outputs:
                 below = outputs[layer - 1]
                 if any(
                     same(s, below)
                     for o, _, _, r in _lines(decider)
-                    if inputs[given.base] < o < order + 2 and o != order
+                    if inputs[given.base] < o < statement_index + 2 and o != statement_index
                     for s in symbols(r)
                 ):
                     continue
@@ -142,7 +152,7 @@ def _skipped_layer(decider: Decider) -> Iterator[Draft]:
                     f"${decider.writer.latex(below)}$, "
                     f"not the input ${decider.writer.latex(given)}$ again"
                 )
-                yield _draft(decider, order, at, "variable", message, given, below)
+                yield _draft(decider, statement_index, relation_index, "variable", message, given, below)
         if right.kind == "call" and len(right.args) == 2:
             outputs[layer] = left
 
@@ -158,9 +168,9 @@ def _sampled_parameter(decider: Decider) -> Iterator[Draft]:
             parameters[left.base, left.roles] = left
             moved.add((left.base, left.roles))
         for part in walk(right):
-            if part.kind == "derive" and part.args[0].kind == "symbol" and part.args[0].base in COSTS:
+            if part.kind == "derivative" and part.args[0].kind == "symbol" and part.args[0].base in COSTS:
                 parameters.update({(v.base, v.roles): v for v in part.args[1:] if v.kind == "symbol"})
-    for order, at, left, right in _lines(decider):
+    for statement_index, relation_index, left, right in _lines(decider):
         if left.kind != "symbol":
             continue
         for part in symbols(right):
@@ -173,7 +183,7 @@ def _sampled_parameter(decider: Decider) -> Iterator[Draft]:
             )
             if not sample or (part.base, bare) not in parameters or (part.base, part.roles) in parameters:
                 continue
-            if decider.world.definitions.get(("symbol", part.base)):
+            if decider.document.definitions.get(("symbol", part.base)):
                 continue
             if not bare and (part.roles[-1] != "paren" or (part.base, bare) not in moved):
                 continue  # C(x) and x_i: x names something else
@@ -182,10 +192,8 @@ def _sampled_parameter(decider: Decider) -> Iterator[Draft]:
                 f"an index is too many: ${decider.writer.latex(new)}$ is a parameter, the "
                 f"same for all samples, and has no index ${last.base}$"
             )
-            decider.world.used[part.base].discard(part.roles)
-            if all(len(r) < len(part.roles) for r in decider.world.used[part.base]):
-                decider.world.sampled.discard(part.base)
-            yield _draft(decider, order, at, "index", message, part, new)
+            decider.document = decider.document.without_sample_index(part.base, part.roles)
+            yield _draft(decider, statement_index, relation_index, "index", message, part, new)
 
 
 # -- sums ----------------------------------------------------------------------------------------------------
@@ -200,7 +208,7 @@ def _bare_in_sum(decider: Decider) -> Iterator[Draft]:
         for s in symbols(node)
         if s.roles and s.roles[-1] in ("sub", "paren") and s.args[-1].kind == "symbol" and s.args[-1].base in _SAMPLES
     }
-    for order, at, _, right in _lines(decider):
+    for statement_index, relation_index, _, right in _lines(decider):
         for part in walk(right):
             if part.kind != "sum":
                 continue
@@ -216,7 +224,7 @@ def _bare_in_sum(decider: Decider) -> Iterator[Draft]:
                     if not with_index or like is None or like.args[-1].kind != "symbol":
                         continue
                     if any(s.base == bare.base and s is not bare for s in symbols(part)) or (
-                        not bare.base.startswith("\\hat") and not _is_output(decider, bare, order)
+                        not bare.base.startswith("\\hat") and not _is_output(decider, bare, statement_index)
                     ):
                         continue
                     index = make("symbol", (), (part.value, ()))
@@ -225,19 +233,19 @@ def _bare_in_sum(decider: Decider) -> Iterator[Draft]:
                         f"an index is missing: in the sum over ${part.value}$ it is ${decider.writer.latex(new)}$, "
                         f"not ${decider.writer.latex(bare)}$"
                     )
-                    yield _draft(decider, order, at, "index", message, bare, new)
+                    yield _draft(decider, statement_index, relation_index, "index", message, bare, new)
                     break
 
 
-def _is_output(decider: Decider, node: Node, order: int) -> bool:
+def _is_output(decider: Decider, node: Node, statement_index: int) -> bool:
     """Whether a letter is defined by a formula with data in it."""
-    found = decider.world.of(node, order)
-    return bool(found) and any(s.base in decider.world.sampled for s in symbols(found[0].body))
+    found = decider.document.definitions_of(node, statement_index)
+    return bool(found) and any(s.base in decider.document.letters.sampled for s in symbols(found[0].body))
 
 
 def _undefined_loss(decider: Decider) -> Iterator[Draft]:
     r"""``\sum \mathcal{L}(\hat{y} - y)`` where nothing says what the loss is, and lines below depend on it."""
-    for order, at, left, right in _lines(decider):
+    for statement_index, relation_index, left, right in _lines(decider):
         head = left.args[0] if left.kind == "call" else left
         if head.kind != "symbol" or head.base not in COSTS:
             continue
@@ -245,13 +253,13 @@ def _undefined_loss(decider: Decider) -> Iterator[Draft]:
             if part.kind != "call" or part.value or part.args[0].kind != "symbol" or part.args[0].base == "\\sigma":
                 continue
             loss = part.args[0]
-            if decider.world.definitions.get(("symbol", loss.base)):
+            if decider.document.definitions.get(("symbol", loss.base)):
                 continue
             claims = [
                 (o, le, ri)
                 for o, _, le, ri in _lines(decider)
-                if o > order
-                and le.kind in ("slope", "derive")
+                if o > statement_index
+                and le.kind in ("cost_gradient", "derivative")
                 and ri.kind == "add"
                 and len(ri.args) == 2
                 and ri.value == (1, -1)
@@ -271,7 +279,7 @@ def _undefined_loss(decider: Decider) -> Iterator[Draft]:
                 f"for the cross-entropy of prediction and target "
                 "behind a sigmoid, and not for a squared error"
             )
-            draft = _draft(decider, order, at, "undefined", message, part, new)
+            draft = _draft(decider, statement_index, relation_index, "undefined", message, part, new)
             yield draft
             break
 
@@ -281,11 +289,11 @@ def _undefined_loss(decider: Decider) -> Iterator[Draft]:
 
 def _chain(decider: Decider) -> Iterator[Draft]:
     """A product of derivatives that does not lead from what is derived to that by which it is derived."""
-    for order, at, left, right in _lines(decider):
-        if left.kind != "derive" or len(left.args) != 2 or right.kind != "multiply" or len(right.args) < 3:
+    for statement_index, relation_index, left, right in _lines(decider):
+        if left.kind != "derivative" or len(left.args) != 2 or right.kind != "multiply" or len(right.args) < 3:
             continue
         factors = right.args
-        if any(f.kind != "derive" or len(f.args) != 2 for f in factors):
+        if any(f.kind != "derivative" or len(f.args) != 2 for f in factors):
             continue
         start, goal = signature(left.args[0]), signature(left.args[1])
         links = [(signature(f.args[0]), signature(f.args[1])) for f in factors]
@@ -301,7 +309,7 @@ def _chain(decider: Decider) -> Iterator[Draft]:
                     f"a factor is too much: ${decider.writer.latex(factor)}$ is no link of the "
                     f"chain from ${decider.writer.latex(left.args[0])}$ to ${decider.writer.latex(left.args[1])}$"
                 )
-                yield _draft(decider, order, at, "term", message, right, new)
+                yield _draft(decider, statement_index, relation_index, "term", message, right, new)
                 break
 
 
@@ -323,21 +331,21 @@ def _leads(links: Sequence[tuple[object, object]], start: object, goal: object) 
 
 def add_layerwise_factor(decider: Decider, blamed: Draft, draft: Draft) -> None:
     """Say by which factor layer-wise derivatives differ from those of the cost."""
-    statement = decider.reading.statements[draft.order]
-    head = next((m.node for m in statement.members if m.node is not None), None)
-    if head is None or head.kind != "derive" or head.args[0].kind != "symbol" or not head.args[0].args:
+    statement = decider.parsed.statements[draft.statement_index]
+    head = next((m.node for m in statement.sides if m.node is not None), None)
+    if head is None or head.kind != "derivative" or head.args[0].kind != "symbol" or not head.args[0].args:
         return
     cost, variable = head.args[0], head.args[1]
     index = cost.index("paren") or cost.index("bracket")
     if index is None or index.kind != "number":
         return
     above = make("symbol", (number(int(float(index.value)) + 1),), cost.value) if len(cost.args) == 1 else None
-    if above is None or not decider.world.of(above, draft.order):
+    if above is None or not decider.document.definitions_of(above, draft.statement_index):
         return
-    evaluator = Evaluator(decider.world, draft.order)
+    evaluator = Evaluator(Scope(decider.document, draft.statement_index))
     try:
         one = evaluator.value(head, {})
-        other = evaluator.value(make("derive", (above, variable), "partial"), {})
+        other = evaluator.value(make("derivative", (above, variable), "partial"), {})
     except (UndecidedError, ShapeClashError):
         return
     with np.errstate(all="ignore"):
@@ -346,6 +354,6 @@ def add_layerwise_factor(decider: Decider, blamed: Draft, draft: Draft) -> None:
         return
     named = decider.doctor.name_factor(float(ratio[0]), head, head)
     if named is not None:
-        own = decider.writer.latex(make("derive", (above, variable), "partial"))
+        own = decider.writer.latex(make("derivative", (above, variable), "partial"))
         here = decider.writer.latex(head)
         blamed.message += f"; and then ${here}$ is ${named[1]}$ times ${own}$, the derivative of the cost itself"

@@ -1,4 +1,4 @@
-r"""Worked numbers: lines without a letter, decided exactly, and by the digits that are printed.
+r"""Evaluates lines without letters exactly, and compares numbers to the digits that are printed.
 
 ``-4.4992 = -4.50`` is right, ``-4.4992 = -4.49`` is not. Where ``3 \cdot 4`` makes a line wrong and 3.4 makes it
 right, the dot is a decimal point that a scanner or a typist raised.
@@ -13,14 +13,14 @@ from itertools import pairwise
 import numpy as np
 
 from steepest.proofreading.reading.tree import Node, make, transform, walk
-from steepest.proofreading.values.functions import FUNCTIONS
+from steepest.proofreading.values.functions import apply, is_known
 
 Exact = Fraction | float
-_MOST_DIGITS = 400
+_MAX_DIGITS = 400  # beyond the range of floats
 
 
 def value_of(node: Node) -> Exact | None:
-    """The value of a tree of numbers, exact where it can be; None if it has none."""
+    """Return the value of a tree of numbers, exact where possible; None if it has none."""
     try:
         found = _value(node)
     except (ZeroDivisionError, OverflowError, ValueError):
@@ -36,7 +36,7 @@ def _value(node: Node) -> Exact | None:
         return None
     values: list[Exact] = [a for a in args if a is not None]
     if node.kind == "number":
-        return Fraction(str(node.value)) if len(str(node.value)) < _MOST_DIGITS else None
+        return Fraction(str(node.value)) if len(str(node.value)) < _MAX_DIGITS else None
     if node.kind == "group":
         return values[0]
     if node.kind == "negate":
@@ -85,7 +85,7 @@ def _power(base: Exact, exponent: Exact) -> Exact | None:
 
 
 def _applied(node: Node, values: list[Exact]) -> Exact | None:
-    """A function of numbers; max and min stay exact."""
+    """Return a function of numbers; max and min stay exact."""
     name = (
         node.args[0].value if node.args[0].kind == "function" else "sigmoid" if node.args[0].base == "\\sigma" else ""
     )
@@ -93,27 +93,27 @@ def _applied(node: Node, values: list[Exact]) -> Exact | None:
         return max(values)
     if name == "min":
         return min(values)
-    if name not in FUNCTIONS or name in ("softmax", "diag"):
+    if not is_known(name) or name == "diag":
         return None
     with np.errstate(all="ignore"):
-        return float(np.real(FUNCTIONS[name](*(np.array([float(v)]) for v in values))[0]))
+        return float(apply(name, *(np.array([float(v)]) for v in values))[0])
 
 
 def decimals(node: Node) -> int:
-    """The digits behind the point of a printed number; of an expression the fewest of its decimal numbers."""
+    """Return the decimals of a printed number; of an expression the fewest of its decimal numbers."""
     digits = [len(str(n.value).partition(".")[2]) for n in walk(node) if n.kind == "number" and "." in str(n.value)]
     return min(digits) if digits else 0
 
 
 def is_printed(node: Node) -> bool:
-    """Whether this is one number as printed, not something to be worked out."""
+    """Return whether this is a single printed number rather than an expression."""
     while node.kind in ("group", "negate"):
         node = node.args[0]
     return node.kind == "number"
 
 
 def agree(left: Exact, right: Exact, printed: Node, approximate: bool = False) -> bool:
-    """Whether a printed number is what comes out, to the digits that it has."""
+    """Return whether a printed number equals a value to the digits that it has."""
     apart = abs(float(left) - float(right))
     exact = isinstance(left, Fraction) and isinstance(right, Fraction)
     if (exact and left == right) or apart <= 1e-12 * max(1.0, abs(float(right))):
@@ -131,7 +131,7 @@ def agree(left: Exact, right: Exact, printed: Node, approximate: bool = False) -
 
 
 def _length(value: Exact) -> int:
-    """How many decimals a value needs, at most 9."""
+    """Return the decimals that a value needs, at most 9."""
     for places in range(9):
         if isinstance(value, Fraction) and (value * 10**places).denominator == 1:
             return places
@@ -139,7 +139,7 @@ def _length(value: Exact) -> int:
 
 
 def with_points(node: Node) -> Node | None:
-    r"""The tree with ``0 \cdot 8`` read as 0.8; None if there is no such place."""
+    r"""Return the tree with ``0 \cdot 8`` read as 0.8; None if there is no such place."""
     found = False
 
     def change(part: Node) -> Node | None:
@@ -162,7 +162,7 @@ def with_points(node: Node) -> Node | None:
 
 
 def written(value: Exact, like: Node) -> str:
-    """A value with the digits of a printed number, or with as many as it needs."""
+    """Return a value with the digits of a printed number, or with as many as it needs."""
     places = max(decimals(like), min(_length(value), 6) if isinstance(value, Fraction) and _length(value) < 9 else 4)
     text = f"{float(value):.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text and places > decimals(like) else text

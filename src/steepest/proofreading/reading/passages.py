@@ -1,7 +1,7 @@
 """Finds the mathematics of a document: LaTeX and Markdown text to passages of formulas and of prose, with places.
 
-What is no mathematics of the text stays out: comments, verbatim and program listings, pictures, tables of numbers.
-Every passage keeps the offset in the file of each of its characters, so that a finding can point at it.
+Comments, verbatim text, program listings, pictures and tables of numbers are left out. Every passage keeps the offset
+in the file of each of its characters, so that a finding can point at it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from steepest.proofreading.reading.macros import Macro, expand, read_macros
 
 _DISPLAYS = "align|alignat|aligned|equation|gather|gathered|multline|eqnarray|flalign|displaymath|math|split"
 _SKIPPED = "verbatim|lstlisting|minted|tikzpicture|comment|filecontents|tabular|thebibliography|axis"
-_MOST = 2_000_000  # characters that are read of one document
+_MAX_CHARACTERS = 2_000_000  # a book has about a million
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Passage:
     """A stretch of a document, formulas or prose.
 
     Attributes:
-        text: what stands there; of formulas with macros written out.
+        text: its text; macros in formulas are expanded.
         places: the offset in the document of each character of it, and of its end.
         kind: ``display``, ``inline``, ``prose`` or ``heading``.
     """
@@ -33,7 +33,7 @@ class Passage:
 
     @property
     def is_maths(self) -> bool:
-        """Whether these are formulas."""
+        """Whether the passage is a formula."""
         return self.kind in ("display", "inline")
 
 
@@ -45,30 +45,30 @@ class Lines:
         self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column, counted from 1."""
+        """Return line and column of an offset, counted from 1."""
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a line."""
+        """Return the text of a line."""
         start = self._starts[number - 1]
         end = self._starts[number] - 1 if number < len(self._starts) else len(self._text)
         return self._text[start:end].rstrip("\r")
 
 
 def is_latex(text: str) -> bool:
-    """Whether a document is a LaTeX source; anything else is read as Markdown."""
+    """Return whether a document is a LaTeX source; anything else is read as Markdown."""
     return bool(re.search(r"\\(documentclass|begin\{document\}|(sub)*section\*?\{|usepackage)", text))
 
 
 def passages(text: str) -> list[Passage]:
-    """The formulas and the prose of a document in their order.
+    """Return the formulas and the prose of a document in their order.
 
     Args:
         text: the whole document; what stands beyond two million characters is not read.
     """
     latex = is_latex(text)
-    text = text[:_MOST]
+    text = text[:_MAX_CHARACTERS]
     clean = _blanked(text, latex)
     macros = read_macros(clean)
     found: list[Passage] = []
@@ -88,14 +88,13 @@ def _formula(text: str, start: int, end: int, kind: str, macros: list[Macro]) ->
 
 
 def _prose(text: str, start: int, end: int, latex: bool) -> list[Passage]:
-    """Prose with its headings apart."""
+    """Return prose with its headings apart."""
     mark = r"\\(?:sub)*(?:section|paragraph|chapter)\*?\{[^{}\n]*\}" if latex else r"(?m)^[ \t]*#{1,6} [^\n]*"
     found: list[Passage] = []
     for part in re.finditer(mark, text[start:end]):
         found.append(_plain(text, start, start + part.start(), "prose"))
         found.append(_plain(text, start + part.start(), start + part.end(), "heading"))
-        start, part_end = start + part.end(), None
-        del part_end
+        start += part.end()
     found.append(_plain(text, start, end, "prose"))
     return [passage for passage in found if passage.text.strip()]
 
@@ -105,7 +104,7 @@ def _plain(text: str, start: int, end: int, kind: str) -> Passage:
 
 
 def _blanked(text: str, latex: bool) -> str:
-    """The text with everything that is not to be read replaced by blanks; offsets stay."""
+    """Return the text with comments, listings and the like replaced by blanks; offsets stay."""
 
     def blank(found: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", found.group())
@@ -128,7 +127,7 @@ _OPENING = re.compile(
 
 
 def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
-    """Start and end of each formula, of what stands in it, and its kind."""
+    """Return start and end of each formula, of the text inside its delimiters, and its kind."""
     found = []
     at = 0
     while opening := _OPENING.search(text, at):
@@ -161,7 +160,7 @@ def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
 
 
 def _closing_dollar(text: str, inner: int, latex: bool) -> re.Match[str] | None:
-    """The dollar that closes an inline formula; None where the first is money or stands alone."""
+    """Return the dollar that closes an inline formula; None if the first one is money or has no partner."""
     closing = re.compile(r"(?<!\\)\$").search(text, inner)
     if closing is None:
         return None

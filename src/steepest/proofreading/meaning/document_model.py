@@ -1,0 +1,370 @@
+"""The symbol table of a document: definitions with their places, sizes, shapes, constants.
+
+A symbol is looked up by its letter, the roles of its indices and their numbers; a definition for ``a_i^{(l)}`` serves
+every i and l, one for ``a^{(2)}`` that layer alone. The nearest one before a line counts, else the first after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from steepest.proofreading.reading.tree import Node, same, symbols, walk
+
+Key = tuple[str, tuple[tuple[str, int], ...]]
+"""A letter and the numbers of its indices: ``("a", (("sub", 1), ("paren", 2)))``."""
+ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
+"""A key in which an index of None stands for any number."""
+
+_MAX_DEPTH = 8  # of definitions in one another; circles end there
+LAYERS = 3
+"""The number of layers of a network of any depth: a first, a last and one between them."""
+RATES = frozenset(
+    {"\\alpha", "\\eta", "\\lambda", "\\epsilon", "h", "\\beta", "\\gamma", "lr", "\\tau", "\\rho", "\\mu"}
+)
+"""Letters of learning rates and other positive hyperparameters."""
+SMALL = frozenset({"h", "\\epsilon", "\\alpha", "\\eta"})
+"""Letters of small quantities, which are scaled down to find what holds to first order."""
+COSTS = frozenset({
+    "C", "J", "L", "E", "\\mathcal{L}", "\\ell", "\\mathcal{J}", "\\mathcal{C}", "\\mathcal{E}", "MSE", "Loss",
+    "Cost", "loss", "cost", "BCE", "F",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A definition.
+
+    Attributes:
+        target: the symbol, change, cost gradient or derivative that is defined.
+        formals: the formal arguments, if it is a function.
+        body: its value.
+        statement_index: the index of the statement that defines it.
+        section: the section of that statement; -1 for a definition that is valid in every section.
+    """
+
+    target: Node
+    formals: tuple[Node, ...]
+    body: Node
+    statement_index: int
+    section: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ImpliedLoss:
+    """A loss that is known by its derivative: ``dz = a - y`` after a sigmoid.
+
+    Attributes:
+        inner: z, the argument of the last activation.
+        target: y.
+        kind: ``sigmoid``, ``softmax`` or ``identity``.
+        scale: a factor of the derivatives with respect to parameters, such as ``\\frac{1}{m}``, or None.
+    """
+
+    inner: Node
+    target: Node
+    kind: str
+    scale: Node | None
+
+
+class Work:
+    """Count the parts of formulas that were evaluated for one document, over all its models."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+
+@dataclass(frozen=True)
+class Indices:
+    """What the document says of index letters.
+
+    Attributes:
+        sizes: the number of samples, classes, layers, … that each letter counts.
+        ranges: the last value of each index letter; the first one is 1.
+        roles: for each letter, the combinations of roles of its indices, outside denominators of derivatives.
+        classes: letters whose values are class numbers, with the index letter over the classes.
+        depth_letter: the letter that counts the layers; empty if there is none.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+    depth_letter: str = ""
+
+    def range_of(self, letter: str) -> int:
+        """Return the last value of an index letter."""
+        return self.ranges.get(letter, 3)
+
+    def is_size(self, letter: str) -> bool:
+        """Return whether a letter only counts something and is no running index."""
+        return letter in self.sizes and letter not in self.ranges
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of vectors and matrices.
+
+    Attributes:
+        by_key: rows and columns of symbols; an index of None matches any number. A symbol without entry is a number.
+        has_matrices: whether the document has vectors and matrices.
+        samples_in_rows: whether samples are rows of matrices rather than columns.
+    """
+
+    by_key: Mapping[ShapeKey, tuple[int, int]] = field(default_factory=dict)
+    has_matrices: bool = False
+    samples_in_rows: bool = False
+
+    def find(self, key: Key) -> tuple[int, int] | None:
+        """Return rows and columns of a symbol; None for a number."""
+        if not self.by_key:
+            return None
+        found = self.by_key.get(key)
+        for position, (role, _) in enumerate(key[1]):
+            if found is None and role != "sub":
+                wild = [(r, n if k != position else None) for k, (r, n) in enumerate(key[1])]
+                found = self.by_key.get((key[0], tuple(sorted(wild, key=repr))))
+        return found
+
+
+@dataclass(frozen=True)
+class Letters:
+    """Sets of letters with a property in common.
+
+    Attributes:
+        constants: declared constant by the document; their derivatives are zero.
+        simplex: their elements sum to 1.
+        sampled: their value depends on the sample.
+        ignored: their definitions are ignored, to test whether a line holds for any function.
+    """
+
+    constants: frozenset[str] = frozenset()
+    simplex: frozenset[str] = frozenset()
+    sampled: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentModel:
+    """The symbol table of a document: a value that is never changed; the methods ``with_…`` return new ones.
+
+    Attributes:
+        definitions: by node kind and letter, in the order of the document.
+        indices: sizes, ranges and roles of index letters.
+        shapes: shapes of vectors and matrices.
+        letters: sets of letters with a property in common.
+        dependencies: by section and letter, the variables on which a letter without a definition depends, taken from
+            the derivatives in that section.
+        losses: the loss whose derivatives are written ``dW``, where the document defines no cost that can be
+            evaluated: for one sample (key False) and for all samples (key True, capital letters).
+        batch_from: the first statement with a derivative with respect to all samples at once.
+        assumed: the values that the caller gives letters.
+        assignments: statement indices with the values that the statements assign to letters.
+        sections: the section of each statement.
+        prose: all text outside formulas.
+        has_derivatives: whether a definition contains a derivative; comparisons are then less accurate.
+        memo: values computed under this model; every new model begins with an empty one.
+        work: the work done for the document, shared by all its models.
+    """
+
+    definitions: Mapping[tuple[str, str], tuple[Definition, ...]] = field(default_factory=dict)
+    indices: Indices = Indices()
+    shapes: Shapes = Shapes()
+    letters: Letters = Letters()
+    dependencies: Mapping[tuple[int, str], tuple[Node, ...]] = field(default_factory=dict)
+    losses: Mapping[bool, ImpliedLoss] = field(default_factory=dict)
+    batch_from: int = 10**9
+    assumed: Mapping[str, float] = field(default_factory=dict)
+    assignments: tuple[tuple[int, Mapping[str, float]], ...] = ()
+    sections: tuple[int, ...] = ()
+    prose: str = ""
+    has_derivatives: bool = False
+    memo: dict[object, Any] = field(default_factory=dict, repr=False)
+    work: Work = field(default_factory=Work, repr=False)
+
+    def replace(self, **changes: Any) -> DocumentModel:
+        """Return a model with other fields; what was computed under this one is not kept."""
+        return replace(self, memo={}, **changes)
+
+    def with_definition(self, definition: Definition) -> DocumentModel:
+        """Return a model with one more definition."""
+        slot = _slot(definition.target)
+        return self.replace(definitions={**self.definitions, slot: (*self.definitions.get(slot, ()), definition)})
+
+    def without_definition(self, definition: Definition) -> DocumentModel:
+        """Return a model with one definition less."""
+        slot = _slot(definition.target)
+        kept = tuple(d for d in self.definitions[slot] if d is not definition)
+        return self.replace(definitions={**self.definitions, slot: kept})
+
+    def with_body(self, old: Node, new: Node) -> DocumentModel:
+        """Return a model in which the definitions with the body ``old`` (the very object) have the body ``new``."""
+        changed = {
+            slot: tuple(replace(d, body=new) if d.body is old else d for d in found)
+            for slot, found in self.definitions.items()
+        }
+        return self.replace(definitions=changed)
+
+    def with_constants(self, constants: frozenset[str]) -> DocumentModel:
+        """Return a model in which these letters are constant and no others."""
+        return self.replace(letters=replace(self.letters, constants=constants))
+
+    def ignoring(self, letter: str) -> DocumentModel:
+        """Return a model without the definitions of a letter."""
+        return self.replace(letters=replace(self.letters, ignored=self.letters.ignored | {letter}))
+
+    def without_sample_index(self, letter: str, roles: tuple[str, ...]) -> DocumentModel:
+        """Return a model in which a letter never occurs with these roles, the last of which is its sample index."""
+        kept = self.indices.roles[letter] - {roles}
+        sampled = self.letters.sampled
+        if all(len(r) < len(roles) for r in kept):
+            sampled -= {letter}
+        return self.replace(
+            indices=replace(self.indices, roles={**self.indices.roles, letter: kept}),
+            letters=replace(self.letters, sampled=sampled),
+        )
+
+    def with_assignment(self, statement_index: int, letter: str, value: float) -> DocumentModel:
+        """Return a model in which a statement assigns a value to a letter."""
+        # Symbols are evaluated without assignments, so that the values computed so far remain valid.
+        return replace(self, assignments=(*self.assignments, (statement_index, {letter: value})))
+
+    def all_definitions(self) -> Iterator[Definition]:
+        """Return all definitions."""
+        return (definition for found in self.definitions.values() for definition in found)
+
+    def definitions_of(self, target: Node, statement_index: int, functions: bool | None = None) -> list[Definition]:
+        """Return the definitions of a target with the same roles, the one that holds at a statement first."""
+        found = [d for d in self.definitions.get(_slot(target), ()) if _alike(d.target, target)]
+        if functions is not None:
+            found = [d for d in found if bool(d.formals) == functions]
+        return self.by_nearness(found, statement_index)
+
+    def by_nearness(self, found: Iterable[Definition], statement_index: int) -> list[Definition]:
+        """Sort definitions: the last one before a statement, earlier ones, then later ones of its section."""
+        section = self.section(statement_index)
+        found = list(found)
+        before = [d for d in found if d.statement_index < statement_index]
+        after = [
+            d
+            for d in found
+            if d.statement_index == statement_index
+            or (d.statement_index > statement_index and d.section in (section, -1))
+        ]
+        return [
+            *sorted(before, key=lambda d: -d.statement_index),
+            *sorted(after, key=lambda d: d.statement_index),
+        ]
+
+    def section(self, statement_index: int) -> int:
+        """Return the section of a statement; -2 for an index outside the document."""
+        return self.sections[statement_index] if 0 <= statement_index < len(self.sections) else -2
+
+    def dependencies_of(self, base: str, statement_index: int) -> tuple[Node, ...]:
+        """Return the variables on which a letter without a definition depends in the section of a statement."""
+        return self.dependencies.get((self.section(statement_index), base), ())
+
+
+def _slot(target: Node) -> tuple[str, str]:
+    inner = target
+    while inner.kind != "symbol" and inner.args:
+        inner = inner.args[0]
+    return target.kind, inner.base
+
+
+def _alike(pattern: Node, target: Node) -> bool:
+    """Return whether two targets have the same letter and roles, whatever their indices."""
+    if pattern.kind != target.kind:
+        return False
+    if pattern.kind == "symbol":
+        return bool(pattern.value == target.value)
+    return len(pattern.args) == len(target.args) and all(
+        _alike(p, t) for p, t in zip(pattern.args, target.args, strict=True)
+    )
+
+
+def may_match(pattern: Node, target: Node) -> bool:
+    """Return whether two symbols may be the same: no index is one number here and another there."""
+    inner = (pattern, target) if pattern.kind == "symbol" else (pattern.args[0], target.args[0])
+    return not any(
+        a.kind == b.kind == "number" and float(str(a.value)) != float(str(b.value))
+        for a, b in zip(inner[0].args, inner[1].args, strict=False)
+    )
+
+
+def bind(
+    pattern: Node, numbers: Mapping[str, int] | None, concrete: tuple[int, ...], indices: Indices
+) -> dict[str, int] | None:
+    """Return the values of the index letters of a definition for a symbol; None if it does not define that one."""
+    found: dict[str, int] = dict(numbers or {})
+    for role, index, wanted in zip(pattern.roles, pattern.args, concrete, strict=True):
+        layered = role != "sub"
+        letter, offset = linear(index)
+        if letter is None:
+            if offset != wanted:
+                return None
+            continue
+        value = wanted - offset
+        if indices.is_size(letter):
+            if value != indices.sizes[letter]:
+                return None
+            continue
+        if layered and not 1 <= value <= LAYERS + 1:
+            return None
+        if found.setdefault(letter, value) != value:
+            return None
+    return found
+
+
+def linear(index: Node) -> tuple[str | None, int]:
+    """Return an index as a letter and an offset: ``l-1`` is ``("l", -1)``, ``2`` is ``(None, 2)``."""
+    if index.kind == "number":
+        return None, int(float(index.value))
+    if index.kind == "symbol" and not index.args:
+        return index.base, 0
+    if index.kind == "add" and len(index.args) == 2:
+        first, second = index.args
+        if first.kind == "symbol" and second.kind == "number" and index.value[0] > 0:
+            return first.base, int(float(second.value)) * index.value[1]
+        if second.kind == "symbol" and first.kind == "number" and index.value == (1, 1):
+            return second.base, int(float(first.value))
+    return "?", 0
+
+
+def definable(node: Node) -> tuple[Node, tuple[Node, ...]] | None:
+    """Return target and formal arguments of the left side of a definition; None if it cannot be one.
+
+    ``a_i``, ``f(x, y)``, ``\\Delta x`` and ``dz`` can be defined, ``2a`` and ``f(3)`` cannot.
+    """
+    if node.kind == "symbol":
+        return node, ()
+    if node.kind == "call" and node.value == 0 and node.args[0].kind == "symbol":
+        formals = node.args[1:]
+        if all(f.kind == "symbol" for f in formals) and len({f.base for f in formals}) > 0:
+            return node.args[0], formals
+        return None
+    if node.kind == "change" and node.args[0].kind == "symbol":
+        return node, ()
+    if node.kind == "cost_gradient" and node.args[0].kind == "symbol":
+        return node, ()
+    return None
+
+
+def depends_on(document: DocumentModel, node: Node, target: Node, statement_index: int, depth: int = 0) -> bool:
+    """Return whether an expression contains a symbol, directly or through definitions."""
+    for part in symbols(node):
+        if part.base == target.base and part.roles == target.roles:
+            return True
+        if depth < _MAX_DEPTH:
+            for definition in document.definitions_of(part, statement_index)[:1]:
+                if definition.body is not node and depends_on(
+                    document, definition.body, target, statement_index, depth + 1
+                ):
+                    return True
+    return False
+
+
+def occurs(node: Node, wanted: Node) -> bool:
+    """Return whether a tree has a part that is written like another tree."""
+    return any(part.kind == wanted.kind and same(part, wanted) for part in walk(node))

@@ -1,0 +1,225 @@
+r"""Reads commands other than derivatives: sums, roots, norms, indicators, accents, matrices and cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from steepest.proofreading.reading.token_stream import ExpressionReader
+from steepest.proofreading.reading.tokens import Token, UnreadableError
+from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING, Context
+
+_DOTS = ("dots", "cdots", "vdots", "ddots")
+_MOST_CELLS = 64  # of a matrix
+
+
+class CommandReader:
+    """Reads commands.
+
+    Attributes:
+        readers: the method for each command.
+    """
+
+    def __init__(self, parser: ExpressionReader) -> None:
+        self.parser, self.stream = parser, parser.stream
+        self.readers: Mapping[str, Callable[[], Node]] = {
+            "sum": self.big, "prod": self.big, "sqrt": self.root, "mathbb": self.indicator, "mathbf1": self.indicator,
+            "stopgrad": self.stopped, **dict.fromkeys(ACCENTS, self.accented), **dict.fromkeys(_DOTS, self.ellipsis),
+        }  # fmt: skip
+
+    def accented(self) -> Node:
+        r"""Read a letter with an accent, which belongs to its name: ``\hat{y}_i``."""
+        accent = self.stream.next()
+        tokens = [t for t in self.parser.attachments.argument() if t.kind != "space"]
+        if len(tokens) != 1 or (tokens[0].kind != "letter" and tokens[0].text not in GREEK):
+            raise UnreadableError("\\" + accent.text, accent.start, accent.end)
+        inner = tokens[0].text if tokens[0].kind == "letter" else "\\" + tokens[0].text
+        return self.parser.attachments.indexed(f"\\{accent.text}{{{inner}}}", accent.start, self.stream.previous.end)
+
+    def ellipsis(self) -> Node:
+        """Read dots."""
+        token = self.stream.next()
+        return make("dots", (), None, token.start, token.end)
+
+    def indicator(self) -> Node:
+        r"""Read ``\mathbb{1}[z > 0]``; other letters of that alphabet are not understood."""
+        token = self.stream.next()
+        inner = self.parser.attachments.argument()
+        following = self.stream.peek()
+        if [t.text for t in inner] in (["1"], ["I"]) and following is not None:
+            if following.text in ("_", "^"):
+                self.stream.position += 1
+                return make(
+                    "iverson",
+                    (self.parser.nested(self.parser.attachments.argument()).comparison(),),
+                    None,
+                    token.start,
+                    self.stream.previous.end,
+                )
+            if following.text in OPENING:
+                group = self.parser.bracket()
+                if group.kind == "iverson":
+                    return make("iverson", group.args, None, token.start, group.end)
+        raise UnreadableError("\\mathbb", token.start, token.end)
+
+    def stopped(self) -> Node:
+        """Read ``\\operatorname{stopgrad}(x)``."""
+        token = self.stream.next()
+        group = self.parser.bracket()
+        return make("stopped", (group,), None, token.start, group.end)
+
+    def big(self) -> Node:
+        r"""Read a sum or product over the rest of the term: ``\sum_{i=1}^{n} …``."""
+        token = self.stream.next()
+        kind = "sum" if token.text == "sum" else "product"
+        lower: list[Token] = []
+        upper: Node | None = None
+        while (mark := self.stream.peek()) is not None and mark.text in ("_", "^"):
+            self.stream.position += 1
+            tokens = self.parser.attachments.argument()
+            if mark.text == "_":
+                lower = tokens
+            elif tokens:
+                upper = self.parser.nested(tokens).whole()
+        letters, first, condition = self._running(lower, token)
+        while (mark := self.stream.peek()) is not None and mark.text in ("cdot",):
+            self.stream.position += 1
+        body = self.parser.term()
+        if condition is not None:
+            body = make(
+                "multiply",
+                (body, make("iverson", (condition,), None, body.start, body.end)),
+                ("",),
+                body.start,
+                body.end,
+            )
+        node = body
+        for letter in reversed(letters):
+            limits = (first, upper) if first is not None and upper is not None else ()
+            node = make(kind, (node, *limits), letter, token.start, body.end)
+        return node
+
+    def _running(self, tokens: list[Token], token: Token) -> tuple[list[str], Node | None, Node | None]:
+        """Return the index letters of a sum, the first value of its index, and a condition on them."""
+        tokens = [t for t in tokens if t.kind not in ("space", "note")]
+        if not tokens:
+            return [""], None, None
+        texts = [t.text for t in tokens]
+        name = "\\ell" if texts[0] == "ell" else texts[0]
+        if tokens[0].kind != "letter" and texts[0] != "ell":
+            raise UnreadableError("\\" + token.text, token.start, token.end)
+        if len(texts) == 1:
+            return [name], None, None
+        if texts[1] == "=":
+            return [name], self.parser.nested(tokens[2:]).whole(), None
+        if texts[1] == "ne":
+            return [name], None, self.parser.nested(tokens).comparison()
+        if all(t.kind == "letter" or t.text == "," for t in tokens):
+            return [t.text for t in tokens if t.text != ","], None, None
+        raise UnreadableError("\\" + token.text, token.start, token.end)
+
+    def root(self) -> Node:
+        r"""Read ``\sqrt{x}`` or √x."""
+        token = self.stream.next()
+        if (mark := self.stream.peek()) is not None and mark.text == "[":
+            raise UnreadableError("\\sqrt", token.start, token.end)
+        inner = self.parser.nested(self.parser.attachments.argument()).whole()
+        return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
+
+    def norm(self) -> Node:
+        r"""Read ``\|x\|``."""
+        opening = self.stream.next()
+        self.stream.open_bars += 1
+        inner = self.parser.expression()
+        self.stream.open_bars -= 1
+        closing = self.stream.peek()
+        if closing is None or closing.text != "||":
+            raise UnreadableError("‖", opening.start, opening.end, "the bars ‖ are not closed")
+        self.stream.position += 1
+        return make("norm", (inner,), None, opening.start, closing.end)
+
+    def bars_of(self) -> Node:
+        """Read ``|x|``."""
+        opening = self.stream.next()
+        self.stream.open_bars += 1
+        inner = self.parser.expression()
+        self.stream.open_bars -= 1
+        closing = self.stream.peek()
+        if closing is None or closing.text != "|":
+            raise UnreadableError("|", opening.start, opening.end, "the bar | is not closed")
+        self.stream.position += 1
+        return make("abs", (inner,), None, opening.start, closing.end)
+
+    def numpy_sum(self, token: Token) -> Node:
+        """Read ``np.sum(dZ, axis=1, keepdims=True)``."""
+        following = self.stream.peek()
+        if following is None or following.text != "(":
+            raise UnreadableError(token.text, token.start, token.end)
+        self.stream.position += 1
+        inner = self.parser.expression()
+        axis = None
+        while (mark := self.stream.peek()) is not None and mark.text != ")":
+            self.stream.position += 1
+            if mark.text == "axis":
+                digits = [t.text for t in self.stream.tokens[self.stream.position : self.stream.position + 2]]
+                axis = next((int(d) for d in digits if d in ("0", "1")), None)
+        self.stream.next()
+        return self.parser.attachments.postfix(make("array_sum", (inner,), axis, token.start, self.stream.previous.end))
+
+    def environment(self) -> Node:
+        """Read a matrix or cases; a matrix whose last column are conditions is read as cases."""
+        opening = self.stream.next()
+        name = opening.text.removeprefix("begin:")
+        rows: list[list[list[Token]]] = [[[]]]
+        depth = 1
+        while True:
+            token = self.stream.next()
+            depth += {"begin": 1, "end:": -1}.get(
+                token.text[:5].rstrip(":") if token.text.startswith("begin:") else token.text[:4], 0
+            )
+            if depth == 0:
+                break
+            if depth == 1 and token.text == "&":
+                rows[-1].append([])
+            elif depth == 1 and token.text == "\\":
+                rows.append([[]])
+            else:
+                rows[-1][-1].append(token)
+        rows = [row for row in rows if any(row)]
+        if name in ("cases", "dcases"):
+            return self._cases(rows, opening, token.end)
+        if not name.endswith("matrix") and name not in ("array",):
+            raise UnreadableError(f"\\begin{{{name}}}", opening.start, opening.end)
+        if rows and len(rows) <= 64 and all(len(row) == 2 and _compares(row[1], self.parser.context) for row in rows):
+            return self._cases(rows, opening, token.end)
+        width = len(rows[0]) if rows else 0
+        if not rows or any(len(row) != width for row in rows) or width * len(rows) > 64:
+            raise UnreadableError(
+                f"\\begin{{{name}}}", opening.start, opening.end, "the rows of this matrix differ in length"
+            )
+        cells = tuple(self.parser.nested(cell).whole() for row in rows for cell in row)
+        return make("matrix", cells, width, opening.start, token.end)
+
+    def _cases(self, rows: list[list[list[Token]]], opening: Token, end: int) -> Node:
+        parts: list[Node] = []
+        for row in rows:
+            if len(row) < 2:
+                raise UnreadableError("\\begin{cases}", opening.start, opening.end, "a case has no condition")
+            value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).whole()
+            tokens = [
+                t for t in row[1] if t.kind not in ("space", "note") and t.text not in (",", ".", ";", "if", "for")
+            ]
+            if not tokens or tokens[0].text in ("otherwise", "else"):
+                condition = make("else", (), "otherwise", value.end, value.end)
+            else:
+                condition = self.parser.nested(tokens).comparison()
+                if condition.kind != "compare":
+                    raise UnreadableError(tokens[0].text, tokens[0].start, tokens[0].end, "this is not a condition")
+            parts += [value, condition]
+        if not parts:
+            raise UnreadableError("\\begin{cases}", opening.start, opening.end)
+        return make("cases", tuple(parts), None, opening.start, end)
+
+
+def _compares(tokens: list[Token], context: Context) -> bool:
+    return any(t.text in context.comparisons for t in tokens) or any(t.text == "otherwise" for t in tokens)

@@ -1,0 +1,229 @@
+r"""Reads derivatives: fractions of differentials, ``\partial_w``, ``dW``, ``\nabla``, ``\Delta`` and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from steepest.proofreading.reading.token_stream import ExpressionReader
+from steepest.proofreading.reading.tokens import Token, UnreadableError
+from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING, PRODUCTS
+
+
+class DerivativeReader:
+    """Reads derivatives, and fractions that are none.
+
+    Attributes:
+        readers: the method for each command.
+    """
+
+    def __init__(self, parser: ExpressionReader) -> None:
+        self.parser, self.stream = parser, parser.stream
+        self.readers: Mapping[str, Callable[[], Node]] = {
+            "frac": self.fraction, "partial": self.partial, "nabla": self.nabla, "Delta": self.delta, "lim": self.limit,
+        }  # fmt: skip
+
+    def fraction(self) -> Node:
+        r"""Read ``\frac{a}{b}``, which may be a derivative."""
+        token = self.stream.next()
+        top, bottom = self._half(), self._half()
+        end = self.stream.previous.end
+        derivative = self._derivative(top, bottom, token.start, end)
+        if derivative is not None:
+            return derivative
+        above, below = self.parser.nested(top).whole(), self.parser.nested(bottom).whole()
+        return self.parser.attachments.postfix(make("divide", (above, below), None, token.start, end))
+
+    def _half(self) -> list[Token]:
+        r"""Take one half of a fraction; of ``\frac12`` the first digit."""
+        token = self.stream.peek()
+        if token is not None and token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
+            return [self.stream.next_digit()]
+        return self.parser.attachments.argument()
+
+    def _derivative(self, top: list[Token], bottom: list[Token], start: int, end: int) -> Node | None:
+        """Return the derivative that a fraction is, with its operand; None if it is a quotient."""
+        if not bottom or not top or bottom[0].text not in ("partial", "d") or top[0].text not in ("partial", "d"):
+            return None
+        if len(bottom) < 2 or (bottom[0].kind == "letter" and bottom[1].kind not in ("letter", "command", "word")):
+            return None
+        kind = "partial" if bottom[0].text == "partial" else "total"
+        by = self._variables(bottom)
+        rest = top[1:]
+        order = 1
+        if rest and rest[0].text == "^":
+            reader = self.parser.nested(rest)
+            reader.stream.position = 1
+            power = reader.attachments.argument()
+            order = int(power[0].text) if len(power) == 1 and power[0].text.isdigit() else 0
+            rest = rest[reader.stream.position :]
+        if order != len(by):
+            raise UnreadableError("\\frac", start, end, "the order of this derivative is not that of its denominator")
+        if rest:
+            body = self.parser.nested(rest).whole()
+            node = make("derivative", (body, *by), kind, start, end)
+            return self.parser.attachments.postfix(self._at_arguments(node))
+        body = self._operand()
+        return make("derivative", (body, *by), kind, start, body.end)
+
+    def _at_arguments(self, node: Node) -> Node:
+        r"""Read the bracket of ``\frac{df}{dx}(x)``, the point at which the derivative is taken."""
+        token = self.stream.peek()
+        body = node.args[0]
+        if token is None or token.text != "(" or body.kind != "symbol" or not self.parser.is_function(body.base):
+            return node
+        group = self.parser.bracket()
+        arguments = self.parser.arguments(group)
+        if group.kind == "group" and group.args[0].kind != "symbol":
+            return make("multiply", (node, group), ("",), node.start, group.end)
+        call = make("call", (body, *arguments), 0, body.start, group.end)
+        return make("derivative", (call, *node.args[1:]), node.value, node.start, group.end)
+
+    def _variables(self, tokens: list[Token]) -> list[Node]:
+        r"""Return the variables in a denominator such as ``\partial x \partial y`` or ``dx^2``."""
+        mark = tokens[0].text
+        parts: list[list[Token]] = []
+        depth = 0
+        for token in tokens:
+            if token.kind == "sign":
+                depth += {"{": 1, "}": -1}.get(token.text, 0)
+            if (
+                token.text == mark
+                and depth == 0
+                and (mark == "partial" or not parts or token.glued is False or len(parts[-1]) > 1)
+            ):
+                parts.append([token])
+            elif parts:
+                parts[-1].append(token)
+        found: list[Node] = []
+        for part in parts:
+            if len(part) < 2:
+                raise UnreadableError(part[0].text, part[0].start, part[0].end)
+            node = self.parser.nested(part[1:]).whole()
+            many = 1
+            if node.kind == "power" and node.args[1].kind == "number":
+                many = int(float(node.args[1].value))
+                node = node.args[0]
+            node = node.args[0] if node.kind in ("group", "transpose") else node
+            if not 1 <= many <= 4:
+                raise UnreadableError("^", part[0].start, part[-1].end)
+            found += [node] * many
+        return found
+
+    def _operand(self) -> Node:
+        """Read the operand of an operator such as d/dx: a bracket, or the rest of the term."""
+        token = self.stream.peek()
+        if token is None or not self.parser.begins_factor(token):
+            shown = self.stream.previous
+            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
+        if token.text in OPENING:
+            return self.parser.factor()
+        return self.parser.term()
+
+    def partial(self) -> Node:
+        r"""Read ``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
+        token = self.stream.next()
+        following = self.stream.peek()
+        if following is not None and following.text == "_":
+            self.stream.position += 1
+            tokens = self.parser.attachments.argument()
+            order = 1
+            if (power := self.stream.peek()) is not None and power.text == "^":
+                self.stream.position += 1
+                digits = self.parser.attachments.argument()
+                order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
+            by = self.parser.nested(tokens).whole()
+            body = self._narrow_operand()
+            return make("derivative", (body, *([by] * order)), "partial", token.start, body.end)
+        inner = self._narrow_operand()
+        if (slash := self.stream.peek()) is not None and slash.text == "/":
+            below = self.stream.peek(1)
+            if below is not None and below.text == "partial":
+                self.stream.position += 2
+                by = self.parser.factor()
+                return make("derivative", (inner, by), "partial", token.start, by.end)
+        return make("cost_gradient", (inner,), "partial", token.start, inner.end)
+
+    def _narrow_operand(self) -> Node:
+        r"""Read the operand of ``\partial_w``: the next factor, or a term that begins with a number or fraction."""
+        token = self.stream.peek()
+        while token is not None and token.text in PRODUCTS and token.text == "cdot":
+            self.stream.position += 1
+            token = self.stream.peek()
+        if token is None or not self.parser.begins_factor(token) or token.text in ("+", "-"):
+            shown = self.stream.previous
+            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
+        if token.text in ("frac", "sum", "prod") or token.kind == "number":
+            return self.parser.term()
+        return self.parser.factor()
+
+    def cost_gradient(self) -> Node | None:
+        """Read ``dW``, the derivative of the cost with respect to W, or ``dy/dx``; None where d is a letter."""
+        token = self.stream.tokens[self.stream.position]
+        following = self.stream.peek(1)
+        if following is None or not following.glued:
+            return None
+        if not (following.kind == "letter" or (following.kind == "command" and following.text in (*GREEK, *ACCENTS))):
+            return None
+        self.stream.position += 1
+        inner = self.parser.factor()
+        if (slash := self.stream.peek()) is not None and slash.text == "/":
+            mark, letter = self.stream.peek(1), self.stream.peek(2)
+            if mark is not None and mark.text == "d" and letter is not None and letter.glued:
+                self.stream.position += 2
+                by = self.parser.factor()
+                return make("derivative", (inner, by), "total", token.start, by.end)
+        if inner.kind == "call" and len(inner.args) == 2:  # dC(ω), the derivative of C at ω
+            return make("call", inner.args, int(inner.value) + 1, token.start, inner.end)
+        if inner.kind == "transpose":
+            return make(
+                "transpose",
+                (make("cost_gradient", inner.args, "d", token.start, inner.end),),
+                None,
+                token.start,
+                inner.end,
+            )
+        return make("cost_gradient", (inner,), "d", token.start, inner.end)
+
+    def limit(self) -> Node:
+        r"""Read ``\lim_{h \to 0} …``."""
+        token = self.stream.next()
+        if (mark := self.stream.peek()) is None or mark.text != "_":
+            raise UnreadableError("\\lim", token.start, token.end)
+        self.stream.position += 1
+        tokens = self.parser.attachments.argument()
+        arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
+        if arrow is None:
+            raise UnreadableError("\\lim", token.start, token.end)
+        variable = self.parser.nested(tokens[:arrow]).whole()
+        target = self.parser.nested(tokens[arrow + 1 :]).whole()
+        body = self.parser.term()
+        return make("limit", (body, target, variable), None, token.start, body.end)
+
+    def nabla(self) -> Node:
+        r"""Read ``\nabla_\theta J(\theta)``."""
+        token = self.stream.next()
+        by: tuple[Node, ...] = ()
+        if (mark := self.stream.peek()) is not None and mark.text == "_":
+            self.stream.position += 1
+            by = (self.parser.nested(self.parser.attachments.argument()).whole(),)
+        following = self.stream.peek()
+        if following is None or following.text == "^" or not self.parser.begins_factor(following):
+            raise UnreadableError("\\nabla", token.start, token.end)
+        body = self.parser.factor()
+        return make("gradient", (body, *by), None, token.start, body.end)
+
+    def delta(self) -> Node:
+        r"""Read ``\Delta x``, a change of x, or a symbol Δ."""
+        token = self.stream.next()
+        following = self.stream.peek()
+        if following is None or not (following.kind == "letter" or following.text in GREEK):
+            return self.parser.attachments.indexed("\\Delta", token.start, token.end)
+        inner = self.parser.factor()
+        power = None
+        if inner.kind == "power":
+            inner, power = inner.args
+        if inner.kind != "symbol":
+            raise UnreadableError("\\Delta", token.start, token.end)
+        node = make("change", (inner,), None, token.start, inner.end)
+        return node if power is None else make("power", (node, power), None, token.start, power.end)

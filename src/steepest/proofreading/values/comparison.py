@@ -1,0 +1,206 @@
+"""Compares two sides at many points, with a tolerance for round-off."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel
+from steepest.proofreading.reading.tree import Node, free_letters, walk
+from steepest.proofreading.values.arrays import Array
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.evaluator import Evaluator
+from steepest.proofreading.values.interpretation import Interpretation
+from steepest.proofreading.values.scope import Scope
+
+# Sums of some hundred terms lose about six of sixteen digits; a difference inside a derivative about nine.
+_EXACT, _ROUGH = 1e-9, 2e-6
+_MIN_POINTS = 5  # with a value on both sides, of 16 and more
+_MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
+_LAYER_LETTERS = ("l", "L", "\\ell")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The values of two sides and where they agree.
+
+    Attributes:
+        left: the values of the left side, over all points, elements and indices.
+        right: those of the right side.
+        agree: where they agree.
+        tolerance: the tolerance, relative to their size.
+        leaves: the letters that had random values.
+        letters: their values at the points.
+        numbers: the values of the free indices, case by case.
+        points: the index of the point of each value.
+        lost: the share of points at which only the left side has a value.
+    """
+
+    left: Array
+    right: Array
+    agree: Any
+    tolerance: float
+    leaves: frozenset[Any] = frozenset()
+    letters: Mapping[Any, Array] = field(default_factory=dict)
+    numbers: tuple[dict[str, int], ...] = ()
+    points: Any = None
+    lost: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sides agree everywhere."""
+        return bool(self.agree.all())
+
+    @property
+    def share(self) -> float:
+        """The share of points at which they agree."""
+        return float(self.agree.mean())
+
+
+def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
+    """Return the values of the free indices for which a line is evaluated."""
+    letters: dict[str, str] = {}
+    for node in nodes:
+        letters |= free_letters(node)
+    ranges: list[list[tuple[str, int]]] = []
+    for letter, role in letters.items():
+        if letter in document.indices.sizes and letter not in document.indices.ranges:
+            continue
+        if letter in _LAYER_LETTERS or (
+            role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in document.indices.ranges
+        ):
+            given = any(d.target.kind == "derivative" for found in document.definitions.values() for d in found)
+            ranges.append([(letter, LAYERS if given else 2)])
+        else:
+            ranges.append([(letter, n) for n in range(1, document.indices.range_of(letter) + 1)])
+    chosen = list(itertools.islice(itertools.product(*ranges), 400))
+    if len(chosen) > _MAX_CASES:
+        # The first case is skipped: its indices are all equal, which hides mistakes in them.
+        step = max(1, len(chosen) // _MAX_CASES)
+        chosen = chosen[1::step][:_MAX_CASES]
+    return [dict(case) for case in chosen]
+
+
+def compare(
+    document: DocumentModel,
+    left: Node,
+    right: Node,
+    statement_index: int,
+    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+    scale: float = 1.0,
+    loose: float = 0.0,
+    quick: bool = False,
+) -> Comparison:
+    """Compute both sides at many points.
+
+    Args:
+        document: what the document says.
+        left: one side.
+        right: the other.
+        statement_index: the index of their statement.
+        interpretation: which definitions serve a symbol with a sample index.
+        scale: a factor of small quantities.
+        loose: a relative tolerance that replaces that for round-off; 0 for none.
+        quick: whether to evaluate one choice of the free indices only.
+
+    Raises:
+        UndecidedError: a part has no value, or no point is in the domain of both.
+        ShapeClashError: the sides, or parts of them, are of different shapes.
+    """
+    numbers = cases(document, [left, right])
+    if quick:
+        numbers = numbers[len(numbers) // 2 :][:1]
+    lefts, rights, points, leaves = [], [], [], set[Any]()
+    letters: dict[Any, Array] = {}
+    for case in numbers:
+        evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
+        with np.errstate(all="ignore"):
+            one, other = _aligned(evaluator.value(left, case), evaluator.value(right, case), right)
+        lefts.append(one.ravel())
+        rights.append(other.ravel())
+        points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
+        leaves |= evaluator.scope.leaf_keys
+        letters |= evaluator.scope.leaves
+    a, b, at = np.real(np.concatenate(lefts)), np.real(np.concatenate(rights)), np.concatenate(points)
+    finite = np.isfinite(a) & np.isfinite(b)
+    lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
+    if finite.sum() < _MIN_POINTS:
+        raise UndecidedError("there is no point at which both sides have a value", right)
+    a, b, at = a[finite], b[finite], at[finite]
+    tolerance = _ROUGH if _is_rough(document, left) or _is_rough(document, right) else _EXACT
+    size = np.maximum(np.abs(a), np.abs(b))
+    agree = np.abs(a - b) <= (loose * (1e-9 + size) if loose else tolerance * (scale + size))
+    return Comparison(a, b, agree, tolerance, frozenset(leaves), letters, tuple(numbers), at, lost)
+
+
+def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
+    """Return both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
+    if one.ndim == 3 and one.shape[1:] == (1, 1) and other.ndim == 1:
+        one = one[:, 0, 0]
+    if other.ndim == 3 and other.shape[1:] == (1, 1) and one.ndim == 1:
+        other = other[:, 0, 0]
+    if one.shape == other.shape:
+        return one, other
+    if one.ndim != other.ndim and not np.any(one if one.ndim == 1 else other):
+        zero = one if one.ndim == 1 else other
+        full = other if one.ndim == 1 else one
+        spread = np.broadcast_to(zero[:, None, None], full.shape)
+        return (spread, full) if one.ndim == 1 else (full, spread)
+    raise ShapeClashError(f"the left side is {shape_words(one)}, the right side {shape_words(other)}", node)
+
+
+def shape_words(value: Array) -> str:
+    """Return the shape of a value in words."""
+    if value.ndim == 1:
+        return "a number"
+    return f"{value.shape[1]}×{value.shape[2]}"
+
+
+def _is_rough(document: DocumentModel, node: Node) -> bool:
+    """Return whether a side contains a limit, or a derivative inside another one."""
+    for part in walk(node):
+        if part.kind == "limit":
+            return True
+        if part.kind in ("derivative", "gradient", "cost_gradient") or (part.kind == "call" and part.value):
+            if part.kind == "derivative" and len(part.args) > 2:
+                return True
+            if any(
+                (p is not part and p.kind in ("derivative", "gradient", "cost_gradient"))
+                or (p.kind == "call" and p.value)
+                for p in walk(part)
+            ):
+                return True
+    return document.has_derivatives
+
+
+def orders(
+    document: DocumentModel,
+    left: Node,
+    right: Node,
+    statement_index: int,
+    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+) -> tuple[float, float] | None:
+    """Return the powers with which the difference and the left side vanish with small quantities; None if unknown."""
+    errors, sizes = [], []
+    for scale in (3e-2, 3e-3):
+        found = compare(document, left, right, statement_index, interpretation, scale)
+        errors.append(float(np.median(np.abs(found.left - found.right))))
+        sizes.append(float(np.median(np.abs(found.left))))
+    if min(errors) <= 0 or min(sizes) <= 0:
+        return None
+    return float(np.log10(errors[0] / errors[1])), float(np.log10(sizes[0] / sizes[1]))
+
+
+def degree(node: Node) -> int:
+    """Return the highest power of a small quantity in a formula; 0 if there is none."""
+    found = 0
+    for part in walk(node):
+        if part.kind == "power" and part.args[1].kind == "number":
+            small = part.args[0].kind == "change" or (part.args[0].base in SMALL and not part.args[0].args)
+            if small:
+                found = max(found, int(float(part.args[1].value)))
+    return found

@@ -1,0 +1,98 @@
+"""The state of an evaluation: the document, the place in it, and the values that replace symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from steepest.proofreading.meaning.document_model import DocumentModel, Key
+from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.values.arrays import Array
+from steepest.proofreading.values.interpretation import Interpretation
+
+MAX_DEFINITIONS = 40
+"""How deeply definitions are followed into one another; derivations are far shallower, circles are not."""
+_INNER_WORK = 20  # an inner evaluation counts as so many parts, for it starts without values
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A value with the random numbers of which it is made: the keys of all of them, and those that are stored."""
+
+    value: Array
+    leaf_keys: frozenset[Key]
+    leaves: Mapping[Key, Array]
+
+
+@dataclass
+class Scope:
+    """Where formulas are evaluated, and what was found there.
+
+    Attributes:
+        document: what the document says.
+        statement_index: the statement at hand, which decides between definitions.
+        interpretation: which definitions serve a symbol with a sample index.
+        scale: a factor of all changes Δ and small quantities, to find what holds to first order.
+        overrides: values that replace symbols.
+        cache: values of symbols.
+        leaves: the random numbers of symbols without definition.
+        leaf_keys: the keys of those that were used.
+        active: the definitions that are being evaluated, to detect circles.
+        complex_depth: the number of complex steps that are being taken.
+        work: the number of parts evaluated.
+        depth: the nesting of the part at hand.
+        derivatives: the number of derivatives around the part at hand.
+    """
+
+    document: DocumentModel
+    statement_index: int
+    interpretation: Interpretation = Interpretation.AS_WRITTEN
+    scale: float = 1.0
+    overrides: dict[Key, Array] = field(default_factory=dict)
+    cache: dict[Key, Recorded] = field(default_factory=dict)
+    leaves: dict[Key, Array] = field(default_factory=dict)
+    leaf_keys: set[Key] = field(default_factory=set)
+    active: list[Any] = field(default_factory=list)
+    complex_depth: int = 0
+    work: int = 0
+    depth: int = 0
+    derivatives: int = 0
+
+    def inner(self, values: Mapping[Key, Array], derivatives: int = 0) -> Scope:
+        """Return a scope in which some symbols have other values, inside so many more derivatives."""
+        return Scope(
+            self.document, self.statement_index, self.interpretation, self.scale, {**self.overrides, **values}, {},
+            self.leaves, self.leaf_keys, self.active, self.complex_depth, self.work + _INNER_WORK, self.depth,
+            self.derivatives + derivatives,
+        )  # fmt: skip
+
+    def record(self, compute: Callable[[], Array]) -> Recorded:
+        """Compute a value, and record which random numbers it is made of."""
+        before = set(self.leaf_keys)
+        self.leaf_keys.clear()
+        value = compute()
+        leaves = {key: self.leaves[key] for key in self.leaf_keys if key in self.leaves}
+        recorded = Recorded(value, frozenset(self.leaf_keys), leaves)
+        self.leaf_keys |= before
+        return recorded
+
+    def use(self, recorded: Recorded) -> Array:
+        """Return a recorded value, whose random numbers count as used."""
+        self.leaf_keys |= recorded.leaf_keys
+        self.leaves.update(recorded.leaves)
+        return recorded.value
+
+
+class ScopedEvaluator(Protocol):
+    """Evaluates formulas in a scope: what the lookup of symbols and the calculus need of the evaluator."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope."""
+
+    def value(self, node: Node, numbers: Mapping[str, int]) -> Array:
+        """Return the value of a tree for these numbers of the index letters."""
+
+    def within(self, scope: Scope) -> ScopedEvaluator:
+        """Return an evaluator in another scope."""
