@@ -23,13 +23,13 @@ contracts:
 	$(bin)/lint-imports
 
 test:
-	$(bin)/pytest
+	$(bin)/pytest -n auto --dist worksteal
 
 quick:
-	$(bin)/pytest -m quick
+	$(bin)/pytest -m quick -n auto --dist worksteal
 
 slow:
-	$(bin)/pytest -m slow
+	$(bin)/pytest -m slow -n auto --dist worksteal
 
 docs:
 	$(bin)/python docs/generate.py

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mission_models import MODELS, chain
+from sampling import sampled
 from steepest.calculus.gradient import gradient
 from steepest.checking.gradient_check import CORRECT, FACTOR, WRONG, check
 from steepest.engines import evaluate
@@ -182,10 +183,11 @@ def test_layerwise_gradients_are_wrong_by_their_factor() -> None:
     assert report["w4"].ok
 
 
-def test_random_formulas_with_one_wrong_partial_are_never_correct() -> None:
-    random = Random(9)
+@pytest.mark.parametrize("part", sampled(range(4), 4))
+def test_random_formulas_with_one_wrong_partial_are_never_correct(part: int) -> None:
+    random = Random(9 + part)
     verdicts: Counter[str] = Counter()
-    for case in random_cases(240, seed=31):
+    for case in random_cases(240, seed=31)[part::4]:
         exact = evaluate({**gradient(case.cost), None: case.cost}, case.values)
         steep = [name for name in case.cost.parameters if np.max(np.abs(exact[name])) > 1e-6]
         if not steep:
@@ -196,7 +198,7 @@ def test_random_formulas_with_one_wrong_partial_are_never_correct() -> None:
             report = check(case.cost, case.values, gradient=given, wrt=[name])
             verdicts[report[name].verdict] += 1
             assert report[name].verdict in (WRONG, FACTOR), (case, report)
-    assert sum(verdicts.values()) >= 500
+    assert sum(verdicts.values()) >= 125
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

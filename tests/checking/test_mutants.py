@@ -6,10 +6,11 @@ import pytest
 
 from mutate_partials import MUTATIONS, mutants
 from rows import check_derivatives
+from sampling import sampled
 from steepest.expressions.operations import TABLE
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE if row.arity])
+@pytest.mark.parametrize("row", sampled([row for row in TABLE if row.arity], 4), ids=lambda row: row.name)
 def test_no_broken_derivative_survives(row) -> None:
     check_derivatives(row)  # unbroken it passes, or being caught would mean nothing
     broken = [mutant for mutant in mutants() if mutant.row is row]

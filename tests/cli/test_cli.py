@@ -52,6 +52,7 @@ def test_help_lists_the_commands(steepest: Steepest) -> None:
         assert re.search(rf"^  {command} +\w", said.out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_help_run_as_written(steepest: Steepest, tmp_path: Path) -> None:
     """Each in a shell, in a folder with the tables that they name."""
     data = "x,y\n" + "".join(f"{k / 10},{2 * k / 10}\n" for k in range(10))

@@ -14,16 +14,9 @@ from pathlib import Path
 import pytest
 
 from plain_loops import nand_loop
+from processes import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
 
-SCRIPT = str(Path(sys.executable).with_name("steepest"))
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def plain_environment(**more: str) -> dict[str, str]:
-    names = ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")
-    kept = {name: value for name, value in os.environ.items() if name not in names}
-    return {**kept, "TERM": "xterm-256color", **more}
 
 
 def test_standard_input_is_a_table(tmp_path: Path) -> None:
@@ -113,47 +106,6 @@ def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
     assert "Traceback" not in err
     assert (tmp_path / "m.safetensors").exists()
     assert "prediction" in shown
-
-
-def on_a_terminal(words: list[str], columns: int = 80, **environment: str) -> tuple[int, str, str]:
-    """Status, standard output and standard error, each a terminal of its own."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    pairs = [pty.openpty(), pty.openpty()]
-    for _, side in pairs:
-        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    (out, out_side), (err, err_side) = pairs
-    process = subprocess.Popen(
-        [SCRIPT, *words],
-        stdout=out_side,
-        stderr=err_side,
-        stdin=subprocess.DEVNULL,
-        env=plain_environment(**environment),
-    )
-    os.close(out_side)
-    os.close(err_side)
-    texts = {out: b"", err: b""}
-    open_ends = [out, err]
-    import select
-
-    while open_ends:
-        for end in select.select(open_ends, [], [], 60)[0]:
-            try:
-                piece = os.read(end, 65536)
-            except OSError:  # the other side is closed
-                piece = b""
-            texts[end] += piece
-            if not piece:
-                open_ends.remove(end)
-                os.close(end)
-    shown = [text.decode().replace("\r\n", "\n") for text in texts.values()]
-    return process.wait(timeout=60), shown[0], shown[1]
-
-
-pty_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 
 @pty_only

@@ -199,5 +199,9 @@ def test_thousands_of_nodes_are_drawn() -> None:
     assert len(groups(drawn, "edge")) == sum(
         len([arg for arg in node.args if arg.args or arg.name]) for node in st.graph(total, given).numbers.nodes
     ) + 1  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_graph_of_too_many_nodes_is_refused() -> None:
     with pytest.raises(PictureError, match=r"this graph has [\d,]+ nodes, and at most 5,000 are drawn"):
         st.graph(chain(1100)[0], chain(1100)[1], unfold="all")

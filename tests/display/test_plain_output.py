@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli_process import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
 
 import steepest as st
 from command_line import Steepest, steepest
+from processes import ESCAPE, SCRIPT, on_a_terminal, plain_environment, pty_only
+from sampling import sampled
 from steepest.expressions.ascii import PLAIN, transliterated, with_mark
 from steepest.expressions.operations import TABLE
 
@@ -121,7 +122,7 @@ def test_the_encoding_writes_ascii() -> None:
 
 
 @pty_only
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", sampled([False, True], 2))
 def test_a_terminal_shows_the_curve_where_there_is_room(plain: bool) -> None:
     extra = {"NO_UNICODE": "1"} if plain else {}
     _, out, err = on_a_terminal(["fit", "nand"], 80, **extra)

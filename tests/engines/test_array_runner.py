@@ -15,6 +15,7 @@ from batch_cases import FORMULAS, gap, gaps, network, run_legs, runner_of, start
 from engine_cases import Model, drawn
 from native_descents import stepped
 from places import SUPPORT
+from sampling import sampled
 from steepest import schedules
 from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.array_runner import ArrayRunner, prefers
@@ -52,7 +53,7 @@ def test_wide_networks_run_on_arrays() -> None:
     assert not prefers(step_of(FORMULAS["neuron"](40)), 40)
 
 
-@pytest.mark.parametrize("rows", [16, 17, 31, 64, 65, 256, 257, 300, 777])
+@pytest.mark.parametrize("rows", sampled([16, 17, 31, 64, 65, 256, 257, 300, 777], 3, 1))
 def test_numbers_of_samples(rows: int) -> None:
     assert compared(wide(rows), epochs=5).reason == "epochs"
     assert compared(wide(rows, "linear"), epochs=5, rate=0.02, optimiser="momentum").reason == "epochs"
@@ -168,7 +169,7 @@ def walkers(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
     return LaneRunner(step, bound.data, bound.rows, rate, "float64"), start_of(model, step)
 
 
-@pytest.mark.parametrize("pace", PACES)
+@pytest.mark.parametrize("pace", sampled(PACES, 3))
 @pytest.mark.parametrize(
     "kind", ["lanes", "plain lanes", "differences", "arrays", "batches", "reference", "reference batches"]
 )
@@ -194,7 +195,7 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
             assert all(np.array_equal(mine[name], its[name]) for name in its)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", sampled(range(4), 4))
 def test_random_networks(seed: int) -> None:
     for k in range(4):
         model = network(Random(100 + 4 * seed + k), 48)
@@ -242,13 +243,13 @@ print("sound")
 """
 
 
-@pytest.mark.parametrize(("first", "after"), [(0, 7), (7, 14), pytest.param(14, 80, marks=pytest.mark.slow)])
-def test_nothing_is_read_or_written_past_the_end(first: int, after: int) -> None:
+@pytest.mark.parametrize("models", sampled([(0, 7), (7, 14), (14, 80)], 3), ids=str)
+def test_nothing_is_read_or_written_past_the_end(models: tuple[int, int]) -> None:
     """All arrays lie at the end of a page, before one that must not be touched; a process of its own may crash."""
     if not sys.platform.startswith("linux"):
         pytest.skip("mprotect is called as on Linux")
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", _GUARDED, str(first), str(after)], cwd=SUPPORT,
+        [sys.executable, "-X", "faulthandler", "-c", _GUARDED, *map(str, models)], cwd=SUPPORT,
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr[-3000:]

@@ -22,6 +22,7 @@ import pytest
 import steepest as st
 from engine_cases import CASES
 from places import SUPPORT
+from sampling import sampled
 from steepest.calculus.prepared import prepare
 from steepest.calculus.program import lower
 from steepest.engines import native
@@ -141,9 +142,10 @@ def test_a_second_process_does_not_compile(place: Path) -> None:
     assert entries(place) == kept
 
 
-def test_ten_processes_at_once(place: Path) -> None:
+@pytest.mark.parametrize("processes", sampled([4, 10], 2))
+def test_processes_at_once(place: Path, processes: int) -> None:
     """They may compile the same kernel twice, but all succeed, and leave sound entries only."""
-    running = [start_process(place, ("A3 neuron", "network tanh")[k % 2]) for k in range(10)]
+    running = [start_process(place, ("A3 neuron", "network tanh")[k % 2]) for k in range(processes)]
     answers = [answer(process) for process in running]
     for k in (0, 1):
         assert len({cost for cost, _ in answers[k::2]}) == 1

@@ -15,6 +15,7 @@ import steepest as st
 from engine_cases import CASES, Model, standardised
 from native_descents import bound_start, lane_runner, nand
 from plain_loops import START, nand_loop, twice
+from sampling import sampled
 from steepest.engines import step as steps
 from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.step import DescentState, Record, StoppingRules
@@ -217,7 +218,7 @@ SMALL = ["A3 neuron", "network tanh", "network wide", "E4 product", "standardise
 
 
 @pytest.mark.parametrize("gradient", ["backprop", "forward", "central"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", sampled(SMALL, 2))
 def test_results_do_not_depend_on_the_length_of_legs(name: str, gradient: str) -> None:
     model = CASES[name]()
     epochs = 5000 if name in SMALL[:2] else 1200
@@ -269,7 +270,7 @@ def test_descents_may_take_turns_with_one_walk(name: str) -> None:
         np.testing.assert_array_equal(leg.before[parameter], whole.before[parameter])
 
 
-@pytest.mark.parametrize("breath", [1e-12, 1e-5, 10.0])
+@pytest.mark.parametrize("breath", sampled([1e-12, 1e-5, 10.0], 3, 1))
 def test_reports_do_not_depend_on_how_long_the_engine_is_left_alone(
     breath: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,7 +319,7 @@ def large_models() -> dict[str, Callable[[], Model]]:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", large_models())
+@pytest.mark.parametrize("name", sampled(large_models(), 3))
 def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -> None:
     model = large_models()[name]()
     start = bound_start(model, dtype)

@@ -80,6 +80,7 @@ def hold_memory(epochs: int) -> None:
     assert resident() - before < 32 << 20
 
 
+@pytest.mark.slow
 def test_memory_of_many_epochs() -> None:
     hold_memory(100_000_000)
 
@@ -89,6 +90,7 @@ def test_memory_of_very_many_epochs() -> None:
     hold_memory(1_000_000_000)
 
 
+@pytest.mark.slow
 def test_memory_of_many_descents() -> None:
     """Walks, threads, restarts: what they allocate goes with them."""
     small, large = CASES["nand"](), CASES["standardised"]().with_rows(20_000)
@@ -232,6 +234,7 @@ def test_a_large_table() -> None:
     assert (run.params["w"], run.params["b"]) == (pytest.approx(w, rel=1e-12), pytest.approx(b, rel=1e-12))
 
 
+@pytest.mark.slow
 def test_deep_networks_compile() -> None:
     """Eighty layers of ten: some passes of LLVM's (new_gvn) end the process here, so that none of those may be used."""
     model = st.models.network([10] * 81 + [1], activation="tanh")

@@ -13,6 +13,7 @@ import pytest
 import steepest as st
 from engine_cases import CASES, Model
 from mission_models import small_network
+from sampling import sampled
 from steepest.calculus.prepared import prepare
 from steepest.engines.native.lanes import batched_runner
 from steepest.engines.native.lanes.batched_runner import BatchedRunner
@@ -48,7 +49,7 @@ CLOSE = {"float64": 1e-9, "float32": 1e-3}
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["A3 neuron", "network tanh", "network wide", "standardised vector", "E8 sigmoid"])
-@pytest.mark.parametrize("count", [1, 2, 5, 40])
+@pytest.mark.parametrize("count", sampled([1, 2, 5, 40], 3, 2))
 def test_each_start_ends_as_alone(count: int, name: str, dtype: str) -> None:
     model = CASES[name]()
     run = model.descend("native", restarts=count, seed=3, epochs=200, dtype=dtype)
@@ -70,7 +71,7 @@ def test_each_start_ends_as_alone(count: int, name: str, dtype: str) -> None:
             np.testing.assert_allclose(run.params[parameter], best.params[parameter], rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 9, 33, 5000])
+@pytest.mark.parametrize("rows", sampled([1, 3, 9, 33, 5000], 3))
 def test_tables_of_every_size(rows: int) -> None:
     """Lanes of samples and models, blocks of samples for each model, and tables of several parts."""
     for name in ("neuron of three", "network sigmoid", "standardised"):
@@ -81,7 +82,7 @@ def test_tables_of_every_size(rows: int) -> None:
             np.testing.assert_allclose(run.restarts, [each.cost for each in single], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(2, 9, 1), (9, 3, 2), (12, 20, 3), (3, 17, 17, 1)])
+@pytest.mark.parametrize("sizes", sampled([(2, 9, 1), (9, 3, 2), (12, 20, 3), (3, 17, 17, 1)], 4, 1))
 def test_matrices_of_more_than_registers_hold(sizes: tuple[int, ...]) -> None:
     rng = np.random.default_rng([*sizes])
     cost = st.models.network(list(sizes)).cost

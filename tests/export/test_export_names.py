@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st_
-from test_package import loaded
 
 import export_harness as harness
 import steepest as st
 from export_harness import needs_compiler, pointer
+from processes import loaded
 from steepest.engines.step import RATE
 from steepest.errors import DescentError, ModelError, StorageError, ValuesError
 from steepest.export import FORMATS, export_bytes, export_model, largest_difference

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sampling import sampled
 from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
 from steepest.errors import ShapeError
@@ -304,8 +305,8 @@ def chain(depth: int, row: Operation = op.sin) -> Expression:
     return root
 
 
-def test_a_sum_of_100_000_terms() -> None:
-    terms = 100_000
+@pytest.mark.parametrize("terms", sampled([20_000, 100_000], 2))
+def test_a_sum_of_many_terms(terms: int) -> None:
     root = long_sum(terms)
     slope = terms * (terms + 1) / 2
     text = str(root)
@@ -317,8 +318,8 @@ def test_a_sum_of_100_000_terms() -> None:
     assert len(repr(root)) < 300
 
 
-def test_a_chain_50_000_deep() -> None:
-    depth = 50_000
+@pytest.mark.parametrize("depth", sampled([10_000, 50_000], 2))
+def test_a_deep_chain(depth: int) -> None:
     root = chain(depth)
     value, slope = 0.5, 1.0
     for _ in range(depth):

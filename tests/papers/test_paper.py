@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import steepest as st
+from paper_sample import NAMES
 from places import ROOT
 from steepest import models
 from steepest.documents.document import Code, Document, Equations, Figure, Heading, Paragraph, Table, plain
@@ -31,9 +32,6 @@ def _script() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-NAMES = ("linear", "neuron", "chain-2", "chain-m", "network-2-2-1", "network-64-32-10")
 
 
 @pytest.fixture(scope="module")

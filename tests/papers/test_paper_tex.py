@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_documents_tex import ENGINES, compiled, complaints
-from test_paper import NAMES, ROOT
+
+from paper_sample import NAMES
+from places import ROOT
+from tex import ENGINES, compiled, complaints
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(len(ENGINES) < 2, reason="needs pdflatex and lualatex")]
 

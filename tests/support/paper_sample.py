@@ -21,6 +21,9 @@ from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex
 from steepest.expressions.maths_text import maths
 
+NAMES = ("linear", "neuron", "chain-2", "chain-m", "network-2-2-1", "network-64-32-10")
+"""The papers of ``docs/papers``."""
+
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 120 60"
  width="120" height="60"><style>text{fill:currentColor}.a &gt; .b{stroke:red}*{stroke-linejoin:round}</style>
 <title>A neuron</title><desc>Two circles &amp; an arrow.</desc><defs><clipPath id="c"><rect id="r" width="120"

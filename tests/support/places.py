@@ -7,7 +7,8 @@ from pathlib import Path
 SUPPORT = Path(__file__).parent
 """The helpers; processes that tests start import them by name from here."""
 
-ROOT = SUPPORT.parents[1]
+TESTS = SUPPORT.parent
+ROOT = TESTS.parent
 SOURCE = ROOT / "src" / "steepest"
 DOCS = ROOT / "docs"
 IRIS = ROOT / "examples" / "iris.csv"

@@ -19,7 +19,8 @@ import polars as pl
 import pytest
 
 from places import IRIS
-from steepest.tables.table import BUILT_IN, Columns, open_table
+from steepest.tables.samples import Samples
+from steepest.tables.table import BUILT_IN, open_table
 from table_errors import message
 
 # --- built-in tables and what a table is ---
@@ -84,7 +85,7 @@ def test_columns_are_read_only_contiguous_float64() -> None:
 
 def test_columns_say_what_was_kept() -> None:
     columns = open_table("nand").select(["z"])
-    assert isinstance(columns, Columns)
+    assert isinstance(columns, Samples)
     assert (columns.rows, columns.dropped, columns.kept.tolist()) == (4, 0, [0, 1, 2, 3])
     assert list(columns.arrays) == ["z"]
 

@@ -68,7 +68,7 @@ def _killed_again_and_again(name: str, folder: Path, kills: int, seed: int) -> i
 
 
 @pytest.mark.parametrize(("name", "kills"), [
-    ("adam batches", 3), ("lbfgs", 2), ("lanes", 2),
+    ("adam batches", 3), pytest.param("lbfgs", 2, marks=SLOW), pytest.param("lanes", 2, marks=SLOW),
     *(pytest.param(name, 12, marks=SLOW) for name in RUNS),
 ])  # fmt: skip
 def test_killed_again_and_again(name: str, kills: int, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import steepest as st
 from batch_cases import FORMULAS, gaps
 from batch_cases import OPTIMISERS as BENIGN
+from sampling import sampled
 from steepest import optimisers as o
 from steepest.errors import DescentError, SteepestError
 from steepest.expressions import operations as op
@@ -111,7 +112,7 @@ def _rate(name: str, where: str) -> float:
     return 0.002 if name.startswith("rmsprop") else 0.02  # its first moves are three times the rate
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", sampled(DTYPES, 2))
 @pytest.mark.parametrize("where", COSTS)
 @pytest.mark.parametrize("name", PAIRS)
 def test_as_optax_update_by_update(name: str, where: str, dtype: str) -> None:
@@ -254,7 +255,7 @@ def test_an_optimiser_of_ones_own_counts_its_updates() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("name", sampled(OPTIMISERS, 3))
 def test_restarts_side_by_side_are_those_one_after_another(name: str, dtype: str) -> None:
     """Each start remembers for itself; in float32 updates round by some 1e-7. L-BFGS divides by small ones."""
     model = FORMULAS["decay"](25)

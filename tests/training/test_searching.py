@@ -14,6 +14,7 @@ from scipy import optimize
 import steepest as st
 from batch_cases import FORMULAS, gaps
 from engine_cases import CASES, Model
+from sampling import sampled
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
 from steepest.training.optimisers import lbfgs
@@ -234,7 +235,9 @@ def test_a_start_beside_a_region_that_is_no_number() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["E5", "rosenbrock", "quadratic", "logarithm", "network", "chain", "neuron"])
+@pytest.mark.parametrize(
+    "name", sampled(["E5", "rosenbrock", "quadratic", "logarithm", "network", "chain", "neuron"], 3)
+)
 def test_armijo_at_every_step(name: str, engine: str) -> None:
     """The inequality with the step's own slope, over all steps that are kept one by one; and no rise in thousands."""
     model = CASES["E5 regression"]() if name == "E5" else SMOOTH[name]()

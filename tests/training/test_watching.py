@@ -17,6 +17,7 @@ import steepest as st
 from batch_cases import FORMULAS, gaps, network
 from engine_cases import Model
 from places import SUPPORT
+from sampling import sampled
 from steepest import schedules
 from steepest.errors import SteepestError
 from steepest.expressions import operations as op
@@ -328,7 +329,7 @@ print(run.reason, run.epochs > 0, finite, equal, run.history == same.history, fl
 """
 
 
-@pytest.mark.parametrize("way", ["alone", "watched"])
+@pytest.mark.parametrize("way", sampled(["alone", "watched"], 2))
 def test_a_real_interruption_of_batches(way: str) -> None:
     """SIGINT ends it within a second, with the parameters of so many epochs and no others."""
     if os.name == "nt":

@@ -6,18 +6,10 @@ import numpy as np
 import pytest
 
 import steepest as st
+from printed_numbers import NAND_START, digits
 
-NAND_START = {"w1": 0.3, "w2": 0.6, "b": 0.1}
 TWICE = {"x": [0, 1, 2, 3, 4], "y": [0, 2, 4, 6, 8]}
 GATE = {"X": [[0, 0], [0, 1], [1, 0], [1, 1]], "y": [0, 1, 1, 0]}
-
-
-def digits(value: float, printed: str) -> bool:
-    """Whether a value rounds to the number as it is printed."""
-    decimals = len(printed.split("e")[0].partition(".")[2])
-    if "e" in printed:
-        return f"{value:.{decimals}e}" == printed
-    return f"{value:.{decimals}f}" == printed
 
 
 def test_digits_can_fail() -> None:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 
 import steepest as st
 from places import ROOT
+from processes import loaded
 
 HEAVY = ("numpy", "polars", "narwhals", "lark", "rich", "safetensors", "click", "jax", "pandas", "sklearn")
-
-
-def loaded(code: str) -> set[str]:
-    """The top modules that are loaded after running this code in a process of its own."""
-    code += "\nimport sys; sys.stdout.write('LOADED ' + ' '.join({m.partition('.')[0] for m in sys.modules}))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(run.stdout.split("LOADED ")[1].split())
 
 
 def test_import_loads_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ from steepest.expressions.expression import PARAMETER, Expression, leaves, topos
 from steepest.models.estimators.inputs import Array
 from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT
+from steepest.training.callbacks import OnEpoch
 from steepest.training.descent import Descent, descend
 from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, optimiser_named
 from steepest.training.schedules import read_schedule
@@ -92,7 +93,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     random_state: Any
     warm_start: bool
     verbose: bool
-    on_epoch: Any
+    on_epoch: OnEpoch | None
     start: Mapping[str, Any] | None = None
 
     model_: Model
@@ -178,11 +179,15 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
-            patience=None if part else self.patience, on_epoch=self.on_epoch, memory=memory or None, path=False,
-            progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
+            patience=None if part else self.patience, on_epoch=self._after_epoch(built.model), memory=memory or None,
+            path=False, progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
         self._keep(built.model, run, again)
+
+    def _after_epoch(self, model: Model) -> OnEpoch | None:
+        """Return the function to call after each epoch of a fit."""
+        return self.on_epoch
 
     def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
         """Parameters to start from, and how the others are drawn."""

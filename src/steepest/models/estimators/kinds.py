@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,18 @@ from steepest.models.estimators.inputs import (
     joint_weights,
     own_weights,
 )
+from steepest.models.model import Model
+from steepest.training.callbacks import OnEpoch
+from steepest.training.descent import Descent
+
+_SEPARATED = 1e-6
+"""The loss below which a sigmoid or softmax has separated the classes, so that its minimum is at infinity.
+
+The gradient has the factor p − y, of which round-off leaves log10(loss / epsilon) digits: ten here. At a loss of
+1e-16 none is left, and the order of the rows would decide where a search ends.
+"""
+
+_SEPARATED_MESSAGE = "it stopped because the classes are separated; larger parameters would change no class"
 
 
 def _takes_parts(estimator: Descending) -> bool:
@@ -142,6 +155,20 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         self.classes_, self._several = classes.labels, classes.several
         self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
         return self
+
+    def _after_epoch(self, model: Model) -> OnEpoch | None:
+        """Return the user's callback, or for a line search one that also ends it where the classes are separated."""
+        given = self.on_epoch
+        if not self._searches or model.prediction.operation not in (op.sigmoid, op.softmax):
+            return given
+        return lambda epoch: (given is not None and given(epoch) is True) or epoch.cost <= _SEPARATED
+
+    def _keep(self, model: Model, run: Descent, again: bool) -> None:
+        if run.reason == "callback" and self._searches and run.cost <= _SEPARATED:
+            run = replace(
+                run, message="it stopped because the classes are separated; larger parameters change no class"
+            )
+        super()._keep(model, run, again)
 
     def _known(self, y: Array, given: Any, part: bool, again: bool) -> Classes:
         """The classes: those of the last fit where this one goes on, of ``classes``, or of the targets."""
