@@ -80,13 +80,13 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
 
     A node of the cost is used as it is: taken apart, it would no longer be shared.
     """
-    row = factor.operation
-    if row is CONSTANT and factor.value < 0:
+    operation = factor.operation
+    if operation is CONSTANT and factor.value < 0:
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
-    if row is op.negate and factor not in keep:
+    if operation is op.negate and factor not in keep:
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
     body, scale = adjoint.body, adjoint.scale
-    if row is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
+    if operation is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
         # Choosing the adjoint itself spares a product, and 0·∞ as of sqrt(relu(w)) below 0.
         if _is_scalar(factor):
             if not _is_scalar(body):
@@ -97,9 +97,9 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
         scale = _product(scale, factor)
     elif factor in keep:
         body = _product(body, factor)
-    elif row is op.multiply:
+    elif operation is op.multiply:
         return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
-    elif row is op.divide and factor.args[0].operation is CONSTANT:
+    elif operation is op.divide and factor.args[0].operation is CONSTANT:
         body, scale = body / factor.args[1], _product(scale, factor.args[0])
     else:
         body = _product(body, factor)
@@ -156,12 +156,12 @@ def _filled(adjoint: Adjoint, node: Expression) -> Expression:
 
 def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
     """What a node's adjoint contributes to the adjoint of its k-th argument; None for nothing at all."""
-    row, child = node.operation, node.args[k]
-    if row.adjoints:
+    operation, child = node.operation, node.args[k]
+    if operation.adjoints:
         body = adjoint.body
         if body.shape != node.shape:
             body = op.expand(body, attributes=node.shape)
-        found = row.adjoints[k](body, *node.args, node)
+        found = operation.adjoints[k](body, *node.args, node)
         if not isinstance(found, Expression):
             return None
         found = simplify(found, keep=(body, *node.args, node))
@@ -171,7 +171,7 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
             found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
         return _reduced(Adjoint(found, scale, positive), node, child)
-    partial = row.partials[k](*node.args, node)
+    partial = operation.partials[k](*node.args, node)
     if not isinstance(partial, Expression):
         partial = constant(partial)
     elif partial.args:

@@ -86,17 +86,17 @@ def multiplied_out(line: Expression) -> Expression | None:
     """A polynomial of its parts, multiplied out and like terms joined; None if it is none or grows."""
     polynomials: dict[Expression, dict[Monomial, float]] = {}
     for node in toposort([line], stop=lambda each: each.operation not in _POLYNOMIAL):
-        row = node.operation
-        if row is CONSTANT:
+        operation = node.operation
+        if operation is CONSTANT:
             polynomials[node] = {(): node.value}
-        elif row not in _POLYNOMIAL:
+        elif operation not in _POLYNOMIAL:
             polynomials[node] = {((node, 1),): 1.0}
-        elif row is op.negate:
+        elif operation is op.negate:
             polynomials[node] = {m: -c for m, c in polynomials[node.args[0]].items()}
-        elif row is op.multiply:
+        elif operation is op.multiply:
             polynomials[node] = _multiplied(*(polynomials[arg] for arg in node.args))
         else:
-            sign = 1 if row is op.add else -1
+            sign = 1 if operation is op.add else -1
             joined = dict(polynomials[node.args[0]])
             for monomial, c in polynomials[node.args[1]].items():
                 joined[monomial] = joined.get(monomial, 0.0) + sign * c

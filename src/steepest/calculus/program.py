@@ -40,7 +40,7 @@ class Program:
 
         A power counts as a logarithm, a product and an exponential, a maximum as a comparison and a choice.
         """
-        return sum(node.operation.weight for node in self.nodes if node.args)
+        return sum(node.operation.flops for node in self.nodes if node.args)
 
     def only(self, outputs: Sequence[Expression]) -> Program:
         """Return the part of the program that some of its nodes need, which become the outputs."""
@@ -84,20 +84,20 @@ def described(program: Program) -> list[Any]:
 
 
 def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
-    row = node.operation
-    if row.expansion is not None:
-        return row.expansion(*args)
-    if row is op.negate and args[0].operation is op.negate:
+    operation = node.operation
+    if operation.expansion is not None:
+        return operation.expansion(*args)
+    if operation is op.negate and args[0].operation is op.negate:
         return args[0].args[0]
-    if row is op.add:
+    if operation is op.add:
         loss = _logistic_loss(*args)
         if loss is not None:
             return loss
-    if args and all(arg.operation is CONSTANT for arg in args) and row.name in ROUNDED:
-        return constant(ROUNDED[row.name](*(arg.value for arg in args)))
-    if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
+    if args and all(arg.operation is CONSTANT for arg in args) and operation.name in ROUNDED:
+        return constant(ROUNDED[operation.name](*(arg.value for arg in args)))
+    if operation is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
         return _SMALL_POWERS[args[1].value](args[0])
-    return node if args == node.args else make(row, args, node.attributes)
+    return node if args == node.args else make(operation, args, node.attributes)
 
 
 def _logistic_loss(left: Expression, right: Expression) -> Expression | None:

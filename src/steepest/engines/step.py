@@ -307,16 +307,16 @@ class Ensemble(Protocol):
 
     def run(
         self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
-        told: Callable[[int, float], None],
+        on_progress: Callable[[int, float], None],
     ) -> None:  # fmt: skip
-        """Descend from every start; ``told`` is called in this thread, about twenty times a second.
+        """Descend from every start; ``on_progress`` is called in this thread, about twenty times a second.
 
         Args:
             starts: parameters by name.
             epochs: updates at most.
             rules: the stopping rules for a descent that begins at a cost.
             stop: once set, the descents end where they are.
-            told: gets how many epochs all models together made so far, and the lowest cost that was seen last.
+            on_progress: gets how many epochs all models together made so far, and the lowest cost that was seen last.
         """
         ...
 

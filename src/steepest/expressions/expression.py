@@ -73,7 +73,7 @@ class Operation:
     activation: bool = False
     attributes: int = 0
     aliases: tuple[str, ...] = ()
-    weight: int = 1
+    flops: int = 1
     source: str = "definition"
 
     @property
@@ -395,8 +395,8 @@ def _binary(name: str, left: Operand, right: Operand) -> Expression:
 CONSTANT = Operation("constant", 0, "a number", text=Template("{attributes}"))
 DATA = Operation("data", 0, "a column, one value a sample", text=Template("{attributes}"))
 PARAMETER = Operation("parameter", 0, "a value that the descent moves", text=Template("{attributes}"))
-for _row in (CONSTANT, DATA, PARAMETER):
-    OPERATIONS[_row.name] = _row
+for _operation in (CONSTANT, DATA, PARAMETER):
+    OPERATIONS[_operation.name] = _operation
 
 
 def constant(value: Number) -> Expression:

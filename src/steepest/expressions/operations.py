@@ -42,10 +42,9 @@ def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     fields.setdefault("latex", _latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
     fields.setdefault("domain", (REAL,) * arity)
     fields.setdefault("rule", f"derivative of {name}")
-    row = Operation(name, arity, meaning, **fields)
-    OPERATIONS[name] = row
-    FUNCTION_NAMES.update((name, *row.aliases))
-    return row
+    made = OPERATIONS[name] = Operation(name, arity, meaning, **fields)
+    FUNCTION_NAMES.update((name, *made.aliases))
+    return made
 
 
 def _latex_call(sign: str, arity: int) -> Template:
@@ -97,7 +96,7 @@ negate = operation(
 power = operation(
     "power", 2, "x to the power y",
     partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
-    domain=(POSITIVE, REAL), weight=3,
+    domain=(POSITIVE, REAL), flops=3,
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
     rule="power rule", rules=("power rule", "exponential rule"),
     edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
@@ -195,7 +194,7 @@ sign: Operation = operation(
 maximum: Operation = operation(
     "maximum", 2, "the larger of x and y",
     partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
-    weight=2,
+    flops=2,
     latex=_latex_call(r"\max", 2), aliases=("max",),
     kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
     differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
@@ -204,7 +203,7 @@ maximum: Operation = operation(
 minimum: Operation = operation(
     "minimum", 2, "the smaller of x and y",
     partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
-    weight=2,
+    flops=2,
     latex=_latex_call(r"\min", 2), aliases=("min",),
     kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
     differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
@@ -241,7 +240,7 @@ not_equal = _comparison("not_equal", "!=", r"\ne", "≠")
 # -- vectors and matrices ------------------------------------------------------------------------------------
 
 
-def _matmul_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _matmul_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     a, b = args[0].shape, args[1].shape
     if not a or not b:
         raise ShapeError(f"@ multiplies vectors and matrices, not the shapes {a} and {b}; use * for a number")
@@ -268,11 +267,11 @@ def _matmul_right(adj: Expression, a: Expression, b: Expression, r: Expression) 
 def _of_rank(rank: int, result: Any) -> Any:
     """The shape function of an operation on vectors (rank 1) or matrices (rank 2)."""
 
-    def shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+    def shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
         for arg in args:
             if len(arg.shape) != rank:
                 raise ShapeError(
-                    f"{row.name} takes {('a vector', 'a matrix')[rank - 1]}, not the shape {arg.shape}; "
+                    f"{operation.name} takes {('a vector', 'a matrix')[rank - 1]}, not the shape {arg.shape}; "
                     f"give its argument {('one length', 'two lengths')[rank - 1]} by shape="
                 )
         found: Shape = result(*(arg.shape for arg in args))
@@ -281,23 +280,23 @@ def _of_rank(rank: int, result: Any) -> Any:
     return shape
 
 
-def _dot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _dot_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     a, b = args[0].shape, args[1].shape
     if len(a) != 1 or a != b:
         raise ShapeError(f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices")
     return ()
 
 
-def _sum_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _sum_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if not args[0].shape:
         raise ShapeError(
-            f"{row.name} runs over the features of a sample, but its argument has the shape (); "
+            f"{operation.name} runs over the features of a sample, but its argument has the shape (); "
             "to add up the samples use total or mean"
         )
     return ()
 
 
-def _expand_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _expand_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape:
         raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take a sum first")
     if not 1 <= len(attributes) <= 2 or any(not isinstance(d, int) or d < 1 for d in attributes):
@@ -340,7 +339,7 @@ expand = operation(
 )  # fmt: skip
 
 
-def _one_hot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _one_hot_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
         raise ShapeError(
             f"one_hot takes a number and how many classes there are, not the shape {args[0].shape} and "
@@ -376,16 +375,16 @@ log_softmax = operation(
 # -- over the samples ----------------------------------------------------------------------------------------
 
 
-def _samples_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _samples_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if not args[0].per_sample:
         raise ShapeError(
-            f"{row.name} runs over the samples, but its argument holds no data column, only parameters and "
-            f"numbers; leave {row.name} out, declare a name as data, or use sum for the features"
+            f"{operation.name} runs over the samples, but its argument holds no data column, only parameters and "
+            f"numbers; leave {operation.name} out, declare a name as data, or use sum for the features"
         )
     return args[0].shape
 
 
-def _total_outer_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
+def _total_outer_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     for arg in args:
         if len(arg.shape) != 1 or not arg.per_sample:
             raise ShapeError(
@@ -428,5 +427,5 @@ stop_gradient = operation(
     partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
 )  # fmt: skip
 
-TABLE: tuple[Operation, ...] = tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
+TABLE: tuple[Operation, ...] = tuple(each for each in OPERATIONS.values() if each.text.pattern != "{attributes}")
 """Every operation, in the order of this file."""

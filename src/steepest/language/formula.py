@@ -48,7 +48,7 @@ class Formula:
     definitions: dict[str, Expression] = field(default_factory=dict)
 
 
-_FUNCTIONS: dict[str, Operation] = {name: row for row in TABLE for name in (row.name, *row.aliases)}
+_FUNCTIONS: dict[str, Operation] = {name: each for each in TABLE for name in (each.name, *each.aliases)}
 DENSE = "dense"  # makes a layer with parameters of its own, so that it is no operation
 _SIGNS = {
     "PLUS": "add",
@@ -268,26 +268,28 @@ class _Builder:
 
     def _call(self, token: Token, *args: Expression | None) -> Expression:
         name = str(token)
-        row = _FUNCTIONS.get(name)
+        operation = _FUNCTIONS.get(name)
         given = [arg for arg in args if arg is not None]
         if name == DENSE:
             return self._dense(token, given)
-        if row is None:
+        if operation is None:
             meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
                 meant = f"; a product needs its '*': {name}*(…)"
             raise self.error(token, f"there is no function {name!r}{meant}")
-        extra = given[row.arity :]
-        if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
-            want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"
+        extra = given[operation.arity :]
+        if len(given) < operation.arity or (extra and not operation.attributes) or len(extra) > operation.attributes:
+            want = f"{operation.arity} argument{'' if operation.arity == 1 else 's'}"
             raise self.error(token, f"{name} takes {want}, not {len(given)}")
-        if row is OPERATIONS["power"]:
+        if operation is OPERATIONS["power"]:
             self._check_exponent(token, given[1])
         if not all(arg.value.is_integer() for arg in extra):  # NaN where it is no number
             raise self.error(token, f"the lengths given to {name} are whole numbers")
         if math.prod(arg.value for arg in extra) > self.limits.elements:
             raise self.error(token, f"{name} makes more than {self.limits.elements:,} elements, the limit for a text")
-        return self._apply(token, row, *given[: row.arity], attributes=tuple(int(arg.value) for arg in extra))
+        return self._apply(
+            token, operation, *given[: operation.arity], attributes=tuple(int(arg.value) for arg in extra)
+        )
 
     def _dense(self, token: Token, given: list[Expression]) -> Expression:
         """dense(X, 32) → X @ W1 + b1, with parameters of the next number that the text leaves free."""
@@ -317,9 +319,11 @@ class _Builder:
             self.layers += 1
         return self.layers
 
-    def _apply(self, token: Token, row: Operation, *args: Expression, attributes: tuple[Any, ...] = ()) -> Expression:
+    def _apply(
+        self, token: Token, operation: Operation, *args: Expression, attributes: tuple[Any, ...] = ()
+    ) -> Expression:
         try:
-            return row(*args, attributes=attributes)
+            return operation(*args, attributes=attributes)
         except ShapeError as error:
             raise self.error(token, str(error)) from None
 
