@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
-from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES, array_literal
 from steepest.export.names import Identifiers, in_c_comment
 from steepest.export.prepared import Prepared, require

@@ -9,41 +9,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from steepest.export.c_functions import ELEMENTWISE, Comparison, ElementwiseForm, Functions, Written
 from steepest.export.c_literals import TYPES, literal
 from steepest.export.names import Identifiers
 from steepest.export.prepared import constant_value
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.printing import ATOM, COMPARISON, PRODUCT, SIGN, SUM, Template, call, infix, write
+from steepest.expressions.printing import ATOM, COMPARISON, SIGN, SUM, Template, call, write
 
 _LONGEST = 12  # operations in one expression
-
-
-@dataclass(frozen=True)
-class Written:
-    """A primitive that C writes by a template."""
-
-    template: Template
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A primitive that C writes as a comparison, which gives an int."""
-
-    sign: str
-
-
-@dataclass(frozen=True)
-class Library:
-    """A primitive that is a function of ``<math.h>``."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Helper:
-    """A primitive whose function is written into the file: C of a type ``T``, with the name of the operation."""
-
-    source: str
 
 
 @dataclass(frozen=True)
@@ -57,9 +30,6 @@ class Statements:
 
     write: Callable[[Code, Expression, str], None]
     reads_once: bool = False
-
-
-Form = Written | Comparison | Library | Helper | Statements
 
 
 def is_elementwise(node: Expression) -> bool:
@@ -82,37 +52,6 @@ class Place:
 def size_of(node: Expression) -> int:
     """How many numbers a node's array has; 0 for a number by itself."""
     return math.prod(node.shape) if node.shape else 0
-
-
-class Functions:
-    """The helper functions that a file needs; it notes them as they are used."""
-
-    def __init__(self, dtype: str, names: Identifiers, prefix: str) -> None:
-        self.dtype = dtype
-        self._sources = {name: form.source for name, form in PRIMITIVES.items() if isinstance(form, Helper)}
-        self._names = {helper: names.pick(f"{prefix}_{helper}") for helper in self._sources}
-        self._used: set[str] = set()
-
-    def called(self, operation: str) -> str:
-        """The name of the function for an operation."""
-        form = PRIMITIVES[operation]
-        if isinstance(form, Helper):
-            self._used.add(operation)
-            return self._names[operation]
-        assert isinstance(form, Library)  # the other forms are no calls
-        return form.name + ("f" if self.dtype == "float32" else "")
-
-    def source(self) -> str:
-        """The definitions of the helpers that were used."""
-        parts = []
-        for helper, source in self._sources.items():
-            if helper in self._used:
-                text = source.replace(f"T {helper}(", f"T {self._names[helper]}(")
-                if self.dtype == "float32":
-                    for name in ("exp", "fabs", "log1p"):
-                        text = text.replace(f"{name}(", f"{name}f(")
-                parts.append(text.replace("(T)", f"({TYPES[self.dtype]})").replace("T ", f"{TYPES[self.dtype]} "))
-        return "\n".join(parts)
 
 
 class Code:
@@ -343,56 +282,8 @@ def _accumulated(code: Code, node: Expression, target: str) -> None:
     raise AssertionError(f"{node.operation.name} is accumulated, not computed")
 
 
-PRIMITIVES: dict[str, Form] = {
-    "add": Written(infix(" + ", SUM)),
-    "subtract": Written(infix(" - ", SUM)),
-    "multiply": Written(infix(" * ", PRODUCT)),
-    "divide": Written(infix(" / ", PRODUCT)),
-    "negate": Written(Template("-{0}", SIGN, (SIGN + 1,))),  # two signs would be a decrement
-    "where": Written(Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,))),
-    "expand": Written(Template("{0}", SIGN, (SIGN,))),
-    "less": Comparison("<"),
-    "less_equal": Comparison("<="),
-    "greater": Comparison(">"),
-    "greater_equal": Comparison(">="),
-    "equal": Comparison("=="),
-    "not_equal": Comparison("!="),
-    "power": Library("pow"),
-    "exp": Library("exp"),
-    "log": Library("log"),
-    "log1p": Library("log1p"),
-    "expm1": Library("expm1"),
-    "sqrt": Library("sqrt"),
-    "sin": Library("sin"),
-    "cos": Library("cos"),
-    "tanh": Library("tanh"),
-    "abs": Library("fabs"),
-    "sigmoid": Helper("""static T sigmoid(T x)
-{
-    T decay = exp(-fabs(x));
-    return (x >= 0 ? 1 : decay) / (1 + decay);
-}
-"""),
-    "softplus": Helper("""static T softplus(T x)
-{
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-"""),
-    "sign": Helper("""static T sign(T x)
-{
-    return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
-}
-"""),
-    "maximum": Helper("""static T maximum(T x, T y)
-{
-    return (x >= y || x != x) ? x : y;
-}
-"""),
-    "minimum": Helper("""static T minimum(T x, T y)
-{
-    return (x <= y || x != x) ? x : y;
-}
-"""),
+PRIMITIVES: dict[str, ElementwiseForm | Statements] = {
+    **ELEMENTWISE,
     "sum": Statements(_sum, reads_once=True),
     "largest": Statements(_largest, reads_once=True),
     "dot": Statements(_product, reads_once=True),
@@ -403,4 +294,4 @@ PRIMITIVES: dict[str, Form] = {
     "total": Statements(_accumulated, reads_once=True),
     "total_outer": Statements(_accumulated),
 }
-"""How C writes every primitive; to add an elementary function, add an entry."""
+"""How C writes every primitive; an elementary function is added in ``c_functions.py``."""

@@ -24,7 +24,8 @@ from steepest.export.c import (
     predicting,
     sizes,
 )
-from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
 from steepest.export.prepared import require

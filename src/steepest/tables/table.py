@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,62 +24,12 @@ from numpy.typing import NDArray
 
 from steepest.errors import TableError
 from steepest.messages.sentences import line, listed, shown
+from steepest.tables.built_in import BUILT_IN
 from steepest.tables.csv_text import FloatArray, no_number, read_all, read_csv, to_floats, where
 from steepest.tables.samples import Samples
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
-
-
-@dataclass(frozen=True)
-class BuiltIn:
-    """A table that comes with steepest, with the formula that is usually fitted to it.
-
-    Args:
-        name: What `open_table` knows it by.
-        columns: Each column's name and its values.
-        formula: The usual formula.
-        start: The usual parameters to start from.
-        about: What it shows, in a line.
-
-    Examples:
-        >>> BUILT_IN["twice"].formula, dict(BUILT_IN["twice"].start)
-        ('y ~ x*w', {'w': 0.0})
-    """
-
-    name: str
-    columns: Mapping[str, tuple[float, ...]]
-    formula: str
-    start: Mapping[str, float]
-    about: str
-
-
-_NEURON = ("z ~ sigmoid(x*w1 + y*w2 + b)", {"w1": 0.3, "w2": 0.6, "b": 0.1})
-_NETWORK = (
-    "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)",
-    {"w1": 0.5, "w2": 0.3, "w3": -0.4, "w4": 0.8, "b1": 0.1, "b2": -0.2, "w5": 0.7, "w6": -0.6, "b3": 0.05},
-)
-
-
-def _gate(name: str, z: tuple[float, ...], fit: tuple[str, dict[str, float]], about: str) -> BuiltIn:
-    return BuiltIn(name, {"x": (0.0, 0.0, 1.0, 1.0), "y": (0.0, 1.0, 0.0, 1.0), "z": z}, *fit, about)
-
-
-_TABLES = (
-    _gate("and", (0.0, 0.0, 0.0, 1.0), _NEURON, "1 where x and y both are; a neuron learns it"),
-    _gate("or", (0.0, 1.0, 1.0, 1.0), _NEURON, "1 where x or y is; a neuron learns it"),
-    _gate("nand", (1.0, 1.0, 1.0, 0.0), _NEURON, "0 where x and y both are 1; a neuron learns it"),
-    _gate("xor", (0.0, 1.0, 1.0, 0.0), _NETWORK, "1 where x and y differ; it takes three neurons"),
-    BuiltIn(
-        "twice",
-        {"x": (0.0, 1.0, 2.0, 3.0, 4.0), "y": (0.0, 2.0, 4.0, 6.0, 8.0)},
-        "y ~ x*w",
-        {"w": 0.0},
-        "y is twice x; the smallest descent, along one parameter",
-    ),
-)
-#: The built-in tables by name; `open_table` takes the name.
-BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({table.name: table for table in _TABLES})
 
 
 @dataclass(frozen=True, eq=False)
