@@ -1,4 +1,4 @@
-"""The table of operations as a reader wants it: how each is written, its derivatives, its domain."""
+"""Describe operations as text: how each is written, its derivatives, its domain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steepest.messages.vocabulary import hint
 
 
 def find(name: str) -> Operation:
-    """The operation of this name or alias.
+    """Return the operation of this name, sign or alias.
 
     Raises:
         FormulaError: no operation has this name.
@@ -27,7 +27,7 @@ def find(name: str) -> Operation:
 
 
 def describe(operation: Operation) -> dict[str, Any]:
-    """One row as texts: name, written, meaning, derivatives, domain, edges, kinks, source."""
+    """Describe an operation: name, aliases, written form, meaning, derivatives, domain, edges, kinks, source."""
     letters = ("c", "x", "y") if operation.arity == 3 else ("x", "y")
     args = [leaf(DATA, letter) for letter in letters[: operation.arity]]
     kinks, derivatives = [], []
@@ -55,12 +55,12 @@ def describe(operation: Operation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-# Shapes that some operation on vectors and matrices takes; the first that fit are shown.
+# Example shapes for operations on vectors and matrices; the first that an operation accepts are used.
 _SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((3,),), ((2, 3),), ((),), ((3,), (3, 2)), ((3,), (3,)))
 
 
 def _adjoints(operation: Operation, letters: tuple[str, ...]) -> list[str]:
-    """What an operation that mixes elements hands down: ``x̄ = r̄ @ transpose(y)``, r̄ the result's adjoint."""
+    """Describe the pullback to each argument: ``x̄ = r̄ @ transpose(y)``, where r̄ is the adjoint of the result."""
     for shapes in _SHAPES:
         if len(shapes) != operation.arity:
             continue
@@ -81,5 +81,5 @@ def _adjoints(operation: Operation, letters: tuple[str, ...]) -> list[str]:
 
 
 def _plain(part: Expression, names: dict[Expression, str]) -> str:
-    """Mathematical text without the index of the sample."""
+    """Return mathematical text without the index of the sample."""
     return maths(part, names).replace("_i", "").replace("`", "")

@@ -1,9 +1,9 @@
-"""THE TABLE: one row an operation, and nothing about an operation anywhere else.
+"""The table of operations: everything about an operation except its implementations in the backends.
 
-To add an operation, add a row: its partial derivatives as expressions of the arguments and then of
-the result ``r``, how it is written, where it is defined, where it has kinks, and either a spelling
-in primitives (``expansion``) or, for a primitive, its meaning in ``engines/reference.py``.
-Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate the table.
+An entry holds partial derivatives as expressions of the arguments and the result ``r``, how the operation is
+written, where it is defined, where it has kinks, and its ``expansion`` into primitives. A primitive has none; the
+reference engine defines it. Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate
+the table.
 
 Sources: DLMF is the NIST Digital Library of Mathematical Functions, release 1.2; Griewank and Walther 2008 is
 *Evaluating Derivatives*, 2nd ed.; Giles 2008 is *Collected matrix derivative results for forward and reverse mode
@@ -39,14 +39,14 @@ from steepest.expressions.shapes import (
     total_outer_shape,
 )
 
-# A row that another mentions before its own line has its type written out, which mypy needs.
+# Operations that are used above their own definition have a type annotation, which mypy needs.
 
 REAL = (-inf, inf)
 POSITIVE = (0.0, inf)
 
 
 def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
-    """Add a row to the table; what a row leaves out is written as a call of its name."""
+    """Add an operation to the table; by default it is written as a function call."""
     fields.setdefault("text", call(name, arity, attributes=bool(fields.get("attributes"))))
     fields.setdefault("latex", _latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
     fields.setdefault("domain", (REAL,) * arity)
@@ -105,7 +105,7 @@ negate = operation(
 power = operation(
     "power", 2, "x to the power y",
     partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
-    domain=(POSITIVE, REAL), flops=3,
+    domain=(POSITIVE, REAL), flops=3,  # a logarithm, a product and an exponential
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
     rule="power rule", rules=("power rule", "exponential rule"),
     edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
@@ -187,7 +187,7 @@ step = operation(
     aliases=("heaviside",),
 )  # fmt: skip
 
-# -- with corners --------------------------------------------------------------------------------------------
+# -- with kinks ----------------------------------------------------------------------------------------------
 
 absolute = operation(
     "abs", 1, "absolute value",
@@ -353,7 +353,7 @@ total_outer = operation(
     rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 stop_gradient = operation(
-    "stop_gradient", 1, "x, held constant by every derivative",
+    "stop_gradient", 1, "x, treated as a constant in derivatives",
     partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
 )  # fmt: skip
 

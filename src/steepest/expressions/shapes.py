@@ -21,7 +21,7 @@ def matmul_shape(operation: Operation, args: tuple[Expression, ...], attributes:
 
 
 def of_rank(rank: int, result: Any) -> Any:
-    """The shape function of an operation on vectors (rank 1) or matrices (rank 2)."""
+    """Return the shape rule of an operation on vectors (rank 1) or matrices (rank 2)."""
 
     def shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
         for arg in args:
@@ -46,24 +46,24 @@ def dot_shape(operation: Operation, args: tuple[Expression, ...], attributes: tu
 def sum_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if not args[0].shape:
         raise ShapeError(
-            f"{operation.name} runs over the features of a sample, but its argument has the shape (); "
-            "to add up the samples use total or mean"
+            f"{operation.name} reduces the features of a sample, but its argument has the shape (); "
+            "to sum over the samples use total or mean"
         )
     return ()
 
 
 def expand_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape:
-        raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take a sum first")
+        raise ShapeError(f"expand broadcasts a number, not the shape {args[0].shape}; take a sum first")
     if not 1 <= len(attributes) <= 2 or any(not isinstance(d, int) or d < 1 for d in attributes):
-        raise ShapeError(f"expand takes one or two lengths, whole numbers from 1, not {attributes}")
+        raise ShapeError(f"expand takes one or two lengths, positive integers, not {attributes}")
     return attributes
 
 
 def one_hot_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
         raise ShapeError(
-            f"one_hot takes a number and how many classes there are, not the shape {args[0].shape} and "
+            f"one_hot takes a number per sample and the number of classes, not the shape {args[0].shape} and "
             f"{attributes}; give it a column of class numbers"
         )
     return attributes
@@ -72,7 +72,7 @@ def one_hot_shape(operation: Operation, args: tuple[Expression, ...], attributes
 def samples_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     if not args[0].per_sample:
         raise ShapeError(
-            f"{operation.name} runs over the samples, but its argument holds no data column, only parameters and "
+            f"{operation.name} reduces the samples, but its argument has no data column, only parameters and "
             f"numbers; leave {operation.name} out, declare a name as data, or use sum for the features"
         )
     return args[0].shape
