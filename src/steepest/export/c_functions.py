@@ -11,14 +11,14 @@ from steepest.expressions.printing import ATOM, PRODUCT, SIGN, SUM, Template, in
 
 @dataclass(frozen=True)
 class Written:
-    """A primitive that C writes by a template."""
+    """A primitive that is written by a template."""
 
     template: Template
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A primitive that C writes as a comparison, which gives an int."""
+    """A primitive that is written as a comparison, whose value is an int."""
 
     sign: str
 
@@ -32,7 +32,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Helper:
-    """A primitive whose function is written into the file: C of a type ``T``, with the name of the operation."""
+    """A primitive with a helper function in the file: C with the type ``T`` and the name of the operation."""
 
     source: str
 
@@ -94,7 +94,7 @@ ELEMENTWISE: dict[str, ElementwiseForm] = {
 
 
 class Functions:
-    """The helper functions that a file needs; it notes them as they are used."""
+    """The functions of primitives; collects the helpers that a file needs."""
 
     def __init__(self, dtype: str, names: Identifiers, prefix: str) -> None:
         self.dtype = dtype
@@ -103,7 +103,7 @@ class Functions:
         self._used: set[str] = set()
 
     def called(self, operation: str) -> str:
-        """The name of the function for an operation."""
+        """Return the name of the function for an operation."""
         form = ELEMENTWISE[operation]
         if isinstance(form, Helper):
             self._used.add(operation)
@@ -112,7 +112,7 @@ class Functions:
         return form.name + ("f" if self.dtype == "float32" else "")
 
     def source(self) -> str:
-        """The definitions of the helpers that were used."""
+        """Return the definitions of the helpers that were used."""
         parts = []
         for helper, source in self._sources.items():
             if helper in self._used:
