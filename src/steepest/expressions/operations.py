@@ -12,6 +12,7 @@ algorithmic differentiation*.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -32,6 +33,9 @@ from steepest.expressions.printing import (
 
 # A row that another mentions before its own line has its type written out, which mypy needs.
 
+FUNCTIONS: dict[str, Operation] = {}
+"""Every operation by the names and aliases that formulas use; an operation that is added later is found, too."""
+
 REAL = (-inf, inf)
 POSITIVE = (0.0, inf)
 
@@ -44,6 +48,7 @@ def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     fields.setdefault("rule", f"derivative of {name}")
     row = Operation(name, arity, meaning, **fields)
     OPERATIONS[name] = row
+    FUNCTIONS.update(dict.fromkeys((name, *row.aliases), row))
     FUNCTION_NAMES.update((name, *row.aliases))
     return row
 
@@ -428,5 +433,20 @@ stop_gradient = operation(
     partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
 )  # fmt: skip
 
-TABLE: tuple[Operation, ...] = tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
-"""Every operation, in the order of this file."""
+
+class _Table(Sequence[Operation]):
+    """Every operation, in the order in which they were added."""
+
+    def __getitem__(self, k: Any) -> Any:
+        return self._operations()[k]
+
+    def __len__(self) -> int:
+        return len(self._operations())
+
+    @staticmethod
+    def _operations() -> tuple[Operation, ...]:
+        return tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
+
+
+TABLE: Sequence[Operation] = _Table()
+"""Every operation, in the order of this file; those that are added later follow."""
