@@ -28,7 +28,7 @@ from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
 from steepest.messages.hints import nearest
-from steepest.messages.vocabulary import hint
+from steepest.messages.vocabulary import hint, ours
 
 if TYPE_CHECKING:
     from lark import Token
@@ -267,7 +267,7 @@ class _Builder:
 
     def _call(self, token: Token, *args: Expression | None) -> Expression:
         name = str(token)
-        row = FUNCTIONS.get(name)
+        row = FUNCTIONS.get(name) or FUNCTIONS.get(ours("function", name) or "")
         given = [arg for arg in args if arg is not None]
         if name == DENSE:
             return self._dense(token, given)

@@ -60,7 +60,7 @@ def _read(text: str) -> tuple[Expression, Expression]:
         return z, z
     if text in FUNCTIONS:
         return z, _of_table(FUNCTIONS[text], text, z)
-    alias = ours("activation", text)
+    alias = text.lower() if text.lower() in FUNCTIONS else ours("activation", text)
     if alias is not None:
         return _read(alias)
     if text.strip().isidentifier():
