@@ -43,7 +43,7 @@ _NOTES = {
 
 
 def passages(prediction: Expression) -> tuple[Passage, ...]:
-    """The slope of every activation of a prediction that is made of exponentials."""
+    """Return the derivative of every activation in a prediction that is made of exponentials."""
     found = []
     u = symbol("u")
     used = {node.operation for node in toposort([prediction])}

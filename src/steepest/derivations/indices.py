@@ -33,58 +33,58 @@ class Symbols:
         return f"d_{{{label}}}" if self.problem.symbolic and label else str(width)
 
     def z(self, j: str = "j") -> Expression:
-        """z_ij of this layer."""
+        """Return z_ij of this layer."""
         return element(symbol("z", self.view.label), SAMPLE, j if self.wide else "")
 
     def a(self, j: str = "j") -> Expression:
-        """a_ij of this layer."""
+        """Return a_ij of this layer."""
         return element(symbol("a", self.view.label), SAMPLE, j if self.wide else "")
 
     def delta(self, j: str = "j") -> Expression:
-        """δ_ij of this layer."""
+        """Return δ_ij of this layer."""
         return element(symbol("δ", self.view.label), SAMPLE, j if self.wide else "")
 
     def below(self, k: str = "k") -> Expression:
-        """a_ik of the layer below, or the inputs x_ik."""
+        """Return a_ik of the layer below, or the inputs x_ik."""
         array = symbol("a", self.view.below) if self.view.below else symbol("x")
         return element(array, SAMPLE, k if self.wide_below else "")
 
     def w(self, k: str = "k", j: str = "j") -> Expression:
-        """w_kj of this layer."""
+        """Return w_kj of this layer."""
         return element(symbol("w", self.view.label), k if self.wide_below else "", j if self.wide else "")
 
     def b(self, j: str = "j") -> Expression:
-        """b_j of this layer."""
+        """Return b_j of this layer."""
         return element(symbol("b", self.view.label), j if self.wide else "")
 
     def sums(self, k: str = "k", j: str = "j") -> Expression:
-        """Σ_k a_ik w_kj + b_j."""
+        """Return Σ_k a_ik w_kj + b_j."""
         product = index_sum(self.below(k) * self.w(k, j), k if self.wide_below else "", self.upper_below)
         return product + self.b(j) if self.view.layer.bias is not None else product
 
 
 def loss_symbol() -> Expression:
-    """ℓ_i, the loss of sample i."""
+    """Return ℓ_i, the loss of sample i."""
     return element(symbol("ℓ"), SAMPLE)
 
 
 def cost_symbol() -> Expression:
-    """C, the cost."""
+    """Return C, the cost."""
     return symbol("C")
 
 
 def penalty_symbol() -> Expression:
-    """R, the penalty on the weights."""
+    """Return R, the penalty on the weights."""
     return symbol("R")
 
 
 def in_words(*pieces: str | Expression | Formula) -> Inlines:
-    """Running text with formulas in it."""
+    """Return running text with formulas in it."""
     return tuple(formula(piece) if isinstance(piece, Expression) else piece for piece in pieces)
 
 
 def form(problem: Problem) -> Form | None:
-    """The derivation in indices; None if the loss has no such form."""
+    """Return the derivation in indices; None if the loss has no such form."""
     if in_indices(problem, "j") is None:
         return None
     views = problem.views()
@@ -94,7 +94,7 @@ def form(problem: Problem) -> Form | None:
 
 
 def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
-    """The definitions, layer after layer, and the cost."""
+    """Return the definitions, layer after layer, and the cost."""
     found = []
     for view in views:
         s = Symbols(problem, view)
@@ -119,7 +119,7 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
 
 
 def _penalty(problem: Problem, views: tuple[View, ...]) -> Expression:
-    """R, the penalty on the weights of all layers."""
+    """Return R, the penalty on the weights of all layers."""
     terms = []
     for view in views:
         s = Symbols(problem, view)
@@ -145,14 +145,14 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
 
 
 def activation(view: View, s: Symbols, j: str = "j") -> Expression:
-    """f(z_ij), or a softmax by its exponentials."""
+    """Return f(z_ij), or a softmax by its exponentials."""
     if view.layer.is_softmax:
         return op.exp(s.z(j)) / index_sum(op.exp(s.z("p")), "p", s.upper)
     return view.layer.activation(s.z(j))
 
 
 def _slopes(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
-    """The partial derivatives of every layer by what goes into it."""
+    """Return the partial derivatives of every layer with respect to its weights, biases and inputs."""
     found = []
     for view in views:
         s = Symbols(problem, view)
@@ -175,7 +175,7 @@ def _below(view: View) -> bool:
 
 
 def _of_sums(s: Symbols, by: Expression) -> list[Line]:
-    """∂z_ij/∂(w_kj, b_j or a_ik): the rules of index notation, applied to the definition."""
+    """Return the lines of ∂z_ij/∂(w_kj, b_j or a_ik): index notation applied to the definition."""
     body = s.sums("p")
     opened, rules = slope(body, by)
     closed, only = collapsed(opened)
@@ -186,7 +186,7 @@ def _of_sums(s: Symbols, by: Expression) -> list[Line]:
 
 
 def slope_of_activation(view: View, s: Symbols, j: str = "j") -> tuple[Expression, str]:
-    """∂a_ij/∂z_ij in terms of a_ij where its row of the table gives it so."""
+    """Return ∂a_ij/∂z_ij, in terms of a_ij where the table of operations gives it so, and the rules."""
     body = activation(view, s, j)
     return slope(body, s.z(j), {body: s.a(j)})
 
@@ -211,7 +211,7 @@ def _of_activation(view: View, s: Symbols) -> list[Line]:
 
 
 def output(problem: Problem, view: View) -> list[Passage]:
-    """δ of the last layer, from the loss."""
+    """Return δ of the last layer, from the loss."""
     top = View(view.layer, problem.top, view.below, "", view.numbers[-1:])
     s = Symbols(problem, top)
     d = s.delta("k" if view.layer.is_softmax else "j")
@@ -233,7 +233,7 @@ def output(problem: Problem, view: View) -> list[Passage]:
 
 
 def slope_of_loss(problem: Problem, s: Symbols) -> tuple[Expression, str, Expression, str]:
-    """∂ℓ_i/∂a_ij of an output that acts on each neuron alone: the line with all brackets, and the last one."""
+    """Return ∂ℓ_i/∂a_ij of an elementwise output: the line with all brackets, its rules, the last line, its rule."""
     body = in_indices(problem, "p")
     assert body is not None  # form() has seen to it
     opened, rules = slope(body, s.a())
@@ -242,7 +242,7 @@ def slope_of_loss(problem: Problem, s: Symbols) -> tuple[Expression, str, Expres
 
 
 def delta_steps(view: View, s: Symbols, by_a: Expression) -> list[tuple[Expression, str]]:
-    """What δ_ij becomes once both slopes are inserted, neuron by neuron."""
+    """Return the steps of δ_ij after both derivatives are inserted, neuron by neuron."""
     if view.layer.is_linear:
         return [(by_a, INSERT)]
     of_a, _ = slope_of_activation(view, s)
@@ -256,7 +256,7 @@ def tidy_product(left: Expression, right: Expression) -> Expression:
 
 
 def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[tuple[Expression, str]]:
-    """What becomes of ∂ℓ/∂a · ∂a/∂z by cancelling denominators and multiplying out, if that is shorter."""
+    """Return the steps that cancel and multiply out ∂ℓ/∂a · ∂a/∂z, where that makes it shorter."""
     found: list[tuple[Expression, str]] = []
     short = cancelled(by_a, of_a)
     if short is not None:
@@ -268,7 +268,7 @@ def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[t
 
 
 def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list[Passage]:
-    """δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
+    """Return δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
     target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
     upper = s.upper
     loss = in_indices(problem, "p")
@@ -307,7 +307,7 @@ def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list
 
 
 def _entropies(problem: Problem, s: Symbols) -> tuple[Expression, Expression]:
-    """−ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
+    """Return −ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
     target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
     of_class = -op.log(index_sum(target * s.a("p"), "p", s.upper))
     return of_class, -index_sum(target * op.log(s.a("p")), "p", s.upper)
@@ -319,7 +319,7 @@ def is_cross_entropy(problem: Problem, s: Symbols) -> bool:
 
 
 def _back(problem: Problem, view: View) -> list[Passage]:
-    """δ of the layer from that above, and the gradients of the layer."""
+    """Return δ of the layer from that of the layer above, and the gradients of the layer."""
     found = []
     general = view.is_general
     hidden = view.numbers[:-1] if general and len(view.numbers) == len(problem.layers) else view.numbers
@@ -362,7 +362,7 @@ def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passag
 
 
 def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
-    """∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
+    """Return the lines of ∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
     is_weight = by is s.w()
     inner = s.below() if is_weight else constant(1)
     steps: list[tuple[Expression, str]] = [

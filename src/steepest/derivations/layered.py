@@ -33,7 +33,7 @@ class LayeredDerivation:
     forms: tuple[Form, ...]
 
     def __getitem__(self, name: str) -> Form:
-        """A form by its name.
+        """Return a form by its name.
 
         Raises:
             DerivationError: the derivation has no such form.
@@ -49,7 +49,7 @@ class LayeredDerivation:
         return {form.name: verify(self.problem, form, points, seed) for form in self.forms}
 
     def blocks(self) -> list[Block]:
-        """The derivation as blocks of a document, a heading for each form."""
+        """Return the derivation as blocks of a document, with a heading for each form."""
         found: list[Block] = []
         for form in self.forms:
             found.append(Heading((form.title,), 2))
@@ -58,7 +58,7 @@ class LayeredDerivation:
         return found
 
     def latex(self) -> str:
-        """The equations as ``align*`` environments, a paragraph of text before each."""
+        """Return the equations as ``align*`` environments, with a paragraph of text before each."""
         parts = []
         for form in self.forms:
             for passage in form.passages:

@@ -22,7 +22,7 @@ _ONLY = "only the term of sample i holds it"
 
 
 def passages(problem: Problem) -> tuple[Passage, ...]:
-    """The recursion for a chain under a squared error; nothing for any other model."""
+    """Return the recursion for a chain with a squared error; nothing for any other model."""
     if not problem.is_chain or len(problem.layers) < 2 or problem.has_penalty or not _is_squared(problem):
         return ()
     top = symbol("a", problem.top)
@@ -51,12 +51,12 @@ def _is_squared(problem: Problem) -> bool:
 
 
 def _g(label: str) -> Expression:
-    """g_i of a layer: n times the slope of the cost above by a_i."""
+    """Return g_i of a layer: n times the derivative of the cost above with respect to a_i."""
     return element(symbol("g", label), SAMPLE)
 
 
 def _e(label: str) -> Expression:
-    """e_i of a layer: the target that it is given."""
+    """Return e_i of a layer: its target."""
     return element(symbol("e", label), SAMPLE)
 
 

@@ -11,7 +11,7 @@ from steepest.expressions.printing import write
 
 
 def formula(expression: Expression) -> Formula:
-    """An expression in index or array notation, as LaTeX and text."""
+    """Return an expression in index or array notation, as LaTeX and text."""
     return Formula(write(expression, PaperLatex()), write(expression, PaperText()))
 
 
@@ -47,7 +47,7 @@ class Passage:
     numbers: tuple[int, ...] = ()
 
     def blocks(self) -> list[Paragraph | Equations]:
-        """The passage as blocks of a document."""
+        """Return the passage as blocks of a document."""
         found: list[Paragraph | Equations] = [Paragraph(self.text)] if self.text else []
         if self.lines:
             found.append(Equations(tuple(_equation(line) for line in self.lines)))
@@ -80,7 +80,7 @@ class Form:
 
 
 def chained(left: Expression, *steps: tuple[Expression, str], label: str = "") -> list[Line]:
-    """``left = a = b = …``, each with its rule; steps that change nothing are left out."""
+    """Return ``left = a = b = …``, each with its rule; steps that change nothing are left out."""
     lines: list[Line] = []
     before: Expression | None = None
     for right, rule in steps:

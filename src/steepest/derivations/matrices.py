@@ -66,19 +66,19 @@ class Rows:
         self.ones = symbol("1", "", (ROWS,))
 
     def weight(self, inputs: int, outputs: int) -> Expression:
-        """W, inputs × outputs; the number w in a chain."""
+        """Return W, inputs × outputs; the number w in a chain."""
         if self.chain:
             return symbol("w", self.view.label)
         return symbol("W", self.view.label, (inputs, outputs))
 
     def stack(self, letter: str, label: str, width: int) -> Expression:
-        """A matrix with a row for each sample; a vector in a chain."""
+        """Return a matrix with a row for each sample; a vector in a chain."""
         if self.chain:
             return symbol(letter, label, (ROWS,))
         return symbol(letter.upper(), label, (ROWS, width))
 
     def sums(self) -> Expression:
-        """A W + 1 b."""
+        """Return A W + 1 b."""
         if self.chain:
             product = self.below * self.w
             return product if self.view.layer.bias is None else product + self.b
@@ -86,35 +86,35 @@ class Rows:
         return product if self.view.layer.bias is None else product + op.outer(self.ones, self.b)
 
     def activation(self) -> Expression:
-        """f(Z), element by element; softmax row by row."""
+        """Return f(Z), element by element; softmax row by row."""
         return ROW_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
 
     def lifted(self, line: Expression) -> Expression:
-        """A line for neuron j and sample i, written for all of them at once."""
+        """Rewrite a line for neuron j and sample i for all of them at once."""
         outputs = self.view.layer.size
         label = self.view.label
         arrays = {f"z^({label})": self.z, f"a^({label})": self.a, SHARE: self.stack(SHARE, "", outputs)}
         return lifted(line, {**arrays, TARGET: self.target(), INDICATOR: self.target()})
 
     def target(self) -> Expression:
-        """Y, or T with the indicators of the classes."""
+        """Return Y, or T with the indicators of the classes."""
         return self.stack(INDICATOR if self.problem.has_classes else TARGET, "", self.problem.width)
 
     def back(self, delta: Expression, w: Expression) -> Expression:
-        """Δ Wᵀ."""
+        """Return Δ Wᵀ."""
         return delta * w if self.chain else delta @ op.transpose(w)
 
     def by_weight(self, slope: Expression) -> Expression:
-        """Aᵀ times a slope by Z."""
+        """Return Aᵀ times a gradient with respect to Z."""
         return op.matmul.adjoints[1](slope, self.below, self.w, self.z) if not self.chain else self.below @ slope
 
     def by_bias(self, slope: Expression) -> Expression:
-        """1ᵀ times a slope by Z."""
+        """Return 1ᵀ times a gradient with respect to Z."""
         return self.ones @ slope
 
 
 def matrices(problem: Problem) -> Form | None:
-    """The derivation for all samples at once; None if the loss has no form in indices or weighs the samples."""
+    """Return the derivation for all samples at once; None without a form in indices, or with sample weights."""
     return _form(problem, Rows)
 
 
@@ -184,25 +184,25 @@ class Columns(Rows):
     name, title, square = "columns", "With samples as columns", True
 
     def weight(self, inputs: int, outputs: int) -> Expression:
-        """W, outputs × inputs."""
+        """Return W, outputs × inputs."""
         return symbol("W", self.view.label, (outputs, inputs), square=True)
 
     def stack(self, letter: str, label: str, width: int) -> Expression:
-        """A matrix with a column for each sample."""
+        """Return a matrix with a column for each sample."""
         return symbol("dZ" if letter == "δ" else letter.upper(), label, (width, ROWS), square=True)
 
     def sums(self) -> Expression:
-        """W A + b 1ᵀ."""
+        """Return W A + b 1ᵀ."""
         product = self.w @ self.below
         return product if self.view.layer.bias is None else product + op.outer(self.b, self.ones)
 
     def activation(self) -> Expression:
-        """f(Z); softmax column by column."""
+        """Return f(Z); softmax column by column."""
         return COLUMN_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
 
 
 def columns(problem: Problem) -> Form | None:
-    """The forward and backward steps with a column for each sample; None where matrices has none, or in a chain.
+    """Return both passes with a column for each sample; None for a chain, or where ``matrices`` has no form.
 
     Here dZ, dW, db stand for what the notes call so: dZ for the slopes of the losses, dW and db for those of the cost.
     """

@@ -65,7 +65,7 @@ class NodeDerivation:
         return (*self.forward.lines, *self.backward.lines)
 
     def blocks(self) -> list[Block]:
-        """The derivation as blocks of a document."""
+        """Return the derivation as blocks of a document."""
         return [
             Heading(("Forward, node by node",), 2), *self.forward.blocks(),
             Heading(("Backward, node by node",), 2), *self.backward.blocks(),
@@ -144,7 +144,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
 
 
 def _filled(array: Array, right: Expression, left: Expression) -> Array:
-    """A number, for a sample or for all, as it stands for each feature of the left side."""
+    """Add axes to a number, per sample or not, so that it broadcasts over the features of the left side."""
     return array[(..., *(None,) * (len(left.shape) - len(right.shape)))]
 
 
@@ -153,7 +153,7 @@ def _taken(cost: Expression) -> list[str]:
 
 
 def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expression:
-    """The operation of a node on the names of its arguments."""
+    """Apply the operation of a node to the names of its arguments."""
     return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
 
 
@@ -167,7 +167,7 @@ def _slope(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
 
 
 def _handed_down(node: Expression, child: Expression, names: Mapping[Expression, Expression]) -> tuple[Expression, str]:
-    """What a node adds to the slope by one of its arguments, and the rule: the row of the table, applied to names."""
+    """Return what a node adds to the adjoint of one of its arguments, and the rule of the table."""
     applied, name = _applied(node, names), names.get(child, child)
     row, result = node.operation, names[node]
     bar = symbol("bar", "", node.shape, node.per_sample)
@@ -205,7 +205,7 @@ class _Values:
             self.numbers[node.name] = np.asarray(drawn, dtype=float)
 
     def of(self, side: Expression) -> Array:
-        """One side of a line."""
+        """Evaluate one side of a line."""
         given: dict[str, Array] = {}
 
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -224,7 +224,7 @@ class _Values:
         return np.asarray(compile_expressions([root], dtype)(values, self.rows)[0])
 
     def _held(self) -> dict[Expression, Expression]:
-        """What stands for every ``stop_gradient``: a name with the value that it has here."""
+        """Replace every ``stop_gradient`` by a name with its value at this point."""
         held = [node for node in toposort([self.derivation.cost]) if node.operation is op.stop_gradient]
         found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.uid}", node.shape) for node in held}
         self.numbers |= {stand_in.name: self._run(node, {}) for node, stand_in in found.items()}

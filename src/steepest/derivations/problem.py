@@ -120,7 +120,7 @@ class Problem:
         return "m" if self.symbolic else str(len(self.layers))
 
     def views(self) -> tuple[View, ...]:
-        """The layers with their labels: one by one, or those alike together."""
+        """Return the layers with their labels: one by one, or those alike together."""
         count = len(self.layers)
         if not self.symbolic:
             return tuple(
@@ -134,7 +134,7 @@ class Problem:
 
 
 def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | None:
-    """The layers and the loss of a model; None if it is not layered, or its loss is no mean over the samples.
+    """Return layers and loss of a model; None if it is not layered, or its loss is no mean over the samples.
 
     Args:
         model: the model.
@@ -164,7 +164,7 @@ def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | 
 
 
 def in_indices(problem: Problem, letter: str) -> Expression | None:
-    """The loss of sample i in index notation; None if it holds what has no such form.
+    """Return the loss of sample i in index notation; None if a part has no such form.
 
     Args:
         problem: what is derived.
@@ -197,7 +197,7 @@ _KNOWN = (op.one_hot, op.sum_, op.dot, op.expand)
 
 
 def sizes(problem: Problem) -> Iterator[int]:
-    """Inputs, and neurons of every layer."""
+    """Yield the number of inputs, then the number of neurons of every layer."""
     yield problem.layers[0].inputs
     for layer in problem.layers:
         yield layer.size

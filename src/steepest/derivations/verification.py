@@ -69,7 +69,7 @@ def verify(problem: Problem, form: Form, points: int = 3, seed: int = 0) -> Veri
 
 
 def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
-    """The largest difference of two sides, relative to the largest value; ∞ if their shapes differ."""
+    """Return the largest difference of two sides relative to the largest value; ∞ if their shapes differ."""
     try:
         lengths = truth.lengths([left, line.right], level)
         values = [truth.value(side, level, lengths) for side in (left, line.right)]
@@ -83,7 +83,7 @@ def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
 
 
 def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
-    """The same of an equation in vectors or matrices."""
+    """Return the same difference for an equation in vectors or matrices."""
     try:
         first, second = (truth.array_value(side, level) for side in (left, line.right))
     except (ShapeError, ValueError):
@@ -92,7 +92,7 @@ def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> 
 
 
 def relative_difference(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """The largest difference of two arrays by their largest value; ∞ where NaN meets a number or shapes do not fit.
+    """Return the largest difference of two arrays relative to the largest value; ∞ for NaN or unequal shapes.
 
     Slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding.
     """

@@ -89,7 +89,7 @@ class Atom:
 
 
 def character_width(character: str, italic: bool = False) -> float:
-    """The width of a character in em."""
+    """Return the width of a character in em."""
     widths = _ITALIC if italic else _ROMAN
     if character in widths:
         return widths[character] / 100
@@ -99,7 +99,7 @@ def character_width(character: str, italic: bool = False) -> float:
 
 
 def text_width(text: str) -> float:
-    """The width of running text in em."""
+    """Return the width of running text in em."""
     return sum(map(character_width, text))
 
 
@@ -288,7 +288,7 @@ class _Reader:
 
 
 def atoms(latex: str) -> list[Atom]:
-    r"""The atoms of a formula.
+    r"""Split a formula into its atoms.
 
     >>> [atom.text for atom in atoms(r"\frac{1}{n} + x_{i}^{2}")]
     ['\\frac{1}{n} ', '+ ', 'x_{i}^{2}']
@@ -297,7 +297,7 @@ def atoms(latex: str) -> list[Atom]:
 
 
 def width(latex: str) -> float:
-    """How wide a formula is in displayed form, in em.
+    """Return the width of a formula in displayed form, in em.
 
     >>> 1.0 < width("x + y") - width("x") < 2.0
     True

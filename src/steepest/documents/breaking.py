@@ -32,7 +32,7 @@ class Line:
 
 
 def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
-    r"""A formula in lines.
+    r"""Break a formula into lines.
 
     Args:
         latex: LaTeX mathematics.
@@ -64,7 +64,7 @@ def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
 
 
 def _without_wide_fractions(latex: str, room: float) -> list[Atom]:
-    """The atoms, fractions that no line holds written with a stroke."""
+    """Return the atoms; fractions that are wider than any line are written with a stroke."""
     found = atoms(latex)
     while True:
         wide = [atom for atom in found if atom.kind == FRACTION and _SLACK * atom.width > room]
@@ -84,7 +84,7 @@ def _with_stroke(atom: Atom) -> str:
 
 
 def _penalty(found: Sequence[Atom], k: int) -> float:
-    """What a break before atom k costs."""
+    """Return the penalty of a break before atom k."""
     atom, before = found[k], found[k - 1]
     within = _A_BRACKET * atom.depth**2
     if atom.kind == RELATION:
@@ -101,7 +101,7 @@ def _penalty(found: Sequence[Atom], k: int) -> float:
 
 
 def _breaks(found: Sequence[Atom], first: float, rest: float) -> list[int]:
-    """Where to break at the least cost, by dynamic programming over the places where that is possible."""
+    """Return the breaks of least total penalty, by dynamic programming over the places where one is possible."""
     places = [0, *(k for k in range(1, len(found)) if _penalty(found, k) < _NEVER), len(found)]
     sums = [0.0]
     for atom in found:
@@ -129,7 +129,7 @@ def _breaks(found: Sequence[Atom], first: float, rest: float) -> list[int]:
 
 
 def _texts(found: Sequence[Atom], breaks: Sequence[int]) -> list[str]:
-    """The texts of the atoms, pairs of brackets that a break parts in a fixed size."""
+    """Return the texts of the atoms; brackets of a pair that a break separates get a fixed size."""
     texts = [atom.text for atom in found]
     opened: list[int] = []
     for k, atom in enumerate(found):

@@ -176,7 +176,7 @@ class Document:
         return {label: str(place.number) for label, place in self.places().items()}
 
     def places(self) -> dict[str, Place]:
-        """What stands where, by label.
+        """Return kind and number of everything that has a label, by label.
 
         Raises:
             DocumentError: two things have one label.
@@ -198,7 +198,7 @@ class Document:
         return found
 
     def texts(self) -> Iterator[Inlines]:
-        """All running text: title, headings, paragraphs, items, cells and captions."""
+        """Yield all running text: title, headings, paragraphs, items, cells and captions."""
         yield self.title
         yield self.subtitle
         for block in self.blocks:
@@ -236,7 +236,7 @@ class Document:
 
 
 def plain(pieces: Inlines, places: Mapping[str, Place] | None = None) -> str:
-    """Running text as plain text, formulas in their text form.
+    """Return running text as plain text, formulas in their text form.
 
     >>> plain(("of ", Formula(r"\\sigma", "σ")))
     'of σ'

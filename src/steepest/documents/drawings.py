@@ -13,7 +13,7 @@ _LOCAL = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")
 
 
 def embedded(svg: str, name: str, title: str, description: str) -> str:
-    """A picture as an ``<svg>`` element of an HTML page.
+    """Return a picture as an ``<svg>`` element of an HTML page.
 
     Args:
         svg: the picture as a file.
@@ -47,7 +47,7 @@ def embedded(svg: str, name: str, title: str, description: str) -> str:
 
 
 def address(svg: str, title: str, description: str) -> str:
-    """A picture as a ``data:`` address, for an image of a Markdown text."""
+    """Return a picture as a ``data:`` address, for an image of a Markdown text."""
     text = embedded(svg, "picture", title, description)
     return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
@@ -75,7 +75,7 @@ def _rename(element: ElementTree.Element, name: str) -> None:
 
 
 def _nested(style: str, name: str) -> str:
-    """The rules of a style as they are within a rule for the picture itself."""
+    """Rewrite the rules of a style so that they can be nested in a rule for the picture itself."""
     style = _LOCAL.sub(rf"url(#{name}-\2)", style)
     return re.sub(r"(^|[{},\s])svg(?=[\s{,.:])", r"\1&", style)
 

@@ -63,7 +63,7 @@ class Displayed:
 
 
 def rows(block: Equations, first: int, page: float) -> Iterator[Row]:
-    """The equations of a block on a page of this width in em; ``first`` is the number of the first."""
+    """Lay out the equations of a block on a page of this width in em; ``first`` is the number of the first."""
     widths = [width(line.left.latex) if line.left else 0.0 for line in block.lines]
     apart = [found > _WIDE_LEFT * page for found in widths]
     left = max((found for found, own in zip(widths, apart, strict=True) if not own), default=0.0)
@@ -78,7 +78,7 @@ def rows(block: Equations, first: int, page: float) -> Iterator[Row]:
 
 
 def displayed(pieces: Inlines, page: float) -> Iterator[str | Formula | Reference | Displayed]:
-    """Running text whose formulas, if they are too wide for a line of it, stand on lines of their own."""
+    """Yield running text, in which formulas that are too wide for a line are displayed."""
     left = list(pieces)
     while left:
         piece = left.pop(0)
@@ -92,5 +92,5 @@ def displayed(pieces: Inlines, page: float) -> Iterator[str | Formula | Referenc
 
 
 def sign_latex(sign: str) -> str:
-    """The sign between two sides in LaTeX."""
+    """Return the sign between two sides in LaTeX."""
     return {"≈": r"\approx", ":=": r"\mathrel{:=}", "≔": r"\mathrel{:=}", "≤": r"\le", "≥": r"\ge"}.get(sign, sign)

@@ -15,7 +15,7 @@ _PYTHON = "python"
 
 
 def write(document: Document) -> str:
-    """The paper as the text of an ``.ipynb`` file; its programs are not run."""
+    """Return the paper as the text of an ``.ipynb`` file; its programs are not run."""
     writer = Writer(document)
     cells = [_markdown(writer.head())]
     texts: list[str] = []

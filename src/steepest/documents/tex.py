@@ -63,7 +63,7 @@ _SIZES = (("", 1.0), (r"\small", 0.92), (r"\footnotesize", 0.84))
 
 
 def write(document: Document) -> str:
-    r"""The paper as the text of a ``.tex`` file.
+    r"""Return the paper as the text of a ``.tex`` file.
 
     >>> write(Document(("Slopes",), (Paragraph(("50 %",)),))).splitlines()[-3:]
     ['50 \\%', '', '\\end{document}']
@@ -95,7 +95,7 @@ class _Writer:
         return rf"\\[1ex]\large {self.inline(pieces)}"
 
     def inline(self, pieces: Inlines) -> str:
-        """Text of a line or two, as titles and captions: formulas that are too wide for a line are made smaller."""
+        """Write text of a line or two, such as titles; formulas that are too wide for a line are made smaller."""
         return "".join(
             rf"\wide{{{self._piece(piece)}}}"
             if isinstance(piece, Formula) and width(piece.latex) > 0.5 * _PAGE
@@ -104,7 +104,7 @@ class _Writer:
         )
 
     def running(self, pieces: Inlines) -> str:
-        """Running text; formulas that a line does not hold are displayed."""
+        """Write running text; formulas that are too wide for a line are displayed."""
         made = []
         for piece in displayed(pieces, _PAGE):
             if isinstance(piece, Displayed):
@@ -161,7 +161,7 @@ class _Writer:
         return f"\\begin{{alignat}}{{2}}\n{written}\n\\end{{alignat}}\n"
 
     def _row(self, row: Row) -> list[str]:
-        """The lines of one equation; the last line of the formula has the number."""
+        """Return the lines of one equation; the last line of the formula has the number."""
         equation, made = row.equation, []
         left = characters.mathematics(equation.left.latex) if equation.left else ""
         if row.apart:
@@ -242,7 +242,7 @@ def _lines(broken: Sequence[Line]) -> str:
 
 
 def _columns(grid: Table, places: Mapping[str, Place]) -> tuple[str, Sequence[Column], list[list[int]]]:
-    """The size of the letters, the columns, and which of them stand together: the largest size that holds all."""
+    """Return the size of the letters, the columns and the parts: the largest size that fits in one part."""
     found: tuple[str, Sequence[Column], list[list[int]]] = ("", (), [])
     for command, scale in _SIZES:
         columns, parts = divided(grid, places, _TABLE / scale)
@@ -256,7 +256,7 @@ _TABLE = 42.0  # em of a table
 
 
 def _going_on(pieces: Inlines) -> str:
-    """No indent before a paragraph that goes on with the sentence before it."""
+    """Return the command against indenting a paragraph that continues the sentence before it."""
     first = pieces[0] if pieces else ""
     return "\\noindent " if isinstance(first, str) and first[:1].islower() else ""
 

@@ -27,7 +27,7 @@ _NAMES = {"\u0304": "bar", "\u0302": "hat", "\u0303": "tilde", "\u0307": "dot"}
 
 
 def transliterated(text: str) -> str:
-    """A text in ASCII; a letter that has no likeness is written by its number, as ``\\u4e2d``.
+    """Return a text in ASCII; a character without a likeness is written by its number, as ``\\u4e2d``.
 
     >>> transliterated("∂C/∂w₁ = 1/n Σ 2·(σ(x_i·w₁) − y_i)²")
     'dC/dw_1 = 1/n sum 2*(sigmoid(x_i*w_1) - y_i)^2'
@@ -38,7 +38,7 @@ def transliterated(text: str) -> str:
 
 
 def with_mark(text: str) -> str:
-    """A message in ASCII whose last line is a mark beneath a place of the line before.
+    """Return a message in ASCII whose last line marks a place of the line before.
 
     >>> print(with_mark("at σ(x\\n     ^"))
     at sigmoid(x
@@ -71,7 +71,7 @@ def _numbered(text: str) -> str:
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of codecs: what an output cannot hold is written in ASCII."""
+    """Handle errors of codecs: characters that an output cannot encode are written in ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return transliterated(error.object[error.start : error.end]), error.end

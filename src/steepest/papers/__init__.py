@@ -32,7 +32,7 @@ class Paper:
     experiment: Experiment
 
     def text(self, suffix: str) -> str:
-        """The paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
+        """Return the paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
 
         Raises:
             DocumentError: there is no such medium.

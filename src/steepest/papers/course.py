@@ -25,7 +25,7 @@ _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are
 
 
 def training_of(experiment: Experiment) -> list[Block]:
-    """How the training went, and what it led to."""
+    """Return the section about the training and its result."""
     from steepest import pictures
 
     run = experiment.run
@@ -59,7 +59,7 @@ def _course(experiment: Experiment, run: Descent) -> Inlines:
 
 
 def _optimiser(experiment: Experiment) -> str:
-    """What the optimiser is called; names of people with a capital."""
+    """Return the name of the optimiser; names of people with a capital."""
     given = experiment.settings.get("optimiser")
     name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
     names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
@@ -68,7 +68,7 @@ def _optimiser(experiment: Experiment) -> str:
 
 
 def _update(experiment: Experiment) -> list[Block]:
-    """How an optimiser moves the parameters, in the words of its own description."""
+    """Describe the update of an optimiser in the words of its own docstring."""
     given = experiment.settings.get("optimiser")
     if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
         return []
@@ -107,7 +107,7 @@ def _parameters(experiment: Experiment, run: Descent) -> Table:
 
 
 def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
-    """The truth table of a small table, or what the predictions are worth."""
+    """Return the predictions of a small table, or their quality for a large one."""
     model = experiment.model
     if run.diverged:
         return []
@@ -137,7 +137,7 @@ def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
 
 
 def _worth(model: Any, found: Any, target: Any) -> Inlines:
-    """Accuracy of classes, or R² of quantities."""
+    """State the accuracy for classes, or R² for quantities."""
     if found.ndim == 2 and found.shape[1] > 1 and target.ndim == 1:
         return (f"Of these samples {np.mean(found.argmax(axis=1) == target):.2%} get the right class.",)
     one = found.reshape(len(found), -1)[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
@@ -153,7 +153,7 @@ def _worth(model: Any, found: Any, target: Any) -> Inlines:
 
 
 def surface_of(experiment: Experiment) -> list[Block]:
-    """The cost around the path of the training."""
+    """Return the section about the cost around the path of the training."""
     from steepest import pictures
 
     run = experiment.run

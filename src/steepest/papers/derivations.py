@@ -26,7 +26,7 @@ _MOST_DERIVED = 8  # parameters that are derived one by one
 
 
 def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
-    """The section that derives the gradient."""
+    """Return the section that derives the gradient."""
     layers = dense_layers(model.prediction)
     deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
     if deep:
@@ -67,7 +67,7 @@ def _equations(derivation: Derivation, block: int) -> Equations:
 
 
 def _last(derivation: Derivation) -> Equation:
-    """∂C/∂w and its last line."""
+    """Return ∂C/∂w and its last line."""
     lines = derivation.blocks()[-1]
     return Equation(lines[0].left, lines[-1].right, "", f"slope-{derivation.wrt}")
 
@@ -90,7 +90,7 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
 
 
 def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
-    """What the letters of the derivation are in the formula."""
+    """Explain the letters of the derivation in terms of the formula."""
     problem = derivation.problem
     first = problem.layers[0]
     letter = "w" if problem.is_chain else "W"
@@ -126,7 +126,7 @@ def _nodewise(model: Specification) -> list[Block]:
 
 
 def _signs() -> tuple[str | Formula, ...]:
-    """What the signs mean that not every reader knows."""
+    """Explain the signs that not every reader knows."""
     return (
         "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
         " multiplies element by element, and so do functions and numbers act on vectors and matrices; ",
@@ -141,7 +141,7 @@ def _is_narrowed(derivation: LayeredDerivation) -> bool:
 
 
 def _said(found: list[Verification], narrower: bool) -> tuple[str | Formula, ...]:
-    """What the evaluation of the equations found."""
+    """State what the evaluation of the equations found."""
     equations = sum(each.equations for each in found)
     error = max(each.error for each in found)
     text = f"Each of the {count(equations, 'equation')} was evaluated at {found[0].points} random points"

@@ -139,7 +139,7 @@ class Experiment:
 
 
 def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
-    """How a model was trained and from where: what ``fit`` was given, or the command that saved it."""
+    """Return how a model was trained and from where: the arguments of ``fit``, or of the command that saved it."""
     if model.fitted:
         given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
         return given, model.fitted.get("start")
@@ -190,6 +190,6 @@ def timed(
 
 
 def summary(array: ArrayLike) -> tuple[float, float, float, float]:
-    """Smallest, largest, mean and Euclidean norm of a parameter."""
+    """Return smallest and largest value, mean and Euclidean norm of a parameter."""
     values = np.asarray(array, dtype=float)
     return float(values.min()), float(values.max()), float(values.mean()), float(np.linalg.norm(values))

@@ -32,7 +32,7 @@ _MEASURED = 3.29  # how the notes timed NAND
 
 
 def limit_of(experiment: Experiment) -> list[Block]:
-    """The derivative as a limit, and what it costs to take it as a difference."""
+    """Return the derivative as a limit, and what it costs to take it as a difference."""
     nodes = leaves([experiment.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
     layers = dense_layers(experiment.model.prediction)
@@ -75,7 +75,7 @@ def limit_of(experiment: Experiment) -> list[Block]:
 
 
 def _settling(experiment: Experiment) -> Inlines:
-    """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
+    """State how the differences behave as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
     ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
     best = min(experiment.steps, key=lambda row: row.error)
     kinks = experiment.report is not None and any(row.verdict == KINK for row in experiment.report)
@@ -97,7 +97,7 @@ def _power(step: float) -> Formula:
 
 
 def check_of(experiment: Experiment) -> list[Block]:
-    """The verdicts."""
+    """Return the section about the check of the gradient."""
     report = experiment.report
     if report is None:
         return []
@@ -139,7 +139,7 @@ def _has_arrays(experiment: Experiment) -> bool:
 
 
 def comparison_of(experiment: Experiment) -> list[Block]:
-    """Both ways of descending, timed."""
+    """Return the section that times both ways of descending."""
     timing = experiment.timing
     if timing is None:
         return []
