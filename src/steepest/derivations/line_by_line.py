@@ -74,7 +74,7 @@ class Derivation:
 
     Attributes:
         expression: what was differentiated.
-        wrt: the name it was differentiated by.
+        wrt: the name with respect to which it was differentiated.
         names: the activations that have a name of their own in the lines.
         parts: one derivation for each named activation that depends on ``wrt``, then the whole.
         result: the derivative.
@@ -179,10 +179,10 @@ def derive(
 
     Args:
         expression: a formula of numbers: every part has the shape (). Sums over the samples stay sums.
-        wrt: the parameter or data column to differentiate by.
+        wrt: the parameter or data column to differentiate with respect to.
         level: ``"terse"``, trivial rules together in one line; ``"textbook"``, the same but for a mean, whose 1/n is
             taken out before its sum; or ``"full"``, one rule a line.
-        names: parts to be named in the lines, by name; the activations if left out.
+        names: parts that are named in the lines, by name; default: the activations.
 
     Returns:
         A Derivation: ``str()`` is text, ``.latex()`` LaTeX, ``.steps`` and ``.result`` expressions.
@@ -221,7 +221,7 @@ def _refuse_unreadable(expression: Expression) -> None:
         if node.shape:
             raise DerivationError(
                 f"a derivation line by line is written for formulas of numbers, but {short(node)} has the shape "
-                f"{node.shape}; of a model of layers take model.derivation(), of any other st.gradient"
+                f"{node.shape}; for a model of layers use model.derivation(), for any other st.gradient"
             )
     if len(order) > _MOST_NODES:
         raise DerivationError(

@@ -20,8 +20,8 @@ class Line:
     """``left = right``, by a rule.
 
     Attributes:
-        left: what stands left; None goes on with the line before.
-        right: what stands right.
+        left: the left side; None continues the line before.
+        right: the right side.
         rule: why; empty for a definition.
         label: a name by which it is referred to.
     """
@@ -38,8 +38,8 @@ class Passage:
 
     Attributes:
         text: running text before the lines.
-        lines: equations; a line without a left side goes on with the one before.
-        numbers: the layers for which the label ``l`` stands in them; empty if it does not occur.
+        lines: equations; a line without a left side continues the one before.
+        numbers: the layers that the label ``l`` denotes; empty if it does not occur.
     """
 
     text: Inlines

@@ -36,7 +36,7 @@ BRACKET = Operation(
 )  # fmt: skip
 INDEX_SUM = Operation("index_sum", 1, "sum over an index", text=call("index_sum", 1, attributes=True))
 PARTIAL = Operation(
-    "partial", 2, "partial derivative of a number by another, or by each element", shape=_of_scalar,
+    "partial", 2, "partial derivative of a number with respect to another, or to each element", shape=_of_scalar,
     text=call("partial", 2),
 )  # fmt: skip
 SAMPLE_MEAN = Operation("sample_mean", 1, "mean over the index of the samples", text=call("sample_mean", 1))
@@ -93,7 +93,7 @@ def over_samples(body: Expression) -> Expression:
 
 
 SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean, op.total_outer)
-"""What is written with a Σ in front: it reaches to the end of its product, so that it stands last without brackets."""
+"""Operations written with a leading Σ, which reaches to the end of its product: last in it, they need no brackets."""
 
 
 def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
@@ -108,7 +108,7 @@ def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
 
 _LAYERED = re.compile(r"(.+)\^([(\[])(.+)[)\]]", re.DOTALL)
 HAT = "\u0302"
-"""Behind a name: a hat on it."""
+"""Marks a name as having a hat."""
 _LETTERS = {"(weight)": r"\omega", "ℓ": r"\ell", "1": r"\mathbf{1}"}
 
 
@@ -214,7 +214,7 @@ class PaperLatex(Latex):
         return self._written(*found), POWER if _parts(found[0])[1] else ATOM
 
     def _written(self, name: str, indices: tuple[str, ...], more: str = "") -> str:
-        """Return a name with its layer and ``beside`` above it, its indices below."""
+        """Return a name with its layer and ``more`` above it, its indices below."""
         letter, layer = _parts(name)
         if letter.endswith(HAT):
             written = rf"\hat{{{latex_name(letter[:-1])}}}"

@@ -1,4 +1,4 @@
-"""What the quantities of a layered derivation are at a random point, computed apart from the derivation."""
+"""Values of the quantities in a layered derivation at a random point, computed independently of the derivation."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Truth:
         if letter == "δ":
             return self.jacobian(("ℓ", 0), ("z", number))
         if letter == "g":
-            return self._handed_down(number)
+            return self._error_below(number)
         if letter == "e":
             return self.numbers[self._target(number)]
         return self.evaluate(self.node(letter, number), {})
@@ -145,10 +145,10 @@ class Truth:
         """Return the name of e of a layer, whose numbers are fixed when first asked for."""
         name = f"e{number}"
         if name not in self.numbers:
-            self.numbers[name] = self.whole("a", number) - self._handed_down(number)
+            self.numbers[name] = self.whole("a", number) - self._error_below(number)
         return name
 
-    def _handed_down(self, number: int) -> Array:
+    def _error_below(self, number: int) -> Array:
         """Return n times the derivative of the cost above with respect to this activation; a − y for the last."""
         if number == len(self.layers):
             return self.whole("a", number) - self.numbers[TARGET]
@@ -170,7 +170,7 @@ class Truth:
         shifted = substitute(whole, {part: stand_in})
         value = self.evaluate(part, {})
         columns = []
-        # One sample at a time only where the samples come together; else all of them move at once.
+        # One sample at a time only where samples are combined; elsewhere all are shifted at once.
         alone = part.per_sample and not whole.per_sample
         shape = (self.rows, *part.shape) if alone else part.shape
         for place in itertools.product(*(range(d) for d in shape)):
@@ -191,7 +191,7 @@ class Truth:
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
             if not node.name and node.operation is not PARTIAL:
                 return with_args(node, args) if node.args else node
-            array = self._slope(node, level) if node.operation is PARTIAL else self._named(node, level)
+            array = self._array_partial(node, level) if node.operation is PARTIAL else self._named(node, level)
             name = f"q{node.uid}"
             values[name] = array
             shape = array.shape[1:] if node.per_sample else array.shape
@@ -200,7 +200,7 @@ class Truth:
         rebuilt = transform([root], visit, stop=lambda node: node.operation is PARTIAL)[root]
         return self.evaluate(rebuilt, values)
 
-    def _slope(self, node: Expression, level: int) -> Array:
+    def _array_partial(self, node: Expression, level: int) -> Array:
         of, by = ((letter.lower(), number) for letter, number in (self._place(n.name, level) for n in node.args))
         array = self.jacobian(("C", 0) if of[0] == "c" else of, by)
         return self._squeezed(array) if self.problem.is_chain else array
@@ -272,7 +272,7 @@ class Truth:
         if row is INDEX:
             letter = node.attributes[0]
             if letter not in lengths:
-                raise ShapeError(f"the index {letter} runs nowhere")
+                raise ShapeError(f"the index {letter} belongs to no array")
             return np.arange(1.0, 1.0 + lengths[letter]), (letter,)
         if row is PARTIAL:
             return self._partial(node, level, lengths)
@@ -301,14 +301,14 @@ class Truth:
     def _partial(self, node: Expression, level: int, lengths: Mapping[str, int]) -> Named:
         of, by = node.args
         if of.operation is not ELEMENT and not of.name:
-            return self._of_a_text(of, by, level, lengths)
+            return self._of_expression(of, by, level, lengths)
         (name_of, own), (name_by, other) = _named(of), _named(by)
         array = self._squeezed(self.jacobian(self._place(name_of, level), self._place(name_by, level)))
         # The Jacobian of two quantities with a sample axis has it once: no sample depends on another.
         return _diagonal(array, (*own, *(a for a in other if a != SAMPLE or SAMPLE not in own)))
 
-    def _of_a_text(self, of: Expression, by: Expression, level: int, lengths: Mapping[str, int]) -> Named:
-        """Return ∂/∂by of an expression, all else held constant, by complex steps."""
+    def _of_expression(self, of: Expression, by: Expression, level: int, lengths: Mapping[str, int]) -> Named:
+        """Return ∂/∂by of an expression by complex steps, all else constant."""
         name, indices = _named(by)
         place = self._place(name, level)
         base = np.array(self.array(*place), dtype=float)

@@ -1,4 +1,4 @@
-"""What is derived: the layers of a model, and its loss with one value a sample, in names of its own."""
+"""The problem to derive: the layers of a model, and its loss per sample in names of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # layers that are written one by one
 PREDICTION, TARGET, SHARE, INDICATOR = "a", "y", "ω", "t"
-"""What the prediction, the target, a sample's weight and the row of indicators of its class are called."""
+"""The names of the prediction, the target, a sample's weight and the indicators of its class."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class View:
         label: ``1``, …, or ``l``, or ``m`` for the last.
         below: the label of the layer below; empty for the inputs.
         above: that of the layer above; empty for the last.
-        numbers: the layers that it stands for.
+        numbers: the layers that it represents.
     """
 
     layer: DenseLayer
@@ -51,7 +51,7 @@ class View:
 
     @property
     def is_general(self) -> bool:
-        """Whether it stands for several layers."""
+        """Whether it represents several layers."""
         return self.label == "l"
 
 

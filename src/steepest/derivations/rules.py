@@ -1,7 +1,7 @@
 """Differentiation in index notation, and the algebra of its last lines.
 
-The derivative of an operation comes from its row of the table. What index notation adds are two rules: the elements
-of an array are independent, ∂w_pj/∂w_kj = [p = k]; and of a sum over p with that bracket the term p = k is left.
+The derivative of an operation comes from the table of operations. Index notation adds two rules: the elements of an
+array are independent, ∂w_pj/∂w_kj = [p = k]; and a sum over p with that bracket reduces to its term p = k.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHAIN = "chain rule"
 ONLY = "only the term {} is left"
 
 
-def slope(
+def derivative(
     body: Expression, by: Expression, results: Mapping[Expression, Expression] | None = None
 ) -> tuple[Expression, str]:
     """Return ∂body/∂by, and the names of the rules used.
@@ -26,7 +26,7 @@ def slope(
     Args:
         body: an expression of elements and sums over indices.
         by: an element or a named number.
-        results: nodes whose value has a name, which stands for the result in their derivative: a for f(z).
+        results: names for values of nodes, by which their derivatives are written: a for f(z).
 
     Returns:
         The derivative, with brackets [p = k] where elements with other indices were met.

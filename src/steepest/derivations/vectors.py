@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from steepest.derivations.indices import (
     INSERT,
     Symbols,
+    activation_derivative,
     delta_steps,
     is_cross_entropy,
+    loss_derivative,
     penalty_symbol,
-    slope_of_activation,
-    slope_of_loss,
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
@@ -139,19 +139,19 @@ def _top_lines(problem: Problem, v: Vectors) -> list[Line]:
     before = (partial(v.loss, v.z), "definition of δ")
     if v.view.layer.is_softmax:
         return _softmax_lines(problem, v, before)
-    by_a = slope_of_loss(problem, s)[2]
+    by_a = loss_derivative(problem, s)[2]
     steps = [(v.lifted(each), rule) for each, rule in delta_steps(v.view, s, by_a)]
     if v.view.layer.is_linear:
         return chained(v.delta, before, *steps)
-    of_a = v.lifted(slope_of_activation(v.view, s)[0])
+    of_a = v.lifted(activation_derivative(v.view, s)[0])
     return chained(v.delta, before, (partial(v.loss, v.a) * of_a, EACH), *steps, label=f"{v.name}-delta-top")
 
 
 def _softmax_lines(problem: Problem, v: Vectors, before: tuple[Expression, str]) -> list[Line]:
     """Return the lines of δ by the adjoint of softmax in the table: x̄ = r ⊙ (r̄ − Σ r̄ ⊙ r)."""
-    slope = partial(v.loss, v.a)
+    loss_gradient = partial(v.loss, v.a)
     row = op.softmax.adjoints[0]
-    steps = [before, (row(slope, v.z, v.a), "derivative of softmax")]
+    steps = [before, (row(loss_gradient, v.z, v.a), "derivative of softmax")]
     target = v._arrays()[INDICATOR if problem.has_classes else TARGET]
     if is_cross_entropy(problem, Symbols(problem, v.view)):
         steps += [
@@ -178,7 +178,7 @@ def _back(problem: Problem, view: View) -> list[Passage]:
         if view.layer.is_linear:
             lines += chained(v.delta, (by, EACH))
         else:
-            of_a = v.lifted(slope_of_activation(view, s)[0])
+            of_a = v.lifted(activation_derivative(view, s)[0])
             lines += chained(
                 v.delta, (partial(v.loss, v.a) * of_a, EACH), (by * of_a, INSERT), label=f"vectors-delta{view.label}"
             )

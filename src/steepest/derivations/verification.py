@@ -1,8 +1,8 @@
-"""Every equation of a layered derivation at random points: does its left side equal its right?
+"""Evaluate both sides of every equation of a layered derivation at random points.
 
-What stands in the equations is computed apart from them. The values of z, a, ℓ and C come from the model's own
-expressions, and their partial derivatives from complex steps through these (Squire and Trapp 1998), which no rule of
-differentiation enters. Networks are made narrower for that, their layers, activations and losses staying as they are.
+The quantities are computed independently of the derivation. The values of z, a, ℓ and C come from the model's own
+expressions, and their partial derivatives from complex steps through these (Squire and Trapp 1998), which use no rule
+of differentiation. Networks are made narrower for that; their layers, activations and losses stay as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARRAYS = ("vectors", "matrices", "columns")
 
 @dataclass(frozen=True)
 class Verification:
-    """What the evaluation of a form's equations found.
+    """The result of evaluating the equations of a form.
 
     Attributes:
         equations: how many were evaluated.
@@ -94,7 +94,7 @@ def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> 
 def relative_difference(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Return the largest difference of two arrays relative to the largest value; ∞ for NaN or unequal shapes.
 
-    Slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding.
+    Values below 1e-3 are divided by that instead, since terms that cancel leave rounding errors.
     """
     try:
         gap = np.abs(first - second)

@@ -1,7 +1,7 @@
-"""LaTeX mathematics as a row of atoms with widths: what a line can be broken between, and how long it is.
+"""Read LaTeX mathematics as a row of atoms with widths, between which a line can be broken.
 
 The widths are those of Computer Modern at its design size of 10 pt, in em, rounded to hundredths, which the other
-usual mathematical fonts come near to; sizes of brackets and of what stands over another are estimated.
+usual mathematical fonts come near to; sizes of brackets and stacked parts are estimated.
 
 Source: the metrics of cmmi10 and cmr10 (Knuth 1986, Computer Modern Typefaces); spaces, Knuth 1984, The TeXbook, 18.
 """
@@ -55,13 +55,13 @@ _THIN, _MEDIUM, _THICK = 0.167, 0.222, 0.278
 
 @dataclass(slots=True)
 class Atom:
-    """What a line cannot be broken within.
+    """A part of a formula within which no line is broken.
 
     Attributes:
         text: its LaTeX.
         width: in em, with the space around a sign.
         kind: one of the kinds of this module.
-        depth: how many brackets it stands in.
+        depth: how many brackets enclose it.
         tall: whether it is higher than a letter with an index.
         parts: numerator and denominator of a fraction.
     """
@@ -135,7 +135,7 @@ class _Frame:
 
 
 class _Reader:
-    """Reads tokens from left to right; groups that are open stand on a stack."""
+    """Reads tokens from left to right, with a stack of open groups."""
 
     def __init__(self, latex: str) -> None:
         self.tokens: list[str] = _TOKENS.findall(latex)
@@ -271,7 +271,7 @@ class _Reader:
             frame.atoms.append(Atom("", 0.0))
         base = frame.atoms[-1]
         base.text += self._source(wanted.begin)
-        # What stands over or under a large sign is wider than it only by what overhangs.
+        # A limit of a large sign adds only the width by which it overhangs.
         base.script(wanted.command == "^", max(0.0, width - base.width) if base.kind == LARGE else width + 0.05)
 
     def _applied(self, frame: _Frame, wanted: _Wanted) -> Atom:

@@ -1,4 +1,4 @@
-"""Breaks long formulas into lines: before a sum rather than a factor, outside brackets rather than within."""
+"""Break long formulas into lines: before a sum rather than a factor, outside brackets rather than within."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from steepest.documents.atoms import BINARY, CLOSE, FRACTION, LARGE, OPEN, ORDINARY, RELATION, SPACE, Atom, atoms
 
-_A_LINE = 30.0  # what a further line costs, beside the place where it is broken
-_A_BRACKET = 45.0  # what a break within a bracket costs, within two of them four times that, and so on
-_A_GAP = 4.0  # what a line costs that is all but empty, the last one aside
+_A_LINE = 30.0  # penalty of a further line, added to that of its break
+_A_BRACKET = 45.0  # penalty of a break within a bracket; within two of them four times that, and so on
+_A_GAP = 4.0  # penalty of a line that is all but empty, unless it is the last
 _NEVER = 1e6
 _SLACK = 1.03  # widths are estimates
 _DELIMITER = re.compile(r"\\(left|right)\s*(\\[a-zA-Z]+|\\.|.)", re.DOTALL)
@@ -21,7 +21,7 @@ class Line:
     """A line of a broken formula.
 
     Attributes:
-        latex: what stands on it.
+        latex: its text.
         width: in em.
         fits: whether it is as short as was asked for.
     """
@@ -40,8 +40,7 @@ def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
         rest: that of the others; the same if left out.
 
     Returns:
-        The lines; brackets that stand open at the end of one are of a fixed size, so that each line is a formula
-        of its own for TeX.
+        The lines; brackets still open at the end of one have a fixed size, so that TeX reads each line as a formula.
 
     >>> [line.latex for line in lines(r"\left(a + b\right) \cdot \left(c + d\right)", 4.5)]
     ['\\left(a + b\\right) ', '{}\\cdot \\left(c + d\\right)']

@@ -1,4 +1,4 @@
-"""Running text as LaTeX in plain ASCII, so that every engine sets it alike whatever its fonts hold."""
+"""Write running text as LaTeX in plain ASCII, so that every engine sets it alike whatever its fonts contain."""
 
 from __future__ import annotations
 

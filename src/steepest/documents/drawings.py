@@ -1,4 +1,4 @@
-"""SVG within a page: names of its own for each picture, styles that reach no other, a title and a description."""
+"""Embed SVG in a page: each picture with ids and styles of its own, a title and a description."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def embedded(svg: str, name: str, title: str, description: str) -> str:
 
     Args:
         svg: the picture as a file.
-        name: what its names begin with on this page.
+        name: prefix of its ids on this page.
         title: its title, if it has none.
-        description: what is to be seen, for those who cannot see it.
+        description: a description, for those who cannot see it.
 
     Raises:
         DocumentError: the text is no SVG.

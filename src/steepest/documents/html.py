@@ -1,4 +1,4 @@
-"""A paper as one HTML file: MathML, pictures within it, nothing from the network, no script."""
+"""Write a paper as one HTML file: MathML, pictures within it, nothing from the network, no script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of equations on a page: where each is broken, and where its rule stands."""
+"""Lay out equations on a page: where each is broken, and where its rule is placed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from steepest.documents.document import Equation, Equations, Formula, Inlines, R
 _SIGN = 1.35  # of "=" with its space, em
 _APART = 2.0  # between a formula and its rule
 _NOTE = 0.92  # the size of a rule
-_WIDE_LEFT = 0.3  # share of the page from which a left side stands on a line of its own
-_WIDE_NOTE = 0.55  # share of the room right of the sign from which a rule stands below
+_WIDE_LEFT = 0.3  # share of the page from which a left side gets a line of its own
+_WIDE_NOTE = 0.55  # share of the width right of the sign from which a rule is placed below
 _WIDE_INLINE = 0.5  # share of the page from which a formula leaves the running text
 
 _MARKS = ".,;:"
 
 INDENT = 1.0
-"""How far a line that goes on is set in, em."""
+"""Indentation of continuation lines, em."""
 
 BESIDE, BELOW, NONE = "beside", "below", ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An equation as it stands on the page.
+    """The layout of an equation.
 
     Attributes:
         equation: what is written.
         number: its number.
         right: its right side in lines.
-        rule: whether the rule stands beside the formula, in a column, or below it.
-        apart: whether the left side stands on a line of its own.
+        rule: whether the rule is placed next to the formula, in a column, or below it.
+        apart: whether the left side has a line of its own.
         long: whether the right side reaches into the column of the rules.
-        room: how wide the first line of the right side may be, em; the others are set in by 1 em.
+        room: the available width of the first line of the right side, em; the others are indented by 1 em.
     """
 
     equation: Equation
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Displayed:
-    """A formula of running text that stands on lines of its own.
+    """A formula of running text that is displayed on lines of its own.
 
     Attributes:
         formula: what is written.

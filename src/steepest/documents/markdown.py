@@ -1,4 +1,4 @@
-"""A paper as Markdown with formulas between dollars, as GitHub, MyST and notebooks read it."""
+"""Write a paper as Markdown with formulas between dollars, as GitHub, MyST and notebooks read it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(document: Document) -> str:
 
 
 class Writer:
-    """Writes one block after the other."""
+    """Writes blocks of a document as Markdown, numbering them in order."""
 
     def __init__(self, document: Document) -> None:
         self.document = document

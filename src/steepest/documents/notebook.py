@@ -1,4 +1,4 @@
-"""A paper as a Jupyter notebook of the format 4.5: texts in Markdown, programs as cells that run.
+"""Write a paper as a Jupyter notebook of the format 4.5: texts in Markdown, programs as cells that run.
 
 Source: the format, https://nbformat.readthedocs.io/en/latest/format_description.html.
 """
@@ -21,7 +21,7 @@ def write(document: Document) -> str:
     texts: list[str] = []
     for block in document.blocks:
         runs = isinstance(block, Code) and block.language == _PYTHON
-        # Short cells can be changed and moved: a heading begins one, and equations stand in one of their own.
+        # Short cells can be edited and moved: a heading begins one, and equations have one of their own.
         if texts and (runs or isinstance(block, Heading | Equations)):
             cells.append(_markdown("\n\n".join(texts)))
             texts = []

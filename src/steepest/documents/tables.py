@@ -1,4 +1,4 @@
-"""How wide the columns of a table are, which wrap, and where a table that is too wide is divided."""
+"""Choose the widths of the columns of a table, which of them wrap, and where a wide table is divided."""
 
 from __future__ import annotations
 

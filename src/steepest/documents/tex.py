@@ -1,4 +1,4 @@
-"""A paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
+"""Write a paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class _Writer:
             return ""
         laid = list(rows(block, self.equations + 1, _PAGE))
         self.equations += len(laid)
-        # A rule stands nearer to its own formula than to the next.
+        # A rule is nearer to its own formula than to the next.
         written = "\n\\\\[.4em]\n".join("".join(self._row(row)) for row in laid)
         return f"\\begin{{alignat}}{{2}}\n{written}\n\\end{{alignat}}\n"
 
@@ -167,7 +167,7 @@ class _Writer:
         if row.apart:
             made.append(rf"&\across{{{_PAGE}em}}{{{left}}}")
             left = ""
-        # What a name ends with, as a command, must not swallow the sign after it.
+        # A command at the end of a name must not swallow the sign after it.
         before = rf"{left} &{sign_latex(equation.sign)} "
         for k, line in enumerate(row.right):
             formula = characters.mathematics(line.latex).strip()
@@ -200,7 +200,7 @@ class _Writer:
             if columns[c].wrapped else "l"
             for c in part
         )  # fmt: skip
-        # The first of several parts has the number; the others go on under it.
+        # The first of several parts has the number; the others continue it.
         title = rf"\caption{{{caption}}}{self._labelled(grid.label)}" if k == 0 else ""
         more = rf"\textit{{Table continued, part {k + 1} of {parts}}}" if k else ""
         head = " & ".join(self._cell(grid.header[c], columns[c]) for c in part)
@@ -222,7 +222,7 @@ class _Writer:
     def _figure(self, figure: Figure) -> str:
         said = "\n".join(f"% {line}" for line in transliterated(figure.alternative).splitlines() if line.strip())
         drawn = characters.picture(figure.tikz).strip()
-        if not drawn:  # those who read the page are told what they would see
+        if not drawn:  # the description replaces a missing picture
             drawn = rf"\fbox{{\parbox{{.8\linewidth}}{{{characters.text(figure.alternative)}}}}}"
         return (
             f"\\begin{{figure}}[!htbp]\n\\centering\n% Alternative text:\n{said}\n"

@@ -1,4 +1,4 @@
-"""Mathematical text in plain ASCII, for terminals that show nothing else: ``∂C/∂w₁ = 2·x²`` as ``dC/dw_1 = 2*x^2``."""
+"""Write mathematical text in plain ASCII, for terminals that need it: ``∂C/∂w₁ = 2·x²`` as ``dC/dw_1 = 2*x^2``."""
 
 from __future__ import annotations
 
@@ -95,16 +95,16 @@ def _codec(name: str) -> codecs.CodecInfo | None:
 
 
 PLAIN = "steepest_ascii"
-"""An encoding of text streams: ASCII, into which all else is transliterated. Click takes a stream of the encoding that
-is called ascii for a mistake, and puts one of UTF-8 in its place; so this one has a name of its own."""
+"""An encoding of text streams: ASCII, into which all else is transliterated. It has a name of its own, since Click
+replaces a stream whose encoding is called ascii by one in UTF-8."""
 HANDLER = "steepest_ascii"
-"""An error handler of text streams, which writes what their encoding has not in ASCII."""
+"""An error handler of text streams, which transliterates what their encoding lacks."""
 codecs.register(_codec)
 codecs.register_error(HANDLER, _replaced)
 
 
 def is_plain(encoding: str | None = None) -> bool:
-    """Whether an output, standard output if no encoding is given, is one for ASCII."""
+    """Return whether an output, by default standard output, can only show ASCII."""
     encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
     if encoding == PLAIN:
         return True

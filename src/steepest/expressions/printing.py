@@ -1,9 +1,9 @@
 """Write expressions through the templates of their operations, in any notation, without recursion.
 
-A template is a pattern and the strengths with which it binds, so that one function serves formula text, mathematical
-text, LaTeX and source code, and sets brackets only where the grammar of that notation needs them.
+A template is a pattern and the strengths with which it binds, so that one function writes formula text, mathematical
+text, LaTeX and source code, with brackets only where the grammar of that notation needs them.
 
-:class:`Node` says what writers and orderings use of an expression, so that neither imports the class itself, which
+:class:`Node` declares what writers and orderings use of an expression, so that neither imports the class itself, which
 imports them.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 
-# How strongly a written expression holds together; an operand weaker than its place asks for is bracketed.
+# How strongly a written expression binds; an operand weaker than its place requires is bracketed.
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 10, 20, 30, 40, 50, 100
 
 

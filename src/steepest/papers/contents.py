@@ -1,4 +1,4 @@
-"""What a paper says, section by section."""
+"""Write the contents of a paper, section by section."""
 
 from __future__ import annotations
 

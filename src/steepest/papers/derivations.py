@@ -1,4 +1,4 @@
-"""The derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
+"""Write the derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _by_rules(model: Specification) -> list[Block]:
     blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
-        blocks += [Heading(("By ", name), 2)]
+        blocks += [Heading(("With respect to ", name), 2)]
         blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
     if len(names) > 1:
         blocks += [Paragraph(("Together the gradient is",)), Equations(tuple(_last(each) for each in derivations))]
@@ -69,20 +69,20 @@ def _equations(derivation: Derivation, block: int) -> Equations:
 def _last(derivation: Derivation) -> Equation:
     """Return ∂C/∂w and its last line."""
     lines = derivation.blocks()[-1]
-    return Equation(lines[0].left, lines[-1].right, "", f"slope-{derivation.wrt}")
+    return Equation(lines[0].left, lines[-1].right, "", f"gradient-{derivation.wrt}")
 
 
 def _layered(derivation: LayeredDerivation) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     found = derivation.verify()
-    words = {"indices": "by indices", "vectors": "in vectors", "matrices": "in matrices"}
+    words = {"indices": "in indices", "vectors": "in vectors", "matrices": "in matrices"}
     shown = [words[form.name] for form in derivation.forms if form.name in words]
     blocks.append(
         Paragraph((
             "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
-            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
-            *_names(derivation),
+            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
+            " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
             *_signs(), *_said(list(found.values()), _is_narrowed(derivation)),
         ))
     )  # fmt: skip
@@ -108,8 +108,8 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     )
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
-        "Here ", weight, *bias, f" stand for {own} and so on, ", Formula("x", "x"),
-        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ", *general,
+        "Here ", weight, *bias, f" denote{'s' * (first.bias is None)} {own} and so on, ", Formula("x", "x"),
+        f" the inputs {problem.inputs}, ", Formula("y", "y"), f" the target {problem.outcome}. ", *general,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _nodewise(model: Specification) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(
         Paragraph((
-            "Back-propagation through every operation of the cost, whose local derivatives are those of the table of "
+            "Back-propagation through every operation of the cost; the local derivatives come from the table of "
             "operations. ", *_said([derivation.verify()], False),
         ))
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _signs() -> tuple[str | Formula, ...]:
     """Explain the signs that not every reader knows."""
     return (
         "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
-        " multiplies element by element, and so do functions and numbers act on vectors and matrices; ",
+        " multiplies element by element; functions and numbers act on vectors and matrices element by element, too; ",
         Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
     )  # fmt: skip
 

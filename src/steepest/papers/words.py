@@ -1,4 +1,4 @@
-"""How a paper writes numbers, names and lists."""
+"""Write numbers, times and names in papers."""
 
 from __future__ import annotations
 
