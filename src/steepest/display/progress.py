@@ -18,7 +18,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Details:
-    """What a bar shows besides epochs and cost; what is not there is left out.
+    """What a bar shows besides epochs and cost; what is None or 0 is left out.
 
     Attributes:
         validation: the last cost of the validation rows.
@@ -47,7 +47,7 @@ def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: D
     from rich.progress import Progress as RichProgress
 
     columns = (
-        BarColumn(bar_width=10),  # short, so that the rest has room on a narrow terminal
+        BarColumn(bar_width=10),  # short, so that the rest fits on a narrow terminal
         MofNCompleteColumn(),
         TextColumn("cost {task.fields[cost]:.4g}{task.fields[more]}"),
         TimeRemainingColumn(compact=True),

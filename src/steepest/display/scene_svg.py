@@ -66,26 +66,25 @@ def _text(text: Text) -> str:
 
 
 def _shape(shape: Shape) -> str:
-    look = _line(shape.colour, shape.line, shape.dashed)
+    stroke = _stroke(shape.colour, shape.line, shape.dashed)
     fill = f'fill="{shape.fill}" fill-opacity="0.15"' if shape.fill else 'fill="none"'
     if shape.kind == "circle":
-        return f'<circle cx="{_n(shape.x)}" cy="{_n(shape.y)}" r="{_n(shape.width / 2)}" {fill} {look}/>'
+        return f'<circle cx="{_n(shape.x)}" cy="{_n(shape.y)}" r="{_n(shape.width / 2)}" {fill} {stroke}/>'
     corner = f'x="{_n(shape.x - shape.width / 2)}" y="{_n(shape.y - shape.height / 2)}"'
-    return f'<rect {corner} width="{_n(shape.width)}" height="{_n(shape.height)}" rx="4" {fill} {look}/>'
+    return f'<rect {corner} width="{_n(shape.width)}" height="{_n(shape.height)}" rx="4" {fill} {stroke}/>'
 
 
 def _wire(wire: Wire) -> list[str]:
     points = [f"{_n(x)},{_n(y)}" for x, y in wire.points]
     path = f"M{points[0]} {'C' if len(points) > 2 else 'L'}{' '.join(points[1:])}"
-    look = _line(wire.colour, wire.line, wire.dashed)
-    lines = [f'<path d="{path}" fill="none" {look}/>']
+    lines = [f'<path d="{path}" fill="none" {_stroke(wire.colour, wire.line, wire.dashed)}/>']
     if wire.arrow:
         lines.append(f'<polygon points="{_head(wire)}" fill="{wire.colour or "currentColor"}"/>')
     return lines
 
 
 def _head(wire: Wire) -> str:
-    """Return the arrow's head as a triangle: markers take no colour from the ink in every viewer."""
+    """Return the arrowhead as a triangle: not every viewer gives SVG markers the colour of their line."""
     (x1, y1), (x0, y0) = wire.points[-1], _before(wire)
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
@@ -99,12 +98,12 @@ def _head(wire: Wire) -> str:
 
 
 def _before(wire: Wire) -> tuple[float, float]:
-    """Return the point from which a wire comes to its end."""
+    """Return the last point of a wire that differs from its end, which gives the direction of the arrowhead."""
     last = wire.points[-1]
     return next((p for p in reversed(wire.points[:-1]) if p != last), last)
 
 
-def _line(colour: str, width: float, dashed: bool) -> str:
+def _stroke(colour: str, width: float, dashed: bool) -> str:
     dashes = ' stroke-dasharray="3 2"' if dashed else ""
     return f'stroke="{colour or "currentColor"}" stroke-width="{_n(width)}"{dashes}'
 

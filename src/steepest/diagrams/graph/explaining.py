@@ -48,7 +48,7 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
     return sentence + _remark(numbers, terms, node) + _at_kink(numbers, names, node)
 
 
-_VARIED = 0.6180339887498949
+_VARIED = 0.6180339887498949  # the golden ratio less 1: the fractional parts of its multiples are spread evenly
 
 
 def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression) -> str:
@@ -64,7 +64,7 @@ def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression
         return ""
     shown = {part: name for part, name in names.items() if part.is_leaf}
     where = f"{written(kink.node, shown)}, where {written(kink.distance, shown)} = 0"
-    return f"; this is no derivative, for the slope jumps at {where}"
+    return f"; there is no derivative here, since the slope jumps at {where}"
 
 
 def _remark(numbers: Numbers, terms: list[_Term], node: Expression) -> str:
@@ -128,9 +128,8 @@ def _term(
     pairs = _pairs(numbers, user, parts)
     chosen = pairs[numbers.sample or 0]
     if summed:
-        return _Term(
-            sign + text, pairs if len(pairs) <= _LISTED else [], [] if numbers.sample is None else [chosen]
-        )  # fmt: skip
+        listed = pairs if len(pairs) <= _LISTED else []
+        return _Term(sign + text, listed, [] if numbers.sample is None else [chosen])
     fixed = numbers.sample is not None or numbers.samples == 1 or not node.per_sample
     return _Term(text, [chosen] if fixed else [], [])
 

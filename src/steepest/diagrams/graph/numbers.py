@@ -41,8 +41,8 @@ class Local:
     Attributes:
         factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
             rule is no such product.
-        rule: what is handed down, with ``adjoint`` for the adjoint; None where there is a factor.
-        bar: stands for the adjoint in the rule.
+        rule: the term passed back to the argument, in terms of ``adjoint``; None where there is a factor.
+        adjoint: the symbol of the operation's own adjoint in the rule.
         value: of the factor: a number or array, with the samples in front if it has one value a sample.
     """
 
@@ -61,8 +61,8 @@ class Numbers:
         nodes: its nodes but numbers, in reading order: arguments before what uses them.
         values: of each node, ``(n, …)`` if it has one value a sample.
         adjoints: ∂root/∂node of each node, shaped as its value.
-        shares: what a node hands down to one of its arguments, shaped as that argument's value; with a sample chosen
-            and an argument that all samples share, what comes by this sample.
+        shares: the term of an argument's adjoint that a node contributes, shaped as that argument's value; with a
+            sample chosen and an argument that all samples share, the contribution of this sample.
         local: the local derivatives.
         samples: how many there are.
         sample: the chosen one.
@@ -110,7 +110,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     if root.shape not in ((), (1,), (1, 1)):
         raise PictureError(
             f"a graph carries back the derivatives of one number, but {short(root)} has the shape {root.shape}; "
-            "take its sum, or dot it with what picks one"
+            "take its sum, or its dot product with a unit vector"
         )
     bound = bind([root], values)
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
@@ -121,19 +121,15 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
     if not nodes:
-        raise PictureError(f"{short(root)} is a number without any name; there is nothing to draw")
+        raise PictureError(f"{short(root)} is a number, without data or parameters; there is nothing to draw")
     carried = _adjoints(root, nodes, sample)
     steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
     local = {step: _local(*step) for step in steps}
     asked: dict[Any, Expression] = {("value", node): node for node in nodes}
     asked |= {("adjoint", node): adjoint.expression() for node, adjoint in carried.items()}
-    for node, k in steps:
-        handed = _share(node, k, carried.get(node), sample)
-        if handed is not None:
-            asked["share", node, k] = handed
-        factor = local[node, k].factor
-        if factor is not None:
-            asked["local", node, k] = factor
+    shares = {step: _share(*step, carried.get(step[0]), sample) for step in steps}
+    asked |= {("share", *step): share for step, share in shares.items() if share is not None}
+    asked |= {("local", *step): part.factor for step, part in local.items() if part.factor is not None}
     found = evaluate(asked, {**given, **_spread(bound)})
     adjoints = {n: _as(found.get(("adjoint", n), 0.0), n, bound.rows) for n in nodes}
     _put_stable(root, nodes, sample, given, adjoints, np.asarray(found["value", root]))
@@ -164,13 +160,13 @@ def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | Non
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
-    """Return what a node passes back to its k-th argument; only the chosen sample's where samples would be added up."""
+    """Return a node's term of its k-th argument's adjoint; only the chosen sample's where samples would be added up."""
     if adjoint is None:
         return None
     if sample is not None and node.per_sample and not node.args[k].per_sample:
         adjoint = Adjoint(leaf(DATA, SEED) * adjoint.body, adjoint.scale, adjoint.positive)
-    handed = pullback(node, k, adjoint)
-    return None if handed is None else handed.expression()
+    share = pullback(node, k, adjoint)
+    return None if share is None else share.expression()
 
 
 def _local(node: Expression, k: int) -> Local:

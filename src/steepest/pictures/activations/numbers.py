@@ -1,4 +1,4 @@
-"""A function of one number with its derivative, its kinks, and where it is saturated."""
+"""A function of one number with its derivative, its kinks and its saturated regions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from steepest.objectives.activations import Activation, function_of, is_elementw
 
 Array = NDArray[Any]
 
-_OTHER_ARGUMENTS = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
+_OTHER_ARGUMENTS = (2.0, 0.0)  # the values of the other arguments of an operation on several numbers
 _FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
-_STILL = 0.02  # of the width of a region: as little as the value may change in one that is saturated
-_APART = 1e-9  # of the range: how far beside a kink its two sides are looked at
+_STILL = 0.02  # of the width of a saturated region: the largest change of the value in it
+_APART = 1e-9  # of the range: the distance from a kink at which its two sides are evaluated
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Response:
 
     @property
     def steepest(self) -> tuple[float, tuple[tuple[float, float], ...]]:
-        """The largest size of the derivative, and where it has it: from where to where, again and again."""
+        """The largest absolute value of the derivative, and the intervals in which it is reached."""
         sizes = np.abs(self.slopes)
         largest = float(np.nanmax(sizes, initial=0.0))
         there = np.flatnonzero(sizes >= largest * (1 - 1e-9))
@@ -154,10 +154,10 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
 
 
 def _meaning(row: Operation) -> str:
-    """Return what an operation does to z; its row calls the one argument, or the last two, x and y."""
-    given = ["z", *(f"{held:g}" for held in _OTHER_ARGUMENTS)][: row.arity]
+    """Return the meaning of an operation in terms of z; it is stated for x, or for x and y, the last two arguments."""
+    given = ["z", *(f"{value:g}" for value in _OTHER_ARGUMENTS)][: row.arity]
     shown = dict(zip("xy", given[-2:], strict=False))
-    return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
+    return re.sub(r"(?<![A-Za-z])[xy](?![A-Za-z])", lambda found: shown[found[0]], row.meaning)
 
 
 def _row(activation: Activation) -> Operation | None:

@@ -35,20 +35,13 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     inside = np.ones(len(found.true), bool)
     inside[found.apart] = False
     dense = len(found.true) > _DENSE
-    look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
-                            "markeredgewidth": 0}  # fmt: skip
+    style: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
+                             "markeredgewidth": 0}  # fmt: skip
     learnt = "training" if len(found.apart) else "samples"
-    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
+    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **style)
     if len(found.apart):
-        axes.plot(
-            found.true[~inside],
-            found.predicted[~inside],
-            "^",
-            color=VERMILION,
-            label="held out",
-            gid="held-out",
-            **look,
-        )
+        axes.plot(found.true[~inside], found.predicted[~inside], "^", color=VERMILION, label="held out", gid="held-out",
+                  **style)  # fmt: skip
     axes.set_xlabel(f"true {found.target}")
     axes.set_ylabel(f"predicted {found.target}")
     axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
@@ -135,7 +128,7 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
             )
     _samples(axes, found)
     heading = [] if found.epochs[k] < 0 else [f"epoch {found.epochs[k]}"]
-    heading += [f"{found.right[k]:.0%} right"] if found.right else []
+    heading += [f"accuracy {found.accuracies[k]:.0%}"] if found.accuracies else []
     axes.set_title(("\n" if narrow else ", ").join(heading), fontsize=8)
     return filled
 
@@ -155,12 +148,7 @@ def _regions(axes: Axes, found: Plane, k: int) -> None:
 
 def _samples(axes: Axes, found: Plane) -> None:
     size = 4.0 if len(found.targets) <= _SPARSE else 2.6 if len(found.targets) <= _DENSE else 1.8
-    edge: dict[str, Any] = {
-        "linestyle": "none",
-        "markersize": size,
-        "markeredgecolor": EDGE,
-        "markeredgewidth": 0.5,
-    }
+    edge: dict[str, Any] = {"linestyle": "none", "markersize": size, "markeredgecolor": EDGE, "markeredgewidth": 0.5}
     if not found.classes:
         axes.plot(found.points[:, 0], found.points[:, 1], "o", color="#ffffff", label="samples", gid="samples", **edge)
         return

@@ -1,4 +1,4 @@
-"""From what a caller gives to a curve or a sheet: which axes, through which point, with which descents."""
+"""What a caller of a picture of a cost asks for: which axes, through which point, with which descents."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from steepest.errors import PictureError
 from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
+from steepest.pictures.surfaces.numbers import Curve, Surface
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
-from steepest.pictures.surfaces.slices import Curve, Range, Section, Surface, compute_curve, compute_surface
+from steepest.pictures.surfaces.sections import Range, Section, compute_curve, compute_surface
 
 Array = NDArray[Any]
 Name = str | Mapping[str, ArrayLike]

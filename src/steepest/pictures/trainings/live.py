@@ -23,7 +23,7 @@ _KEPT = 2000  # rows; beyond, every second one goes
 class Live:
     """A callback for ``on_epoch=`` that draws costs and validation costs in a notebook, again and again in one place.
 
-    It looks at every epoch and draws now and then; after the cell it draws once more, so that the last epoch is seen.
+    It is called at every epoch and draws every so many seconds; after the cell it draws once more, with the last epoch.
 
     Args:
         every: s from one drawing to the next, at least.
@@ -60,7 +60,7 @@ class Live:
             self._events.register("post_run_cell", self._after_cell)
 
     def __call__(self, info: EpochInfo) -> None:
-        """Take notice of an epoch, and draw if it is time."""
+        """Record an epoch, and draw if it is time."""
         if self._latest is not None and info.epoch <= self._latest.epoch:  # another descent begins
             self._rows, self._seen, self._stride, self._drawn = [], [], 1, -1
         self._latest = info
