@@ -268,7 +268,7 @@ def test_levels_of_a_plain_and_of_a_steep_wall() -> None:
         ({"cost": st.log(x) + y, "ranges": {"x": (-2, -1)}}, "not finite anywhere"),
         ({"look": "upside down"}, "contours, 3d, both"),
         ({"width": "pages"}, "'column', 'page'"),
-        ({"paths": 7}, "paths are what st.descend gives"),
+        ({"paths": 7}, "paths are results of st.descend"),
         ({"cost": 7}, "not of int"),
     ],
 )

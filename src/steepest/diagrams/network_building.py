@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 @dataclass
 class _LayoutBuilder:
-    """The nodes and edges found so far, and what they are labelled from."""
+    """The model to lay out, and the nodes and edges found so far."""
 
     structure: Structure
     target: Expression
@@ -162,24 +162,24 @@ def _neuron(
 ) -> Node:
     builder.keys[layer.output, k] = key
     text, tex = _activation(layer, caption)
-    said = f"neuron {k + 1} of layer {layer.level}, {text or 'a weighted sum'}"
+    title = f"neuron {k + 1} of layer {layer.level}, {text or 'a weighted sum'}"
     values = [builder.value(bias, negative) for bias, negative in layer.biases]
     below = colour = ""
     if builder.params and layer.biases:
         total = sum(float(v if v is None or not v.ndim else v[k]) for v in values if v is not None)
-        said += f", bias {figure(total)}"
+        title += f", bias {figure(total)}"
         if neurons <= _BIASED:
             below, colour = figure(total, 3), NEGATIVE if total < 0 else POSITIVE
     elif not layer.output.shape:
         names = [builder.name(bias, negative) for bias, negative in layer.biases]
-        said += "".join(f", bias {name}" for name, _ in names)
+        title += "".join(f", bias {name}" for name, _ in names)
         alone = _alone(layer) if builder.depth == 1 else None
         if alone is not None:  # as in the notes, the only weight of a line is in its neuron
             text, tex = builder.name(alone)
         elif names:
             text = ", ".join([text or "Σ", *(name for name, _ in names)])
             tex = "$" + ", ".join([tex.strip("$"), *(name.strip("$") for _, name in names)]) + "$"
-    return Node(key, "neuron", text or "Σ", tex, said, below, colour)
+    return Node(key, "neuron", text or "Σ", tex, title, below, colour)
 
 
 def _alone(layer: WeightedLayer) -> Expression | None:
@@ -304,8 +304,10 @@ def _describe(builder: _LayoutBuilder) -> str:
         applied = "a weighted sum" if layer.is_linear else _activation(layer, {})[0]
         weights = [builder.name(term.weight)[0] for term in layer.terms if term.weight is not None]
         biases = [builder.name(bias, negative)[0] for bias, negative in layer.biases]
-        said = f"Layer {layer.level}: {layer.size} {what}, {applied}; weights {', '.join(weights) or 'none'}"
-        parts.append(f"{said}; bias {', '.join(biases) or 'none'}.")
+        parts.append(
+            f"Layer {layer.level}: {layer.size} {what}, {applied}; weights {', '.join(weights) or 'none'}; "
+            f"bias {', '.join(biases) or 'none'}."
+        )
     parts.append(f"The target is {written(builder.target, {})}.")
     if builder.params:
         parts.append("Edges are blue where a weight is positive, and dashed vermilion where it is negative; wide where "

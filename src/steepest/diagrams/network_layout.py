@@ -59,7 +59,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class NetworkLayout:
-    """What a network diagram shows.
+    """The columns and edges of a network diagram.
 
     Attributes:
         largest: the largest absolute weight of a fitted model; 0 for one that is not fitted.

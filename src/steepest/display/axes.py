@@ -33,7 +33,7 @@ class Axis:
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int = 6) -> list[float]:
-        """Round values between the ends, at most so many; on a short logarithmic axis at the ends at least.
+        """Return round values between the ends, at most so many; on a short logarithmic axis at least the ends.
 
         >>> Axis(1, 1000, log=True).ticks(), Axis(0, 1).ticks(3)
         ([1.0, 10.0, 100.0, 1000.0], [0.0, 0.5, 1.0])
@@ -78,7 +78,7 @@ def written(tick: float) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """A cost by epoch as it is drawn.
+    """A curve of costs over epochs.
 
     Attributes:
         name: cost, or validation cost.

@@ -104,8 +104,8 @@ def show_plot(found: CostPlot, always: bool = False) -> None:
     """Print costs by epoch on standard output, after an empty line.
 
     Args:
-        found: what is drawn.
-        always: whether to draw on what is no terminal, or one too small for it.
+        found: the curves.
+        always: whether to draw also on a small terminal, or if the output is not a terminal.
     """
     from steepest.display.braille import plot
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.latex import Latex, latex_name
+from steepest.expressions.latex import Latex
 from steepest.expressions.maths_text import MathsText
 from steepest.expressions.printing import ATOM, SIGN, Node, Template, number, quoted, write
 
@@ -185,8 +185,3 @@ def latex_figure(text: str) -> str:
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)
     return f"${text}$"
-
-
-def latex_of(name: str, layer: bool = False) -> str:
-    """Write a name in LaTeX, with its ``$``."""
-    return f"${latex_name(name, layer=layer)}$"

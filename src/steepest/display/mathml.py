@@ -35,7 +35,7 @@ def mathml(latex: str, text: str, display: bool = False) -> str:
 
     Args:
         latex: LaTeX mathematics.
-        text: the formula as text, for those to whom it is read.
+        text: the formula as text, for screen readers.
         display: whether it is displayed rather than part of running text.
 
     Raises:
@@ -109,7 +109,7 @@ def _correct(element: ElementTree.Element) -> None:
     elif element.tag == "mo" and element.get("minsize") and element.text in ("(", ")", "[", "]"):
         element.set("form", "prefix" if element.text in "([" else "postfix")
     elif element.tag == "mrow" and len(children) > 1 and children[0].get("form") == "prefix":
-        # As in TeX brackets are larger only around what is higher than letters with their indices.
+        # As in TeX brackets are larger only around parts that are higher than letters with their indices.
         inner = {part.tag for child in children for part in child.iter()}
         powers = any(part.tag == "msup" and part[0].tag == "mrow" for child in children for part in child.iter())
         if not inner & _TALL and not powers:
@@ -148,7 +148,7 @@ def _closing(latex: str, at: int) -> int:
 
 
 def _decoded(word: str) -> str | None:
-    """Return a word as it is to be read; None if it is more than words."""
+    """Return a word without LaTeX escapes; None if it contains mathematics."""
     marked = word
     for k, (written, _) in enumerate(_ESCAPES):
         marked = marked.replace(written, chr(0xE000 + k))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told now and then how far a descent is."""
+    """A function that is called every so often with the progress of a descent."""
 
     def __call__(self, epoch: int, epochs: int, cost: float) -> None: ...
 
@@ -22,7 +22,7 @@ class Details:
 
     Attributes:
         validation: the last cost of the validation rows.
-        rate: α as it is now.
+        rate: the current learning rate α.
         rows: samples of an epoch.
     """
 

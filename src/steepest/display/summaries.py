@@ -36,7 +36,7 @@ class SummaryTable:
     """A table.
 
     Attributes:
-        caption: what it is of.
+        caption: the caption.
         header: the names of the columns; empty for a list of names and values.
         rows: the cells.
         numeric: the numbers of the columns that are flush right.
@@ -138,7 +138,7 @@ class ReprMixin(ABC):
 
     @abstractmethod
     def card(self) -> Summary:
-        """Return what is shown."""
+        """Return the summary."""
 
     def _repr_html_(self) -> str:
         return self.card().html()

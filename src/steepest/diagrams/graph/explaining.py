@@ -39,7 +39,7 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
     if all(term.products for term in terms):
         shown = _sum([product for term in terms for product in term.products])
         if finite and any(not np.isfinite(v) for term in terms for p in term.products for v in p):
-            return f"{left} = {texts[0]} = {found}, taken in the form that does not overflow; as written it is {shown}"
+            return f"{left} = {texts[0]} = {found}, computed in a form that does not overflow; as written it is {shown}"
         if texts[0] != shown:
             texts.append(shown)
     if texts[-1] != found:
@@ -55,7 +55,7 @@ def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression
     """Return a remark where there is no derivative, since the slope jumps."""
     cost, given = numbers.as_one_number({node: names[node]})
     seen = numbers.values[node]
-    # Elements move by different distances, lest jumps of two of them cancel; of a chosen sample only its own do.
+    # Elements move by different distances, so that jumps of two do not cancel; of a chosen sample only its own move.
     direction = 1 + (_VARIED * np.arange(seen.size) % 1).reshape(seen.shape)
     if node.per_sample and numbers.sample is not None:
         direction *= (np.arange(len(seen)) == numbers.sample).reshape(-1, *[1] * (seen.ndim - 1))
@@ -89,10 +89,10 @@ Product = tuple[float, ...]
 
 @dataclass(frozen=True)
 class _Term:
-    """What one user of a node contributes: a text, and products of numbers if they are numbers.
+    """The contribution of one user of a node: a text, and products of numbers if they are numbers.
 
     Attributes:
-        chosen: of several samples that are added up, what the chosen one contributes.
+        chosen: the products of the chosen sample, where samples are added up.
     """
 
     text: str
@@ -135,7 +135,7 @@ def _term(
 
 
 def whole(numbers: Numbers, names: Mapping[Expression, str]) -> str:
-    """Return the name of what is differentiated: the sum of one value a sample, unless a sample is chosen."""
+    """Return the name of the differentiated quantity: the sum over the samples, unless a sample is chosen."""
     summed = numbers.root.per_sample and numbers.samples > 1 and numbers.sample is None
     return f"Σ{names[numbers.root]}" if summed else names[numbers.root]
 

@@ -26,8 +26,8 @@ class Group:
 
     Attributes:
         name: of the layer's activation, a1, a2, …, or ``cost``; of several layers ``a3…a98``.
-        label: what the box says.
-        nodes: what is in it.
+        label: the text in the box.
+        nodes: the nodes in it.
         members: the names of the layers in it.
     """
 

@@ -36,7 +36,7 @@ class Row:
 
     Attributes:
         node: its name.
-        operation: what it is computed as: ``x + y``; ``data`` or ``parameter`` for a leaf.
+        operation: its operation and arguments, as ``x + y``; ``data`` or ``parameter`` for a leaf.
         value: a number or array; of a node with one value a sample the chosen sample's, or ``(n, …)``.
         gradient: the derivative of the whole with respect to it, of the same shape.
         local: its derivatives with respect to its arguments, each as ``∂q/∂x = 1``.
@@ -191,7 +191,7 @@ class ComputationalGraph(Picture):
         if isinstance(wanted, Expression):
             if wanted in self.names:
                 return wanted
-            raise PictureError(f"{wanted} is no node of the graph; {self._nodes()}")
+            raise PictureError(f"{wanted} is not a node of the graph; {self._nodes()}")
         by_name = {name: node for node, name in self.names.items()}
         if wanted in by_name:
             return by_name[wanted]

@@ -1,8 +1,8 @@
-"""The numbers of a computational graph: values forward, adjoints backward, and what each step contributes.
+"""The numbers of a computational graph: values forward, adjoints backward, and the contribution of each step.
 
-Values are those of the engines. Adjoints are carried back over the graph as it is written, so that each step of
-the picture is one rule of the table; those of the leaves are :func:`steepest.gradient`'s own, whose stable form does
-not overflow, and so is any adjoint that is not finite as it is written.
+Values are those of the engines. Adjoints follow the graph as written, so that each step of the picture is one rule of
+the table of operations; those of the leaves, and any that overflow, are from the stable form of
+:func:`steepest.gradient`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _MOST_REPAIRED = 200  # adjoints that are derived again one by one
 
 @dataclass(frozen=True)
 class Local:
-    """The derivative of an operation by one of its arguments.
+    """The derivative of an operation with respect to one of its arguments.
 
     Attributes:
-        factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
-            rule is no such product.
+        factor: the factor of the adjoint, an expression of the arguments and the result; None where the rule is not
+            such a product.
         rule: the term passed back to the argument, in terms of ``adjoint``; None where there is a factor.
         adjoint: the symbol of the operation's own adjoint in the rule.
         value: of the factor: a number or array, with the samples in front if it has one value a sample.
@@ -54,7 +54,7 @@ class Local:
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Everything that is computed for a graph.
+    """The numbers of a graph.
 
     Attributes:
         root: the expression.
@@ -78,7 +78,7 @@ class Numbers:
     sample: int | None
 
     def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
-        """Return what is differentiated as one number, with its values; some nodes become leaves of these names."""
+        """Return the differentiated quantity as one number, and its values; some nodes become leaves of these names."""
         given = {node.name: value for node, value in self.values.items() if node.is_leaf}
         given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
         leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}

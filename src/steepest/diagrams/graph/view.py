@@ -23,12 +23,12 @@ class Box:
 
     Attributes:
         key: what links refer to.
-        name: of the node or group, as it is asked for.
+        name: the name of the node or group.
         kind: ``leaf``, ``operation`` or ``group``.
         label, latex: the text in it.
         below, latex_below: the text beneath it: the name of an operation's result, the size of a group.
         gradient: of a node with several users, which no single wire shows; empty for any other.
-        title: everything about it in a sentence.
+        title: operation, value, gradient and local derivatives in a sentence.
     """
 
     key: str

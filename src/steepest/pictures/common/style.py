@@ -23,7 +23,7 @@ _NARROWEST, _WIDEST = 2.0, 30.0  # inches: axes with their labels fit; a poster 
 
 
 def width_of(width: float | str) -> float:
-    """Return a width in inches: that of ``"column"``, of ``"page"``, or a number as it is.
+    """Return a width in inches: that of ``"column"``, of ``"page"``, or the number itself.
 
     Raises:
         PictureError: any other width.

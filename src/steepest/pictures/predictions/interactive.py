@@ -1,4 +1,4 @@
-"""Predictions, to enlarge and ask for numbers."""
+"""Predictions as figures of plotly."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def plane_figure(found: Plane, title: str) -> Any:
     for k in range(len(found.epochs)):
         shared = {"x": found.x, "y": found.y, "z": found.predicted[k], "visible": k == len(found.epochs) - 1,
                   "hovertemplate": "%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>"}  # fmt: skip
-        if found.classes > 2:  # class numbers have no contours, for none lies between two
+        if found.classes > 2:  # class numbers have no contours: there are no values between them
             figure.add_heatmap(
                 **shared, colorscale=_bands(found.classes), zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False,
                 opacity=0.5, showscale=False,

@@ -1,4 +1,4 @@
-"""Predictions drawn: against the truth, as a table of confusions, over two inputs."""
+"""Drawings of predictions: against true values, as a confusion matrix, over two inputs."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Animation(Picture):
 
 
 def _colours(figure: Figure) -> Any:
-    """Return the pixels of a figure as it is now."""
+    """Return the current pixels of a figure."""
     canvas: Any = figure.canvas
     canvas.draw()
     shown = np.asarray(canvas.buffer_rgba())[..., :3]

@@ -1,4 +1,4 @@
-"""A cost over one parameter and over two, to turn, enlarge and ask for numbers."""
+"""A cost over one parameter and over two as figures of plotly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.pictures.common.page import MARKS, layout, line_style
 from steepest.pictures.surfaces.numbers import Curve, Point, Surface
 from steepest.pictures.surfaces.paths import Trail
 
-_MESH = 101  # points along an axis, lest a page become large
+_MESH = 101  # points along an axis, which limits the size of a page
 
 
 def curve_figure(found: Curve, title: str) -> Any:

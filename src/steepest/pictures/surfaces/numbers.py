@@ -44,7 +44,7 @@ class Tangent:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Parameters that stay as they are while those of the axes change.
+    """The parameters that are fixed while those of the axes change.
 
     Attributes:
         values: by name; NaN for the elements that are axes.
@@ -56,7 +56,7 @@ class Fixed:
 
     @property
     def size(self) -> int:
-        """How many numbers they are."""
+        """The number of their elements."""
         return sum(int(np.isfinite(part).sum()) for part in self.values.values())
 
 

@@ -81,7 +81,7 @@ class Route:
 
 
 def named(runs: Any) -> dict[str, Descent]:
-    """Return one descent, several, or several with names, as the latter.
+    """Return one descent, several, or several with names, as a dict by name.
 
     Raises:
         PictureError: these are no descents.
@@ -97,7 +97,7 @@ def named(runs: Any) -> dict[str, Descent]:
         found = {"descent": runs}
     for label, run in found.items():
         if not hasattr(run, "path"):
-            raise PictureError(f"paths are what st.descend gives, one or a dict of them by name; {label} is {run!r}")
+            raise PictureError(f"paths are results of st.descend, one, a list, or a dict by name; {label} is {run!r}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A cost over one parameter and over two, drawn."""
+"""Drawings of a cost over one parameter and over two."""
 
 from __future__ import annotations
 
@@ -242,10 +242,10 @@ def draw_moving(found: Surface, title: str, width: float) -> tuple[Figure, Calla
     def show(epoch: int) -> None:
         costs = []
         for k, trail in enumerate(found.trails):
-            gone = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
-            lines[f"trail-{k + 1}"].set_data(trail.coordinates[:gone, 0], trail.coordinates[:gone, 1])
-            heads[k].set_data(trail.coordinates[gone - 1 : gone, 0], trail.coordinates[gone - 1 : gone, 1])
-            costs.append(number(trail.costs[gone - 1], 3))
+            shown = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
+            lines[f"trail-{k + 1}"].set_data(trail.coordinates[:shown, 0], trail.coordinates[:shown, 1])
+            heads[k].set_data(trail.coordinates[shown - 1 : shown, 0], trail.coordinates[shown - 1 : shown, 1])
+            costs.append(number(trail.costs[shown - 1], 3))
         heading.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
 
     return figure, show

@@ -1,4 +1,4 @@
-"""The course of a training: costs, norms of gradient and parameters, where restarts ended."""
+"""The course of a training: costs, norms of gradient and parameters, final costs of restarts."""
 
 from __future__ import annotations
 

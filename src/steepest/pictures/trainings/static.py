@@ -1,4 +1,4 @@
-"""The course of a training drawn: costs, norms, ends of restarts."""
+"""Drawings of the course of a training: costs, norms, final costs of restarts."""
 
 from __future__ import annotations
 
