@@ -416,7 +416,7 @@ _of_model(
 )  # fmt: skip
 _of_model(
     "confusion",
-    f"Draw the confusion matrix of MODEL on TABLE: rows are the true classes, columns the predicted ones.\n\n{_WHAT}",
+    f"Draw the confusion matrix of MODEL on TABLE.\n\n{_WHAT}",
     """
     steepest plot confusion model.safetensors test.csv -o confusion.svg
     steepest plot confusion z xor --layers 4 --rate 1 -o confusion.svg

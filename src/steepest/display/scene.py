@@ -129,3 +129,8 @@ def point_at(points: tuple[Point, ...], share: float) -> Point:
     weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
     x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
     return x, y
+
+
+def pt(length: float) -> str:
+    """Write a length in points to two decimals, without trailing zeros."""
+    return f"{length:.2f}".rstrip("0").rstrip(".")

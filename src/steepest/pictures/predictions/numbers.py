@@ -42,6 +42,16 @@ class Compared:
     r2: float
     mse: float
 
+    @property
+    def learnt(self) -> Array:
+        """Whether each sample took part in the fit, ``(n,)``."""
+        return ~np.isin(np.arange(len(self.true)), self.apart)
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest value, true or predicted."""
+        return float(min(self.true.min(), self.predicted.min())), float(max(self.true.max(), self.predicted.max()))
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -56,6 +66,13 @@ class Confusion:
     target: str
     counts: Array
     accuracy: float
+
+    @property
+    def shares(self) -> Array:
+        """The counts as shares of their true class; 0 for a class without samples."""
+        whole = self.counts.sum(axis=1, keepdims=True)
+        found: Array = self.counts / np.maximum(whole, 1)
+        return found
 
 
 @dataclass(frozen=True)

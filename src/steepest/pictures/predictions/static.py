@@ -28,17 +28,14 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     figure = canvas(width, min(width, 4.6) * 0.95)
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
-    ends = [float(min(found.true.min(), found.predicted.min())), float(max(found.true.max(), found.predicted.max()))]
-    axes.plot(
-        ends, ends, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true", gid="equal", zorder=1
-    )
-    inside = np.ones(len(found.true), bool)
-    inside[found.apart] = False
+    axes.plot(found.extent, found.extent, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true",
+              gid="equal", zorder=1)  # fmt: skip
+    inside = found.learnt
     dense = len(found.true) > _DENSE
     style: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
                              "markeredgewidth": 0}  # fmt: skip
-    learnt = "training" if len(found.apart) else "samples"
-    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **style)
+    name = "training" if len(found.apart) else "samples"
+    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=name, gid="samples", **style)
     if len(found.apart):
         axes.plot(found.true[~inside], found.predicted[~inside], "^", color=VERMILION, label="held out", gid="held-out",
                   **style)  # fmt: skip
@@ -56,8 +53,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     figure = canvas(min(width, side + 0.7), side)
     figure.suptitle(wrapped(title, min(width, side + 0.7)))
     axes = figure.add_subplot()
-    whole = found.counts.sum(axis=1, keepdims=True)
-    shares = np.divide(found.counts, whole, out=np.zeros(found.counts.shape), where=whole > 0)
+    shares = found.shares
     edges = np.arange(classes + 1) - 0.5
     cells = axes.pcolormesh(edges, edges, shares, cmap=COLOURS, vmin=0, vmax=1, edgecolors="none", gid="cells")
     if classes <= _COUNTED:
