@@ -72,10 +72,8 @@ def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch)
 _LONG = """
 import sys
 import numpy as np
-from native_descents import bound_start, nand, lane_runner
 import steepest as st
 from engine_cases import CASES
-from steepest import loop
 model = CASES[sys.argv[1]]()
 if int(sys.argv[2]):
     model = model.with_rows(int(sys.argv[2]))

@@ -108,7 +108,7 @@ def test_random_formulas() -> None:
         model = Model(
             case.cost, {name: case.values[name] for name in case.cost.data}, {n: case.values[n] for n in names}, 0.001
         )
-        if not (model.table and names and arrays.takes(step_of(model))):
+        if not (model.table and names and arrays.supports(step_of(model))):
             continue
         tried += 1
         settings = {"epochs": 1, "batch": Random(seed).randint(1, len(next(iter(model.table.values()))))}

@@ -95,9 +95,10 @@ class ArrayRunner:
             kernel.where.pack(state.before, kernel.before(state.epoch))
         orders = None if self._shuffler is None else self._shuffler.take(state.epoch, until)
         epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
-        costs = kernel.costs[: epoch - state.epoch + (kernel.config.whole and reason in ("gradient", "tolerance"))]
+        costs = kernel.costs[: epoch - state.epoch + 1]  # the last one is NaN unless a rule ended the descent there
         found = np.array([state.last, *costs])
-        rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
+        with np.errstate(over="ignore", invalid="ignore"):  # a descent that diverges may end at any number
+            rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
         due = range(state.epoch + -state.epoch % stride, epoch, stride)
         rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
         record.add([float(costs[k - state.epoch]) for k in due], rows)
@@ -241,8 +242,9 @@ class _StepOnTable:
         """Run epochs and return the last epoch, why it stopped, its cost, and the number of recorded rows."""
         apart = record.stride * record.thinning
         epochs = until - state.epoch
-        if len(self.costs) < epochs:
-            self.costs = np.zeros(epochs)
+        if len(self.costs) <= epochs:
+            self.costs = np.zeros(epochs + 1)
+        self.costs[: epochs + 1] = math.nan
         if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
             self.places = aligned(rows, self.kind)
         numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last]
