@@ -23,12 +23,12 @@ from steepest.engines.native.llvm.threads import ThreadPolicy, run_threads
 from steepest.engines.step import RULE_REASONS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
-_CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the second-level cache
-_SHARED = 3_000_000  # multiplications of a step (about 0.2 ms); below, threads lose more by waiting than they save
-# The first call is short, so that progress, time limits and interruptions are answered soon: about 10 ms of
-# multiplications, and epochs few enough for small networks.
+_CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the cache
+_SHARED = 3_000_000  # multiplications of a step; below, threads lose more by waiting than they save
+# Multiplications and epochs of the first call, which is short so that progress, time limits and interruptions are
+# answered soon; later calls are as long as the measured speed allows.
 _FIRST, _MOST_AT_FIRST = 200_000_000, 16
-# Measured: below these sizes samples in lanes are faster than matrix products over padded rows.
+# From these sizes on products of matrices are the better form: rows padded to whole vectors then waste little.
 _LARGE = 128  # numbers of a weight matrix
 _MANY = 16  # samples
 

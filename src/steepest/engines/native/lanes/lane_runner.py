@@ -21,7 +21,7 @@ from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
 
-_MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call, 8 MB
+_MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call; bounds the memory, 8 bytes for each
 
 
 class LaneRunner:

@@ -6,7 +6,7 @@ import os
 
 from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i64
 
-_SPINS = 1000  # reads of the count (some microseconds, as long as a short pass takes) before the thread yields
+_SPINS = 1000  # reads of the count before the thread yields: giving up the processor takes longer than a short wait
 
 
 def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -> None:
