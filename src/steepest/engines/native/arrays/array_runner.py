@@ -85,7 +85,7 @@ class ArrayRunner:
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Run epochs; see :class:`steepest.engines.step.Runner`."""
         kernel, stride = self._kernel, record.stride
-        last_row = state.epoch + -state.epoch % stride + (record.room - 1) * stride
+        last_row = state.epoch + -state.epoch % stride + (record.free_rows - 1) * stride
         most = max(1, MOST_SAMPLES // (self._rows if self._shuffler else self._steps))
         until = min(until, last_row + 1, state.epoch + most)
         kernel.where.pack(state.params, kernel.params)
@@ -94,13 +94,15 @@ class ArrayRunner:
         else:
             kernel.where.pack(state.before, kernel.before(state.epoch))
         orders = None if self._shuffler is None else self._shuffler.take(state.epoch, until)
-        epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
+        epoch, reason, last, path_rows = kernel.run(
+            state, until, rules, record, self._rates(state.epoch, until), orders
+        )
         costs = kernel.costs[: epoch - state.epoch + 1]  # the last one is NaN unless a rule ended the descent there
         found = np.array([state.last, *costs])
         with np.errstate(over="ignore", invalid="ignore"):  # a descent that diverges may end at any number
             rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
         due = range(state.epoch + -state.epoch % stride, epoch, stride)
-        rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
+        rows = kernel.path[: path_rows * kernel.shown].reshape(path_rows, kernel.shown).copy()
         record.add([float(costs[k - state.epoch]) for k in due], rows)
         first_rise = state.first_rise or (int(rises[0]) if len(rises) else 0)
         return DescentState(
@@ -225,7 +227,7 @@ class _StepOnTable:
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
-        self.costs, self.places = np.zeros(1), aligned(1, self.kind)
+        self.costs, self.path = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._kernel.scratch, np.uint8), np.zeros(1, np.int64)
         self._thread_policy = ThreadPolicy(processors() if plan.multiplications >= _SHARED else 1)
         self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
@@ -245,8 +247,8 @@ class _StepOnTable:
         if len(self.costs) <= epochs:
             self.costs = np.zeros(epochs + 1)
         self.costs[: epochs + 1] = math.nan
-        if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
-            self.places = aligned(rows, self.kind)
+        if len(self.path) < (rows := (-(-epochs // apart) + 1) * self.shown):
+            self.path = aligned(rows, self.kind)
         numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last]
         counters = [state.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._thread_policy.choose(epochs)
@@ -255,7 +257,7 @@ class _StepOnTable:
 
         def call(numbers: Array, counters: Array, share: Array) -> None:
             self._kernel.call(
-                self._data, self.params, self._begins, numbers, counters, self.costs, self.places, turns, rates,
+                self._data, self.params, self._begins, numbers, counters, self.costs, self.path, turns, rates,
                 share, self._scratch, self._barrier,
             )  # fmt: skip
 
@@ -263,5 +265,5 @@ class _StepOnTable:
         run_threads([partial(call, *arrays) for arrays in own], self._barrier)
         self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = own[0][0].tolist()
-        epoch, *_, placed, _, reason = own[0][1].tolist()
-        return epoch, RULE_REASONS[reason], last, placed
+        epoch, *_, path_rows, _, reason = own[0][1].tolist()
+        return epoch, RULE_REASONS[reason], last, path_rows

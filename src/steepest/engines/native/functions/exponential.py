@@ -93,9 +93,9 @@ def power_of_two(exponent: Bits) -> Real:
 def _halves(shifted: Real, parts: int) -> tuple[Bits, Bits]:
     """Return ⌊n/2⌋ and n − ⌊n/2⌋ in the low bits, where n = ⌊m/K⌋. The bits of the shifter itself are all higher up."""
     bits = shifted.bits()
-    places = parts.bit_length() - 1
-    half = bits >> (places + 1)
-    return half, (bits >> places if places else bits) - half
+    shift = parts.bit_length() - 1
+    half = bits >> (shift + 1)
+    return half, (bits >> shift if shift else bits) - half
 
 
 @dataclass(frozen=True)

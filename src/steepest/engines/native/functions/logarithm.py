@@ -47,19 +47,19 @@ def split(x: Real) -> Split:
 def split_all(x: Real) -> Split:
     """Split x > 0, denormal or not."""
     form = x.format
-    places = form.fraction + 2
+    shift = form.fraction + 2
     tiny = x < form.smallest
-    return _split(tiny.choose(x * 2.0**places, x), tiny.choose(x.constant(places), 0.0))
+    return _split(tiny.choose(x * 2.0**shift, x), tiny.choose(x.constant(shift), 0.0))
 
 
-def _split(x: Real, places: Real) -> Split:
+def _split(x: Real, shift: Real) -> Split:
     form = x.format
     root, one = pattern(math.sqrt(0.5), form), pattern(1.0, form)
     shifted = x.bits() + (one - root)  # so that the exponent changes at √½, not at 1
     # k + bias is put behind the point of 2^fraction: a conversion that every machine has.
     k = ((shifted >> form.fraction) | pattern(2.0**form.fraction, form)).real()
     f = ((shifted & ((1 << form.fraction) - 1)) + root).real() - 1.0
-    return Split(k - (places + (2.0**form.fraction + form.bias)), f)
+    return Split(k - (shift + (2.0**form.fraction + form.bias)), f)
 
 
 def ratio(f: Real) -> Real:

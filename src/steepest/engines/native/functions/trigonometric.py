@@ -107,8 +107,8 @@ def _by_library(name: str, x: Real, needed: Value, fast: Real) -> Real:
     with builder.if_then(needed, likely=False):
         builder.store(x.value, arguments, align=8)
         builder.store(fast.value, results, align=8)
-        places = [builder.bitcast(place, element.as_pointer()) for place in (arguments, results)]
-        builder.call(_lane_by_lane(builder.module, name), [*places, ir.Constant(count, kind.count)])
+        addresses = [builder.bitcast(place, element.as_pointer()) for place in (arguments, results)]
+        builder.call(_lane_by_lane(builder.module, name), [*addresses, ir.Constant(count, kind.count)])
         slow, after = builder.load(results, align=8), builder.block
     found = builder.phi(kind)
     found.add_incoming(fast.value, before)

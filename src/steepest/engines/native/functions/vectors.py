@@ -125,12 +125,12 @@ class Bits(Vector):
     def __neg__(self) -> Bits:
         return Bits(self.builder, self.builder.sub(self._splat(0), self.value))
 
-    def __lshift__(self, places: int) -> Bits:
-        return Bits(self.builder, self.builder.shl(self.value, self._splat(places)))
+    def __lshift__(self, shift: int) -> Bits:
+        return Bits(self.builder, self.builder.shl(self.value, self._splat(shift)))
 
-    def __rshift__(self, places: int) -> Bits:
+    def __rshift__(self, shift: int) -> Bits:
         """Shift to the right; the highest bits become 0, whatever the sign."""
-        return Bits(self.builder, self.builder.lshr(self.value, self._splat(places)))
+        return Bits(self.builder, self.builder.lshr(self.value, self._splat(shift)))
 
     def negative(self) -> Mask:
         """Return whether the highest bit is set."""
