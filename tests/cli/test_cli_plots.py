@@ -135,7 +135,7 @@ def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
     steepest("fit", "nand", "--save", "m.safetensors")
     said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
     assert said.status == 2
-    assert "not the path of its fit" in said.err
+    assert "not how it came to them" in said.err
 
 
 def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -> None:

@@ -247,7 +247,7 @@ def test_ticks_of_logarithmic_axes_are_short() -> None:
 
 
 def test_a_model_that_was_not_fitted_here_has_no_course() -> None:
-    with pytest.raises(PictureError, match="not the path of its fit"):
+    with pytest.raises(PictureError, match="does not contain the history of its training"):
         st.pictures.training(st.models.neuron())
     with pytest.raises(PictureError, match="made no epoch"):
         st.pictures.training(st.descend(SQUARES, TWICE, start={"w": 0}, epochs=0))

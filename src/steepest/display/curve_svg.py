@@ -7,10 +7,10 @@ from html import escape
 from steepest.display.axes import CostPlot, written
 from steepest.display.palette import BLUE, ORANGE
 
-_WIDTH, _HEIGHT = 460, 220
+_WIDTH, _HEIGHT = 460, 220  # pixels: a cell of a notebook shows it without scrolling
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 26, 40
 _COLOURS, _DASHES = (BLUE, ORANGE), ("", ' stroke-dasharray="6 3"')
-_MOST_POINTS = 400
+_MOST_POINTS = 400  # about one a pixel of the width
 
 
 def curve_svg(plot: CostPlot) -> str:

@@ -19,7 +19,7 @@ _ESCAPES = (
     (r"\textasciitilde{}", "~"), (r"\small ", ""), (r"\ ", " "), (r"\,", "\u2009"), (r"\;", " "), (r"\quad", "\u2003"),
     *((f"\\{sign}", sign) for sign in "_%$#&{}"),
 )  # fmt: skip
-_PRIVATE = 0xF0000
+_PRIVATE = 0xF0000  # the first character of private use of plane 15; no formula contains these
 _PLACE = re.compile(r"<m([a-z]+)[^<>]*>([\U000F0000-\U000FFFFD])</m\1>")
 _LIMITS = {"msubsup": "munderover", "msub": "munder", "msup": "mover"}
 _WITH_LIMITS = ("∑", "∏", "lim", "max", "min")

@@ -28,7 +28,7 @@ _STYLE = (
     ".steepest p{margin:.3em 0}"
     "</style>"
 )
-_MOST_ROWS = 40
+_MOST_ROWS = 40  # of a table, about a screen
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def surface_code(found: Surface) -> str:
     return picture(options, body, width=2.1, height=1.75)
 
 
+# Colours over the map of colours, as palette.OVER, by the names that the code defines or LaTeX has.
 _OVER = ("white", "steepest3", "yellow", "steepest5", "steepest4", "steepest1")
 _MARKS = ("*", "square*", "triangle*", "diamond*", "pentagon*", "x")
 

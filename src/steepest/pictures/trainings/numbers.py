@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 _GRADIENTS = 200  # points of a path at which the gradient is computed again, at most
 _WORK = 2e9  # elements that these gradients may take together
-_FEWEST = 12
+_FEWEST = 12  # gradients that are computed however long each takes: fewer points show no course
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def training(
     if model is not None:
         run = model.run
         if run is None:
-            raise PictureError("a saved model holds its parameters, not the path of its fit; fit the model again")
+            raise PictureError("a saved model does not contain the history of its training; fit the model again")
     runs = named(run)
     if not runs:
         raise PictureError("there is no descent to draw; give a result of st.descend")
