@@ -432,3 +432,21 @@ def test_without_names_more_than_two_numbers_are_seen_along_the_path() -> None:
     pair = st.pictures.surface(st.sum(W**2), at={"W": np.array([1.0, 2.0])}, points=20)
     assert [axis.label for axis in pair.numbers.axes] == ["W[0]", "W[1]"]
     assert pair.numbers.whole
+
+
+def test_the_legend_names_the_marked_point_by_its_coordinates_or_as_the_end_of_a_path() -> None:
+    w = st.params("w")
+    run = st.descend(w**2, start={"w": 1.0}, rate=0.25, epochs=3)
+    for at, legend in ((run.params, "end, cost 0.01562"), ({"w": 1.0}, "at w = 1, cost 1")):
+        found = st.pictures.surface(w**2, at=at, paths=run, points=20).numbers
+        assert isinstance(found, Curve)
+        assert found.legend == legend
+        assert found.trails[0].legend == "descent, 3 epochs: cost 0.0156"
+    x, y = st.params("x", "y")
+    plane = st.descend(2 * x**2 + y**2, start={"x": 1.0, "y": 2.0}, rate=0.25, epochs=1)
+    for place, legend in ((plane.params, "end, cost 1"), ({"x": 1.0, "y": 2.0}, "at (1, 2), cost 6")):
+        picture = st.pictures.surface(2 * x**2 + y**2, at=place, paths=plane, points=20)
+        assert isinstance(picture.numbers, Surface)
+        assert picture.numbers.legend == legend
+        assert legend in picture.svg()
+        assert legend in picture.tikz()
