@@ -79,7 +79,7 @@ def test_a_saved_model_is_drawn_where_it_ended(steepest: Steepest) -> None:
     said = steepest("surface", "m.safetensors", "nand", "--over", "w1,w2", "--points", "20", "-o", "a.svg")
     assert said.status == 0, said.err
     said = steepest("plot", "boundary", "m.safetensors", "nand", "-o", "b.svg")
-    assert "The fitted model has 100% of the samples on the right side." in said.out
+    assert "The fitted model classifies 100% of the samples correctly." in said.out
 
 
 def test_elements_and_ranges_of_a_network(steepest: Steepest) -> None:

@@ -139,6 +139,6 @@ class Stepwise:
 
 
 def _shifted(value: Array, index: tuple[int, ...], by: Any) -> Array:
-    moved = np.array(value)  # NumPy scalars do not support item assignment
-    moved[index] += by
-    return moved
+    shifted = np.array(value)  # NumPy scalars do not support item assignment
+    shifted[index] += by
+    return shifted

@@ -8,7 +8,7 @@ from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf
 from steepest.expressions.maths_text import maths
 from steepest.expressions.operations import TABLE
-from steepest.messages.vocabulary import hint
+from steepest.messages.vocabulary import hint, ours
 
 
 def find(name: str) -> Operation:
@@ -19,11 +19,9 @@ def find(name: str) -> Operation:
     """
     for operation in TABLE:
         sign = operation.text.pattern.replace("{0}", "").replace("{1}", "").strip()
-        if name in (operation.name, sign, *operation.aliases):
+        if name in (operation.name, sign, *operation.aliases) or ours("function", name) == operation.name:
             return operation
-    raise FormulaError(
-        f"there is no operation {name!r}{hint('function', name, [operation.name for operation in TABLE])}"
-    )
+    raise FormulaError(f"there is no operation {name!r}{hint('function', name, [each.name for each in TABLE])}")
 
 
 def describe(operation: Operation) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from steepest.expressions.expression import (
     constant,
     leaf,
 )
-from steepest.expressions.operations import TABLE
+from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
 from steepest.messages.hints import nearest
-from steepest.messages.vocabulary import hint
+from steepest.messages.vocabulary import hint, ours
 
 if TYPE_CHECKING:
     from lark import Token
@@ -48,7 +48,6 @@ class Formula:
     definitions: dict[str, Expression] = field(default_factory=dict)
 
 
-_FUNCTIONS: dict[str, Operation] = {name: each for each in TABLE for name in (each.name, *each.aliases)}
 DENSE = "dense"  # not an operation, because it creates parameters
 _SIGNS = {
     "PLUS": "add",
@@ -268,12 +267,12 @@ class _Builder:
 
     def _call(self, token: Token, *args: Expression | None) -> Expression:
         name = str(token)
-        operation = _FUNCTIONS.get(name)
+        operation = FUNCTIONS.get(name) or FUNCTIONS.get(ours("function", name) or "")
         given = [arg for arg in args if arg is not None]
         if name == DENSE:
             return self._dense(token, given)
         if operation is None:
-            meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
+            meant = hint("function", name, [*FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
                 meant = f"; a product needs its '*': {name}*(…)"
             raise self.error(token, f"there is no function {name!r}{meant}")

@@ -10,7 +10,7 @@ from steepest.diagrams.graph.folding import Group
 from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
 
 _MOST_OPENED = 12  # layers with a picture of their own
-_MOST_ROWS = 500
+_MOST_ROWS = 500  # nodes in the table, which limits the size of the page
 
 _STYLE = (
     f":root{{color-scheme:light dark}}body{{color:{INK};background:{PAPER};font:16px/1.5 system-ui,sans-serif;"
@@ -24,13 +24,9 @@ _STYLE = (
 
 
 def page(
-    title: str,
-    svg: str,
-    layers: Sequence[Group],
-    unfolded: Callable[[str], str],
-    rows: Iterable[Sequence[str]],
+    title: str, svg: str, layers: Sequence[Group], unfolded: Callable[[str], str], rows: Iterable[Sequence[str]],
     size: int,
-) -> str:
+) -> str:  # fmt: skip
     """Return the page of a graph.
 
     Args:
