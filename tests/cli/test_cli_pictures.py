@@ -84,7 +84,7 @@ def test_graph_and_diagram_of_a_saved_model(steepest: Steepest, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("(x + y)*z", "--at", "x=1,y=2"), "the formula needs values of z: give them with --at, or give a --table"),
+        (("(x + y)*z", "--at", "x=1,y=2"), "the formula needs values of z; give them with --at, or give a --table"),
         (("x*w", "--at", "x=1,w=2,v=3"), "--at has 'v', which is not in the formula"),
         (
             ("x*w", "--at", "x=1,w=2", "--explain", "q"),
