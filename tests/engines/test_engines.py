@@ -288,7 +288,7 @@ X3, W23 = data("X", shape=3), params("W", shape=(2, 3))
 alpha = params("alpha")
 HELLO = "is not a number or an array of numbers; give it as floats"
 FIRST = "; the first length is the number of samples"
-TWICE = "is used twice"
+TWICE = "is used twice, for"
 WRONG: list[tuple[Expression, dict[str, Any], str]] = [
     (x * w, {"x": [1]}, "no value given for the parameter 'w'"),
     (x * w, {"w": 1}, "no value given for the data column 'x'"),
@@ -310,9 +310,9 @@ WRONG: list[tuple[Expression, dict[str, Any], str]] = [
     (x + 1, {"x": object()}, f"the value of 'x' {HELLO}"),
     (x + 1, {"x": [10**400]}, f"the value of 'x' {HELLO}"),
     (x + 1, {"x": np.array(["2020-01-01"], "datetime64[D]")}, f"the value of 'x' {HELLO}"),
-    (x * params("x"), {"x": 1}, f"the name 'x' {TWICE}, data of shape () and parameter of shape (); rename one"),
+    (x * params("x"), {"x": 1}, f"the name 'x' {TWICE} data of shape () and parameter of shape (); rename one"),
     (op.sum_(params("V", shape=2)) + params("V"), {"V": 1},
-     f"the name 'V' {TWICE}, parameter of shape (2,) and parameter of shape (); rename one"),
+     f"the name 'V' {TWICE} parameter of shape (2,) and parameter of shape (); rename one"),
 ]  # fmt: skip
 
 
