@@ -96,16 +96,10 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     letter = "w" if problem.is_chain else "W"
     weight = Formula(rf"{letter}^{{(l)}}", f"{letter}^(l)")
     bias = () if first.bias is None else (" and ", Formula("b^{(l)}", "b^(l)"))
-    general = (
-        (
-            "It holds for any number ",
-            Formula("m", "m"),
-            " of layers; the model that is drawn and trained here has ",
-            f"{len(problem.layers)}. ",
-        )
-        if problem.symbolic
-        else ()
-    )
+    general: tuple[str | Formula, ...] = (
+        "It holds for any number ", Formula("m", "m"),
+        f" of layers; the model that is drawn and trained here has {len(problem.layers)}. ",
+    ) if problem.symbolic else ()  # fmt: skip
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
         "Here ", weight, *bias, f" denote{'s' * (first.bias is None)} {own} and so on, ", Formula("x", "x"),
