@@ -439,7 +439,7 @@ class _Table(Sequence[Operation]):
 
     @staticmethod
     def _operations() -> tuple[Operation, ...]:
-        return tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
+        return tuple(dict.fromkeys(FUNCTIONS.values()))
 
 
 TABLE: Sequence[Operation] = _Table()
