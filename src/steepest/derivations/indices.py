@@ -130,7 +130,7 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
     kind = "The output layer" if not view.above else f"Layer {view.label}"
     how = "one neuron" if view.layer.size == 1 else f"{view.layer.size} neurons"
     of = "one input" if view.layer.inputs == 1 else f"{view.layer.inputs} inputs"
-    return (f"{kind}, {how} of {of}:",)
+    return (f"{kind}, with {how} and {of}:",)
 
 
 def activation(view: View, s: Symbols, j: str = "j") -> Expression:

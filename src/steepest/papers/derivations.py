@@ -52,7 +52,7 @@ def _by_rules(model: Specification) -> list[Block]:
         blocks += passage.blocks()
     names = model.cost.parameters
     derivations = [derive(model.cost, name, "textbook") for name in names]
-    blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
+    blocks += [Paragraph(("The names in the derivation:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
         blocks += [Heading(("With respect to ", name), 2)]
@@ -79,7 +79,7 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
     shown = [words[form.name] for form in derivation.forms if form.name in words]
     blocks.append(
         Paragraph((
-            "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
+            "The same derivation ", ", ".join(shown[:-1]), " and " * (len(shown) > 1), shown[-1], ": "
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
             " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
             " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
