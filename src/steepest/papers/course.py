@@ -90,13 +90,8 @@ def _parameters(experiment: Experiment, run: Descent) -> Table:
                 latex = f"({latex})_{{{where}}}" if place else latex
                 text = f"{name}[{where}]" if place else name
                 begin = np.asarray(run.start[name])[place]
-                rows.append(
-                    (
-                        (Formula(latex, text),),
-                        (number(float(begin), 6),),
-                        (number(float(np.asarray(value)[place]), 12),),
-                    )
-                )
+                end = np.asarray(value)[place]
+                rows.append(((Formula(latex, text),), (number(float(begin), 6),), (number(float(end), 12),)))
         header: tuple[Inlines, ...] = (("parameter",), ("start",), ("end",))
         return Table(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
     header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
