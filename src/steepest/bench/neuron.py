@@ -1,7 +1,7 @@
 """The experiment: a neuron that learns NAND, by gradient descent and by forward finite differences (row A7).
 
-C = 1/n Σ (a − z)² with a = σ(x·w1 + y·w2 + b), descended from one start at one rate. The two loops are plain Python:
-they are one of the peers, Numba compiles them as they stand, and what they end at is what every other peer must.
+C = 1/n Σ (a − z)² with a = σ(x·w1 + y·w2 + b), from one start at one rate. The two loops are plain Python: they are
+one of the peers, Numba compiles them unchanged, and every other peer must end at the same cost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Loop = Callable[[Column, Column, Column, float, float, float, float, float, int]
 
 
 def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> float:
-    """C at the parameters w1, w2, b."""
+    """Return C at the parameters w1, w2, b."""
     total = 0.0
     for i in range(len(x)):
         e = 1.0 / (1.0 + exp(-(x[i] * w1 + y[i] * w2 + b))) - z[i]
@@ -36,7 +36,7 @@ def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> flo
 def gradient_descent(
     x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
 ) -> Point:
-    """w := w − α ∂C/∂w, the derivative by the chain rule."""
+    """Repeat w := w − α ∂C/∂w, the derivative by the chain rule."""
     scale = 2.0 * rate / len(x)
     for _ in range(epochs):
         g1 = g2 = gb = 0.0
@@ -55,7 +55,7 @@ def gradient_descent(
 def finite_difference(
     x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
 ) -> Point:
-    """The same with (C(w + ε) − C(w))/ε for the derivative: four costs an epoch."""
+    """Repeat w := w − α (C(w + ε) − C(w))/ε: four costs per epoch."""
     n = len(x)
     for _ in range(epochs):
         here = c1 = c2 = cb = 0.0
@@ -78,5 +78,5 @@ LOOPS: dict[Method, Loop] = {"GD": gradient_descent, "FD": finite_difference}
 
 
 def final_cost(method: Method, epochs: int) -> float:
-    """The cost after as many epochs of plain Python."""
+    """Return the cost after this many epochs of plain Python."""
     return cost(X, Y, Z, *LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs))

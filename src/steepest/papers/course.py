@@ -53,7 +53,7 @@ def _course(experiment: Experiment, run: Descent) -> Inlines:
         f"On {experiment.place} ({count(experiment.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
         f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. "
         "The cost goes from ",
-        number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
+        number(first), " to ", number(last, 10), f"; the descent {run.message}. Table ", Reference("parameters"),
         " has the parameters.",
     )  # fmt: skip
 
