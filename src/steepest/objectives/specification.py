@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.layers import find_layers
-from steepest.calculus.prepared import PreparedCost, prepare
+from steepest.calculus.prepared import PreparedCost
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
@@ -168,7 +168,7 @@ class Specification:
     def prepared(self) -> PreparedCost:
         """The cost, prepared once: check, descent and papers share its gradient and program."""
         if self._prepared is None or self._prepared.cost is not self.cost:
-            self._prepared = prepare(self.cost)
+            self._prepared = PreparedCost(self.cost)
         return self._prepared
 
     def __getstate__(self) -> dict[str, Any]:
@@ -269,7 +269,7 @@ class Specification:
         """
         # A penalty has a gradient even where the cost has none.
         plain = replace(self.objective, l1=0.0, l2=0.0)
-        refuse_flat(self.prepared if plain == self.objective else prepare(plain.of(self.prediction, self.target)))
+        refuse_flat(self.prepared if plain == self.objective else PreparedCost(plain.of(self.prediction, self.target)))
 
     def inputs(self, table: Any, na: str = "error") -> Samples:
         """Return the columns of the prediction, with groups of columns stacked.
