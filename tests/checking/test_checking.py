@@ -238,7 +238,7 @@ def test_errors() -> None:
 
 def test_a_correct_array_says_how_many_elements_were_looked_at() -> None:
     """All of a small one; 256 random ones of a large one."""
-    for size, words in ((3, "all 3 elements"), (300, "256 random ones of 300 elements")):
+    for size, words in ((3, "all 3 elements"), (300, "256 of 300 elements, drawn at random")):
         V = params("V", shape=size)
         report = check(op.sum_(op.sin(V)), {"V": np.linspace(0.1, 1, size)})
         assert report.ok

@@ -143,12 +143,9 @@ class Report:
 
 
 def measure(
-    epochs: int | None = None,
-    rounds: int = 3,
-    names: Sequence[str] = (),
-    quick: bool = False,
+    epochs: int | None = None, rounds: int = 3, names: Sequence[str] = (), quick: bool = False,
     on_progress: OnProgress = lambda text: None,
-) -> Report:
+) -> Report:  # fmt: skip
     """Run the experiment with every peer that can be run here.
 
     Args:

@@ -81,11 +81,11 @@ class Numba(Peer):
         numba, np = load("numba"), load("numpy")
         loop = numba.njit(fastmath=self.fast)(LOOPS[method])
         columns = [np.array(column) for column in (X, Y, Z)]
-        loop(*columns, *START, RATE, STEP, 0)
+        loop(*columns, START, RATE, STEP, 0)
 
         def run(epochs: int) -> tuple[float, float]:
             clock = time.perf_counter()
-            found = loop(*columns, *START, RATE, STEP, epochs)
+            found = loop(*columns, START, RATE, STEP, epochs)
             return time.perf_counter() - clock, cost(X, Y, Z, *found)
 
         return run

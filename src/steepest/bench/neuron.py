@@ -21,7 +21,7 @@ EPOCHS = 8_000_000
 
 Column = Sequence[float]
 Point = tuple[float, float, float]
-Loop = Callable[[Column, Column, Column, float, float, float, float, float, int], Point]
+Loop = Callable[[Column, Column, Column, Point, float, float, int], Point]
 
 
 def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> float:
@@ -33,10 +33,9 @@ def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> flo
     return total / len(x)
 
 
-def gradient_descent(
-    x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
-) -> Point:
+def gradient_descent(x: Column, y: Column, z: Column, start: Point, rate: float, step: float, epochs: int) -> Point:
     """Repeat w := w − α ∂C/∂w, the derivative by the chain rule."""
+    w1, w2, b = start
     scale = 2.0 * rate / len(x)
     for _ in range(epochs):
         g1 = g2 = gb = 0.0
@@ -52,10 +51,9 @@ def gradient_descent(
     return w1, w2, b
 
 
-def finite_difference(
-    x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
-) -> Point:
+def finite_difference(x: Column, y: Column, z: Column, start: Point, rate: float, step: float, epochs: int) -> Point:
     """Repeat w := w − α (C(w + ε) − C(w))/ε: four costs per epoch."""
+    w1, w2, b = start
     n = len(x)
     for _ in range(epochs):
         here = c1 = c2 = cb = 0.0
@@ -79,4 +77,4 @@ LOOPS: dict[Method, Loop] = {"GD": gradient_descent, "FD": finite_difference}
 
 def final_cost(method: Method, epochs: int) -> float:
     """Return the cost after this many epochs of plain Python."""
-    return cost(X, Y, Z, *LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs))
+    return cost(X, Y, Z, *LOOPS[method](X, Y, Z, START, RATE, STEP, epochs))

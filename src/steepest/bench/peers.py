@@ -71,7 +71,7 @@ class Python(Peer):
 
         def run(epochs: int) -> tuple[float, float]:
             clock = time.perf_counter()
-            found = LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs)
+            found = LOOPS[method](X, Y, Z, START, RATE, STEP, epochs)
             return time.perf_counter() - clock, cost(X, Y, Z, *found)
 
         return run

@@ -71,13 +71,9 @@ class CostFunction:
     """
 
     def __init__(
-        self,
-        cost: Expression,
-        values: Mapping[str, ArrayLike],
-        dtype: str = "float64",
-        others: Sequence[Expression] = (),
-        program: Program | None = None,
-    ) -> None:
+        self, cost: Expression, values: Mapping[str, ArrayLike], dtype: str = "float64",
+        others: Sequence[Expression] = (), program: Program | None = None,
+    ) -> None:  # fmt: skip
         if cost.per_sample or cost.shape:
             raise GradientError("finite differences need a scalar; take the mean, total or sum of the expression")
         self.bound: Bound = bind([cost, *others], values, dtype)
@@ -121,13 +117,9 @@ class CostFunction:
 
 
 def finite_difference(
-    cost: Expression,
-    values: Mapping[str, ArrayLike],
-    wrt: Iterable[str] | None = None,
-    step: float | str = "auto",
-    scheme: str | None = None,
-    dtype: str = "float64",
-) -> Differences:
+    cost: Expression, values: Mapping[str, ArrayLike], wrt: Iterable[str] | None = None, step: float | str = "auto",
+    scheme: str | None = None, dtype: str = "float64",
+) -> Differences:  # fmt: skip
     """Estimate the partial derivatives of a cost by finite differences.
 
     forward: (C(w + ε) − C(w))/ε; central: (C(w + ε) − C(w − ε))/(2ε); complex: Im C(w + iε)/ε.
@@ -288,13 +280,9 @@ class StepRow:
 
 
 def shrinking_steps(
-    cost: Expression,
-    values: Mapping[str, ArrayLike],
-    wrt: str | None = None,
-    scheme: str = "forward",
-    steps: Iterable[float] | None = None,
-    dtype: str = "float64",
-) -> list[StepRow]:
+    cost: Expression, values: Mapping[str, ArrayLike], wrt: str | None = None, scheme: str = "forward",
+    steps: Iterable[float] | None = None, dtype: str = "float64",
+) -> list[StepRow]:  # fmt: skip
     """Compute differences for shrinking ε, until round-off prevails: the derivative as a limit.
 
     Args:

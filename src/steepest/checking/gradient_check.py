@@ -114,13 +114,9 @@ class Report(ReprMixin):
 
 
 def check(
-    cost: Expression | PreparedCost,
-    values: Mapping[str, ArrayLike],
-    gradient: Given | None = None,
-    method: str = "backprop",
-    wrt: Sequence[str] | None = None,
-    seed: int = 0,
-) -> Report:
+    cost: Expression | PreparedCost, values: Mapping[str, ArrayLike], gradient: Given | None = None,
+    method: str = "backprop", wrt: Sequence[str] | None = None, seed: int = 0,
+) -> Report:  # fmt: skip
     """Check a gradient against finite differences, parameter by parameter.
 
     The difference is central with an automatic step; if round-off hides the derivative, or the two disagree, the

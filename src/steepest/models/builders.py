@@ -82,14 +82,9 @@ def _limits_for(text: str, depth: int) -> Limits:
 
 
 def network(
-    sizes: Sequence[int],
-    activation: Activation | Sequence[Activation] = "tanh",
-    output: Activation = "sigmoid",
-    cost: str | Cost | None = None,
-    *,
-    target: str = "y",
-    **settings: Any,
-) -> Model:
+    sizes: Sequence[int], activation: Activation | Sequence[Activation] = "tanh", output: Activation = "sigmoid",
+    cost: str | Cost | None = None, *, target: str = "y", **settings: Any,
+) -> Model:  # fmt: skip
     """Build a network of layers (rows D3, D4): data X of shape (n, d), a target, parameters W1 (d, h), b1 (h), ….
 
     Args:

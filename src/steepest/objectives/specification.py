@@ -33,19 +33,10 @@ class Specification:
 
     @takes_aliases
     def __init__(
-        self,
-        formula: str,
-        cost: str | Cost = "mse",
-        data: Sequence[str] | Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        limits: Limits = LIMITS,
-        *,
-        features: Features | None = None,
-        weights: str | None = None,
-        class_weight: ClassWeight | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-    ) -> None:
+        self, formula: str, cost: str | Cost = "mse", data: Sequence[str] | Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None, limits: Limits = LIMITS, *, features: Features | None = None,
+        weights: str | None = None, class_weight: ClassWeight | None = None, l1: float = 0.0, l2: float = 0.0,
+    ) -> None:  # fmt: skip
         check_class_weight(class_weight)
         if weights is not None and not isinstance(weights, str):
             raise ModelError(f"weights is the name of a column, not {type(weights).__name__}")

@@ -166,12 +166,9 @@ class Initial:
 
 
 def initial(
-    cost: Expression,
-    start: Mapping[str, ArrayLike] | None = None,
-    seed: int = 0,
-    what: str = "start",
+    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start",
     scheme: Scheme | None = None,
-) -> Values:
+) -> Values:  # fmt: skip
     """Return the parameters to start from: those given, the others drawn from the seed.
 
     A matrix W of a layer, as in X @ W, is drawn by He's scheme before a rectifier (relu, leaky_relu, max), N(0, 2/d)

@@ -23,7 +23,7 @@ Vector = NDArray[np.float64]
 # Nocedal and Wright 2006: c1 of eq. 3.6a, small, since almost any decrease is accepted; c2 of eq. 3.7b, the value that
 # they give for quasi-Newton directions.
 ARMIJO_C1, WOLFE_C2 = 1e-4, 0.9
-_HALVINGS = 60  # 2^-60 of a step is below the last digit of any parameter that it changes
+_HALVINGS = 60  # a step shortened to 2^-60 rarely changes a digit of the parameters
 _TRIALS = 40  # per bracketing and per zoom; either needs two or three where the cost is smooth
 _MARGIN = 0.1  # share of the bracket that an interpolated minimum keeps from its ends, so that brackets shrink
 _MIN_CURVATURE = 1e-10  # cosine of step and gradient change below which round-off decides the sign of the curvature

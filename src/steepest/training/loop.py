@@ -22,8 +22,10 @@ _PATH_BYTES = 64 << 20  # memory of the recorded parameters; a small share of wh
 _NO_PATH = 1 << 40  # a thinning so large that only the parameters of the start are recorded
 _POLL_INTERVAL = 0.05  # seconds between two checks of time and progress: prompt for a person, rare for an engine
 _PACE_GROWTH = 16  # at most this many times the epochs of the last call, lest one fast call be followed by a long one
-_FLAT, _FLAT_SHARE = 1e-3, 0.9  # flat: the cost changed by at most a thousandth over the last tenth of the epochs
-_PLATEAU_EPOCHS, _PLATEAU_SHARE = 100, 0.25  # a plateau: flat after so many epochs at over a quarter of the first cost
+# Flat: at most a relative change of _FLAT since this share of the epochs. A plateau: flat, after this many epochs,
+# above this share of the first cost, so that noisy regressions give no warning; see docs/decisions/0009.
+_FLAT, _FLAT_SHARE = 1e-3, 0.9
+_PLATEAU_EPOCHS, _PLATEAU_SHARE = 100, 0.25
 
 _CAUSES = {
     "gradient": "the gradient is as small as requested",

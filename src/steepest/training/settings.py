@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def batches(self) -> Batches | None:
-        """How an epoch walks through the samples; None for all at once."""
+        """How an epoch divides the samples; None for all at once."""
         return None if self.batch is None else Batches(int(self.batch), int(self.seed))
 
     @property

@@ -31,10 +31,12 @@ Shapes = tuple[tuple[str, Shape], ...]
 
 
 def _of_formula(
-    formula: str, loss: str | Cost, data: Shapes, params: Shapes, target: str, classes: int, outputs: int,
-    weighted: bool, l1: float, l2: float,
+    formula: str, loss: str | Cost, data: Shapes, params: Shapes, classes: int, outputs: int, weighted: bool,
+    penalties: tuple[float, float],
 ) -> Model:  # fmt: skip
     """Build a model from a formula; for classes the prediction determines the shape of the target."""
+
+    target, (l1, l2) = _target_of(formula), penalties
 
     def model(shape: Shape) -> Model:
         weights = "sample_weight" if weighted else None
@@ -86,7 +88,7 @@ class _Written(Descending):
         self._indices = {name: index for name, index in columns.items() if name in named}
         data = tuple((name, X.shape[1:] if index is None else ()) for name, index in self._indices.items())
         params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
-        own = (formula, self.loss, data, params, target, classes, outputs, weighted, self.l1, self.l2)
+        own = (formula, self.loss, data, params, classes, outputs, weighted, (self.l1, self.l2))
         return built(target, _of_formula, *own)
 
     def _columns(self, X: Array) -> dict[str, int | None]:
