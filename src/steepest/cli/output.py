@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """A document on standard output."""
+    """Print a document on standard output."""
     from steepest.display.console import is_plain
 
     click.echo(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: arrays as lists, numbers that are not finite as null."""
+    """Convert a value to what JSON can hold: arrays to lists, numbers that are not finite to null."""
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if hasattr(value, "tolist"):
@@ -35,13 +35,13 @@ def plain(value: Any) -> Any:
 
 
 def check_json(report: Report) -> dict[str, Any]:
-    """The verdicts by parameter."""
+    """Return the verdicts by parameter."""
     fields = ("verdict", "given", "expected", "error", "factor", "detail")
     return {row.name: {field: getattr(row, field) for field in fields} for row in report}
 
 
 def show_check(report: Report) -> None:
-    """The verdicts as a table."""
+    """Print the verdicts as a table."""
     from steepest.checking.gradient_check import CELLS
     from steepest.display.console import table
 
@@ -53,7 +53,7 @@ def _number(value: float) -> str:
 
 
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
-    """What is going to be fitted, and the verdict on its gradient; a large table has no columns yet."""
+    """Print what is fitted and the verdict on its gradient; ``samples`` is None for a table read in parts."""
     from steepest.display.console import say, table
 
     rows = opened.rows if samples is None else samples.rows
@@ -72,19 +72,19 @@ def announce(model: Model, opened: Table, samples: Samples | None, report: Repor
 
 
 def _inputs(model: Model) -> list[list[str]]:
-    """The columns of each block."""
+    """Return the columns of each feature group."""
     from steepest.messages.sentences import listed
 
     return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 
 
 def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) -> None:
-    """The result of a fit: the parameters, and how the predictions compare with the table, if that is at hand.
+    """Print the result of a fit: the parameters, and the quality of the predictions for the samples.
 
     Args:
         model: the model.
         samples: the samples that it was fitted to.
-        plot: whether to draw the cost by epoch; on a terminal with room for it if None.
+        plot: whether to draw the cost by epoch; None draws it on a terminal that is large enough.
     """
     import numpy as np
 
@@ -92,9 +92,9 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
 
     run = model.run
     assert run is not None  # a model is shown after its fit
-    how = "it diverged; the last finite parameters" if run.diverged else run.message
-    many = "" if run.restarts is None else f"{len(run.restarts)} descents, the best of "
-    say(f"{many}{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
+    how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
+    say(f"{many}{how} ({run.seconds:.2g} s, engine {run.engine}):")
     rows = []
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
@@ -117,17 +117,17 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
-        target, apart = arrays[model.target.name], run.held_out
-        if apart is None:
+        target, held_out = arrays[model.target.name], run.held_out
+        if held_out is None:
             say(_summary(predicted, target))
         else:
-            learnt = np.delete(np.arange(len(target)), apart)
-            say(f"learnt from: {_summary(predicted[learnt], target[learnt])}")
-            say(f"held out:    {_summary(predicted[apart], target[apart])}")
+            training = np.delete(np.arange(len(target)), held_out)
+            say(f"training:   {_summary(predicted[training], target[training])}")
+            say(f"validation: {_summary(predicted[held_out], target[held_out])}")
 
 
 def show_evaluation(found: dict[str, Any]) -> None:
-    """How good predictions are."""
+    """Print the quality of predictions."""
     from steepest.display.console import say, table
 
     words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
@@ -140,9 +140,9 @@ def show_evaluation(found: dict[str, Any]) -> None:
     say()
     counts = found["confusion"]
     if len(counts) > _MOST_SHOWN:
-        say(f"{len(counts)} classes; --json prints who was taken for whom")
+        say(f"{len(counts)} classes; --json prints the confusion matrix")
         return
-    say("Rows of each class, and what they were taken for:")
+    say("Confusion matrix (rows: true class, columns: predicted):")
     table([[str(k), *map(str, row)] for k, row in enumerate(counts)], ["class", *map(str, range(len(counts)))],
           right=range(1, len(counts) + 1))  # fmt: skip
 
@@ -151,14 +151,14 @@ _MOST_SHOWN = 20  # classes of a confusion matrix
 
 
 def _show_levels(run: Descent) -> None:
-    """On which costs the starts ended."""
+    """Print the levels of cost on which the starts ended."""
     from steepest.display.console import say, table
 
     assert run.restarts is not None
     assert run.levels is not None
     starts = len(run.restarts)
-    verb = "stood at" if run.reason in ("interrupted", "time") else "ended on"
-    say(f"{starts} start{'s'[starts == 1 :]} {verb} these costs:")
+    when = "so far" if run.reason in ("interrupted", "time") else "final"
+    say(f"Costs of {starts} start{'s'[starts == 1 :]} ({when}):")
     rows = [
         [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
         for level in run.levels
@@ -167,11 +167,11 @@ def _show_levels(run: Descent) -> None:
         table(rows, ["from", "to", "starts", "share"], right=range(4))
     lost = starts - sum(level.starts for level in run.levels)
     if lost:
-        say(f"  {lost} ({lost / starts:.1%}) diverged, or began where the cost is not finite")
+        say(f"  {lost} ({lost / starts:.1%}) diverged or started where the cost is not finite")
 
 
 def _show_plot(run: Descent, wanted: bool | None) -> None:
-    """The cost by epoch as a small plot."""
+    """Draw the cost by epoch as a small plot."""
     from steepest.display.console import say, show_plot
 
     if wanted is False:
@@ -183,17 +183,17 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
         say("  (too few epochs with a finite cost to draw)")
 
 
-_FEW_EPOCHS = 10  # whose costs need no plot
+_FEW_EPOCHS = 10  # fewer costs need no plot
 
 
 def _summary(predicted: Any, target: Any) -> str:
-    """One line on how well many rows are predicted: rows given their class, rows on the right side of 1/2, or R²."""
+    """Return one line on the quality of predictions: accuracy for classes, R² for numbers."""
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())
-        return f"{right} of {len(predicted)} rows are given their class"
+        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {len(predicted)} rows)"
     if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
         right = int(((predicted > 0.5) == (target > 0.5)).sum())
-        return f"{right} of {len(target)} rows are predicted on the right side of 0.5"
+        return f"accuracy {100 * right / len(target):.3g} % ({right} of {len(target)} rows; threshold 0.5)"
     spread = float(((target - target.mean()) ** 2).sum())
     error = float(((target - predicted) ** 2).sum())
     if not spread:

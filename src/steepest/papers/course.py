@@ -55,7 +55,7 @@ def _course(experiment: Experiment, run: Descent) -> Inlines:
         f"On {experiment.place} ({count(experiment.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
         f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} with the {run.engine} engine. "
         "The cost goes from ",
-        number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
+        number(first), " to ", number(last, 10), f"; the descent {run.message}. Table ", Reference("parameters"),
         " lists the parameters.",
     )  # fmt: skip
 
