@@ -15,6 +15,7 @@ from steepest.proofreading.reading.tree import (
     make,
     number,
     rename,
+    symbol,
     symbols,
     times,
     walk,
@@ -77,7 +78,7 @@ def find_surroundings(
     if has_matrices:
         letters = distinct([*letters, *(_without_sample_index(s) for s in letters)])
     factors, terms = _factors_and_terms([*chain, *bodies])
-    free = [make("symbol", (), (x, ())) for x in free_letters(left)]
+    free = [symbol(x) for x in free_letters(left)]
     renamed = [rename(f, {x: letter}) for f in factors for x in free_letters(f) for letter in free if x != letter.base]
     indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in letters_in_indices(n)))
     activations, outputs, inputs = _find_activations(document)
@@ -146,7 +147,5 @@ def _find_activations(
 
 def _without_sample_index(node: Node) -> Node:
     """Return ``x`` for ``x^{(i)}``."""
-    kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "paren" or a.kind != "symbol"]
-    if len(kept) == len(node.args):
-        return node
-    return make("symbol", tuple(a for _, a in kept), (node.base, tuple(r for r, _ in kept)))
+    kept = [(r, a) for r, a in node.indices if r != "paren" or a.kind != "symbol"]
+    return node if len(kept) == len(node.args) else symbol(node.base, *kept)

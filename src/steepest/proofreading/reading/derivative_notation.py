@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from steepest.proofreading.reading.token_stream import ExpressionReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
-from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING, PRODUCTS
+from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING
+
+
+def cost_gradient(variable: Node, start: int) -> Node:
+    """Return the derivative of the cost with respect to a variable; of ``dW^T`` the transpose."""
+    if variable.kind == "transpose":
+        return make("transpose", (cost_gradient(variable.args[0], start),), None, start, variable.end)
+    return make("cost_gradient", (variable,), "d", start, variable.end)
 
 
 class DerivativeReader:
@@ -123,13 +130,10 @@ class DerivativeReader:
     def partial(self) -> Node:
         r"""Read ``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
         token = self.stream.next()
-        following = self.stream.peek()
-        if following is not None and following.text == "_":
-            self.stream.position += 1
+        if self.stream.take("_"):
             tokens = self.parser.attachments.argument()
             order = 1
-            if (power := self.stream.peek()) is not None and power.text == "^":
-                self.stream.position += 1
+            if self.stream.take("^"):
                 digits = self.parser.attachments.argument()
                 order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
             by = self.parser.nested(tokens).whole()
@@ -146,10 +150,9 @@ class DerivativeReader:
 
     def _narrow_operand(self) -> Node:
         r"""Read the operand of ``\partial_w``: the next factor, or a term that begins with a number or fraction."""
+        while self.stream.take("cdot"):
+            pass
         token = self.stream.peek()
-        while token is not None and token.text in PRODUCTS and token.text == "cdot":
-            self.stream.position += 1
-            token = self.stream.peek()
         if token is None or not self.parser.begins_factor(token) or token.text in ("+", "-"):
             shown = self.stream.previous
             raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
@@ -175,22 +178,13 @@ class DerivativeReader:
                 return make("derivative", (inner, by), "total", token.start, by.end)
         if inner.kind == "call" and len(inner.args) == 2:  # dC(ω), the derivative of C at ω
             return make("call", inner.args, int(inner.value) + 1, token.start, inner.end)
-        if inner.kind == "transpose":
-            return make(
-                "transpose",
-                (make("cost_gradient", inner.args, "d", token.start, inner.end),),
-                None,
-                token.start,
-                inner.end,
-            )
-        return make("cost_gradient", (inner,), "d", token.start, inner.end)
+        return cost_gradient(inner, token.start)
 
     def limit(self) -> Node:
         r"""Read ``\lim_{h \to 0} …``."""
         token = self.stream.next()
-        if (mark := self.stream.peek()) is None or mark.text != "_":
+        if not self.stream.take("_"):
             raise UnreadableError("\\lim", token.start, token.end)
-        self.stream.position += 1
         tokens = self.parser.attachments.argument()
         arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
         if arrow is None:
@@ -204,8 +198,7 @@ class DerivativeReader:
         r"""Read ``\nabla_\theta J(\theta)``."""
         token = self.stream.next()
         by: tuple[Node, ...] = ()
-        if (mark := self.stream.peek()) is not None and mark.text == "_":
-            self.stream.position += 1
+        if self.stream.take("_"):
             by = (self.parser.nested(self.parser.attachments.argument()).whole(),)
         following = self.stream.peek()
         if following is None or following.text == "^" or not self.parser.begins_factor(following):

@@ -14,7 +14,7 @@ from steepest.proofreading.meaning.document_model import ImpliedLoss, Key, bind
 from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.arrays import POINTS, Array, elementwise
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import NoValueError, UndecidedError
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope, ScopedEvaluator
 from steepest.proofreading.values.symbols import SymbolLookup
 
@@ -216,7 +216,7 @@ class Differentiator:
             raise UndecidedError("Δ is applied to something other than a symbol", node)
         key: Key = (
             "\\Delta " + inner.base,
-            tuple((r, self.symbols.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
+            tuple((r, self.symbols.whole(a, numbers)) for r, a in inner.indices),
         )
         if key in self.scope.overrides:
             return self.scope.overrides[key]
@@ -320,7 +320,7 @@ class Differentiator:
                 if cost is not None:
                     self.evaluator.within(Scope(self.document, statement_index)).value(cost, {})
                     found = not is_vague(self.document, cost, statement_index)
-            except (UndecidedError, ShapeClashError):
+            except NoValueError:
                 pass
             self.document.memo[mark] = found
         return bool(self.document.memo[mark])

@@ -9,9 +9,8 @@ import numpy as np
 
 from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.comparison import Comparison
-from steepest.proofreading.values.fitting import counterexample
-from steepest.proofreading.values.interpretation import Interpretation
+from steepest.proofreading.values.comparison import Comparison, counterexample
+from steepest.proofreading.values.scope import Interpretation
 
 
 @dataclass(frozen=True, eq=False)
