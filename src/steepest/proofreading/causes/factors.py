@@ -21,7 +21,7 @@ _LARGE, _VANISHING, _FEWEST = 1e-7, 1e-6, 4
 _EXACT, _APPROXIMATE = 1e-6, 1e-3  # relative tolerance of a ratio; an approximation leaves terms of that size out
 _RARE = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 65) for b in range(3, 65)}
 _RARE |= {r"\frac{3}{2}", r"-\frac{3}{2}"}
-"""Factors that are rarely forgotten as such: another change is tried first."""
+"""Factors that are tried last: another change is the likelier mistake."""
 
 _USUAL = [Fraction(text) for text in ["1", "2", "3", "4", "1/2", "1/3", "1/4", "3/2", "2/3", "5", "6", "8"]]
 _PLAIN = ("1", "2", "-1", r"\frac{1}{2}", "-2")
@@ -42,7 +42,7 @@ def find_factor(mismatch: Mismatch, writer: Writer, comparison: Comparison, simp
         mismatch: the line.
         writer: writes the corrected side.
         comparison: the values of both sides.
-        simple: whether to leave out factors that are seldom forgotten, such as 2/3.
+        simple: whether to leave out unlikely factors, such as 2/3.
     """
     side, right = mismatch.side, mismatch.node
     large = np.abs(comparison.right) > _LARGE

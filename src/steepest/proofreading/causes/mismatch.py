@@ -8,7 +8,7 @@ from functools import cached_property
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.comparison import Comparison, compare, degree, orders
+from steepest.proofreading.values.comparison import Comparison, compare, convergence_orders, degree
 from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.scope import Interpretation
 
@@ -80,7 +80,7 @@ class Diagnosis:
 
 
 _TRIES = 6_000  # changes tried for one document
-_MOST_WORK = 300_000  # parts of formulas evaluated for one document, a few seconds; causes are not searched beyond
+_MOST_WORK = 300_000  # parts of formulas evaluated for one document; causes are not searched beyond
 _MARGIN = 0.75  # by how much the measured order of the error must exceed the degree that the line writes out
 
 
@@ -103,7 +103,7 @@ class Verifier:
         try:
             if mismatch.is_series:
                 index, interpretation = mismatch.statement_index, mismatch.interpretation
-                powers = orders(mismatch.document, mismatch.truth, node, index, interpretation)
+                powers = convergence_orders(mismatch.document, mismatch.truth, node, index, interpretation)
                 return powers is None or powers[0] > mismatch.degree + _MARGIN
             # One choice of the free indices refutes most changes; the others are tried only if it does not.
             return mismatch.compare(node, quick=True).holds and mismatch.compare(node).holds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from steepest.proofreading.causes.repairs import distinct, one_minus, squared
 from steepest.proofreading.meaning.document_model import DocumentModel
+from steepest.proofreading.reading.functions import ACTIVATIONS
 from steepest.proofreading.reading.statements import Statement
 from steepest.proofreading.reading.tree import (
     Node,
@@ -26,8 +27,7 @@ from steepest.proofreading.reading.tree import (
 _MOST_PARTS, _MOST_LETTERS, _MOST_RENAMED, _MOST_BODIES, _MOST_DERIVATIVES, _MOST_STEPS = 24, 40, 16, 12, 8, 3
 _BEFORE, _AFTER = 12, 5  # statements around a line whose letters may be meant
 _DEFINITION_LEVELS = 3
-_DEEPEST_FACTOR, _DEEPEST_PART, _DEEPEST_SUM = 9, 8, 6  # levels of a tree; deeper parts are seldom left out whole
-_ACTIVATIONS = ("sigmoid", "tanh", "relu", "max", "softplus")
+_DEEPEST_FACTOR, _DEEPEST_PART, _DEEPEST_SUM = 9, 8, 6  # levels of a tree; deeper parts are not tried
 _ACTIVATION_LETTERS = ("\\sigma", "\\phi", "g", "\\psi", "f")
 
 
@@ -132,7 +132,7 @@ def _find_activations(
         calls = [d for d in found if kind == "symbol" and d.body.kind == "call"]
         for definition in calls:
             function, arguments = definition.body.args[0], definition.body.args[1:]
-            named = function.kind == "function" and function.value in _ACTIVATIONS
+            named = function.kind == "function" and function.value in ACTIVATIONS
             if not definition.formals and len(arguments) == 1 and (named or function.base in _ACTIVATION_LETTERS):
                 outputs.append(definition.target)
                 pairs.append((definition.target, arguments[0]))

@@ -12,7 +12,7 @@ from steepest.proofreading.reading.tree import Node, end_of_sum, is_of_indices, 
 
 # Small and different from one another, so that a formula that confuses two counts gives another value.
 _SIZES = (3, 4, 5, 2)
-_LARGEST_SIZE = 64  # larger sums take too long to evaluate and show no other mistakes
+_LARGEST_SIZE = 64  # larger sums are slow to evaluate
 
 
 def find_depth_letter(prose: str, parsed: ParsedDocument, passages: Sequence[Passage]) -> str:

@@ -72,7 +72,7 @@ class CommandReader:
             if mark.text == "_":
                 lower = tokens
             elif tokens:
-                upper = self.parser.nested(tokens).whole()
+                upper = self.parser.nested(tokens).parse()
         letters, first, condition = self._running(lower, token)
         while self.stream.take("cdot"):
             pass
@@ -98,7 +98,7 @@ class CommandReader:
         if len(texts) == 1:
             return [name], None, None
         if texts[1] == "=":
-            return [name], self.parser.nested(tokens[2:]).whole(), None
+            return [name], self.parser.nested(tokens[2:]).parse(), None
         if texts[1] == "ne":
             return [name], None, self.parser.nested(tokens).comparison()
         if all(t.kind == "letter" or t.text == "," for t in tokens):
@@ -110,7 +110,7 @@ class CommandReader:
         token = self.stream.next()
         if (mark := self.stream.peek()) is not None and mark.text == "[":
             raise UnreadableError("\\sqrt", token.start, token.end)
-        inner = self.parser.nested(self.parser.attachments.argument()).whole()
+        inner = self.parser.nested(self.parser.attachments.argument()).parse()
         return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
 
     def norm(self) -> Node:
@@ -180,7 +180,7 @@ class CommandReader:
             raise UnreadableError(
                 f"\\begin{{{name}}}", opening.start, opening.end, "the rows of this matrix differ in length"
             )
-        cells = tuple(self.parser.nested(cell).whole() for row in rows for cell in row)
+        cells = tuple(self.parser.nested(cell).parse() for row in rows for cell in row)
         return make("matrix", cells, width, opening.start, token.end)
 
     def _cases(self, rows: list[list[list[Token]]], opening: Token, end: int) -> Node:
@@ -188,7 +188,7 @@ class CommandReader:
         for row in rows:
             if len(row) < 2:
                 raise UnreadableError("\\begin{cases}", opening.start, opening.end, "a case has no condition")
-            value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).whole()
+            value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).parse()
             tokens = [
                 t for t in row[1] if t.kind not in ("space", "note") and t.text not in (",", ".", ";", "if", "for")
             ]

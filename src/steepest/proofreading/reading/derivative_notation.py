@@ -38,7 +38,7 @@ class DerivativeReader:
         derivative = self._derivative(top, bottom, token.start, end)
         if derivative is not None:
             return derivative
-        above, below = self.parser.nested(top).whole(), self.parser.nested(bottom).whole()
+        above, below = self.parser.nested(top).parse(), self.parser.nested(bottom).parse()
         return self.parser.attachments.postfix(make("divide", (above, below), None, token.start, end))
 
     def _half(self) -> list[Token]:
@@ -67,7 +67,7 @@ class DerivativeReader:
         if order != len(by):
             raise UnreadableError("\\frac", start, end, "the order of this derivative is not that of its denominator")
         if rest:
-            body = self.parser.nested(rest).whole()
+            body = self.parser.nested(rest).parse()
             node = make("derivative", (body, *by), kind, start, end)
             return self.parser.attachments.postfix(self._at_arguments(node))
         body = self._operand()
@@ -106,7 +106,7 @@ class DerivativeReader:
         for part in parts:
             if len(part) < 2:
                 raise UnreadableError(part[0].text, part[0].start, part[0].end)
-            node = self.parser.nested(part[1:]).whole()
+            node = self.parser.nested(part[1:]).parse()
             many = 1
             if node.kind == "power" and node.args[1].kind == "number":
                 many = int(float(node.args[1].value))
@@ -136,7 +136,7 @@ class DerivativeReader:
             if self.stream.take("^"):
                 digits = self.parser.attachments.argument()
                 order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
-            by = self.parser.nested(tokens).whole()
+            by = self.parser.nested(tokens).parse()
             body = self._narrow_operand()
             return make("derivative", (body, *([by] * order)), "partial", token.start, body.end)
         inner = self._narrow_operand()
@@ -189,8 +189,8 @@ class DerivativeReader:
         arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
         if arrow is None:
             raise UnreadableError("\\lim", token.start, token.end)
-        variable = self.parser.nested(tokens[:arrow]).whole()
-        target = self.parser.nested(tokens[arrow + 1 :]).whole()
+        variable = self.parser.nested(tokens[:arrow]).parse()
+        target = self.parser.nested(tokens[arrow + 1 :]).parse()
         body = self.parser.term()
         return make("limit", (body, target, variable), None, token.start, body.end)
 
@@ -199,7 +199,7 @@ class DerivativeReader:
         token = self.stream.next()
         by: tuple[Node, ...] = ()
         if self.stream.take("_"):
-            by = (self.parser.nested(self.parser.attachments.argument()).whole(),)
+            by = (self.parser.nested(self.parser.attachments.argument()).parse(),)
         following = self.stream.peek()
         if following is None or following.text == "^" or not self.parser.begins_factor(following):
             raise UnreadableError("\\nabla", token.start, token.end)

@@ -111,7 +111,7 @@ class IndexReader:
         return list(self.stream.tokens[begin : self.stream.position - 1])
 
     def _inside(self, tokens: Sequence[Token]) -> Node:
-        return self.parser.nested(tokens).whole()
+        return self.parser.nested(tokens).parse()
 
     def _subscript(self, tokens: Sequence[Token], marks: _Marks) -> None:
         tokens = [t for t in tokens if t.kind != "space"]

@@ -51,7 +51,7 @@ class Parser:
 
     # -- sums and products -----------------------------------------------------------------------------------
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         """Read all tokens as one expression.
 
         Raises:
@@ -250,7 +250,7 @@ class Parser:
             if [t.text for t in tokens] == ["'"]:
                 primes += 1
             else:
-                exponent = self.nested(tokens).whole()
+                exponent = self.nested(tokens).parse()
         token = self.stream.peek()
         if token is None or not self.begins_factor(token):
             raise UnreadableError(

@@ -16,7 +16,7 @@ from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.scope import Interpretation, Scope
 
-# Sums of some hundred terms lose about six of sixteen digits; a difference inside a derivative about nine.
+# Relative tolerances for round-off: of sums, and where a difference quotient is inside a derivative or limit.
 _EXACT, _ROUGH = 1e-9, 2e-6
 _MIN_POINTS = 5  # with a value on both sides, of 16 and more
 _MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
@@ -212,7 +212,7 @@ def _is_rough(document: DocumentModel, node: Node) -> bool:
     return document.has_derivatives
 
 
-def orders(
+def convergence_orders(
     document: DocumentModel,
     left: Node,
     right: Node,

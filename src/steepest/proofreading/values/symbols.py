@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import SMALL, Definition, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
-from steepest.proofreading.values.arrays import POINTS, Array, random_numbers, smooth
+from steepest.proofreading.values.arrays import POINTS, Array, random_function, random_numbers
 from steepest.proofreading.values.errors import UndecidedError
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Interpretation, ScopedEvaluator
 
@@ -23,12 +23,12 @@ class SymbolLookup:
         """Return the letter of a symbol and the numbers of its indices."""
         if node.kind != "symbol":
             raise UndecidedError("a symbol is expected here", node)
-        concrete = tuple(sorted((r, self.whole(a, numbers)) for r, a in node.indices))
+        concrete = tuple(sorted((r, self.index_value(a, numbers)) for r, a in node.indices))
         if len(set(node.roles)) < len(node.roles):  # w_{ij}: the order counts
-            concrete = tuple((r, self.whole(a, numbers)) for r, a in node.indices)
+            concrete = tuple((r, self.index_value(a, numbers)) for r, a in node.indices)
         return node.base, concrete
 
-    def whole(self, node: Node, numbers: Mapping[str, int]) -> int:
+    def index_value(self, node: Node, numbers: Mapping[str, int]) -> int:
         """Return the value of an index."""
         letter, offset = linear(node)
         if letter is None:
@@ -141,7 +141,7 @@ class SymbolLookup:
     def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """Return the value of a symbol by its definition; None if it has none."""
         found = self.find(node, key, numbers)
-        lifted: dict[str, int] = {}
+        sample: tuple[str, int] | None = None
         if found is None and self.scope.interpretation is Interpretation.PER_SAMPLE:
             for role in ("sub", "paren"):
                 outer = tuple((r, n) for r, n in key[1] if r != role)
@@ -149,7 +149,7 @@ class SymbolLookup:
                     continue
                 found = self.find(node.without(role), (key[0], outer), numbers)
                 if found is not None:
-                    lifted = {role: dict(key[1])[role]}
+                    sample = role, dict(key[1])[role]
                     break
         if found is None:
             return None
@@ -159,15 +159,14 @@ class SymbolLookup:
             return None
         self.scope.active.append(mark)
         try:
-            if lifted:
-                return self.lifted(definition, bound, lifted)
+            if sample is not None:
+                return self._for_sample(definition, bound, *sample)
             return self.evaluator.value(definition.body, bound)
         finally:
             self.scope.active.pop()
 
-    def lifted(self, definition: Definition, bound: dict[str, int], lifted: dict[str, int]) -> Array:
+    def _for_sample(self, definition: Definition, bound: dict[str, int], role: str, sample: int) -> Array:
         """Return the value of a definition without sample index for one sample: sampled letters get the index."""
-        ((role, sample),) = lifted.items()
         overrides: dict[Key, Array] = {}
         for part in symbols(definition.body):
             if part.base in self.document.letters.sampled and role not in part.roles:
@@ -259,7 +258,7 @@ class SymbolLookup:
                 for node in self.document.dependencies_of(key[0], self.scope.statement_index)
             ]
             self.scope.active.pop()
-            return smooth(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
+            return random_function(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
         else:
             value = random_numbers(key)
             if key[0].startswith("\\Delta ") or (key[0] in SMALL and not key[1] and self.scope.scale != 1.0):

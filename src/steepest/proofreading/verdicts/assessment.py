@@ -95,7 +95,7 @@ class Assessment:
 
 def vanishes(comparison: Comparison) -> bool:
     """Return whether the left side is 0 at all points, so that an equality says little."""
-    # Round-off of sides near 1 stays well below this; a value that matters is far above.
+    # Above the round-off of sides near 1.
     return not np.any(np.abs(comparison.left) > 1e-12)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, symbols, walk
-from steepest.proofreading.values.comparison import degree, orders
+from steepest.proofreading.values.comparison import convergence_orders, degree
 from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.verdicts.assessment import Assessment, Line
 from steepest.proofreading.verdicts.case import Case
@@ -92,7 +92,7 @@ def undefined_dependency(case: Case, line: Line) -> str:
 
 
 _MARGIN = 0.75
-"""By how much the error must vanish faster than the sides: measured orders of small powers are off by up to 1/4."""
+"""By how much the order of the error must exceed that of the sides, which are whole numbers."""
 
 
 def approximation(document: DocumentModel, assessment: Assessment, statement_index: int) -> str:
@@ -108,7 +108,7 @@ def approximation(document: DocumentModel, assessment: Assessment, statement_ind
     if not small:
         return ""
     try:
-        found = orders(document, line.left, line.right, statement_index, assessment.interpretation)
+        found = convergence_orders(document, line.left, line.right, statement_index, assessment.interpretation)
     except NoValueError:
         return ""
     if found is None or found[0] - max(found[1], 0.0) < _MARGIN:
