@@ -49,8 +49,8 @@ nitpicky = True
 # Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
     r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.printing|documents\.document"
-    r"|display\.(scene|axes|cards)|papers\.story"
-    r"|derivations\.(problem|truth)|diagrams\.graph\.(view|numbers|folding)"
+    r"|display\.(scene|axes|summaries)|papers\.experiment"
+    r"|derivations\.(problem|point_values)|diagrams\.graph\.(view|numbers|folding)"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
 

@@ -50,7 +50,7 @@ PAPERS: Mapping[str, Callable[[], Paper]] = {
 
 
 def main(folder: Path) -> None:
-    """Write every paper in every medium."""
+    """Write every paper in every format."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, paper in PAPERS.items():
         written = paper()

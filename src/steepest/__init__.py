@@ -17,8 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import SteepestError, SteepestWarning
-from steepest.expressions.expression import OPERATIONS as _OPERATIONS
 from steepest.expressions.expression import Expression, Operation, constant, data, params
+from steepest.expressions.operations import FUNCTIONS as _FUNCTIONS
 from steepest.expressions.operations import absolute as abs
 from steepest.expressions.operations import (
     cos,
@@ -62,6 +62,7 @@ from steepest.expressions.operations import greater as greater
 from steepest.expressions.operations import greater_equal as greater_equal
 from steepest.expressions.operations import sum_ as sum
 from steepest.messages.vocabulary import hint as _hint
+from steepest.messages.vocabulary import ours as _ours
 from steepest.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ def __getattr__(name: str) -> Any:
         found = getattr(import_module(f"steepest.{_HOMES[name]}"), name)
         globals()[name] = found
         return found
-    for operation in _OPERATIONS.values():  # those that were added later, and the names that other libraries use
-        if name == operation.name or (name in operation.aliases and name.isidentifier()):
-            return operation
+    operation = _FUNCTIONS.get(_ours("function", name) or name)  # added later, or by another library's name
+    if operation is not None:
+        return operation
     raise AttributeError(f"module 'steepest' has no attribute {name!r}{_hint('function', name, __all__)}")
 
 

@@ -312,9 +312,9 @@ def test_many_parameters_take_linear_time() -> None:
     def seconds(n: int) -> float:
         x = data("x")
         cost = op.mean(sum((params(f"w{k}") * x for k in range(1, n)), params("w0")) ** 2)
-        begin = time.perf_counter()
+        begin = time.process_time()
         assert len(gradient(cost)) == n
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     seconds(50)
     small, large = min(seconds(500) for _ in range(3)), min(seconds(4000) for _ in range(3))

@@ -25,7 +25,7 @@ def test_json_parses(steepest: Steepest) -> None:
     rows = [row for row in said.json["results"] if row["peer"] == "python"]
     assert [(row["method"], row["epochs"]) for row in rows] == [("GD", 500), ("FD", 500)]
     assert all(row["fixed_seconds"] > 0 and row["fewer_epochs"] is False for row in rows)
-    assert said.json["differences_by_gradient"]["measured"]["python"] > 1
+    assert said.json["differences_by_gradient"]["measured"]["python"] > 0
 
 
 def test_peers_that_are_left_out_are_named_on_standard_error(

@@ -155,7 +155,7 @@ def test_mistakes_in_a_diagram_are_answered_by_a_sentence(steepest: Steepest, mo
 def test_explaining_says_where_a_slope_is_no_derivative(steepest: Steepest, formula: str, at: str, kink: str) -> None:
     """relu(q)² has the slope 0 to both sides."""
     _, _, remark = steepest("graph", formula, "--at", at, "--explain", "x").out.strip().partition("; ")
-    assert remark == (f"this is no derivative, for the slope jumps at {kink}" if kink else "")
+    assert remark == (f"there is no derivative here, since the slope jumps at {kink}" if kink else "")
 
 
 def test_of_a_chosen_sample_only_its_own_kink_counts(steepest: Steepest, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_saved_model_is_drawn_where_it_ended(steepest: Steepest) -> None:
     said = steepest("surface", "m.safetensors", "nand", "--over", "w1,w2", "--points", "20", "-o", "a.svg")
     assert said.status == 0, said.err
     said = steepest("plot", "boundary", "m.safetensors", "nand", "-o", "b.svg")
-    assert "The fitted model has 100% of the samples on the right side." in said.out
+    assert "The fitted model classifies 100% of the samples correctly." in said.out
 
 
 def test_elements_and_ranges_of_a_network(steepest: Steepest) -> None:
@@ -135,7 +135,7 @@ def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
     steepest("fit", "nand", "--save", "m.safetensors")
     said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
     assert said.status == 2
-    assert "not how it came to them" in said.err
+    assert "not the path of its fit" in said.err
 
 
 def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -> None:

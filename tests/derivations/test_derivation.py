@@ -25,7 +25,7 @@ from strategies import make_case
 STEP = 1e-30
 
 
-def slope(part: Expression, wrt: str, values: dict[str, Any], rows: int) -> Any:
+def derivative(part: Expression, wrt: str, values: dict[str, Any], rows: int) -> Any:
     """∂part/∂wrt at the values, by the complex step; what stop_gradient holds stays at its value."""
     held = [node for node in toposort([part]) if node.operation is op.stop_gradient]
     stand_ins = {n: leaf(DATA if n.per_sample else PARAMETER, f"held {k}") for k, n in enumerate(held)}
@@ -53,7 +53,9 @@ def _with_rows(written: Expression, derivation: Derivation, values: dict[str, An
     anchor = leaf(DATA, "anchor of the samples")
     open_parts = [node for node in toposort([written]) if node.operation is DERIVATIVE]
     stand_ins = {node: leaf(DATA if node.per_sample else PARAMETER, f"open {k}") for k, node in enumerate(open_parts)}
-    worth = {stand_in.name: slope(node.args[0], derivation.wrt, values, rows) for node, stand_in in stand_ins.items()}
+    worth = {
+        stand_in.name: derivative(node.args[0], derivation.wrt, values, rows) for node, stand_in in stand_ins.items()
+    }
     whole = substitute(written, stand_ins) + 0 * anchor
     return evaluate(whole, {**values, **worth, anchor.name: np.zeros(rows)})
 

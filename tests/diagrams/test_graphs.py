@@ -205,7 +205,7 @@ def test_layers_have_the_names_of_the_papers() -> None:
         (lambda: st.graph(x * 2, {"x": 1}, names={"q": x + y}), "names has 'q' for x \\+ y, which is no part"),
         (lambda: st.graph(x + y, E6, names={"x": x + y}), "a name of the graph already"),
         (lambda: e6().explain("w"), "there is no node 'w' in the graph; its nodes are 'x', 'y', 'z', 'q', 'f'"),
-        (lambda: e6().explain(x**5), "is no node of the graph"),
+        (lambda: e6().explain(x**5), "is not a node of the graph"),
         (lambda: st.graph(x * 2, {"x": 1}, sample=1), "there is no sample 1; the table's are 0 alone"),
         (lambda: st.graph(x * 2, {"x": 1}, sample=True), "sample is a whole number"),
         (lambda: st.graph(st.constant(2), {}), "nothing to draw"),

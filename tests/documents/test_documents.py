@@ -1,4 +1,4 @@
-"""Papers in every medium: against an XML parser, a Markdown parser, the schema of notebooks, and what was put in."""
+"""Papers in every format: against an XML parser, a Markdown parser, the schema of notebooks, and what was put in."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_running_text_stays_as_it_is(html: ElementTree.Element) -> None:
     assert UNICODE in paragraphs
 
 
-def test_pictures_are_told_apart_and_described(document: Document, html: ElementTree.Element) -> None:
+def test_pictures_have_ids_of_their_own_and_descriptions(document: Document, html: ElementTree.Element) -> None:
     pictures = list(html.iter(f"{SVG}svg"))
     figures = [block for block in document.blocks if isinstance(block, Figure)]
     assert [p.get("role") for p in pictures] == ["img", "img"]

@@ -1,4 +1,4 @@
-"""Descents of whole tables on arrays, and legs of any length: against the reference engine, bit for bit or nearly."""
+"""Descents of whole tables on arrays, and calls of any length: against the reference engine, bit for bit or nearly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import steepest as st
-from batch_cases import FORMULAS, gap, gaps, network, run_legs, runner_of, start_of, step_of, table_of
+from batch_cases import FORMULAS, gap, gaps, network, run_in_calls, runner_of, start_of, step_of, table_of
 from engine_cases import Model, drawn
 from native_descents import stepped
 from places import SUPPORT
@@ -138,14 +138,14 @@ def test_the_path_has_the_parameters_before_they_move() -> None:
     model = drawn(op.mean(op.sum_((X @ op.tanh(W)) ** 2)), table_of({"X": (16,)}, 16, 0), 0, 0.01)
     step = step_of(model, Optimiser("fades", lambda w: (), lambda w, g, state, rate, t: (w - rate * w, state)))
     start = start_of(model, step)
-    walker = runner_of(model, "native", step, 0.01, threads=2)
-    leg, record = run_legs(walker, start, 40, 40)
+    runner = runner_of(model, "native", step, 0.01, threads=2)
+    state, record = run_in_calls(runner, start, 40, 40)
     for epoch, row in record.path(40):
-        assert gap(walker.unpacked([row])[0]["W"], start["W"] * 0.99**epoch) < 1e-12
-    assert gap(leg.before["W"], start["W"] * 0.99**39) < 1e-12
+        assert gap(runner.unpacked([row])[0]["W"], start["W"] * 0.99**epoch) < 1e-12
+    assert gap(state.before["W"], start["W"] * 0.99**39) < 1e-12
 
 
-# -- legs ----------------------------------------------------------------------------------------------------------
+# -- calls ---------------------------------------------------------------------------------------------------------
 
 PACES = {
     "constant": 0.02, "cosine": schedules.cosine(0.05, 700), "exponential": schedules.exponential(0.05, 0.99),
@@ -153,7 +153,7 @@ PACES = {
 }  # fmt: skip
 
 
-def walkers(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
+def runners(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
     bound = bind([model.cost], {**model.table, **model.start}, "float64")
     if kind in ("arrays", "batches", "reference batches"):
         step = step_of(model, adam())
@@ -173,22 +173,22 @@ def walkers(model: Model, kind: str, rate: Any) -> tuple[Any, dict[str, Any]]:
 @pytest.mark.parametrize(
     "kind", ["lanes", "plain lanes", "differences", "arrays", "batches", "reference", "reference batches"]
 )
-def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
+def test_calls_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
     """So that nothing depends on how fast the machine is, nor on where a checkpoint was written."""
     slow = kind.startswith("reference")
     model = FORMULAS["neuron"](19) if kind != "arrays" else wide(20)
     epochs, lengths = (60, (1, 7, 1000)) if slow else (1100, (1, 7, 1000))
-    walker, start = walkers(model, kind, PACES[pace])
+    runner, start = runners(model, kind, PACES[pace])
     ends = []
     for length in lengths:
-        leg, record = run_legs(walker, start, epochs, length, StoppingRules(), Record(thinning=4))
-        path = [(k, walker.unpacked([row])[0]) for k, row in record.path(epochs)]
-        ends.append((leg, record.history(epochs), path))
+        state, record = run_in_calls(runner, start, epochs, length, StoppingRules(), Record(thinning=4))
+        path = [(k, runner.unpacked([row])[0]) for k, row in record.path(epochs)]
+        ends.append((state, record.history(epochs), path))
     assert len(ends[0][1]) == epochs
-    for leg, history, path in ends[1:]:
+    for state, history, path in ends[1:]:
         assert history == ends[0][1]
-        assert (leg.epoch, leg.last) == (ends[0][0].epoch, ends[0][0].last)
-        for name, value in leg.params.items():
+        assert (state.epoch, state.last) == (ends[0][0].epoch, ends[0][0].last)
+        for name, value in state.params.items():
             assert np.array_equal(value, ends[0][0].params[name]), name
         assert [k for k, _ in path] == [k for k, _ in ends[0][2]]
         for (_, mine), (_, its) in zip(path, ends[0][2], strict=True):
@@ -199,12 +199,12 @@ def test_legs_of_any_length_give_the_same_bits(kind: str, pace: str) -> None:
 def test_random_networks(seed: int) -> None:
     for k in range(4):
         model = network(Random(100 + 4 * seed + k), 48)
-        walker = ArrayRunner(
+        runner = ArrayRunner(
             step_of(model, adam(epsilon=1e-3)), *_columns(model), 0.01, "float64", None, threads=1 + k % 3
         )
         start = start_of(model, step_of(model, adam()))
-        wanted, _ = run_legs(runner_of(model, "reference", step_of(model, adam(epsilon=1e-3)), 0.01), start, 6, 6)
-        found, _ = run_legs(walker, start, 6, 4)
+        wanted, _ = run_in_calls(runner_of(model, "reference", step_of(model, adam(epsilon=1e-3)), 0.01), start, 6, 6)
+        found, _ = run_in_calls(runner, start, 6, 4)
         assert max(gap(found.params[name], value) for name, value in wanted.params.items()) < NEAR
 
 

@@ -91,9 +91,9 @@ STEP = 1e-30
 
 def complex_step(root: Expression, values: dict[str, Any], name: str) -> np.ndarray:
     """∂root/∂name from the imaginary part of a run with name + ih."""
-    moved = {n: np.asarray(v, complex) for n, v in values.items()}
-    moved[name] = moved[name] + 1j * STEP
-    bound = bind([root], moved, "complex128")
+    shifted = {n: np.asarray(v, complex) for n, v in values.items()}
+    shifted[name] = shifted[name] + 1j * STEP
+    bound = bind([root], shifted, "complex128")
     (found,) = compile_expressions([root], "complex128")(bound.arrays, bound.rows)
     return np.broadcast_to(np.asarray(found), (bound.rows,) if root.per_sample else ())
 
@@ -170,9 +170,9 @@ def test_complex_step_through_operations_that_mix_elements(name: str) -> None:
         run = compile_expressions([cost], "complex128")
         for leaf in leaves:
             for place in np.ndindex(values[leaf].shape):
-                moved = bound.arrays | {leaf: bound.arrays[leaf].copy()}
-                moved[leaf][place] += 1j * STEP
-                (found,) = run(moved, bound.rows)
+                shifted = bound.arrays | {leaf: bound.arrays[leaf].copy()}
+                shifted[leaf][place] += 1j * STEP
+                (found,) = run(shifted, bound.rows)
                 assert found.imag / STEP == pytest.approx(float(by_jax[leaf][place]), rel=1e-12, abs=1e-12), (
                     name,
                     place,

@@ -91,7 +91,7 @@ def test_one_rise_in_the_middle() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 1999, 2000, 2001, 3999, 4000, 4001, 7999, 8003])
 def test_history_is_thinned_alike(epochs: int) -> None:
-    """Twice as many rows are held as are kept; then every second one goes."""
+    """Twice as many rows are stored as are kept; then every second one goes."""
     assert_same_descent(CASES["A3 neuron"](), epochs=epochs)
 
 
@@ -272,7 +272,7 @@ def test_numbers_of_samples(rows: int, turn: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", sampled([*range(1, 35), 63, 64, 65, 127, 128, 129, 1000, 1025], 4))
 def test_padding_is_never_counted(rows: int, dtype: str) -> None:
-    """Sums that would overflow with one sample more, and the last sample alone beside infinities."""
+    """Sums that would overflow with one sample more, and the last sample alone next to infinities."""
     x, y = data("x", "y")
     w = params("w")
     big = float(np.finfo(dtype).max)

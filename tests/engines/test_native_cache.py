@@ -231,7 +231,7 @@ def test_an_entry_under_another_name_is_another_entry(place: Path) -> None:
         loaded.address("descend_many")
 
 
-# -- places that cannot be used ------------------------------------------------------------------------------------
+# -- folders that cannot be used ------------------------------------------------------------------------------------
 
 
 def unusable(tmp_path: Path) -> dict[str, Path]:
@@ -250,8 +250,8 @@ def unusable(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = unusable(tmp_path)
-    for path in places.values():
+    paths = unusable(tmp_path)
+    for path in paths.values():
         monkeypatch.setenv("STEEPEST_CACHE_DIR", str(path))
         kernel._compiled.clear()
         small()
@@ -263,7 +263,7 @@ def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: py
 def test_descents_work_when_the_disk_fails(
     failing: str, place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No room, no right, a device that is gone: at every step of writing and reading. Nothing half written stays."""
+    """No space, no right, a device that is gone: at every step of writing and reading. Nothing half written stays."""
     if failing in ("utime", "read"):
         small()
         kernel._compiled.clear()
@@ -455,13 +455,13 @@ def test_keys_do_not_depend_on_what_was_built_before(place: Path, compiled: list
         st.descend(cost, {"x": [1.0, 2], "y": [0.0, 1]}, {"w": 0.5, "b": 0.1}, epochs=1, engine="native")
 
     use()
-    held = []
+    functions = []
     for first in (
         lambda: st.params("b") * 1.25, lambda: st.data("y") - st.params("b"), lambda: constant(0.5),
         lambda: op.mean(st.data("y")) * 2, lambda: 1 - st.params("w"),
     ):  # fmt: skip
         gc.collect()
-        held.append(first())
+        functions.append(first())
         kernel._compiled.clear()
         use()
     assert len(compiled) == 1
@@ -606,23 +606,23 @@ def test_every_kind_of_kernel_is_kept(place: Path, compiled: list[str]) -> None:
 
 
 def test_only_so_many_kernels_stay_in_memory(place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has gone is found in the directory; a walk that uses a kernel keeps it alive."""
+    """What has gone is found in the directory; a runner that uses a kernel keeps it alive."""
     monkeypatch.setattr(kernel, "_IN_MEMORY", 2)
     model = CASES["A2 line"]()
     bound = bind([model.cost], {**model.table, **model.start})
-    walk = LaneRunner(
+    runner = LaneRunner(
         gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False),
         bound.data,
         bound.rows,
         0.1,
         "float64",
     )
-    cost = walk.cost_at(bound.params)
+    cost = runner.cost_at(bound.params)
     x = st.params("x")
     for k in range(5):
         st.descend((x - k) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
         assert len(kernel._compiled) <= 2
-    assert walk.cost_at(bound.params) == cost
+    assert runner.cost_at(bound.params) == cost
     count = len(compiled)
     st.descend((x - 0) ** 2, None, {"x": 0.0}, epochs=1, engine="native")
     assert len(compiled) == count

@@ -72,7 +72,7 @@ def test_the_gradient_is_asked_before_the_change() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rows", [4, 5000])
 def test_stops_are_those_of_the_reference_engine(rows: int, dtype: str) -> None:
-    """With every rule at once, in the middle of legs of any length."""
+    """With every rule at once, in the middle of calls of any length."""
     model = CASES["network tanh"]().with_rows(rows)
     rules = [{"tolerance": 3e-5}, {"gradient_tolerance": 0.12}, {"tolerance": 1e-9, "gradient_tolerance": 1e-9}]
     for rule in rules if dtype == "float64" else rules[:2]:
@@ -189,17 +189,17 @@ def test_not_finite_at_the_start(text: str, start: float) -> None:
 # -- what results do not depend on ---------------------------------------------------------------------------------
 
 
-def legs(
-    walk: LaneRunner, start: dict[str, Any], until: int, length: int, rules: StoppingRules | None = None
+def run_in_calls(
+    runner: LaneRunner, start: dict[str, Any], until: int, length: int, rules: StoppingRules | None = None
 ) -> tuple[DescentState, Record]:
-    """A descent in legs of so many epochs."""
-    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
-    while leg.epoch < until and not leg.reason:
-        leg = walk.advance(leg, min(until, leg.epoch + length), rules or StoppingRules(), record)
-    return leg, record
+    """A descent in calls of so many epochs."""
+    state, record = DescentState(start, start, runner.cost_at(start)), Record()
+    while state.epoch < until and not state.reason:
+        state = runner.advance(state, min(until, state.epoch + length), rules or StoppingRules(), record)
+    return state, record
 
 
-def assert_equal_legs(found: tuple[DescentState, Record], wanted: tuple[DescentState, Record]) -> None:
+def assert_equal_ends(found: tuple[DescentState, Record], wanted: tuple[DescentState, Record]) -> None:
     """To the last bit."""
     (mine, kept), (its, also) = found, wanted
     for name, value in its.params.items():
@@ -219,21 +219,21 @@ SMALL = ["A3 neuron", "network tanh", "network wide", "E4 product", "standardise
 
 @pytest.mark.parametrize("gradient", ["backprop", "forward", "central"])
 @pytest.mark.parametrize("name", sampled(SMALL, 2))
-def test_results_do_not_depend_on_the_length_of_legs(name: str, gradient: str) -> None:
+def test_results_do_not_depend_on_the_length_of_calls(name: str, gradient: str) -> None:
     model = CASES[name]()
     epochs = 5000 if name in SMALL[:2] else 1200
-    walk, start = lane_runner(model, gradient=gradient), bound_start(model)
+    runner, start = lane_runner(model, gradient=gradient), bound_start(model)
     rules = StoppingRules(rtol=1e-9, atol=1e-16)
-    whole = legs(walk, start, epochs, epochs + 1, rules)
+    whole = run_in_calls(runner, start, epochs, epochs + 1, rules)
     assert whole[0].epoch == epochs
-    assert_equal_legs(legs(walk, start, epochs, 1000, rules), whole)
-    assert_equal_legs(legs(walk, start, epochs, 7, rules), whole)
+    assert_equal_ends(run_in_calls(runner, start, epochs, 1000, rules), whole)
+    assert_equal_ends(run_in_calls(runner, start, epochs, 7, rules), whole)
     if gradient == "backprop":
-        assert_equal_legs(legs(walk, start, epochs, 1, rules), whole)
+        assert_equal_ends(run_in_calls(runner, start, epochs, 1, rules), whole)
 
 
-def test_stops_do_not_depend_on_the_length_of_legs() -> None:
-    """Tolerances, hopeless costs and numbers that are not finite, found at the end of a leg and within."""
+def test_stops_do_not_depend_on_the_length_of_calls() -> None:
+    """Tolerances, hopeless costs and numbers that are not finite, found at the end of a call and within."""
     neuron, line = CASES["A3 neuron"](), CASES["A2 line"]()
     fast = Model(line.cost, line.table, line.start, 0.2)
     x = st.params("x")
@@ -244,30 +244,30 @@ def test_stops_do_not_depend_on_the_length_of_legs() -> None:
         (fast, StoppingRules()), (root, StoppingRules()),
     ]  # fmt: skip
     for model, rules in stops:
-        walk, start = lane_runner(model, norm=True), bound_start(model)
-        whole = legs(walk, start, 5000, 5000, rules)
+        runner, start = lane_runner(model, norm=True), bound_start(model)
+        whole = run_in_calls(runner, start, 5000, 5000, rules)
         assert whole[0].reason
         assert 5 < whole[0].epoch < 4000
         for length in (1, 7, whole[0].epoch, whole[0].epoch + 1, max(whole[0].epoch - 1, 1)):
-            assert_equal_legs(legs(walk, start, 5000, length, rules), whole)
+            assert_equal_ends(run_in_calls(runner, start, 5000, length, rules), whole)
 
 
 @pytest.mark.parametrize("name", ["A3 neuron", "network wide"])
-def test_descents_may_take_turns_with_one_walk(name: str) -> None:
-    """What an engine needs to go on is in the leg; also the place before a stop that comes at once."""
+def test_descents_may_take_turns_with_one_runner(name: str) -> None:
+    """What an engine needs to go on is in the state; also the parameters before a stop that comes at once."""
     model = CASES[name]()
-    walk, start = lane_runner(model, norm=True), bound_start(model)
+    runner, start = lane_runner(model, norm=True), bound_start(model)
     other = {parameter: value + 0.1 for parameter, value in start.items()}
-    whole = legs(walk, start, 5000, 5000, StoppingRules(gradient_tolerance=0.06))[0]
+    whole = run_in_calls(runner, start, 5000, 5000, StoppingRules(gradient_tolerance=0.06))[0]
     assert 5 < whole.epoch < 5000
-    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
-    while not leg.reason:
-        leg = walk.advance(leg, leg.epoch + 1, StoppingRules(gradient_tolerance=0.06), record)
-        walk.advance(DescentState(other, other, walk.cost_at(other)), 2, StoppingRules(), Record())
-    assert (leg.epoch, leg.last, leg.reason) == (whole.epoch, whole.last, whole.reason)
+    state, record = DescentState(start, start, runner.cost_at(start)), Record()
+    while not state.reason:
+        state = runner.advance(state, state.epoch + 1, StoppingRules(gradient_tolerance=0.06), record)
+        runner.advance(DescentState(other, other, runner.cost_at(other)), 2, StoppingRules(), Record())
+    assert (state.epoch, state.last, state.reason) == (whole.epoch, whole.last, whole.reason)
     for parameter in start:
-        np.testing.assert_array_equal(leg.params[parameter], whole.params[parameter])
-        np.testing.assert_array_equal(leg.before[parameter], whole.before[parameter])
+        np.testing.assert_array_equal(state.params[parameter], whole.params[parameter])
+        np.testing.assert_array_equal(state.before[parameter], whole.before[parameter])
 
 
 @pytest.mark.parametrize("breath", sampled([1e-12, 1e-5, 10.0], 3, 1))
@@ -297,9 +297,9 @@ def test_paths_are_sparser_where_memory_is_short(share: int, engine: str, monkey
     monkeypatch.setattr(loop, "_POLL_INTERVAL", 1e-4)
     run = model.descend(engine, epochs=4500)
     assert run.history == full.history
-    known, places = dict(full.path), [epoch for epoch, _ in run.path]
+    known, epochs = dict(full.path), [epoch for epoch, _ in run.path]
     stride = full.history[1][0] * (1 << math.ceil(math.log2(share)))
-    assert places == [*range(0, 4500, stride), 4500]
+    assert epochs == [*range(0, 4500, stride), 4500]
     for epoch, place in run.path:
         for name, value in place.items():
             np.testing.assert_array_equal(value, known[epoch][name])
@@ -325,22 +325,22 @@ def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -
     start = bound_start(model, dtype)
     one = lane_runner(model, 1, dtype)
     assert one.partition.parts >= 3
-    wanted = legs(one, start, 30, 7)
+    wanted = run_in_calls(one, start, 30, 7)
     assert all(np.isfinite(value).all() for value in wanted[0].params.values())
     for threads in (2, 3, 5):
-        walk = lane_runner(model, threads, dtype)
-        assert walk.partition.threads == min(threads, one.partition.parts)
+        runner = lane_runner(model, threads, dtype)
+        assert runner.partition.threads == min(threads, one.partition.parts)
         for _ in range(3):
-            assert_equal_legs(legs(walk, start, 30, 7), wanted)
+            assert_equal_ends(run_in_calls(runner, start, 30, 7), wanted)
 
 
 def test_results_of_differences_do_not_depend_on_the_number_of_threads() -> None:
     model = standardised(3).with_rows(4096)
     start = bound_start(model)
     for gradient in ("forward", "central"):
-        wanted = legs(lane_runner(model, 1, gradient=gradient), start, 8, 3)
+        wanted = run_in_calls(lane_runner(model, 1, gradient=gradient), start, 8, 3)
         for threads in (2, 3):
-            assert_equal_legs(legs(lane_runner(model, threads, gradient=gradient), start, 8, 3), wanted)
+            assert_equal_ends(run_in_calls(lane_runner(model, threads, gradient=gradient), start, 8, 3), wanted)
 
 
 def test_large_tables_agree_with_the_reference_engine() -> None:
@@ -389,12 +389,12 @@ def test_a_start_is_left_as_it_is() -> None:
         assert all(np.array_equal(mine[name], value) for name, value in its.items())
 
 
-def test_the_rate_may_change_between_legs() -> None:
+def test_the_rate_may_change_between_calls() -> None:
     """As the search for a gentler rate does: w − 2 shrinks by 1 − 12α an epoch."""
     model = CASES["A2 line"]()
-    walk, start = lane_runner(model), {"w": np.float64(0.0)}
-    leg, record = DescentState(start, start, walk.cost_at(start)), Record()
+    runner, start = lane_runner(model), {"w": np.float64(0.0)}
+    state, record = DescentState(start, start, runner.cost_at(start)), Record()
     for k, rate in enumerate((0.05, 0.1, 0.01)):
-        walk.rate = rate
-        leg = walk.advance(leg, 3 * k + 3, StoppingRules(), record)
-    assert float(leg.params["w"]) == pytest.approx(2 - 2 * 0.4**3 * (-0.2) ** 3 * 0.88**3, rel=1e-12)
+        runner.rate = rate
+        state = runner.advance(state, 3 * k + 3, StoppingRules(), record)
+    assert float(state.params["w"]) == pytest.approx(2 - 2 * 0.4**3 * (-0.2) ** 3 * 0.88**3, rel=1e-12)

@@ -49,23 +49,23 @@ def test_external_functions_are_all_that_is_declared_besides_intrinsics() -> Non
 
 @pytest.mark.parametrize("wanted", minimax.FITS, ids=lambda wanted: f"{wanted.name}-{wanted.width}")
 def test_coefficients_are_those_of_the_minimax_computation(wanted: minimax.Fit) -> None:
-    held = getattr(coefficients, wanted.name)[wanted.width]
+    stored = getattr(coefficients, wanted.name)[wanted.width]
     if wanted.name in ("EXPONENTIAL", "LOGARITHM", "SINE"):  # the others take longer and are made alike
-        assert minimax.fit(wanted)[0] == pytest.approx(held, rel=1e-9)
+        assert minimax.fit(wanted)[0] == pytest.approx(stored, rel=1e-9)
     with mp.workdps(40):
         low, high = (mpmath.mpf(end) for end in wanted.interval)
         for k in range(1, 40):
             x = low + (high - low) * k / mpmath.mpf("40.001")
-            error = (mp.polyval(held[::-1], x) - wanted.target(x)) * wanted.weight(x)
+            error = (mp.polyval(stored[::-1], x) - wanted.target(x)) * wanted.weight(x)
             assert abs(error) <= mpmath.mpf(2) ** (-56 if wanted.width == 64 else -27)
 
 
 def test_parts_of_constants_sum_to_them() -> None:
     with mp.workdps(60):
         assert abs(sum(map(mpmath.mpf, trigonometric.HALF_PI)) - mp.pi / 2) < mpmath.mpf(2) ** -156
-        for width, places in ((64, 92), (32, 43)):
+        for width, bits in ((64, 92), (32, 43)):
             parts = [mpmath.mpf(exponential.LN2_HIGH[width]), mpmath.mpf(exponential.LN2_LOW[width])]
-            assert abs(sum(parts) - mp.ln2) < mpmath.mpf(2) ** -places
+            assert abs(sum(parts) - mp.ln2) < mpmath.mpf(2) ** -bits
         for j, (root, lacking) in enumerate(zip(exponential.ROOTS, exponential.LACKING, strict=True)):
             assert abs(mp.log(root) + lacking - j * mp.ln2 / 4) < mpmath.mpf(2) ** -105
 

@@ -50,7 +50,7 @@ def test_interrupted_run_is_returned(epoch: int) -> None:
     assert all(a[0] < b[0] for a, b in zip(run.history, run.history[1:], strict=False))
 
 
-def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_while_a_call_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of epochs that were not handed over are no part of the report."""
     real, calls = Record.add, [0]
 
@@ -72,10 +72,8 @@ def test_interrupted_while_a_leg_is_handed_over(monkeypatch: pytest.MonkeyPatch)
 _LONG = """
 import sys
 import numpy as np
-from native_descents import bound_start, nand, lane_runner
 import steepest as st
 from engine_cases import CASES
-from steepest import loop
 model = CASES[sys.argv[1]]()
 if int(sys.argv[2]):
     model = model.with_rows(int(sys.argv[2]))
@@ -106,7 +104,7 @@ def test_a_real_interruption_ends_it_within_a_second(name: str, rows: int, way: 
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "ready\n", process.stderr.read()
-        time.sleep(2 if (name, way) == ("nand", "once") else 1)  # legs that only grew would take as long by now
+        time.sleep(2 if (name, way) == ("nand", "once") else 1)  # calls that only grew would take as long by now
         process.send_signal(signal.SIGINT)
         sent = time.perf_counter()
         answer = process.stdout.readline()
@@ -120,9 +118,9 @@ def test_a_real_interruption_ends_it_within_a_second(name: str, rows: int, way: 
 def test_an_interruption_while_threads_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads are done before the interruption goes on, for they share memory with the next call."""
     model = standardised(3).with_rows(3000)
-    walk = lane_runner(model, threads=3)
+    runner = lane_runner(model, threads=3)
     start = bound_start(model)
-    before = walk.cost_at(start)
+    before = runner.cost_at(start)
     real, thrown, alive = threading.Thread.join, [0], threading.active_count()
 
     def join(self: threading.Thread, timeout: float | None = None) -> None:
@@ -135,10 +133,10 @@ def test_an_interruption_while_threads_are_waited_for(monkeypatch: pytest.Monkey
 
     def often() -> None:
         for _ in range(50):  # a thread may be done before it is waited for
-            walk.cost_at(start)
+            runner.cost_at(start)
 
     with pytest.raises(KeyboardInterrupt):
         often()
     assert threading.active_count() == alive
     monkeypatch.undo()
-    assert walk.cost_at(start) == before
+    assert runner.cost_at(start) == before

@@ -34,7 +34,7 @@ def mixtures(count: int) -> list[tuple[bool, ...]]:
 
 
 def check_shapes(row: Operation, chosen: list[int]) -> None:
-    """Per sample and shared arguments in every mixture, numbers beside tensors, sums over features and samples."""
+    """Per sample and shared arguments in every mixture, numbers next to tensors, sums over features and samples."""
     elementary = points(row.name, row.domain, 400)
     rng = np.random.default_rng([*row.name.encode()])
     for k in chosen:
@@ -77,7 +77,7 @@ def test_elementwise_primitives_in_every_shape(row: Operation) -> None:
 @pytest.mark.parametrize("dtype", sampled(DTYPES, 2))
 @pytest.mark.parametrize("name", [row.name for row in PER_ELEMENT])
 def test_edges_of_primitives(name: str, dtype: str) -> None:
-    """Infinities, NaN and signed zeros as IEEE 754 has them, per sample, shared, and beside constants."""
+    """Infinities, NaN and signed zeros as IEEE 754 has them, per sample, shared, and next to constants."""
     row, cases = OPERATIONS[name], EDGES[name]
     args = np.array([[*case] for case, _ in cases], float)
     with np.errstate(over="ignore"):
@@ -91,11 +91,11 @@ def test_edges_of_primitives(name: str, dtype: str) -> None:
     found, _ = both(shared, alone, dtype)
     assert_edges(np.array(found), wanted, dtype)
     if row.arity == 2:
-        # A constant beside the column of its own case.
-        beside = {k: row(columns[0], float(b)) for k, (_, b) in enumerate(args) if math.isfinite(b)}
+        # A constant next to the column of its own case.
+        together = {k: row(columns[0], float(b)) for k, (_, b) in enumerate(args) if math.isfinite(b)}
         before = {k: row(float(a), columns[1]) for k, (a, _) in enumerate(args) if math.isfinite(a)}
         values = {"x": rounded[:, 0], "y": rounded[:, 1]}
-        for roots in (beside, before):
+        for roots in (together, before):
             known = {k: root for k, root in roots.items() if not root.is_leaf}
             found = both(list(known.values()), values, dtype)[0] if known else []
             each = [value[k] if np.ndim(value) else value for k, value in zip(known, found, strict=True)]
@@ -110,7 +110,7 @@ def assert_edges(found: Any, wanted: Any, dtype: str) -> None:
 
 @pytest.mark.parametrize("name", STRUCTURAL)
 def test_structural_primitives(name: str) -> None:
-    """The cases that the reference engine is held to, in all three ways of weighting their elements."""
+    """The cases that the reference engine is tested with, in all three ways of weighting their elements."""
     for case in range(len(STRUCTURAL[name].cases)):
         root, _, values = structural_case(name, case)
         whole = op.sum_(root) if root.shape else root

@@ -147,10 +147,10 @@ def test_a_start_that_diverges_does_not_disturb_the_others(dtype: str) -> None:
     model = quartic()
     seen: list[tuple[int, float]] = []
 
-    def told(epoch: int, epochs: int, cost: float) -> None:
+    def report(epoch: int, epochs: int, cost: float) -> None:
         seen.append((epoch, cost))
 
-    run = model.descend("native", restarts=40, epochs=400, dtype=dtype, progress=told)
+    run = model.descend("native", restarts=40, epochs=400, dtype=dtype, progress=report)
     single = alone(model, 40, epochs=400, dtype=dtype, engine="reference")
     lost = [each.diverged for each in single]
     assert 3 < sum(lost) < 37
@@ -180,7 +180,7 @@ def test_overflows_keep_what_was_finite(count: int, dtype: str) -> None:
 
 
 def outcomes_of(model: Model, count: int, epochs: int, dtype: str = "float64", **given: float) -> list[EnsembleResult]:
-    """What the crowd hands over."""
+    """What the ensemble hands over."""
     norm = "gradient_tolerance" in given
     step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, norm)
     starts = [initial(model.cost, seed=k) for k in range(count)]
@@ -300,12 +300,12 @@ def test_time_stops_them_all(count: int) -> None:
 
 
 def test_interruption_keeps_what_was_reached() -> None:
-    def told(epoch: int, epochs: int, cost: float) -> None:
+    def report(epoch: int, epochs: int, cost: float) -> None:
         if epochs > epoch > 0:
             raise KeyboardInterrupt
 
     threads = threading.active_count()
-    run = xor().descend("native", restarts=40, epochs=10**8, progress=told)
+    run = xor().descend("native", restarts=40, epochs=10**8, progress=report)
     assert run.reason == "interrupted"
     assert run.restarts is not None
     assert 0 < len(run.restarts) <= 40
@@ -318,7 +318,7 @@ def test_interruption_keeps_what_was_reached() -> None:
 
 
 class _Nobody:
-    """A crowd that is interrupted before one of it has begun."""
+    """An ensemble that is interrupted before one of it has begun."""
 
     def run(self, *args: Any) -> None:
         raise KeyboardInterrupt
@@ -334,8 +334,8 @@ def test_interruption_before_anything_has_begun() -> None:
     starts = [initial(model.cost, seed=k) for k in range(4)]
     step = gradient_step(prepare(model.cost), "backprop", gradient_descent(), False, False)
     bound = bind([model.cost], {**model.table, **starts[0]}, "float64")
-    walk = LaneRunner(step, bound.data, bound.rows, 2.0, "float64")
-    loop = Loop(walk, Settings(rate=2.0, epochs=100))
+    runner = LaneRunner(step, bound.data, bound.rows, 2.0, "float64")
+    loop = Loop(runner, Settings(rate=2.0, epochs=100))
     run = batched(starts, _Nobody(), loop, None)
     assert run.reason == "interrupted"
     assert run.cost == pytest.approx(st.evaluate(model.cost, {**model.table, **starts[0]}), rel=1e-14)
@@ -345,11 +345,11 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
     """It ends the others at once and is raised where the restarts were asked for."""
 
     def fail(self: Any) -> Any:
-        raise MemoryError("no room")
+        raise MemoryError("no memory left")
 
     monkeypatch.setattr(batched_runner._Group, "_costs", fail)
     threads = threading.active_count()
-    with pytest.raises(MemoryError, match="no room"):
+    with pytest.raises(MemoryError, match="no memory left"):
         xor().descend("native", restarts=40, epochs=10**9)
     assert threading.active_count() == threads
 
@@ -357,7 +357,7 @@ def test_an_error_in_a_group_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_progress_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batched_runner, "_POLL_INTERVAL", 0.001)
     seen: list[tuple[int, int, float]] = []
-    run = xor().descend("native", restarts=20, epochs=200_000, progress=lambda *told: seen.append(told))
+    run = xor().descend("native", restarts=20, epochs=200_000, progress=lambda *report: seen.append(report))
     counted = [epoch for epoch, _, _ in seen]
     assert counted == sorted(counted)
     assert seen[-1][:2] == (20 * 200_000, 20 * 200_000)

@@ -33,7 +33,7 @@ COST = st.models.network([20, 8, 3], "tanh", "softmax").cost
 
 @pytest.mark.parametrize("epochs", [1, 3, 60])
 def test_orders_are_those_of_the_reference(epochs: int) -> None:
-    """Sixty epochs are walked in several legs, whose orders are drawn beside the descent where there are many."""
+    """Sixty epochs are run in several calls, whose orders are drawn during the descent where there are many."""
     settings = {"rate": 0.05, "epochs": epochs, "batch": 500, "seed": 4}
     native, reference = (
         st.descend(COST, {"X": X, "y": y}, engine=name, **settings) for name in ("native", "reference")
@@ -41,7 +41,7 @@ def test_orders_are_those_of_the_reference(epochs: int) -> None:
     np.testing.assert_allclose(native.params["W1"], reference.params["W1"], rtol=1e-9, atol=1e-12)
 
 
-def test_orders_in_legs_of_any_length() -> None:
+def test_orders_in_calls_of_any_length() -> None:
     batches = array_runner.Batches(100, 7)
     orders = Shuffler(batches, 3000)
     epoch = 0
@@ -53,7 +53,7 @@ def test_orders_in_legs_of_any_length() -> None:
     np.testing.assert_array_equal(orders.take(5, 8), [batches.order(k, 3000) for k in range(5, 8)])  # and back
 
 
-def test_threads_start_where_a_leg_is_long() -> None:
+def test_threads_start_where_a_call_is_long() -> None:
     policy = ThreadPolicy(4)
     assert policy.choose(1000) == 1  # nobody knows yet how long an epoch takes
     policy.note(1, 1e-4)
@@ -91,38 +91,38 @@ def test_without_a_path_nothing_else_changes(engine: str, settings: dict[str, An
         np.testing.assert_array_equal(bare.path[1][1][name], value)
 
 
-def test_a_first_leg_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    legs: list[int] = []
-    leg = array_runner.ArrayRunner.advance
+def test_the_first_call_is_long_only_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    advance = array_runner.ArrayRunner.advance
 
     def watched(self: Any, begin: Any, until: int, rules: StoppingRules, record: Record) -> Any:
-        legs.append(until)
-        return leg(self, begin, until, rules, record)
+        calls.append(until)
+        return advance(self, begin, until, rules, record)
 
     monkeypatch.setattr(array_runner.ArrayRunner, "advance", watched)
     model = FORMULAS["neuron"](20)
     for settings, first in (
         ({}, 12), ({"progress": lambda *_: None}, 1), ({"max_seconds": 9.0}, 1), ({"on_epoch": lambda moment: None}, 1),
     ):  # fmt: skip
-        legs.clear()
+        calls.clear()
         assert model.descend("native", epochs=12, batch=6, **settings).epochs == 12
-        assert legs[0] == first
+        assert calls[0] == first
     large = st.models.network([300, 300, 300], "tanh", "linear").cost
-    walk = array_runner.ArrayRunner(
+    runner = array_runner.ArrayRunner(
         gradient_step(prepare(large), "backprop", st.optimisers.gradient_descent(), False, False),
         {"X": np.zeros((5000, 300)), "y": np.zeros((5000, 300))}, 5000, 0.1, "float64", array_runner.Batches(50, 0),
     )  # fmt: skip
-    assert walk.pace == 1
+    assert runner.pace == 1
 
 
-def test_parameters_stay_packed_from_leg_to_leg() -> None:
+def test_parameters_stay_packed_from_call_to_call() -> None:
     w, W, b = params("w"), params("W", shape=(3, 5)), params("b", shape=5)
     where, other = array_layout([W, w, b], 8), array_layout([b, W], 8)
     values = {"W": RNG.normal(size=(3, 5)), "w": np.float64(2), "b": RNG.normal(size=5)}
     memory, again, part = np.zeros(where.length), np.zeros(where.length), np.zeros(other.length)
     where.pack(values, memory)
     packed = where.unpack(memory)
-    memory[:] = np.nan  # the next leg writes over it
+    memory[:] = np.nan  # the next call writes over it
     assert list(packed) == ["W", "w", "b"]
     assert len(packed) == 3
     packed["W"][0, 0] = 7  # a copy

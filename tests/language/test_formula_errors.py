@@ -138,10 +138,10 @@ def test_something_that_is_no_text() -> None:
 def refused(text: str, words: str, **limits: Any) -> None:
     """The text is refused, and so fast that no work can have been done on it."""
     parse("x")  # makes the grammar
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(FormulaError, match=words):
         parse(text, limits=Limits(**limits))
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def test_limits() -> None:

@@ -1,4 +1,4 @@
-"""Papers: what stands in those of the notes' models, in every medium, and what is said to bad requests."""
+"""Papers: the contents of those of the notes' models in every format, and the answers to bad requests."""
 
 from __future__ import annotations
 
@@ -160,11 +160,12 @@ def test_the_network_of_the_slides(papers: dict[str, Paper]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_paper_tells_the_whole_story(papers: dict[str, Paper], name: str) -> None:
+def test_every_paper_has_every_section(papers: dict[str, Paper], name: str) -> None:
     document = papers[name].document
     headings = [plain(block.text) for block in document.blocks if isinstance(block, Heading) and block.level == 1]
     wanted = ["The model", "The cost", "The derivative as a limit", "The gradient, derived", "The gradient, checked",
-              "The training", "Two ways of descending, timed", "The cost around it", "The same in Python"]  # fmt: skip
+              "The training", "Two ways of descending, timed", "The cost around the path",
+              "The same in Python"]  # fmt: skip
     if name == "network-64-32-10":
         wanted.remove("Two ways of descending, timed")
     assert headings == wanted
@@ -208,7 +209,7 @@ def test_equations_say_how_they_were_checked(papers: dict[str, Paper]) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tex", ".html", ".md", ".ipynb"])
-def test_every_medium_holds_every_equation(papers: dict[str, Paper], suffix: str, tmp_path: Path) -> None:
+def test_every_format_contains_every_equation(papers: dict[str, Paper], suffix: str, tmp_path: Path) -> None:
     paper = papers["chain-2"]
     path = tmp_path / f"paper{suffix}"
     paper.save(path)
@@ -255,6 +256,18 @@ def test_other_models_have_papers_too(model: st.Model, table: Any) -> None:
     for suffix in (".tex", ".html", ".md", ".ipynb"):
         assert len(paper.text(suffix)) > 3000
     assert paper.experiment.report is not None
+
+
+def test_a_model_without_inputs_predicts_the_same_for_every_sample() -> None:
+    small = st.Model("y ~ w", data=["y"]).paper({"y": [1.0, 2.0]}, epochs=3, compare=False)
+    table = next(b for b in small.document.blocks if isinstance(b, Table) and b.label == "predictions")
+    assert [plain(cell) for cell in table.header] == ["y_i", "prediction"]
+    assert [plain(row[0]) for row in table.rows] == ["1", "2"]
+    assert table.rows[0][1] == table.rows[1][1]
+    assert small.experiment.run is not None
+    assert float(plain(table.rows[0][1])) == pytest.approx(float(small.experiment.run.params["w"]), rel=1e-5)
+    large = st.Model("y ~ w", data=["y"]).paper({"y": np.arange(20.0)}, epochs=3, compare=False)
+    assert any("of the target's variance" in plain(b.pieces) for b in large.document.blocks if isinstance(b, Paragraph))
 
 
 def test_a_fitted_model_shows_its_own_training() -> None:
@@ -357,6 +370,6 @@ def test_a_sigmoid_under_cross_entropy_ends_at_prediction_minus_target() -> None
     assert "∂C/∂b = 1/n Σ (a_i − z_i)" in found
 
 
-def test_unknown_media_are_refused(tmp_path: Path) -> None:
+def test_unknown_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"cannot be written as '.pdf'"):
         write_paper(models.linear()).save(tmp_path / "paper.pdf")

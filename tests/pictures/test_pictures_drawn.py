@@ -174,7 +174,7 @@ def test_interactive_figures_hold_the_numbers() -> None:
     assert [trace.type for trace in space.data] == ["surface", "scatter3d", "surface"]
     assert space.data[1].z == pytest.approx((0.75, 0.97, 1.08))
     line = st.pictures.surface(SQUARES, TWICE, at={"w": 3}).interactive()
-    assert [trace.name for trace in line.data] == ["cost", "tangent, slope 12", "the point"]
+    assert [trace.name for trace in line.data] == ["cost", "tangent, slope 12", "at w = 3, cost 6"]
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -246,7 +247,7 @@ def test_ticks_of_logarithmic_axes_are_short() -> None:
 
 
 def test_a_model_that_was_not_fitted_here_has_no_course() -> None:
-    with pytest.raises(PictureError, match="not how it came to them"):
+    with pytest.raises(PictureError, match="not the path of its fit"):
         st.pictures.training(st.models.neuron())
     with pytest.raises(PictureError, match="made no epoch"):
         st.pictures.training(st.descend(SQUARES, TWICE, start={"w": 0}, epochs=0))
@@ -294,7 +295,7 @@ def test_a_boundary_comes_about_along_the_path() -> None:
     for k, params in ((0, NAND_START), (-1, model.params)):
         z = across * params["w1"] + up * params["w2"] + params["b"]
         np.testing.assert_allclose(found.predicted[k], 1 / (1 + np.exp(-z)), rtol=1e-12)
-    assert found.right[-1] == 1.0
+    assert found.accuracies[-1] == 1.0
     root = parsed(picture.svg())
     assert {"epoch 0", "epoch 3000", "z = 0", "z = 1"} <= {part for text in words(root) for part in text.split(", ")}
     assert group(root, "boundary") is not None
@@ -309,13 +310,13 @@ def test_a_boundary_of_a_block_of_classes_and_of_a_quantity() -> None:
     assert found.classes == 3
     assert set(np.unique(found.predicted)) <= {0.0, 1.0, 2.0}
     right = np.mean(three.predict(classes).argmax(axis=1) == classes["y"])
-    assert found.right[-1] == pytest.approx(right)
+    assert found.accuracies[-1] == pytest.approx(right)
     one = st.models.network([2, 3, 1]).fit({"X": X, "y": (X[:, 0] > 0) * 1.0}, rate=0.5, epochs=50)
     found = st.pictures.boundary(one, {"X": X, "y": (X[:, 0] > 0) * 1.0}, points=11).numbers
     assert 0 < found.predicted.min() < found.predicted.max() < 1
     chances = one.predict({"X": X})
     assert ((chances > 0.5) & (chances < 0.9)).any()
-    assert found.right[-1] == np.mean((chances > 0.5) == (X[:, 0] > 0))
+    assert found.accuracies[-1] == np.mean((chances > 0.5) == (X[:, 0] > 0))
     table = {"u": X[:, 0], "v": X[:, 1], "t": X[:, 0] - 2 * X[:, 1]}
     line = st.Model("t ~ a*u + c*v").fit(table, rate=0.1, epochs=100)
     picture = st.pictures.boundary(line, table, panels=1, points=11)
@@ -470,14 +471,21 @@ def test_two_classes_of_a_softmax_are_drawn_by_the_probability_of_class_1() -> N
     np.testing.assert_allclose(found.predicted[0].ravel(), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), rtol=1e-12)
 
 
+def test_every_argument_in_the_meaning_of_an_operation_is_written_as_z() -> None:
+    """Also next to digits and superscripts, but not within words."""
+    row = replace(next(row for row in TABLE if row.name == "tanh"), meaning="x / √(1 + x²), 2x at most, exactly")
+    assert ", z / √(1 + z²), 2z at most, exactly, for z" in st.pictures.activation(row).description
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("relu", "relu(z), max(0, z), for z from −8 to 8; its derivative is largest in size, 1, for z from 0 to 8."),
-        ("abs", "largest in size, 1, for z from −8 to 0 and for z from 0 to 8."),
+        ("relu", "relu(z), max(0, z), for z from −8 to 8; its derivative is largest in absolute value, 1, for z from "
+                 "0 to 8."),
+        ("abs", "largest in absolute value, 1, for z from −8 to 0 and for z from 0 to 8."),
         ("sigmoid", "sigmoid(z), logistic function 1/(1 + exp(−z)), for z from −8 to 8; its derivative is largest in "
-                    "size, 0.25, at z = 0."),
-        ("sin(3*z)", "largest in size, 3, at z = 0."),
+                    "absolute value, 0.25, at z = 0."),
+        ("sin(3*z)", "largest in absolute value, 3, at z = 0."),
         ("step", "its derivative is 0 wherever it has one."),
         ("maximum", "maximum(z, 2), the larger of z and 2, for z"),
         ("where", "where(z, 2, 0), 2 if the condition holds (is not 0), else 0, for z"),

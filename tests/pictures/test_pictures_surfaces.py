@@ -14,7 +14,7 @@ from picture_parts import NAND_START, TWICE, group, line_costs, parsed, words
 from steepest.checking.tangent import tangent
 from steepest.errors import PictureError
 from steepest.pictures.common.levels import levels
-from steepest.pictures.surfaces.slices import Curve, Surface
+from steepest.pictures.surfaces.numbers import Curve, Surface
 
 x, y = st.params("x", "y")
 SQUARES = st.parse("mean((x*w - y)^2)", data=["x", "y"])
@@ -268,7 +268,7 @@ def test_levels_of_a_plain_and_of_a_steep_wall() -> None:
         ({"cost": st.log(x) + y, "ranges": {"x": (-2, -1)}}, "not finite anywhere"),
         ({"look": "upside down"}, "contours, 3d, both"),
         ({"width": "pages"}, "'column', 'page'"),
-        ({"paths": 7}, "paths are what st.descend gives"),
+        ({"paths": 7}, "paths are results of st.descend"),
         ({"cost": 7}, "not of int"),
     ],
 )
@@ -412,7 +412,7 @@ def test_what_is_held_is_said_with_its_values() -> None:
     end = 1 + 2 * 0.4**2
     assert f"Fixed where descent ended: c = {end:.4g}." in picture.description
     began, in_plane = 1 + 8 + 12, 1 + 8 + 3 * (end - 1) ** 2
-    assert f"with the cost {began} of its own, where the plane has {in_plane:.4g}," in picture.description
+    assert f"with the cost {began} ({in_plane:.4g} at the projected point) and ended at" in picture.description
     points = np.array([[p[name] for name in "abc"] for _, p in run.path])
     away = ((points - points.mean(axis=0)) ** 2).sum(axis=0)
     assert f"The plane carries {away[:2].sum() / away.sum():.1%} of the variance of the path" in picture.description

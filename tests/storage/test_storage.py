@@ -235,9 +235,9 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path, monkeypatch: pytest.Monke
 )  # fmt: skip
 def test_a_formula_beyond_the_limits(formula: str, tmp_path: Path) -> None:
     path = forge(tmp_path / "m.safetensors", {**ABOUT, "formula": formula})
-    begin = time.perf_counter()
+    begin = time.process_time()
     refused(path)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_tensors_of_someone_else(tmp_path: Path) -> None:

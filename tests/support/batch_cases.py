@@ -175,13 +175,13 @@ def start_of(model: Model, step: Step, dtype: str = "float64") -> dict[str, Any]
     return {**params, **{leaf.name: np.zeros(leaf.shape, dtype) for leaf in step.memory}}
 
 
-def run_legs(
-    walker: Any, start: dict[str, Any], epochs: int, length: int, rules: StoppingRules | None = None,
+def run_in_calls(
+    runner: Any, start: dict[str, Any], epochs: int, length: int, rules: StoppingRules | None = None,
     record: Record | None = None,
 ) -> tuple[DescentState, Record]:  # fmt: skip
-    """A descent in legs of so many epochs."""
+    """A descent in calls of so many epochs."""
     record = record or Record()
-    leg = DescentState(start, start, walker.cost_at(start))
-    while leg.epoch < epochs and not leg.reason:
-        leg = walker.advance(leg, min(leg.epoch + length, epochs), rules or StoppingRules(), record)
-    return leg, record
+    state = DescentState(start, start, runner.cost_at(start))
+    while state.epoch < epochs and not state.reason:
+        state = runner.advance(state, min(state.epoch + length, epochs), rules or StoppingRules(), record)
+    return state, record

@@ -26,7 +26,7 @@ EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 
 @dataclass(frozen=True)
 class Model:
-    """A cost, its columns, where to start, and a rate at which the descent neither runs away nor stands still."""
+    """A cost, its columns, where to start, and a rate at which the descent neither diverges nor stagnates."""
 
     cost: Expression
     table: dict[str, Any]

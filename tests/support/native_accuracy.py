@@ -9,7 +9,7 @@ import native_oracle
 import native_samples
 
 WORST, RANDOM = 60, 40
-"""How many arguments of each sample mpmath looks at: the worst by extended precision, and any."""
+"""How many arguments of each sample mpmath computes: the worst by extended precision, and any."""
 
 
 def largest(name: str, width: int, count: int, seed: int = 1, cpu: str | None = None) -> tuple[float, list[float]]:
@@ -28,8 +28,8 @@ def largest(name: str, width: int, count: int, seed: int = 1, cpu: str | None = 
         found = native_harness.run(name, *arguments, cpu=cpu)
         estimates = native_oracle.estimates(name, found, *arguments)
         assert not np.isinf(estimates).any(), (name, [x[np.argmax(estimates)] for x in arguments])
-        places = np.concatenate([np.argsort(estimates)[-WORST:], rng.integers(0, found.size, RANDOM)])
-        for place in places:
+        indices = np.concatenate([np.argsort(estimates)[-WORST:], rng.integers(0, found.size, RANDOM)])
+        for place in indices:
             given = [float(x[place]) for x in arguments]
             if not native_oracle.finite(name, *given):
                 continue  # infinities and NaN are the special values' business

@@ -11,7 +11,7 @@ QUICK = {
     "diagrams": ["test_graphs.py"],
     "display": ["test_braille.py", "test_mathml.py", "test_showing.py"],
     "documents": ["test_documents.py"],
-    "engines": ["test_engines.py", "test_sweeping.py"],
+    "engines": ["test_engines.py", "test_grid_evaluator.py"],
     "export": ["test_export.py"],
     "expressions": ["test_operations.py"],
     "language": ["test_formula.py", "test_formula_errors.py"],

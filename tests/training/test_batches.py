@@ -20,7 +20,7 @@ from batch_cases import (
     gaps,
     network,
     random_case,
-    run_legs,
+    run_in_calls,
     runner_of,
     single_bound,
     start_of,
@@ -108,7 +108,7 @@ def test_random_formulas() -> None:
         model = Model(
             case.cost, {name: case.values[name] for name in case.cost.data}, {n: case.values[n] for n in names}, 0.001
         )
-        if not (model.table and names and arrays.takes(step_of(model))):
+        if not (model.table and names and arrays.supports(step_of(model))):
             continue
         tried += 1
         settings = {"epochs": 1, "batch": Random(seed).randint(1, len(next(iter(model.table.values()))))}
@@ -147,14 +147,14 @@ def test_padding_that_is_not_finite_is_never_read() -> None:
 def test_threads_give_the_same_bits(name: str, dtype: str) -> None:
     model = network(Random(11), 90) if name == "network" else FORMULAS[name](90)
     step, rate = step_of(model, adam()), 0.01
-    legs = []
+    found = []
     for threads in (1, 2, 3):
         for batches in (Batches(20, 1), None):
-            walker = runner_of(model, "native", step, rate, dtype, batches, threads)
-            leg, record = run_legs(walker, start_of(model, step, dtype), 6, 3)
-            path = walker.unpacked([row for _, row in record.path(6)])
-            legs.append((record.costs, {"end": [*leg.params.values()], "path": [[*row.values()] for row in path]}))
-    for (costs, arrays_), (again, others) in zip(legs, legs[2:], strict=False):
+            runner = runner_of(model, "native", step, rate, dtype, batches, threads)
+            state, record = run_in_calls(runner, start_of(model, step, dtype), 6, 3)
+            path = runner.unpacked([row for _, row in record.path(6)])
+            found.append((record.costs, {"end": [*state.params.values()], "path": [[*row.values()] for row in path]}))
+    for (costs, arrays_), (again, others) in zip(found, found[2:], strict=False):
         assert costs == again
         for mine, its in zip(arrays_["end"], others["end"], strict=True):
             assert np.array_equal(mine, its)

@@ -146,7 +146,7 @@ def test_the_path_of_a_resumed_descent(tmp_path: Path) -> None:
     assert all(row == dict(whole.path)[epoch] for epoch, row in rest.path)
 
 
-def test_interrupted_while_a_leg_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_while_a_call_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record then has rows of epochs that were not made; the checkpoint has not."""
     real, calls = Record.add, [0]
 

@@ -313,7 +313,7 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return run
 
-    engine = replace(reference, compile=compiler, walk=partial(Stepwise, compiler))
+    engine = replace(reference, compile=compiler, runner=partial(Stepwise, compiler))
     monkeypatch.setitem(engines.ENGINES, "reference", engine)
     run = nand(epochs=1000, engine="reference")
     costs, path = nand_loop(6)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.calculus.prepared import PreparedCost, prepare
+from steepest.calculus.prepared import PreparedCost
 from steepest.checking.finite_differences import Difference, automatic_difference, complex_difference
 from steepest.checking.kinks import (
     RESOLVED,
@@ -155,7 +155,8 @@ def check(
     """
     if not isinstance(cost, PreparedCost):
         expect_expression(cost, "check")
-    prepared = prepare(cost)
+        cost = PreparedCost(cost)  # derived anew: a check does not take the gradient of an earlier descent on trust
+    prepared = cost
     if gradient is None:
         gradient = _evaluated(prepared, method)
     known = prepared.cost.parameters

@@ -38,7 +38,7 @@ def check(
 
     Exits 1 unless every partial derivative is correct.
     """
-    from steepest.calculus.prepared import prepare
+    from steepest.calculus.prepared import PreparedCost
     from steepest.checking.gradient_check import check as check_gradient
     from steepest.models.model import Model
     from steepest.tables.table import open_table
@@ -46,7 +46,7 @@ def check(
 
     opened = open_table(table)
     asked = subject(formula, opened, cost)
-    prepared = asked.prepared if isinstance(asked, Model) else prepare(asked)
+    prepared = asked.prepared if isinstance(asked, Model) else PreparedCost(asked)
     if not prepared.cost.parameters:
         raise click.UsageError(f"every name of the formula is a column of {opened.source}; there is nothing to check")
     samples = asked.samples(opened, na) if isinstance(asked, Model) else opened.select(asked.data, na=na)

@@ -28,7 +28,7 @@ _output = click.option(
     help="The file; its ending is the format: svg, png, pdf, html, tex.",
 )  # fmt: skip
 _width = click.option("--width", default="column", show_default=True, metavar="WIDTH", help="column, page or inches.")
-_title = click.option("--title", help="The picture's title, if not as it is called by itself.")
+_title = click.option("--title", help="Title of the picture; replaces the default one.")
 
 
 def _inches(width: str) -> float | str:
@@ -338,14 +338,14 @@ def training(
 ) -> int:  # fmt: skip
     """Fit FORMULA to TABLE, and draw costs, validation costs and the norms of gradient and parameters.
 
-    A saved model holds its parameters, not how it came to them: it cannot be drawn so.
+    A saved model cannot be drawn: it holds its parameters, not the path of its fit.
     """
     from steepest import pictures
 
     _refuse(output)
     if is_saved(formula):
         raise click.UsageError(
-            f"{formula} is a saved model, which holds its parameters, not how it came to them; give its formula, to "
+            f"{formula} is a saved model, which holds its parameters, not the path of its fit; give its formula, to "
             "fit it again"
         )
     na = given["na"]
@@ -416,7 +416,7 @@ _of_model(
 )  # fmt: skip
 _of_model(
     "confusion",
-    f"Draw how often each class of TABLE was taken for which.\n\n{_WHAT}",
+    f"Draw the confusion matrix of MODEL on TABLE.\n\n{_WHAT}",
     """
     steepest plot confusion model.safetensors test.csv -o confusion.svg
     steepest plot confusion z xor --layers 4 --rate 1 -o confusion.svg

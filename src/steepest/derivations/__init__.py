@@ -1,1 +1,1 @@
-"""Derivations: of numbers line by line, of layers by indices, in vectors and in matrices, each equation checked."""
+"""Derivations: of numbers line by line, of layers in indices, in vectors and in matrices, each equation checked."""

@@ -1,4 +1,4 @@
-"""Where the slopes of sigmoid and tanh come from: their exponentials, the quotient rule and some algebra."""
+"""Derive the derivatives of sigmoid and tanh from their exponentials by the quotient rule and some algebra."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def _tanh(u: Expression) -> tuple[Line, list[Line]]:
 
 _KNOWN: dict[Operation, Callable[[Expression], tuple[Line, list[Line]]]] = {op.sigmoid: _sigmoid, op.tanh: _tanh}
 _NOTES = {
-    op.tanh: "Computed as written it would overflow for large arguments; it is evaluated by a form that does not.",
+    op.tanh: "As written it overflows for large arguments; it is evaluated in a form that does not.",
 }
 
 
 def passages(prediction: Expression) -> tuple[Passage, ...]:
-    """The slope of every activation of a prediction that is made of exponentials."""
+    """Return the derivative of every activation in a prediction that is made of exponentials."""
     found = []
     u = symbol("u")
     used = {node.operation for node in toposort([prediction])}
     for row, lines in _KNOWN.items():
         if row in used:
-            definition, slope = lines(u)
-            text = f"The activation {row.name}, whose slope is a function of its value."
+            definition, steps = lines(u)
+            text = f"The activation {row.name}, whose derivative is a function of its value."
             note = f" {_NOTES[row]}" if row in _NOTES else ""
-            found.append(Passage((text + note,), (definition, *slope)))
+            found.append(Passage((text + note,), (definition, *steps)))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The derivation neuron by neuron, with indices, as one writes it by hand.
+"""The derivation neuron by neuron, in indices, as one writes it by hand.
 
 Sample i; neuron j of a layer, k of the layer below, p where a sum runs over neurons. An index of a layer with one
 neuron is left out, so that a chain has the index i alone.
@@ -12,7 +12,7 @@ from steepest.calculus.polynomials import added, cancelled, multiplied_out
 from steepest.derivations.lines import Form, Line, Passage, chained, formula
 from steepest.derivations.notation import SAMPLE, bracket, element, index, index_sum, over_samples, partial, symbol
 from steepest.derivations.problem import INDICATOR, TARGET, Problem, View, in_indices
-from steepest.derivations.rules import CHAIN, collapsed, renamed, slope, tidy
+from steepest.derivations.rules import CHAIN, collapsed, derivative, renamed, tidy
 from steepest.documents.document import Formula, Inlines
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, constant
@@ -33,68 +33,68 @@ class Symbols:
         return f"d_{{{label}}}" if self.problem.symbolic and label else str(width)
 
     def z(self, j: str = "j") -> Expression:
-        """z_ij of this layer."""
+        """Return z_ij of this layer."""
         return element(symbol("z", self.view.label), SAMPLE, j if self.wide else "")
 
     def a(self, j: str = "j") -> Expression:
-        """a_ij of this layer."""
+        """Return a_ij of this layer."""
         return element(symbol("a", self.view.label), SAMPLE, j if self.wide else "")
 
     def delta(self, j: str = "j") -> Expression:
-        """δ_ij of this layer."""
+        """Return δ_ij of this layer."""
         return element(symbol("δ", self.view.label), SAMPLE, j if self.wide else "")
 
     def below(self, k: str = "k") -> Expression:
-        """a_ik of the layer below, or the inputs x_ik."""
+        """Return a_ik of the layer below, or the inputs x_ik."""
         array = symbol("a", self.view.below) if self.view.below else symbol("x")
         return element(array, SAMPLE, k if self.wide_below else "")
 
     def w(self, k: str = "k", j: str = "j") -> Expression:
-        """w_kj of this layer."""
+        """Return w_kj of this layer."""
         return element(symbol("w", self.view.label), k if self.wide_below else "", j if self.wide else "")
 
     def b(self, j: str = "j") -> Expression:
-        """b_j of this layer."""
+        """Return b_j of this layer."""
         return element(symbol("b", self.view.label), j if self.wide else "")
 
     def sums(self, k: str = "k", j: str = "j") -> Expression:
-        """Σ_k a_ik w_kj + b_j."""
+        """Return Σ_k a_ik w_kj + b_j."""
         product = index_sum(self.below(k) * self.w(k, j), k if self.wide_below else "", self.upper_below)
         return product + self.b(j) if self.view.layer.bias is not None else product
 
 
 def loss_symbol() -> Expression:
-    """ℓ_i, the loss of sample i."""
+    """Return ℓ_i, the loss of sample i."""
     return element(symbol("ℓ"), SAMPLE)
 
 
 def cost_symbol() -> Expression:
-    """C, the cost."""
+    """Return C, the cost."""
     return symbol("C")
 
 
 def penalty_symbol() -> Expression:
-    """R, the penalty on the weights."""
+    """Return R, the penalty on the weights."""
     return symbol("R")
 
 
 def in_words(*pieces: str | Expression | Formula) -> Inlines:
-    """Running text with formulas in it."""
+    """Return running text with formulas in it."""
     return tuple(formula(piece) if isinstance(piece, Expression) else piece for piece in pieces)
 
 
 def form(problem: Problem) -> Form | None:
-    """The derivation in indices; None if the loss has no such form."""
+    """Return the derivation in indices; None if the loss has no such form."""
     if in_indices(problem, "j") is None:
         return None
     views = problem.views()
-    passages = [*_forward(problem, views), *_slopes(problem, views), *output(problem, views[-1])]
+    passages = [*_forward(problem, views), *_derivatives(problem, views), *output(problem, views[-1])]
     passages += [part for view in reversed(views) for part in _back(problem, view)]
     return Form("indices", "Neuron by neuron", tuple(passages))
 
 
 def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
-    """The definitions, layer after layer, and the cost."""
+    """Return the definitions, layer after layer, and the cost."""
     found = []
     for view in views:
         s = Symbols(problem, view)
@@ -119,7 +119,7 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
 
 
 def _penalty(problem: Problem, views: tuple[View, ...]) -> Expression:
-    """R, the penalty on the weights of all layers."""
+    """Return R, the penalty on the weights of all layers."""
     terms = []
     for view in views:
         s = Symbols(problem, view)
@@ -145,14 +145,14 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
 
 
 def activation(view: View, s: Symbols, j: str = "j") -> Expression:
-    """f(z_ij), or a softmax by its exponentials."""
+    """Return f(z_ij), or a softmax by its exponentials."""
     if view.layer.is_softmax:
         return op.exp(s.z(j)) / index_sum(op.exp(s.z("p")), "p", s.upper)
     return view.layer.activation(s.z(j))
 
 
-def _slopes(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
-    """The partial derivatives of every layer by what goes into it."""
+def _derivatives(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
+    """Return the partial derivatives of every layer with respect to its weights, biases and inputs."""
     found = []
     for view in views:
         s = Symbols(problem, view)
@@ -162,22 +162,21 @@ def _slopes(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
             lines += _of_sums(s, by)
         lines += _of_activation(view, s)
         which = "layer " + view.label if not view.is_general else "layer l"
-        text = f"The slopes of {which}, by its weights, its bias and what comes from below:"
-        if view.layer.bias is None:
-            text = f"The slopes of {which}, by its weights and what comes from below:"
+        bias = "" if view.layer.bias is None else ", its bias"
+        text = f"The partial derivatives of {which} with respect to its weights{bias} and its inputs:"
         found.append(Passage((text,), tuple(lines), view.numbers if view.is_general else ()))
     return found
 
 
 def _below(view: View) -> bool:
-    """Whether something is learnt below."""
+    """Return whether there is a layer below."""
     return bool(view.below)
 
 
 def _of_sums(s: Symbols, by: Expression) -> list[Line]:
-    """∂z_ij/∂(w_kj, b_j or a_ik): the rules of index notation, applied to the definition."""
+    """Return the lines of ∂z_ij/∂(w_kj, b_j or a_ik): index notation applied to the definition."""
     body = s.sums("p")
-    opened, rules = slope(body, by)
+    opened, rules = derivative(body, by)
     closed, only = collapsed(opened)
     start = partial(body, by)
     if opened is closed:
@@ -185,17 +184,17 @@ def _of_sums(s: Symbols, by: Expression) -> list[Line]:
     return chained(partial(s.z(), by), (start, DEFINITION), (opened, rules), (closed, only))
 
 
-def slope_of_activation(view: View, s: Symbols, j: str = "j") -> tuple[Expression, str]:
-    """∂a_ij/∂z_ij in terms of a_ij where its row of the table gives it so."""
+def activation_derivative(view: View, s: Symbols, j: str = "j") -> tuple[Expression, str]:
+    """Return ∂a_ij/∂z_ij, in terms of a_ij where the table of operations gives it so, and the rules."""
     body = activation(view, s, j)
-    return slope(body, s.z(j), {body: s.a(j)})
+    return derivative(body, s.z(j), {body: s.a(j)})
 
 
 def _of_activation(view: View, s: Symbols) -> list[Line]:
     if view.layer.is_linear:
         return [Line(partial(s.a(), s.z()), constant(1), "derivative of the variable")]
     if not view.layer.is_softmax:
-        found, rules = slope_of_activation(view, s)
+        found, rules = activation_derivative(view, s)
         return chained(partial(s.a(), s.z()), (partial(activation(view, s), s.z()), DEFINITION), (found, rules))
     # The quotient rule on e^z_ij / S: numerator and S both hold z_ik.
     top, whole = op.exp(s.z()), index_sum(op.exp(s.z("p")), "p", s.upper)
@@ -211,18 +210,18 @@ def _of_activation(view: View, s: Symbols) -> list[Line]:
 
 
 def output(problem: Problem, view: View) -> list[Passage]:
-    """δ of the last layer, from the loss."""
+    """Return δ of the last layer, from the loss."""
     top = View(view.layer, problem.top, view.below, "", view.numbers[-1:])
     s = Symbols(problem, top)
     d = s.delta("k" if view.layer.is_softmax else "j")
     head = in_words(
-        "Back-propagation carries ", Formula(r"\delta^{(l)}", "δ^(l)"), ", the slopes of a sample's loss by ",
-        Formula("z^{(l)}", "z^(l)"), ", from the last layer to the first. It begins with the loss:",
+        "Back-propagation carries ", Formula(r"\delta^{(l)}", "δ^(l)"), ", the derivatives of a sample's loss with ",
+        "respect to ", Formula("z^{(l)}", "z^(l)"), ", from the last layer to the first. It begins with the loss:",
     )  # fmt: skip
     if view.layer.is_softmax:
         return _softmax(problem, s, head, d)
     by = s.a()
-    opened, rules, by_a, only = slope_of_loss(problem, s)
+    opened, rules, by_a, only = loss_derivative(problem, s)
     body = in_indices(problem, "p")
     assert body is not None  # form() has seen to it
     lines = chained(partial(loss_symbol(), by), (partial(body, by), DEFINITION), (opened, rules), (by_a, only))
@@ -232,20 +231,20 @@ def output(problem: Problem, view: View) -> list[Passage]:
     return [Passage(head, tuple(lines))]
 
 
-def slope_of_loss(problem: Problem, s: Symbols) -> tuple[Expression, str, Expression, str]:
-    """∂ℓ_i/∂a_ij of an output that acts on each neuron alone: the line with all brackets, and the last one."""
+def loss_derivative(problem: Problem, s: Symbols) -> tuple[Expression, str, Expression, str]:
+    """Return ∂ℓ_i/∂a_ij of an elementwise output: the line with all brackets, its rules, the last line, its rule."""
     body = in_indices(problem, "p")
     assert body is not None  # form() has seen to it
-    opened, rules = slope(body, s.a())
+    opened, rules = derivative(body, s.a())
     by_a, only = collapsed(opened)
     return opened, rules, by_a, only
 
 
 def delta_steps(view: View, s: Symbols, by_a: Expression) -> list[tuple[Expression, str]]:
-    """What δ_ij becomes once both slopes are inserted, neuron by neuron."""
+    """Return the steps of δ_ij after both derivatives are inserted, neuron by neuron."""
     if view.layer.is_linear:
         return [(by_a, INSERT)]
-    of_a, _ = slope_of_activation(view, s)
+    of_a, _ = activation_derivative(view, s)
     product = tidy_product(by_a, of_a)
     return [(product, INSERT), *shortened(by_a, of_a, product)]
 
@@ -256,7 +255,7 @@ def tidy_product(left: Expression, right: Expression) -> Expression:
 
 
 def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[tuple[Expression, str]]:
-    """What becomes of ∂ℓ/∂a · ∂a/∂z by cancelling denominators and multiplying out, if that is shorter."""
+    """Return the steps that cancel and multiply out ∂ℓ/∂a · ∂a/∂z, where that makes it shorter."""
     found: list[tuple[Expression, str]] = []
     short = cancelled(by_a, of_a)
     if short is not None:
@@ -268,7 +267,7 @@ def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[t
 
 
 def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list[Passage]:
-    """δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
+    """Return δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
     target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
     upper = s.upper
     loss = in_indices(problem, "p")
@@ -280,7 +279,7 @@ def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list
         lines += chained(loss_symbol(), (of_class, DEFINITION), (entropy, why))
         loss = entropy
     by = s.a("j")
-    opened, rules = slope(loss, by)
+    opened, rules = derivative(loss, by)
     by_a, only = collapsed(opened)
     lines += chained(partial(loss_symbol(), by), (partial(loss, by), INSERT), (opened, rules), (by_a, only))
     chain = index_sum(partial(loss_symbol(), by) * partial(by, s.z("k")), "j", upper)
@@ -307,19 +306,19 @@ def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list
 
 
 def _entropies(problem: Problem, s: Symbols) -> tuple[Expression, Expression]:
-    """−ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
+    """Return −ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
     target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
     of_class = -op.log(index_sum(target * s.a("p"), "p", s.upper))
     return of_class, -index_sum(target * op.log(s.a("p")), "p", s.upper)
 
 
 def is_cross_entropy(problem: Problem, s: Symbols) -> bool:
-    """Whether the loss of a softmax is one of them."""
+    """Return whether the loss of a softmax is a cross-entropy."""
     return in_indices(problem, "p") in _entropies(problem, s)
 
 
 def _back(problem: Problem, view: View) -> list[Passage]:
-    """δ of the layer from that above, and the gradients of the layer."""
+    """Return δ of the layer from that of the layer above, and the gradients of the layer."""
     found = []
     general = view.is_general
     hidden = view.numbers[:-1] if general and len(view.numbers) == len(problem.layers) else view.numbers
@@ -328,7 +327,7 @@ def _back(problem: Problem, view: View) -> list[Passage]:
     s = Symbols(problem, view)
     lines = [*_gradient(problem, s, s.w()), *(_gradient(problem, s, s.b()) if view.layer.bias is not None else [])]
     which = f"layer {view.label}" if not general else "layer l"
-    text = f"The gradient of the cost by the parameters of {which}:"
+    text = f"The gradient of the cost with respect to the parameters of {which}:"
     return [*found, Passage((text,), tuple(lines), view.numbers if general else ())]
 
 
@@ -343,7 +342,7 @@ def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passag
     if view.layer.is_linear:
         lines += chained(s.delta(), (insert, CHAIN))
     else:
-        of_a, _ = slope_of_activation(view, s)
+        of_a, _ = activation_derivative(view, s)
         lines += chained(
             s.delta(),
             (partial(loss_symbol(), by) * partial(by, s.z()), CHAIN),
@@ -362,7 +361,7 @@ def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passag
 
 
 def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
-    """∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
+    """Return the lines of ∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
     is_weight = by is s.w()
     inner = s.below() if is_weight else constant(1)
     steps: list[tuple[Expression, str]] = [

@@ -1,4 +1,4 @@
-"""The whole derivation of a layered model: its forms side by side, as text, LaTeX, and blocks of a document."""
+"""The whole derivation of a layered model in several forms, as text, LaTeX, and blocks of a document."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class LayeredDerivation:
 
     Attributes:
         problem: the layers and the loss.
-        forms: by indices, in vectors, in matrices, with samples in columns: those that the model has.
+        forms: in indices, in vectors, in matrices, with samples in columns: those that the model has.
     """
 
     problem: Problem
     forms: tuple[Form, ...]
 
     def __getitem__(self, name: str) -> Form:
-        """A form by its name.
+        """Return a form by its name.
 
         Raises:
             DerivationError: the derivation has no such form.
@@ -49,7 +49,7 @@ class LayeredDerivation:
         return {form.name: verify(self.problem, form, points, seed) for form in self.forms}
 
     def blocks(self) -> list[Block]:
-        """The derivation as blocks of a document, a heading for each form."""
+        """Return the derivation as blocks of a document, with a heading for each form."""
         found: list[Block] = []
         for form in self.forms:
             found.append(Heading((form.title,), 2))
@@ -58,7 +58,7 @@ class LayeredDerivation:
         return found
 
     def latex(self) -> str:
-        """The equations as ``align*`` environments, a paragraph of text before each."""
+        """Return the equations as ``align*`` environments, with a paragraph of text before each."""
         parts = []
         for form in self.forms:
             for passage in form.passages:
@@ -99,7 +99,7 @@ class LayeredDerivation:
 
 
 def derive_layers(model: Specification, symbolic: bool | None = None) -> LayeredDerivation:
-    """Derive the gradient of a model of layers: by indices, in vectors, and in matrices.
+    """Derive the gradient of a model of layers in indices, in vectors, and in matrices.
 
     Each layer is z⁽ˡ⁾ = a⁽ˡ⁻¹⁾ W⁽ˡ⁾ + b⁽ˡ⁾, a⁽ˡ⁾ = f(z⁽ˡ⁾). Back-propagation carries δ⁽ˡ⁾ = ∂ℓ/∂z⁽ˡ⁾ from the loss
     to the first layer, and every parameter's partial derivative follows from the δ of its layer.
@@ -131,7 +131,7 @@ def derive_layers(model: Specification, symbolic: bool | None = None) -> Layered
             "st.derive for formulas of numbers, or st.gradient"
         )
     found = [
-        Form("activations", "The slopes of the activations", elementary.passages(model.prediction)),
+        Form("activations", "The derivatives of the activations", elementary.passages(model.prediction)),
         by_index, vectors.vectors(problem), matrices.matrices(problem), matrices.columns(problem),
         Form("layerwise", "A cost for each layer", layerwise.passages(problem)),
     ]  # fmt: skip

@@ -1,15 +1,15 @@
-"""The papers' own recursion by a cost for each layer, beside the true gradient.
+"""The recursion of the papers with a cost for each layer, compared with the gradient.
 
 Read per sample, as here, it gives layer l of m the factor 2^(m−l): each layer's square brings one factor 2 more. With
-the sum that the papers print inside ∂a the factor would be another, or the sign wrong; a sample's activation moves only
-the term of that sample.
+the sum that the papers print inside ∂a the factor would be different, or the sign wrong; a sample's activation changes
+only the term of that sample.
 
 Source: rows B2 to B4 of the notes.
 """
 
 from __future__ import annotations
 
-from steepest.derivations.indices import INSERT, Symbols, in_words, slope_of_activation
+from steepest.derivations.indices import INSERT, Symbols, activation_derivative, in_words
 from steepest.derivations.lines import Line, Passage, chained
 from steepest.derivations.notation import FACTOR, SAMPLE, element, over_samples, partial, symbol
 from steepest.derivations.problem import TARGET, Problem, View, in_indices
@@ -18,11 +18,11 @@ from steepest.documents.document import Formula, Inlines
 from steepest.expressions.expression import Expression, make
 
 _POWER = "power rule, chain rule"
-_ONLY = "only the term of sample i holds it"
+_ONLY = "only the term of sample i contains it"
 
 
 def passages(problem: Problem) -> tuple[Passage, ...]:
-    """The recursion for a chain under a squared error; nothing for any other model."""
+    """Return the recursion for a chain with a squared error; nothing for any other model."""
     if not problem.is_chain or len(problem.layers) < 2 or problem.has_penalty or not _is_squared(problem):
         return ()
     top = symbol("a", problem.top)
@@ -30,7 +30,7 @@ def passages(problem: Problem) -> tuple[Passage, ...]:
     first = [Line(symbol("C", problem.top), over_samples((element(top, SAMPLE) - y) ** 2))]
     first.append(Line(_g(problem.top), element(top, SAMPLE) - y))
     text = in_words(
-        "A recursion that is taught, too, gives each layer a cost of its own. Let ", _g(problem.top),
+        "A recursion that is also taught gives each layer a cost of its own. Let ", _g(problem.top),
         " be the error of the last layer, and ", _e("l"), " a target for layer l that is held constant.",
     )  # fmt: skip
     found = [Passage(text, tuple(first))]
@@ -39,8 +39,8 @@ def passages(problem: Problem) -> tuple[Passage, ...]:
     last = Formula("2^{m-l}", "2^(m−l)") if problem.symbolic else f"{2 ** (len(problem.layers) - 1)} in the first layer"
     what: Inlines = ("by ", last) if problem.symbolic else ("by up to ", last)
     end: Inlines = (
-        "So this is no gradient of the cost: it still descends, and ends at the same points, but weighs the layers ",
-        *what, " and takes another way.",
+        "This is not the gradient of the cost: it still descends and ends at the same points, but scales the layers ",
+        *what, " and takes another path.",
     )  # fmt: skip
     return (*found, Passage(end, ()))
 
@@ -51,19 +51,19 @@ def _is_squared(problem: Problem) -> bool:
 
 
 def _g(label: str) -> Expression:
-    """g_i of a layer: n times the slope of the cost above by a_i."""
+    """Return g_i of a layer: n times the derivative of the cost above with respect to a_i."""
     return element(symbol("g", label), SAMPLE)
 
 
 def _e(label: str) -> Expression:
-    """e_i of a layer: the target that it is given."""
+    """Return e_i of a layer: its target."""
     return element(symbol("e", label), SAMPLE)
 
 
 def _layer(problem: Problem, view: View) -> list[Passage]:
     s = Symbols(problem, view)
     label = view.label
-    of_a = slope_of_activation(view, s)[0] if not view.layer.is_linear else None
+    of_a = activation_derivative(view, s)[0] if not view.layer.is_linear else None
     cost = symbol("C", label)
     numbers = view.numbers if view.is_general else ()
     lines: list[Line] = []
@@ -71,14 +71,14 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
         e = [Line(_e(label), s.a() - _g(label)), Line(cost, over_samples((s.a() - _e(label)) ** 2))]
         which = "Layer l" if view.is_general else f"Layer {label}"
         hidden = numbers[:-1]
-        found = [Passage((f"{which} is to come nearer to this target:",), tuple(e), hidden)]
+        found = [Passage((f"{which} has this target and this cost:",), tuple(e), hidden)]
     else:
         found = []
     for by in (s.w(), *([s.b()] if view.layer.bias is not None else [])):
         inner = s.below() if by is s.w() else None
         through = of_a if inner is None else inner if of_a is None else of_a * inner
-        slope = 2 * _g(label) if through is None else tidy(2 * _g(label) * through)
-        steps = [(over_samples(2 * _g(label) * partial(s.a(), by)), _POWER), (over_samples(slope), INSERT)]
+        product = 2 * _g(label) if through is None else tidy(2 * _g(label) * through)
+        steps = [(over_samples(2 * _g(label) * partial(s.a(), by)), _POWER), (over_samples(product), INSERT)]
         lines += chained(partial(cost, by), *steps)
         true = partial(symbol("C"), by)
         exponent = "m-l" if view.is_general else str(len(problem.layers) - int(label))
@@ -91,9 +91,13 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
         return [*found, Passage((), tuple(lines), numbers)]
     through = s.w() if of_a is None else of_a * s.w()
     below = Passage(
-        in_words("Below it, ", _g(view.below), " is n times the slope of this cost by the activation there:"),
+        in_words(
+            "Below it, ",
+            _g(view.below),
+            " is n times the derivative of this cost with respect to the activation there:",
+        ),
         tuple(chained(_g(view.below), (tidy(2 * _g(label) * through), f"{_ONLY}, {CHAIN}"))),
         tuple(n for n in numbers if n > 1),
     )
-    slopes = Passage((), tuple(lines), numbers)
-    return [*found, below, slopes] if view.is_general else [*found, slopes, below]
+    gradients = Passage((), tuple(lines), numbers)
+    return [*found, below, gradients] if view.is_general else [*found, gradients, below]

@@ -74,7 +74,7 @@ class Derivation:
 
     Attributes:
         expression: what was differentiated.
-        wrt: the name it was differentiated by.
+        wrt: the name with respect to which it was differentiated.
         names: the activations that have a name of their own in the lines.
         parts: one derivation for each named activation that depends on ``wrt``, then the whole.
         result: the derivative.
@@ -95,22 +95,22 @@ class Derivation:
         return self.text()
 
     def text(self, plain: bool = False) -> str:
-        """The derivation as lines of text, in ASCII if they are to be plain."""
+        """Return the derivation as lines of text, in ASCII if ``plain``."""
         return lay_out(self._blocks(_Writer(self.names, False)), transliterated if plain else str)
 
     def latex(self) -> str:
-        """The derivation as an ``align*`` environment of LaTeX."""
+        """Return the derivation as an ``align*`` environment of LaTeX."""
         return align(self._blocks(_Writer(self.names, True)))
 
     def markdown(self) -> str:
-        """The derivation as Markdown with formulas between ``$$``."""
+        """Return the derivation as Markdown with formulas between ``$$``."""
         return markdown(self._blocks(_Writer(self.names, True)))
 
     def _repr_latex_(self) -> str:
         return self.latex()
 
     def blocks(self) -> list[list[Equation]]:
-        """The lines as equations: the definitions, then one list for each part."""
+        """Return the lines as equations: the definitions, then one list for each part."""
         pairs = zip(self._blocks(_Writer(self.names, True)), self._blocks(_Writer(self.names, False)), strict=True)
         return [[_equation(*lines) for lines in zip(first, second, strict=True)] for first, second in pairs]
 
@@ -139,7 +139,7 @@ class Derivation:
 
 
 def _equation(as_latex: Line, as_text: Line) -> Equation:
-    """One line, from the same line in both notations."""
+    """Return one equation from the same line in both notations."""
     left = Formula(as_latex.left, as_text.left) if as_text.left else None
     return Equation(left, Formula(as_latex.right, as_text.right), as_text.note)
 
@@ -179,10 +179,10 @@ def derive(
 
     Args:
         expression: a formula of numbers: every part has the shape (). Sums over the samples stay sums.
-        wrt: the parameter or data column to differentiate by.
+        wrt: the parameter or data column to differentiate with respect to.
         level: ``"terse"``, trivial rules together in one line; ``"textbook"``, the same but for a mean, whose 1/n is
             taken out before its sum; or ``"full"``, one rule a line.
-        names: parts to be named in the lines, by name; the activations if left out.
+        names: parts that are named in the lines, by name; default: the activations.
 
     Returns:
         A Derivation: ``str()`` is text, ``.latex()`` LaTeX, ``.steps`` and ``.result`` expressions.
@@ -221,7 +221,7 @@ def _refuse_unreadable(expression: Expression) -> None:
         if node.shape:
             raise DerivationError(
                 f"a derivation line by line is written for formulas of numbers, but {short(node)} has the shape "
-                f"{node.shape}; of a model of layers take model.derivation(), of any other st.gradient"
+                f"{node.shape}; for a model of layers use model.derivation(), for any other st.gradient"
             )
     if len(order) > _MOST_NODES:
         raise DerivationError(
@@ -231,7 +231,7 @@ def _refuse_unreadable(expression: Expression) -> None:
 
 
 def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression, str]:
-    """a for the only activation of parameters, a1, a2, … for several, in the order of their dependence."""
+    """Name the only activation of parameters a, several a1, a2, … in the order of their dependence."""
     nodes = toposort([root])
     on_params = dependents(nodes, PARAMETER)
     found = [node for node in nodes if node in on_params and node.operation.activation]
@@ -285,7 +285,7 @@ class _Deriver:
         return DERIVATIVE(node, attributes=(self.wrt.name,))
 
     def _next(self, line: Expression) -> tuple[str, Expression]:
-        """One line further: the rule that leads there (empty at the end) and the line."""
+        """Return the rule that leads to the next line (empty at the end) and that line."""
         marks = [node for node in toposort([line]) if node.operation is DERIVATIVE]
         if not marks:
             return self._shorten(line)
@@ -322,7 +322,7 @@ class _Deriver:
         return set(self.dependent) | set(self.names)
 
     def _shorten(self, line: Expression) -> tuple[str, Expression]:
-        """The final line by simplification: rule by rule, or all at once."""
+        """Simplify the final line, rule by rule or all at once; return the rule and the line."""
         kept = self._kept()
         if not self.full:
             after = self._tidy(line)
@@ -337,14 +337,14 @@ class _Deriver:
         return "", line
 
     def _multiplied_out(self, line: Expression) -> tuple[str, Expression]:
-        """The sum over the samples, or the line itself, multiplied out where that makes it shorter."""
+        """Multiply out the sum over the samples, or the line itself, where that makes it shorter."""
         sums = [node for node in toposort([line]) if node.operation in (op.mean, op.total)]
         body = sums[-1].args[0] if sums else line
         shorter = multiplied_out(body)
         return ("", line) if shorter is None else ("multiply out", _replace(line, {body: shorter}))
 
     def _apply(self, u: Expression) -> tuple[str, Expression]:
-        """The derivative of u by one rule, and the name of the rule."""
+        """Return the name of a rule that differentiates u, and what it gives."""
         if u is self.wrt:
             return "derivative of the variable", constant(1)
         if u not in self.dependent:
@@ -371,7 +371,7 @@ class _Deriver:
         return self._chain(u, inner, moving)
 
     def _chain(self, u: Expression, inner: list[Expression], moving: list[bool]) -> tuple[str, Expression]:
-        """Σ ∂f/∂x_k · ∂x_k over the arguments that move."""
+        """Return Σ ∂f/∂x_k · ∂x_k over the arguments that depend on the variable."""
         row = u.operation
         terms = []
         rules = []

@@ -11,7 +11,7 @@ from steepest.expressions.printing import write
 
 
 def formula(expression: Expression) -> Formula:
-    """An expression in index or array notation, as LaTeX and text."""
+    """Return an expression in index or array notation, as LaTeX and text."""
     return Formula(write(expression, PaperLatex()), write(expression, PaperText()))
 
 
@@ -20,8 +20,8 @@ class Line:
     """``left = right``, by a rule.
 
     Attributes:
-        left: what stands left; None goes on with the line before.
-        right: what stands right.
+        left: the left side; None continues the line before.
+        right: the right side.
         rule: why; empty for a definition.
         label: a name by which it is referred to.
     """
@@ -38,8 +38,8 @@ class Passage:
 
     Attributes:
         text: running text before the lines.
-        lines: equations; a line without a left side goes on with the one before.
-        numbers: the layers for which the label ``l`` stands in them; empty if it does not occur.
+        lines: equations; a line without a left side continues the one before.
+        numbers: the layers that the label ``l`` denotes; empty if it does not occur.
     """
 
     text: Inlines
@@ -47,7 +47,7 @@ class Passage:
     numbers: tuple[int, ...] = ()
 
     def blocks(self) -> list[Paragraph | Equations]:
-        """The passage as blocks of a document."""
+        """Return the passage as blocks of a document."""
         found: list[Paragraph | Equations] = [Paragraph(self.text)] if self.text else []
         if self.lines:
             found.append(Equations(tuple(_equation(line) for line in self.lines)))
@@ -80,7 +80,7 @@ class Form:
 
 
 def chained(left: Expression, *steps: tuple[Expression, str], label: str = "") -> list[Line]:
-    """``left = a = b = …``, each with its rule; steps that change nothing are left out."""
+    """Return ``left = a = b = …``, each with its rule; steps that change nothing are left out."""
     lines: list[Line] = []
     before: Expression | None = None
     for right, rule in steps:

@@ -1,4 +1,4 @@
-"""The derivation in matrices, all samples at once: one sample a row, and as other texts write it, one a column.
+"""The derivation in matrices, all samples at once: with samples as rows, and, as other texts have them, as columns.
 
 A matrix of rows Z has the row z_i. Its derivations use the rules of the table for products (Giles 2008, 2.2.2). In a
 chain of single neurons the matrices have one column and are written as vectors over the samples.
@@ -11,11 +11,11 @@ from __future__ import annotations
 from steepest.derivations.indices import (
     INSERT,
     Symbols,
+    activation_derivative,
     delta_steps,
     in_words,
     is_cross_entropy,
-    slope_of_activation,
-    slope_of_loss,
+    loss_derivative,
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import partial, symbol
@@ -26,7 +26,7 @@ from steepest.expressions.expression import OPERATIONS, Expression, Operation, c
 from steepest.expressions.printing import call
 
 ROWS = 5
-"""Samples of the matrices in these expressions; what is printed calls them n."""
+"""Number of samples of the matrices in these expressions; it is printed as n."""
 
 
 def _ones(length: int) -> Expression:
@@ -66,19 +66,19 @@ class Rows:
         self.ones = symbol("1", "", (ROWS,))
 
     def weight(self, inputs: int, outputs: int) -> Expression:
-        """W, inputs × outputs; the number w in a chain."""
+        """Return W, inputs × outputs; the number w in a chain."""
         if self.chain:
             return symbol("w", self.view.label)
         return symbol("W", self.view.label, (inputs, outputs))
 
     def stack(self, letter: str, label: str, width: int) -> Expression:
-        """A matrix with a row for each sample; a vector in a chain."""
+        """Return a matrix with a row for each sample; a vector in a chain."""
         if self.chain:
             return symbol(letter, label, (ROWS,))
         return symbol(letter.upper(), label, (ROWS, width))
 
     def sums(self) -> Expression:
-        """A W + 1 b."""
+        """Return A W + 1 b."""
         if self.chain:
             product = self.below * self.w
             return product if self.view.layer.bias is None else product + self.b
@@ -86,35 +86,35 @@ class Rows:
         return product if self.view.layer.bias is None else product + op.outer(self.ones, self.b)
 
     def activation(self) -> Expression:
-        """f(Z), element by element; softmax row by row."""
+        """Return f(Z), element by element; softmax row by row."""
         return ROW_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
 
     def lifted(self, line: Expression) -> Expression:
-        """A line for neuron j and sample i, written for all of them at once."""
+        """Rewrite a line for neuron j and sample i for all of them at once."""
         outputs = self.view.layer.size
         label = self.view.label
         arrays = {f"z^({label})": self.z, f"a^({label})": self.a, SHARE: self.stack(SHARE, "", outputs)}
         return lifted(line, {**arrays, TARGET: self.target(), INDICATOR: self.target()})
 
     def target(self) -> Expression:
-        """Y, or T with the indicators of the classes."""
+        """Return Y, or T with the indicators of the classes."""
         return self.stack(INDICATOR if self.problem.has_classes else TARGET, "", self.problem.width)
 
     def back(self, delta: Expression, w: Expression) -> Expression:
-        """Δ Wᵀ."""
+        """Return Δ Wᵀ."""
         return delta * w if self.chain else delta @ op.transpose(w)
 
-    def by_weight(self, slope: Expression) -> Expression:
-        """Aᵀ times a slope by Z."""
-        return op.matmul.adjoints[1](slope, self.below, self.w, self.z) if not self.chain else self.below @ slope
+    def by_weight(self, gradient: Expression) -> Expression:
+        """Return Aᵀ times a gradient with respect to Z."""
+        return op.matmul.adjoints[1](gradient, self.below, self.w, self.z) if not self.chain else self.below @ gradient
 
-    def by_bias(self, slope: Expression) -> Expression:
-        """1ᵀ times a slope by Z."""
-        return self.ones @ slope
+    def by_bias(self, gradient: Expression) -> Expression:
+        """Return 1ᵀ times a gradient with respect to Z."""
+        return self.ones @ gradient
 
 
 def matrices(problem: Problem) -> Form | None:
-    """The derivation for all samples at once; None if the loss has no form in indices or weighs the samples."""
+    """Return the derivation for all samples at once; None without a form in indices, or with sample weights."""
     return _form(problem, Rows)
 
 
@@ -128,7 +128,7 @@ def _form(problem: Problem, kind: type[Rows]) -> Form | None:
         lines = (Line(r.z, r.sums()), Line(r.a, r.activation()))
         passages.append(Passage(says(view, problem), lines, view.numbers if view.is_general else ()))
     last = kind(problem, top_view(problem, views[-1]))
-    text = in_words("Back-propagation, with the slopes ", last.delta, " of the losses of all samples:")
+    text = in_words("Back-propagation, with the derivatives ", last.delta, " of the losses of all samples:")
     passages.append(Passage(text, tuple(_top_lines(problem, last))))
     for view in reversed(views):
         passages += _back(problem, view, kind)
@@ -142,9 +142,9 @@ def _top_lines(problem: Problem, r: Rows) -> list[Line]:
         if is_cross_entropy(problem, s) and problem.has_classes:
             return chained(r.delta, (r.a - r.target(), "derived for one sample above"), label=label)
         return []
-    by_a = slope_of_loss(problem, s)[2]
+    by_a = loss_derivative(problem, s)[2]
     steps = [(r.lifted(each), rule) for each, rule in delta_steps(r.view, s, by_a)]
-    steps[0] = (steps[0][0], "both slopes, element by element")
+    steps[0] = (steps[0][0], "both derivatives, element by element")
     return chained(r.delta, *steps, label=label)
 
 
@@ -159,19 +159,19 @@ def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
         if view.layer.is_linear:
             lines = chained(r.delta, (down, PRODUCTS))
         else:
-            lines = chained(r.delta, (down * r.lifted(slope_of_activation(view, s)[0]), f"{PRODUCTS}, {EACH}"))
+            lines = chained(r.delta, (down * r.lifted(activation_derivative(view, s)[0]), f"{PRODUCTS}, {EACH}"))
         found.append(Passage(("One layer further down:",), tuple(lines), hidden if view.is_general else ()))
     cost = symbol("C")
-    slope = partial(cost, r.z)
+    cost_gradient = partial(cost, r.z)
     each = (1 / op.count()) * r.delta
-    lines = chained(slope, (each, "the mean over the samples"))
+    lines = chained(cost_gradient, (each, "the mean over the samples"))
     extra = problem.penalty_gradient(r.w) if problem.has_penalty else None
-    steps = [(r.by_weight(slope), PRODUCTS), ((1 / op.count()) * r.by_weight(r.delta), INSERT)]
+    steps = [(r.by_weight(cost_gradient), PRODUCTS), ((1 / op.count()) * r.by_weight(r.delta), INSERT)]
     if extra is not None:
         steps = [(right + extra, rule) for right, rule in steps]
     lines += chained(partial(cost, r.w), *steps, label=f"{r.name}-dW{view.label}")
     if view.layer.bias is not None:
-        steps = [(r.by_bias(slope), "sum rule"), ((1 / op.count()) * r.by_bias(r.delta), INSERT)]
+        steps = [(r.by_bias(cost_gradient), "sum rule"), ((1 / op.count()) * r.by_bias(r.delta), INSERT)]
         lines += chained(partial(cost, r.b), *steps, label=f"{r.name}-db{view.label}")
     which = "layer l" if view.is_general else f"layer {view.label}"
     found.append(Passage((f"The gradients of {which}:",), tuple(lines), numbers))
@@ -179,32 +179,32 @@ def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
 
 
 class Columns(Rows):
-    """The same with a column for each sample, and W transposed."""
+    """The named quantities of one layer, a column for each sample, and W transposed."""
 
     name, title, square = "columns", "With samples as columns", True
 
     def weight(self, inputs: int, outputs: int) -> Expression:
-        """W, outputs × inputs."""
+        """Return W, outputs × inputs."""
         return symbol("W", self.view.label, (outputs, inputs), square=True)
 
     def stack(self, letter: str, label: str, width: int) -> Expression:
-        """A matrix with a column for each sample."""
+        """Return a matrix with a column for each sample."""
         return symbol("dZ" if letter == "δ" else letter.upper(), label, (width, ROWS), square=True)
 
     def sums(self) -> Expression:
-        """W A + b 1ᵀ."""
+        """Return W A + b 1ᵀ."""
         product = self.w @ self.below
         return product if self.view.layer.bias is None else product + op.outer(self.b, self.ones)
 
     def activation(self) -> Expression:
-        """f(Z); softmax column by column."""
+        """Return f(Z); softmax column by column."""
         return COLUMN_SOFTMAX(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
 
 
 def columns(problem: Problem) -> Form | None:
-    """The forward and backward steps with a column for each sample; None where matrices has none, or in a chain.
+    """Return both passes with a column for each sample; None for a chain, or where ``matrices`` has no form.
 
-    Here dZ, dW, db stand for what the notes call so: dZ for the slopes of the losses, dW and db for those of the cost.
+    The names are those of the notes: dZ are derivatives of the losses, dW and db those of the cost.
     """
     if problem.is_chain or in_indices(problem, "j") is None or problem.weighted or problem.has_penalty:
         return None
@@ -223,16 +223,16 @@ def columns(problem: Problem) -> Form | None:
             back += chained(
                 c.delta,
                 (
-                    down if view.layer.is_linear else down * c.lifted(slope_of_activation(view, s)[0]),
+                    down if view.layer.is_linear else down * c.lifted(activation_derivative(view, s)[0]),
                     f"{PRODUCTS}, {EACH}",
                 ),
             )
-        slope = 1 / op.count()
+        mean = 1 / op.count()
         back += chained(
-            symbol("dW", view.label, c.w.shape, square=True), (slope * (c.delta @ op.transpose(c.below)), PRODUCTS)
+            symbol("dW", view.label, c.w.shape, square=True), (mean * (c.delta @ op.transpose(c.below)), PRODUCTS)
         )
         if view.layer.bias is not None:
-            back += chained(symbol("db", view.label, c.b.shape, square=True), (slope * (c.delta @ c.ones), "sum rule"))
+            back += chained(symbol("db", view.label, c.b.shape, square=True), (mean * (c.delta @ c.ones), "sum rule"))
     numbers = next((view.numbers for view in views if view.is_general), ())
     text = in_words(
         "Every matrix and vector with square brackets is the transpose of the one above, ", last.w, " for example, and "

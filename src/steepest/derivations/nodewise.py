@@ -1,8 +1,8 @@
-"""Back-propagation through the graph of any cost, node by node: what stands where no other derivation is written.
+"""Back-propagation through the graph of any cost, node by node, where no other derivation can be written.
 
 Every operation that leads from a parameter to the cost gets a name, v₁, v₂, …, and a line; then, from the cost down,
-∂C/∂v of each node is the sum over the nodes that use it of their own ∂C/∂v times the local derivative, which is that of
-the operation's row of the table. Vectors and matrices are among them.
+∂C/∂v of each node is the sum over the nodes that use it of their own ∂C/∂v times the local derivative, which comes from
+the table of operations. Nodes may be vectors and matrices.
 
 Source: Griewank and Walther 2008, table 3.6; rows E6 and E7 of the notes.
 """
@@ -45,7 +45,7 @@ _ROWS = 5
 
 @dataclass(frozen=True)
 class NodeDerivation:
-    """The derivation of a cost by its parameters, node by node.
+    """The derivation of a cost with respect to its parameters, node by node.
 
     Attributes:
         cost: what was differentiated.
@@ -65,14 +65,14 @@ class NodeDerivation:
         return (*self.forward.lines, *self.backward.lines)
 
     def blocks(self) -> list[Block]:
-        """The derivation as blocks of a document."""
+        """Return the derivation as blocks of a document."""
         return [
             Heading(("Forward, node by node",), 2), *self.forward.blocks(),
             Heading(("Backward, node by node",), 2), *self.backward.blocks(),
         ]  # fmt: skip
 
     def verify(self, points: int = 3, seed: int = 0, values: Mapping[str, ArrayLike] | None = None) -> Verification:
-        """Evaluate both sides of every line at random points; the slopes by complex steps through the cost.
+        """Evaluate both sides of every line at random points; the derivatives by complex steps through the cost.
 
         Args:
             points: how many.
@@ -93,13 +93,13 @@ class NodeDerivation:
 
 
 def derive_nodes(cost: Expression) -> NodeDerivation:
-    """Derive a cost by its parameters, node by node.
+    """Differentiate a cost with respect to its parameters, node by node.
 
     Args:
         cost: an expression of one number, of any shapes within.
 
     Raises:
-        DerivationError: there are so many nodes that nobody would read the lines, or no parameter.
+        DerivationError: there are too many nodes for a reader, or no parameter.
 
     >>> from steepest.expressions.expression import data, params
     >>> from steepest.expressions.operations import mean
@@ -115,7 +115,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     moving = dependents(toposort([cost]), PARAMETER)
     inner = [node for node in in_reading_order([cost]) if node in moving and node.args]
     if not inner:
-        raise DerivationError("the cost holds no parameter, so there is nothing to derive by")
+        raise DerivationError("the cost contains no parameter to differentiate with respect to; give it one")
     if len(inner) > _MOST_NODES:
         raise DerivationError(
             f"the cost has {len(inner)} operations on parameters; a derivation node by node of more than "
@@ -132,19 +132,19 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     parameters = [node for node in leaves([cost]) if node.operation is PARAMETER]
     for node in [*reversed(inner), *parameters]:
         if node is not cost:
-            backward += _slope(names.get(node, node), terms[node])
+            backward += _adjoint_lines(names.get(node, node), terms[node])
         for child in dict.fromkeys(node.args):
             if child in moving:
-                terms.setdefault(child, []).append(_handed_down(node, child, names))
+                terms.setdefault(child, []).append(_contribution(node, child, names))
     return NodeDerivation(
         cost, names,
-        Passage(("Every operation on the way from the parameters to the cost gets a name:",), forward),
-        Passage(("From the cost down, each slope is the sum of what its users hand down:",), tuple(backward)),
+        Passage(("Every operation on a path from the parameters to the cost gets a name:",), forward),
+        Passage(("From the cost down, each derivative is a sum over the nodes that use it:",), tuple(backward)),
     )  # fmt: skip
 
 
 def _filled(array: Array, right: Expression, left: Expression) -> Array:
-    """A number, for a sample or for all, as it stands for each feature of the left side."""
+    """Add axes to a number, per sample or not, so that it broadcasts over the features of the left side."""
     return array[(..., *(None,) * (len(left.shape) - len(right.shape)))]
 
 
@@ -153,11 +153,11 @@ def _taken(cost: Expression) -> list[str]:
 
 
 def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expression:
-    """The operation of a node on the names of its arguments."""
+    """Apply the operation of a node to the names of its arguments."""
     return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
 
 
-def _slope(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
+def _adjoint_lines(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
     total, rules = terms[0][0], [terms[0][1]]
     for term, rule in terms[1:]:
         total = total + term
@@ -166,8 +166,10 @@ def _slope(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
     return chained(partial(symbol("C"), name), (total, ", ".join(shown)))
 
 
-def _handed_down(node: Expression, child: Expression, names: Mapping[Expression, Expression]) -> tuple[Expression, str]:
-    """What a node adds to the slope by one of its arguments, and the rule: the row of the table, applied to names."""
+def _contribution(
+    node: Expression, child: Expression, names: Mapping[Expression, Expression]
+) -> tuple[Expression, str]:
+    """Return what a node adds to the adjoint of one of its arguments, and the rule of the table."""
     applied, name = _applied(node, names), names.get(child, child)
     row, result = node.operation, names[node]
     bar = symbol("bar", "", node.shape, node.per_sample)
@@ -183,7 +185,7 @@ def _handed_down(node: Expression, child: Expression, names: Mapping[Expression,
 
 
 class _Values:
-    """Values at a random point: of names by the cost's own nodes, of slopes by complex steps through the cost."""
+    """Values at a random point: names by the cost's own nodes, derivatives by complex steps through the cost."""
 
     def __init__(
         self, derivation: NodeDerivation, random: np.random.Generator, given: Mapping[str, ArrayLike] | None = None
@@ -205,12 +207,12 @@ class _Values:
             self.numbers[node.name] = np.asarray(drawn, dtype=float)
 
     def of(self, side: Expression) -> Array:
-        """One side of a line."""
+        """Evaluate one side of a line."""
         given: dict[str, Array] = {}
 
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
             if node.operation is PARTIAL or node in self.nodes:
-                array = self._slope(node.args[1]) if node.operation is PARTIAL else self._run(self.nodes[node], {})
+                array = self._partial(node.args[1]) if node.operation is PARTIAL else self._run(self.nodes[node], {})
                 name = f"q{node.uid}"
                 given[name] = array
                 return leaf(DATA if node.per_sample else PARAMETER, name, node.shape)
@@ -223,18 +225,18 @@ class _Values:
         values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
         return np.asarray(compile_expressions([root], dtype)(values, self.rows)[0])
 
-    def _held(self) -> dict[Expression, Expression]:
-        """What stands for every ``stop_gradient``: a name with the value that it has here."""
-        held = [node for node in toposort([self.derivation.cost]) if node.operation is op.stop_gradient]
-        found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.uid}", node.shape) for node in held}
+    def _constants(self) -> dict[Expression, Expression]:
+        """Replace every ``stop_gradient`` by a name with its value at this point."""
+        stopped = [node for node in toposort([self.derivation.cost]) if node.operation is op.stop_gradient]
+        found = {node: leaf(DATA if node.per_sample else PARAMETER, f"held{node.uid}", node.shape) for node in stopped}
         self.numbers |= {stand_in.name: self._run(node, {}) for node, stand_in in found.items()}
         return found
 
-    def _slope(self, name: Expression) -> Array:
+    def _partial(self, name: Expression) -> Array:
         node = self.nodes.get(name, name)
         value = self._run(node, {})
         stand_in = leaf(DATA if node.per_sample else PARAMETER, "(part)", node.shape)
-        cost = substitute(self.derivation.cost, {**self._held(), node: stand_in})
+        cost = substitute(self.derivation.cost, {**self._constants(), node: stand_in})
         found = np.zeros(value.shape)
         for place in np.ndindex(*value.shape):
             moved = value.astype(complex)

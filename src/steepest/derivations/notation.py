@@ -36,7 +36,7 @@ BRACKET = Operation(
 )  # fmt: skip
 INDEX_SUM = Operation("index_sum", 1, "sum over an index", text=call("index_sum", 1, attributes=True))
 PARTIAL = Operation(
-    "partial", 2, "partial derivative of a number by another, or by each element", shape=_of_scalar,
+    "partial", 2, "partial derivative of a number with respect to another, or to each element", shape=_of_scalar,
     text=call("partial", 2),
 )  # fmt: skip
 SAMPLE_MEAN = Operation("sample_mean", 1, "mean over the index of the samples", text=call("sample_mean", 1))
@@ -48,7 +48,7 @@ for _row in (ELEMENT, INDEX, BRACKET, INDEX_SUM, PARTIAL, SAMPLE_MEAN, FACTOR):
 def symbol(
     letter: str, layer: str = "", shape: Shape = (), per_sample: bool = False, square: bool = False
 ) -> Expression:
-    """A named array, ``a^(1)``; with ``square`` brackets for samples in columns.
+    """Return a named array, ``a^(1)``; with ``square`` brackets for samples in columns.
 
     Args:
         letter: its letter.
@@ -63,41 +63,41 @@ def symbol(
 
 
 def element(array: Expression, *indices: str) -> Expression:
-    """An element of a named array; empty indices are left out, and an array without any is a number."""
+    """Return an element of a named array; empty indices are left out, and an array without any is a number."""
     return make(ELEMENT, (array,), tuple(index for index in indices if index))
 
 
 def index(letter: str) -> Expression:
-    """An index as a number, counted from 1."""
+    """Return an index as a number, counted from 1."""
     return make(INDEX, (), (letter,))
 
 
 def bracket(left: Expression, right: Expression) -> Expression:
-    """[left = right], 1 or 0."""
+    """Return [left = right], 1 or 0."""
     return make(BRACKET, (left, right))
 
 
 def index_sum(body: Expression, letter: str, upper: str) -> Expression:
-    """Σ over an index from 1 to ``upper``; the body itself without a letter."""
+    """Return Σ over an index from 1 to ``upper``; the body itself without a letter."""
     return make(INDEX_SUM, (body,), (letter, upper)) if letter else body
 
 
 def partial(of: Expression, by: Expression) -> Expression:
-    """∂of/∂by."""
+    """Return ∂of/∂by."""
     return make(PARTIAL, (of, by))
 
 
 def over_samples(body: Expression) -> Expression:
-    """1/n Σ over the samples, in index notation."""
+    """Return 1/n Σ over the samples, in index notation."""
     return make(SAMPLE_MEAN, (body,))
 
 
 SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean, op.total_outer)
-"""What is written with a Σ in front: it reaches to the end of its product, so that it stands last without brackets."""
+"""Operations written with a leading Σ, which reaches to the end of its product: last in it, they need no brackets."""
 
 
 def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
-    """−Σ … and x·Σ …, which need no brackets around their sum."""
+    """Return the template of −Σ … or x·Σ …, which need no brackets around their sum."""
     row = node.operation
     if row is op.negate and node.args[0].operation in SUMS:
         return Template(minus + "{0}", SUM + 5, (SUM + 5,))
@@ -108,12 +108,12 @@ def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
 
 _LAYERED = re.compile(r"(.+)\^([(\[])(.+)[)\]]", re.DOTALL)
 HAT = "\u0302"
-"""Behind a name: a hat on it."""
+"""Marks a name as having a hat."""
 _LETTERS = {"(weight)": r"\omega", "ℓ": r"\ell", "1": r"\mathbf{1}"}
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Letter and raised layer, with its brackets, of a name."""
+    """Split a name into its letter and its raised layer with brackets."""
     found = _LAYERED.fullmatch(name)
     if found is None:
         return name, ""
@@ -122,7 +122,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _indices(node: Node) -> tuple[str, tuple[str, ...]] | None:
-    """The name and indices of an element or named array; None for any other node."""
+    """Return the name and indices of an element or named array; None for any other node."""
     if node.operation is ELEMENT:
         return node.args[0].name, tuple(str(a) for a in node.attributes)
     if node.operation is DATA:
@@ -135,13 +135,13 @@ def _is_mixed(node: Node) -> bool:
 
 
 def _around_odot(node: Node) -> tuple[int, int]:
-    """A product of matrices stands in brackets beside ⊙, which binds no more and no less."""
+    """Return the strengths next to ⊙: a product of matrices, which binds as strongly, needs brackets."""
     first, second = (PRODUCT + 1 if arg.operation in (op.matmul, op.outer) else PRODUCT for arg in node.args)
     return first, max(second, PRODUCT + 1)
 
 
 def _is_scaled_product(node: Node) -> bool:
-    """A number times a product of matrices."""
+    """Return whether a node is a number times a product of matrices."""
     return node.operation is op.multiply and not node.args[0].shape and node.args[1].operation in (op.matmul, op.outer)
 
 
@@ -157,14 +157,14 @@ class PaperLatex(Latex):
     """LaTeX of layered derivations: vectors are rows."""
 
     def _turned(self, node: Node) -> str:
-        """The pattern of a transpose: with ⊤ beside the layer of a name that has one, else behind."""
+        """Return the pattern of a transpose: ⊤ next to the layer of a name that has one, else after it."""
         found = _indices(node)
         if found is None or not _parts(found[0])[1]:
             return r"{0}^{{\top}}"
         return _escaped(self._written(*found, r"\top"))
 
     def template(self, node: Node) -> Template:
-        """Sums with their limits, ∂/∂ as fractions, ⊙ between arrays; the operation's own for the rest."""
+        """Return sums with limits, ∂/∂ as fractions, ⊙ between arrays; the operation's own template for the rest."""
         row = node.operation
         if row is INDEX_SUM:
             letter, upper = node.attributes
@@ -204,7 +204,7 @@ class PaperLatex(Latex):
         return _with_a_sum_last(node, r" \cdot ", "-") or super().template(node)
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
-        """Names with their layer and indices."""
+        """Return names with their layer and indices."""
         if node.operation is INDEX:
             return str(node.attributes[0]), ATOM
         found = _indices(node)
@@ -214,7 +214,7 @@ class PaperLatex(Latex):
         return self._written(*found), POWER if _parts(found[0])[1] else ATOM
 
     def _written(self, name: str, indices: tuple[str, ...], more: str = "") -> str:
-        """A name with its layer and what stands beside it above, its indices below."""
+        """Return a name with its layer and ``more`` above it, its indices below."""
         letter, layer = _parts(name)
         if letter.endswith(HAT):
             written = rf"\hat{{{latex_name(letter[:-1])}}}"
@@ -232,7 +232,7 @@ class PaperText(MathsText):
     """Text of layered derivations."""
 
     def template(self, node: Node) -> Template:
-        """As in LaTeX."""
+        """Return the same templates as in LaTeX."""
         row = node.operation
         if row is INDEX_SUM:
             letter = node.attributes[0]
@@ -267,7 +267,7 @@ class PaperText(MathsText):
         return _with_a_sum_last(node, "·", "−") or super().template(node)
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
-        """Names with their layer and indices: ``a^(1)_ij``."""
+        """Return names with their layer and indices: ``a^(1)_ij``."""
         if node.operation is INDEX:
             return str(node.attributes[0]), ATOM
         found = _indices(node)

@@ -1,4 +1,4 @@
-"""What the quantities of a layered derivation are at a random point, computed apart from the derivation."""
+"""Values of the quantities in a layered derivation at a random point, computed independently of the derivation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Named = tuple[Array, tuple[str, ...]]
 
 
 def aligned(array: Array, named: tuple[str, ...], letters: list[str]) -> Array:
-    """An array with one axis for each letter, in their order, of length 1 where it does not depend on one."""
+    """Return an array with one axis per letter, in their order, of length 1 where it does not depend on one."""
     if not letters:
         return array
     order = [named.index(letter) for letter in letters if letter in named]
@@ -63,7 +63,7 @@ class Truth:
         self.turned = False
 
     def _draw(self) -> dict[str, Any]:
-        """Numbers for the inputs, the parameters, the target and the samples' weights."""
+        """Draw numbers for the inputs, the parameters, the target and the sample weights."""
         found: dict[str, Any] = {}
         first = self.layers[0].below
         found[first.name] = self.random.normal(size=(self.rows, *first.shape))
@@ -85,7 +85,7 @@ class Truth:
     # -- the model's own expressions -----------------------------------------------------------------------------
 
     def node(self, letter: str, number: int) -> Expression:
-        """z or a of a layer, a parameter, ℓ or C, as the model computes it."""
+        """Return z or a of a layer, a parameter, ℓ or C, as the model computes it."""
         if letter == "ℓ":
             return substitute(
                 self.problem.loss, {leaf(DATA, PREDICTION, self.layers[-1].output.shape): self.layers[-1].output}
@@ -112,17 +112,17 @@ class Truth:
         return total
 
     def evaluate(self, root: Expression, given: Mapping[str, Array], dtype: str = "float64") -> Array:
-        """A value by the reference engine."""
+        """Evaluate an expression by the reference engine."""
         values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
         rows = max((len(values[n.name]) for n in toposort([root]) if n.operation is DATA), default=self.rows)
         return np.asarray(compile_expressions([root], dtype)(values, rows)[0])
 
     def array(self, letter: str, number: int) -> Array:
-        """The value of a named quantity: samples first, axes of one neuron left out."""
+        """Return the value of a named quantity: samples first, axes of one neuron left out."""
         return self._squeezed(self.whole(letter, number))
 
     def whole(self, letter: str, number: int) -> Array:
-        """The value of a named quantity: samples first, then its own axes."""
+        """Return the value of a named quantity: samples first, then its own axes."""
         if letter == "x":
             letter, number = "a", 0
         if letter == "y":
@@ -136,20 +136,20 @@ class Truth:
         if letter == "δ":
             return self.jacobian(("ℓ", 0), ("z", number))
         if letter == "g":
-            return self._handed_down(number)
+            return self._error_below(number)
         if letter == "e":
             return self.numbers[self._target(number)]
         return self.evaluate(self.node(letter, number), {})
 
     def _target(self, number: int) -> str:
-        """The name of e of a layer, whose numbers are fixed with the first question."""
+        """Return the name of e of a layer, whose numbers are fixed when first asked for."""
         name = f"e{number}"
         if name not in self.numbers:
-            self.numbers[name] = self.whole("a", number) - self._handed_down(number)
+            self.numbers[name] = self.whole("a", number) - self._error_below(number)
         return name
 
-    def _handed_down(self, number: int) -> Array:
-        """n times the slope of the cost of the layer above by the activation of this one; a − y for the last."""
+    def _error_below(self, number: int) -> Array:
+        """Return n times the derivative of the cost above with respect to this activation; a − y for the last."""
         if number == len(self.layers):
             return self.whole("a", number) - self.numbers[TARGET]
         return self.rows * self.jacobian(("C", number + 1), ("a", number))
@@ -158,7 +158,7 @@ class Truth:
         return array.reshape([d for d in array.shape if d != 1])
 
     def jacobian(self, of: tuple[str, int], by: tuple[str, int]) -> Array:
-        """∂of/∂by by complex steps: the axes of ``of``, then those of ``by``; a shared sample axis stands once."""
+        """Return ∂of/∂by by complex steps: the axes of ``of``, then those of ``by``, a shared sample axis once."""
         key = (f"{of}", f"{by}")
         if key not in self._jacobians:
             self._jacobians[key] = self._stepped(of, by)
@@ -170,7 +170,7 @@ class Truth:
         shifted = substitute(whole, {part: stand_in})
         value = self.evaluate(part, {})
         columns = []
-        # One sample at a time only where the samples come together; else all of them move at once.
+        # One sample at a time only where samples are combined; elsewhere all are shifted at once.
         alone = part.per_sample and not whole.per_sample
         shape = (self.rows, *part.shape) if alone else part.shape
         for place in itertools.product(*(range(d) for d in shape)):
@@ -185,13 +185,13 @@ class Truth:
     # -- sides of equations in vectors and matrices --------------------------------------------------------------
 
     def array_value(self, root: Expression, level: int) -> Array:
-        """The value of one side of an equation in vectors or matrices."""
+        """Evaluate one side of an equation in vectors or matrices."""
         values: dict[str, Array] = {}
 
         def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
             if not node.name and node.operation is not PARTIAL:
                 return with_args(node, args) if node.args else node
-            array = self._slope(node, level) if node.operation is PARTIAL else self._named(node, level)
+            array = self._array_partial(node, level) if node.operation is PARTIAL else self._named(node, level)
             name = f"q{node.uid}"
             values[name] = array
             shape = array.shape[1:] if node.per_sample else array.shape
@@ -200,13 +200,13 @@ class Truth:
         rebuilt = transform([root], visit, stop=lambda node: node.operation is PARTIAL)[root]
         return self.evaluate(rebuilt, values)
 
-    def _slope(self, node: Expression, level: int) -> Array:
+    def _array_partial(self, node: Expression, level: int) -> Array:
         of, by = ((letter.lower(), number) for letter, number in (self._place(n.name, level) for n in node.args))
         array = self.jacobian(("C", 0) if of[0] == "c" else of, by)
         return self._squeezed(array) if self.problem.is_chain else array
 
     def _named(self, node: Expression, level: int) -> Array:
-        """The array of a name: a column for each sample if its layer stands in square brackets."""
+        """Return the array of a name: a column for each sample if its layer is in square brackets."""
         letter, number = self._place(node.name, level)
         if letter == "1":
             return np.ones(self.rows)
@@ -226,7 +226,7 @@ class Truth:
     # -- sides of equations --------------------------------------------------------------------------------------
 
     def _place(self, name: str, level: int) -> tuple[str, int]:
-        """Letter and number of a layer of ``a^(l-1)``."""
+        """Return letter and number of a layer of ``a^(l-1)``."""
         found = re.fullmatch(r"(.+)\^[(\[](.+)[)\]]", name)
         if found is None:
             return ("a" if name == "x" else name), 0
@@ -236,7 +236,7 @@ class Truth:
         return found[1], int(number) + sign * sum(map(int, less))
 
     def lengths(self, sides: list[Expression], level: int) -> dict[str, int]:
-        """How far each index runs.
+        """Return the length of each index.
 
         Raises:
             ShapeError: an array has more or fewer axes than indices.
@@ -251,7 +251,7 @@ class Truth:
         return found
 
     def value(self, root: Expression, level: int, lengths: Mapping[str, int]) -> Named:
-        """The value of one side: an array and the indices of its axes."""
+        """Return the value of one side: an array and the indices of its axes."""
         found: dict[Expression, Named] = {}
         for node in toposort([root], stop=lambda each: each.operation in (ELEMENT, PARTIAL)):
             args = [found[arg] for arg in node.args if arg in found]
@@ -272,7 +272,7 @@ class Truth:
         if row is INDEX:
             letter = node.attributes[0]
             if letter not in lengths:
-                raise ShapeError(f"the index {letter} runs nowhere")
+                raise ShapeError(f"the index {letter} belongs to no array")
             return np.arange(1.0, 1.0 + lengths[letter]), (letter,)
         if row is PARTIAL:
             return self._partial(node, level, lengths)
@@ -285,7 +285,7 @@ class Truth:
         return self._applied(node, args)
 
     def _applied(self, node: Expression, args: list[Named]) -> Named:
-        """An operation of the table, element by element."""
+        """Apply an operation of the table element by element."""
         letters = sorted({letter for _, named in args for letter in named})
         arrays = [aligned(array, named, letters) for array, named in args]
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
@@ -301,14 +301,14 @@ class Truth:
     def _partial(self, node: Expression, level: int, lengths: Mapping[str, int]) -> Named:
         of, by = node.args
         if of.operation is not ELEMENT and not of.name:
-            return self._of_a_text(of, by, level, lengths)
+            return self._of_expression(of, by, level, lengths)
         (name_of, own), (name_by, other) = _named(of), _named(by)
         array = self._squeezed(self.jacobian(self._place(name_of, level), self._place(name_by, level)))
         # The Jacobian of two quantities with a sample axis has it once: no sample depends on another.
         return _diagonal(array, (*own, *(a for a in other if a != SAMPLE or SAMPLE not in own)))
 
-    def _of_a_text(self, of: Expression, by: Expression, level: int, lengths: Mapping[str, int]) -> Named:
-        """∂/∂by of an expression as it stands, all else held, by complex steps."""
+    def _of_expression(self, of: Expression, by: Expression, level: int, lengths: Mapping[str, int]) -> Named:
+        """Return ∂/∂by of an expression by complex steps, all else constant."""
         name, indices = _named(by)
         place = self._place(name, level)
         base = np.array(self.array(*place), dtype=float)
@@ -337,14 +337,14 @@ class _Shifted(Truth):
         self._before, self._place_of, self._array = truth, place, array
 
     def array(self, letter: str, number: int) -> Array:
-        """The changed array, or one as it was."""
+        """Return the changed array, or one of the original point."""
         changed = ("a", 0) if self._place_of[0] == "x" else self._place_of
         asked = ("a", 0) if letter == "x" else (letter, number)
         return self._array if asked == changed else self._before.array(letter, number)
 
 
 def _diagonal(array: Array, letters: tuple[str, ...]) -> Named:
-    """An array whose axes have these indices; axes of one index are read along their diagonal."""
+    """Label the axes of an array with indices; axes of one index are read along their diagonal."""
     unique = tuple(dict.fromkeys(letters))
     if array.ndim != len(letters):
         raise ShapeError(f"an array of {array.ndim} axes has the indices {letters}")
@@ -353,7 +353,7 @@ def _diagonal(array: Array, letters: tuple[str, ...]) -> Named:
 
 
 def _named(node: Expression) -> tuple[str, tuple[str, ...]]:
-    """Name and indices of an element, or of a number with a name."""
+    """Return name and indices of an element, or of a number with a name."""
     if node.operation is ELEMENT:
         return node.args[0].name, tuple(map(str, node.attributes))
     return node.name, ()
@@ -367,7 +367,7 @@ def _summed(body: Named, letter: str, mean: bool) -> Named:
 
 
 def narrowed(problem: Problem) -> Problem:
-    """The same problem with fewer inputs and hidden neurons; the outputs stay, for the loss counts them."""
+    """Return the problem with fewer inputs and hidden neurons; the outputs stay, for the loss counts them."""
     width = {0: min(problem.layers[0].inputs, _WIDTHS[0])}
     for k, layer in enumerate(problem.layers[:-1], start=1):
         width[k] = min(layer.size, _WIDTHS[k % 2 + 1])

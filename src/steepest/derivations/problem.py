@@ -1,4 +1,4 @@
-"""What is derived: the layers of a model, and its loss with one value a sample, in names of its own."""
+"""The problem to derive: the layers of a model, and its loss per sample in names of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # layers that are written one by one
 PREDICTION, TARGET, SHARE, INDICATOR = "a", "y", "ω", "t"
-"""What the prediction, the target, a sample's weight and the row of indicators of its class are called."""
+"""The names of the prediction, the target, a sample's weight and the indicators of its class."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class View:
         label: ``1``, …, or ``l``, or ``m`` for the last.
         below: the label of the layer below; empty for the inputs.
         above: that of the layer above; empty for the last.
-        numbers: the layers that it stands for.
+        numbers: the layers that it represents.
     """
 
     layer: DenseLayer
@@ -51,7 +51,7 @@ class View:
 
     @property
     def is_general(self) -> bool:
-        """Whether it stands for several layers."""
+        """Whether it represents several layers."""
         return self.label == "l"
 
 
@@ -120,7 +120,7 @@ class Problem:
         return "m" if self.symbolic else str(len(self.layers))
 
     def views(self) -> tuple[View, ...]:
-        """The layers with their labels: one by one, or those alike together."""
+        """Return the layers with their labels: one by one, or those alike together."""
         count = len(self.layers)
         if not self.symbolic:
             return tuple(
@@ -134,7 +134,7 @@ class Problem:
 
 
 def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | None:
-    """The layers and the loss of a model; None if it is not layered, or its loss is no mean over the samples.
+    """Return layers and loss of a model; None if it is not layered, or its loss is no mean over the samples.
 
     Args:
         model: the model.
@@ -164,7 +164,7 @@ def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | 
 
 
 def in_indices(problem: Problem, letter: str) -> Expression | None:
-    """The loss of sample i in index notation; None if it holds what has no such form.
+    """Return the loss of sample i in index notation; None if a part has no such form.
 
     Args:
         problem: what is derived.
@@ -197,7 +197,7 @@ _KNOWN = (op.one_hot, op.sum_, op.dot, op.expand)
 
 
 def sizes(problem: Problem) -> Iterator[int]:
-    """Inputs, and neurons of every layer."""
+    """Yield the number of inputs, then the number of neurons of every layer."""
     yield problem.layers[0].inputs
     for layer in problem.layers:
         yield layer.size

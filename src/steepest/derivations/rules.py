@@ -1,7 +1,7 @@
 """Differentiation in index notation, and the algebra of its last lines.
 
-The derivative of an operation comes from its row of the table. What index notation adds are two rules: the elements
-of an array are independent, ∂w_pj/∂w_kj = [p = k]; and of a sum over p with that bracket the term p = k is left.
+The derivative of an operation comes from the table of operations. Index notation adds two rules: the elements of an
+array are independent, ∂w_pj/∂w_kj = [p = k]; and a sum over p with that bracket reduces to its term p = k.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ CHAIN = "chain rule"
 ONLY = "only the term {} is left"
 
 
-def slope(
+def derivative(
     body: Expression, by: Expression, results: Mapping[Expression, Expression] | None = None
 ) -> tuple[Expression, str]:
-    """∂body/∂by, and the names of the rules used.
+    """Return ∂body/∂by, and the names of the rules used.
 
     Args:
         body: an expression of elements and sums over indices.
         by: an element or a named number.
-        results: nodes whose value has a name, which stands for the result in their derivative: a for f(z).
+        results: names for values of nodes, by which their derivatives are written: a for f(z).
 
     Returns:
         The derivative, with brackets [p = k] where elements with other indices were met.
@@ -70,7 +70,7 @@ def _of_operation(
     by: Expression,
     rules: dict[str, None],
 ) -> Expression:
-    """The derivative of one operation on arguments whose derivatives are known."""
+    """Return the derivative of one operation on arguments whose derivatives are known."""
     row = node.operation
     moving = [not _is_zero(each) for each in inner]
     if not any(moving):
@@ -106,7 +106,7 @@ def _product(left: Expression, right: Expression) -> Expression:
 
 
 def _quotient(node: Expression) -> Expression | None:
-    """x·(1/y) → x/y."""
+    """Rewrite x·(1/y) → x/y."""
     if node.operation is not op.multiply:
         return None
     for this, other in (node.args, node.args[::-1]):
@@ -121,7 +121,7 @@ def _quotient(node: Expression) -> Expression | None:
 
 
 def _numbers_of_a_quotient(node: Expression) -> Expression | None:
-    """2·x/2 → x, 4·x/2 → 2·x, 2·x/4 → x/2."""
+    """Rewrite 2·x/2 → x, 4·x/2 → 2·x, 2·x/4 → x/2."""
     if node.operation is not op.divide or node.args[1].operation is not CONSTANT:
         return None
     first, *rest = factors(node.args[0])
@@ -134,7 +134,7 @@ def _numbers_of_a_quotient(node: Expression) -> Expression | None:
 
 
 def _same_choice(node: Expression) -> Expression | None:
-    """where(c, x, x) → x."""
+    """Rewrite where(c, x, x) → x."""
     return node.args[1] if node.operation is op.where and node.args[1] is node.args[2] else None
 
 
@@ -147,7 +147,7 @@ _RULES = (
 
 
 def tidy(line: Expression) -> Expression:
-    """A line as one writes it: without zero terms and factors 1."""
+    """Simplify a line as one does by hand: without zero terms and factors 1."""
     while True:
         shorter = simplify(line, rules=_RULES)
         if shorter is line:
@@ -156,7 +156,7 @@ def tidy(line: Expression) -> Expression:
 
 
 def collapsed(line: Expression) -> tuple[Expression, str]:
-    """Σ_p f_p·[p = k] → f_k wherever it stands; and the name of the rule, empty if there was none."""
+    """Rewrite Σ_p f_p·[p = k] → f_k everywhere; return the line and the rule, empty if there was none."""
     used: dict[str, None] = {}
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
@@ -182,7 +182,7 @@ def _is_zero(line: Expression) -> bool:
 
 
 def _bracketed(factor: Expression, letter: str) -> str | None:
-    """k of [p = k] for the letter p."""
+    """Return k of [p = k] for the letter p."""
     if factor.operation is not BRACKET or any(arg.operation is not INDEX for arg in factor.args):
         return None
     letters = [str(arg.attributes[0]) for arg in factor.args]
@@ -190,7 +190,7 @@ def _bracketed(factor: Expression, letter: str) -> str | None:
 
 
 def renamed(line: Expression, old: str, new: str) -> Expression:
-    """A line with one index for another."""
+    """Replace one index of a line by another."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         row = node.operation

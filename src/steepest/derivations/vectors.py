@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from steepest.derivations.indices import (
     INSERT,
     Symbols,
+    activation_derivative,
     delta_steps,
     is_cross_entropy,
+    loss_derivative,
     penalty_symbol,
-    slope_of_activation,
-    slope_of_loss,
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
@@ -50,12 +50,12 @@ class Vectors:
         return symbol(letter, label, (width,), per_sample=True)
 
     def sums(self) -> Expression:
-        """a W + b."""
+        """Return a W + b."""
         product = self.below @ self.w
         return product if self.view.layer.bias is None else product + self.b
 
     def lifted(self, line: Expression) -> Expression:
-        """A line for neuron j of this layer, written for all of them at once."""
+        """Rewrite a line for neuron j of this layer for all of them at once."""
         return lifted(line, self._arrays())
 
     def _arrays(self) -> dict[str, Expression]:
@@ -71,12 +71,12 @@ class Vectors:
         return symbol("ℓ", per_sample=True)
 
     def activation(self) -> Expression:
-        """f(z)."""
+        """Return f(z)."""
         return op.softmax(self.z) if self.view.layer.is_softmax else self.view.layer.activation(self.z)
 
 
 def lifted(line: Expression, arrays: Mapping[str, Expression]) -> Expression:
-    """A line in which elements have become the arrays that they are of."""
+    """Replace the elements in a line by the arrays that they belong to."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         if node.operation is ELEMENT:
@@ -87,7 +87,7 @@ def lifted(line: Expression, arrays: Mapping[str, Expression]) -> Expression:
 
 
 def vectors(problem: Problem) -> Form | None:
-    """The derivation sample by sample; None for a chain, whose vectors are numbers, or a loss without a form."""
+    """Return the derivation sample by sample; None for a chain, whose vectors are numbers, or without a form."""
     if problem.is_chain or in_indices(problem, "j") is None:
         return None
     views = problem.views()
@@ -121,7 +121,7 @@ def says(view: View, problem: Problem) -> Inlines:
 
 
 def _loss(problem: Problem, last: Vectors) -> Expression:
-    """The loss with the names of the derivation."""
+    """Return the loss with the names of the derivation."""
     arrays = last._arrays()
     found = {PREDICTION: last.a, TARGET: arrays[TARGET], SHARE: arrays[SHARE]}
 
@@ -134,24 +134,24 @@ def _loss(problem: Problem, last: Vectors) -> Expression:
 
 
 def _top_lines(problem: Problem, v: Vectors) -> list[Line]:
-    """δ of the last layer: the lines for one neuron, for all at once."""
+    """Return the lines of δ of the last layer, for all neurons at once."""
     s = Symbols(problem, v.view)
     before = (partial(v.loss, v.z), "definition of δ")
     if v.view.layer.is_softmax:
         return _softmax_lines(problem, v, before)
-    by_a = slope_of_loss(problem, s)[2]
+    by_a = loss_derivative(problem, s)[2]
     steps = [(v.lifted(each), rule) for each, rule in delta_steps(v.view, s, by_a)]
     if v.view.layer.is_linear:
         return chained(v.delta, before, *steps)
-    of_a = v.lifted(slope_of_activation(v.view, s)[0])
+    of_a = v.lifted(activation_derivative(v.view, s)[0])
     return chained(v.delta, before, (partial(v.loss, v.a) * of_a, EACH), *steps, label=f"{v.name}-delta-top")
 
 
 def _softmax_lines(problem: Problem, v: Vectors, before: tuple[Expression, str]) -> list[Line]:
-    """The row of the table for softmax: x̄ = r ⊙ (r̄ − Σ r̄ ⊙ r)."""
-    slope = partial(v.loss, v.a)
+    """Return the lines of δ by the adjoint of softmax in the table: x̄ = r ⊙ (r̄ − Σ r̄ ⊙ r)."""
+    loss_gradient = partial(v.loss, v.a)
     row = op.softmax.adjoints[0]
-    steps = [before, (row(slope, v.z, v.a), "derivative of softmax")]
+    steps = [before, (row(loss_gradient, v.z, v.a), "derivative of softmax")]
     target = v._arrays()[INDICATOR if problem.has_classes else TARGET]
     if is_cross_entropy(problem, Symbols(problem, v.view)):
         steps += [
@@ -178,7 +178,7 @@ def _back(problem: Problem, view: View) -> list[Passage]:
         if view.layer.is_linear:
             lines += chained(v.delta, (by, EACH))
         else:
-            of_a = v.lifted(slope_of_activation(view, s)[0])
+            of_a = v.lifted(activation_derivative(view, s)[0])
             lines += chained(
                 v.delta, (partial(v.loss, v.a) * of_a, EACH), (by * of_a, INSERT), label=f"vectors-delta{view.label}"
             )

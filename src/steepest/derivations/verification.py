@@ -1,8 +1,8 @@
-"""Every equation of a layered derivation at random points: does its left side equal its right?
+"""Evaluate both sides of every equation of a layered derivation at random points.
 
-What stands in the equations is computed apart from them. The values of z, a, ℓ and C come from the model's own
-expressions, and their partial derivatives from complex steps through these (Squire and Trapp 1998), which no rule of
-differentiation enters. Networks are made narrower for that, their layers, activations and losses staying as they are.
+The quantities are computed independently of the derivation. The values of z, a, ℓ and C come from the model's own
+expressions, and their partial derivatives from complex steps through these (Squire and Trapp 1998), which use no rule
+of differentiation. Networks are made narrower for that; their layers, activations and losses stay as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARRAYS = ("vectors", "matrices", "columns")
 
 @dataclass(frozen=True)
 class Verification:
-    """What the evaluation of a form's equations found.
+    """The result of evaluating the equations of a form.
 
     Attributes:
         equations: how many were evaluated.
@@ -69,7 +69,7 @@ def verify(problem: Problem, form: Form, points: int = 3, seed: int = 0) -> Veri
 
 
 def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
-    """The largest difference of two sides, relative to the largest value; ∞ if their shapes differ."""
+    """Return the largest difference of two sides relative to the largest value; ∞ if their shapes differ."""
     try:
         lengths = truth.lengths([left, line.right], level)
         values = [truth.value(side, level, lengths) for side in (left, line.right)]
@@ -83,7 +83,7 @@ def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
 
 
 def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
-    """The same of an equation in vectors or matrices."""
+    """Return the same difference for an equation in vectors or matrices."""
     try:
         first, second = (truth.array_value(side, level) for side in (left, line.right))
     except (ShapeError, ValueError):
@@ -92,9 +92,9 @@ def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> 
 
 
 def relative_difference(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """The largest difference of two arrays by their largest value; ∞ where NaN meets a number or shapes do not fit.
+    """Return the largest difference of two arrays relative to the largest value; ∞ for NaN or unequal shapes.
 
-    Slopes of 1e-3 and less are measured by that, for what cancels leaves its rounding.
+    Values below 1e-3 are divided by that instead, since terms that cancel leave rounding errors.
     """
     try:
         gap = np.abs(first - second)

@@ -9,7 +9,8 @@ from functools import cached_property
 from numpy.typing import ArrayLike
 
 from steepest.calculus.layers import decompose
-from steepest.diagrams.network_layout import NetworkLayout, Node, lay_out, lettering
+from steepest.diagrams.network_building import lay_out
+from steepest.diagrams.network_layout import NetworkLayout, Node, letter_size
 from steepest.display.labels import figure, latex_figure, pretty, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.display.picture import Picture
@@ -21,28 +22,28 @@ from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex, latex_name
 from steepest.messages.sentences import short
 
-_GAP = 58.0  # between the middles of two columns
-_MARGIN = 4.0
-_WIDEST = 1.4  # by how much the line of the largest weight is wider than one of none
-_SPREAD = 0.75  # of the tallest column's height, that others take at least
-_LABELLED = 12  # edges between two columns up to which each says its weight
-_LONGEST = 60  # characters of a formula that stands in a box
+_GAP = 58.0  # points between the middles of two columns: four columns fit into one of a two-column paper
+_MARGIN = 4.0  # points around the drawing, more than half the width of any line
+_WIDEST = 1.4  # points that the line of the largest weight is wider than that of weight 0
+_SPREAD = 0.75  # of the tallest column's height, to which shorter columns are spread so that fewer edges cross
+_LABELLED = 12  # edges between two columns up to which they are labelled; more labels would cover each other
+_LONGEST = 60  # characters of a formula in a box; a longer one would not fit a page
 
 
 class Diagram(Picture):
     """A model as neurons in layers.
 
-    Inputs stand on the left, the target on the right. A neuron says its activation; an edge its weight by name, or,
-    once the model is fitted, by its number, its colour (and dashes where it is negative) and its width; a number that
-    would cover another is where one points at its edge. Of wide layers
-    the first and last neurons are drawn, and so are the first and last layers of a deep model.
+    Inputs are on the left, the target is on the right. Neurons show their activation. Edges show the name of their
+    weight; once the model is fitted, its number, and by colour, dashes and width its sign and size. A number that would
+    cover another is shown only as the tooltip of its edge. Wide layers and deep models are drawn by their first and
+    last neurons and layers.
 
     A formula that is not made of layers is drawn as one box between its inputs and its target.
 
     Made by :meth:`steepest.Model.diagram`.
 
     Attributes:
-        title, description: for those who cannot see it.
+        title, description: the model in words, for readers who cannot see the picture.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Diagram(Picture):
 
     @cached_property
     def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
-        """What is to be seen, layer by layer."""
+        """The model in sentences, layer by layer."""
         if self._layout is None:
             names = ", ".join(self.prediction.parameters)
             return f"A box with the formula between {', '.join(self.prediction.data)} and {self.target}; {names} in it."
@@ -107,7 +108,7 @@ def _draw(layout: NetworkLayout) -> Scene:
     for k, column in enumerate(layout.columns):
         if k:
             x += max(_GAP, column.radius + layout.columns[k - 1].radius + layout.gap(k))
-        # Few spots stand further apart, so that edges and what they say cross less.
+        # Few nodes are spread further apart, so that edges and their labels cross less.
         extra = max(0.0, _SPREAD * tall - column.height) / max(len(column.nodes) - 1, 1)
         whole = column.height + extra * (len(column.nodes) - 1)
         y = _MARGIN + tall / 2 - whole / 2
@@ -161,9 +162,9 @@ def _edges(layout: NetworkLayout, places: Mapping[str, Point]) -> list[Group]:
         wire = Wire((first, last), colour=colour, line=line, dashed=(edge.value or 0.0) < 0, ends=ends)
         groups.append(Group((wire,), edge.title, "weight", f"{edge.source} {edge.target}"))
         if edge.label and per_gap[edge.gap] <= _LABELLED:
-            others = [other for beside, other in lines.items() if beside.gap == edge.gap and beside is not edge]
+            others = [line for other, line in lines.items() if other.gap == edge.gap and other is not edge]
             place = _free_place(edge.label, first, last, others, taken)
-            if place is None:  # its number is where one points at the edge
+            if place is None:  # its number is only in the tooltip of the edge
                 continue
             text = Text(*place, edge.label, edge.latex, SMALL, colour=colour, role="weight", halo=True)
             texts.append(Group((text,), edge.title, "label", f"{edge.source} {edge.target}"))
@@ -182,8 +183,10 @@ def _end(kind: str, place: Point, other: Point, radius: float, side: float) -> P
     return place[0] + side * (8.0 if kind == "ellipsis" else 3.0), place[1]
 
 
-_COVERED = 1000
+_COVERED = 1000  # the cost of covering another label, above that of any number of lines: such a place is not taken
 _Box = tuple[float, float, float, float]
+# Shares of the way along an edge at which its label is tried: near the middle first, where edges are far from the
+# neurons, and before the middle, where those to the same neuron are still apart.
 _ALONG = (0.45, 0.35, 0.55, 0.28, 0.65, 0.22, 0.72, 0.16, 0.8)
 
 
@@ -205,7 +208,7 @@ def _free_place(
             box = (x - width / 2, y - SMALL / 2, x + width / 2, y + SMALL / 2)
             cost = (
                 4 * (box[0] < first[0] + 1 or box[2] > last[0] - 4)
-                + sum(_COVERED for room in taken if _overlap(box, room))
+                + sum(_COVERED for other in taken if _overlap(box, other))
                 + sum(_crosses(line, box) for line in others)
             )
             if best is None or cost < best[0]:
@@ -242,7 +245,7 @@ def _node(node: Node, place: Point, radius: float) -> Group:
     x, y = place
     if node.kind == "neuron":
         marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", node.key)]
-        marks.append(Text(x, y, node.label, node.latex, lettering(node.label), role="activation"))
+        marks.append(Text(x, y, node.label, node.latex, letter_size(node.label), role="activation"))
         if node.below:
             below = latex_figure(node.below)
             marks.append(Text(x, y + radius + 5, node.below, below, SMALL, colour=node.colour, role="bias", halo=True))
@@ -252,29 +255,22 @@ def _node(node: Node, place: Point, radius: float) -> Group:
     width = text_width(node.label)
     at = x - width / 2 if node.kind == "input" else x + width / 2
     anchor = "end" if node.kind == "input" else "start"
-    room = Shape(at, y, width + 4, SIZE + 4, "none", node.key)
+    area = Shape(at, y, width + 4, SIZE + 4, "none", node.key)  # not drawn; edges of TikZ end at it
     text = Text(x, y, node.label, node.latex, anchor=anchor, role="name", italic=True)
-    return Group((room, text), node.title, node.kind, node.key)
+    return Group((area, text), node.title, node.kind, node.key)
 
 
 def _legend(largest: float, y: float) -> Group:
-    """Draw what colours and widths mean."""
+    """Draw the legend of colours and widths."""
     most = figure(largest, 3)
     marks = (
         Wire(((_MARGIN, y), (_MARGIN + 16, y)), False, POSITIVE, 1.6),
         Text(_MARGIN + 20, y, "> 0", "$>0$", SMALL, "start", role="legend"),
         Wire(((_MARGIN + 40, y), (_MARGIN + 56, y)), False, NEGATIVE, 1.6, True),
         Text(_MARGIN + 60, y, "< 0", "$<0$", SMALL, "start", role="legend"),
-        Text(
-            _MARGIN + 80,
-            y,
-            f"thickest line: |w| = {most}",
-            f"thickest line: $|w| =$ {latex_figure(most)}",
-            SMALL,
-            "start",
-            role="legend",
-        ),
-    )
+        Text(_MARGIN + 80, y, f"thickest line: |w| = {most}", f"thickest line: $|w| =$ {latex_figure(most)}", SMALL,
+             "start", role="legend"),
+    )  # fmt: skip
     return Group(marks, "Weights by sign and size", "legend")
 
 
@@ -312,7 +308,7 @@ def _draw_box(diagram: Diagram) -> Scene:
 
 
 def _valued(diagram: Diagram) -> list[str]:
-    """Return the parameters, with their numbers if they are known."""
+    """Return the names of the parameters, with their values where these are known numbers."""
     found = []
     for name in diagram.prediction.parameters:
         value = diagram.params.get(name)

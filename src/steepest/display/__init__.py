@@ -1,1 +1,1 @@
-"""Media: one file each. They know how to write expressions and lines, nothing about where these come from."""
+"""Display of results on terminals, in notebooks and as drawings, one medium a module."""

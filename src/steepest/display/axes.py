@@ -1,4 +1,4 @@
-"""Axes of small plots: where a value stands between the ends, and which values are written beside it."""
+"""Axes of small plots: positions of values between the ends, and tick labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Axis:
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int = 6) -> list[float]:
-        """Round values between the ends, at most so many; on a short logarithmic axis at the ends at least.
+        """Return round values between the ends, at most so many; on a short logarithmic axis at least the ends.
 
         >>> Axis(1, 1000, log=True).ticks(), Axis(0, 1).ticks(3)
         ([1.0, 10.0, 100.0, 1000.0], [0.0, 0.5, 1.0])
@@ -58,7 +58,7 @@ def axis(values: Iterable[float], log: bool = False) -> Axis:
     """Return the axis from the smallest to the largest of some finite values, positive ones if it is logarithmic."""
     found = list(values)
     low, high = min(found), max(found)
-    if low == high:  # of one value: it stands in the middle
+    if low == high:  # a single value is placed in the middle
         low, high = (low / 2, high * 2) if log else (low - (abs(low) / 2 or 1), high + (abs(high) / 2 or 1))
     return Axis(low, high, log)
 
@@ -78,7 +78,7 @@ def written(tick: float) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """A cost by epoch as it is drawn.
+    """A curve of costs over epochs.
 
     Attributes:
         name: cost, or validation cost.
@@ -104,19 +104,19 @@ class CostPlot:
 
     @property
     def description(self) -> str:
-        """What is to be seen, in a sentence for each curve."""
-        said = []
+        """The plot in words, a sentence for each curve."""
+        sentences = []
         for curve in self.curves:
             (first, start), (last, end) = curve.points[0], curve.points[-1]
             verb = "falls" if end < start else "rises" if end > start else "stays"
-            said.append(
+            sentences.append(
                 f"The {curve.name} {verb} from {start:.4g} at epoch {first:g} to {end:.4g} at epoch {last:g}; "
                 f"its lowest value is {min(cost for _, cost in curve.points):.4g}."
             )
-        return " ".join(said)
+        return " ".join(sentences)
 
 
-_MANY = 20  # epochs from which their axis is logarithmic
+_MANY = 20  # epochs from which their axis is logarithmic: the first epochs, in which most happens, would be hidden
 
 
 def cost_plot(

@@ -60,7 +60,7 @@ def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False
         height: lines of the curves; two more are the axis of epochs.
         plain: whether in ASCII.
     """
-    ticks = _beside(found.y, height)
+    ticks = _row_labels(found.y, height)
     margin = max(len(text) for text in ticks.values())
     sheet = Dots(max(width - margin - 2, 10), height, plain)
     for k, curve in enumerate(found.curves):
@@ -76,7 +76,7 @@ def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False
         f"{ticks.get(k, ''):>{margin}} {tick if k in ticks else edge}{line}".rstrip()
         for k, line in enumerate(sheet.lines())
     ]
-    marks, labels = _beneath(found.x, sheet.width // sheet.across)
+    marks, labels = _column_labels(found.x, sheet.width // sheet.across)
     axis = "".join(at if k in marks else along for k in range(sheet.width // sheet.across))
     names = "cost" if len(found.curves) == 1 and found.curves[0].name == "cost" else _legend(found)
     return "\n".join(
@@ -88,8 +88,8 @@ def _legend(found: CostPlot) -> str:
     return ", ".join(f"{curve.name} ({'dots' if k else 'line'})" for k, curve in enumerate(found.curves))
 
 
-def _beside(axis: Axis, height: int) -> dict[int, str]:
-    """Return the label left of each line, from the top: round values, or the ends if there are none."""
+def _row_labels(axis: Axis, height: int) -> dict[int, str]:
+    """Return the labels left of the lines, from the top: round values, else the ends of the axis."""
     values = axis.ticks(max(height // 2, 2))
     if len(values) < 2:
         values = [axis.low, axis.high]
@@ -99,7 +99,7 @@ def _beside(axis: Axis, height: int) -> dict[int, str]:
     return found
 
 
-def _beneath(axis: Axis, width: int) -> tuple[set[int], str]:
+def _column_labels(axis: Axis, width: int) -> tuple[set[int], str]:
     """Return where the axis has marks, and the line of values below them."""
     marks: set[int] = set()
     line = ""

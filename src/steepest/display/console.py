@@ -40,7 +40,7 @@ def prepare(plain: bool) -> None:
 
 
 def console(error: bool = False) -> Console:
-    """Return a console on standard output or error; colours only on a terminal, and none with NO_COLOR."""
+    """Return a console on standard output or error; it has colours only on a terminal, and not with NO_COLOR."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
@@ -68,14 +68,14 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequ
     columns = len(header) or max((len(row) for row in rows), default=0)
     texts = [*rows, list(header)]
     widths = [max((len(row[k]) for row in texts if k < len(row)), default=0) for k in range(columns)]
-    # A name or number broken in two is hard to read, so other columns give way first, if there is room at all.
+    # A name or number broken in two is hard to read, so other columns give way first if the terminal is wide enough.
     whole = [width <= _NARROW and k < columns - 1 for k, width in enumerate(widths)]
-    room = where.width > _NARROW + sum(width + 3 for k, width in enumerate(widths) if whole[k])
+    fits = where.width > _NARROW + sum(width + 3 for k, width in enumerate(widths) if whole[k])
     for k in range(columns):
         shown.add_column(
             header[k] if header else "",
             justify="right" if k in right else "left",
-            no_wrap=room and whole[k],
+            no_wrap=fits and whole[k],
             overflow="fold",
         )
     for row in rows:
@@ -104,8 +104,8 @@ def show_plot(found: CostPlot, always: bool = False) -> None:
     """Print costs by epoch on standard output, after an empty line.
 
     Args:
-        found: what is drawn.
-        always: whether to draw on what is no terminal, or one too small for it.
+        found: the curves.
+        always: whether to draw also on a small terminal, or if the output is not a terminal.
     """
     from steepest.display.braille import plot
 

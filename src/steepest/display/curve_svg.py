@@ -1,4 +1,4 @@
-"""The cost by epoch as a small SVG, drawn without a plotting library, in the ink of whatever page it stands on."""
+"""The cost by epoch as a small SVG, drawn without a plotting library, in the text colour of the page around it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def curve_svg(plot: CostPlot) -> str:
         return bottom - plot.y.place(cost) * (bottom - _TOP)
 
     title = escape(f"{' and '.join(curve.name for curve in plot.curves)} by epoch".capitalize())
-    said = escape(plot.description)
+    description = escape(plot.description)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}. {said}" viewBox="0 0 {_WIDTH} '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}. {description}" viewBox="0 0 {_WIDTH} '
         f'{_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" style="max-width:100%;height:auto" font-size="12" '
         'font-family="system-ui,sans-serif" fill="currentColor">',
-        f"<title>{title}</title><desc>{said}</desc>",
+        f"<title>{title}</title><desc>{description}</desc>",
     ]
     for tick in plot.y.ticks(5) if len(plot.y.ticks(5)) > 1 else [plot.y.low, plot.y.high]:
         y = up(tick)

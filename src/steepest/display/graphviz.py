@@ -1,4 +1,4 @@
-"""Layout by Graphviz, through pygraphviz: where boxes stand and how wires run."""
+"""Layout by Graphviz, through pygraphviz: the positions of boxes and the curves of wires."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from steepest.display.scene import Point
 from steepest.errors import MissingLibraryError
 
-_POINT = 72.0
-_MANY = 800  # boxes above which looks give way to speed
-_SPANNED = 15000  # ranks that all arcs together may span
+_POINT = 72.0  # points an inch, in which Graphviz states sizes
+_MANY = 800  # boxes, with those of labels, beyond which the layout is coarser, since a good one would take minutes
+_SPANNED = 15000  # ranks that all arcs together may span: Graphviz adds a box for each rank that an arc crosses
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arc:
-    """From one box to another; ``label`` is the size of what is to be written on it, if anything is."""
+    """An arc from one box to another; ``label`` is the size of its label, None if it has no label."""
 
     source: str
     target: str
@@ -33,12 +33,12 @@ class Arc:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything stands, in points from the upper left corner.
+    """The positions of boxes, arcs and labels, in points from the upper left corner.
 
     Attributes:
         places: the middle of each box.
         curves: Bézier points of each arc, as they were given.
-        labels: the middle of each arc's label, None where there is none.
+        labels: the middle of each arc's label; None for an arc without a label.
     """
 
     width: float
@@ -51,7 +51,7 @@ class Layout:
 def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Layout:
     """Place boxes from left to right.
 
-    A label is placed as a box of its own through which its arc runs straight, so that text stands above and below
+    A label is placed as a box of its own through which its arc runs straight, so that its text lies above and below
     the line and nothing crosses it.
 
     Raises:
@@ -93,7 +93,7 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
 
 
 def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
-    """Return the longest arcs of a large graph, which are drawn straight and have no part in the layout.
+    """Return the longest arcs of a large graph, which are left out of the layout and drawn straight.
 
     An arc over k ranks is k − 1 boxes to Graphviz: a name that each of a thousand terms of a sum uses would take
     minutes. Each box keeps its shortest arc, so that nothing falls apart.
@@ -104,10 +104,10 @@ def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
         into[arc.target].append(arc.source)
         users[arc.source].append(k)
     rank: dict[str, int] = {}
-    for box in boxes:  # they come with what an arc leaves before what it goes to
+    for box in boxes:  # the source of an arc comes before its target
         rank[box.name] = max((rank[source] + 1 for source in into[box.name]), default=0)
     for name, sources in into.items():
-        if not sources and users[name]:  # what nothing leads to stands just before its first user
+        if not sources and users[name]:  # a box without incoming arcs is placed just before its first user
             rank[name] = min(rank[arcs[k].target] for k in users[name]) - 1
     span = [rank[arc.target] - rank[arc.source] for arc in arcs]
     kept = {min(using, key=span.__getitem__) for using in users.values() if using}
@@ -124,7 +124,7 @@ def beyond_budget(boxes: Sequence[Box], arcs: Sequence[Arc]) -> set[int]:
 def _text(boxes: Sequence[Box], arcs: Sequence[Arc | None], gap: float) -> str:
     """Return the graph in DOT, with sizes alone."""
     many = len(boxes) + sum(arc is not None and arc.label is not None for arc in arcs) > _MANY
-    # Without limits the order within ranks and their places are improved for minutes where there are thousands.
+    # Limits on the iterations that improve order and positions, which would go on for minutes with thousands of boxes.
     tuned = "nslimit=1 nslimit1=1 mclimit=0.1 splines=line" if many else "splines=true ordering=in"
     lines = [
         "digraph {",

@@ -1,4 +1,4 @@
-"""How names, gates and numbers are written in pictures, as text and as LaTeX."""
+"""Labels of names, gates and numbers in pictures, as text and as LaTeX."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.latex import Latex, latex_name
+from steepest.expressions.latex import Latex
 from steepest.expressions.maths_text import MathsText
 from steepest.expressions.printing import ATOM, SIGN, Node, Template, number, quoted, write
 
-PLACE = "•"  # where an operand stands in the sign of an operation
+PLACE = "•"  # the placeholder of an operand in the sign of an operation
 
 
 def pretty(name: str, layer: bool = False) -> str:
@@ -32,7 +32,7 @@ def pretty(name: str, layer: bool = False) -> str:
 
 
 class Plain(MathsText):
-    """Mathematical text in which every node has its name, and none the index of its sample."""
+    """Mathematical text in which nodes are written by their names, without the index of a sample."""
 
     def __init__(self, names: Mapping[Any, str], places: Mapping[Any, str] | None = None) -> None:
         super().__init__(names)
@@ -65,7 +65,7 @@ class _Places(Latex):
 
 
 def described(node: Expression, names: Mapping[Expression, str]) -> str:
-    """Write what a node is computed as from its arguments, by their names: ``q·z``."""
+    """Write the operation of a node on its arguments by their names: ``q·z``."""
     if node.is_leaf:
         return "data" if node.per_sample else "parameter"
     return write(node, Plain(names), root_is_plain=True)
@@ -76,23 +76,20 @@ def written(part: Expression, names: Mapping[Expression, str], places: Mapping[E
     return write(part, Plain(names, places))
 
 
-# Where the template of an operation does not say well what its gate is called: as text, and in LaTeX.
+# The signs of operations whose template does not give a short one, as text and in LaTeX.
 _SIGNS = {
     "where": ("where", r"\mathrm{where}"), "matmul": ("@", r"\mathtt{@}"), "relu": ("ReLU", r"\mathrm{ReLU}"),
     "mean": ("1/n Σ", r"\frac{1}{n} \sum"), "total": ("Σ", r"\sum"),
     "transpose": ("ᵀ", r"\bullet^{\top}"), "outer": ("outer", r"\mathrm{outer}"),
-    "total_outer": ("Σ outer", r"\sum \mathrm{outer}"), "stop_gradient": ("held", r"\mathrm{held}"),
+    "total_outer": ("Σ outer", r"\sum \mathrm{outer}"), "stop_gradient": ("stop gradient", r"\mathrm{stop\ gradient}"),
 }  # fmt: skip
 _GATES = {
-    "multiply": ("×", r"\times"),
-    "divide": ("÷", r"\div"),
-    "maximum": ("max", r"\max"),
-    "minimum": ("min", r"\min"),
-}
+    "multiply": ("×", r"\times"), "divide": ("÷", r"\div"), "maximum": ("max", r"\max"), "minimum": ("min", r"\min"),
+}  # fmt: skip
 
 
 def is_number(node: Expression) -> bool:
-    """Return whether a node is a number of the formula or n, which a picture writes into what uses it."""
+    """Return whether a node is a number of the formula or n, which has no box of its own in a picture."""
     return node.operation is CONSTANT or node.operation.name == "count"
 
 
@@ -188,8 +185,3 @@ def latex_figure(text: str) -> str:
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)
     return f"${text}$"
-
-
-def latex_of(name: str, layer: bool = False) -> str:
-    """Write a name in LaTeX, with its ``$``."""
-    return f"${latex_name(name, layer=layer)}$"

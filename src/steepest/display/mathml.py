@@ -1,4 +1,4 @@
-r"""Mathematics as MathML, by latex2mathml, whose output is put right here where it is not what LaTeX shows.
+r"""Mathematics as MathML, by latex2mathml, with its output corrected where it is not what LaTeX shows.
 
 Words (``\text``, ``\mathrm``, ``\operatorname``) come out as single letters, or not escaped; they go through it as
 letters of Unicode's private use and are written afterwards.
@@ -35,7 +35,7 @@ def mathml(latex: str, text: str, display: bool = False) -> str:
 
     Args:
         latex: LaTeX mathematics.
-        text: the formula as text, for those to whom it is read.
+        text: the formula as text, for screen readers.
         display: whether it is displayed rather than part of running text.
 
     Raises:
@@ -44,9 +44,9 @@ def mathml(latex: str, text: str, display: bool = False) -> str:
     >>> mathml(r"\sigma", "σ")
     '<math alttext="σ" aria-label="σ"><mrow><mi>σ</mi></mrow></math>'
     """
-    said = escape(text)
+    spoken = escape(text)
     block = ' display="block"' if display else ""
-    return f'<math{block} alttext="{said}" aria-label="{said}">{_converted(latex, display)}</math>'
+    return f'<math{block} alttext="{spoken}" aria-label="{spoken}">{_converted(latex, display)}</math>'
 
 
 def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
@@ -86,12 +86,12 @@ def _converted(latex: str, display: bool) -> str:
     inside = found[found.index(">") + 1 : found.rindex("</math>")]
     root = ElementTree.fromstring(f"<math>{_PLACE.sub(lambda m: words[ord(m[2]) - _PRIVATE], inside)}</math>")
     for element in root.iter():
-        _put_right(element)
+        _correct(element)
     written = ElementTree.tostring(root, encoding="unicode")
     return written[len("<math>") : -len("</math>")]
 
 
-def _put_right(element: ElementTree.Element) -> None:
+def _correct(element: ElementTree.Element) -> None:
     """Correct what latex2mathml writes differently from what LaTeX shows."""
     children = list(element)
     if element.get("mathvariant") in ("bold", "bold-italic"):
@@ -109,7 +109,7 @@ def _put_right(element: ElementTree.Element) -> None:
     elif element.tag == "mo" and element.get("minsize") and element.text in ("(", ")", "[", "]"):
         element.set("form", "prefix" if element.text in "([" else "postfix")
     elif element.tag == "mrow" and len(children) > 1 and children[0].get("form") == "prefix":
-        # As in TeX brackets are larger only around what is higher than letters with their indices.
+        # As in TeX brackets are larger only around parts that are higher than letters with their indices.
         inner = {part.tag for child in children for part in child.iter()}
         powers = any(part.tag == "msup" and part[0].tag == "mrow" for child in children for part in child.iter())
         if not inner & _TALL and not powers:
@@ -148,7 +148,7 @@ def _closing(latex: str, at: int) -> int:
 
 
 def _decoded(word: str) -> str | None:
-    """Return a word as it is to be read; None if it is more than words."""
+    """Return a word without LaTeX escapes; None if it contains mathematics."""
     marked = word
     for k, (written, _) in enumerate(_ESCAPES):
         marked = marked.replace(written, chr(0xE000 + k))
@@ -158,8 +158,8 @@ def _decoded(word: str) -> str | None:
 
 
 def _element(command: str, word: str) -> str:
-    said = escape(re.sub(r"^\s|\s$", "\u00a0", word))
+    escaped = escape(re.sub(r"^\s|\s$", "\u00a0", word))
     if command == "text":
-        return f"<mtext>{said}</mtext>"
+        return f"<mtext>{escaped}</mtext>"
     # A single letter would be set in italics.
-    return f'<mi mathvariant="normal">{said}</mi>' if len(word) == 1 else f"<mi>{said}</mi>"
+    return f'<mi mathvariant="normal">{escaped}</mi>' if len(word) == 1 else f"<mi>{escaped}</mi>"

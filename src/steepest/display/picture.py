@@ -1,4 +1,4 @@
-"""What every picture can do: be SVG with a title and a description, show itself in a notebook, be saved."""
+"""The base class of pictures: SVG with a title and a description, display in notebooks, saving."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Picture(ABC):
     """A picture.
 
     Attributes:
-        title: what it is, in a few words.
-        description: what is to be seen, in sentences, for those who cannot see it.
+        title: a few words.
+        description: the picture in sentences, for readers who cannot see it.
     """
 
     title: str
@@ -27,7 +27,7 @@ class Picture(ABC):
         """Return the picture as SVG, with ``<title>`` and ``<desc>``; light and dark follow the reader's choice."""
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
-        """Return the formats in which it can be saved: the suffix without its dot, and what makes the bytes."""
+        """Return the formats in which it can be saved: from the suffix without its dot to a function of the bytes."""
         return {"svg": lambda: self.svg().encode()}
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -11,18 +11,18 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told now and then how far a descent is."""
+    """A function that is called every so often with the progress of a descent."""
 
     def __call__(self, epoch: int, epochs: int, cost: float) -> None: ...
 
 
 @dataclass(frozen=True)
 class Details:
-    """What a bar shows besides epochs and cost; what is not there is left out.
+    """What a bar shows besides epochs and cost; what is None or 0 is left out.
 
     Attributes:
         validation: the last cost of the validation rows.
-        rate: α as it is now.
+        rate: the current learning rate α.
         rows: samples of an epoch.
     """
 
@@ -47,7 +47,7 @@ def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: D
     from rich.progress import Progress as RichProgress
 
     columns = (
-        BarColumn(bar_width=10),  # short, so that the rest has room on a narrow terminal
+        BarColumn(bar_width=10),  # short, so that the rest fits on a narrow terminal
         MofNCompleteColumn(),
         TextColumn("cost {task.fields[cost]:.4g}{task.fields[more]}"),
         TimeRemainingColumn(compact=True),

@@ -1,4 +1,4 @@
-"""A drawing in no format in particular: texts, shapes and wires at their places, from which SVG, TikZ and PNG are made.
+"""A drawing independent of its format: texts, shapes and wires at positions, from which SVG, TikZ and PNG are made.
 
 Lengths are in points of 1/72 inch, x to the right and y down. An empty colour is the reader's ink.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
+
 Point = tuple[float, float]
 
 SIZE = 8.0
@@ -15,7 +17,7 @@ SIZE = 8.0
 SMALL = 6.5
 
 _NARROW = frozenset("iljt.,:;|()[]1 ₁⁽⁾ᵢ'`·")
-_RAISED = frozenset("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾ᵢⱼᵀ")
+_RAISED = frozenset(SUBSCRIPTS + SUPERSCRIPTS + "⁽⁾ᵢⱼᵀ")
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Text:
     Attributes:
         text: in Unicode.
         latex: in LaTeX, with ``$`` around mathematics; it may be empty where the text is plain.
-        anchor: ``start``, ``middle`` or ``end``: what of it stands at x.
-        halo: whether lines behind it give way.
-        role: what it says, for those who read the SVG by a program: its class.
+        anchor: ``start``, ``middle`` or ``end``: the part of the text at x.
+        halo: whether it has a margin that hides lines behind it.
+        role: the class of its SVG element, for programs that read the SVG.
     """
 
     x: float
@@ -83,9 +85,9 @@ class Group:
 
     Attributes:
         marks: what is drawn.
-        title: what a reader sees who points at it.
-        role: what it is, such as ``node`` or ``edge``.
-        name: of the thing that it shows.
+        title: its tooltip.
+        role: its kind, such as ``node`` or ``edge``.
+        name: the name of the node or edge that it shows.
     """
 
     marks: tuple[Mark, ...]
@@ -96,7 +98,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Scene:
-    """Groups on a sheet, the earlier beneath the later."""
+    """A drawing: groups, of which later ones cover earlier ones."""
 
     width: float
     height: float
@@ -109,7 +111,7 @@ class Scene:
 
 
 def text_width(text: str, size: float = SIZE) -> float:
-    """Return the approximate width of a text in points, rather too large than too small."""
+    """Return the approximate width of a text in points, rather too large than too small: no fonts are read."""
     width = sum(0.33 if c in _NARROW else 0.42 if c in _RAISED else 0.78 if c in "mwMWΣ@…" else 0.6 for c in text)
     return width * size
 
@@ -127,3 +129,8 @@ def point_at(points: tuple[Point, ...], share: float) -> Point:
     weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
     x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
     return x, y
+
+
+def pt(length: float) -> str:
+    """Write a length in points to two decimals, without trailing zeros."""
+    return f"{length:.2f}".rstrip("0").rstrip(".")

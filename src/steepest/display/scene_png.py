@@ -10,7 +10,7 @@ from steepest.display.scene import Scene, Shape, Text, Wire
 from steepest.errors import MissingLibraryError
 
 _DPI = 200.0
-_MOST = 20_000  # pixels of a side; a larger picture is made of fewer dots an inch
+_MOST = 20_000  # pixels of a side; larger pictures have fewer dots an inch, to limit memory
 
 
 def png(scene: Scene, title: str, description: str) -> bytes:
@@ -62,14 +62,14 @@ def _shape(shape: Shape) -> list[Any]:
 
     if shape.kind == "none":
         return []
-    look: dict[str, Any] = {
+    style: dict[str, Any] = {
         "linewidth": shape.line, "edgecolor": shape.colour or INK,
         "facecolor": to_rgba(shape.fill, 0.15) if shape.fill else "none", "linestyle": "--" if shape.dashed else "-",
     }  # fmt: skip
     if shape.kind == "circle":
-        return [Circle((shape.x, shape.y), shape.width / 2, **look)]
+        return [Circle((shape.x, shape.y), shape.width / 2, **style)]
     corner = (shape.x - shape.width / 2, shape.y - shape.height / 2)
-    return [FancyBboxPatch(corner, shape.width, shape.height, boxstyle="round,pad=0,rounding_size=4", **look)]
+    return [FancyBboxPatch(corner, shape.width, shape.height, boxstyle="round,pad=0,rounding_size=4", **style)]
 
 
 def _wire(wire: Wire) -> list[Any]:

@@ -6,7 +6,7 @@ from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
 from steepest.display.palette import DARK_PAPER, PAPER, READABLE, STYLE
-from steepest.display.scene import Group, Mark, Scene, Shape, Text, Wire
+from steepest.display.scene import Group, Mark, Scene, Shape, Text, Wire, pt
 
 _numbers = count(1)  # ids are of a document, and a page may hold several drawings
 
@@ -15,7 +15,7 @@ def svg(scene: Scene, title: str, description: str) -> str:
     """Return a drawing as an SVG document with its title and description."""
     own = f"steepest-{next(_numbers)}"
     size = (
-        f'width="{_n(scene.width)}pt" height="{_n(scene.height)}pt" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}"'
+        f'width="{pt(scene.width)}pt" height="{pt(scene.height)}pt" viewBox="0 0 {pt(scene.width)} {pt(scene.height)}"'
     )
     labels = f'role="img" aria-labelledby="{own}-title {own}-desc"'
     parts = [
@@ -61,31 +61,30 @@ def _text(text: Text) -> str:
     anchor = f' text-anchor="{text.anchor}"'
     kind = f' class="{classes}"' if classes else ""
     # The baseline is set by hand: not every viewer knows dominant-baseline.
-    place = f'x="{_n(text.x)}" y="{_n(text.y + 0.35 * text.size)}" font-size="{_n(text.size)}"'
+    place = f'x="{pt(text.x)}" y="{pt(text.y + 0.35 * text.size)}" font-size="{pt(text.size)}"'
     return f"<text {place}{anchor}{kind}{slanted}{style}>{escape(_clean(text.text))}</text>"
 
 
 def _shape(shape: Shape) -> str:
-    look = _line(shape.colour, shape.line, shape.dashed)
+    stroke = _stroke(shape.colour, shape.line, shape.dashed)
     fill = f'fill="{shape.fill}" fill-opacity="0.15"' if shape.fill else 'fill="none"'
     if shape.kind == "circle":
-        return f'<circle cx="{_n(shape.x)}" cy="{_n(shape.y)}" r="{_n(shape.width / 2)}" {fill} {look}/>'
-    corner = f'x="{_n(shape.x - shape.width / 2)}" y="{_n(shape.y - shape.height / 2)}"'
-    return f'<rect {corner} width="{_n(shape.width)}" height="{_n(shape.height)}" rx="4" {fill} {look}/>'
+        return f'<circle cx="{pt(shape.x)}" cy="{pt(shape.y)}" r="{pt(shape.width / 2)}" {fill} {stroke}/>'
+    corner = f'x="{pt(shape.x - shape.width / 2)}" y="{pt(shape.y - shape.height / 2)}"'
+    return f'<rect {corner} width="{pt(shape.width)}" height="{pt(shape.height)}" rx="4" {fill} {stroke}/>'
 
 
 def _wire(wire: Wire) -> list[str]:
-    points = [f"{_n(x)},{_n(y)}" for x, y in wire.points]
+    points = [f"{pt(x)},{pt(y)}" for x, y in wire.points]
     path = f"M{points[0]} {'C' if len(points) > 2 else 'L'}{' '.join(points[1:])}"
-    look = _line(wire.colour, wire.line, wire.dashed)
-    lines = [f'<path d="{path}" fill="none" {look}/>']
+    lines = [f'<path d="{path}" fill="none" {_stroke(wire.colour, wire.line, wire.dashed)}/>']
     if wire.arrow:
         lines.append(f'<polygon points="{_head(wire)}" fill="{wire.colour or "currentColor"}"/>')
     return lines
 
 
 def _head(wire: Wire) -> str:
-    """Return the arrow's head as a triangle: markers take no colour from the ink in every viewer."""
+    """Return the arrowhead as a triangle: not every viewer gives SVG markers the colour of their line."""
     (x1, y1), (x0, y0) = wire.points[-1], _before(wire)
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
@@ -95,22 +94,18 @@ def _head(wire: Wire) -> str:
         (x1 - reach * ux - half * uy, y1 - reach * uy + half * ux),
         (x1 - reach * ux + half * uy, y1 - reach * uy - half * ux),
     ]
-    return " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
+    return " ".join(f"{pt(x)},{pt(y)}" for x, y in corners)
 
 
 def _before(wire: Wire) -> tuple[float, float]:
-    """Return the point from which a wire comes to its end."""
+    """Return the last point of a wire that differs from its end, which gives the direction of the arrowhead."""
     last = wire.points[-1]
     return next((p for p in reversed(wire.points[:-1]) if p != last), last)
 
 
-def _line(colour: str, width: float, dashed: bool) -> str:
+def _stroke(colour: str, width: float, dashed: bool) -> str:
     dashes = ' stroke-dasharray="3 2"' if dashed else ""
-    return f'stroke="{colour or "currentColor"}" stroke-width="{_n(width)}"{dashes}'
-
-
-def _n(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f'stroke="{colour or "currentColor"}" stroke-width="{pt(width)}"{dashes}'
 
 
 def _clean(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from steepest.display.palette import READABLE
-from steepest.display.scene import Mark, Scene, Shape, Text, Wire
+from steepest.display.scene import Mark, Scene, Shape, Text, Wire, pt
 from steepest.expressions.characters import latex_text
 
 TEXT_WIDTH = 4.7
-"""Inches that a picture takes at most: the width of a page of LaTeX's own article."""
+"""The largest width of a picture in inches: that of the text of LaTeX's article."""
 
-_POINT, _LINE = 72.0, 0.7
+_POINT = 72.0  # points an inch
+_LINE = 0.7  # points: the default width of lines in a scene, set once for the picture
 
 
 def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
@@ -17,10 +18,10 @@ def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
 
     Args:
         scene: the drawing.
-        width: inches that it takes at most; a wider one is scaled down, with its letters.
+        width: the largest width in inches; a wider drawing is scaled down, with its letters.
     """
     scale = min(1.0, width * _POINT / scene.width)
-    options = ["x=1bp", "y=-1bp", f"line width={_n(_LINE * scale)}bp", ">=stealth"]
+    options = ["x=1bp", "y=-1bp", f"line width={pt(_LINE * scale)}bp", ">=stealth"]
     if scale < 1:
         options.append(f"scale={scale:.4f}, transform shape")
     colours = sorted({mark.colour for mark in scene.marks()} | {m.fill for m in scene.marks() if isinstance(m, Shape)})
@@ -31,7 +32,7 @@ def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
         if colour in READABLE:
             lines.append(rf"\definecolor{{{_colour(colour)}text}}{{HTML}}{{{READABLE[colour][0][1:]}}}")
     named = {m.name for m in scene.marks() if isinstance(m, Shape) and m.name}
-    # Wires that join shapes by their names come after these, and what is written over wires after both.
+    # Wires that join shapes by name come after these, and texts with a halo after both.
     later: list[str] = []
     over: list[str] = []
     for mark in scene.marks():
@@ -48,35 +49,35 @@ def _mark(mark: Mark, joins: bool, scale: float) -> str:
         return _text(mark)
     if isinstance(mark, Shape):
         return _shape(mark, scale)
-    look = _options(["->"] if mark.arrow else [], mark.colour, mark.line, mark.dashed, scale)
+    style = _options(["->"] if mark.arrow else [], mark.colour, mark.line, mark.dashed, scale)
     if joins and mark.ends is not None:
-        return rf"\draw{look} ({mark.ends[0]}) -- ({mark.ends[1]});"
-    first, *rest = [f"({_n(x)},{_n(y)})" for x, y in mark.points]
+        return rf"\draw{style} ({mark.ends[0]}) -- ({mark.ends[1]});"
+    first, *rest = [f"({pt(x)},{pt(y)})" for x, y in mark.points]
     if len(mark.points) < 4:
-        return rf"\draw{look} {first} -- {rest[-1]};"
+        return rf"\draw{style} {first} -- {rest[-1]};"
     pieces = [f".. controls {rest[k]} and {rest[k + 1]} .. {rest[k + 2]}" for k in range(0, len(rest) - 2, 3)]
-    return rf"\draw{look} {first} {' '.join(pieces)};"
+    return rf"\draw{style} {first} {' '.join(pieces)};"
 
 
 def _text(text: Text) -> str:
     anchor = {"start": "west", "end": "east"}.get(text.anchor, "center")
     colour = f"text={_colour(text.colour)}{'text' if text.colour in READABLE else ''}, " if text.colour else ""
-    font = rf"font=\fontsize{{{_n(text.size)}}}{{{_n(text.size * 1.2)}}}\selectfont"
+    font = rf"font=\fontsize{{{pt(text.size)}}}{{{pt(text.size * 1.2)}}}\selectfont"
     halo = "fill=white, " if text.halo else ""
     options = f"{halo}{colour}anchor={anchor}, inner sep=0, {font}"
-    return rf"\node[{options}] at ({_n(text.x)},{_n(text.y)}) {{{text.latex or latex_text(text.text)}}};"
+    return rf"\node[{options}] at ({pt(text.x)},{pt(text.y)}) {{{text.latex or latex_text(text.text)}}};"
 
 
 def _shape(shape: Shape, scale: float) -> str:
     if shape.kind == "none":
-        room = f"minimum width={_n(shape.width)}bp, minimum height={_n(shape.height)}bp"
-        return rf"\node[inner sep=0, {room}] ({shape.name}) at ({_n(shape.x)},{_n(shape.y)}) {{}};"
-    kind = ["circle", "draw"] if shape.kind == "circle" else ["rectangle", f"rounded corners={_n(4 * scale)}bp", "draw"]
-    size = [f"minimum width={_n(shape.width)}bp", f"minimum height={_n(shape.height)}bp", "inner sep=0"]
+        size = f"minimum width={pt(shape.width)}bp, minimum height={pt(shape.height)}bp"
+        return rf"\node[inner sep=0, {size}] ({shape.name}) at ({pt(shape.x)},{pt(shape.y)}) {{}};"
+    kind = ["circle", "draw"] if shape.kind == "circle" else ["rectangle", f"rounded corners={pt(4 * scale)}bp", "draw"]
+    box = [f"minimum width={pt(shape.width)}bp", f"minimum height={pt(shape.height)}bp", "inner sep=0"]
     fill = [f"fill={_colour(shape.fill)}!15"] if shape.fill else []
-    look = _options([*kind, *size, *fill], shape.colour, shape.line, shape.dashed, scale)
+    style = _options([*kind, *box, *fill], shape.colour, shape.line, shape.dashed, scale)
     name = f" ({shape.name})" if shape.name else ""
-    return rf"\node{look}{name} at ({_n(shape.x)},{_n(shape.y)}) {{}};"
+    return rf"\node{style}{name} at ({pt(shape.x)},{pt(shape.y)}) {{}};"
 
 
 def _options(first: list[str], colour: str, width: float, dashed: bool, scale: float) -> str:
@@ -84,7 +85,7 @@ def _options(first: list[str], colour: str, width: float, dashed: bool, scale: f
     if colour:
         found.append(_colour(colour))
     if abs(width - _LINE) > 1e-9:
-        found.append(f"line width={_n(width * scale)}bp")  # TikZ scales lengths, but not the widths of lines
+        found.append(f"line width={pt(width * scale)}bp")  # TikZ scales lengths, but not the widths of lines
     if dashed:
         found.append("dashed")
     return f"[{', '.join(found)}]" if found else ""
@@ -93,7 +94,3 @@ def _options(first: list[str], colour: str, width: float, dashed: bool, scale: f
 def _colour(colour: str) -> str:
     """Return a name for a colour that LaTeX accepts."""
     return f"steepest{colour[1:]}" if colour else ""
-
-
-def _n(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""What results show of themselves: tables and a curve, as HTML in notebooks and as text on terminals."""
+"""Summaries of results: tables and a curve, as HTML in notebooks and as text on terminals."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class SummaryTable:
     """A table.
 
     Attributes:
-        caption: what it is of.
-        header: the names of the columns; none for a list of names and values.
+        caption: the caption.
+        header: the names of the columns; empty for a list of names and values.
         rows: the cells.
         numeric: the numbers of the columns that are flush right.
-        marks: for each row good, bad, open or nothing, which gives it a colour.
+        marks: for each row ``good``, ``bad``, ``open`` or an empty text, which chooses its colour.
     """
 
     caption: str
@@ -88,9 +88,9 @@ class Summary:
 
     Attributes:
         title: one line.
-        sheets: the tables.
+        tables: the tables.
         plot: costs by epoch.
-        notes: sentences that a reader should know.
+        notes: warnings.
     """
 
     title: str
@@ -134,11 +134,11 @@ class Summary:
 
 
 class ReprMixin(ABC):
-    """Shows itself as a card: in a notebook as HTML, in IPython and through rich as text."""
+    """Represents an object by its summary: as HTML in notebooks, as text in IPython and through rich."""
 
     @abstractmethod
     def card(self) -> Summary:
-        """Return what is shown."""
+        """Return the summary."""
 
     def _repr_html_(self) -> str:
         return self.card().html()

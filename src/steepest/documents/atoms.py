@@ -1,7 +1,7 @@
-"""LaTeX mathematics as a row of atoms with widths: what a line can be broken between, and how long it is.
+"""Read LaTeX mathematics as a row of atoms with widths, between which a line can be broken.
 
 The widths are those of Computer Modern at its design size of 10 pt, in em, rounded to hundredths, which the other
-usual mathematical fonts come near to; sizes of brackets and of what stands over another are estimated.
+usual mathematical fonts come near to; sizes of brackets and stacked parts are estimated.
 
 Source: the metrics of cmmi10 and cmr10 (Knuth 1986, Computer Modern Typefaces); spaces, Knuth 1984, The TeXbook, 18.
 """
@@ -55,13 +55,13 @@ _THIN, _MEDIUM, _THICK = 0.167, 0.222, 0.278
 
 @dataclass(slots=True)
 class Atom:
-    """What a line cannot be broken within.
+    """A part of a formula within which no line is broken.
 
     Attributes:
         text: its LaTeX.
         width: in em, with the space around a sign.
         kind: one of the kinds of this module.
-        depth: how many brackets it stands in.
+        depth: how many brackets enclose it.
         tall: whether it is higher than a letter with an index.
         parts: numerator and denominator of a fraction.
     """
@@ -89,7 +89,7 @@ class Atom:
 
 
 def character_width(character: str, italic: bool = False) -> float:
-    """The width of a character in em."""
+    """Return the width of a character in em."""
     widths = _ITALIC if italic else _ROMAN
     if character in widths:
         return widths[character] / 100
@@ -99,7 +99,7 @@ def character_width(character: str, italic: bool = False) -> float:
 
 
 def text_width(text: str) -> float:
-    """The width of running text in em."""
+    """Return the width of running text in em."""
     return sum(map(character_width, text))
 
 
@@ -135,7 +135,7 @@ class _Frame:
 
 
 class _Reader:
-    """Reads tokens from left to right; groups that are open stand on a stack."""
+    """Reads tokens from left to right, with a stack of open groups."""
 
     def __init__(self, latex: str) -> None:
         self.tokens: list[str] = _TOKENS.findall(latex)
@@ -271,7 +271,7 @@ class _Reader:
             frame.atoms.append(Atom("", 0.0))
         base = frame.atoms[-1]
         base.text += self._source(wanted.begin)
-        # What stands over or under a large sign is wider than it only by what overhangs.
+        # A limit of a large sign adds only the width by which it overhangs.
         base.script(wanted.command == "^", max(0.0, width - base.width) if base.kind == LARGE else width + 0.05)
 
     def _applied(self, frame: _Frame, wanted: _Wanted) -> Atom:
@@ -288,7 +288,7 @@ class _Reader:
 
 
 def atoms(latex: str) -> list[Atom]:
-    r"""The atoms of a formula.
+    r"""Split a formula into its atoms.
 
     >>> [atom.text for atom in atoms(r"\frac{1}{n} + x_{i}^{2}")]
     ['\\frac{1}{n} ', '+ ', 'x_{i}^{2}']
@@ -297,7 +297,7 @@ def atoms(latex: str) -> list[Atom]:
 
 
 def width(latex: str) -> float:
-    """How wide a formula is in displayed form, in em.
+    """Return the width of a formula in displayed form, in em.
 
     >>> 1.0 < width("x + y") - width("x") < 2.0
     True

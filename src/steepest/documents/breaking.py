@@ -1,4 +1,4 @@
-"""Breaks long formulas into lines: before a sum rather than a factor, outside brackets rather than within."""
+"""Break long formulas into lines: before a sum rather than a factor, outside brackets rather than within."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from steepest.documents.atoms import BINARY, CLOSE, FRACTION, LARGE, OPEN, ORDINARY, RELATION, SPACE, Atom, atoms
 
-_A_LINE = 30.0  # what a further line costs, beside the place where it is broken
-_A_BRACKET = 45.0  # what a break within a bracket costs, within two of them four times that, and so on
-_A_GAP = 4.0  # what a line costs that is all but empty, the last one aside
+_A_LINE = 30.0  # penalty of a further line, added to that of its break
+_A_BRACKET = 45.0  # penalty of a break within a bracket; within two of them four times that, and so on
+_A_GAP = 4.0  # penalty of a line that is all but empty, unless it is the last
 _NEVER = 1e6
 _SLACK = 1.03  # widths are estimates
 _DELIMITER = re.compile(r"\\(left|right)\s*(\\[a-zA-Z]+|\\.|.)", re.DOTALL)
@@ -21,7 +21,7 @@ class Line:
     """A line of a broken formula.
 
     Attributes:
-        latex: what stands on it.
+        latex: its text.
         width: in em.
         fits: whether it is as short as was asked for.
     """
@@ -32,7 +32,7 @@ class Line:
 
 
 def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
-    r"""A formula in lines.
+    r"""Break a formula into lines.
 
     Args:
         latex: LaTeX mathematics.
@@ -40,8 +40,7 @@ def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
         rest: that of the others; the same if left out.
 
     Returns:
-        The lines; brackets that stand open at the end of one are of a fixed size, so that each line is a formula
-        of its own for TeX.
+        The lines; brackets still open at the end of one have a fixed size, so that TeX reads each line as a formula.
 
     >>> [line.latex for line in lines(r"\left(a + b\right) \cdot \left(c + d\right)", 4.5)]
     ['\\left(a + b\\right) ', '{}\\cdot \\left(c + d\\right)']
@@ -64,7 +63,7 @@ def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
 
 
 def _without_wide_fractions(latex: str, room: float) -> list[Atom]:
-    """The atoms, fractions that no line holds written with a stroke."""
+    """Return the atoms; fractions that are wider than any line are written with a stroke."""
     found = atoms(latex)
     while True:
         wide = [atom for atom in found if atom.kind == FRACTION and _SLACK * atom.width > room]
@@ -84,7 +83,7 @@ def _with_stroke(atom: Atom) -> str:
 
 
 def _penalty(found: Sequence[Atom], k: int) -> float:
-    """What a break before atom k costs."""
+    """Return the penalty of a break before atom k."""
     atom, before = found[k], found[k - 1]
     within = _A_BRACKET * atom.depth**2
     if atom.kind == RELATION:
@@ -101,7 +100,7 @@ def _penalty(found: Sequence[Atom], k: int) -> float:
 
 
 def _breaks(found: Sequence[Atom], first: float, rest: float) -> list[int]:
-    """Where to break at the least cost, by dynamic programming over the places where that is possible."""
+    """Return the breaks of least total penalty, by dynamic programming over the places where one is possible."""
     places = [0, *(k for k in range(1, len(found)) if _penalty(found, k) < _NEVER), len(found)]
     sums = [0.0]
     for atom in found:
@@ -129,7 +128,7 @@ def _breaks(found: Sequence[Atom], first: float, rest: float) -> list[int]:
 
 
 def _texts(found: Sequence[Atom], breaks: Sequence[int]) -> list[str]:
-    """The texts of the atoms, pairs of brackets that a break parts in a fixed size."""
+    """Return the texts of the atoms; brackets of a pair that a break separates get a fixed size."""
     texts = [atom.text for atom in found]
     opened: list[int] = []
     for k, atom in enumerate(found):

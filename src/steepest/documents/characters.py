@@ -1,4 +1,4 @@
-"""Running text as LaTeX in plain ASCII, so that every engine sets it alike whatever its fonts hold."""
+"""Write running text as LaTeX in plain ASCII, so that every engine sets it alike whatever its fonts contain."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ KNOWN = "".join([*_SPECIAL, *_LETTERS, *_MATHS, *RAISED, *LOWERED])
 
 
 def text(running: str) -> str:
-    r"""Running text as LaTeX.
+    r"""Return running text as LaTeX.
 
     >>> text("50 % of C₁ is σ(x_i)²")
     '50 \\% of C\\ensuremath{{}_{1}} is \\ensuremath{\\sigma}(x\\_i)\\ensuremath{{}^{2}}'
@@ -57,7 +57,7 @@ def text(running: str) -> str:
 
 
 def mathematics(latex: str) -> str:
-    """LaTeX mathematics in plain ASCII: what a formula holds of other signs, as in names, is written as text.
+    """Return LaTeX mathematics in plain ASCII; other characters, as in names, are written as text.
 
     >>> mathematics("größe + σ")
     'gr\\\\text{\\\\\"{o}}\\\\text{\\\\ss{}}e + \\\\sigma '
@@ -74,12 +74,12 @@ def mathematics(latex: str) -> str:
 
 
 def picture(tikz: str) -> str:
-    """A picture of TikZ in plain ASCII: other signs stand in its words and its formulas alike."""
+    """Return a TikZ picture in plain ASCII; other characters may occur in its text and its formulas."""
     return tikz if tikz.isascii() else "".join(_signs(part) for part in RUNS.findall(tikz))
 
 
 def typed(line: str) -> str:
-    """A line of a program as LaTeX, every blank kept."""
+    """Return a line of a program as LaTeX, every blank kept."""
     return "".join(
         {" ": "~", "-": r"-\/", "'": r"\textquotesingle{}"}.get(sign, _SPECIAL.get(sign) or _signs(sign))
         for sign in line.expandtabs(4)
@@ -103,7 +103,7 @@ def _word(word: str) -> str:
 
 
 def _signs(part: str) -> str:
-    """One sign, or a run of raised or lowered ones, that is right within text and, but for letters, formulas."""
+    """Write one character, or a run of super- or subscripts, for text and, except letters, formulas."""
     if part.isascii():
         return part
     if part in _LETTERS:
@@ -123,5 +123,5 @@ def _signs(part: str) -> str:
 
 
 def _numbered(sign: str) -> str:
-    """A sign that the fonts of TeX have not, by its number."""
+    """Write a character that the fonts of TeX lack by its number."""
     return sign if sign.isascii() else rf"\texttt{{U+{ord(sign):04X}}}"

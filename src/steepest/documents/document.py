@@ -1,7 +1,7 @@
-"""What a paper consists of, whatever it is written in: headings, paragraphs, numbered equations, tables, figures.
+"""The parts of a paper in any format: headings, paragraphs, numbered equations, tables, figures.
 
-A block holds plain text, formulas and references, and knows nothing of LaTeX pages, HTML or notebooks; each medium
-in ``render/documents`` writes all of them.
+A block contains plain text, formulas and references, and nothing of LaTeX pages, HTML or notebooks; each format of
+:mod:`steepest.documents` writes all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from steepest.messages.hints import nearest
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in the two forms from which every medium writes it.
+    """A formula in the two forms from which every format writes it.
 
     Attributes:
         latex: as LaTeX mathematics, without ``$``.
@@ -64,11 +64,11 @@ class Equation:
     """One line ``left = right``.
 
     Attributes:
-        left: what stands left of the sign; None goes on with the line before.
-        right: what stands right of it.
+        left: the left side; None continues the line before.
+        right: the right side.
         rule: the rule by which it follows, as a phrase in lower case; empty for none.
         label: a name by which it is referred to; every equation is numbered, in the order of the document.
-        sign: what stands between: ``=``, ``≈`` or ``:=``.
+        sign: the sign between them: ``=``, ``≈`` or ``:=``.
     """
 
     left: Formula | None
@@ -80,7 +80,7 @@ class Equation:
 
 @dataclass(frozen=True)
 class Equations:
-    """Lines whose signs stand beneath one another."""
+    """Lines whose signs are aligned."""
 
     lines: tuple[Equation, ...]
 
@@ -93,7 +93,7 @@ class Table:
         header: the names of the columns.
         rows: the cells, as many in each row.
         caption: one sentence.
-        numeric: the numbers of the columns that stand flush right.
+        numeric: the numbers of the columns that are flush right.
         label: a name by which it is referred to; tables are numbered.
     """
 
@@ -109,9 +109,9 @@ class Figure:
     """A picture.
 
     Attributes:
-        svg: as SVG text, for pages and notebooks; empty if there is none: the alternative stands in its place.
+        svg: as SVG text, for pages and notebooks; if empty, the alternative is shown instead.
         tikz: as a ``tikzpicture`` environment, for LaTeX; empty likewise.
-        alternative: what is to be seen, for those who cannot see it.
+        alternative: a description, for those who cannot see it.
         caption: one sentence.
         label: a name by which it is referred to; figures are numbered.
     """
@@ -139,7 +139,7 @@ EQUATION, TABLE, FIGURE = "equation", "table", "figure"
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands that has a number.
+    """Kind and number of a numbered block or equation.
 
     Attributes:
         kind: equation, table or figure.
@@ -151,7 +151,7 @@ class Place:
 
     @property
     def text(self) -> str:
-        """How running text names it: ``(3)`` an equation, ``3`` a table or figure."""
+        """The number as running text has it: ``(3)`` for an equation, ``3`` for a table or figure."""
         return f"({self.number})" if self.kind == EQUATION else str(self.number)
 
 
@@ -176,7 +176,7 @@ class Document:
         return {label: str(place.number) for label, place in self.places().items()}
 
     def places(self) -> dict[str, Place]:
-        """What stands where, by label.
+        """Return kind and number of everything that has a label, by label.
 
         Raises:
             DocumentError: two things have one label.
@@ -198,7 +198,7 @@ class Document:
         return found
 
     def texts(self) -> Iterator[Inlines]:
-        """All running text: title, headings, paragraphs, items, cells and captions."""
+        """Yield all running text: title, headings, paragraphs, items, cells and captions."""
         yield self.title
         yield self.subtitle
         for block in self.blocks:
@@ -236,7 +236,7 @@ class Document:
 
 
 def plain(pieces: Inlines, places: Mapping[str, Place] | None = None) -> str:
-    """Running text as plain text, formulas in their text form.
+    """Return running text as plain text, formulas in their text form.
 
     >>> plain(("of ", Formula(r"\\sigma", "σ")))
     'of σ'

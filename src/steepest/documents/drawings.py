@@ -1,4 +1,4 @@
-"""SVG within a page: names of its own for each picture, styles that reach no other, a title and a description."""
+"""Embed SVG in a page: each picture with ids and styles of its own, a title and a description."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LOCAL = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")
 
 
 def embedded(svg: str, name: str, title: str, description: str) -> str:
-    """A picture as an ``<svg>`` element of an HTML page.
+    """Return a picture as an ``<svg>`` element of an HTML page.
 
     Args:
         svg: the picture as a file.
-        name: what its names begin with on this page.
+        name: prefix of its ids on this page.
         title: its title, if it has none.
-        description: what is to be seen, for those who cannot see it.
+        description: a description, for those who cannot see it.
 
     Raises:
         DocumentError: the text is no SVG.
@@ -47,7 +47,7 @@ def embedded(svg: str, name: str, title: str, description: str) -> str:
 
 
 def address(svg: str, title: str, description: str) -> str:
-    """A picture as a ``data:`` address, for an image of a Markdown text."""
+    """Return a picture as a ``data:`` address, for an image of a Markdown text."""
     text = embedded(svg, "picture", title, description)
     return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
@@ -75,7 +75,7 @@ def _rename(element: ElementTree.Element, name: str) -> None:
 
 
 def _nested(style: str, name: str) -> str:
-    """The rules of a style as they are within a rule for the picture itself."""
+    """Rewrite the rules of a style so that they can be nested in a rule for the picture itself."""
     style = _LOCAL.sub(rf"url(#{name}-\2)", style)
     return re.sub(r"(^|[{},\s])svg(?=[\s{,.:])", r"\1&", style)
 

@@ -1,4 +1,4 @@
-"""A paper as one HTML file: MathML, pictures within it, nothing from the network, no script."""
+"""Write a paper as one HTML file: MathML, pictures within it, nothing from the network, no script."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write(document: Document) -> str:
-    """The paper as the text of an ``.html`` file, which is well-formed XML, too.
+    """Return the paper as the text of an ``.html`` file, which is well-formed XML, too.
 
     Raises:
         DocumentError: latex2mathml is not installed.
@@ -75,7 +75,7 @@ class _Writer:
         return f'<nav aria-label="Contents">\n<ul>\n{links}\n</ul>\n</nav>\n'
 
     def running(self, pieces: Inlines) -> str:
-        """Running text; formulas that a line does not hold stand on lines of their own."""
+        """Write running text; formulas that are too wide for a line are displayed."""
         made = []
         for piece in displayed(pieces, _PAGE):
             if isinstance(piece, Displayed):
@@ -86,7 +86,7 @@ class _Writer:
         return "".join(made)
 
     def inline(self, pieces: Inlines) -> str:
-        """Text of a line or two, as headings and captions."""
+        """Write text of a line or two, such as headings and captions."""
         return "".join(map(self._piece, pieces))
 
     def _piece(self, piece: Piece) -> str:

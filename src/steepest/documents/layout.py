@@ -1,4 +1,4 @@
-"""Lines of equations on a page: where each is broken, and where its rule stands."""
+"""Lay out equations on a page: where each is broken, and where its rule is placed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from steepest.documents.document import Equation, Equations, Formula, Inlines, R
 _SIGN = 1.35  # of "=" with its space, em
 _APART = 2.0  # between a formula and its rule
 _NOTE = 0.92  # the size of a rule
-_WIDE_LEFT = 0.3  # share of the page from which a left side stands on a line of its own
-_WIDE_NOTE = 0.55  # share of the room right of the sign from which a rule stands below
+_WIDE_LEFT = 0.3  # share of the page from which a left side gets a line of its own
+_WIDE_NOTE = 0.55  # share of the width right of the sign from which a rule is placed below
 _WIDE_INLINE = 0.5  # share of the page from which a formula leaves the running text
 
 _MARKS = ".,;:"
 
 INDENT = 1.0
-"""How far a line that goes on is set in, em."""
+"""Indentation of continuation lines, em."""
 
 BESIDE, BELOW, NONE = "beside", "below", ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An equation as it stands on the page.
+    """The layout of an equation.
 
     Attributes:
         equation: what is written.
         number: its number.
         right: its right side in lines.
-        rule: whether the rule stands beside the formula, in a column, or below it.
-        apart: whether the left side stands on a line of its own.
+        rule: whether the rule is placed next to the formula, in a column, or below it.
+        apart: whether the left side has a line of its own.
         long: whether the right side reaches into the column of the rules.
-        room: how wide the first line of the right side may be, em; the others are set in by 1 em.
+        room: the available width of the first line of the right side, em; the others are indented by 1 em.
     """
 
     equation: Equation
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Displayed:
-    """A formula of running text that stands on lines of its own.
+    """A formula of running text that is displayed on lines of its own.
 
     Attributes:
         formula: what is written.
@@ -63,7 +63,7 @@ class Displayed:
 
 
 def rows(block: Equations, first: int, page: float) -> Iterator[Row]:
-    """The equations of a block on a page of this width in em; ``first`` is the number of the first."""
+    """Lay out the equations of a block on a page of this width in em; ``first`` is the number of the first."""
     widths = [width(line.left.latex) if line.left else 0.0 for line in block.lines]
     apart = [found > _WIDE_LEFT * page for found in widths]
     left = max((found for found, own in zip(widths, apart, strict=True) if not own), default=0.0)
@@ -78,7 +78,7 @@ def rows(block: Equations, first: int, page: float) -> Iterator[Row]:
 
 
 def displayed(pieces: Inlines, page: float) -> Iterator[str | Formula | Reference | Displayed]:
-    """Running text whose formulas, if they are too wide for a line of it, stand on lines of their own."""
+    """Yield running text, in which formulas that are too wide for a line are displayed."""
     left = list(pieces)
     while left:
         piece = left.pop(0)
@@ -92,5 +92,5 @@ def displayed(pieces: Inlines, page: float) -> Iterator[str | Formula | Referenc
 
 
 def sign_latex(sign: str) -> str:
-    """The sign between two sides in LaTeX."""
+    """Return the sign between two sides in LaTeX."""
     return {"≈": r"\approx", ":=": r"\mathrel{:=}", "≔": r"\mathrel{:=}", "≤": r"\le", "≥": r"\ge"}.get(sign, sign)

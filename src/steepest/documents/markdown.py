@@ -1,4 +1,4 @@
-"""A paper as Markdown with formulas between dollars, as GitHub, MyST and notebooks read it."""
+"""Write a paper as Markdown with formulas between dollars, as GitHub, MyST and notebooks read it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AT_LINE = re.compile(r"^(\s*)([#+>-]|\d+[.)])(?=\s|$)")  # what would begin a h
 
 
 def write(document: Document) -> str:
-    r"""The paper as the text of an ``.md`` file.
+    r"""Return the paper as the text of an ``.md`` file.
 
     >>> print(write(Document(("Slopes",), (Paragraph(("50 % of x_i",)),))))
     # Slopes
@@ -47,7 +47,7 @@ def write(document: Document) -> str:
 
 
 class Writer:
-    """Writes one block after the other."""
+    """Writes blocks of a document as Markdown, numbering them in order."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -55,12 +55,12 @@ class Writer:
         self.counts = {"equation": 0, "table": 0, "figure": 0}
 
     def head(self) -> str:
-        """Title and subtitle."""
+        """Write title and subtitle."""
         title = f"# {self.running(self.document.title)}"
         return f"{title}\n\n{self.running(self.document.subtitle)}" if self.document.subtitle else title
 
     def block(self, block: object) -> str:
-        """A block, without an empty line at its end."""
+        """Write a block, without an empty line at its end."""
         match block:
             case Heading():
                 return f"{'#' * (1 + max(1, min(block.level, 3)))} {self.running(block.text)}"
@@ -87,7 +87,7 @@ class Writer:
         raise TypeError(f"a paper has no block of the type {type(block).__name__}")
 
     def running(self, pieces: Inlines, in_table: bool = False) -> str:
-        """Running text on one line."""
+        """Write running text on one line."""
         return "".join(self._piece(piece, in_table) for piece in pieces)
 
     def _piece(self, piece: Piece, in_table: bool) -> str:
@@ -134,17 +134,17 @@ def _anchor(kind: str, number: int) -> str:
 
 
 def _line(text: str) -> str:
-    """Text at the beginning of a line."""
+    """Escape what would begin a heading, list or quotation at the beginning of a line."""
     return _AT_LINE.sub(lambda m: f"{m[1]}{m[2][:-1]}\\{m[2][-1]}", text)
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown takes for nothing else."""
+    """Escape what Markdown would read as markup."""
     return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def _within(latex: str, in_table: bool) -> str:
-    """A formula without signs that a page or a table would take for its own."""
+    """Replace signs of a formula that a page or a table would read as markup."""
     latex = latex.replace("<", r"\lt ").replace(">", r"\gt ")
     latex = re.sub(r"\\\|", r"\\Vert ", latex) if in_table else latex
     latex = latex.replace("|", r"\vert ") if in_table else latex

@@ -1,4 +1,4 @@
-"""A paper as a Jupyter notebook of the format 4.5: texts in Markdown, programs as cells that run.
+"""Write a paper as a Jupyter notebook of the format 4.5: texts in Markdown, programs as cells that run.
 
 Source: the format, https://nbformat.readthedocs.io/en/latest/format_description.html.
 """
@@ -15,13 +15,13 @@ _PYTHON = "python"
 
 
 def write(document: Document) -> str:
-    """The paper as the text of an ``.ipynb`` file; its programs are not run."""
+    """Return the paper as the text of an ``.ipynb`` file; its programs are not run."""
     writer = Writer(document)
     cells = [_markdown(writer.head())]
     texts: list[str] = []
     for block in document.blocks:
         runs = isinstance(block, Code) and block.language == _PYTHON
-        # Short cells can be changed and moved: a heading begins one, and equations stand in one of their own.
+        # Short cells can be edited and moved: a heading begins one, and equations have one of their own.
         if texts and (runs or isinstance(block, Heading | Equations)):
             cells.append(_markdown("\n\n".join(texts)))
             texts = []

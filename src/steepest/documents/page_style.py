@@ -60,4 +60,4 @@ h1,h2,h3,h4{{break-after:avoid}}.equation,figure,pre,tr,li{{break-inside:avoid}}
 p{{orphans:3;widows:3}}.equations,.scrolling,.displayed,pre{{overflow:visible}}pre{{white-space:pre-wrap}}
 .number{{position:static}}}}
 """
-"""Written into every page."""
+"""The style sheet of every page."""

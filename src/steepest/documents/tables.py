@@ -1,4 +1,4 @@
-"""How wide the columns of a table are, which wrap, and where a table that is too wide is divided."""
+"""Choose the widths of the columns of a table, which of them wrap, and where a wide table is divided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Column:
 
 
 def divided(grid: Table, places: Mapping[str, Place], page: float) -> tuple[list[Column], list[list[int]]]:
-    """The columns of a table, and its parts: the columns that stand together on a page of this width in em.
+    """Return the columns of a table, and those of each part that fits a page of this width in em.
 
     Columns of words give way first; what is still too wide is divided, each part with the first column.
     """
@@ -60,7 +60,7 @@ def _total(columns: list[Column]) -> float:
 
 
 def _cut(widths: list[tuple[float, float]], room: float) -> float:
-    """The width at which all, cut to it but for the least that each needs, fill the room."""
+    """Return the largest width to which columns can be cut, none below its least, so that they fit."""
     low, high = 0.0, max(natural for natural, _ in widths)
     for _ in range(40):
         middle = (low + high) / 2
@@ -70,7 +70,7 @@ def _cut(widths: list[tuple[float, float]], room: float) -> float:
 
 
 def _unbroken(cell: Inlines, places: Mapping[str, Place]) -> Iterator[Piece]:
-    """What no line is broken within: formulas and words."""
+    """Yield what no line is broken within: formulas and words."""
     for piece in cell:
         if isinstance(piece, Formula):
             yield piece

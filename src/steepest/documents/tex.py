@@ -1,4 +1,4 @@
-"""A paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
+"""Write a paper as LaTeX: one file in plain ASCII for pdflatex and lualatex alike."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _SIZES = (("", 1.0), (r"\small", 0.92), (r"\footnotesize", 0.84))
 
 
 def write(document: Document) -> str:
-    r"""The paper as the text of a ``.tex`` file.
+    r"""Return the paper as the text of a ``.tex`` file.
 
     >>> write(Document(("Slopes",), (Paragraph(("50 %",)),))).splitlines()[-3:]
     ['50 \\%', '', '\\end{document}']
@@ -95,7 +95,7 @@ class _Writer:
         return rf"\\[1ex]\large {self.inline(pieces)}"
 
     def inline(self, pieces: Inlines) -> str:
-        """Text of a line or two, as titles and captions: formulas that are too wide for a line are made smaller."""
+        """Write text of a line or two, such as titles; formulas that are too wide for a line are made smaller."""
         return "".join(
             rf"\wide{{{self._piece(piece)}}}"
             if isinstance(piece, Formula) and width(piece.latex) > 0.5 * _PAGE
@@ -104,7 +104,7 @@ class _Writer:
         )
 
     def running(self, pieces: Inlines) -> str:
-        """Running text; formulas that a line does not hold are displayed."""
+        """Write running text; formulas that are too wide for a line are displayed."""
         made = []
         for piece in displayed(pieces, _PAGE):
             if isinstance(piece, Displayed):
@@ -156,18 +156,18 @@ class _Writer:
             return ""
         laid = list(rows(block, self.equations + 1, _PAGE))
         self.equations += len(laid)
-        # A rule stands nearer to its own formula than to the next.
+        # A rule is nearer to its own formula than to the next.
         written = "\n\\\\[.4em]\n".join("".join(self._row(row)) for row in laid)
         return f"\\begin{{alignat}}{{2}}\n{written}\n\\end{{alignat}}\n"
 
     def _row(self, row: Row) -> list[str]:
-        """The lines of one equation; the last line of the formula has the number."""
+        """Return the lines of one equation; the last line of the formula has the number."""
         equation, made = row.equation, []
         left = characters.mathematics(equation.left.latex) if equation.left else ""
         if row.apart:
             made.append(rf"&\across{{{_PAGE}em}}{{{left}}}")
             left = ""
-        # What a name ends with, as a command, must not swallow the sign after it.
+        # A command at the end of a name must not swallow the sign after it.
         before = rf"{left} &{sign_latex(equation.sign)} "
         for k, line in enumerate(row.right):
             formula = characters.mathematics(line.latex).strip()
@@ -200,7 +200,7 @@ class _Writer:
             if columns[c].wrapped else "l"
             for c in part
         )  # fmt: skip
-        # The first of several parts has the number; the others go on under it.
+        # The first of several parts has the number; the others continue it.
         title = rf"\caption{{{caption}}}{self._labelled(grid.label)}" if k == 0 else ""
         more = rf"\textit{{Table continued, part {k + 1} of {parts}}}" if k else ""
         head = " & ".join(self._cell(grid.header[c], columns[c]) for c in part)
@@ -222,7 +222,7 @@ class _Writer:
     def _figure(self, figure: Figure) -> str:
         said = "\n".join(f"% {line}" for line in transliterated(figure.alternative).splitlines() if line.strip())
         drawn = characters.picture(figure.tikz).strip()
-        if not drawn:  # those who read the page are told what they would see
+        if not drawn:  # the description replaces a missing picture
             drawn = rf"\fbox{{\parbox{{.8\linewidth}}{{{characters.text(figure.alternative)}}}}}"
         return (
             f"\\begin{{figure}}[!htbp]\n\\centering\n% Alternative text:\n{said}\n"
@@ -242,7 +242,7 @@ def _lines(broken: Sequence[Line]) -> str:
 
 
 def _columns(grid: Table, places: Mapping[str, Place]) -> tuple[str, Sequence[Column], list[list[int]]]:
-    """The size of the letters, the columns, and which of them stand together: the largest size that holds all."""
+    """Return the size of the letters, the columns and the parts: the largest size that fits in one part."""
     found: tuple[str, Sequence[Column], list[list[int]]] = ("", (), [])
     for command, scale in _SIZES:
         columns, parts = divided(grid, places, _TABLE / scale)
@@ -256,7 +256,7 @@ _TABLE = 42.0  # em of a table
 
 
 def _going_on(pieces: Inlines) -> str:
-    """No indent before a paragraph that goes on with the sentence before it."""
+    """Return the command against indenting a paragraph that continues the sentence before it."""
     first = pieces[0] if pieces else ""
     return "\\noindent " if isinstance(first, str) and first[:1].islower() else ""
 

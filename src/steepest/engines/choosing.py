@@ -27,12 +27,12 @@ class Engine:
     Attributes:
         name: what it is called.
         compile: from expressions and a precision to something that evaluates them.
-        walk: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
-        look: from a cost, columns, the number of rows and a precision to what gives the cost at some parameters.
-        sweep: from the same and a number of points to what gives the costs at about as many parameters, each an array
+        runner: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
+        cost_function: from a cost, columns, the number of rows and a precision to the cost as a function of parameters.
+        grid: from the same and a number of points to what gives the costs at about as many parameters, each an array
             with a row for each point.
-        crowd: from what walk gets but batches, and a number of starts, to as many descents side by side; None where
-            that is not offered.
+        ensemble: from what ``runner`` gets, with a number of starts instead of batches, to as many descents at once;
+            None where that is not offered.
     """
 
     name: str

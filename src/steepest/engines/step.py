@@ -43,11 +43,11 @@ Rate = float | Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """α: a number, or a function from the times of updates, in epochs, to one for each."""
 
 RATE = leaf(PARAMETER, "(rate)")
-"""The rate α, as moved parameters refer to it."""
+"""The rate α, as updated parameters refer to it."""
 UPDATES = leaf(PARAMETER, "(updates)")
-"""How many updates were made before, as moved parameters refer to it."""
+"""How many updates were made before, as updated parameters refer to it."""
 
-ROWS_KEPT = 1000  # of a record; twice as many are held before every second one goes
+ROWS_KEPT = 1000  # of a record; every second one is dropped when there are twice as many
 
 
 def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
@@ -56,7 +56,7 @@ def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def partial_derivative(parameter: Expression) -> Expression:
-    """Return the leaf that stands for a partial derivative by differences, which the engine fills in."""
+    """Return the leaf of a partial derivative by finite differences, whose value the engine computes."""
     return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
 
 
@@ -157,7 +157,7 @@ class StoppingRules:
 
 @dataclass(frozen=True)
 class DescentState:
-    """Where a descent stands.
+    """The state of a descent between two calls of an engine.
 
     Attributes:
         params: the parameters.
@@ -196,12 +196,12 @@ class Record:
     parameters: list[Any] = field(default_factory=list)
 
     @property
-    def room(self) -> int:
+    def free_rows(self) -> int:
         """How many rows fit before the stride doubles."""
         return 2 * ROWS_KEPT - len(self.costs)
 
     def add(self, costs: Iterable[float], parameters: Iterable[Any]) -> None:
-        """Keep the rows that were due since the last call, of costs as many as there is room for."""
+        """Keep the rows that were due since the last call, of costs as many as are free."""
         self.costs.extend(costs)
         self.parameters.extend(parameters)
         if len(self.costs) >= 2 * ROWS_KEPT:
@@ -263,7 +263,7 @@ class EpochCounter:
 
 
 class Runner(Protocol):
-    """A descent by one engine. ``rate`` may be changed between legs; the first one may be of ``pace`` epochs."""
+    """A descent by one engine. ``rate`` may be changed between calls; the first one should run ``pace`` epochs."""
 
     rate: Rate
     pace: int
@@ -282,7 +282,7 @@ class Runner(Protocol):
             record: gets the rows that are due.
 
         Returns:
-            Where it stands then. A rule that stops it at an epoch leaves ``params`` as they are there; a move
+            The state then. A rule that stops it at an epoch leaves ``params`` as they are there; an update
             that leaves the finite numbers has been made.
         """
         ...
@@ -307,16 +307,16 @@ class Ensemble(Protocol):
 
     def run(
         self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
-        told: Callable[[int, float], None],
+        report: Callable[[int, float], None],
     ) -> None:  # fmt: skip
-        """Descend from every start; ``told`` is called in this thread, about twenty times a second.
+        """Descend from every start; ``report`` is called in this thread, about twenty times a second.
 
         Args:
             starts: parameters by name.
             epochs: updates at most.
             rules: the stopping rules for a descent that begins at a cost.
             stop: once set, the descents end where they are.
-            told: gets how many epochs all models together made so far, and the lowest cost that was seen last.
+            report: gets how many epochs all models together made so far, and the lowest cost that was seen last.
         """
         ...
 

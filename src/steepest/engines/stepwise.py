@@ -139,6 +139,6 @@ class Stepwise:
 
 
 def _shifted(value: Array, index: tuple[int, ...], by: Any) -> Array:
-    moved = np.array(value)  # a number of NumPy's own has no elements
-    moved[index] += by
-    return moved
+    shifted = np.array(value)  # a number of NumPy's own has no elements
+    shifted[index] += by
+    return shifted

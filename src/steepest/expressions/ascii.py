@@ -1,4 +1,4 @@
-"""Mathematical text in plain ASCII, for terminals that show nothing else: ``∂C/∂w₁ = 2·x²`` as ``dC/dw_1 = 2*x^2``."""
+"""Write mathematical text in plain ASCII, for terminals that need it: ``∂C/∂w₁ = 2·x²`` as ``dC/dw_1 = 2*x^2``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAMES = {"\u0304": "bar", "\u0302": "hat", "\u0303": "tilde", "\u0307": "dot"}
 
 
 def transliterated(text: str) -> str:
-    """A text in ASCII; a letter that has no likeness is written by its number, as ``\\u4e2d``.
+    """Return a text in ASCII; a character without a likeness is written by its number, as ``\\u4e2d``.
 
     >>> transliterated("∂C/∂w₁ = 1/n Σ 2·(σ(x_i·w₁) − y_i)²")
     'dC/dw_1 = 1/n sum 2*(sigmoid(x_i*w_1) - y_i)^2'
@@ -38,7 +38,7 @@ def transliterated(text: str) -> str:
 
 
 def with_mark(text: str) -> str:
-    """A message in ASCII whose last line is a mark beneath a place of the line before.
+    """Return a message in ASCII whose last line marks a place of the line before.
 
     >>> print(with_mark("at σ(x\\n     ^"))
     at sigmoid(x
@@ -71,7 +71,7 @@ def _numbered(text: str) -> str:
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of codecs: what an output cannot hold is written in ASCII."""
+    """Handle errors of codecs: characters that an output cannot encode are written in ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return transliterated(error.object[error.start : error.end]), error.end
@@ -95,16 +95,16 @@ def _codec(name: str) -> codecs.CodecInfo | None:
 
 
 PLAIN = "steepest_ascii"
-"""An encoding of text streams: ASCII, into which all else is transliterated. Click takes a stream of the encoding that
-is called ascii for a mistake, and puts one of UTF-8 in its place; so this one has a name of its own."""
+"""An encoding of text streams: ASCII, into which all else is transliterated. It has a name of its own, since Click
+replaces a stream whose encoding is called ascii by one in UTF-8."""
 HANDLER = "steepest_ascii"
-"""An error handler of text streams, which writes what their encoding has not in ASCII."""
+"""An error handler of text streams, which transliterates what their encoding lacks."""
 codecs.register(_codec)
 codecs.register_error(HANDLER, _replaced)
 
 
 def is_plain(encoding: str | None = None) -> bool:
-    """Whether an output, standard output if no encoding is given, is one for ASCII."""
+    """Return whether an output, by default standard output, can only show ASCII."""
     encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
     if encoding == PLAIN:
         return True

@@ -1,6 +1,6 @@
 """Characters that one notation has and another lacks: superscripts, subscripts, Greek letters, LaTeX's own signs.
 
-Every writer of text, ASCII, LaTeX and TikZ reads these tables; nothing here knows an expression.
+The writers of text, ASCII, LaTeX and TikZ share these tables, which are independent of expressions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ESCAPED = {sign: "\\" + sign for sign in "{}$%&#_"}
 TEXT_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", **_ESCAPED}
 """The characters that LaTeX reads as commands, as running text shows them."""
 MATHS_ESCAPES = {"\\": r"\backslash ", "~": r"\~{}", "^": r"\^{}", **_ESCAPED}
-"""The same as formulas show them."""
+"""The same characters, as formulas show them."""
 # What pictures write in words and pdfLaTeX has no letters for in text.
 _SIGNS = {
     "−": "$-$", "…": r"\dots{}", "·": r"$\cdot$", "∞": r"$\infty$", "∂": r"$\partial$", "‖": r"$\|$", "×": r"$\times$",

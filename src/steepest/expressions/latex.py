@@ -78,10 +78,9 @@ def _latex_number(value: float) -> tuple[str, int]:
 def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
     r"""Return an expression as LaTeX.
 
-        >>> from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
-    from steepest.expressions.expression import data, params
-        >>> latex((data("x") * params("w1")) ** 2)
-        '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
+    >>> from steepest.expressions.expression import data, params
+    >>> latex((data("x") * params("w1")) ** 2)
+    '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
     """
     return write(root, Latex(names), root_is_plain=definition)
 

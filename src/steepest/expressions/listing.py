@@ -8,7 +8,7 @@ from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf
 from steepest.expressions.maths_text import maths
 from steepest.expressions.operations import TABLE
-from steepest.messages.vocabulary import hint
+from steepest.messages.vocabulary import hint, ours
 
 
 def find(name: str) -> Operation:
@@ -19,7 +19,7 @@ def find(name: str) -> Operation:
     """
     for row in TABLE:
         sign = row.text.pattern.replace("{0}", "").replace("{1}", "").strip()
-        if name in (row.name, sign, *row.aliases):
+        if name in (row.name, sign, *row.aliases) or ours("function", name) == row.name:
             return row
     raise FormulaError(f"there is no operation {name!r}{hint('function', name, [row.name for row in TABLE])}")
 

@@ -79,10 +79,9 @@ class MathsText:
 def maths(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
     """Return an expression as mathematical text.
 
-        >>> from steepest.expressions.characters import superscript
-    from steepest.expressions.expression import data, params
-        >>> maths((data("x") * params("w")) ** 2)
-        '(x_i·w)²'
+    >>> from steepest.expressions.expression import data, params
+    >>> maths((data("x") * params("w")) ** 2)
+    '(x_i·w)²'
     """
     return write(root, MathsText(names), root_is_plain=definition)
 

@@ -12,6 +12,7 @@ algorithmic differentiation*.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -32,6 +33,9 @@ from steepest.expressions.printing import (
 
 # A row that another mentions before its own line has its type written out, which mypy needs.
 
+FUNCTIONS: dict[str, Operation] = {}
+"""Every operation by the names and aliases that formulas use; an operation that is added later is found, too."""
+
 REAL = (-inf, inf)
 POSITIVE = (0.0, inf)
 
@@ -44,6 +48,7 @@ def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     fields.setdefault("rule", f"derivative of {name}")
     row = Operation(name, arity, meaning, **fields)
     OPERATIONS[name] = row
+    FUNCTIONS.update(dict.fromkeys((name, *row.aliases), row))
     FUNCTION_NAMES.update((name, *row.aliases))
     return row
 
@@ -153,7 +158,7 @@ tanh = operation(
 sigmoid = operation(
     "sigmoid", 1, "logistic function 1/(1 + exp(−x))",
     partials=(lambda x, r: r * (1 - r),), latex=_latex_call(r"\sigma", 1), maths=call("σ", 1),
-    aliases=("σ", "logistic", "expit"), activation=True, edges="0 at −∞, 1 at ∞",
+    aliases=("σ",), activation=True, edges="0 at −∞, 1 at ∞",
     source="Rumelhart, Hinton and Williams 1986, eq. 15",
 )  # fmt: skip
 softplus = operation(
@@ -176,7 +181,6 @@ step = operation(
     "step", 1, "1 if x ≥ 0, else 0",
     partials=(lambda x, r: 0,), kinks=(lambda x: x,), activation=True,
     expansion=lambda x: minimum(sign(x) + 1, 1), edges="a jump at 0", source="McCulloch and Pitts 1943",
-    aliases=("heaviside",),
 )  # fmt: skip
 
 # -- with corners --------------------------------------------------------------------------------------------
@@ -190,7 +194,6 @@ sign: Operation = operation(
     "sign", 1, "−1, 0 or 1",
     partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1),
     kinks=(lambda x: x,), edges="jumps at 0",
-    aliases=("sgn",),
 )  # fmt: skip
 maximum: Operation = operation(
     "maximum", 2, "the larger of x and y",
@@ -336,7 +339,6 @@ expand = operation(
     adjoints=(lambda adj, x, r: sum_(adj),), shape=_expand_shape, linear=True, attributes=2,
     latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
     rule="sum rule", source="Griewank and Walther 2008, 3.2",
-    aliases=("broadcast_to",),
 )  # fmt: skip
 
 
@@ -360,7 +362,6 @@ largest = operation(
     adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=_sum_shape,
     latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
     edges="several largest share the slope 1 equally",
-    aliases=("amax",),
 )  # fmt: skip
 softmax = operation(
     "softmax", 1, "exp(x) over the sum of exp(x), over the features",
@@ -397,7 +398,6 @@ def _total_outer_shape(row: Operation, args: tuple[Expression, ...], attributes:
 count = operation(
     "count", 0, "number of samples n",
     latex=Template("n"), maths=Template("n"), domain=(),
-    aliases=("n_samples",),
 )  # fmt: skip
 mean: Operation = operation(
     "mean", 1, "mean over the samples",
@@ -414,7 +414,6 @@ total: Operation = operation(
     maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
     rule="sum rule", source="DLMF 1.4.8",
     differential=lambda x, dx: total(dx),
-    aliases=("sum_samples",),
 )  # fmt: skip
 total_outer = operation(
     "total_outer", 2, "sum over the samples of the outer products of two vectors",
@@ -428,5 +427,20 @@ stop_gradient = operation(
     partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
 )  # fmt: skip
 
-TABLE: tuple[Operation, ...] = tuple(row for row in OPERATIONS.values() if row.text.pattern != "{attributes}")
-"""Every operation, in the order of this file."""
+
+class _Table(Sequence[Operation]):
+    """Every operation, in the order in which they were added."""
+
+    def __getitem__(self, k: Any) -> Any:
+        return self._operations()[k]
+
+    def __len__(self) -> int:
+        return len(self._operations())
+
+    @staticmethod
+    def _operations() -> tuple[Operation, ...]:
+        return tuple(dict.fromkeys(FUNCTIONS.values()))
+
+
+TABLE: Sequence[Operation] = _Table()
+"""Every operation, in the order of this file; those that are added later follow."""

@@ -1,9 +1,9 @@
 """Write expressions through the templates of their operations, in any notation, without recursion.
 
-A template is a pattern and the strengths with which it binds, so that one function serves formula text, mathematical
-text, LaTeX and source code, and sets brackets only where the grammar of that notation needs them.
+A template is a pattern and the strengths with which it binds, so that one function writes formula text, mathematical
+text, LaTeX and source code, with brackets only where the grammar of that notation needs them.
 
-:class:`Node` says what writers and orderings use of an expression, so that neither imports the class itself, which
+:class:`Node` declares what writers and orderings use of an expression, so that neither imports the class itself, which
 imports them.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 
-# How strongly a written expression holds together; an operand weaker than its place asks for is bracketed.
+# How strongly a written expression binds; an operand weaker than its place requires is bracketed.
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 10, 20, 30, 40, 50, 100
 
 
@@ -33,11 +33,11 @@ class Template:
     operands: tuple[int, ...] = ()
 
     def pieces(self) -> tuple[str | int, ...]:
-        """The pattern as literal strings and operand numbers (−1 stands for the attributes)."""
+        """Return the pattern as literal strings and operand numbers (−1 for the attributes)."""
         return _pieces(self.pattern)
 
     def strength(self, operand: int) -> int:
-        """The least strength of an operand that stands in this place without brackets."""
+        """Return the least strength that an operand needs in this place to be written without brackets."""
         return self.operands[operand] if operand < len(self.operands) else 0
 
 
@@ -53,13 +53,13 @@ def _pieces(pattern: str) -> tuple[str | int, ...]:
 
 
 def call(name: str, arity: int, attributes: bool = False) -> Template:
-    """``name({0}, {1})``."""
+    """Return the template ``name({0}, {1})``."""
     places = [f"{{{k}}}" for k in range(arity)] + (["{attributes}"] if attributes else [])
     return Template(f"{name}({', '.join(places)})")
 
 
 def infix(sign: str, level: int) -> Template:
-    """``{0} sign {1}``, grouping from the left."""
+    """Return the template ``{0} sign {1}``, grouping from the left."""
     return Template("{0}" + sign + "{1}", level, (level, level + 1))
 
 
@@ -153,7 +153,7 @@ def write(root: N, printer: Printer[N], root_is_plain: bool = False) -> str:
 
 
 def number(value: float) -> str:
-    """The shortest decimal text that reads back as the same double; whole numbers without a point.
+    """Return the shortest decimal text that reads back as the same double; whole numbers without a point.
 
     >>> number(2.0), number(-0.5), number(1e300)
     ('2', '-0.5', '1e+300')
@@ -172,7 +172,7 @@ FUNCTION_NAMES: set[str] = {"dense"}
 
 
 def quoted(name: str) -> str:
-    """A name as it is written in a formula: between backticks if it could be read as anything else.
+    """Return a name as it is written in a formula: between backticks if it could be read as anything else.
 
     >>> quoted("w1"), quoted("petal length"), quoted("log")
     ('w1', '`petal length`', '`log`')

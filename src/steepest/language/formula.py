@@ -22,13 +22,13 @@ from steepest.expressions.expression import (
     constant,
     leaf,
 )
-from steepest.expressions.operations import TABLE
+from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read
 from steepest.messages.hints import nearest
-from steepest.messages.vocabulary import hint
+from steepest.messages.vocabulary import hint, ours
 
 if TYPE_CHECKING:
     from lark import Token
@@ -48,7 +48,6 @@ class Formula:
     definitions: dict[str, Expression] = field(default_factory=dict)
 
 
-_FUNCTIONS: dict[str, Operation] = {name: row for row in TABLE for name in (row.name, *row.aliases)}
 DENSE = "dense"  # makes a layer with parameters of its own, so that it is no operation
 _SIGNS = {
     "PLUS": "add",
@@ -268,12 +267,12 @@ class _Builder:
 
     def _call(self, token: Token, *args: Expression | None) -> Expression:
         name = str(token)
-        row = _FUNCTIONS.get(name)
+        row = FUNCTIONS.get(name) or FUNCTIONS.get(ours("function", name) or "")
         given = [arg for arg in args if arg is not None]
         if name == DENSE:
             return self._dense(token, given)
         if row is None:
-            meant = hint("function", name, [*_FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
+            meant = hint("function", name, [*FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
                 meant = f"; a product needs its '*': {name}*(…)"
             raise self.error(token, f"there is no function {name!r}{meant}")

@@ -14,6 +14,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "" if close is None else f"; did you mean {close!r}?"
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], alike: float = _ALIKE) -> str | None:
     """Return the known name that is spelt most alike, if there is one."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=_ALIKE)), None)
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=alike)), None)

@@ -83,9 +83,9 @@ class Registry(Mapping[str, T]):
     def name_of(self, name: object, where: str = "") -> str:
         """Return our name of a choice; see :meth:`find`."""
         if isinstance(name, str):
-            known = name if name in self._entries else ours(self.kind, name)
-            if known is not None and known in self._entries:
-                return known
+            for known in (name, name.lower(), ours(self.kind, name)):
+                if known is not None and known in self._entries:
+                    return known
         meant = hint(self.kind, name, self._entries) if isinstance(name, str) else ""
         choices = ", ".join([*self._entries, *[self._otherwise] * bool(self._otherwise)])
         join = " The" if meant.endswith("?") else "; the"

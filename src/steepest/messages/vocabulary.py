@@ -12,18 +12,21 @@ from typing import Any, ParamSpec, TypeVar
 
 from steepest.messages.hints import closest, nearest
 
+_SLIP = 0.85  # of equal letters: a slip in another library's word, which is a guess about a guess
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _SETTINGS = {
-    "rate": "learning_rate lr eta step_size learning_rate_init stepsize",
+    "rate": "learning_rate lr eta eta0 step_size learning_rate_init stepsize",
     "optimiser": "optimizer solver algorithm",
     "cost": "loss criterion objective loss_function loss_fn",
     "batch": "batch_size batchsize minibatch mini_batch",
     "maximise": "maximize",
     "seed": "random_state random_seed rng_seed",
-    "epochs": "n_epochs num_epochs max_epochs max_iter maxiter n_iter num_iter iterations n_iterations max_nfev",
-    "tolerance": "tol ftol atol rtol",
+    "epochs": "n_epochs num_epochs max_epochs max_iter maxiter n_iter num_iter iterations n_iterations max_nfev "
+    "max_fun maxfev",
+    "tolerance": "tol ftol xtol atol rtol",
     "gradient_tolerance": "gtol grad_tol gradient_tol",
     "restarts": "n_restarts num_restarts n_init multistart",
     "start": "x0 p0 init_params initial_params starting_values",
@@ -31,18 +34,19 @@ _SETTINGS = {
     "progress": "verbose progress_bar",
     "validate": "validation_split validation_fraction validation_data",
     "patience": "n_iter_no_change early_stopping_rounds",
-    "on_epoch": "callback callbacks",
+    "on_epoch": "callback callbacks iter_cb",
     "max_seconds": "max_time timeout time_limit",
     "dtype": "precision",
     "class_weight": "class_weights",
-    "weights": "sample_weight sample_weights sigma_weights",
+    "weights": "sample_weight sample_weights",
     "activation": "activation_function act nonlinearity",
     "checkpoint": "checkpoint_path",
     "layers": "hidden hidden_layers hidden_layer_sizes hidden_sizes hidden_units",
     "schedule": "scheduler lr_schedule lr_scheduler learning_rate_schedule",
-    "l2": "weight_decay ridge reg_lambda",
+    "l2": "weight_decay ridge reg_lambda kernel_regularizer",
     "l1": "lasso",
-    "step": "epsilon finite_difference_step rel_step",
+    "step": "epsilon finite_difference_step rel_step diff_step",
+    "na": "nan_policy missing na_action",
     "output": "output_activation",
     "check": "gradcheck check_gradient check_grad",
 }
@@ -105,11 +109,18 @@ _ACTIVATIONS = {
     "z/(1 + abs(z))": "softsign",
     "max(z, 0) + expm1(min(z, 0))": "elu",
     "min(max(z, 0), 6)": "relu6",
+    "min(max(z, -1), 1)": "hardtanh hard_tanh",
+    "z - tanh(z)": "tanhshrink",
+    "exp": "exponential",
 }
 
 
 def _by_word(names: Mapping[str, str]) -> dict[str, str]:
     return {word: name for name, words in names.items() for word in words.split()}
+
+
+def _not_offered(words: str) -> dict[str, str]:
+    return dict.fromkeys(words.split(), "it is not offered")
 
 
 ALIASES: Mapping[str, Mapping[str, str]] = {
@@ -162,6 +173,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "activation": {
         "gelu": "GELU needs erf, which is not offered; the formula z*sigmoid(1.702*z) approximates it",
         "selu": "write 1.0507*(max(z, 0) + 1.67326*expm1(min(z, 0)))",
+        "celu": "write max(z, 0) + a*expm1(min(z/a, 0)) with a number for a",
+        "prelu": "its slope is a parameter; write leaky_relu, or max(0.25*z, z)",
+        "hard_sigmoid": "write min(max(z/6 + 0.5, 0), 1)", "hardsigmoid": "write min(max(z/6 + 0.5, 0), 1)",
+        "hardswish": "write z*min(max(z/6 + 0.5, 0), 1)", "hard_swish": "write z*min(max(z/6 + 0.5, 0), 1)",
+        "glu": "it has two inputs; write the product in the formula",
     },
     "optimiser": {
         "nadam": "Nadam is not offered; adam is nearest", "adamax": "AdaMax is not offered; adam is nearest",
@@ -170,6 +186,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "levenberg_marquardt": "Levenberg-Marquardt is not offered; lbfgs is nearest",
         "lm": "Levenberg-Marquardt is not offered; lbfgs is nearest",
         "cg": "conjugate gradients are not offered; lbfgs is nearest",
+        **_not_offered(
+            "adafactor adamaxw amsgrad asgd dogbox fromage lamb lars leastsq nelder_mead newton_cg noisy_sgd novograd "
+            "optimistic_gradient_descent polyak_sgd powell radam sm3 tnc trf yogi"
+        ),
     },
     "cost": {
         "hinge": "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)",
@@ -180,6 +200,21 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "msle": "the squared logarithmic error is the formula (log(1 + prediction) - log(1 + target))^2",
         "log_cosh": "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - log(2)",
         "mape": "the relative error is the formula abs((prediction - target)/target)",
+        "mean_absolute_percentage_error": "the relative error is the formula abs((prediction - target)/target)",
+        "logcosh": "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - log(2)",
+        "squared_hinge": "for targets −1 and 1 it is the formula max(1 - target*prediction, 0)^2",
+        "perceptron": "for targets −1 and 1 it is the formula max(-target*prediction, 0)",
+        "soft_l1": "it is the formula 2*(sqrt(1 + (prediction - target)^2) - 1)",
+        "cauchy": "it is the formula log(1 + (prediction - target)^2)",
+        "quantile": "for the quantile 0.9 it is the formula max(0.9*(target - prediction), 0.1*(prediction - target))",
+        "bcewithlogitsloss": "end the prediction with sigmoid and take cross_entropy, which is computed from the logit",
+        "sse": "take mse, whose minimum is at the same parameters",
+        "ssr": "take mse, whose minimum is at the same parameters",
+        "rss": "take mse, whose minimum is at the same parameters",
+        **_not_offered(
+            "arctan cosine_similarity epsilon_insensitive gamma hingeembeddingloss kld kldivloss kl_divergence "
+            "likelihood linear modified_huber tweedie"
+        ),
     },
     "scheme of initial values": {
         "he_uniform": "he draws from a normal distribution of the same variance",
@@ -202,6 +237,25 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "method": "write optimiser= for the update rule, or gradient= for how the gradient is computed",
         "alpha": "write rate= for the learning rate, or l2= for the penalty",
         "penalty": "write l1= or l2= with a factor",
+        "c": "write l2= with its inverse over the number of samples",
+        "sigma": "write weights=, the name of a column with 1/σ²",
+        "absolute_sigma": "weights= are divided by their mean",
+        "warm_start": "write start=run.params and memory=run.memory of the last run",
+        "fit_intercept": "write + b in the formula, or leave it out",
+        "beta_1": "write optimiser=optimisers.adam(beta1=…)", "beta1": "write optimiser=optimisers.adam(beta1=…)",
+        "beta_2": "write optimiser=optimisers.adam(beta2=…)", "beta2": "write optimiser=optimisers.adam(beta2=…)",
+        "nesterovs_momentum": "write optimiser='nesterov'", "nesterov": "write optimiser='nesterov'",
+        "metrics": "model.evaluate(table) returns them",
+        "constraints": "constraints are not offered; write the formula so that they hold",
+        "hess": "second derivatives are not used", "hessp": "second derivatives are not used",
+        "xdata": "write table=, with a column for each name of the formula",
+        "ydata": "write table=, with a column for each name of the formula",
+        "units": "write sizes of layers: models.network([inputs, …, outputs])",
+        "steps_per_epoch": "an epoch is one pass through the table; batch= is the number of samples per update",
+        **_not_offered(
+            "average check_finite dropout dual f_scale full_output initial_epoch intercept_scaling l1_ratio power_t "
+            "tr_options tr_solver workers x_scale"
+        ),
     },
 }  # fmt: skip
 """Words without a counterpart that could simply be used, and what to write instead."""
@@ -226,7 +280,7 @@ def hint(kind: str, word: str, known: Iterable[str]) -> str:
     >>> hint("function", "tan", ["tanh"]), hint("function", "tahn", ["tanh"])
     ('; tan(x) is written sin(x)/cos(x)', "; did you mean 'tanh'?")
     """
-    known = list(known)
+    known = list(known)  # iterated twice
     sentence = SENTENCES.get(kind, {}).get(_key(word))
     if sentence is not None:
         return f"; {sentence}"
@@ -235,7 +289,7 @@ def hint(kind: str, word: str, known: Iterable[str]) -> str:
         spelt = nearest(word, known)
         if spelt:
             return spelt
-        meant = closest(_key(word), ALIASES.get(kind, {}))
+        meant = closest(_key(word), ALIASES.get(kind, {}), _SLIP)
         name = None if meant is None else ours(kind, meant)
     return f"; here it is called {name!r}" if name is not None and (name in known or not known) else ""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, Operation, leaf, leaves, substitute, toposort
-from steepest.expressions.operations import TABLE
+from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import ATOM
 from steepest.language.formula import names_in, parse_formula
 from steepest.messages.vocabulary import hint, ours
@@ -14,7 +14,6 @@ from steepest.messages.vocabulary import hint, ours
 Activation = str | Operation | Callable[[Expression], Expression]
 
 LINEAR = "linear"
-_NAMED: dict[str, Operation] = {name: row for row in TABLE for name in (row.name, *row.aliases)}
 _SHAPE = (2,)  # of a layer of no size in particular
 
 
@@ -59,13 +58,13 @@ def _read(text: str) -> tuple[Expression, Expression]:
     z = leaf(DATA, "z", _SHAPE)
     if text == LINEAR:
         return z, z
-    if text in _NAMED:
-        return z, _of_table(_NAMED[text], text, z)
-    alias = ours("activation", text)
+    if text in FUNCTIONS:
+        return z, _of_table(FUNCTIONS[text], text, z)
+    alias = text.lower() if text.lower() in FUNCTIONS else ours("activation", text)
     if alias is not None:
         return _read(alias)
     if text.strip().isidentifier():
-        known = [name for name, row in _NAMED.items() if is_elementwise(row)]
+        known = [name for name, row in FUNCTIONS.items() if is_elementwise(row)]
         raise ModelError(
             f"there is no activation {text!r}{hint('activation', text, known)}; take an operation of one number that "
             "'steepest ops' lists, or write a formula such as max(0.1*z, z)"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.layers import find_layers
-from steepest.calculus.prepared import PreparedCost, prepare
+from steepest.calculus.prepared import PreparedCost
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves
@@ -168,7 +168,7 @@ class Specification:
     def prepared(self) -> PreparedCost:
         """The cost, prepared once: its gradient and program are shared by the check, the descent and the papers."""
         if self._prepared is None or self._prepared.cost is not self.cost:
-            self._prepared = prepare(self.cost)
+            self._prepared = PreparedCost(self.cost)
         return self._prepared
 
     def __getstate__(self) -> dict[str, Any]:
@@ -269,7 +269,7 @@ class Specification:
         """
         # A penalty always has a slope; the cost without it may have none.
         plain = replace(self.objective, l1=0.0, l2=0.0)
-        refuse_flat(self.prepared if plain == self.objective else prepare(plain.of(self.prediction, self.target)))
+        refuse_flat(self.prepared if plain == self.objective else PreparedCost(plain.of(self.prediction, self.target)))
 
     def inputs(self, table: Any, na: str = "error") -> Samples:
         """Return the columns of the prediction, with groups of columns stacked.

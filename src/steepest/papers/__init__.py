@@ -24,28 +24,28 @@ class Paper:
     """A paper about a model.
 
     Attributes:
-        document: what it says, whatever it is written in.
-        experiment: the numbers in it: the descents, the check, the times.
+        document: its contents, independent of the format.
+        experiment: its numbers: the training, the check, the times.
     """
 
     document: Document
     experiment: Experiment
 
     def text(self, suffix: str) -> str:
-        """The paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
+        """Return the paper as the text of a file: ``.tex``, ``.html``, ``.md`` or ``.ipynb``.
 
         Raises:
-            DocumentError: there is no such medium.
+            DocumentError: there is no such format.
         """
         from steepest.documents import write_document
 
         return write_document(self.document, suffix)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the paper; the suffix says in what.
+        """Write the paper to a file in the format of its suffix.
 
         Raises:
-            DocumentError: there is no such medium.
+            DocumentError: there is no such format.
             StorageError: the file cannot be written.
         """
         write_atomically(path, self.text(Path(path).suffix).encode())
@@ -71,7 +71,7 @@ def write_paper(
         symbolic: whether layers are written for any l; left out, from four on that are alike.
         title: the title, if not made from the model.
         na: ``"drop"`` leaves out rows with missing values.
-        compare: whether finite differences and descent are timed beside one another, which takes about a second.
+        compare: whether descents by the gradient and by finite differences are timed, which takes about a second.
         settings: of the training, as for :func:`steepest.descend`; 1000 epochs at the rate 0.1 if left out.
 
     Returns:

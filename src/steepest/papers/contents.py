@@ -1,4 +1,4 @@
-"""What a paper says, section by section."""
+"""Write the contents of a paper, section by section."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SOURCES = {
 
 
 def document_of(experiment: Experiment, symbolic: bool | None, title: str | None) -> Document:
-    """The paper of a experiment."""
+    """Return the document that reports an experiment."""
     model = experiment.model
     blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derivation_of(model, symbolic)]
     if experiment.run is not None:
@@ -70,7 +70,7 @@ def document_of(experiment: Experiment, symbolic: bool | None, title: str | None
 
 
 def kind_of(model: Specification, symbolic: bool | None = None) -> str:
-    """What a model is called in a title."""
+    """Return what a model is called in a title."""
     structure = decompose(model.prediction)
     if structure is None:
         return "A model"
@@ -95,7 +95,7 @@ def hat(model: Specification) -> Formula:
 
 
 def hatted(model: Specification) -> str:
-    """The name of the prediction: that of the target with a hat."""
+    """Return the name of the prediction: that of the target with a hat."""
     return f"{model.target.name or 'y'}{HAT}"
 
 
@@ -121,7 +121,7 @@ def _model(experiment: Experiment) -> list[Block]:
 
 
 def _row(experiment: Experiment, node: Expression) -> str:
-    """How many numbers a column of rows has, and which columns of the table they are if they are few."""
+    """Return the number of features of an input, and their columns in the table if they are few."""
     if not node.shape:
         return ""
     block = experiment.model.blocks.get(node.name, ())
@@ -130,7 +130,7 @@ def _row(experiment: Experiment, node: Expression) -> str:
 
 
 def of_parameter(node: Expression) -> Inlines:
-    """A parameter with its shape."""
+    """Return a parameter with its shape."""
     name = formula(node)
     if not node.shape:
         return (name,)
@@ -139,7 +139,7 @@ def of_parameter(node: Expression) -> Inlines:
 
 
 def _listed(parts: list[Inlines]) -> Inlines:
-    """a, b and c."""
+    """Join parts as a, b and c."""
     found: list[Any] = []
     for k, part in enumerate(parts):
         if k:
@@ -186,13 +186,13 @@ def _cost(model: Specification) -> list[Block]:
 
 
 def _rate(model: Specification) -> Formula:
-    """α, or η where that is a parameter."""
+    """Return α, or η where α is a name in the model."""
     named = {"alpha", "α"} & {*model.cost.data, *model.cost.parameters}
     return Formula(r"\eta", "η") if named else Formula(r"\alpha", "α")
 
 
 def _short_cost(model: Specification) -> Formula:
-    """The cost; of a network, by its prediction ŷ and not by its formula."""
+    """Return the cost; for a network in terms of its prediction ŷ, not of the whole formula."""
     problem = problem_of(model, symbolic=False)
     short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")
     if problem is None or short is None:
@@ -213,7 +213,7 @@ def _short_cost(model: Specification) -> Formula:
 
 
 def _again(experiment: Experiment) -> list[Block]:
-    """How the reader gets the same."""
+    """Return the section with the program that repeats the experiment."""
     model = experiment.model
     nodes = leaves([model.prediction, model.target])
     data = {node.name: node.shape for node in nodes if node.operation is not PARAMETER}
@@ -244,13 +244,13 @@ def _again(experiment: Experiment) -> list[Block]:
 
 
 def _call(function: str, arguments: list[str]) -> list[str]:
-    """A call in one line, or with a line for each argument."""
+    """Write a call in one line, or with a line for each argument."""
     line = f"{function}({', '.join(arguments)})"
     return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
 
 
 def _table(experiment: Experiment) -> str:
-    """The table as Python names it: a built-in one, a file, or its columns if they are few."""
+    """Write the table in Python: a built-in one, a file, or its columns if they are few."""
     if experiment.source.startswith("the built-in table "):
         return repr(experiment.source.removeprefix("the built-in table "))
     if experiment.place != "the table":

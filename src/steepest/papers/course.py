@@ -1,17 +1,19 @@
-"""How the training went: its course, the parameters, the predictions, and the cost around its way."""
+"""Write about the training: its course, the parameters, the predictions, and the cost around its path."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steepest.derivations.lines import formula
 from steepest.documents.document import Block, Figure, Formula, Heading, Inlines, Paragraph, Reference, Table
 from steepest.engines import evaluate
 from steepest.errors import MissingLibraryError, PictureError
-from steepest.expressions.expression import PARAMETER, leaves
+from steepest.expressions.expression import PARAMETER, Expression, leaves
 from steepest.expressions.latex import latex_name
 from steepest.papers.experiment import summary
 from steepest.papers.words import count, duration, number
@@ -25,11 +27,11 @@ _MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are
 
 
 def training_of(experiment: Experiment) -> list[Block]:
-    """How the training went, and what it led to."""
+    """Return the section about the training and its result."""
     from steepest import pictures
 
     run = experiment.run
-    assert run is not None  # the caller has seen to it
+    assert run is not None  # document_of calls this only after a training
     picture = pictures.training(run, experiment.model.cost, experiment.columns) if run.epochs else None
     blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(experiment, run)), *_update(experiment)]
     if picture is not None:
@@ -51,15 +53,15 @@ def _course(experiment: Experiment, run: Descent) -> Inlines:
     first, last = run.history[0][1], run.history[-1][1]
     return (
         f"On {experiment.place} ({count(experiment.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
-        f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} by the engine {run.engine}. "
+        f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} with the {run.engine} engine. "
         "The cost goes from ",
         number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
-        " has the parameters.",
+        " lists the parameters.",
     )  # fmt: skip
 
 
 def _optimiser(experiment: Experiment) -> str:
-    """What the optimiser is called; names of people with a capital."""
+    """Return the name of the optimiser; names of people with a capital."""
     given = experiment.settings.get("optimiser")
     name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
     names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
@@ -68,13 +70,13 @@ def _optimiser(experiment: Experiment) -> str:
 
 
 def _update(experiment: Experiment) -> list[Block]:
-    """How an optimiser moves the parameters, in the words of its own description."""
+    """Describe the update of an optimiser in the words of its own docstring."""
     given = experiment.settings.get("optimiser")
     if not isinstance(given, str) or given not in OPTIMISERS or given == "gradient-descent":
         return []
     said = inspect.getdoc(OPTIMISERS[given]) or ""
     rule = " ".join(said.split("\n\n")[0].split())
-    return [Paragraph((f"This is how a number w moves. {rule}",))]
+    return [Paragraph((f"The update of a parameter w is as follows. {rule}",))]
 
 
 def _parameters(experiment: Experiment, run: Descent) -> Table:
@@ -107,42 +109,44 @@ def _parameters(experiment: Experiment, run: Descent) -> Table:
 
 
 def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
-    """The truth table of a small table, or what the predictions are worth."""
+    """Return the predictions of a small table, or their quality for a large one."""
     model = experiment.model
     if run.diverged:
         return []
     values = {**experiment.columns, **run.params}
-    found = np.asarray(evaluate(model.prediction, values))
-    target = np.asarray(evaluate(model.target, values))
-    if experiment.rows <= _MOST_ROWS and found.ndim <= 2 and (found.ndim == 1 or found.shape[1] == 1):
-        inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
+    found, target = (_per_sample(each, values, experiment.rows) for each in (model.prediction, model.target))
+    if experiment.rows <= _MOST_ROWS and found[0].size == 1:
         header: list[Inlines] = []
         columns = []
-        for node in inputs:
-            values_of = np.asarray(experiment.columns[node.name])
-            parts = values_of.reshape(len(values_of), -1).T
-            for k, part in enumerate(parts, start=1):
+        for node in leaves([model.prediction]):
+            if node.operation is not PARAMETER:
+                parts = np.asarray(experiment.columns[node.name]).reshape(experiment.rows, -1).T
+                indices = [""] if len(parts) == 1 else [str(k + 1) for k in range(len(parts))]
                 name = latex_name(node.name)
-                several = len(parts) > 1
-                latex, text = (rf"{name}_{{{k}}}", f"{node.name}{k}") if several else (name, node.name)
-                header.append(
-                    (Formula(latex + "_{i}" if not several else latex, text + "_i" if not several else text),)
-                )
-                columns.append(part)
+                header += [(Formula(f"{name}_{{{k or 'i'}}}", f"{node.name}{k or '_i'}"),) for k in indices]
+                columns += list(parts)
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]
         rows = tuple(tuple((number(float(v), 6),) for v in row) for row in zip(*columns, strict=True))
-        return [Table(tuple(header), rows, ("What it predicts.",), tuple(range(len(header))), "predictions")]
+        return [
+            Table(tuple(header), rows, ("The targets and the predictions.",), tuple(range(len(header))), "predictions")
+        ]
     return [Paragraph(_worth(model, found, target))]
 
 
+def _per_sample(expression: Expression, values: Mapping[str, Any], rows: int) -> NDArray[Any]:
+    """Evaluate an expression; one without data, such as a single parameter, has the same value for every sample."""
+    found: NDArray[Any] = np.asarray(evaluate(expression, values))
+    return found if expression.per_sample else np.broadcast_to(found, (rows, *found.shape))
+
+
 def _worth(model: Any, found: Any, target: Any) -> Inlines:
-    """Accuracy of classes, or R² of quantities."""
+    """State the accuracy for classes, or R² for quantities."""
     if found.ndim == 2 and found.shape[1] > 1 and target.ndim == 1:
-        return (f"Of these samples {np.mean(found.argmax(axis=1) == target):.2%} get the right class.",)
+        return (f"The accuracy on these samples is {np.mean(found.argmax(axis=1) == target):.2%}.",)
     one = found.reshape(len(found), -1)[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
     if model.prediction.operation.name == "sigmoid" and set(np.unique(target)) <= {0.0, 1.0}:
-        return (f"Of these samples {np.mean((one >= 0.5) == (target == 1)):.2%} get the right class.",)
+        return (f"The accuracy on these samples is {np.mean((one >= 0.5) == (target == 1)):.2%}.",)
     spread = float(((target - target.mean(axis=0)) ** 2).sum())
     share = 1 - float(((target - one) ** 2).sum()) / spread if spread else float("nan")
     return (
@@ -153,11 +157,11 @@ def _worth(model: Any, found: Any, target: Any) -> Inlines:
 
 
 def surface_of(experiment: Experiment) -> list[Block]:
-    """The cost around the path of the training."""
+    """Return the section about the cost around the path of the training."""
     from steepest import pictures
 
     run = experiment.run
-    assert run is not None  # the caller has seen to it
+    assert run is not None  # document_of calls this only after a training
     if not run.epochs or run.diverged:
         return []
     points = 80 if experiment.numbers < 1000 else 40
@@ -167,11 +171,9 @@ def surface_of(experiment: Experiment) -> list[Block]:
     except MissingLibraryError:
         raise
     except PictureError as error:
-        return [Heading(("The cost around it",)), Paragraph((f"No surface is drawn: {error}.",))]
+        return [Heading(("The cost around the path",)), Paragraph((f"No surface is drawn: {error}.",))]
     return [
-        Heading(("The cost around it",)),
-        Paragraph((
-            "The cost over its parameters, with the way of the training on it. ", picture.description,
-        )),
-        Figure(svg, tikz, picture.description, ("The cost and the training's way on it.",), "surface"),
+        Heading(("The cost around the path",)),
+        Paragraph(("The cost as a function of its parameters, with the path of the training. ", picture.description)),
+        Figure(svg, tikz, picture.description, ("The cost and the path of the training.",), "surface"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
+"""Write the derivation in a paper: by rules for formulas of numbers, in forms for layers, node by node for the rest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_DERIVED = 8  # parameters that are derived one by one
 
 
 def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
-    """The section that derives the gradient."""
+    """Return the section that derives the gradient."""
     layers = dense_layers(model.prediction)
     deep = layers is not None and (len(layers) > 1 or any(layer.weight.shape for layer in layers))
     if deep:
@@ -55,7 +55,7 @@ def _by_rules(model: Specification) -> list[Block]:
     blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
-        blocks += [Heading(("By ", name), 2)]
+        blocks += [Heading(("With respect to ", name), 2)]
         blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
     if len(names) > 1:
         blocks += [Paragraph(("Together the gradient is",)), Equations(tuple(_last(each) for each in derivations))]
@@ -67,22 +67,22 @@ def _equations(derivation: Derivation, block: int) -> Equations:
 
 
 def _last(derivation: Derivation) -> Equation:
-    """∂C/∂w and its last line."""
+    """Return ∂C/∂w and its last line."""
     lines = derivation.blocks()[-1]
-    return Equation(lines[0].left, lines[-1].right, "", f"slope-{derivation.wrt}")
+    return Equation(lines[0].left, lines[-1].right, "", f"gradient-{derivation.wrt}")
 
 
 def _layered(derivation: LayeredDerivation) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     found = derivation.verify()
-    words = {"indices": "by indices", "vectors": "in vectors", "matrices": "in matrices"}
+    words = {"indices": "in indices", "vectors": "in vectors", "matrices": "in matrices"}
     shown = [words[form.name] for form in derivation.forms if form.name in words]
     blocks.append(
         Paragraph((
             "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
-            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"), " the slopes of a sample's loss by the sums. ",
-            *_names(derivation),
+            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
+            " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
             *_signs(), *_said(list(found.values()), _is_narrowed(derivation)),
         ))
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
 
 
 def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
-    """What the letters of the derivation are in the formula."""
+    """Explain the letters of the derivation in terms of the formula."""
     problem = derivation.problem
     first = problem.layers[0]
     letter = "w" if problem.is_chain else "W"
@@ -108,8 +108,8 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     )
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
-        "Here ", weight, *bias, f" stand for {own} and so on, ", Formula("x", "x"),
-        f" for the inputs {problem.inputs}, ", Formula("y", "y"), f" for the target {problem.outcome}. ", *general,
+        "Here ", weight, *bias, f" denote{'s' * (first.bias is None)} {own} and so on, ", Formula("x", "x"),
+        f" the inputs {problem.inputs}, ", Formula("y", "y"), f" the target {problem.outcome}. ", *general,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _nodewise(model: Specification) -> list[Block]:
     blocks: list[Block] = [Heading(("The gradient, derived",))]
     blocks.append(
         Paragraph((
-            "Back-propagation through every operation of the cost, whose local derivatives are those of the table of "
+            "Back-propagation through every operation of the cost; the local derivatives come from the table of "
             "operations. ", *_said([derivation.verify()], False),
         ))
     )  # fmt: skip
@@ -126,10 +126,10 @@ def _nodewise(model: Specification) -> list[Block]:
 
 
 def _signs() -> tuple[str | Formula, ...]:
-    """What the signs mean that not every reader knows."""
+    """Explain the signs that not every reader knows."""
     return (
         "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
-        " multiplies element by element, and so do functions and numbers act on vectors and matrices; ",
+        " multiplies element by element; functions and numbers act on vectors and matrices element by element, too; ",
         Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ def _is_narrowed(derivation: LayeredDerivation) -> bool:
 
 
 def _said(found: list[Verification], narrower: bool) -> tuple[str | Formula, ...]:
-    """What the evaluation of the equations found."""
+    """State what the evaluation of the equations found."""
     equations = sum(each.equations for each in found)
     error = max(each.error for each in found)
     text = f"Each of the {count(equations, 'equation')} was evaluated at {found[0].points} random points"

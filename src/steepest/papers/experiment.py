@@ -1,4 +1,4 @@
-"""The numbers of a paper: the check, the training, the times; computed once, whatever they are written in."""
+"""Compute the numbers of a paper once, whatever its format: the check, the training, the times."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
 
 @dataclass(frozen=True)
 class Timing:
-    """Epochs of descent by the gradient and by finite differences, in turn.
+    """Times of an epoch of descent, by the gradient and by finite differences.
 
     Attributes:
         gradient: seconds an epoch by back-propagation, the least of the rounds.
@@ -70,7 +70,7 @@ class Experiment:
         rows: how many samples there are.
         start: the parameters at which the gradient is checked and the training begins.
         report: the verdicts; None without a table, or for too many parameters.
-        steps: differences for an ε that shrinks, by the first number among the parameters.
+        steps: differences for an ε that shrinks, with respect to the first number among the parameters.
         run: the training; None without a table.
         settings: of the training, as they were given here, to the fit, or to the command that saved the model.
         begun: whether the start was given, and not drawn from the seed.
@@ -121,7 +121,7 @@ class Experiment:
         seed = settings.get("seed", 0)
         begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SteepestWarning)  # what they say stands in the paper
+            warnings.simplefilter("ignore", SteepestWarning)  # the paper reports them
             run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **settings)
         nodes = leaves([model.cost])
         numbers = sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
@@ -139,7 +139,7 @@ class Experiment:
 
 
 def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
-    """How a model was trained and from where: what ``fit`` was given, or the command that saved it."""
+    """Return how a model was trained and from where: the arguments of ``fit``, or of the command that saved it."""
     if model.fitted:
         given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
         return given, model.fitted.get("start")
@@ -190,6 +190,6 @@ def timed(
 
 
 def summary(array: ArrayLike) -> tuple[float, float, float, float]:
-    """Smallest, largest, mean and Euclidean norm of a parameter."""
+    """Return smallest and largest value, mean and Euclidean norm of a parameter."""
     values = np.asarray(array, dtype=float)
     return float(values.min()), float(values.max()), float(values.mean()), float(np.linalg.norm(values))

@@ -1,4 +1,4 @@
-"""The sections of a paper that hold numbers: the limit, the check, the training, the comparison, the surface."""
+"""Write the sections of a paper about differences: the limit, the check, and the comparison of times."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MEASURED = 3.29  # how the notes timed NAND
 
 
 def limit_of(experiment: Experiment) -> list[Block]:
-    """The derivative as a limit, and what it costs to take it as a difference."""
+    """Return the derivative as a limit, and what it costs to take it as a difference."""
     nodes = leaves([experiment.model.cost])
     first = next(node for node in nodes if node.operation is PARAMETER)
     layers = dense_layers(experiment.model.prediction)
@@ -47,8 +47,8 @@ def limit_of(experiment: Experiment) -> list[Block]:
     blocks: list[Block] = [
         Heading(("The derivative as a limit",)),
         Paragraph((
-            "The partial derivative by a number ", name, " among the parameters, the others held, is the limit of a "
-            "difference:",
+            "The partial derivative with respect to a number ", name, " among the parameters, the others held "
+            "constant, is the limit of a difference quotient:",
         )),
         Equations((Equation(left, limit, "", "limit"),)),
         Paragraph((
@@ -67,7 +67,7 @@ def limit_of(experiment: Experiment) -> list[Block]:
             Paragraph(_settling(experiment)),
             Table(
                 ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
-                ("Forward differences by ", moved, " at the start, and how far they are from the derivative."),
+                ("Forward differences with respect to ", moved, " at the start, and their errors."),
                 (0, 1, 2), "steps",
             ),
         ]  # fmt: skip
@@ -75,12 +75,12 @@ def limit_of(experiment: Experiment) -> list[Block]:
 
 
 def _settling(experiment: Experiment) -> Inlines:
-    """What becomes of the differences as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
+    """State how the differences behave as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
     ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
     best = min(experiment.steps, key=lambda row: row.error)
     kinks = experiment.report is not None and any(row.verdict == KINK for row in experiment.report)
     if kinks:
-        return ("There is a kink here: forward differences settle at the slope to the right of it ", *table)
+        return ("There is a kink here: forward differences converge to the slope to the right of it ", *table)
     if max(row.error for row in experiment.steps) == 0:
         return ("Here the cost is a straight line, and every ", ε, " gives its slope ", *table)
     if best is not experiment.steps[0] and experiment.steps[-1].error > 10 * best.error:
@@ -88,7 +88,7 @@ def _settling(experiment: Experiment) -> Inlines:
             "A smaller ", ε, " is not always better: below ", _power(best.step),
             " the rounding of the cost, divided by ", ε, ", outgrows what is gained ", *table,
         )  # fmt: skip
-    return ("How near the differences come for each ", ε, " is to be seen here ", *table)
+    return ("How close the differences come for each ", ε, " is shown here ", *table)
 
 
 def _power(step: float) -> Formula:
@@ -97,7 +97,7 @@ def _power(step: float) -> Formula:
 
 
 def check_of(experiment: Experiment) -> list[Block]:
-    """The verdicts."""
+    """Return the section about the check of the gradient."""
     report = experiment.report
     if report is None:
         return []
@@ -105,7 +105,7 @@ def check_of(experiment: Experiment) -> list[Block]:
     said = (
         "All partial derivatives are correct."
         if report.ok
-        else "Not all of them are correct. Where there is a kink there is no derivative; the rules take a slope there "
+        else "Not all of them are correct. At a kink there is no derivative; the rules take a one-sided value there "
         "by convention."
     )
     details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
@@ -117,7 +117,7 @@ def check_of(experiment: Experiment) -> list[Block]:
     return [
         Heading(("The gradient, checked",)),
         Paragraph((
-            f"At the start, on {experiment.place}, the derived gradient compared with central differences and their "
+            f"At the start, on {experiment.place}, the derived gradient is compared with central differences and their "
             "error bounds (table ", Reference("check"), f"). {said}{which}",
         )),
         Table(
@@ -139,7 +139,7 @@ def _has_arrays(experiment: Experiment) -> bool:
 
 
 def comparison_of(experiment: Experiment) -> list[Block]:
-    """Both ways of descending, timed."""
+    """Return the section that times both ways of descending."""
     timing = experiment.timing
     if timing is None:
         return []
@@ -169,7 +169,7 @@ def comparison_of(experiment: Experiment) -> list[Block]:
         )),
         Table(
             (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows,
-            ("Times of an epoch, the shortest of several.",), (1, 2, 3),
+            ("Times of an epoch, the shortest of several runs.",), (1, 2, 3),
             "times",
         ),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How a paper writes numbers, names and lists."""
+"""Write numbers, times and names in papers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def of(node: Expression) -> Inlines:
 
 
 def number(value: float, digits: int = 6) -> Formula:
-    """A number with so many digits, in the notation of mathematics.
+    """Write a number with so many digits, in the notation of mathematics.
 
     >>> number(0.000012345).latex, number(1234567).text
     ('1.2345 \\\\cdot 10^{-5}', '1.23457e+06')
@@ -37,7 +37,7 @@ def number(value: float, digits: int = 6) -> Formula:
 
 
 def duration(seconds: float) -> str:
-    """A time with three digits in a fitting unit.
+    """Write a time with three digits in a fitting unit.
 
     >>> duration(2.16e-8), duration(0.25)
     ('21.6 ns', '250 ms')
@@ -49,12 +49,12 @@ def duration(seconds: float) -> str:
 
 
 def count(many: int, one: str, several: str = "") -> str:
-    """A number of things: ``1 sample``, ``4 samples``."""
+    """Write a number of things: ``1 sample``, ``4 samples``."""
     return f"{many:,} {one if many == 1 else several or one + 's'}"
 
 
 def cost_letter(model: Specification) -> Formula:
-    """C, or another letter if that is the name of a column or parameter: that which derivations take."""
+    """Return C, or the letter that derivations take if C is the name of a column or parameter."""
     taken = {*model.cost.data, *model.cost.parameters}
     letter = next((name for name in ("C", "F", "J", "Q") if name not in taken), "Cost")
     return Formula(letter, letter)

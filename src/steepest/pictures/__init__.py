@@ -1,7 +1,7 @@
 """Pictures: costs over their parameters, activations, trainings, predictions; still, interactive and moving.
 
-Numbers are computed in ``computed``, drawn by matplotlib in ``drawing`` and by plotly in ``interactive``; a module here
-joins them for each kind of picture.
+Each kind is a package: ``numbers`` computes what is drawn, ``static`` draws it with Matplotlib, ``interactive`` with
+plotly, ``tikz`` writes it for LaTeX, and a module named after the kind has the public functions.
 """
 
 from __future__ import annotations

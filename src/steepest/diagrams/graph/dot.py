@@ -1,4 +1,4 @@
-"""A graph as DOT text, for Graphviz and what else reads it."""
+"""A graph as DOT text, for Graphviz and other programs."""
 
 from __future__ import annotations
 

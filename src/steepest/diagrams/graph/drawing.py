@@ -9,12 +9,14 @@ from steepest.display.palette import BLUE, GREEN, VERMILION
 from steepest.display.scene import SMALL, Group, Point, Scene, Shape, Text, Wire, point_at, text_width
 
 VALUE, GRADIENT = GREEN, VERMILION
-_GATE = 17.0  # the diameter of a gate with one sign
-_NAME = 11.0  # the height of a name
-_MARGIN = 3.0
-_BELOW = 9.0  # a line beneath a box
-_GAP, _WIDE_GAP = 7.0, 44.0  # between ranks: beside a label's own box, and where labels have none
-_MANY = 800
+# All lengths are in points, for letters of 8 and 6.5 points.
+_GATE = 17.0  # the diameter of a gate with one sign: twice the height of its letters
+_NAME = 11.0  # the height of a name: its letters with a little air, so that wires do not touch them
+_MARGIN = 3.0  # around the drawing, more than half the width of any line
+_BELOW = 9.0  # the height of a line of small letters beneath a box
+_GAP = 7.0  # between ranks where labels have boxes of their own, which keep them apart already
+_WIDE_GAP = 44.0  # between ranks where labels have none: about as wide as a label of six digits
+_MANY = 800  # boxes and links up to which labels have boxes: more would keep Graphviz busy for minutes
 
 
 def draw(view: View) -> Scene:
@@ -60,7 +62,7 @@ def _body(box: Box) -> float:
 
 
 def _height(box: Box) -> float:
-    # What is beneath a gate takes as much room above it, for wires meet its middle.
+    # Lines beneath a gate take as much space above it, since Graphviz ends wires at the middle of a box.
     body = _NAME if box.kind == "leaf" else _GATE
     return body + 2 * _BELOW * _lines(box)
 

@@ -39,7 +39,7 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
     if all(term.products for term in terms):
         shown = _sum([product for term in terms for product in term.products])
         if finite and any(not np.isfinite(v) for term in terms for p in term.products for v in p):
-            return f"{left} = {texts[0]} = {found}, taken in the form that does not overflow; as written it is {shown}"
+            return f"{left} = {texts[0]} = {found}, computed in a form that does not overflow; as written it is {shown}"
         if texts[0] != shown:
             texts.append(shown)
     if texts[-1] != found:
@@ -48,14 +48,14 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
     return sentence + _remark(numbers, terms, node) + _at_kink(numbers, names, node)
 
 
-_VARIED = 0.6180339887498949
+_VARIED = 0.6180339887498949  # the golden ratio less 1: the fractional parts of its multiples are spread evenly
 
 
 def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression) -> str:
     """Return a remark where there is no derivative, since the slope jumps."""
     cost, given = numbers.as_one_number({node: names[node]})
     seen = numbers.values[node]
-    # Elements move by different distances, lest jumps of two of them cancel; of a chosen sample only its own do.
+    # Elements move by different distances, so that jumps of two do not cancel; of a chosen sample only its own move.
     direction = 1 + (_VARIED * np.arange(seen.size) % 1).reshape(seen.shape)
     if node.per_sample and numbers.sample is not None:
         direction *= (np.arange(len(seen)) == numbers.sample).reshape(-1, *[1] * (seen.ndim - 1))
@@ -64,7 +64,7 @@ def _at_kink(numbers: Numbers, names: Mapping[Expression, str], node: Expression
         return ""
     shown = {part: name for part, name in names.items() if part.is_leaf}
     where = f"{written(kink.node, shown)}, where {written(kink.distance, shown)} = 0"
-    return f"; this is no derivative, for the slope jumps at {where}"
+    return f"; there is no derivative here, since the slope jumps at {where}"
 
 
 def _remark(numbers: Numbers, terms: list[_Term], node: Expression) -> str:
@@ -89,10 +89,10 @@ Product = tuple[float, ...]
 
 @dataclass(frozen=True)
 class _Term:
-    """What one user of a node contributes: a text, and products of numbers if they are numbers.
+    """The contribution of one user of a node: a text, and products of numbers if they are numbers.
 
     Attributes:
-        chosen: of several samples that are added up, what the chosen one contributes.
+        chosen: the products of the chosen sample, where samples are added up.
     """
 
     text: str
@@ -128,15 +128,14 @@ def _term(
     pairs = _pairs(numbers, user, parts)
     chosen = pairs[numbers.sample or 0]
     if summed:
-        return _Term(
-            sign + text, pairs if len(pairs) <= _LISTED else [], [] if numbers.sample is None else [chosen]
-        )  # fmt: skip
+        listed = pairs if len(pairs) <= _LISTED else []
+        return _Term(sign + text, listed, [] if numbers.sample is None else [chosen])
     fixed = numbers.sample is not None or numbers.samples == 1 or not node.per_sample
     return _Term(text, [chosen] if fixed else [], [])
 
 
 def whole(numbers: Numbers, names: Mapping[Expression, str]) -> str:
-    """Return the name of what is differentiated: the sum of one value a sample, unless a sample is chosen."""
+    """Return the name of the differentiated quantity: the sum over the samples, unless a sample is chosen."""
     summed = numbers.root.per_sample and numbers.samples > 1 and numbers.sample is None
     return f"Σ{names[numbers.root]}" if summed else names[numbers.root]
 

@@ -13,9 +13,9 @@ from steepest.messages.hints import nearest
 from steepest.messages.sentences import listed
 
 UNFOLDED_UP_TO = 60
-"""Nodes up to which a graph is drawn whole unless it is asked otherwise."""
+"""Nodes up to which a graph is drawn whole by default: about as many as a page shows legibly."""
 MOST_DRAWN = 5000
-"""Nodes that are drawn at most."""
+"""Nodes that are drawn at most: a bound on the time of the layout."""
 _ENDS = 2  # layers at either end of a run of folded ones that keep a box of their own
 COST = "cost"
 
@@ -26,8 +26,8 @@ class Group:
 
     Attributes:
         name: of the layer's activation, a1, a2, …, or ``cost``; of several layers ``a3…a98``.
-        label: what the box says.
-        nodes: what is in it.
+        label: the text in the box.
+        nodes: the nodes in it.
         members: the names of the layers in it.
     """
 
@@ -40,7 +40,7 @@ class Group:
 def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Expression, str]) -> list[Group]:
     """Return the layers of a graph, from the data up, and last the nodes of the cost; empty if there are no layers.
 
-    A parameter goes into the box of the layer that uses it, unless another uses it too; data stand by themselves.
+    A parameter goes into the box of the layer that uses it, unless another uses it too; data are never folded.
     """
     layers = [layer.output for layer in find_layers(root)]
     place: dict[Expression, int] = {}

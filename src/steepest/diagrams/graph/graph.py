@@ -36,10 +36,10 @@ class Row:
 
     Attributes:
         node: its name.
-        operation: what it is computed as: ``x + y``; ``data`` or ``parameter`` for a leaf.
+        operation: its operation and arguments, as ``x + y``; ``data`` or ``parameter`` for a leaf.
         value: a number or array; of a node with one value a sample the chosen sample's, or ``(n, …)``.
-        gradient: the derivative of the whole by it, of the same shape.
-        local: its derivatives by its arguments, each as ``∂q/∂x = 1``.
+        gradient: the derivative of the whole with respect to it, of the same shape.
+        local: its derivatives with respect to its arguments, each as ``∂q/∂x = 1``.
         shown: value and gradient in a few signs.
     """
 
@@ -52,18 +52,18 @@ class Row:
 
 
 class ComputationalGraph(Picture):
-    """An expression as a graph of gates, with the value of each node and the derivative of the whole by it.
+    """An expression as a graph of gates, with each node's value and the derivative with respect to it.
 
-    Above a wire stands the value that runs forward along it, below it the gradient that comes back. A name with
-    several users is drawn once; each of its wires shows what comes back by that user, and Σ beneath it their sum.
+    The value of the forward pass is above each wire, the gradient of the backward pass below it. A name with several
+    users is drawn once; each of its wires shows the gradient from that user, and Σ beneath the name their sum.
 
     Made by :func:`steepest.graph`.
 
     Attributes:
         expression: the whole.
         names: the name of each node.
-        layers: the names of the layers that can be folded; empty if there are none.
-        title, description: for those who cannot see it.
+        layers: the names of the layers that can be folded.
+        title, description: the graph in words, for readers who cannot see the picture.
     """
 
     def __init__(
@@ -79,8 +79,6 @@ class ComputationalGraph(Picture):
         self._viewer = Viewer(numbers, names, layers if several else {})
         whole = names[numbers.root]
         self.title = f"Computational graph of {whole} = {short(numbers.root, 80)}"
-
-    # -- numbers -----------------------------------------------------------------------------------------------
 
     def table(self) -> tuple[Row, ...]:
         """Return a row for every node, also those in folded layers, arguments before what uses them."""
@@ -98,7 +96,7 @@ class ComputationalGraph(Picture):
         return explaining.explain(self.numbers, self.names, self._find(node))
 
     def unfold(self, *layers: str) -> ComputationalGraph:
-        """Return the same graph with these layers drawn node by node, all if none is named, and the others folded."""
+        """Return the same graph with these layers (by default all) drawn node by node, and the others folded."""
         return ComputationalGraph(self.numbers, self.names, layers or "all")
 
     def fold(self) -> ComputationalGraph:
@@ -109,8 +107,6 @@ class ComputationalGraph(Picture):
     def folded(self) -> tuple[str, ...]:
         """The layers that are drawn as boxes."""
         return tuple(name for group in self._folded for name in group.members)
-
-    # -- pictures ----------------------------------------------------------------------------------------------
 
     @cached_property
     def view(self) -> View:
@@ -128,7 +124,7 @@ class ComputationalGraph(Picture):
 
     @cached_property
     def description(self) -> str:  # type: ignore[override]  # long, and seldom asked for
-        """What is to be seen, node by node."""
+        """The graph in sentences, node by node."""
         shown = [f"{box.title}." for box in self.view.boxes[:40]]
         if len(self.view.boxes) > len(shown):
             shown.append(f"And {len(self.view.boxes) - len(shown)} more.")
@@ -181,8 +177,6 @@ class ComputationalGraph(Picture):
             for row in rows
         )
 
-    # -- inside ------------------------------------------------------------------------------------------------
-
     def _row(self, node: Expression) -> Row:
         numbers, viewer = self.numbers, self._viewer
         value = numbers.of_sample(numbers.values[node], node.per_sample)
@@ -197,7 +191,7 @@ class ComputationalGraph(Picture):
         if isinstance(wanted, Expression):
             if wanted in self.names:
                 return wanted
-            raise PictureError(f"{wanted} is no node of the graph; {self._nodes()}")
+            raise PictureError(f"{wanted} is not a node of the graph; {self._nodes()}")
         by_name = {name: node for node, name in self.names.items()}
         if wanted in by_name:
             return by_name[wanted]
@@ -226,7 +220,7 @@ def graph(
     expression: Expression, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
     sample: int | None = None, unfold: str | Iterable[str] | None = None,
 ) -> ComputationalGraph:  # fmt: skip
-    """Return the computational graph of an expression: each node's value, and the derivative of the whole by it.
+    """Return the computational graph of an expression: each node's value, and the derivative with respect to it.
 
     The adjoint of a node v is v̄ = Σ_u ū ∂u/∂v over the users u of v, the chain rule gate by gate. A cost over several
     samples is drawn once for all of them: a node with one value a sample shows the range of its values and derivatives

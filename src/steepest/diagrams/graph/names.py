@@ -1,4 +1,4 @@
-"""What the nodes of a graph are called, and their values in a few signs."""
+"""Names for the nodes of a graph, and short forms of their values."""
 
 from __future__ import annotations
 

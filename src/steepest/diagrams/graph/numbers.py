@@ -1,8 +1,8 @@
-"""The numbers of a computational graph: values forward, adjoints backward, and what each step contributes.
+"""The numbers of a computational graph: values forward, adjoints backward, and the contribution of each step.
 
-Values are those of the engines. Adjoints are carried back over the graph as it is written, so that each step of
-the picture is one rule of the table; those of the leaves are :func:`steepest.gradient`'s own, whose stable form does
-not overflow, and so is any adjoint that is not finite as it is written.
+Values are those of the engines. Adjoints follow the graph as written, so that each step of the picture is one rule of
+the table of operations; those of the leaves, and any that overflow, are from the stable form of
+:func:`steepest.gradient`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _MOST_REPAIRED = 200  # adjoints that are derived again one by one
 
 @dataclass(frozen=True)
 class Local:
-    """The derivative of an operation by one of its arguments.
+    """The derivative of an operation with respect to one of its arguments.
 
     Attributes:
-        factor: by which the adjoint is multiplied, an expression of the arguments and the result; None where the
-            rule is no such product.
-        rule: what is handed down, with ``adjoint`` for the adjoint; None where there is a factor.
-        bar: stands for the adjoint in the rule.
+        factor: the factor of the adjoint, an expression of the arguments and the result; None where the rule is not
+            such a product.
+        rule: the term passed back to the argument, in terms of ``adjoint``; None where there is a factor.
+        adjoint: the symbol of the operation's own adjoint in the rule.
         value: of the factor: a number or array, with the samples in front if it has one value a sample.
     """
 
@@ -54,15 +54,15 @@ class Local:
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Everything that is computed for a graph.
+    """The numbers of a graph.
 
     Attributes:
         root: the expression.
         nodes: its nodes but numbers, in reading order: arguments before what uses them.
         values: of each node, ``(n, …)`` if it has one value a sample.
         adjoints: ∂root/∂node of each node, shaped as its value.
-        shares: what a node hands down to one of its arguments, shaped as that argument's value; with a sample chosen
-            and an argument that all samples share, what comes by this sample.
+        shares: the term of an argument's adjoint that a node contributes, shaped as that argument's value; with a
+            sample chosen and an argument that all samples share, the contribution of this sample.
         local: the local derivatives.
         samples: how many there are.
         sample: the chosen one.
@@ -78,7 +78,7 @@ class Numbers:
     sample: int | None
 
     def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
-        """Return what is differentiated as one number, with its values; some nodes become leaves of these names."""
+        """Return the differentiated quantity as one number, and its values; some nodes become leaves of these names."""
         given = {node.name: value for node, value in self.values.items() if node.is_leaf}
         given[SEED] = np.eye(1, self.samples, self.sample or 0)[0]
         leaves = {node: leaf(DATA if node.per_sample else PARAMETER, name, node.shape) for node, name in free.items()}
@@ -110,7 +110,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     if root.shape not in ((), (1,), (1, 1)):
         raise PictureError(
             f"a graph carries back the derivatives of one number, but {short(root)} has the shape {root.shape}; "
-            "take its sum, or dot it with what picks one"
+            "take its sum, or its dot product with a unit vector"
         )
     bound = bind([root], values)
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
@@ -121,19 +121,15 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
     if not nodes:
-        raise PictureError(f"{short(root)} is a number without any name; there is nothing to draw")
+        raise PictureError(f"{short(root)} is a number, without data or parameters; there is nothing to draw")
     carried = _adjoints(root, nodes, sample)
     steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
     local = {step: _local(*step) for step in steps}
     asked: dict[Any, Expression] = {("value", node): node for node in nodes}
     asked |= {("adjoint", node): adjoint.expression() for node, adjoint in carried.items()}
-    for node, k in steps:
-        handed = _share(node, k, carried.get(node), sample)
-        if handed is not None:
-            asked["share", node, k] = handed
-        factor = local[node, k].factor
-        if factor is not None:
-            asked["local", node, k] = factor
+    shares = {step: _share(*step, carried.get(step[0]), sample) for step in steps}
+    asked |= {("share", *step): share for step, share in shares.items() if share is not None}
+    asked |= {("local", *step): part.factor for step, part in local.items() if part.factor is not None}
     found = evaluate(asked, {**given, **_spread(bound)})
     adjoints = {n: _as(found.get(("adjoint", n), 0.0), n, bound.rows) for n in nodes}
     _put_stable(root, nodes, sample, given, adjoints, np.asarray(found["value", root]))
@@ -164,13 +160,13 @@ def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | Non
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
-    """Return what a node passes back to its k-th argument; only the chosen sample's where samples would be added up."""
+    """Return a node's term of its k-th argument's adjoint; only the chosen sample's where samples would be added up."""
     if adjoint is None:
         return None
     if sample is not None and node.per_sample and not node.args[k].per_sample:
         adjoint = Adjoint(leaf(DATA, SEED) * adjoint.body, adjoint.scale, adjoint.positive)
-    handed = pullback(node, k, adjoint)
-    return None if handed is None else handed.expression()
+    share = pullback(node, k, adjoint)
+    return None if share is None else share.expression()
 
 
 def _local(node: Expression, k: int) -> Local:

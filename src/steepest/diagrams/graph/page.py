@@ -24,13 +24,9 @@ _STYLE = (
 
 
 def page(
-    title: str,
-    svg: str,
-    layers: Sequence[Group],
-    unfolded: Callable[[str], str],
-    rows: Iterable[Sequence[str]],
+    title: str, svg: str, layers: Sequence[Group], unfolded: Callable[[str], str], rows: Iterable[Sequence[str]],
     size: int,
-) -> str:
+) -> str:  # fmt: skip
     """Return the page of a graph.
 
     Args:

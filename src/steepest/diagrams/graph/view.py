@@ -1,4 +1,4 @@
-"""What is drawn of a graph: boxes and the links between them, with their words and numbers."""
+"""The view of a graph: boxes and the links between them, with their texts and numbers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Box:
 
     Attributes:
         key: what links refer to.
-        name: of the node or group, as it is asked for.
+        name: the name of the node or group.
         kind: ``leaf``, ``operation`` or ``group``.
-        label, latex: what stands in it.
-        below, latex_below: what stands beneath it: the name of an operation's result, the size of a group.
+        label, latex: the text in it.
+        below, latex_below: the text beneath it: the name of an operation's result, the size of a group.
         gradient: of a node with several users, which no single wire shows; empty for any other.
-        title: everything about it in a sentence.
+        title: operation, value, gradient and local derivatives in a sentence.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Link:
-    """A wire from a box to one that uses it; to the outside where ``target`` is empty."""
+    """A wire from a box to one that uses it; the output of the graph has an empty ``target``."""
 
     source: str
     target: str
@@ -117,7 +117,7 @@ class Viewer:
                 if part.rule is not None and part.adjoint is not None
                 else ""
             )
-            return f"{left} hands down {rule}"
+            return f"{left} contributes {rule}"
         text = written(part.factor, self._quoted)
         factor = self.numbers.of_sample(np.asarray(part.value), part.factor.per_sample)
         several = part.factor.per_sample and factor.ndim > len(part.factor.shape)
@@ -138,11 +138,11 @@ class Viewer:
         return summary(numbers.of_sample(array, node.per_sample), several)
 
     def _link(self, arg: Expression, source: str, target: str, steps: list[tuple[Expression, int]]) -> Link:
-        handed = sum(self.numbers.shares[step] for step in steps)
+        gradient = self._shown(np.asarray(sum(self.numbers.shares[step] for step in steps)), arg)
         locals_ = "; ".join(dict.fromkeys(self.local(*step) for step in steps[:4]))
         more = f"; and {len(steps) - 4} more" if len(steps) > 4 else ""
-        title = f"{self.names[arg]} = {self.value(arg)}; handed back {self._shown(np.asarray(handed), arg)}; "
-        return Link(source, target, self.value(arg), self._shown(np.asarray(handed), arg), title + locals_ + more)
+        title = f"{self.names[arg]} = {self.value(arg)}; gradient along this edge {gradient}; "
+        return Link(source, target, self.value(arg), gradient, title + locals_ + more)
 
     def _node(self, node: Expression, key: str, uses: int) -> Box:
         name = self.names[node]

@@ -9,7 +9,7 @@ from steepest.pictures.activations.numbers import Response, response
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 
-_PLACES = 3  # at which the derivative is largest that are told
+_PLACES = 3  # points or intervals where the derivative is largest that the description lists
 
 
 def activation(
@@ -19,9 +19,9 @@ def activation(
     """Plot value and derivative of activations, with kinks and saturated regions marked; a panel for each.
 
     Args:
-        functions: an elementwise row of the table of operations by its name (``"relu"``), a formula in one name
-            (``"z*sigmoid(z)"``), an operation, or a function from an expression to one. The other arguments of an
-            operation on several numbers are held at 2 and 0.
+        functions: an elementwise operation by its name (``"relu"``), a formula in one name (``"z*sigmoid(z)"``), an
+            operation, or a function from an expression to one. The other arguments of an operation on several numbers
+            are 2 and 0.
         low, high: the range of z.
         points: how many are computed.
         width: ``"column"``, ``"page"`` or a number of inches.
@@ -75,7 +75,7 @@ def _describe_slope(found: Response) -> str:
     largest, places = found.steepest
     if not largest:
         return "its derivative is 0 wherever it has one"
-    told = [f"at z = {figure(a, 3)}" if a == b else f"for z from {figure(a, 3)} to {figure(b, 3)}" for a, b in places]
-    more = ["elsewhere"] if len(told) > _PLACES else []
-    where = " and ".join(", ".join(told[:_PLACES]).rsplit(", ", 1) if not more else [", ".join(told[:_PLACES]), *more])
-    return f"its derivative is largest in size, {short(largest)}, {where}"
+    listed = [f"at z = {figure(a, 3)}" if a == b else f"for z from {figure(a, 3)} to {figure(b, 3)}" for a, b in places]
+    first = ", ".join(listed[:_PLACES])
+    where = " and ".join([first, "elsewhere"] if len(listed) > _PLACES else first.rsplit(", ", 1))
+    return f"its derivative is largest in absolute value, {short(largest)}, {where}"

@@ -1,4 +1,4 @@
-"""A function of one number with its derivative, its kinks, and where it is saturated."""
+"""A function of one number with its derivative, its kinks and its saturated regions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from steepest.objectives.activations import Activation, function_of, is_elementw
 
 Array = NDArray[Any]
 
-_OTHER_ARGUMENTS = (2.0, 0.0)  # what the other arguments of an operation on several numbers are
+_OTHER_ARGUMENTS = (2.0, 0.0)  # the values of the other arguments of an operation on several numbers
 _FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
-_STILL = 0.02  # of the width of a region: as little as the value may change in one that is saturated
-_APART = 1e-9  # of the range: how far beside a kink its two sides are looked at
+_STILL = 0.02  # of the width of a saturated region: the largest change of the value in it
+_APART = 1e-9  # of the range: the distance from a kink at which its two sides are evaluated
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Kink:
     """A point where value or slope jumps.
 
     Attributes:
-        x: where.
-        values, slopes: to the left and to the right of it.
+        x: its position.
+        values, slopes: the limits from the left and from the right.
     """
 
     x: float
@@ -41,11 +41,11 @@ class Kink:
 
 @dataclass(frozen=True)
 class Region:
-    """Where a function is saturated: its slope is nearly 0 from here to the end of the range, and beyond.
+    """A region in which a function is saturated: its slope is nearly 0 up to an end of the range.
 
     Attributes:
-        low, high: between which.
-        value: at the outer end.
+        low, high: its ends.
+        value: the value at the outer end.
     """
 
     low: float
@@ -58,12 +58,12 @@ class Response:
     """A function of one number.
 
     Attributes:
-        name: as it is written.
-        meaning: of the operation, if it is a row of the table.
-        x: where it is computed, ``(k,)``; NaN at each kink, so that no line goes through it.
-        values, slopes: there; NaN outside the domain.
-        kinks: where value or slope jumps.
-        saturated: regions at the ends.
+        name: its formula or name.
+        meaning: the meaning of an operation; empty for a formula or function.
+        x: the points of evaluation, ``(k,)``.
+        values, slopes: value and derivative there; NaN outside the domain and at kinks, where no line is drawn.
+        kinks: the points where value or slope jumps.
+        saturated: the saturated regions at the ends.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Response:
 
     @property
     def steepest(self) -> tuple[float, tuple[tuple[float, float], ...]]:
-        """The largest size of the derivative, and where it has it: from where to where, again and again."""
+        """The largest absolute value of the derivative, and the intervals in which it is reached."""
         sizes = np.abs(self.slopes)
         largest = float(np.nanmax(sizes, initial=0.0))
         there = np.flatnonzero(sizes >= largest * (1 - 1e-9))
@@ -92,12 +92,13 @@ def _rounded(place: float) -> float:
 
 
 def response(activation: Activation, low: float, high: float, points: int) -> Response:
-    """Compute what a picture of an activation shows.
+    """Compute the response of an activation over a range.
 
     Args:
-        activation: a row of the table by its name, or what :func:`steepest.objectives.activations.function_of` takes.
+        activation: an operation by its name, or an argument of
+            :func:`steepest.objectives.activations.function_of`.
         low, high: the range.
-        points: how many.
+        points: the number of points.
 
     Raises:
         PictureError: there is no such function, or it is not finite anywhere in the range.
@@ -145,7 +146,7 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
     if not is_elementwise(row):
         raise PictureError(f"{row.name} does not act on each number alone, so it has no curve; draw one that does")
     if row.arity == 0:
-        raise PictureError(f"{row.name} is a function of nothing; draw one of a number")
+        raise PictureError(f"{row.name} has no argument; draw a function of a number")
 
     def applied(z: Expression) -> Expression:
         return row(z, *_OTHER_ARGUMENTS[: row.arity - 1])
@@ -154,10 +155,10 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
 
 
 def _meaning(row: Operation) -> str:
-    """Return what an operation does to z; its row calls the one argument, or the last two, x and y."""
-    given = ["z", *(f"{held:g}" for held in _OTHER_ARGUMENTS)][: row.arity]
+    """Return the meaning of an operation in terms of z; it is stated for x, or for x and y, the last two arguments."""
+    given = ["z", *(f"{value:g}" for value in _OTHER_ARGUMENTS)][: row.arity]
     shown = dict(zip("xy", given[-2:], strict=False))
-    return re.sub(r"\b[xy]\b", lambda found: shown[found[0]], row.meaning)
+    return re.sub(r"(?<![A-Za-z])[xy](?![A-Za-z])", lambda found: shown[found[0]], row.meaning)
 
 
 def _row(activation: Activation) -> Operation | None:

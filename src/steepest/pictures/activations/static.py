@@ -1,4 +1,4 @@
-"""Activations drawn: value and derivative, kinks and saturated regions."""
+"""Drawings of activations: value and derivative, kinks and saturated regions."""
 
 from __future__ import annotations
 

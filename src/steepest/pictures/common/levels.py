@@ -1,4 +1,4 @@
-"""Which costs lines of equal cost are drawn at."""
+"""Levels of contour lines, and ticks of axes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_LEVELS = 14
+_LEVELS = 14  # lines of a picture, about as many as a column has space for
 _FEW = 0.1  # of the way up: a median below this, or near to the top, asks for other distances
 _STEEP = 30.0  # times the distance from lowest to median, beyond which costs share the last colour
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Costs at which lines are drawn.
+    """The levels of contour lines.
 
     Attributes:
         heights: increasing.
-        capped: whether costs lie above the last one.
-        power: how the distances grow: height k of n is the share (k/n)^power of the way up.
+        capped: whether costs are above the last one.
+        power: the growth of the distances: height k of n is the share (k/n)^power of the way up.
     """
 
     heights: Array
@@ -43,7 +43,7 @@ def levels(costs: Array, number: int = _LEVELS) -> Levels:
     Where hardly any costs are low, or hardly any high, the distances grow so that the middle level is the median.
 
     Args:
-        costs: a grid; what is not finite is left out.
+        costs: a grid; values that are not finite are left out.
         number: of levels.
 
     >>> levels(np.array([[0.0, 1.0], [4.0, 9.0]]), 4).heights
@@ -95,7 +95,7 @@ def round_number(low: float, high: float) -> float:
 
 
 def ticks(lines: Levels, number: int = 5) -> list[float]:
-    """Round numbers spread evenly over the levels, for a bar of colours.
+    """Return round numbers spread evenly over the levels, for a colour bar.
 
     >>> ticks(Levels(17.03 + 4.71 * np.linspace(0, 1, 14) ** 2, False, 2.0))
     [17.05, 17.5, 18.0, 20.0, 21.0]
@@ -110,7 +110,7 @@ def ticks(lines: Levels, number: int = 5) -> list[float]:
 
 
 def logarithmic_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Round numbers from low to high for a logarithmic axis: 1, 2 and 5 times powers of ten, or some of the powers.
+    """Return round ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or only some powers.
 
     >>> logarithmic_ticks(0.3, 40.0), logarithmic_ticks(1e-8, 3.0)
     ([0.5, 1.0, 2.0, 5.0, 10.0, 20.0], [1e-08, 1e-06, 0.0001, 0.01, 1.0])

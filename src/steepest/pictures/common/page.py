@@ -1,4 +1,4 @@
-"""What interactive pictures share: their look, and the page that they are saved as."""
+"""The style that interactive pictures share, and the page that they are saved as."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER, SERIES
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKS = ("circle", "square", "diamond", "cross", "x", "circle-open")  # those that lines in space have, too
+MARKS = ("circle", "square", "diamond", "cross", "x", "circle-open")  # those that plotly has in space, too
 
 # Ink follows the reader's choice of light or dark, as it does in SVG.
 _FOLLOW = """

@@ -1,4 +1,4 @@
-"""A picture drawn by matplotlib; interactive by plotly and as pgfplots code where that is offered."""
+"""Pictures drawn by Matplotlib, with an interactive version by plotly and pgfplots code where offered."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _DOTS = 200  # per inch
 
 
 class MatplotlibPicture(Picture):
-    """A picture of numbers.
+    """A picture of numbers, drawn when it is first shown or saved.
 
     Args:
-        title, description: as of every picture.
-        numbers: what is drawn: a frozen dataclass.
-        draw: makes the figure.
-        interactive: makes the figure of plotly, if there is one.
-        tikz: writes the picture for LaTeX, if that is offered.
+        title, description: of the picture.
+        numbers: the data of the picture, a frozen dataclass.
+        draw: returns the figure of Matplotlib.
+        interactive: returns the figure of plotly, if it is offered.
+        tikz: returns the pgfplots code, if it is offered.
 
     Attributes:
-        numbers: what is drawn.
+        numbers: the data of the picture.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How pictures look: fonts, lines, ink. Everything is drawn on a Figure; pyplot and its global state are not used."""
+"""The style of pictures: fonts, lines, ink. They are drawn on a Figure, without pyplot and its global state."""
 
 from __future__ import annotations
 
@@ -13,25 +13,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = "viridis"
-"""The map of costs to colours: even to the eye, and read by people with colour deficiencies and on grey paper."""
+"""The map of costs to colours: perceptually uniform, and legible with colour deficiencies and in grey."""
 DASHES: tuple[Any, ...] = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (1.2, 1.2)),
-    (0, (6, 1.5, 1.2, 1.5)),
-    (0, (3, 1, 1, 1, 1, 1)),
-    (0, (9, 2)),
-)
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)),
+)  # fmt: skip
 MARKS = ("o", "s", "^", "D", "v", "P")
 _WIDTHS = {"column": COLUMN, "page": PAGE}
-_NARROWEST, _WIDEST = 2.0, 30.0
+_NARROWEST, _WIDEST = 2.0, 30.0  # inches: axes with their labels fit; a poster has no larger picture
 
 
 def width_of(width: float | str) -> float:
-    """Return a width in inches: that of ``"column"``, of ``"page"``, or a number as it is.
+    """Return a width in inches: that of ``"column"``, of ``"page"``, or the number itself.
 
     Raises:
-        PictureError: it is none of these.
+        PictureError: any other width.
     """
     inches = _WIDTHS.get(width) if isinstance(width, str) else width
     if inches is None or not _NARROWEST <= inches <= _WIDEST:
@@ -95,9 +90,10 @@ def series(k: int) -> dict[str, Any]:
     return {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k % len(DASHES)], "marker": MARKS[k % len(MARKS)]}
 
 
-_LETTERS = 15  # of a legend, an inch
-_HANDLE = 8  # letters that the sample of a line takes
-_LINE = 0.165  # inches
+# Sizes of a legend, estimated for letters of 8 points, since its height is needed before it is drawn.
+_LETTERS = 15  # an inch
+_HANDLE = 8  # letters that the sample of a line and the gap after it take
+_LINE = 0.165  # inches: the height of a line, with its share of the space between entries
 
 
 def legend_height(labels: Sequence[str], width: float, columns: int = 2) -> float:

@@ -1,4 +1,4 @@
-"""SVG as matplotlib writes it, made fit for pages: text alternative, ink that follows light and dark, no dates."""
+"""SVG of Matplotlib adapted to web pages: text alternative, ink that follows light and dark, no dates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def finished(text: str, ink: str, title: str, description: str) -> str:
 
     Args:
         text: as matplotlib wrote it, with ``svg.fonttype`` "none".
-        ink: the colour that stands for ink in it, as ``#rrggbb``.
-        title: what it is.
-        description: what is to be seen.
+        ink: the colour of the ink in it, as ``#rrggbb``.
+        title, description: of the picture.
     """
     body = text[text.index("<svg") :]
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Predictions, to enlarge and ask for numbers."""
+"""Predictions as figures of plotly."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ def compared_figure(found: Compared, title: str) -> Any:
     import plotly.graph_objects as go
 
     numbers = np.arange(1, len(found.true) + 1)
-    inside = np.ones(len(found.true), bool)
-    inside[found.apart] = False
     figure = go.Figure()
-    for part, name, mark in ((inside, "training" if len(found.apart) else "samples", 0), (~inside, "held out", 2)):
+    learnt = "training" if len(found.apart) else "samples"
+    for part, name, mark in ((found.learnt, learnt, 0), (~found.learnt, "held out", 2)):
         if part.any():
             figure.add_scatter(
                 x=found.true[part], y=found.predicted[part], mode="markers", name=name, text=numbers[part],
                 marker={"symbol": MARKS[mark]}, hovertemplate="row %{text}<br>true %{x:.6g}<br>predicted %{y:.6g}",
             )  # fmt: skip
-    ends = [float(min(found.true.min(), found.predicted.min())), float(max(found.true.max(), found.predicted.max()))]
+    ends = found.extent
     figure.add_scatter(x=ends, y=ends, mode="lines", name="predicted = true", line={"dash": "dash", "color": "grey"})
     figure.update_xaxes(title=f"true {escape(found.target)}")
     figure.update_yaxes(title=f"predicted {escape(found.target)}")
@@ -37,10 +36,8 @@ def confusion_figure(found: Confusion, title: str) -> Any:
     """Draw a cell for each pair of classes."""
     import plotly.graph_objects as go
 
-    whole = found.counts.sum(axis=1, keepdims=True)
-    shares = np.divide(found.counts, whole, out=np.zeros(found.counts.shape), where=whole > 0)
     figure = go.Figure(go.Heatmap(
-        z=shares, text=found.counts, texttemplate="%{text}" if len(found.counts) <= 20 else None, zmin=0, zmax=1,
+        z=found.shares, text=found.counts, texttemplate="%{text}" if len(found.counts) <= 20 else None, zmin=0, zmax=1,
         colorscale="Viridis", colorbar={"title": "share"},
         hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
     ))  # fmt: skip
@@ -63,7 +60,7 @@ def plane_figure(found: Plane, title: str) -> Any:
     for k in range(len(found.epochs)):
         shared = {"x": found.x, "y": found.y, "z": found.predicted[k], "visible": k == len(found.epochs) - 1,
                   "hovertemplate": "%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>"}  # fmt: skip
-        if found.classes > 2:  # class numbers have no contours, for none lies between two
+        if found.classes > 2:  # class numbers have no contours: there are no values between them
             figure.add_heatmap(
                 **shared, colorscale=_bands(found.classes), zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False,
                 opacity=0.5, showscale=False,

@@ -1,4 +1,4 @@
-"""Predictions of a model beside the truth, and over the plane of its two inputs."""
+"""Predictions of a model against the true values, and over the plane of its two inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Compared:
     Attributes:
         target: what the target is called.
         true, predicted: ``(n,)`` each.
-        apart: which of the samples were held out from the fit, ``(k,)``.
+        apart: the indices of the samples that were held out from the fit, ``(k,)``.
         r2, mse: of all samples.
     """
 
@@ -42,20 +42,37 @@ class Compared:
     r2: float
     mse: float
 
+    @property
+    def learnt(self) -> Array:
+        """Whether each sample took part in the fit, ``(n,)``."""
+        return ~np.isin(np.arange(len(self.true)), self.apart)
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest value, true or predicted."""
+        return float(min(self.true.min(), self.predicted.min())), float(max(self.true.max(), self.predicted.max()))
+
 
 @dataclass(frozen=True)
 class Confusion:
-    """Count how often each class is predicted as each.
+    """A confusion matrix.
 
     Attributes:
         target: what the target is called.
-        counts: rows are the true classes, columns what they were taken for, ``(k, k)``.
-        accuracy: the share that was right.
+        counts: rows are the true classes, columns the predicted ones, ``(k, k)``.
+        accuracy: the share of samples that are classified correctly.
     """
 
     target: str
     counts: Array
     accuracy: float
+
+    @property
+    def shares(self) -> Array:
+        """The counts as shares of their true class; 0 for a class without samples."""
+        whole = self.counts.sum(axis=1, keepdims=True)
+        found: Array = self.counts / np.maximum(whole, 1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -67,13 +84,13 @@ class Plane:
         x, y: the grid, ``(nx,)`` and ``(ny,)``.
         epochs: of the parameters, ``(k,)``; -1 where it is not known.
         predicted: ``(k, ny, nx)``: the probabilities of class 1 of two, class numbers or values.
-        leads: ``(k, classes, ny, nx)``: by how much a class is likelier than the likeliest other one, which is above 0
+        leads: ``(k, classes, ny, nx)``: by how much a class is likelier than the likeliest other one, positive
             in its region and 0 on its border; empty unless there are more than two classes.
         classes: how many there are; 0 if the prediction is a quantity.
         points: the samples' inputs, ``(n, 2)``.
         targets: theirs, ``(n,)``.
-        target: what the target is called.
-        right: the share of samples on the right side, for each set of parameters; empty for a quantity.
+        target: the name of the target.
+        accuracies: the share of samples classified correctly at each set of parameters; empty for a quantity.
     """
 
     names: tuple[str, str]
@@ -86,7 +103,7 @@ class Plane:
     points: Array
     targets: Array
     target: str
-    right: tuple[float, ...]
+    accuracies: tuple[float, ...]
 
 
 def classes_of(model: Specification) -> int:
@@ -121,7 +138,7 @@ def compared(model: Specification, table: Any, na: str) -> Compared:
 
 
 def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
-    """How often each class was taken for which.
+    """Return the confusion matrix of a model on a table.
 
     Raises:
         PictureError: the predictions are not of classes.
@@ -130,7 +147,7 @@ def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
     found = model.evaluate(table, na)
     if "confusion" not in found:
         raise PictureError(
-            f"the predictions of {model.target} are not of classes, so nothing is taken for anything else; draw "
+            f"the predictions of {model.target} are not of classes, so there is no confusion matrix; draw "
             "predicted against true"
         )
     return Confusion(str(model.target), np.array(found["confusion"]), float(found["accuracy"]))
@@ -140,53 +157,48 @@ def plane(model: Specification, table: Any, panels: int, points: int, na: str) -
     """Compute predictions over the plane of a model's two inputs, at several epochs of its descent.
 
     Args:
-        model: with two inputs: two columns, or a block of two.
+        model: with two inputs: two columns, or a feature group of two.
         table: samples to draw, and whose extent is that of the plane.
         panels: how many sets of parameters, the last ones among them; one if the model has no path.
         points: of the grid along an axis.
         na: ``"drop"`` leaves out rows with missing values.
 
     Raises:
-        PictureError: the model has not two inputs.
+        PictureError: the model does not have two inputs.
         ModelError: the model is not fitted.
     """
     columns = model.samples(table, na)
     inputs = [leaf for leaf in leaves([model.prediction]) if leaf.operation is DATA]
     sizes = [leaf.shape[0] if leaf.shape else 1 for leaf in inputs]
     if sum(sizes) != 2:
-        told = ", ".join(leaf.name for leaf in inputs)
-        raise PictureError(f"a boundary is drawn over two inputs; this model has {sum(sizes)} ({told})")
+        listed = ", ".join(leaf.name for leaf in inputs)
+        raise PictureError(f"a boundary is drawn over two inputs; this model has {sum(sizes)} ({listed})")
     if not model.params:
         model.predict(table)  # its error says what to do
+    names: tuple[str, ...] = tuple(leaf.name for leaf in inputs)
     if len(inputs) == 2:
-        names, cloud = (
-            (inputs[0].name, inputs[1].name),
-            np.stack([columns.arrays[leaf.name] for leaf in inputs], axis=1),
-        )
+        cloud = np.stack([columns.arrays[name] for name in names], axis=1)
     else:
-        block = inputs[0].name
-        named = model.blocks.get(block, (f"{block}[0]", f"{block}[1]"))
-        names, cloud = (named[0], named[1]), columns.arrays[block]
+        (group,) = names
+        names, cloud = tuple(model.blocks.get(group, (f"{group}[0]", f"{group}[1]"))), columns.arrays[group]
     x, y = (_along(cloud[:, k], points) for k in range(2))
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)
     classes, targets = classes_of(model), _targets(model, columns.arrays)
     states = _states(model, panels)
 
-    def at(places: Array, params: Any) -> Array:
-        given = {leaf.name: places[:, k] for k, leaf in enumerate(inputs)} if len(inputs) == 2 else {block: places}
+    def predict(places: Array, params: Any) -> Array:
+        given = {leaf.name: places[:, k] if len(inputs) == 2 else places for k, leaf in enumerate(inputs)}
         return np.asarray(evaluate(model.prediction, {**given, **params}))
 
-    whole = [at(grid, params) for _, params in states]
+    whole = [predict(grid, params) for _, params in states]
     predicted = np.array([_shown(each, classes).reshape(len(y), len(x)) for each in whole])
     leads = np.array([_leads(each).T.reshape(classes, len(y), len(x)) for each in whole if classes > 2])
-    right: list[float] = []
-    if classes:
-        taken = [_shown(at(cloud, params), classes) for _, params in states]
-        right = [float(np.mean((each > 0.5 if classes == 2 else each) == targets)) for each in taken]
+    seen = [_shown(predict(cloud, params), classes) for _, params in states if classes]
+    accuracies = tuple(float(np.mean((each > 0.5 if classes == 2 else each) == targets)) for each in seen)
     kept = thinned(np.arange(len(targets)), _MOST_POINTS)
     return Plane(
-        names, x, y, tuple(epoch for epoch, _ in states), predicted, leads, classes, cloud[kept], targets[kept],
-        str(model.target), tuple(right),
+        (names[0], names[1]), x, y, tuple(epoch for epoch, _ in states), predicted, leads, classes, cloud[kept],
+        targets[kept], str(model.target), accuracies,
     )  # fmt: skip
 
 

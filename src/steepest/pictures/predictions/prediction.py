@@ -1,4 +1,4 @@
-"""``pictures.predicted``, ``confusion`` and ``boundary``: what a model predicts."""
+"""``pictures.predicted``, ``confusion`` and ``boundary``: the predictions of a model."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def boundary(
         A picture; its ``numbers`` are a Plane.
 
     Raises:
-        PictureError: the model has not two inputs.
+        PictureError: the model does not have two inputs.
         ModelError: the model is not fitted.
         TableError: the table cannot be read, or lacks a column.
 
     >>> import steepest as st
-    >>> boundary(st.models.neuron().fit("nand", rate=5.0), "nand", points=20).numbers.right[-1]
+    >>> boundary(st.models.neuron().fit("nand", rate=5.0), "nand", points=20).numbers.accuracies[-1]
     1.0
 
     Source: rows A4 and D1 of the notes.
@@ -139,8 +139,8 @@ def boundary(
     for k, epoch in enumerate(found.epochs):
         when = "The fitted model" if epoch < 0 else f"At epoch {epoch} it"
         low, high = float(found.predicted[k].min()), float(found.predicted[k].max())
-        told = f"has {found.right[k]:.0%} of the samples on the right side" if found.right else ""
-        sentences.append(f"{when} {told or f'predicts from {short(low)} to {short(high)}'}.")
+        classified = f"classifies {found.accuracies[k]:.0%} of the samples correctly" if found.accuracies else ""
+        sentences.append(f"{when} {classified or f'predicts from {short(low)} to {short(high)}'}.")
     return MatplotlibPicture(
         called, " ".join(sentences), found, lambda: draw_plane(found, called, inches),
         lambda: plane_figure(found, called),

@@ -1,4 +1,4 @@
-"""Predictions drawn: against the truth, as a table of confusions, over two inputs."""
+"""Drawings of predictions: against true values, as a confusion matrix, over two inputs."""
 
 from __future__ import annotations
 
@@ -28,27 +28,17 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     figure = canvas(width, min(width, 4.6) * 0.95)
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
-    ends = [float(min(found.true.min(), found.predicted.min())), float(max(found.true.max(), found.predicted.max()))]
-    axes.plot(
-        ends, ends, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true", gid="equal", zorder=1
-    )
-    inside = np.ones(len(found.true), bool)
-    inside[found.apart] = False
+    axes.plot(found.extent, found.extent, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true",
+              gid="equal", zorder=1)  # fmt: skip
+    inside = found.learnt
     dense = len(found.true) > _DENSE
-    look: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
-                            "markeredgewidth": 0}  # fmt: skip
-    learnt = "training" if len(found.apart) else "samples"
-    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=learnt, gid="samples", **look)
+    style: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
+                             "markeredgewidth": 0}  # fmt: skip
+    name = "training" if len(found.apart) else "samples"
+    axes.plot(found.true[inside], found.predicted[inside], "o", color=BLUE, label=name, gid="samples", **style)
     if len(found.apart):
-        axes.plot(
-            found.true[~inside],
-            found.predicted[~inside],
-            "^",
-            color=VERMILION,
-            label="held out",
-            gid="held-out",
-            **look,
-        )
+        axes.plot(found.true[~inside], found.predicted[~inside], "^", color=VERMILION, label="held out", gid="held-out",
+                  **style)  # fmt: skip
     axes.set_xlabel(f"true {found.target}")
     axes.set_ylabel(f"predicted {found.target}")
     axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
@@ -63,8 +53,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     figure = canvas(min(width, side + 0.7), side)
     figure.suptitle(wrapped(title, min(width, side + 0.7)))
     axes = figure.add_subplot()
-    whole = found.counts.sum(axis=1, keepdims=True)
-    shares = np.divide(found.counts, whole, out=np.zeros(found.counts.shape), where=whole > 0)
+    shares = found.shares
     edges = np.arange(classes + 1) - 0.5
     cells = axes.pcolormesh(edges, edges, shares, cmap=COLOURS, vmin=0, vmax=1, edgecolors="none", gid="cells")
     if classes <= _COUNTED:
@@ -135,7 +124,7 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
             )
     _samples(axes, found)
     heading = [] if found.epochs[k] < 0 else [f"epoch {found.epochs[k]}"]
-    heading += [f"{found.right[k]:.0%} right"] if found.right else []
+    heading += [f"accuracy {found.accuracies[k]:.0%}"] if found.accuracies else []
     axes.set_title(("\n" if narrow else ", ").join(heading), fontsize=8)
     return filled
 
@@ -155,12 +144,7 @@ def _regions(axes: Axes, found: Plane, k: int) -> None:
 
 def _samples(axes: Axes, found: Plane) -> None:
     size = 4.0 if len(found.targets) <= _SPARSE else 2.6 if len(found.targets) <= _DENSE else 1.8
-    edge: dict[str, Any] = {
-        "linestyle": "none",
-        "markersize": size,
-        "markeredgecolor": EDGE,
-        "markeredgewidth": 0.5,
-    }
+    edge: dict[str, Any] = {"linestyle": "none", "markersize": size, "markeredgecolor": EDGE, "markeredgewidth": 0.5}
     if not found.classes:
         axes.plot(found.points[:, 0], found.points[:, 1], "o", color="#ffffff", label="samples", gid="samples", **edge)
         return

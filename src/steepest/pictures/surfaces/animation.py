@@ -19,8 +19,9 @@ from steepest.display.palette import INK, PAPER
 from steepest.display.picture import Picture
 from steepest.errors import PictureError
 from steepest.pictures.common.style import style, width_of
+from steepest.pictures.surfaces.numbers import Surface
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Range, Surface
+from steepest.pictures.surfaces.sections import Range
 from steepest.pictures.surfaces.surface import surface
 from steepest.pictures.surfaces.viewing import Name
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS = 150  # per inch
-_LAST = 12  # times that the last frame is shown
+_LAST = 12  # times that the last frame is shown, so that the end is seen before the loop starts again
 
 
 class Animation(Picture):
-    """A descent in time. As SVG and in the other still formats it is the last frame.
+    """An animated descent; SVG and the other still formats show the last frame.
 
     Attributes:
         still: the picture with the whole paths.
@@ -85,7 +86,7 @@ class Animation(Picture):
         """Return the frames as MP4 (H.264).
 
         Raises:
-            PictureError: the program ffmpeg is not there, or fails.
+            PictureError: the program ffmpeg is not installed, or fails.
         """
         program = shutil.which("ffmpeg")
         if program is None:
@@ -102,8 +103,8 @@ class Animation(Picture):
             ]  # fmt: skip
             done = subprocess.run(command, input=b"".join(frame.tobytes() for frame in frames), capture_output=True)
             if done.returncode or not place.is_file():
-                said = done.stderr.decode(errors="replace").strip().splitlines()
-                raise PictureError(f"ffmpeg could not write the MP4 ({(said or ['no reason given'])[-1]}); take .gif")
+                lines = done.stderr.decode(errors="replace").strip().splitlines()
+                raise PictureError(f"ffmpeg could not write the MP4 ({(lines or ['no reason given'])[-1]}); take .gif")
             return place.read_bytes()
 
     def formats(self) -> Mapping[str, Callable[[], bytes]]:
@@ -116,7 +117,7 @@ class Animation(Picture):
 
 
 def _colours(figure: Figure) -> Any:
-    """Return the pixels of a figure as it is now."""
+    """Return the current pixels of a figure."""
     canvas: Any = figure.canvas
     canvas.draw()
     shown = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -125,27 +126,17 @@ def _colours(figure: Figure) -> Any:
 
 
 def animate(
-    run: Any,
-    cost: Any,
-    table: Any = None,
-    at: Mapping[str, ArrayLike] | None = None,
-    *,
-    names: str | Sequence[Name] | None = None,
-    ranges: Mapping[str, Range] | None = None,
-    frames: int = 60,
-    rate: float = 12.0,
-    points: int = 200,
-    width: float | str = "column",
-    title: str | None = None,
-    na: str = "error",
+    run: Any, cost: Any, table: Any = None, at: Mapping[str, ArrayLike] | None = None, *,
+    names: str | Sequence[Name] | None = None, ranges: Mapping[str, Range] | None = None, frames: int = 60,
+    rate: float = 12.0, points: int = 200, width: float | str = "column", title: str | None = None, na: str = "error",
     engine: str = "auto",
-) -> Animation:
+) -> Animation:  # fmt: skip
     """Animate a descent, or several at once, over the contours of its cost; ``.gif``, and with ffmpeg ``.mp4``.
 
     Early epochs, when most happens, take more of the frames.
 
     Args:
-        run: what :func:`steepest.descend` gave, or several as a list or a dict by name.
+        run: a result of :func:`steepest.descend`, or several as a list or a dict by name.
         cost: the cost that was descended, or the model.
         table: the data, as for :func:`steepest.descend`.
         at, names, ranges, points, na, engine: as for :func:`steepest.pictures.surface`.
@@ -155,7 +146,7 @@ def animate(
         title: replaces the default title.
 
     Raises:
-        PictureError: as for a surface, or it is one over a single axis.
+        PictureError: as for a surface, or there is only one axis.
 
     >>> import steepest as st
     >>> x, y = st.params("x", "y")
@@ -175,7 +166,7 @@ def animate(
     if not isinstance(found, Surface):
         raise PictureError("an animation takes two axes; give two names, or draw the surface over one")
     if not found.trails:
-        raise PictureError("there is no descent to animate; give what st.descend gave")
+        raise PictureError("there is no descent to animate; give a result of st.descend")
     return Animation(still, _frames(found.trails, frames), rate, width_of(width))
 
 

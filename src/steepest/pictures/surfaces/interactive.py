@@ -1,4 +1,4 @@
-"""A cost over one parameter and over two, to turn, enlarge and ask for numbers."""
+"""A cost over one parameter and over two as figures of plotly."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from steepest.display.labels import short
 from steepest.display.palette import OVER, VERMILION
 from steepest.pictures.common.levels import levels, thinned
 from steepest.pictures.common.page import MARKS, layout, line_style
+from steepest.pictures.surfaces.numbers import Curve, Point, Surface
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Point, Surface
 
-_MESH = 101  # points along an axis, lest a page become large
+_MESH = 101  # points along an axis, which limits the size of a page
 
 
 def curve_figure(found: Curve, title: str) -> Any:
@@ -27,18 +27,16 @@ def curve_figure(found: Curve, title: str) -> Any:
         t = found.tangent
         ends = np.array([found.x[0], found.x[-1]])
         if not t.missing:
-            told = f"tangent, slope {short(t.slope)}"
-            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=told, line=line_style(1))
-        figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name="the point", marker={"size": 10})
+            label = f"tangent, slope {short(t.slope)}"
+            figure.add_scatter(x=ends, y=t.height(ends), mode="lines", name=label, line=line_style(1))
+        figure.add_scatter(x=[t.at], y=[t.value], mode="markers", name=escape(found.legend), marker={"size": 10})
     for k, trail in enumerate(found.trails, start=2):
         figure.add_scatter(
             x=trail.coordinates[:, 0], y=trail.heights, mode="lines+markers", name=escape(trail.label),
             line=line_style(k), marker={"symbol": MARKS[k % len(MARKS)]}, text=_hover_texts(trail), hoverinfo="text",
         )  # fmt: skip
-    finite = found.costs[np.isfinite(found.costs)]
-    margin = 0.06 * float(np.ptp(finite)) or 0.5
     figure.update_xaxes(title=escape(found.axis.label), range=[found.x[0], found.x[-1]])
-    figure.update_yaxes(title="cost", range=[float(finite.min()) - margin, float(finite.max()) + margin])
+    figure.update_yaxes(title="cost", range=found.heights)
     return layout(figure, title)
 
 
@@ -51,17 +49,34 @@ def surface_figure(found: Surface, title: str, view: str) -> Any:
     heights = levels(found.costs).heights
     top = float(heights[-1])
     first, second = (escape(axis.label) for axis in found.axes)
-    told = f"{first} %{{x:.4g}}<br>{second} %{{y:.4g}}<br>cost %{{z:.4g}}<extra></extra>"
+    hover = f"{first} %{{x:.4g}}<br>{second} %{{y:.4g}}<br>cost %{{z:.4g}}<extra></extra>"
     if view == "contours":
         figure = go.Figure(go.Contour(
             x=x, y=y, z=np.where(np.isfinite(costs), costs, np.nan), colorscale="Viridis", zmin=heights[0], zmax=top,
-            ncontours=20, colorbar={"title": "cost"}, hovertemplate=told,
+            ncontours=20, colorbar={"title": "cost"}, hovertemplate=hover,
         ))  # fmt: skip
     else:
         figure = go.Figure(go.Surface(
             x=x, y=y, z=np.where(np.isfinite(costs), np.minimum(costs, top), np.nan), colorscale="Viridis",
-            colorbar={"title": "cost"}, hovertemplate=told, opacity=0.9,
+            colorbar={"title": "cost"}, hovertemplate=hover, opacity=0.9,
         ))  # fmt: skip
+    _add_trails(figure, found, view, top)
+    _add_point(figure, found, view)
+    if found.move is not None:
+        _add_move(figure, found, view)
+    if view == "contours":
+        figure.update_xaxes(title=first, range=[x[0], x[-1]])
+        figure.update_yaxes(title=second, range=[y[0], y[-1]])
+    else:
+        figure.update_scenes(
+            xaxis={"title": first, "range": [x[0], x[-1]]}, yaxis={"title": second, "range": [y[0], y[-1]]},
+            zaxis={"title": "cost"}, aspectmode="cube",
+        )  # fmt: skip
+    return layout(figure, title)
+
+
+def _add_trails(figure: Any, found: Surface, view: str, top: float) -> None:
+    """Add the descents; in space none of their points is above the top of the surface."""
     for k, trail in enumerate(found.trails):
         across, up = trail.coordinates.T
         place = {"x": across, "y": up, "mode": "lines+markers", "name": escape(trail.label),
@@ -74,25 +89,19 @@ def surface_figure(found: Surface, title: str, view: str) -> Any:
                 **place, z=np.minimum(trail.heights, top), line=drawn,
                 marker={"symbol": MARKS[k % len(MARKS)], "size": 3},
             )  # fmt: skip
-    if found.point is not None:
-        p, place = found.point, {"mode": "markers", "name": "the point", "marker": {"size": 8, "color": VERMILION}}
-        if view == "contours":
-            figure.add_scatter(x=[p.x], y=[p.y], **place)
-        else:
-            figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **place)
-            if not p.missing:
-                _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
-    if found.move is not None:
-        _add_move(figure, found, view)
+
+
+def _add_point(figure: Any, found: Surface, view: str) -> None:
+    """Add the marked point, in space with its tangent plane."""
+    if found.point is None:
+        return
+    p, style = found.point, {"mode": "markers", "name": found.legend, "marker": {"size": 8, "color": VERMILION}}
     if view == "contours":
-        figure.update_xaxes(title=first, range=[x[0], x[-1]])
-        figure.update_yaxes(title=second, range=[y[0], y[-1]])
-    else:
-        figure.update_scenes(
-            xaxis={"title": first, "range": [x[0], x[-1]]}, yaxis={"title": second, "range": [y[0], y[-1]]},
-            zaxis={"title": "cost"}, aspectmode="cube",
-        )  # fmt: skip
-    return layout(figure, title)
+        figure.add_scatter(x=[p.x], y=[p.y], **style)
+        return
+    figure.add_scatter3d(x=[p.x], y=[p.y], z=[p.cost], **style)
+    if not p.missing:
+        _add_plane(figure, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
 
 
 def _add_move(figure: Any, found: Surface, view: str) -> None:
@@ -108,10 +117,8 @@ def _add_move(figure: Any, found: Surface, view: str) -> None:
 
 def _add_plane(figure: Any, found: Surface, point: Point, across: float, up: float) -> None:
     """Add the tangent plane at a point, so far to each side."""
-    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
-    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
-    grid = np.meshgrid(x, y)
-    figure.add_surface(x=grid[0], y=grid[1], z=point.plane(*grid), showscale=False, opacity=0.5, name="tangent plane",
+    x, y, z = point.patch(found.x, found.y, across, up)
+    figure.add_surface(x=x, y=y, z=z, showscale=False, opacity=0.5, name="tangent plane",
                        colorscale=[[0, VERMILION], [1, VERMILION]])  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A cost over its parameters, those of a plane or line through them: what is computed before anything is drawn."""
+"""A cost as a function of its parameters, and lines and planes through them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ Array = NDArray[Any]
 Params = Mapping[str, Any]
 
 _ELEMENT = re.compile(r"(.+)\[(\d+)(?:,\s*(\d+))?\]")
-_AT_ONCE = 1 << 22  # numbers of parameters that are laid out at a time
-_COMPILED, _INTERPRETED = 2.5e10, 1e8  # elements of nodes that a grid may take, by the engine
+_AT_ONCE = 1 << 22  # elements of parameters in memory at a time: 32 MB
+_COMPILED, _INTERPRETED = 2.5e10, 1e8  # values of nodes that an engine computes in a few seconds
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """A cost over a table, to be looked at anywhere.
+    """A cost over a table, evaluated at any parameters.
 
     Attributes:
         cost: one number of the parameters.
         data: the columns of the table, arrays.
-        rows: how many samples there are.
-        shapes: of the parameters, by name.
-        engine: what computes it: a name.
+        rows: the number of samples.
+        shapes: the shape of each parameter by name.
+        engine: the name of the engine that computes it.
     """
 
     cost: Expression
@@ -56,7 +56,7 @@ class Landscape:
 
     @property
     def size(self) -> int:
-        """How many numbers all parameters are together."""
+        """The number of elements of all parameters."""
         return sum(prod(shape) for shape in self.shapes.values())
 
     def vector(self, params: Params) -> Array:
@@ -104,8 +104,8 @@ class Landscape:
 
         Args:
             vector: the parameters there, ``(size,)``.
-            directions: ``(size,)`` each; of two their sum and difference are looked at, too, for a surface with a
-                slope along either axis has no tangent plane where the slope between them jumps.
+            directions: ``(size,)`` each; the sum and difference of two are checked, too: a surface with slopes along
+                both axes has no tangent plane if the slope between them jumps.
         """
         if len(directions) == 2:
             first, second = (direction / np.linalg.norm(direction) for direction in directions)
@@ -123,12 +123,12 @@ class Landscape:
         return {name: values[0] for name, values in self.params(vector[None]).items()}
 
     def resolution(self, most: int, axes: int, least: int) -> int:
-        """Return the number of points along an axis for which a grid takes at most seconds.
+        """Return the number of points along an axis for which a grid takes a few seconds at most.
 
         Args:
-            most: if there is time for that.
+            most: the largest number.
             axes: 1 or 2.
-            least: however long that takes.
+            least: the smallest number, whatever time it takes.
         """
         elements = sum(
             max(prod(node.shape), 1) * (self.rows if node.per_sample else 1) for node in toposort([self.cost])
@@ -173,9 +173,9 @@ class Axis:
     """A direction through the parameters.
 
     Attributes:
-        label: what it is called: a parameter, an element of one, or a direction.
-        direction: what one unit of the coordinate adds to the parameters, ``(size,)``.
-        element: the number among all parameters that the coordinate itself is; None for a direction.
+        label: its name: a parameter, an element of one, or a direction.
+        direction: the change of the parameters with one unit of the coordinate, ``(size,)``.
+        element: the index, among all elements, of the one that the coordinate is; None for a direction.
         share: of the variance of a descent's path that it carries, if there is one.
     """
 

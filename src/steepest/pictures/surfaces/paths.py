@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steepest.display.labels import figure
 from steepest.errors import PictureError
 from steepest.pictures.surfaces.landscape import Axis, Landscape, Span
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_KEPT = 500  # points of a trail that are drawn
+_KEPT = 500  # points of a trail that are drawn: more than a picture has pixels for
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Trail:
     """The path of a descent over a span.
 
     Attributes:
-        label: what the descent is called.
-        epochs: those of its points, ``(k,)``.
-        coordinates: those of the points of the span nearest to them, ``(k, axes)``.
+        label: the name of the descent.
+        epochs: the epoch of each point, ``(k,)``.
+        coordinates: the points, projected onto the span, ``(k, axes)``.
         costs: the costs of the parameters themselves.
-        heights: the costs of the nearest points in the span: the same, unless there are more parameters than axes.
+        heights: the costs of the projected points: the same, unless there are more parameters than axes.
         final: the cost at the end.
         diverged: whether it did.
     """
@@ -42,13 +43,23 @@ class Trail:
     final: float
     diverged: bool = False
 
+    @property
+    def legend(self) -> str:
+        """The label of the path in a legend, with how the descent ended."""
+        ended = "diverged" if self.diverged else f"cost {figure(self.final, 3)}"
+        return f"{self.label}, {int(self.epochs[-1])} epochs: {ended}"
+
+    def ends_at(self, *coordinates: float) -> bool:
+        """Return whether the path ends at these coordinates, up to round-off."""
+        return not self.diverged and np.allclose(self.coordinates[-1], coordinates, rtol=1e-9, atol=1e-12)
+
 
 @dataclass(frozen=True)
 class Route:
     """A descent as rows of numbers.
 
     Attributes:
-        label: what it is called.
+        label: its name.
         epochs: ``(k,)``.
         vectors: the parameters, ``(k, size)``.
         final: the cost at the end.
@@ -70,7 +81,7 @@ class Route:
 
 
 def named(runs: Any) -> dict[str, Descent]:
-    """Return one descent, several, or several with names, as the latter.
+    """Return one descent, several, or several with names, as a dict by name.
 
     Raises:
         PictureError: these are no descents.
@@ -86,7 +97,7 @@ def named(runs: Any) -> dict[str, Descent]:
         found = {"descent": runs}
     for label, run in found.items():
         if not hasattr(run, "path"):
-            raise PictureError(f"paths are what st.descend gives, one or a dict of them by name; {label} is {run!r}")
+            raise PictureError(f"paths are results of st.descend, one, a list, or a dict by name; {label} is {run!r}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A cost over one parameter and over two, drawn."""
+"""Drawings of a cost over one parameter and over two."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from steepest.display.labels import short
 from steepest.display.palette import BLUE, EDGE, OVER, VERMILION
 from steepest.pictures.common.levels import levels, thinned, ticks
 from steepest.pictures.common.style import COLOURS, canvas, legend_below, legend_height, series, wrapped
-from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Point, Surface
+from steepest.pictures.surfaces.numbers import Curve, Point, Surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,16 +25,18 @@ _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
     """Plot the cost over one parameter, with tangent and descents."""
-    told = [*map(_called, found.trails), *[COST, "tangent at w = 1.234, slope 1.234"] * (found.tangent is not None)]
-    figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_height(told, width))
+    labels = [trail.legend for trail in found.trails]
+    labels += [COST, "tangent at w = 1.234, slope 1.234"] * (found.tangent is not None)
+    figure = canvas(width, 0.62 * min(width, 4.6) + 0.2 + legend_height(labels, width))
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
-    _frame(axes, found)
+    axes.set_xlim(found.x[0], found.x[-1])
+    axes.set_ylim(*found.heights)
     tangent = found.tangent
     if tangent is not None and tangent.missing:
         axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, linestyle="none", gid="point",
-                  label=f"the point, cost {short(tangent.value)}: no tangent")  # fmt: skip
+                  label=f"{found.legend}: no tangent")  # fmt: skip
     elif tangent is not None:
         reach = 0.22 * (found.x[-1] - found.x[0])
         ends = np.array([tangent.at - reach, tangent.at + reach])
@@ -45,8 +46,8 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
         )  # fmt: skip
         axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, gid="point")
     for k, trail in enumerate(found.trails, start=2):
-        look = {**series(k), **_TRAIL}
-        axes.plot(trail.coordinates[:, 0], trail.heights, label=_called(trail), gid=f"trail-{k - 1}", **look)
+        axes.plot(trail.coordinates[:, 0], trail.heights, label=trail.legend, gid=f"trail-{k - 1}",
+                  **{**series(k), **_TRAIL})  # fmt: skip
     axes.set_xlabel(found.axis.label)
     axes.set_ylabel(COST)
     if tangent is not None or found.trails:
@@ -54,31 +55,17 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, found: Curve) -> None:
-    """Set the range of the axes to that of the curve; a tangent or a descent that leaves it is cut off there."""
-    finite = found.costs[np.isfinite(found.costs)]
-    low, high = float(finite.min()), float(finite.max())
-    margin = 0.06 * (high - low) or 0.5
-    axes.set_xlim(found.x[0], found.x[-1])
-    axes.set_ylim(low - margin, high + margin)
-
-
-def _called(trail: Trail) -> str:
-    ended = "diverged" if trail.diverged else f"cost {number(trail.final, 3)}"
-    return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
-
-
 def draw_surface(found: Surface, title: str, width: float, view: str) -> Figure:
     """Draw the cost over two parameters: as contours, in space, or both."""
-    room = legend_height(_labels(found), width)
+    below = legend_height(_labels(found), width)
     side = 0.76 * min(width, 5.0)
     if view == "both":
-        beside = width > 5
-        figure = canvas(width, 3.1 + room if beside else 2 * side + 0.3 + room)
-        _contours(figure, figure.add_subplot(*((1, 2, 1) if beside else (2, 1, 1))), found)
-        _space(figure, found, (1, 2, 2) if beside else (2, 1, 2))
+        grid = (1, 2) if width > 5 else (2, 1)
+        figure = canvas(width, below + (3.1 if width > 5 else 2 * side + 0.3))
+        _contours(figure, figure.add_subplot(*grid, 1), found)
+        _space(figure, found, (*grid, 2))
     else:
-        figure = canvas(width, side + 0.25 + room)
+        figure = canvas(width, side + 0.25 + below)
         if view == "3d":
             _space(figure, found, (1, 1, 1))
         else:
@@ -89,9 +76,9 @@ def draw_surface(found: Surface, title: str, width: float, view: str) -> Figure:
 
 
 def _labels(found: Surface) -> list[str]:
-    """Return labels about as long as those of the legend, whose size is needed before it is drawn."""
+    """Return labels about as long as those of the legend, whose height is needed before it is drawn."""
     extra = ["tangent plane at A, 1.05 above C", "A → B → C: 0.75, 0.97, 1.08"] if found.move is not None else []
-    return [*map(_called, found.trails), *extra, *["the point, cost 0.1234"] * (found.point is not None)]
+    return [*(trail.legend for trail in found.trails), *extra, *([found.legend] if found.point is not None else [])]
 
 
 def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
@@ -115,11 +102,11 @@ def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
     bar.outline.set_linewidth(0.4)
     _arrows(axes, found)
     for k, trail in enumerate(found.trails):
-        _over(axes, (trail.coordinates[:, 0], trail.coordinates[:, 1]), k, _called(trail))
+        _over(axes, (trail.coordinates[:, 0], trail.coordinates[:, 1]), k, trail.legend)
     if found.point is not None:
         p = found.point
         axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
-                  linestyle="none", label=f"the point, cost {short(p.cost)}", gid="point")  # fmt: skip
+                  linestyle="none", label=found.legend, gid="point")  # fmt: skip
     _letters(axes, found)
     axes.set_xlim(found.x[0], found.x[-1])
     axes.set_ylim(found.y[0], found.y[-1])
@@ -134,9 +121,9 @@ def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
     """Draw a path over a map of colours, with an edge that keeps it apart from any of them."""
     from matplotlib.patheffects import Normal, Stroke
 
-    look = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
+    line_style = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
     (line,) = axes.plot(*place, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=EDGE, markeredgewidth=0.4,
-                        markevery=_apart(len(place[0])), **look)  # fmt: skip
+                        markevery=_apart(len(place[0])), **line_style)  # fmt: skip
     line.set_path_effects([Stroke(linewidth=2.6, foreground=EDGE), Normal()])
 
 
@@ -184,16 +171,14 @@ def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
     )  # fmt: skip
     body.set_gid("surface")
     for k, trail in enumerate(found.trails):
-        _over(
-            axes, (trail.coordinates[:, 0], trail.coordinates[:, 1], np.minimum(trail.heights, top)), k, _called(trail)
-        )
+        _over(axes, (*trail.coordinates.T, np.minimum(trail.heights, top)), k, trail.legend)
     if found.point is not None:
         p = found.point
-        told = f"the point, cost {short(p.cost)}: no tangent plane"
+        label = f"{found.legend}: no tangent plane"
         if not p.missing:
             _plane(axes, found, p, 0.2 * float(np.ptp(found.x)), 0.2 * float(np.ptp(found.y)))
-            told = f"cost {short(p.cost)}, tangent plane with slopes {short(p.slopes[0])}, {short(p.slopes[1])}"
-        axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=told,
+            label = f"cost {short(p.cost)}, tangent plane with slopes {short(p.slopes[0])}, {short(p.slopes[1])}"
+        axes.plot([p.x], [p.y], [p.cost], "*", color=VERMILION, markersize=8, zorder=6, linestyle="none", label=label,
                   gid="point")  # fmt: skip
     if found.move is not None:
         _move_in_space(axes, found)
@@ -208,7 +193,7 @@ def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
         axis.set_major_locator(_fewer())
         axis.labelpad = 0 if axis is axes.zaxis else -3
     axes.tick_params(pad=-2)
-    # Labels stand outside the box and are not seen by the layout; two panels side by side leave less room for them.
+    # Labels lie outside the box, where the layout does not see them; two panels in a row leave less space for them.
     axes.set_box_aspect(None, zoom=0.84 if place[:2] == (1, 2) else 0.98)
     return axes
 
@@ -221,11 +206,8 @@ def _fewer() -> Any:
 
 def _plane(axes: Any, found: Surface, point: Point, across: float, up: float) -> None:
     """Draw the tangent plane at a point, so far to each side."""
-    x = np.clip([point.x - across, point.x + across], found.x[0], found.x[-1])
-    y = np.clip([point.y - up, point.y + up], found.y[0], found.y[-1])
-    grid = np.meshgrid(x, y)
-    made = axes.plot_surface(*grid, point.plane(*grid), color=VERMILION, alpha=0.35, zorder=3, linewidth=0)
-    made.set_gid("plane")
+    corners = point.patch(found.x, found.y, across, up)
+    axes.plot_surface(*corners, color=VERMILION, alpha=0.35, zorder=3, linewidth=0).set_gid("plane")
 
 
 def _move_in_space(axes: Any, found: Surface) -> None:
@@ -254,16 +236,16 @@ def draw_moving(found: Surface, title: str, width: float) -> tuple[Figure, Calla
         )[0]
         for k in range(len(found.trails))
     ]
-    told = axes.text(0.02, 0.98, "", transform=axes.transAxes, va="top", color="white", zorder=9, gid="epoch",
-                     bbox={"facecolor": EDGE, "alpha": 0.65, "linewidth": 0, "pad": 2})  # fmt: skip
+    heading = axes.text(0.02, 0.98, "", transform=axes.transAxes, va="top", color="white", zorder=9, gid="epoch",
+                        bbox={"facecolor": EDGE, "alpha": 0.65, "linewidth": 0, "pad": 2})  # fmt: skip
 
     def show(epoch: int) -> None:
         costs = []
         for k, trail in enumerate(found.trails):
-            gone = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
-            lines[f"trail-{k + 1}"].set_data(trail.coordinates[:gone, 0], trail.coordinates[:gone, 1])
-            heads[k].set_data(trail.coordinates[gone - 1 : gone, 0], trail.coordinates[gone - 1 : gone, 1])
-            costs.append(number(trail.costs[gone - 1], 3))
-        told.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
+            shown = max(int(np.searchsorted(trail.epochs, epoch, side="right")), 1)
+            lines[f"trail-{k + 1}"].set_data(trail.coordinates[:shown, 0], trail.coordinates[:shown, 1])
+            heads[k].set_data(trail.coordinates[shown - 1 : shown, 0], trail.coordinates[shown - 1 : shown, 1])
+            costs.append(number(trail.costs[shown - 1], 3))
+        heading.set_text(f"epoch {epoch}, cost {costs[0]}" if len(costs) == 1 else f"epoch {epoch}")
 
     return figure, show

@@ -13,61 +13,46 @@ from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.landscape import Axis
+from steepest.pictures.surfaces.numbers import Curve, Fixed, Surface
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Fixed, Range, Surface
+from steepest.pictures.surfaces.sections import Range
 from steepest.pictures.surfaces.viewing import Name, Request, compute, landscape_of
 
-_LISTED = 6  # fixed numbers up to which each is listed
+_LISTED = 6  # fixed numbers up to which each is listed: more would hide the other sentences
 _VIEWS = ("contours", "3d", "both")
 
 
 def surface(
-    cost: Any,
-    table: Any = None,
-    at: Mapping[str, ArrayLike] | None = None,
-    *,
-    names: str | Sequence[Name] | None = None,
-    paths: Any = None,
-    ranges: Mapping[str, Range] | None = None,
-    move: Mapping[str, float] | None = None,
-    field: bool = False,
-    look: str = "contours",
-    points: int = 200,
-    width: float | str = "column",
-    title: str | None = None,
-    na: str = "error",
-    engine: str = "auto",
-) -> MatplotlibPicture:
+    cost: Any, table: Any = None, at: Mapping[str, ArrayLike] | None = None, *,
+    names: str | Sequence[Name] | None = None, paths: Any = None, ranges: Mapping[str, Range] | None = None,
+    move: Mapping[str, float] | None = None, field: bool = False, look: str = "contours", points: int = 200,
+    width: float | str = "column", title: str | None = None, na: str = "error", engine: str = "auto",
+) -> MatplotlibPicture:  # fmt: skip
     """Plot a cost over one parameter (a curve) or two (contours, or a surface in space), with descents on it.
 
-    Over one parameter ``at`` gives the point at which the tangent touches; at a kink of the cost there is none. Of
-    more parameters than axes, the others stay as ``at`` says, or where the first descent ended; paths are then seen as
-    the nearest points of the plane.
+    If there are more parameters than axes, the others are fixed at the values in ``at``, else at the end of the first
+    descent; paths are then projected onto the line or plane.
 
     Args:
-        cost: an expression of one number, or a model, which brings its parameters and its last descent.
-        table: the data, as for :func:`steepest.descend`.
-        at: values of parameters, and the point to mark; in space its tangent plane is drawn.
+        cost: an expression of one number, or a model, which provides its parameters and its last descent.
+        table, na, engine: as for :func:`steepest.descend`.
+        at: values of parameters, and the point to mark, with its tangent unless the cost has a kink there.
         names: one or two parameters, elements such as ``"W1[0,2]"`` or directions (a dict from parameters to numbers
             or arrays); ``"principal"`` for the two directions in which the first descent moved most, each with its
             share of the path's variance. Left out: the parameters if they are one or two numbers, else principal.
-        paths: a descent, or several as a list or a dict from what they are called.
-        ranges: from a name to its lowest and highest coordinate; chosen by what is to be seen if left out.
+        paths: a descent, or several as a list or a dict by name.
+        ranges: from a name to its lowest and highest coordinate; left out, the point and the paths are in the range.
         move: how far A → B goes along the first axis and B → C along the second, with the tangent plane at A.
-        field: draws where descent leads, against the gradient.
+        field: draws arrows against the gradient.
         look: ``"contours"``, ``"3d"`` or ``"both"``.
         points: of the grid along an axis, at most; fewer where a point takes long.
-        width: ``"column"`` (3.4 inches), ``"page"`` (7) or a number of inches.
-        title: replaces the default title.
-        na: ``"drop"`` leaves out rows with missing values.
-        engine: what computes the costs.
+        width, title: ``"column"`` (3.4 inches), ``"page"`` (7) or a number of inches; replaces the default title.
 
     Returns:
-        A picture; its ``numbers`` are a Curve or a Sheet.
+        A picture; its ``numbers`` are a Curve or a Surface.
 
     Raises:
-        PictureError: there is no such parameter, a value is missing, the cost is not finite at the point or anywhere,
-            or a move begins at a kink.
+        PictureError: no such parameter, no value, no finite cost at the point or anywhere, or a move from a kink.
         TableError: the table cannot be read.
 
     >>> from steepest.expressions.expression import params
@@ -129,14 +114,17 @@ def _describe_curve(found: Curve) -> str:
     if found.tangent is not None:
         t = found.tangent
         where = f"at {found.axis.label} = {figure(t.at)}, where the cost is {figure(t.value)}"
-        told = f"There is no tangent {where}: {t.missing}."
-        sentences.append(told if t.missing else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}.")
+        sentences.append(
+            f"There is no tangent {where}: {t.missing}."
+            if t.missing
+            else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}."
+        )
     sentences += _describe_fixed(found.fixed)
     if found.trails and not found.whole:
         share = found.axis.share
         sentences += [f"The line carries {share:.1%} of the variance of the path."] if share is not None else []
         sentences.append("Paths are projected onto the line.")
-    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "line") for trail in found.trails)])
+    return " ".join([*sentences, *(_describe_trail(trail, not found.whole) for trail in found.trails)])
 
 
 def _describe_surface(found: Surface) -> str:
@@ -148,9 +136,9 @@ def _describe_surface(found: Surface) -> str:
     ]
     if found.point is not None:
         p = found.point
-        told = f"with the slopes {figure(p.slopes[0])} and {figure(p.slopes[1])}"
-        told = f"and there is no tangent plane: {p.missing}" if p.missing else told
-        sentences.append(f"At ({short(p.x)}, {short(p.y)}) it is {figure(p.cost)}, {told}.")
+        slopes = f"with the slopes {figure(p.slopes[0])} and {figure(p.slopes[1])}"
+        slopes = f"and there is no tangent plane: {p.missing}" if p.missing else slopes
+        sentences.append(f"At ({short(p.x)}, {short(p.y)}) it is {figure(p.cost)}, {slopes}.")
     if found.move is not None:
         m = found.move
         costs = ", ".join(map(figure, m.costs))
@@ -160,7 +148,7 @@ def _describe_surface(found: Surface) -> str:
             f"error is {short(m.error)}."
         )
     if found.field is not None:
-        sentences.append("Arrows point against the gradient, where descent leads.")
+        sentences.append("Arrows point against the gradient, the direction of descent.")
     sentences += _describe_fixed(found.fixed)
     if found.share is not None and first.share is not None and second.share is not None:
         sentences.append(
@@ -169,7 +157,7 @@ def _describe_surface(found: Surface) -> str:
         )
     if found.trails and not found.whole:
         sentences.append("Paths are projected onto the plane.")
-    return " ".join([*sentences, *(_describe_trail(trail, "" if found.whole else "plane") for trail in found.trails)])
+    return " ".join([*sentences, *(_describe_trail(trail, not found.whole) for trail in found.trails)])
 
 
 def _span(axis: Axis, along: Any) -> str:
@@ -191,15 +179,13 @@ def _describe_fixed(fixed: Fixed | None) -> list[str]:
     return [f"Fixed {fixed.origin}: {', '.join(listed)}."]
 
 
-def _describe_trail(trail: Trail, seen_in: str) -> str:
-    """Describe where a path began and ended; a projected path has costs other than those of the plane below it."""
+def _describe_trail(trail: Trail, projected: bool) -> str:
+    """Describe where a path began and ended; a projected point has another cost than the parameters themselves."""
     places = [", ".join(map(short, trail.coordinates[k])) for k in (0, -1)]
-    costs = [f"the cost {short(cost)}" for cost in (trail.costs[0], trail.final)]
-    if seen_in:
-        costs = [f"{cost} of its own" for cost in costs]
-        costs[0] += f", where the {seen_in} has {short(trail.heights[0])},"
-    ended = "diverged" if trail.diverged else f"ended at ({places[1]}) with {costs[1]}"
+    began = f"the cost {short(trail.costs[0])}"
+    began += f" ({short(trail.heights[0])} at the projected point)" if projected else ""
+    ended = "diverged" if trail.diverged else f"ended at ({places[1]}) with the cost {short(trail.final)}"
     return (
-        f"{trail.label[:1].upper()}{trail.label[1:]} began at ({places[0]}) with {costs[0]} and {ended} after "
+        f"{trail.label[:1].upper()}{trail.label[1:]} began at ({places[0]}) with {began} and {ended} after "
         f"{int(trail.epochs[-1])} epochs."
     )

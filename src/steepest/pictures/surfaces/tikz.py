@@ -13,8 +13,7 @@ from steepest.expressions.latex import latex_name
 from steepest.pictures.common.levels import levels, thinned, ticks
 from steepest.pictures.common.tikz import DASHES, POINTS, line, picture
 from steepest.pictures.surfaces.landscape import Axis
-from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.slices import Curve, Surface
+from steepest.pictures.surfaces.numbers import Curve, Surface
 
 _MESH = 31  # along an axis
 
@@ -29,11 +28,10 @@ def _label(axis: Axis) -> str:
 
 def curve_code(found: Curve) -> str:
     """Return the code of a cost over one parameter."""
-    finite = found.costs[np.isfinite(found.costs)]
-    margin = 0.06 * float(np.ptp(finite)) or 0.5
+    low, high = found.heights
     options = [
         f"xlabel={{{_label(found.axis)}}}", "ylabel={cost}", f"xmin={found.x[0]:.6g}", f"xmax={found.x[-1]:.6g}",
-        f"ymin={float(finite.min()) - margin:.6g}", f"ymax={float(finite.max()) + margin:.6g}",
+        f"ymin={low:.6g}", f"ymax={high:.6g}",
     ]  # fmt: skip
     body = line(found.x, found.costs, 0, "cost")
     if found.tangent is not None:
@@ -43,13 +41,8 @@ def curve_code(found: Curve) -> str:
         body += [] if t.missing else line(ends, t.height(ends), 1, f"tangent, slope {short(t.slope)}")
         body += line(np.array([t.at]), np.array([t.value]), 1, "", ", only marks, mark size=1.5pt, forget plot")
     for k, trail in enumerate(found.trails, start=2):
-        body += line(trail.coordinates[:, 0], trail.heights, k, _called(trail), ", mark=*, mark size=0.8pt")
+        body += line(trail.coordinates[:, 0], trail.heights, k, trail.legend, ", mark=*, mark size=0.8pt")
     return picture(options, body)
-
-
-def _called(trail: Trail) -> str:
-    ended = "diverged" if trail.diverged else f"cost {number(trail.final, 3)}"
-    return f"{trail.label}, {int(trail.epochs[-1])} epochs: {ended}"
 
 
 def surface_code(found: Surface) -> str:
@@ -80,13 +73,13 @@ def surface_code(found: Surface) -> str:
         *table, "};",
     ]  # fmt: skip
     for k, trail in enumerate(found.trails):
-        body += _over(trail.coordinates[:, 0], trail.coordinates[:, 1], k, _called(trail))
+        body += _over(trail.coordinates[:, 0], trail.coordinates[:, 1], k, trail.legend)
     if found.move is not None:
         move = found.move
         body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(short(c) for c in move.costs))
     if found.point is not None:
         p = found.point
-        body += _over(np.array([p.x]), np.array([p.y]), 0, f"the point, cost {short(p.cost)}", only_mark=True)
+        body += _over(np.array([p.x]), np.array([p.y]), 0, found.legend, only_mark=True)
     return picture(options, body, width=2.1, height=1.75)
 
 

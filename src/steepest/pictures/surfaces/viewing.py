@@ -1,4 +1,4 @@
-"""From what a caller gives to a curve or a sheet: which axes, through which point, with which descents."""
+"""Requests for pictures of a cost: which axes, through which point, with which descents."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from steepest.errors import PictureError
 from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.pictures.surfaces.landscape import Axis, Landscape, axis_of, landscape, span_of
+from steepest.pictures.surfaces.numbers import Curve, Surface
 from steepest.pictures.surfaces.paths import Route, principal_axes, routes, shares
-from steepest.pictures.surfaces.slices import Curve, Range, Section, Surface, compute_curve, compute_surface
+from steepest.pictures.surfaces.sections import Range, Section, compute_curve, compute_surface
 
 Array = NDArray[Any]
 Name = str | Mapping[str, ArrayLike]
@@ -39,7 +40,7 @@ def landscape_of(subject: Any, table: Any, paths: Any, at: Mapping[str, ArrayLik
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller asks of a picture of a cost; see :func:`steepest.pictures.surface`."""
+    """A request for a picture of a cost; see :func:`steepest.pictures.surface`."""
 
     at: Mapping[str, ArrayLike] | None
     names: str | Sequence[Name] | None
@@ -49,14 +50,14 @@ class Request:
     points: int
 
 
-def compute(land: Landscape, runs: Any, known: Mapping[str, Any], asked: Request) -> Curve | Surface:
-    """Compute what a picture of a cost shows.
+def compute(land: Landscape, runs: Any, known: Mapping[str, Any], request: Request) -> Curve | Surface:
+    """Compute the curve or surface of a picture.
 
     Args:
         land: the landscape.
         runs: descents, one or several.
         known: values of parameters.
-        asked: which part of the landscape is shown, and what is marked in it.
+        request: the part of the landscape to show, and the marks on it.
     """
     unknown = [name for name in known if name not in land.shapes]
     if unknown:
@@ -64,20 +65,20 @@ def compute(land: Landscape, runs: Any, known: Mapping[str, Any], asked: Request
             f"{unknown[0]!r} has a value but is no parameter of the cost{nearest(unknown[0], land.shapes)}"
         )
     found = routes(land, runs)
-    axes = _axes(land, asked.names, found, asked.move)
-    for label in asked.ranges:
+    axes = _axes(land, request.names, found, request.move)
+    for label in request.ranges:
         if label not in [axis.label for axis in axes]:
             labels = " and ".join(axis.label for axis in axes)
             raise PictureError(f"a range is given for {label!r}, which is not an axis here; the axes are {labels}")
-    here = _through(land, axes, known, found, asked.ranges)
-    section = Section(land, span_of(axes, here), here, found, _origin(land, known, found, asked.at))
-    points, marked = max(asked.points, 2), _marks(axes, asked.at)
+    here = _through(land, axes, known, found, request.ranges)
+    section = Section(land, span_of(axes, here), here, found, _origin(land, known, found, request.at))
+    points, marked = max(request.points, 2), _marks(axes, request.at)
     if len(axes) == 1:
-        if asked.field or asked.move is not None:
+        if request.field or request.move is not None:
             raise PictureError("a field or a move takes two axes; give two names")
-        return compute_curve(section, asked.ranges.get(axes[0].label), points, marked)
-    distances = None if asked.move is None else _distances(asked.move, axes)
-    return compute_surface(section, asked.ranges, points, marked and distances is None, distances, asked.field)
+        return compute_curve(section, request.ranges.get(axes[0].label), points, marked)
+    distances = None if request.move is None else _distances(request.move, axes)
+    return compute_surface(section, request.ranges, points, marked and distances is None, distances, request.field)
 
 
 def _axes(

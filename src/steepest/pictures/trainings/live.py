@@ -1,4 +1,4 @@
-"""``pictures.Live``: the cost drawn in a notebook while a descent goes on."""
+"""``pictures.Live``: the cost drawn in a notebook during a descent."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _KEPT = 2000  # rows; beyond, every second one goes
 
 
 class Live:
-    """A callback for ``on_epoch=`` that draws costs and validation costs in a notebook, again and again in one place.
+    """A callback for ``on_epoch=`` that updates a picture of costs and validation costs in a notebook.
 
-    It looks at every epoch and draws now and then; after the cell it draws once more, so that the last epoch is seen.
+    It is called at every epoch and draws every so many seconds; after the cell it draws once more, with the last epoch.
 
     Args:
-        every: s from one drawing to the next, at least.
-        epochs: how many there will be, for the title; left out if not known.
+        every: the least number of seconds between two drawings.
+        epochs: the number of epochs, for the title.
         width: ``"column"``, ``"page"`` or a number of inches.
 
     Raises:
@@ -43,11 +43,9 @@ class Live:
             from IPython.core.getipython import get_ipython
             from IPython.display import display
         except ImportError:
-            raise PictureError(
-                "live pictures need IPython, as every notebook has it; leave on_epoch out here"
-            ) from None
+            raise PictureError("live pictures need IPython, which notebooks have; leave on_epoch out here") from None
         if not every >= 0:
-            raise PictureError(f"every is how many seconds lie between two drawings, not {every!r}")
+            raise PictureError(f"every is a number of seconds from 0, not {every!r}")
         self.every, self.epochs, self._inches, self._display = every, epochs, width_of(width), cast(Any, display)
         self._rows: list[tuple[int, float]] = []
         self._seen: list[tuple[int, float]] = []
@@ -60,7 +58,7 @@ class Live:
             self._events.register("post_run_cell", self._after_cell)
 
     def __call__(self, info: EpochInfo) -> None:
-        """Take notice of an epoch, and draw if it is time."""
+        """Record an epoch, and draw if it is time."""
         if self._latest is not None and info.epoch <= self._latest.epoch:  # another descent begins
             self._rows, self._seen, self._stride, self._drawn = [], [], 1, -1
         self._latest = info
@@ -84,11 +82,11 @@ class Live:
         """Return a picture of the costs so far.
 
         Raises:
-            PictureError: there were no two epochs yet.
+            PictureError: there are fewer than two epochs so far.
         """
         found = self._course()
         if found is None:
-            raise PictureError("there were no two epochs yet, so there is nothing to draw")
+            raise PictureError("there are fewer than two epochs so far, so there is nothing to draw")
         assert self._latest is not None  # there were two
         of = "" if self.epochs is None else f" of {self.epochs}"
         title = f"Epoch {self._latest.epoch}{of}, {self._latest.seconds:.1f} s: cost {short(self._latest.cost)}"

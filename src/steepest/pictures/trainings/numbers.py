@@ -1,4 +1,4 @@
-"""The course of a training: costs, norms of gradient and parameters, where restarts ended."""
+"""The course of a training: costs, norms of gradient and parameters, final costs of restarts."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Course:
-    """How a descent went.
+    """The course of a descent.
 
     Attributes:
-        label: what it is called.
+        label: its name.
         cost: the cost.
         validation: that of the validation rows, or None.
         best_epoch: the epoch whose parameters were kept, if not the last one.
@@ -68,7 +68,7 @@ def course(label: str, run: Descent, land: Landscape | None) -> Course:
     """Collect the course of a descent.
 
     Args:
-        label: what it is called.
+        label: its name.
         run: the descent.
         land: the landscape that it descended, for the gradients along its path.
 
@@ -80,7 +80,7 @@ def course(label: str, run: Descent, land: Landscape | None) -> Course:
     path = [(epoch, params) for epoch, params in run.path if all(np.isfinite(v).all() for v in params.values())]
     epochs = np.array([epoch for epoch, _ in path])
     if land is not None and run.held_out is not None and len(run.held_out) and run.held_out[-1] < land.rows:
-        land = land.without(run.held_out)  # the gradient was that of the others
+        land = land.without(run.held_out)  # the descent followed the gradient of the others
     norms = {
         name: Line(epochs, np.array([float(np.linalg.norm(np.ravel(params[name]))) for _, params in path]))
         for name in run.params
@@ -99,7 +99,7 @@ def _line(rows: Any) -> Line:
 def _gradient(land: Landscape, path: list[tuple[int, Any]]) -> Line:
     work = land.size * max(land.rows, 1)
     number = int(min(_GRADIENTS, len(path), max(_FEWEST, _WORK / max(work, 1))))
-    even = number == len(path)  # else what happens early, which is much, is looked at more closely
+    even = number == len(path)  # else more of the early epochs, in which most happens
     kept = np.unique(np.round(np.linspace(0, 1, number) ** (1 if even else 3) * (len(path) - 1)).astype(int))
     vectors = np.array([land.vector(path[k][1]) for k in kept])
     lengths = np.linalg.norm(land.gradients(vectors), axis=1)

@@ -1,4 +1,4 @@
-"""The course of a training drawn: costs, norms, ends of restarts."""
+"""Drawings of the course of a training: costs, norms, final costs of restarts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAMED = 6  # parameters that have lines of their own; of more there is one line for all
-_APART = 0.12  # of the picture: how close marks of a line stand at most
+_APART = 0.12  # of the picture: the least distance between marks of a line
 
 
 def draw_courses(found: Sequence[Course], title: str, width: float) -> Figure:
@@ -55,8 +55,8 @@ def _legend(axes: Axes, height: float) -> None:
 
 
 def _plot(axes: Axes, line: Line, k: int, label: str, gid: str, **more: Any) -> None:
-    look = {**series(k), "markersize": 3, "markevery": _APART if len(line.epochs) > 2 else None, **more}
-    axes.plot(line.epochs, line.values, label=label, gid=gid, **look)
+    style = {**series(k), "markersize": 3, "markevery": _APART if len(line.epochs) > 2 else None, **more}
+    axes.plot(line.epochs, line.values, label=label, gid=gid, **style)
 
 
 def scales(axes: Axes, lines: Sequence[Line]) -> None:
@@ -151,6 +151,6 @@ def _restarts(axes: Axes, found: Sequence[Course]) -> None:
     logarithmic(axes, np.concatenate([course.restarts for course in found if course.restarts is not None]))
     axes.margins(y=0.15)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("restarts, per cent of them, the best first")
+    axes.set_xlabel("restarts in %, best first")
     axes.set_ylabel("final cost")
     axes.grid(True, which="major")

@@ -1,8 +1,8 @@
-"""``pictures.training``: how descents went."""
+"""``pictures.training``: the course of descents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steepest.display.labels import short
@@ -18,14 +18,13 @@ def training(
     run: Any, cost: Any = None, table: Any = None, *, width: float | str = "column", title: str | None = None,
     na: str = "error",
 ) -> MatplotlibPicture:  # fmt: skip
-    """Plot costs and validation costs over the epochs, norms of gradient and parameters, and restarts' ends.
+    """Plot costs and validation costs over the epochs, norms of gradient and parameters, and final costs of restarts.
 
-    Epochs and costs stand on logarithmic axes, where costs are positive. The gradient is computed again at points of
-    the path, for which the cost and its table are needed; without them its panel is left out.
+    The gradient is computed again at points of the path; without the cost and its table its panel is left out.
 
     Args:
-        run: what :func:`steepest.descend` gave, several of them as a list or a dict by name, or a fitted model.
-        cost: the cost that was descended; a model brings its own.
+        run: a result of :func:`steepest.descend`, several as a list or a dict by name, or a fitted model.
+        cost: the cost that was descended; a model has its own.
         table: the data it was descended over.
         width: ``"column"``, ``"page"`` or a number of inches.
         title: replaces the default title.
@@ -35,7 +34,7 @@ def training(
         A picture; its ``numbers`` are a tuple of a Course for each descent.
 
     Raises:
-        PictureError: a model was not fitted here, or a descent made no epoch.
+        PictureError: the model is a saved one, or a descent made no epoch.
 
     >>> import steepest as st
     >>> w = st.params("w")
@@ -50,23 +49,11 @@ def training(
     if model is not None:
         run = model.run
         if run is None:
-            raise PictureError(
-                "the model was not fitted here: a saved model holds its parameters, not how it came to them; "
-                "fit it again"
-            )
-    subject = model if cost is None else cost
+            raise PictureError("a saved model holds its parameters, not the path of its fit; fit the model again")
     runs = named(run)
     if not runs:
-        raise PictureError("there is no descent to draw; give what st.descend gave")
-    land = None
-    if subject is not None and not (table is None and _has_data(subject)):
-        land, _, _ = landscape_of(subject, table, run, None, na, "auto")
-        subject_names = set(land.shapes)
-        for label, each in runs.items():
-            if not subject_names <= set(each.params):
-                raise PictureError(
-                    f"{label} is a descent of another cost: it lacks {min(subject_names - set(each.params))!r}"
-                )
+        raise PictureError("there is no descent to draw; give a result of st.descend")
+    land = _landscape(model if cost is None else cost, table, runs, na)
     found = tuple(course(label, each, land) for label, each in runs.items())
     called = title or ("The course of the descent" if len(found) == 1 else "The courses of the descents")
     from steepest.pictures.trainings.interactive import course_figure
@@ -79,8 +66,16 @@ def training(
     )  # fmt: skip
 
 
-def _has_data(subject: Any) -> bool:
-    return bool((subject.cost if hasattr(subject, "objective") else subject).data)
+def _landscape(subject: Any, table: Any, runs: Mapping[str, Any], na: str) -> Any:
+    """Return the landscape of a cost or model, on which gradients are computed; None where its data are not given."""
+    if subject is None or (table is None and (subject.cost if hasattr(subject, "objective") else subject).data):
+        return None
+    land, _, _ = landscape_of(subject, table, runs, None, na, "auto")
+    for label, each in runs.items():
+        lacking = sorted(set(land.shapes) - set(each.params))
+        if lacking:
+            raise PictureError(f"{label} is a descent of another cost: it lacks {lacking[0]!r}")
+    return land
 
 
 def describe(found: Sequence[Course]) -> str:
@@ -103,7 +98,7 @@ def describe(found: Sequence[Course]) -> str:
             sentences.append(f"The gradient's norm goes from {short(norms[0])} to {short(norms[-1])}.")
         if each.restarts is not None:
             levels = ", ".join(f"{level.starts} near {short(level.lowest)}" for level in each.levels)
-            sentences.append(f"Of its restarts {levels or 'none'} ended.")
+            sentences.append(f"Restarts by final cost: {levels or 'none is finite'}.")
         if each.diverged:
             sentences.append("It diverged.")
     return " ".join(sentences)

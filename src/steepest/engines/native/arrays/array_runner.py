@@ -23,12 +23,12 @@ from steepest.engines.native.llvm.threads import ThreadPolicy, run_threads
 from steepest.engines.step import RULE_REASONS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
-_CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the second-level cache
-_SHARED = 3_000_000  # multiplications of a step (about 0.2 ms); below, threads lose more by waiting than they save
-# The first call is short, so that progress, time limits and interruptions are answered soon: about 10 ms of
-# multiplications, and epochs few enough for small networks.
+_CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the cache
+_SHARED = 3_000_000  # multiplications of a step; below, threads lose more by waiting than they save
+# Multiplications and epochs of the first call, which is short so that progress, time limits and interruptions are
+# answered soon; later calls are as long as the measured speed allows.
 _FIRST, _MOST_AT_FIRST = 200_000_000, 16
-# Measured: below these sizes samples in lanes are faster than matrix products over padded rows.
+# From these sizes on products of matrices are the better form: rows padded to whole vectors then waste little.
 _LARGE = 128  # numbers of a weight matrix
 _MANY = 16  # samples
 
@@ -85,7 +85,7 @@ class ArrayRunner:
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Run epochs; see :class:`steepest.engines.step.Runner`."""
         kernel, stride = self._kernel, record.stride
-        last_row = state.epoch + -state.epoch % stride + (record.room - 1) * stride
+        last_row = state.epoch + -state.epoch % stride + (record.free_rows - 1) * stride
         most = max(1, MOST_SAMPLES // (self._rows if self._shuffler else self._steps))
         until = min(until, last_row + 1, state.epoch + most)
         kernel.where.pack(state.params, kernel.params)
@@ -94,12 +94,15 @@ class ArrayRunner:
         else:
             kernel.where.pack(state.before, kernel.before(state.epoch))
         orders = None if self._shuffler is None else self._shuffler.take(state.epoch, until)
-        epoch, reason, last, placed = kernel.run(state, until, rules, record, self._rates(state.epoch, until), orders)
-        costs = kernel.costs[: epoch - state.epoch + (kernel.config.whole and reason in ("gradient", "tolerance"))]
+        epoch, reason, last, path_rows = kernel.run(
+            state, until, rules, record, self._rates(state.epoch, until), orders
+        )
+        costs = kernel.costs[: epoch - state.epoch + 1]  # the last one is NaN unless a rule ended the descent there
         found = np.array([state.last, *costs])
-        rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
+        with np.errstate(over="ignore", invalid="ignore"):  # a descent that diverges may end at any number
+            rises = np.flatnonzero(rules.rose(found[1:], found[:-1])) + state.epoch
         due = range(state.epoch + -state.epoch % stride, epoch, stride)
-        rows = kernel.places[: placed * kernel.shown].reshape(placed, kernel.shown).copy()
+        rows = kernel.path[: path_rows * kernel.shown].reshape(path_rows, kernel.shown).copy()
         record.add([float(costs[k - state.epoch]) for k in due], rows)
         first_rise = state.first_rise or (int(rises[0]) if len(rises) else 0)
         return DescentState(
@@ -224,7 +227,7 @@ class _StepOnTable:
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)
         self._rows, self._batch = rows, batch
-        self.costs, self.places = np.zeros(1), aligned(1, self.kind)
+        self.costs, self.path = np.zeros(1), aligned(1, self.kind)
         self._scratch, self._barrier = aligned(self._kernel.scratch, np.uint8), np.zeros(1, np.int64)
         self._thread_policy = ThreadPolicy(processors() if plan.multiplications >= _SHARED else 1)
         self.work = plan.multiplications * -(-rows // min(batch, _CAPACITY))  # of an epoch
@@ -241,10 +244,11 @@ class _StepOnTable:
         """Run epochs and return the last epoch, why it stopped, its cost, and the number of recorded rows."""
         apart = record.stride * record.thinning
         epochs = until - state.epoch
-        if len(self.costs) < epochs:
-            self.costs = np.zeros(epochs)
-        if len(self.places) < (rows := (-(-epochs // apart) + 1) * self.shown):
-            self.places = aligned(rows, self.kind)
+        if len(self.costs) <= epochs:
+            self.costs = np.zeros(epochs + 1)
+        self.costs[: epochs + 1] = math.nan
+        if len(self.path) < (rows := (-(-epochs // apart) + 1) * self.shown):
+            self.path = aligned(rows, self.kind)
         numbers = [rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last]
         counters = [state.epoch, until, self._rows, self._batch, apart, 0, int(len(rates) > 1), 0]
         threads = self._threads or self._thread_policy.choose(epochs)
@@ -253,7 +257,7 @@ class _StepOnTable:
 
         def call(numbers: Array, counters: Array, share: Array) -> None:
             self._kernel.call(
-                self._data, self.params, self._begins, numbers, counters, self.costs, self.places, turns, rates,
+                self._data, self.params, self._begins, numbers, counters, self.costs, self.path, turns, rates,
                 share, self._scratch, self._barrier,
             )  # fmt: skip
 
@@ -261,5 +265,5 @@ class _StepOnTable:
         run_threads([partial(call, *arrays) for arrays in own], self._barrier)
         self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = own[0][0].tolist()
-        epoch, *_, placed, _, reason = own[0][1].tolist()
-        return epoch, RULE_REASONS[reason], last, placed
+        epoch, *_, path_rows, _, reason = own[0][1].tolist()
+        return epoch, RULE_REASONS[reason], last, path_rows

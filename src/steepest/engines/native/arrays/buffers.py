@@ -34,7 +34,7 @@ class Buffers:
 
 
 def allocate(
-    program: Program, order: Sequence[Round], moved: Mapping[Expression, Expression], columns: Sequence[Expression],
+    program: Program, order: Sequence[Round], updates: Mapping[Expression, Expression], columns: Sequence[Expression],
     capacity: int, lanes: int, numbers: int,
 ) -> Buffers:  # fmt: skip
     """Allocate every value that is kept in memory.
@@ -42,13 +42,13 @@ def allocate(
     Args:
         program: a normalised program.
         order: its rounds.
-        moved: for each updated leaf the output that is its next value.
+        updates: for each updated leaf the output that is its next value.
         columns: data columns that are gathered to blocks.
         capacity: samples of a block.
         lanes: numbers of a vector.
         numbers: bytes of a number.
     """
-    straight, late = _in_place(order, moved)
+    straight, late = _in_place(order, updates)
     copied = {node for _, node in late}
     outputs = tuple(node for node in program.outputs if node not in straight or node in copied)
     kept = nodes_in_memory(Program(program.nodes, outputs), order, lambda phase: fits_registers(phase, lanes))
@@ -62,7 +62,7 @@ def allocate(
 
 
 def _in_place(
-    order: Sequence[Round], moved: Mapping[Expression, Expression]
+    order: Sequence[Round], updates: Mapping[Expression, Expression]
 ) -> tuple[dict[Expression, Expression], list[tuple[Expression, Expression]]]:
     """Return which updated arrays are written in place, and which are copied once all are computed.
 
@@ -71,7 +71,7 @@ def _in_place(
     written, read = _turns(order)
     straight: dict[Expression, Expression] = {}
     late = []
-    for leaf, node in moved.items():
+    for leaf, node in updates.items():
         if node is leaf or not leaf.shape:
             continue
         turn = written.get(node)

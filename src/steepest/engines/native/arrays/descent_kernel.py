@@ -31,18 +31,18 @@ _SHORT = 8  # vectors that are copied without a loop, whose overhead would excee
 _WRITTEN_OUT = 16  # elementary functions of a step that are inlined; more are called, which keeps compiling fast
 
 ARGUMENTS = (
-    "data", "params", "before", "numbers", "counters", "costs", "places", "orders", "rates", "share", "scratch",
+    "data", "params", "before", "numbers", "counters", "costs", "path", "orders", "rates", "share", "scratch",
     "barrier",
 )  # fmt: skip
 """What the function takes, all of them addresses. ``data``: addresses of columns; ``orders``: the shuffled rows of each
 epoch, int32; ``rates``: α for each update, or once; ``share``: the number of threads and the index of this one;
 ``before``: the parameters at the beginning of even epochs, then of odd ones; ``costs`` gets the cost of each epoch,
-``places`` the parameters at the beginning of some."""
+``path`` the parameters at the beginning of some."""
 NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 """The content of ``numbers`` of float64, in order; ``last`` is written as well."""
-COUNTERS = ("epoch", "until", "rows", "batch", "apart", "placed", "paced", "reason")
+COUNTERS = ("epoch", "until", "rows", "batch", "apart", "path_rows", "paced", "reason")
 """The content of ``counters`` of int64: the epoch and where to end, samples in all and in a batch, epochs between two
-places, places written, whether the rate changes from update to update, and the number of why it stopped in
+rows of the path, rows written, whether the rate changes from update to update, and the number of why it stopped in
 ``RULE_REASONS``."""
 
 
@@ -93,8 +93,8 @@ class _DescentWriter:
     """Writes the function."""
 
     def __init__(self, step: DescentProgram, config: KernelConfig, dtype: str) -> None:
-        program, moved = step.program, step.updates
-        self.program, self.updates, self.norm, self.config = program, moved, step.norm, config
+        program, updates = step.program, step.updates
+        self.program, self.updates, self.norm, self.config = program, updates, step.norm, config
         self.where, self.shown = step.where, step.recorded
         self.module = ir.Module("train")
         elementwise = [ELEMENTWISE[name] for node in program.nodes if (name := node.operation.name) in ELEMENTWISE]
@@ -106,7 +106,7 @@ class _DescentWriter:
         self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
                         for k, leaf in enumerate(program.data_leaves)}  # fmt: skip
         gathered = list(self.columns) if config.gathered else []
-        self.buffers = allocate(program, self.order, moved, gathered, config.capacity, config.lanes, code.size)
+        self.buffers = allocate(program, self.order, updates, gathered, config.capacity, config.lanes, code.size)
         self.writer = Writer(code, self._arrays(), self.team)
         self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.buffers.straight.items()}
         self.numbers = [leaf for leaf in step.where.leaves if not leaf.shape]
@@ -129,7 +129,7 @@ class _DescentWriter:
         code, build, counts = self.code, self.code.builder, self.counts
         for leaf in self.numbers:
             self._load(leaf)
-        epoch, placed = code.slot(I64, counts["epoch"]), code.slot(I64, counts["placed"])
+        epoch, path_rows = code.slot(I64, counts["epoch"]), code.slot(I64, counts["path_rows"])
         reason, last = code.slot(I64, i64(0)), code.slot(DOUBLE, self.rules["last"])
         update = code.slot(I64, i64(0))
         head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
@@ -142,10 +142,10 @@ class _DescentWriter:
             self._save()
             self._copy(code.arguments["params"], before, self.where.length)
             with build.if_then(build.icmp_signed("==", build.srem(now, counts["apart"]), i64(0))):
-                start = code.times(code.get(placed, I64), self.shown)
-                target = code.place(code.arguments["places"], start, code.number)
+                start = code.times(code.get(path_rows, I64), self.shown)
+                target = code.place(code.arguments["path"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
-                code.put(build.add(code.get(placed, I64), i64(1)), placed)
+                code.put(build.add(code.get(path_rows, I64), i64(1)), path_rows)
         self._wait_at_barrier()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
@@ -172,7 +172,7 @@ class _DescentWriter:
         self._wait_at_barrier()
         build.cbranch(done, leave, head)
         build.position_at_end(leave)
-        for name, slot in (("epoch", epoch), ("placed", placed), ("reason", reason)):
+        for name, slot in (("epoch", epoch), ("path_rows", path_rows), ("reason", reason)):
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
         code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
         build.ret_void()

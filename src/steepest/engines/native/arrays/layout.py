@@ -46,7 +46,7 @@ class ArrayLayout:
     lanes: int
 
     def pack(self, values: Mapping[str, Any], target: Array) -> None:
-        """Write arrays to their places."""
+        """Write arrays to their positions."""
         if isinstance(values, Packed) and values.where is self:
             target[...] = values.numbers
             return

@@ -71,7 +71,7 @@ class Rows:
         writer: of the step.
         first: the index of the first sample in the block.
         count: how many there are; those after the last sample of the block are computed but not used.
-        held: whether their values stay in registers from one loop to the next.
+        in_registers: whether their values stay in registers from one loop to the next.
     """
 
     def __init__(self, writer: StepWriter, first: Value, count: int, in_registers: bool) -> None:

@@ -222,15 +222,15 @@ def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Call
     Args:
         program: a normalised program.
         order: its rounds.
-        held: whether a row's values stay in registers from one loop of a phase to the next.
+        in_registers: whether a row's values stay in registers from one loop of a phase to the next.
     """
-    places: dict[Expression, set[tuple[int, ...]]] = {}
+    uses: dict[Expression, set[tuple[int, ...]]] = {}
     home: dict[Expression, tuple[int, ...]] = {}
 
     def visit(node: Expression, place: tuple[int, ...]) -> None:
         home[node] = place
         for arg in node.args:
-            places.setdefault(arg, set()).add((-1,) if is_whole(node) else place)
+            uses.setdefault(arg, set()).add((-1,) if is_whole(node) else place)
 
     for r, each in enumerate(order):
         for s, stage in enumerate(each.shared):
@@ -254,12 +254,12 @@ def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Call
                 visit(node, (r, 1, p, 2))
         for node in each.sums:
             for arg in node.args:
-                places.setdefault(arg, set()).add((r, 2))
+                uses.setdefault(arg, set()).add((r, 2))
             home[node] = (r, 2)
     for output in program.outputs:
-        places.setdefault(output, set()).add((-1,))
+        uses.setdefault(output, set()).add((-1,))
     return {
-        node for node, found in places.items()
+        node for node, found in uses.items()
         if node.operation not in (CONSTANT, DATA, PARAMETER) and found - {home.get(node, ())}
     }  # fmt: skip
 

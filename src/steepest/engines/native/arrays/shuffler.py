@@ -10,8 +10,8 @@ from steepest.engines.native.llvm.memory import Array
 from steepest.engines.step import Batches
 
 MOST_SAMPLES = 1 << 22
-"""Samples whose order is drawn in one call, 16 MB of int32."""
-_AHEAD = 1 << 16  # samples; drawing fewer (under a millisecond) is faster than handing them to another thread
+"""Samples whose order is drawn in one call; bounds the memory, 4 bytes for each."""
+_AHEAD = 1 << 16  # samples; for fewer, handing them to another thread costs more than it saves
 
 
 class Shuffler:

@@ -62,7 +62,7 @@ class Writer:
         Args:
             stages: in order.
             targets: where to store the values of some nodes as well.
-            meet: writes that the threads wait for one another.
+            wait: writes that the threads wait for one another.
         """
         for stage in stages:
             for node in stage.whole:

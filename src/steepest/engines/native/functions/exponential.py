@@ -68,7 +68,7 @@ class Reduced:
 def reduce(x: Real, parts: int = 1, more: Real | None = None) -> Reduced:
     """Split ``x + more`` into whole multiples of (ln 2)/parts and a rest.
 
-    Where |x| is beyond ``FAR`` the outcome means nothing.
+    The result is arbitrary where |x| is beyond ``FAR``.
 
     Args:
         x: any numbers.
@@ -91,16 +91,16 @@ def power_of_two(exponent: Bits) -> Real:
 
 
 def _halves(shifted: Real, parts: int) -> tuple[Bits, Bits]:
-    """With n = ⌊m/K⌋: ⌊n/2⌋ and n − ⌊n/2⌋ in the low bits. The bits of the shifter itself are all higher up."""
+    """Return ⌊n/2⌋ and n − ⌊n/2⌋ in the low bits, where n = ⌊m/K⌋. The bits of the shifter itself are all higher up."""
     bits = shifted.bits()
-    places = parts.bit_length() - 1
-    half = bits >> (places + 1)
-    return half, (bits >> places if places else bits) - half
+    shift = parts.bit_length() - 1
+    half = bits >> (shift + 1)
+    return half, (bits >> shift if shift else bits) - half
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """e^x = (root + root·rest·bracket)·2^other; only ``bracket`` is long in coming.
+    """e^x = (root + root·rest·bracket)·2^other; only ``bracket`` takes long to compute.
 
     Attributes:
         root: 2^(j/4) times about the square root of 2ⁿ.
@@ -115,11 +115,11 @@ class Exponential:
     other: Bits
 
     def value(self) -> Real:
-        """e^x."""
+        """Return e^x."""
         return (self.root * self.rest).times(self.bracket, plus=self.root) * power_of_two(self.other)
 
     def plus_power(self, below_one: Mask | None = None) -> Real:
-        """(1 + e^x)/2^other, that is root + 2^-other and the rest.
+        """Return (1 + e^x)/2^other, that is root + 2^-other and the rest.
 
         What the sum of these two loses joins the small product, whose other factor is near 1. The loss is found by
         taking the larger from the sum first (Dekker 1971); which that is must be known early.
@@ -137,7 +137,7 @@ class Exponential:
 
 
 def exponential(x: Real, more: Real | None = None) -> Exponential:
-    """The pieces of e^(x + more) for |x| up to ``FAR``; beyond it they mean nothing. NaN stays."""
+    """Return the pieces of e^(x + more) for |x| up to ``FAR``; beyond, they are arbitrary. NaN stays."""
     form = x.format
     parts = PARTS[form.width]
     reduced = reduce(x, parts, more)
@@ -151,7 +151,7 @@ def exponential(x: Real, more: Real | None = None) -> Exponential:
 
 
 def _quarter(shifted: Real, table: tuple[float, ...]) -> Real:
-    """The entry that the two lowest bits pick."""
+    """Return the entry of a table that the two lowest bits select."""
     bits = shifted.bits()
     odd, upper = (bits << 63).negative(), (bits << 62).negative()
     first, second, third, fourth = (shifted.constant(entry) for entry in table)
@@ -159,13 +159,13 @@ def _quarter(shifted: Real, table: tuple[float, ...]) -> Real:
 
 
 def near(x: Real) -> Mask:
-    """Where |x| is not beyond ``FAR``, or x is NaN: asked so, the choice is part of the operation before it."""
+    """Return where |x| ≤ ``FAR`` or x is NaN; asked in this form, the selection is fused with the operation before."""
     return x.magnitude().within(FAR[x.format.width])
 
 
 @native("exp", *ELEMENTARY)
 def exp(builder: Value, x: Value) -> Value:
-    """e^x."""
+    """Write e^x."""
     number = Real(builder, x)
     limit = (number > 0.0).choose(number.constant(math.inf), 0.0)
     return near(number).choose(exponential(number).value(), limit).value
@@ -173,7 +173,7 @@ def exp(builder: Value, x: Value) -> Value:
 
 @native("expm1", *ELEMENTARY)
 def expm1(builder: Value, x: Value) -> Value:
-    """e^x − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1).
+    """Write e^x − 1 = 2ⁿ(e^r − 1) + (2ⁿ − 1).
 
     With 2ⁿ = a/b it is (a·(e^r − 1) + (a − b))/b. The rest r enters as ``high``, which is exact, and ``low`` among the
     small terms, so that the cancellation at n = 1 and n = −1 finds no rounded r.
@@ -190,7 +190,7 @@ def expm1(builder: Value, x: Value) -> Value:
 
 
 def _beyond_linear(reduced: Reduced) -> Real:
-    """e^r − 1 − ``high``: the terms of e^r from r² on, and −``low``."""
+    """Return e^r − 1 − ``high``: the terms of e^r from r² on, and −``low``."""
     r = reduced.r
     numbers = (0.5, *LESS_ONE[r.format.width])
     square = r * r

@@ -25,7 +25,7 @@ from steepest.engines.native.llvm.code import Value
 
 
 def pattern(number: float, form: Format) -> int:
-    """The bits of a number as a whole number."""
+    """Return the bits of a number as a whole number."""
     real, whole = ("d", "q") if form.width == 64 else ("f", "i")
     found: int = struct.unpack(whole, struct.pack(real, number))[0]
     return found
@@ -40,35 +40,35 @@ class Split:
 
 
 def split(x: Real) -> Split:
-    """Take x > 0 apart; x is neither denormal nor ∞."""
+    """Split x > 0 that is neither denormal nor ∞."""
     return _split(x, x.constant(0.0))
 
 
 def split_all(x: Real) -> Split:
-    """Take x > 0 apart, denormal or not."""
+    """Split x > 0, denormal or not."""
     form = x.format
-    places = form.fraction + 2
+    shift = form.fraction + 2
     tiny = x < form.smallest
-    return _split(tiny.choose(x * 2.0**places, x), tiny.choose(x.constant(places), 0.0))
+    return _split(tiny.choose(x * 2.0**shift, x), tiny.choose(x.constant(shift), 0.0))
 
 
-def _split(x: Real, places: Real) -> Split:
+def _split(x: Real, shift: Real) -> Split:
     form = x.format
     root, one = pattern(math.sqrt(0.5), form), pattern(1.0, form)
-    moved = x.bits() + (one - root)  # a step of the exponent now lies at √½, not at 1
+    shifted = x.bits() + (one - root)  # so that the exponent changes at √½, not at 1
     # k + bias is put behind the point of 2^fraction: a conversion that every machine has.
-    k = ((moved >> form.fraction) | pattern(2.0**form.fraction, form)).real()
-    f = ((moved & ((1 << form.fraction) - 1)) + root).real() - 1.0
-    return Split(k - (places + (2.0**form.fraction + form.bias)), f)
+    k = ((shifted >> form.fraction) | pattern(2.0**form.fraction, form)).real()
+    f = ((shifted & ((1 << form.fraction) - 1)) + root).real() - 1.0
+    return Split(k - (shift + (2.0**form.fraction + form.bias)), f)
 
 
 def ratio(f: Real) -> Real:
-    """s = f/(2 + f), of which log(1 + f) is twice the area tangent."""
+    """Return s = f/(2 + f); log(1 + f) = 2 artanh s."""
     return f / (f + 2.0)
 
 
 def combine(split: Split, s: Real, more: Real | float = 0.0) -> Real:
-    """k·ln 2 + log(1 + f) + more, where ``more`` is as small as a rounding error."""
+    """Return k·ln 2 + log(1 + f) + more, where ``more`` is as small as a rounding error."""
     form = s.format
     k, f = split.k, split.f
     z = s * s
@@ -81,7 +81,7 @@ def combine(split: Split, s: Real, more: Real | float = 0.0) -> Real:
 
 @native("log", *ELEMENTARY)
 def log(builder: Value, x: Value) -> Value:
-    """log x; −∞ at ±0, NaN below."""
+    """Write log x; −∞ at ±0, NaN below."""
     number = Real(builder, x)
     parts = split_all(number)
     found = combine(parts, ratio(parts.f))
@@ -91,10 +91,10 @@ def log(builder: Value, x: Value) -> Value:
 
 
 def log_one_plus(x: Real) -> Real:
-    """log(1 + x) for finite x > −1; of ±0 it is 0 of either sign.
+    """Return log(1 + x) for finite x > −1; at ±0 it is 0 of either sign.
 
-    1 + x = u + c with u rounded and c exact. u is taken apart; c enters as c/u, for which 2⁻ᵏ/(1 + f) ≈ 2⁻ᵏ(1 − 2s +
-    2s²) will do, since c is less than half an ulp of u. Where k = 0, f is x itself and c is nothing.
+    1 + x = u + c with u rounded and c exact. u is split; c enters as c/u, for which 2⁻ᵏ/(1 + f) ≈ 2⁻ᵏ(1 − 2s +
+    2s²) will do, since c is less than half an ulp of u. Where k = 0, f is x itself and c is 0.
     """
     form = x.format
     u = x + 1.0
@@ -104,7 +104,7 @@ def log_one_plus(x: Real) -> Real:
     near = parts.k.equals(0.0)
     f = near.choose(x, parts.f)
     s = ratio(f)
-    # 2⁻ᵏ out of the bits of k, which stand lowest in k + 1.5·2^fraction; it is left out where it would not be normal.
+    # 2⁻ᵏ from the bits of k, which are the lowest of k + 1.5·2^fraction; it is left out where it would not be normal.
     shrink = power_of_two((x.constant(form.shifter) - parts.k).bits())
     share = s.times(s - 1.0, plus=0.5) * (c * shrink) * 2.0
     wanted = ~near & (x < 2.0 ** (form.fraction + 8))
@@ -113,7 +113,7 @@ def log_one_plus(x: Real) -> Real:
 
 @native("log1p", *ELEMENTARY)
 def log1p(builder: Value, x: Value) -> Value:
-    """log(1 + x); −∞ at −1, NaN below, ±0 at ±0."""
+    """Write log(1 + x); −∞ at −1, NaN below, ±0 at ±0."""
     number = Real(builder, x)
     below = (number < -1.0).choose(number.constant(math.nan), number)
     special = number.equals(-1.0).choose(number.constant(-math.inf), below)

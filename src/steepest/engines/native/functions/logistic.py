@@ -26,7 +26,7 @@ _ONE = {64: 20.0, 32: 10.0}  # from here on tanh x is 1
 
 @native("sigmoid", *ELEMENTARY)
 def sigmoid(builder: Value, x: Value) -> Value:
-    """σ(x) = 2^-k/(2^-k·(1 + e^-x)).
+    """Write σ(x) = 2^-k/(2^-k·(1 + e^-x)).
 
     k is about half the exponent of e^-x, so that nothing overflows; the numerator is exact, and the quotient is rounded
     once, be it denormal or not. The form is good for both signs: there is nothing to choose between.
@@ -40,7 +40,7 @@ def sigmoid(builder: Value, x: Value) -> Value:
 
 @native("tanh", *ELEMENTARY)
 def tanh(builder: Value, x: Value) -> Value:
-    """tanh x = ±(1 − 2/(1 + e^2|x|)), or x + x³·T(x²) where that would cancel.
+    """Write tanh x = ±(1 − 2/(1 + e^2|x|)), or x + x³·T(x²) where that would cancel.
 
     T is a minimax polynomial with 11 terms in float64 and 5 in float32, of error below 0.04 ulp.
     """
@@ -60,7 +60,7 @@ def tanh(builder: Value, x: Value) -> Value:
 
 @native("softplus", *ELEMENTARY)
 def softplus(builder: Value, x: Value) -> Value:
-    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
+    """Write log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     number = Real(builder, x)
     size = number.magnitude()
     decay = near(number).choose(exponential(-size).value(), 0.0)

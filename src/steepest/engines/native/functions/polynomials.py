@@ -11,7 +11,7 @@ from steepest.engines.native.functions.vectors import Real
 
 
 def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
-    """Σ cₖ xᵏ, lowest power first.
+    """Return Σ cₖ xᵏ, lowest power first.
 
     Neighbours are joined into a + b·x, these in pairs into a + b·x², and so on; a degree below 2ᵐ takes m steps.
     """

@@ -40,25 +40,25 @@ class Pair:
 
 
 def _halved(x: Real) -> tuple[Real, Real]:
-    """x as a number of 26 bits and the rest, exactly."""
+    """Return x as a number of 26 bits and the rest, exactly."""
     high = (x.bits() & _HALF_ZEROS).real()
     return high, x - high
 
 
 def _pair(main: Real, more: Real) -> Pair:
-    """main + more, where ``more`` is the smaller."""
+    """Return main + more, where ``more`` is the smaller."""
     high, _ = _halved(main + more)
     return Pair(high, (main - high) + more)
 
 
 def _product(a: Pair, b: Pair) -> Pair:
-    """a·b; the errors are those of the low parts."""
+    """Return a·b; the errors are those of the low parts."""
     low = a.high.times(b.low, plus=a.low * (b.high + b.low))
     return _pair(a.high * b.high, low)
 
 
 def _quotient(f: Real) -> Pair:
-    """s = f/(2 + f): the quotient cut off, and the remainder's share."""
+    """Return s = f/(2 + f): the truncated quotient, and the share of the remainder."""
     divisor = f + 2.0
     lost = f - (divisor - 2.0)
     inverse = 1.0 / divisor
@@ -69,7 +69,7 @@ def _quotient(f: Real) -> Pair:
 
 
 def _logarithm(x: Split) -> Pair:
-    """k·ln 2 + 2 artanh s."""
+    """Return k·ln 2 + 2 artanh s."""
     s = _quotient(x.f)
     square = _product(s, s)
     z = square.high + square.low
@@ -83,13 +83,13 @@ def _logarithm(x: Split) -> Pair:
 
 
 def _fast_sum(large: Real, small: Real) -> tuple[Real, Real]:
-    """The rounded sum and what rounding lost."""
+    """Return the rounded sum and what rounding lost."""
     total = large + small
     return total, small - (total - large)
 
 
 def _powered(size: Real, y: Real, width: int) -> Real:
-    """size^y in float64 for size ≥ 0, but for y = 0, and for size = 1 with y = ∞, where it means nothing."""
+    """Return size^y in float64 for size ≥ 0; arbitrary at y = 0, and at size = 1 with y = ∞."""
     limit = size.equals(0.0).choose(size.constant(-math.inf), size)
     limitless = size.equals(0.0) | (size >= math.inf)
     if width == 64:
@@ -104,25 +104,25 @@ def _powered(size: Real, y: Real, width: int) -> Real:
 
 
 def _times(logarithm: Pair, y: Real) -> tuple[Real, Real]:
-    """logarithm·y, the main part exact and the rest."""
+    """Return logarithm·y: the main part, which is exact, and the rest."""
     high, low = _halved(y)
     more = low.times(logarithm.high + logarithm.low, plus=logarithm.low * high)
     return logarithm.high * high, more
 
 
 def _parity(y: Real) -> tuple[Mask, Mask]:
-    """Whether y is whole, and whether it is odd."""
+    """Return whether y is whole, and whether it is odd."""
     size = y.magnitude()
     large = size >= 2.0**52  # these are whole; from 2^53 on they are even
-    moved = size + 2.0**52
-    whole = large | (moved - 2.0**52).equals(size)
-    lowest = large.choose(size, moved).bits() << 63
+    shifted = size + 2.0**52
+    whole = large | (shifted - 2.0**52).equals(size)
+    lowest = large.choose(size, shifted).bits() << 63
     return whole, whole & lowest.negative() & (size < 2.0**53)
 
 
 @native("power", 4 * ELEMENTARY[0], ELEMENTARY[1])
 def power(builder: Value, x: Value, y: Value) -> Value:
-    """x^y."""
+    """Write x^y."""
     given = Real(builder, x)
     base, exponent = given.converted(DOUBLE), Real(builder, y).converted(DOUBLE)
     size = base.magnitude()
@@ -139,5 +139,5 @@ def power(builder: Value, x: Value, y: Value) -> Value:
 
 @native("sqrt", latency=ELEMENTARY[1])
 def sqrt(builder: Value, x: Value) -> Value:
-    """√x, correctly rounded; NaN below 0, −0 at −0."""
+    """Write √x, correctly rounded; NaN below 0, −0 at −0."""
     return Real(builder, x).root().value

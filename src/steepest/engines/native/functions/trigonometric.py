@@ -40,14 +40,14 @@ HALF_PI = (
 
 
 def _two_sum(a: Real, b: Real) -> tuple[Real, Real]:
-    """a + b, rounded, and what the rounding lost."""
+    """Return a + b, rounded, and what the rounding lost."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def _reduce(x: Real, exactly: bool) -> tuple[Bits, Real, Real]:
-    """n in the lowest bits, and r₁, r₂."""
+    """Return n in the lowest bits, r₁ and r₂."""
     shifted = x.times(2.0 / math.pi, plus=DOUBLE.shifter)
     n = shifted - DOUBLE.shifter
     first = n.times(-HALF_PI[0], plus=x)
@@ -62,14 +62,14 @@ def _reduce(x: Real, exactly: bool) -> tuple[Bits, Real, Real]:
 
 
 def _sine(r: Real, rest: Real, width: int) -> Real:
-    """sin(r + rest) = r + (r³·S(r²) + rest·(1 − r²/2))."""
+    """Return sin(r + rest) = r + (r³·S(r²) + rest·(1 − r²/2))."""
     z = r * r
     corrected = rest.times(z.times(-0.5, plus=1.0), plus=polynomial(z, SINE[width]) * (z * r))
     return r + corrected
 
 
 def _cosine(r: Real, rest: Real, width: int) -> Real:
-    """cos(r + rest) = 1 − r²/2 + (r⁴·C(r²) − r·rest), with what rounding 1 − r²/2 lost."""
+    """Return cos(r + rest) = 1 − r²/2 + (r⁴·C(r²) − r·rest), with what rounding 1 − r²/2 lost."""
     z = r * r
     half = z * 0.5
     main = 1.0 - half
@@ -78,7 +78,7 @@ def _cosine(r: Real, rest: Real, width: int) -> Real:
 
 
 def _quadrant(x: Real, turn: int, width: int) -> Real:
-    """sin(x + turn·π/2) for |x| up to ``LIMIT``."""
+    """Return sin(x + turn·π/2) for |x| up to ``LIMIT``."""
     n, r, rest = _reduce(x, exactly=width == 64)
     n = n + turn
     odd = (n << 63).negative()
@@ -97,18 +97,18 @@ def _function(name: str, turn: int, builder: Value, x: Value) -> Value:
 
 
 def _by_library(name: str, x: Real, needed: Value, fast: Real) -> Real:
-    """``fast``, but the C library's value in the lanes where |x| is large, if any is."""
+    """Return ``fast``, replaced by the C library's value in the lanes where |x| is large."""
     builder, kind = x.builder, x.value.type
     element, count = kind.element, ir.IntType(32)
     with builder.goto_entry_block():
         arguments, results = (builder.alloca(kind) for _ in range(2))
-        arguments.align = results.align = 8  # a whole vector's would have the stack moved for every call
+        arguments.align = results.align = 8  # that of a whole vector would realign the stack in every call
     before = builder.block
     with builder.if_then(needed, likely=False):
         builder.store(x.value, arguments, align=8)
         builder.store(fast.value, results, align=8)
-        places = [builder.bitcast(place, element.as_pointer()) for place in (arguments, results)]
-        builder.call(_lane_by_lane(builder.module, name), [*places, ir.Constant(count, kind.count)])
+        addresses = [builder.bitcast(place, element.as_pointer()) for place in (arguments, results)]
+        builder.call(_lane_by_lane(builder.module, name), [*addresses, ir.Constant(count, kind.count)])
         slow, after = builder.load(results, align=8), builder.block
     found = builder.phi(kind)
     found.add_incoming(fast.value, before)
@@ -117,7 +117,7 @@ def _by_library(name: str, x: Real, needed: Value, fast: Real) -> Real:
 
 
 def _lane_by_lane(module: Value, name: str) -> Value:
-    """The function that replaces the results of large arguments, made once in a module and kept out of line."""
+    """Return the function that replaces the results of large arguments, written once in a module and never inlined."""
     title = f"steepest.{name}.large"
     if title in module.globals:
         return module.globals[title]
@@ -154,11 +154,11 @@ def _lane_by_lane(module: Value, name: str) -> Value:
 
 @native("sin", *ELEMENTARY)
 def sin(builder: Value, x: Value) -> Value:
-    """sin x; NaN at ±∞."""
+    """Write sin x; NaN at ±∞."""
     return _function("sin", 0, builder, x)
 
 
 @native("cos", *ELEMENTARY)
 def cos(builder: Value, x: Value) -> Value:
-    """cos x; NaN at ±∞."""
+    """Write cos x; NaN at ±∞."""
     return _function("cos", 1, builder, x)

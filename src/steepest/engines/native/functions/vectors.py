@@ -91,11 +91,11 @@ class Mask(Vector):
         return Mask(self.builder, self.builder.not_(self.value))
 
     def choose(self, yes: Real, no: Real | float) -> Real:
-        """``yes`` where true, ``no`` elsewhere."""
+        """Select ``yes`` where true, ``no`` elsewhere."""
         return Real(self.builder, self.builder.select(self.value, yes.value, yes.operand(no)))
 
     def any(self) -> Value:
-        """Whether some lane is true: one LLVM truth value."""
+        """Return whether a lane is true, as one LLVM truth value."""
         packed = self.builder.bitcast(self.value, ir.IntType(self.lanes))
         return self.builder.icmp_unsigned("!=", packed, ir.Constant(packed.type, 0))
 
@@ -104,7 +104,7 @@ class Bits(Vector):
     """Whole numbers, or the bits of real ones; arithmetic is modulo 2^width."""
 
     def operand(self, other: Bits | int) -> Value:
-        """The LLVM value of a vector, or of a number in every lane."""
+        """Return the LLVM value of a vector, or of a number in every lane."""
         return other.value if isinstance(other, Bits) else self._splat(other)
 
     def __add__(self, other: Bits | int) -> Bits:
@@ -125,15 +125,15 @@ class Bits(Vector):
     def __neg__(self) -> Bits:
         return Bits(self.builder, self.builder.sub(self._splat(0), self.value))
 
-    def __lshift__(self, places: int) -> Bits:
-        return Bits(self.builder, self.builder.shl(self.value, self._splat(places)))
+    def __lshift__(self, shift: int) -> Bits:
+        return Bits(self.builder, self.builder.shl(self.value, self._splat(shift)))
 
-    def __rshift__(self, places: int) -> Bits:
-        """Zeros come in from above, whatever the sign."""
-        return Bits(self.builder, self.builder.lshr(self.value, self._splat(places)))
+    def __rshift__(self, shift: int) -> Bits:
+        """Shift to the right; the highest bits become 0, whatever the sign."""
+        return Bits(self.builder, self.builder.lshr(self.value, self._splat(shift)))
 
     def negative(self) -> Mask:
-        """Whether the highest bit is set."""
+        """Return whether the highest bit is set."""
         return Mask(self.builder, self.builder.icmp_signed("<", self.value, self._splat(0)))
 
     @property
@@ -142,7 +142,7 @@ class Bits(Vector):
         return DOUBLE if self.value.type.element.width == DOUBLE.width else SINGLE
 
     def real(self) -> Real:
-        """The real numbers that have these bits."""
+        """Return the real numbers that have these bits."""
         element = ir.DoubleType() if self.format is DOUBLE else ir.FloatType()
         return Real(self.builder, self.builder.bitcast(self.value, ir.VectorType(element, self.lanes)))
 
@@ -156,11 +156,11 @@ class Real(Vector):
         return DOUBLE if isinstance(self.value.type.element, ir.DoubleType) else SINGLE
 
     def operand(self, other: Real | float) -> Value:
-        """The LLVM value of a vector, or of a number in every lane."""
+        """Return the LLVM value of a vector, or of a number in every lane."""
         return other.value if isinstance(other, Real) else self._splat(other)
 
     def constant(self, number: float) -> Real:
-        """A number in every lane."""
+        """Return a number in every lane."""
         return Real(self.builder, self._splat(number))
 
     def __add__(self, other: Real | float) -> Real:
@@ -188,28 +188,28 @@ class Real(Vector):
         return Real(self.builder, self.builder.fneg(self.value))
 
     def times(self, factor: Real | float, plus: Real | float) -> Real:
-        """``self · factor + plus``, rounded once or twice."""
+        """Return ``self · factor + plus``, rounded once or twice."""
         return Real(self.builder, self._call("fmuladd", self.value, self.operand(factor), self.operand(plus)))
 
     def magnitude(self) -> Real:
-        """|x|."""
+        """Return |x|."""
         return Real(self.builder, self._call("fabs", self.value))
 
     def signed_as(self, other: Real) -> Real:
-        """|x| with the sign of another vector."""
+        """Return |x| with the sign of another vector."""
         return Real(self.builder, self._call("copysign", self.value, other.value))
 
     def root(self) -> Real:
-        """√x, correctly rounded."""
+        """Return √x, correctly rounded."""
         return Real(self.builder, self._call("sqrt", self.value))
 
     def bits(self) -> Bits:
-        """The bits of the numbers."""
+        """Return the bits of the numbers."""
         whole = ir.VectorType(ir.IntType(self.format.width), self.lanes)
         return Bits(self.builder, self.builder.bitcast(self.value, whole))
 
     def converted(self, format: Format) -> Real:
-        """The same numbers in another precision, rounded."""
+        """Return the numbers in another precision, rounded."""
         if format is self.format:
             return self
         if format is DOUBLE:
@@ -232,13 +232,13 @@ class Real(Vector):
         return self._compare(">=", other)
 
     def within(self, bound: float) -> Mask:
-        """Whether x ≤ bound or x is NaN."""
+        """Return whether x ≤ bound or x is NaN."""
         return Mask(self.builder, self.builder.fcmp_unordered("<=", self.value, self._splat(bound)))
 
     def equals(self, other: Real | float) -> Mask:
-        """Whether x = y; −0 equals 0, NaN nothing."""
+        """Return whether x = y; −0 equals 0, NaN equals nothing."""
         return self._compare("==", other)
 
     def missing(self) -> Mask:
-        """Whether x is NaN."""
+        """Return whether x is NaN."""
         return Mask(self.builder, self.builder.fcmp_unordered("uno", self.value, self.value))

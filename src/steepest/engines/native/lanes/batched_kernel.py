@@ -22,7 +22,7 @@ ARGUMENTS = ("params", "before", "rules", "counters", "lanes")
 """What the function takes besides ``frame.COMMON``."""
 RULES = ("rate", "tolerance", "gradient_tolerance")
 """The content of the array ``rules``, in order."""
-COUNTERS = ("epoch", "until", "looking")
+COUNTERS = ("epoch", "until", "cost_only")
 """The content of the array ``counters`` of int64, in order; ``epoch`` is written as well."""
 LANES = ("divergence_threshold", "last", "cost", "reason")
 """Numbers of each lane, in order; ``reason`` is the number of a reason, 0 while the lane goes on."""
@@ -62,9 +62,9 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     frame = Frame(program, plan, dtype, "descend_many", ARGUMENTS)
     code, build, copies = frame.code, frame.code.builder, plan.lanes.copies
     where = layout(list(step.updates), plan, copies)
-    moved = dict(zip(step.updates, program.outputs[1 if step.gradient_norm is None else 2 :], strict=True))
+    updates = dict(zip(step.updates, program.outputs[1 if step.gradient_norm is None else 2 :], strict=True))
     params = state(frame.emitter, where, code.arguments["params"], code.arguments["before"])
-    params.expect(moved)
+    params.expect(updates)
     lanes = _PerLane(code, copies)
     rules = {name: code.broadcast(code.read(code.arguments["rules"], k, code.number), copies)
              for k, name in enumerate(RULES)}  # fmt: skip
@@ -78,7 +78,7 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     values = frame.emitter.values
     cost = values[program.outputs[0]].at(())
     lanes["cost"] = cost
-    with build.if_then(build.icmp_signed("!=", counts["looking"], i64(0)), likely=False):
+    with build.if_then(build.icmp_signed("!=", counts["cost_only"], i64(0)), likely=False):
         build.branch(leave)
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     size = None if step.gradient_norm is None else values[program.outputs[1]].at(())
@@ -89,7 +89,7 @@ def batched_descent_kernel(step: Step, program: Program, plan: Plan, dtype: str)
     lanes["reason"] = build.select(active, reason, lanes["reason"])
     active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
     lanes["last"] = build.select(active, cost, lanes["last"])
-    probe = params.move({leaf: values[node] for leaf, node in moved.items()}, active)
+    probe = params.move({leaf: values[node] for leaf, node in updates.items()}, active)
     lost = build.and_(build.fcmp_unordered("uno", probe, probe), active)
     lanes["reason"] = build.select(lost, code.splat(DIVERGED, copies), lanes["reason"])
     code.put(build.add(code.get(epoch, I64), i64(1)), epoch)

@@ -56,7 +56,7 @@ class BatchedRunner:
 
     def run(
         self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
-        told: Callable[[int, float], None],
+        report: Callable[[int, float], None],
     ) -> None:  # fmt: skip
         """Descend from every start; see :class:`steepest.engines.step.Ensemble`."""
         copies, leaves = self.copies, self.where.leaves
@@ -74,7 +74,7 @@ class BatchedRunner:
                         each.result()
                     begun = [group for group in groups if group.begun]
                     best = float(begun[0].choose.reduce([group.best for group in begun])) if begun else math.nan
-                    told(sum(group.epoch * group.starts for group in groups), best)
+                    report(sum(group.epoch * group.starts for group in groups), best)
             finally:
                 stop.set()
 

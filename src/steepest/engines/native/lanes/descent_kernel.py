@@ -23,14 +23,15 @@ NUMBERS = (
     "step", "divergence_threshold", "rtol", "atol", "tolerance", "gradient_tolerance", "sign", "last", "cost",
 )  # fmt: skip
 """The content of the array ``numbers`` of float64, in order; ``last`` and ``cost`` are written as well."""
-ARGUMENTS = ("params", "before", "numbers", "counters", "costs", "places", "rates")
+ARGUMENTS = ("params", "before", "numbers", "counters", "costs", "path", "rates")
 """What the function takes besides ``frame.COMMON``; ``rates`` is α for each epoch, or one for all, float64."""
 COUNTERS = (
-    "epoch", "until", "stride", "sparse", "due", "kept", "placed", "room", "rises", "first_rise", "reason", "looking",
+    "epoch", "until", "stride", "sparse", "due", "kept", "path_rows", "most_rows", "rises", "first_rise", "reason",
+    "cost_only",
 )  # fmt: skip
 """The content of the array ``counters`` of int64, in order: ``due`` epochs until the next row of the record; ``kept``
-of ``room`` rows of costs and ``placed`` rows of parameters (one for each ``sparse`` strides) are written; ``looking``
-asks for the cost only."""
+of ``most_rows`` rows of costs and ``path_rows`` rows of parameters (one for each ``sparse`` strides) are written;
+``cost_only`` asks for the cost alone."""
 
 
 class LoopState:
@@ -44,7 +45,7 @@ class LoopState:
         self._fixed: dict[str, Value] = {}
         for name in (*NUMBERS, *COUNTERS):
             self._fixed[name] = self._read(name)
-        for name in ("last", "cost", "epoch", "until", "due", "kept", "placed", "rises", "first_rise", "reason"):
+        for name in ("last", "cost", "epoch", "until", "due", "kept", "path_rows", "rises", "first_rise", "reason"):
             self._slots[name] = code.slot(self._arrays[name][1], self._fixed[name])
 
     def _read(self, name: str) -> Value:
@@ -106,8 +107,8 @@ def descent_kernel(
     params = state(way.emitter, where, code.arguments["params"], code.arguments["before"], way.in_memory)
     outputs = list(program.outputs[1:] if step.epsilon is None else moves.outputs)
     size_node = None if step.gradient_norm is None else outputs.pop(0)
-    moved = dict(zip(step.updates, outputs, strict=True))
-    params.expect(moved)
+    updates = dict(zip(step.updates, outputs, strict=True))
+    params.expect(updates)
     rates, begin = code.arguments["rates"], loop["epoch"]
     rate = _narrowed(code, code.read(rates, 0, DOUBLE))
 
@@ -126,7 +127,7 @@ def descent_kernel(
         build.branch(leave)
     _record(code, loop, value, params, where.length)
     loop["last"], loop["cost"] = value, value
-    probe = params.move({leaf: outcome[node] for leaf, node in moved.items()})
+    probe = params.move({leaf: outcome[node] for leaf, node in updates.items()})
     loop["epoch"] = build.add(loop["epoch"], i64(1))
     lost = _is_nan(code, probe)
     loop["reason"] = build.select(lost, i64(DIVERGED), loop["reason"])
@@ -163,9 +164,9 @@ def _stopping(loop: LoopState, value: Value, norm: Value | None) -> Value:
     rules = {name: loop[name] for name in ("divergence_threshold", "tolerance", "gradient_tolerance")}
     stopped = stops(code, rules, value, loop["last"], build.icmp_signed(">", loop["epoch"], i64(0)), norm)
     loop["reason"] = stopped.reason(code, i64)
-    looking = build.icmp_signed("!=", loop["looking"], i64(0))
+    cost_only = build.icmp_signed("!=", loop["cost_only"], i64(0))
     at_rest = stopped.tolerance if stopped.gradient is None else build.or_(stopped.tolerance, stopped.gradient)
-    return build.or_(build.or_(stopped.diverged, at_rest), looking)
+    return build.or_(build.or_(stopped.diverged, at_rest), cost_only)
 
 
 def _record(code: Code, loop: LoopState, value: Value, params: State, length: int) -> None:
@@ -177,11 +178,11 @@ def _record(code: Code, loop: LoopState, value: Value, params: State, length: in
         code.write(value, code.arguments["costs"], kept)
         rare = build.srem(loop["epoch"], build.mul(loop["stride"], loop["sparse"]))
         with build.if_then(build.icmp_signed("==", rare, i64(0))):
-            placed = loop["placed"]
-            params.record(code.place(code.arguments["places"], build.mul(placed, i64(length)), code.number))
-            loop["placed"] = build.add(placed, i64(1))
+            path_rows = loop["path_rows"]
+            params.record(code.place(code.arguments["path"], build.mul(path_rows, i64(length)), code.number))
+            loop["path_rows"] = build.add(path_rows, i64(1))
         loop["kept"] = build.add(kept, i64(1))
-        full = build.icmp_signed(">=", loop["kept"], loop["room"])
+        full = build.icmp_signed(">=", loop["kept"], loop["most_rows"])
         loop["until"] = build.select(full, build.add(loop["epoch"], i64(1)), loop["until"])
     left = build.select(build.icmp_signed("==", due, i64(0)), loop["stride"], due)
     loop["due"] = build.sub(left, i64(1))

@@ -17,7 +17,7 @@ from steepest.engines.native.lanes.tensors import (
     Run,
     Tensor,
     fits_registers,
-    places,
+    indices,
 )
 from steepest.engines.native.llvm.code import Code, Index, Value
 from steepest.engines.native.llvm.memory import ALIGNMENT
@@ -90,7 +90,7 @@ class Emitter:
     def each(self, shape: Shape, body: Callable[[Place], None], in_registers: bool) -> None:
         """Call ``body`` at every index: unrolled if ``in_registers``, else in loops over the long axes."""
         if in_registers:
-            for place in places(shape):
+            for place in indices(shape):
                 body(place)
         else:
             self._nest(shape, (), body)
@@ -123,7 +123,7 @@ class Emitter:
         if self.is_summand(node):
             return FusedTensor(node.shape, compute)
         if self.in_registers(node.shape):
-            return RegisterTensor(node.shape, [compute(place) for place in places(node.shape)])
+            return RegisterTensor(node.shape, [compute(place) for place in indices(node.shape)])
         runs = self._runs(node)
         if self._is_fused(node):
             return FusedTensor(node.shape, compute, runs)

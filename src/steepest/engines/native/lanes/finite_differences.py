@@ -18,7 +18,7 @@ from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
-from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, indices
 from steepest.engines.native.llvm.code import Index, Value, i64
 from steepest.engines.step import RATE, Step, partial_derivative
 from steepest.expressions.expression import Expression
@@ -91,7 +91,7 @@ class Differences:
         bound: dict[Expression, Tensor] = {}
         for leaf, first in self.first.items():
             items = []
-            for k, place in enumerate(places(leaf.shape)):
+            for k, place in enumerate(indices(leaf.shape)):
                 items.append(self._shifted(now[leaf].at(place), shift, first + k))
             bound[leaf] = RegisterTensor(leaf.shape, items)
         costs = self._run_cost(bound)
@@ -126,7 +126,7 @@ class Differences:
         groups = -(-copies(self.step) // side)
         scratch, stride = self.frame.emitter.scratch, self.emitter.stride
         costs = scratch.take(groups * side + stride)
-        moved = scratch.take(self.where.length * side)
+        shifted = scratch.take(self.where.length * side)
         memory = code.arguments["params"]
         with code.loop(0, groups) as group:
             bound: dict[Expression, Tensor] = {}
@@ -134,14 +134,14 @@ class Differences:
                 begin = self.where.begins[leaf.name]
                 with code.loop(0, prod(leaf.shape)) as k:
                     number = code.read(memory, code.plus(k, begin), code.number)
-                    target = code.place(moved, code.times(code.plus(k, begin), side), code.number)
+                    target = code.place(shifted, code.times(code.plus(k, begin), side), code.number)
                     code.write(code.broadcast(number, side), target, 0, code.size)
-                self._shift_group(leaf, moved, group, epsilon)
-                start = code.place(moved, begin * side, code.number)
+                self._shift_group(leaf, shifted, group, epsilon)
+                start = code.place(shifted, begin * side, code.number)
                 in_memory = MemoryTensor(code, leaf.shape, start, side, side)
                 in_registers = self.frame.emitter.in_registers(leaf.shape)
                 bound[leaf] = (
-                    RegisterTensor(leaf.shape, [in_memory.at(p) for p in places(leaf.shape)])
+                    RegisterTensor(leaf.shape, [in_memory.at(p) for p in indices(leaf.shape)])
                     if in_registers
                     else in_memory
                 )
@@ -152,7 +152,7 @@ class Differences:
             partial_derivative(leaf): self._slopes(leaf, costs, here, epsilon) for leaf in self.first
         }
 
-    def _shift_group(self, leaf: Expression, moved: Value, group: Value, epsilon: Value) -> None:
+    def _shift_group(self, leaf: Expression, shifted: Value, group: Value, epsilon: Value) -> None:
         """Shift one element of a parameter, in each lane of a group that is the copy for it."""
         code, build, side = self.code, self.code.builder, self.frame.plan.lanes.copies
         up, down = epsilon, build.fneg(epsilon)
@@ -165,7 +165,7 @@ class Differences:
                 )
                 with build.if_then(mine):
                     place: Index = code.plus(code.times(code.plus(element, self.where.begins[leaf.name]), side), lane)
-                    code.write(build.fadd(code.read(moved, place, code.number), shift), moved, place)
+                    code.write(build.fadd(code.read(shifted, place, code.number), shift), shifted, place)
 
     def _slopes(self, leaf: Expression, costs: Value, here: Value, epsilon: Value) -> Tensor:
         code, build, stride = self.code, self.code.builder, self.emitter.stride
@@ -183,5 +183,5 @@ class Differences:
             else:
                 made.put_run(first, build.fdiv(build.fsub(rise, here), shift))
         if self.emitter.in_registers(leaf.shape):
-            return RegisterTensor(leaf.shape, [made.at(p) for p in places(leaf.shape)])
+            return RegisterTensor(leaf.shape, [made.at(p) for p in indices(leaf.shape)])
         return made

@@ -73,11 +73,11 @@ class GridEvaluator:
         copies, length = self._copies, self._where.length
         rows = np.minimum(np.arange(first * copies, last * copies), points - 1)
         packed = aligned((last - first) * length, self._kind)
-        room = packed.reshape(last - first, length)
+        view = packed.reshape(last - first, length)
         for leaf in self._where.leaves:
             begin, size = self._where.begins[leaf.name], prod(leaf.shape)
             numbers = np.asarray(params[leaf.name])[rows].reshape(last - first, copies, size)
-            room[:, begin : begin + size * copies] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
+            view[:, begin : begin + size * copies] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
         found = costs[first * copies : last * copies]
         (workspace,) = self._kernel.workspaces()
         self._kernel.call(workspace, packed, found, np.array([last - first], np.int64))

@@ -21,7 +21,7 @@ from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
 
-_MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call, 8 MB
+_MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call; bounds the memory, 8 bytes for each
 
 
 class LaneRunner:
@@ -69,7 +69,7 @@ class LaneRunner:
         """Return the cost at some parameters."""
         first = self._threads[0]
         self._where.pack(params, first.params)
-        first.set_counters(looking=1)
+        first.set_counters(cost_only=1)
         self._rates = np.zeros(1)
         self._run()
         return float(first.numbers[NUMBERS.index("cost")])
@@ -88,17 +88,17 @@ class LaneRunner:
         )  # fmt: skip
         due = -state.epoch % stride
         first.set_counters(
-            epoch=state.epoch, until=until, stride=stride, sparse=record.thinning, due=due, kept=0, placed=0,
-            room=record.room, rises=state.rises, first_rise=state.first_rise, reason=0, looking=0,
+            epoch=state.epoch, until=until, stride=stride, sparse=record.thinning, due=due, kept=0, path_rows=0,
+            most_rows=record.free_rows, rises=state.rises, first_rise=state.first_rise, reason=0, cost_only=0,
         )  # fmt: skip
-        rows = min(record.room, max(0, -(-(until - state.epoch - due) // stride)))
+        rows = min(record.free_rows, max(0, -(-(until - state.epoch - due) // stride)))
         for thread in self._threads:
             thread.reserve(rows, -(-rows // record.thinning))
         self._run()
         found = dict(zip(COUNTERS, first.counters.tolist(), strict=True))
         length = self._where.length
-        places = first.places[: found["placed"] * length].reshape(-1, length).copy()
-        record.add(first.costs[: found["kept"]].tolist(), places)
+        path = first.path[: found["path_rows"] * length].reshape(-1, length).copy()
+        record.add(first.costs[: found["kept"]].tolist(), path)
         last = float(first.numbers[NUMBERS.index("last")])
         return DescentState(
             self._where.unpack(first.params), self._where.unpack(first.before), last, found["epoch"],
@@ -126,7 +126,7 @@ class _Thread:
         self.workspace, self._length, self._kind = workspace, where.length, kind
         self.params, self.before = aligned(where.length, kind), aligned(where.length, kind)
         self.numbers, self.counters = np.zeros(len(NUMBERS)), np.zeros(len(COUNTERS), np.int64)
-        self.costs, self.places = np.zeros(1), aligned(where.length, kind)
+        self.costs, self.path = np.zeros(1), aligned(where.length, kind)
 
     def set_numbers(self, **values: float) -> None:
         """Store numbers by their names."""
@@ -138,12 +138,12 @@ class _Thread:
         for name, value in values.items():
             self.counters[COUNTERS.index(name)] = value
 
-    def reserve(self, costs: int, places: int) -> None:
+    def reserve(self, costs: int, path: int) -> None:
         """Allocate rows of the record, unless there are enough."""
         if len(self.costs) < costs:
             self.costs = np.zeros(costs)
-        if len(self.places) < places * self._length:
-            self.places = aligned(places * self._length, self._kind)
+        if len(self.path) < path * self._length:
+            self.path = aligned(path * self._length, self._kind)
 
     def copy_from(self, first: _Thread) -> None:
         """Begin with the numbers of the first thread."""
@@ -152,4 +152,4 @@ class _Thread:
 
     def arrays(self) -> tuple[Array, ...]:
         """Return what the function takes, but the rates; see ``descent_kernel.ARGUMENTS``."""
-        return self.params, self.before, self.numbers, self.counters, self.costs, self.places
+        return self.params, self.before, self.numbers, self.counters, self.costs, self.path

@@ -10,7 +10,7 @@ import numpy as np
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.llvm.memory import Array, aligned, processors
 
-_PART = 20_000  # instructions (about 10 µs) of a part at least: waiting at the barrier takes about a microsecond
+_PART = 20_000  # instructions of a part at least, so that threads do not wait at the barrier for longer than they work
 _MOST_PARTS = 64  # every thread adds up the sums of all parts, so that more of them would not pay
 
 

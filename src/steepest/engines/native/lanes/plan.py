@@ -12,7 +12,7 @@ from steepest.engines.native.lanes.tensors import fits_registers
 from steepest.engines.native.llvm.host import Host
 from steepest.expressions.expression import Expression
 
-_UNROLLED = 6000  # instructions, about 40 kB of code: more would not fit the instruction cache and compile slowly
+_UNROLLED = 6000  # instructions; longer code compiles slowly and may not fit the instruction cache
 _WRITTEN_OUT = 16  # uses of elementary functions that are inlined; more are called, which keeps compiling fast
 
 

@@ -13,7 +13,7 @@ from steepest.engines.native.lanes.tensors import (
     Place,
     RegisterTensor,
     Tensor,
-    places,
+    indices,
 )
 from steepest.engines.native.llvm.code import I32, Code, Index, Value
 from steepest.expressions.expression import Expression
@@ -55,7 +55,7 @@ def rearranged(name: str) -> Callable[[Callable[[Emitter, Expression], Compute]]
         def write(emitter: Emitter, node: Expression) -> Tensor:
             compute = elements(emitter, node)
             if emitter.in_registers(node.shape):
-                return RegisterTensor(node.shape, [compute(place) for place in places(node.shape)])
+                return RegisterTensor(node.shape, [compute(place) for place in indices(node.shape)])
             return FusedTensor(node.shape, compute)
 
         return write
@@ -118,7 +118,7 @@ def _largest(emitter: Emitter, node: Expression) -> Tensor:
 def _reduced(emitter: Emitter, node: Expression, join: Callable[..., Value], from_zero: bool) -> Tensor:
     (arg,), code = node.args, emitter.code
     if emitter.in_registers(arg.shape):
-        items = [emitter.at(arg, p, node.per_sample) for p in places(arg.shape)]
+        items = [emitter.at(arg, p, node.per_sample) for p in indices(arg.shape)]
         return RegisterTensor((), [tree(code, join, items)])
     kind = code.vector(emitter.lanes.width(node.per_sample))
     first = emitter.at(arg, (0,) * len(arg.shape), node.per_sample)
@@ -153,9 +153,9 @@ def _product(emitter: Emitter, node: Expression) -> Tensor:
     if emitter.is_summand(node):
         return FusedTensor(node.shape, element)
     if emitter.unrolled or (inner <= UNROLLED_AXIS and emitter.in_registers(node.shape)):
-        return RegisterTensor(node.shape, [element(place) for place in places(node.shape)])
+        return RegisterTensor(node.shape, [element(place) for place in indices(node.shape)])
     if emitter.in_registers(node.shape):
-        return RegisterTensor(node.shape, _dots(emitter, node, list(places(node.shape))))
+        return RegisterTensor(node.shape, _dots(emitter, node, list(indices(node.shape))))
     return _tiled_product(emitter, node)
 
 

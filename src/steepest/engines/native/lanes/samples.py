@@ -18,7 +18,7 @@ from steepest.engines.native.lanes.emitter import Emitter
 from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.primitives import SUMS
 from steepest.engines.native.lanes.scheduling import ready_times
-from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, places
+from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, indices
 from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
 from steepest.expressions.expression import DATA, Expression, Shape
@@ -64,7 +64,7 @@ class AllAtOnce:
         for leaf, pointer in columns.items():
             column = MemoryTensor(code, leaf.shape, pointer, lanes.samples, lanes.samples)
             self._data[leaf] = RegisterTensor(
-                leaf.shape, [lanes.repeat(code, column.at(p)) for p in places(leaf.shape)]
+                leaf.shape, [lanes.repeat(code, column.at(p)) for p in indices(leaf.shape)]
             )
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
@@ -84,7 +84,7 @@ class AllAtOnce:
                 if node not in emitter.values:
                     emitter.emit(node)
             for node in each.sums:
-                emitter.values[node] = RegisterTensor(node.shape, [self._sum(node, p) for p in places(node.shape)])
+                emitter.values[node] = RegisterTensor(node.shape, [self._sum(node, p) for p in indices(node.shape)])
             for node in each.outputs:
                 if sink is not None:
                     sink(node, i64(0))
@@ -166,7 +166,7 @@ class BlockByBlock:
                 start = code.place(joined, places_of[node], code.number)
                 in_memory = MemoryTensor(code, node.shape, start, self.number, self.lanes.shared)
                 in_registers = self.emitter.in_registers(node.shape)
-                items = [in_memory.at(place) for place in places(node.shape)] if in_registers else []
+                items = [in_memory.at(place) for place in indices(node.shape)] if in_registers else []
                 self.emitter.values[node] = RegisterTensor(node.shape, items) if in_registers else in_memory
 
     def _region(self) -> Value:
@@ -234,7 +234,7 @@ class _Sum:
         code = self.code
         if self.in_registers:
             kind = code.vector(self.lanes.sampled)
-            self.slots = [code.slot(kind, code.splat(0, self.lanes.sampled)) for _ in places(node.shape)]
+            self.slots = [code.slot(kind, code.splat(0, self.lanes.sampled)) for _ in indices(node.shape)]
         else:
             pointer = over.emitter.scratch.take(prod(node.shape) * over.kept)
             self.memory = MemoryTensor(code, node.shape, pointer, over.kept, over.kept)
@@ -263,7 +263,7 @@ class _Sum:
 
     def _add_in_registers(self, present: Value | None) -> None:
         kind = self.code.vector(self.lanes.sampled)
-        for slot, place in zip(self.slots, places(self.node.shape), strict=True):
+        for slot, place in zip(self.slots, indices(self.node.shape), strict=True):
             self.code.put(self._grown(self.code.get(slot, kind), self._factors(place, present)), slot)
 
     def _add_in_memory(self, present: Value | None) -> None:

@@ -13,7 +13,7 @@ from llvmlite import ir
 from steepest.engines.native.lanes.emitter import Emitter
 from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import Plan
-from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, fits_registers, places
+from steepest.engines.native.lanes.tensors import MemoryTensor, RegisterTensor, Tensor, fits_registers, indices
 from steepest.engines.native.llvm.code import I1, Code, Index, Value
 from steepest.engines.native.llvm.memory import Array
 from steepest.expressions.expression import Expression
@@ -38,7 +38,7 @@ class Layout:
     copies: int
 
     def pack(self, values: Mapping[str, Any], target: Array) -> Array:
-        """Write parameters to their places in an array and return it."""
+        """Write parameters to their positions in an array and return it."""
         for leaf in self.leaves:
             begin = self.begins[leaf.name]
             target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
@@ -71,7 +71,7 @@ def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
 class State(Protocol):
     """All parameters, updated from epoch to epoch; the values before the last update are kept."""
 
-    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+    def expect(self, updates: Mapping[Expression, Expression]) -> None:
         """Prepare for the nodes that will be the next values of the parameters."""
         ...
 
@@ -128,9 +128,9 @@ class RegisterState:
 
     def _variables(self, leaf: Expression, array: Value) -> list[Value]:
         in_memory = part(self._emitter, self._where, array, leaf)
-        return [self._emitter.code.slot(self._kind, in_memory.at(place)) for place in places(leaf.shape)]
+        return [self._emitter.code.slot(self._kind, in_memory.at(place)) for place in indices(leaf.shape)]
 
-    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+    def expect(self, updates: Mapping[Expression, Expression]) -> None:
         """Do nothing: there is nothing to prepare."""
 
     def now(self) -> dict[Expression, Tensor]:
@@ -143,7 +143,7 @@ class RegisterState:
     def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
         code = self._emitter.code
         probe = code.splat(0, self._kind.count)
-        values = {leaf: [after[leaf].at(place) for place in places(leaf.shape)] for leaf in self._slots}
+        values = {leaf: [after[leaf].at(place) for place in indices(leaf.shape)] for leaf in self._slots}
         for leaf, slots in self._slots.items():
             for slot, last, value in zip(slots, self._last[leaf], values[leaf], strict=True):
                 old = code.get(slot, self._kind)
@@ -167,7 +167,7 @@ class RegisterState:
     def _write(self, variables: dict[Expression, list[Value]], array: Value) -> None:
         for leaf, slots in variables.items():
             in_memory = part(self._emitter, self._where, array, leaf)
-            for place, slot in zip(places(leaf.shape), slots, strict=True):
+            for place, slot in zip(indices(leaf.shape), slots, strict=True):
                 in_memory.put(place, self._emitter.code.get(slot, self._kind))
 
 
@@ -184,9 +184,9 @@ class MemoryState:
         self._emitter, self._where, self._arrays = emitter, where, (memory, before)
         self._next = emitter.scratch.take(where.length)
 
-    def expect(self, moved: Mapping[Expression, Expression]) -> None:
+    def expect(self, updates: Mapping[Expression, Expression]) -> None:
         """Make the emitter store the nodes directly in the array of new values."""
-        for leaf, node in moved.items():
+        for leaf, node in updates.items():
             if node.args and not self._emitter.in_registers(leaf.shape):
                 target = part(self._emitter, self._where, self._next, leaf)
                 self._emitter.targets.setdefault(node, target)
@@ -221,9 +221,7 @@ class MemoryState:
             in_registers = emitter.in_registers(leaf.shape)
             emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), in_registers)
         length = prod(leaf.shape) * self._where.copies
-        if (
-            not emitter.in_registers(leaf.shape) and length % stride
-        ):  # clear the padding of the last run: it must not look like NaN
+        if not emitter.in_registers(leaf.shape) and length % stride:  # clear the padding: it must not be NaN
             first = length // stride * stride
             inside = ir.Constant(ir.VectorType(I1, stride), [int(k < length - first) for k in range(stride)])
             value = code.builder.select(inside, self._run(target.pointer, first), code.splat(0, stride))

@@ -23,7 +23,7 @@ def fits_registers(shape: Shape, unrolled: bool) -> bool:
     return unrolled or (all(d <= UNROLLED_AXIS for d in shape) and prod(shape) <= REGISTER_ELEMENTS)
 
 
-def places(shape: Shape) -> Iterator[tuple[int, ...]]:
+def indices(shape: Shape) -> Iterator[tuple[int, ...]]:
     """Yield every index of a shape, the last one fastest."""
     return itertools.product(*map(range, shape))
 

@@ -6,7 +6,7 @@ import os
 
 from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i64
 
-_SPINS = 1000  # reads of the count (some microseconds, as long as a short pass takes) before the thread yields
+_SPINS = 1000  # reads of the count before the thread yields: giving up the processor takes longer than a short wait
 
 
 def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -> None:
@@ -25,12 +25,12 @@ def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -
         build.atomic_rmw("add", barrier, i64(1), "acq_rel")
         expected = build.mul(times, threads)
         spins = code.slot(I64, i64(0))
-        wait, look, after = (code.function.append_basic_block(name) for name in ("wait", "look", "met"))
+        wait, retry, after = (code.function.append_basic_block(name) for name in ("wait", "retry", "met"))
         build.branch(wait)
         build.position_at_end(wait)
         here = build.load_atomic(barrier, "acquire", 8, typ=I64)
-        build.cbranch(build.icmp_signed(">=", here, expected), after, look)
-        build.position_at_end(look)
+        build.cbranch(build.icmp_signed(">=", here, expected), after, retry)
+        build.position_at_end(retry)
         tries = build.add(code.get(spins, I64), i64(1))
         code.put(tries, spins)
         with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):

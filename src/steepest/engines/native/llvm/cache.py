@@ -24,12 +24,10 @@ from steepest.storage.files import write_atomically
 
 _MAGIC = b"steepest kernel 1\n"
 _DIGEST = 32
-_ABANDONED = (
-    3600.0  # seconds after which a partial file is taken for that of a killed process; writing takes less than one
-)
+_ABANDONED = 3600.0  # seconds after which a partial file is taken for that of a killed process
 _ENTRY = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = re.compile(r"\.[0-9a-f]{64}\..*")  # what ``write_atomically`` writes before it is renamed
-_KEPT_BYTES = 64 << 20  # size of the directory, some thousand kernels; beyond it, the least recently used are deleted
+_KEPT_BYTES = 64 << 20  # of the directory; beyond, the least recently used kernels are deleted
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from steepest.engines.native.llvm import cache
 from steepest.engines.native.llvm.host import Host, Loaded, compile_module, this_host
 from steepest.engines.native.llvm.memory import Array
 
-_IN_MEMORY = 256  # kernels; a few kilobytes each
+_IN_MEMORY = 256  # kernels; beyond, the least recently used are unloaded
 _LARGE = 200_000  # characters of a module from which LLVM optimises less: its time grows faster than the text
 _ROOT = Path(__file__).parents[1]  # the package ``native``: all four folders write code
 

@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from steepest.engines.native.llvm.memory import Array
 
 _RELEASE = 1 << 60  # a count at the barrier that lets every thread pass
-_INSTANT = (
-    0.005  # seconds of work; below, starting a thread (about 0.1 ms) and waiting for it may cost more than it saves
-)
+_INSTANT = 0.005  # seconds of work; below, starting a thread and waiting for it may cost more than it saves
 _RETRY = 20  # calls after which the slower number of threads is tried again: other programs' load changes
 
 
