@@ -95,12 +95,7 @@ class Diagnoser:
         return None
 
     def describe(
-        self,
-        document: DocumentModel,
-        repair: Repair,
-        side: Side,
-        changed: Node,
-        around: Surroundings,
+        self, document: DocumentModel, repair: Repair, side: Side, changed: Node, around: Surroundings
     ) -> Diagnosis:
         """Describe a repair by a sentence and the corrected side.
 

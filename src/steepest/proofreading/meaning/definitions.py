@@ -6,13 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from steepest.proofreading.meaning.document_model import (
-    Definition,
-    DocumentModel,
-    definable,
-    depends_on,
-    occurs,
-)
+from steepest.proofreading.meaning.document_model import Definition, DocumentModel, definable, depends_on, occurs
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, make, same, symbols, walk

@@ -15,14 +15,7 @@ from steepest.proofreading.reading.indices import IndexReader
 from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import MAX_DEPTH, Node, make
-from steepest.proofreading.reading.vocabulary import (
-    ALWAYS_FUNCTIONS,
-    GREEK,
-    OPENING,
-    PRODUCTS,
-    STOPPED,
-    Context,
-)
+from steepest.proofreading.reading.vocabulary import ALWAYS_FUNCTIONS, GREEK, OPENING, PRODUCTS, STOPPED, Context
 
 _STOPS = {")", "]", "}", ",", "&", ";"}
 

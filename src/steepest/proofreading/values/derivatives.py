@@ -214,10 +214,7 @@ class Differentiator:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("Δ is applied to something other than a symbol", node)
-        key: Key = (
-            "\\Delta " + inner.base,
-            tuple((r, self.symbols.index_value(a, numbers)) for r, a in inner.indices),
-        )
+        key: Key = ("\\Delta " + inner.base, tuple((r, self.symbols.index_value(a, numbers)) for r, a in inner.indices))
         if key in self.scope.overrides:
             return self.scope.overrides[key]
         variables = self.variables_of(inner)
