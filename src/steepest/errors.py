@@ -1,64 +1,58 @@
-"""What steepest raises: one sentence that names the thing, the place and the remedy."""
+"""Exceptions and warnings. A message says what happened, where, and what to do."""
 
 from __future__ import annotations
 
 
 class SteepestError(Exception):
-    """Base of every error that steepest raises on purpose."""
+    """Base class of the errors that steepest raises."""
 
 
 class SteepestWarning(UserWarning):
-    """Something that its caller should know went on without an error: a fit that diverged."""
+    """Warns about a result that needs attention although no error was raised, such as a diverged fit."""
 
 
 class ShapeError(SteepestError):
-    """An operation was given arguments whose shapes do not fit together."""
+    """Raised when the shapes of an operation's arguments do not match."""
 
 
 class FormulaError(SteepestError, ValueError):
-    """A text is not a formula, or is one beyond the limits."""
+    """Raised when a text is not a formula or exceeds the limits."""
 
 
 class ValuesError(SteepestError, ValueError):
-    """The values given for an expression are missing, of another shape, or not numbers."""
+    """Raised when values for an expression are missing, have the wrong shape, or are not numbers."""
 
 
 class GradientError(SteepestError):
-    """A gradient was asked for that the expression does not have."""
+    """Raised when an expression has no such gradient."""
 
 
 class DerivationError(SteepestError):
-    """A derivation was asked for that cannot be written line by line."""
+    """Raised when a derivation cannot be written line by line."""
 
 
 class TableError(SteepestError):
-    """A table cannot be read, or a needed column holds something that is not a number."""
+    """Raised when a table cannot be read or a required column is not numeric."""
 
 
 class ModelError(SteepestError, ValueError):
-    """A model cannot do what was asked of it."""
+    """Raised when a model is not valid or cannot do what was requested."""
 
 
 class DescentError(SteepestError, ValueError):
-    """A descent cannot start."""
+    """Raised when the settings of a descent are not valid."""
 
 
 class StartError(DescentError):
-    """The cost is not finite where a descent was to begin."""
+    """Raised when the cost is not finite at the starting point."""
 
 
 class PictureError(SteepestError, ValueError):
-    """A picture cannot be drawn of this, or not in the format that was asked for."""
+    """Raised when something cannot be drawn, or not in the requested format."""
 
 
 class MissingLibraryError(PictureError):
-    """A library that draws pictures is not installed.
-
-    Args:
-        what: needs it, with the verb: "pictures need".
-        library: its name.
-        extra: of this package, that brings it.
-        otherwise: what can be done without it.
+    """Raised when a library for drawing is not installed; see :func:`missing` for the arguments.
 
     Attributes:
         what, library: as given.
@@ -70,21 +64,21 @@ class MissingLibraryError(PictureError):
 
 
 class DocumentError(SteepestError, ValueError):
-    """A paper refers to what it does not hold, or there is no such format to write it in."""
+    """Raised when a paper refers to something it does not contain, or its format is unknown."""
 
 
 class StorageError(SteepestError):
-    """A file is not a saved model, or is damaged."""
+    """Raised when a file cannot be written, is not a saved model, or is damaged."""
 
 
 def missing(what: str, library: str, extra: str, otherwise: str = "") -> str:
-    """Return the sentence for a library that is not installed, with the command that installs it.
+    """Return the message for a library that is not installed, with the command that installs it.
 
     Args:
-        what: needs it, with the verb: "pictures need".
-        library: its name.
-        extra: of this package, that brings it.
-        otherwise: what can be done without it.
+        what: subject and verb of the sentence: ``"pictures need"``.
+        library: the name of the library.
+        extra: the extra of this package that installs it.
+        otherwise: an alternative that does not need the library.
 
     >>> missing("pictures need", "matplotlib", "pictures")
     "pictures need matplotlib, which is not installed: pip install 'steepest[pictures]' ('.[pictures]' in a clone)"

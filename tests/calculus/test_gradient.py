@@ -379,7 +379,7 @@ def test_gradient_holds_no_derivative_through_one_hot() -> None:
 @pytest.mark.parametrize(
     ("build", "arguments", "words"),
     [
-        (lambda x, w: x * w, {}, r"x\*w has one value a sample; take its mean, total or sum"),
+        (lambda x, w: x * w, {}, r"x\*w has one value per sample; take its mean, total or sum"),
         (lambda x, w: op.expand(w, attributes=(3,)), {}, r"has the shape \(3,\); take its mean, total or sum"),
         (lambda x, w: op.mean(x * w), {"wrt": ["v"]}, r"the name 'v' does not occur in mean\(x\*w\)"),
         (lambda x, w: op.mean(x * params("weight")), {"wrt": ["wieght"]}, "did you mean 'weight'"),
@@ -393,7 +393,7 @@ def test_errors(build: Any, arguments: dict[str, Any], words: str) -> None:
 
 
 def test_one_name_for_two_things() -> None:
-    with pytest.raises(SteepestError, match="the name 'x' stands for two things"):
+    with pytest.raises(SteepestError, match="the name 'x' is used twice, for"):
         gradient(op.mean(data("x") * params("x")))
 
 

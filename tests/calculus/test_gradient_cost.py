@@ -36,7 +36,7 @@ JOINS: dict[str, Join] = {
 def over_samples(*roots: Expression) -> int:
     """Primitive operations that run over the samples; those on single numbers do not grow with the table."""
     nodes = lower(roots).nodes
-    return sum(n.operation.weight for n in nodes if n.args and (n.per_sample or n.operation.over_samples))
+    return sum(n.operation.flops for n in nodes if n.args and (n.per_sample or n.operation.over_samples))
 
 
 def ratio(join: Join) -> float:

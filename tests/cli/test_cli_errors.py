@@ -115,7 +115,7 @@ def test_our_own_fault_exits_101(steepest: Steepest, monkeypatch: pytest.MonkeyP
     assert said.status == 101
     assert said.out == ""
     assert "ZeroDivisionError: planted" in said.err
-    assert "a fault of steepest itself" in said.err
+    assert "a bug in steepest" in said.err
 
 
 def test_a_result_is_shown_even_if_it_cannot_be_saved(steepest: Steepest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,8 +151,8 @@ def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
     ("text", "says"),
     [
         ("[fit]\nlayer = [5]\n", "has 'layer' in [fit], which is not an option of it; did you mean 'layers'?"),
-        ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is no table of a command"),
-        ("rate = 1\n", "steepest.toml has 'rate', which is no table of a command"),
+        ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is not a command"),
+        ("rate = 1\n", "steepest.toml has 'rate', which is not a command"),
         ("[fit\n", "steepest.toml cannot be read"),
         ('[fit]\nrate = "fast"\n', "'fast' is neither a number nor auto"),
     ],
@@ -169,13 +169,13 @@ def test_a_wrong_configuration_is_one_sentence(steepest: Steepest, text: str, sa
     ("words", "says"),
     [
         (["digits"], "there is no column 'digits' (did you mean 'digit'?)"),
-        (["digit ~ X"], "with --layers FORMULA is the target's name alone"),
+        (["digit ~ X"], "with --layers, FORMULA is the name of the target alone"),
         (["digit", "--optimiser", "adm"], "there is no optimiser 'adm'; did you mean 'adam'?"),
         (["digit", "--layers", "a"], "'a' is not of the form 32,16"),
         (["digit", "--layers", "0"], "sizes are the numbers of inputs, hidden neurons and outputs"),
         (["digit", "--activation", "foo"], "there is no activation 'foo'"),
         (["digit", "--batch", "0"], "batch is a whole number from 1, not 0"),
-        (["digit", "--rate", "auto", "--schedule", "cosine"], "--rate auto finds its own rates"),
+        (["digit", "--rate", "auto", "--schedule", "cosine"], "--rate auto finds its own learning rates"),
         (["digit", "--schedule", "cosin"], "there is no schedule 'cosin'; did you mean 'cosine'?"),
         (["digit", "--features", "pixels*"], "no column matches 'pixels*'"),
         (["digit", "--resume"], "resume and checkpoint_every need a checkpoint"),
@@ -230,9 +230,9 @@ def test_a_checkpoint_is_not_overwritten_unasked(steepest: Steepest) -> None:
     kept = Path("c.safetensors").read_bytes()
     said = steepest(*words)
     assert said.status == 2
-    assert "is there already; go on from it by --resume" in said.err
+    assert "already exists; continue from it with --resume" in said.err
     assert Path("c.safetensors").read_bytes() == kept
-    assert "note: went on from epoch 20" in steepest(*words, "--resume").err
+    assert "note: resumed from epoch 20" in steepest(*words, "--resume").err
 
 
 def test_a_checkpoint_that_cannot_be_written_loses_nothing() -> None:
@@ -266,7 +266,7 @@ def test_whole_numbers_that_leave_some_out_are_a_quantity_and_it_says_so(steepes
     frame = pl.read_csv("train.csv")
     frame.with_columns(digit=pl.col("digit") + 1).write_csv("from_one.csv")
     said = steepest("fit", "from_one.csv", "digit", "--layers", "2", "--epochs", "1", "--no-check")
-    assert "note: digit is taken as a quantity; to have 1, 2, 3" in said.err
+    assert "note: digit is treated as a quantity; to make 1, 2, 3" in said.err
     assert "number them from 0" in said.err
     frame[:12].write_csv("few.csv")  # a few whole numbers are no sign of classes
     assert "taken as" not in steepest("fit", "few.csv", "pixel_3", "--layers", "2", "--epochs", "1", "--no-check").err

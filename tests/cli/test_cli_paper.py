@@ -66,7 +66,7 @@ def test_a_formula_without_a_column_is_warned_of(steepest: Steepest) -> None:
         (["paper", "nandd", "-o", "x.md"], "'nandd' is neither a saved model"),
         (["paper", "y ~ sgmoid(x*w)", "twice", "-o", "x.md"], "did you mean 'sigmoid'"),
         (["paper", "q ~ x*w", "twice", "-o", "x.md"], "'q'"),
-        (["paper", "chain 2", "-o", "x.md", "--l2", "1"], "go with a formula"),
+        (["paper", "chain 2", "-o", "x.md", "--l2", "1"], "need a formula"),
         (["paper", "nand", "-o", "absent/x.md"], "absent"),
     ],
 )

@@ -66,7 +66,7 @@ def test_graph_of_a_model_on_a_table(steepest: Steepest, tmp_path: Path) -> None
     assert steepest("graph", *words, "-o", "g.svg", "--unfold", "cost").status == 0
     assert texts(parsed((tmp_path / "g.svg").read_text(encoding="utf-8")), "label") == ["layer 1"]
     partly = steepest("graph", "z ~ sigmoid(x*w1 + y*w2 + b)", "--table", "nand", "--at", "w1=.3")
-    assert partly.err == "note: w2, b drawn from the seed 0; --at says otherwise\n"
+    assert partly.err == "note: w2, b drawn from the seed 0; set them with --at\n"
 
 
 def test_graph_and_diagram_of_a_saved_model(steepest: Steepest, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_graph_and_diagram_of_a_saved_model(steepest: Steepest, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("(x + y)*z", "--at", "x=1,y=2"), "the formula needs values of z: give them by --at, or a --table"),
+        (("(x + y)*z", "--at", "x=1,y=2"), "the formula needs values of z: give them with --at, or give a --table"),
         (("x*w", "--at", "x=1,w=2,v=3"), "--at has 'v', which is not in the formula"),
         (
             ("x*w", "--at", "x=1,w=2", "--explain", "q"),
@@ -121,7 +121,7 @@ def test_diagram_describes_and_draws(steepest: Steepest, tmp_path: Path) -> None
 
 def test_diagram_says_which_names_it_takes_for_data(steepest: Steepest) -> None:
     said = steepest("diagram", "y ~ x*w + b")
-    assert said.err == "note: reading y, x as data and w, b as parameters; --data says otherwise\n"
+    assert said.err == "note: reading y, x as data and w, b as parameters; change that with --data\n"
     assert steepest("diagram", "y ~ x*w + b", "--data", "x,y").err == ""
 
 

@@ -111,7 +111,7 @@ def test_a_training_with_validation_rows(steepest: Steepest, tmp_path: Path) -> 
         ("surface y~x*w -o a.png", "a model needs its TABLE"),
         (f"surface '{NEURON}' nand -o a.png", "give one or two of them by --over, or give --start"),
         (f"surface '{NEURON}' nand --over w1,w2 -o a.png", "'b' has no value; give it one by --at"),
-        ("surface x^2 --start x=1 --optimiser adam:fast -o a.png", "'fast' is no rate"),
+        ("surface x^2 --start x=1 --optimiser adam:fast -o a.png", "'fast' is not a learning rate"),
         ("surface x^2 --start x=1 --optimiser adm -o a.png", "did you mean 'adam'"),
         ("surface x^2 --width pages -o a.png", "a width is 'column', 'page'"),
         ("plot activation sigmod -o a.svg", "did you mean 'sigmoid'"),
@@ -135,7 +135,7 @@ def test_a_saved_model_has_no_course(steepest: Steepest) -> None:
     steepest("fit", "nand", "--save", "m.safetensors")
     said = steepest("plot", "training", "m.safetensors", "nand", "-o", "a.svg")
     assert said.status == 2
-    assert "not how it came to them" in said.err
+    assert "does not contain the history of its training" in said.err
 
 
 def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -> None:

@@ -288,7 +288,7 @@ X3, W23 = data("X", shape=3), params("W", shape=(2, 3))
 alpha = params("alpha")
 HELLO = "is not a number or an array of numbers; give it as floats"
 FIRST = "; the first length is the number of samples"
-TWICE = "stands for two things"
+TWICE = "is used twice"
 WRONG: list[tuple[Expression, dict[str, Any], str]] = [
     (x * w, {"x": [1]}, "no value given for the parameter 'w'"),
     (x * w, {"w": 1}, "no value given for the data column 'x'"),
@@ -299,7 +299,7 @@ WRONG: list[tuple[Expression, dict[str, Any], str]] = [
     (op.sum_(W23), {"W": np.zeros((3, 2))}, "the parameter 'W' has the shape (3, 2), expected (2, 3)"),
     (w + 1, {"w": [1, 2]}, "the parameter 'w' has the shape (2,), expected ()"),
     (x + y, {"x": [1, 2], "y": [1, 2, 3]},
-     "the data columns 'x' and 'y' have 2 and 3 samples; every column needs as many"),
+     "the data columns 'x' and 'y' have 2 and 3 samples; give each the same number"),
     (x + y, {"x": [], "y": []}, "the data columns hold no samples; at least one is needed"),
     (x + 1, {"x": ["1", "2"]}, f"the value of 'x' {HELLO}"),
     (x + 1, {"x": "7"}, f"the value of 'x' {HELLO}"),

@@ -36,7 +36,7 @@ def test_without_llvmlite_auto_is_the_reference_engine(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     assert CASES["nand"]().descend("auto", epochs=1).engine == "reference"
-    with pytest.raises(DescentError, match="needs llvmlite; install it, or take the engine 'reference'"):
+    with pytest.raises(DescentError, match="needs llvmlite; install it, or choose the engine 'reference'"):
         CASES["nand"]().descend("native", epochs=1)
 
 

@@ -282,7 +282,7 @@ def test_places_that_are_seen_to_be_wrong_beforehand(tmp_path: Path, monkeypatch
     with pytest.raises(StorageError, match="it is a directory"):
         storage.refuse_place(tmp_path)
     monkeypatch.setattr(os, "access", lambda place, mode: not (place == tmp_path and mode == os.W_OK))
-    with pytest.raises(StorageError, match="not yours to write to"):
+    with pytest.raises(StorageError, match="is not writable"):
         storage.refuse_place(tmp_path / "m.safetensors")
 
 

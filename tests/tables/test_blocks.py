@@ -57,7 +57,7 @@ def test_a_pattern_leaves_out_what_the_formula_names() -> None:
         ("pixl_*", ("X",), TableError, "no column matches 'pixl_*'; did you mean 'pixel_"),
         ("image", ("X",), TableError, "there is no column 'image'"),
         (["pixel_1", "pixel_99"], ("X",), TableError, "there is no column 'pixel_99' (did you mean"),
-        ("pixel_*", ("Y",), ModelError, "the block 'X' of features is not in the formula"),
+        ("pixel_*", ("Y",), ModelError, "the feature group 'X' is not in the formula"),
         ({"digit": "pixel_*"}, ("digit",), TableError, "there is a column 'digit' already"),
     ],
 )

@@ -19,8 +19,9 @@ import polars as pl
 import pytest
 
 from places import IRIS
+from steepest.tables.built_in import BUILT_IN
 from steepest.tables.samples import Samples
-from steepest.tables.table import BUILT_IN, open_table
+from steepest.tables.table import open_table
 from table_errors import message
 
 # --- built-in tables and what a table is ---

@@ -62,7 +62,7 @@ def test_balanced_classes_weigh_the_same_together() -> None:
     ("column", "classes", "target", "says"),
     [
         ([1.0, -2.0], None, [0.0, 1.0], "the weight 'w' is -2 in data row 2"),
-        ([0.0, 0.0], None, [0.0, 1.0], "sum to 0, so that no sample counts"),
+        ([0.0, 0.0], None, [0.0, 1.0], "sum to 0; give at least one row"),
         ([[1.0], [1.0]], None, [0.0, 1.0], "'w' have the shape (2, 1)"),
         ([1e308, 1e308], None, [0.0, 1.0], "no finite sum"),
         ([np.inf, 1.0], None, [0.0, 1.0], "'w' is inf in data row 1"),

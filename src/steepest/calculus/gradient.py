@@ -1,9 +1,8 @@
 """Back-propagation: from the graph of a cost to the graphs of its partial derivatives.
 
-One backward pass over the nodes, each after everything that uses it, carries the adjoint ∂C/∂node; a row of the
-table says how a node hands its adjoint down. The pass shares every subexpression of the cost, so that the
-gradient costs at most about four times the cost itself (Baur and Strassen 1983; Griewank and Walther 2008,
-section 3.3).
+One backward pass visits each node after all nodes that use it, and pulls its adjoint ∂C/∂node back to its arguments
+by the rules in the table of operations. The pass shares every subexpression of the cost, so that the gradient costs
+at most about four times the cost itself (Baur and Strassen 1983; Griewank and Walther 2008, section 3.3).
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ ONE = constant(1)
 
 @dataclass(frozen=True)
 class Adjoint:
-    """±scale · body, the scale one number for all samples.
+    """An adjoint ±scale · body, where scale is one number for all samples.
 
-    The scale (1/n, a factor 2) stays outside the sums over samples, where it costs one operation
-    instead of n; the sign lets a sum of two adjoints become a difference.
+    The scale (1/n, a factor 2) is kept outside the sums over samples, where it costs one operation instead of n;
+    with the sign apart, the sum of two adjoints can become a difference.
     """
 
     body: Expression
@@ -51,7 +50,7 @@ class Adjoint:
     positive: bool = True
 
     def expression(self) -> Expression:
-        """The adjoint as one expression."""
+        """Return the adjoint as one expression."""
         whole = _product(self.scale, self.body)
         return whole if self.positive else simplify(-whole, keep=whole.args)
 
@@ -76,18 +75,18 @@ def _is_scalar(node: Expression) -> bool:
 
 
 def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()) -> Adjoint:
-    """The adjoint times a partial derivative, which is taken apart down to the nodes in ``keep``.
+    """Multiply an adjoint by a partial derivative, factor by factor.
 
-    A node of the cost is used as it is: taken apart, it would no longer be shared.
+    Nodes in ``keep``, those of the cost, are not split into factors, because they would no longer be shared.
     """
-    row = factor.operation
-    if row is CONSTANT and factor.value < 0:
+    operation = factor.operation
+    if operation is CONSTANT and factor.value < 0:
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
-    if row is op.negate and factor not in keep:
+    if operation is op.negate and factor not in keep:
         return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
     body, scale = adjoint.body, adjoint.scale
-    if row is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
-        # Choosing the adjoint itself spares a product, and 0·∞ as of sqrt(relu(w)) below 0.
+    if operation is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
+        # Choosing between adjoints saves a product and avoids 0·∞, as in sqrt(relu(w)) below 0.
         if _is_scalar(factor):
             if not _is_scalar(body):
                 return Adjoint(body, _chosen(factor, scale), adjoint.positive)
@@ -97,9 +96,9 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
         scale = _product(scale, factor)
     elif factor in keep:
         body = _product(body, factor)
-    elif row is op.multiply:
+    elif operation is op.multiply:
         return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
-    elif row is op.divide and factor.args[0].operation is CONSTANT:
+    elif operation is op.divide and factor.args[0].operation is CONSTANT:
         body, scale = body / factor.args[1], _product(scale, factor.args[0])
     else:
         body = _product(body, factor)
@@ -107,7 +106,7 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
 
 
 def _chosen(choice: Expression, value: Expression) -> Expression:
-    """A choice between numbers, times a value: a choice between multiples of the value."""
+    """Multiply a choice between numbers by a value: a choice between multiples of the value."""
     condition, *numbers = choice.args
     return op.where(condition, *(_product(value, x) if x.value else constant(0) for x in numbers))
 
@@ -124,7 +123,7 @@ def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:
 
 
 def _total(body: Expression) -> Expression:
-    """The sum over the samples; of outer products without building one matrix a sample."""
+    """Sum over the samples; outer products are summed without a matrix per sample."""
     if body.operation is not op.outer:
         return op.total(body)
     left, right = body.args
@@ -134,7 +133,7 @@ def _total(body: Expression) -> Expression:
 
 
 def _reduced(adjoint: Adjoint, node: Expression, child: Expression) -> Adjoint:
-    """Sum an adjoint over the samples and features along which the child's value was repeated."""
+    """Sum an adjoint over the samples and features along which the child's value was broadcast."""
     if node.shape and not child.shape and not node.operation.adjoints:
         if adjoint.body.shape:
             adjoint = replace(adjoint, body=op.sum_(adjoint.body))
@@ -149,19 +148,19 @@ def _reduced(adjoint: Adjoint, node: Expression, child: Expression) -> Adjoint:
 
 
 def _filled(adjoint: Adjoint, node: Expression) -> Expression:
-    """An adjoint as an expression of the node's own feature shape."""
+    """Return an adjoint as an expression of the node's feature shape."""
     whole = adjoint.expression()
     return whole if whole.shape == node.shape else op.expand(whole, attributes=node.shape)
 
 
 def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
-    """What a node's adjoint contributes to the adjoint of its k-th argument; None for nothing at all."""
-    row, child = node.operation, node.args[k]
-    if row.adjoints:
+    """Pull a node's adjoint back to its k-th argument (its vjp); return None for zero."""
+    operation, child = node.operation, node.args[k]
+    if operation.adjoints:
         body = adjoint.body
         if body.shape != node.shape:
             body = op.expand(body, attributes=node.shape)
-        found = row.adjoints[k](body, *node.args, node)
+        found = operation.adjoints[k](body, *node.args, node)
         if not isinstance(found, Expression):
             return None
         found = simplify(found, keep=(body, *node.args, node))
@@ -171,7 +170,7 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
             found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
         return _reduced(Adjoint(found, scale, positive), node, child)
-    partial = row.partials[k](*node.args, node)
+    partial = operation.partials[k](*node.args, node)
     if not isinstance(partial, Expression):
         partial = constant(partial)
     elif partial.args:
@@ -184,11 +183,11 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
 def backward_pass(
     seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
 ) -> dict[Expression, Adjoint]:
-    """Carry adjoints from the seeds down to the wanted nodes.
+    """Propagate adjoints from the seeds to the wanted nodes.
 
     Args:
-        seeds: the adjoint of each node to start from.
-        wanted: the nodes whose adjoints are asked for.
+        seeds: the nodes to start from, with their adjoints.
+        wanted: the nodes whose adjoints are returned.
         cut: nodes at which the pass ends.
 
     Returns:
@@ -214,7 +213,7 @@ def backward_pass(
 
 
 def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
-    """The layers that feed another layer: all but the last, unless parameters follow that one."""
+    """Return the layers that feed another layer: all but the last, unless parameters follow the last one."""
     inside = set(toposort([root]))
     chain = [layer for layer in sorted(layers, key=lambda n: n.uid) if layer in inside]
     for lower, upper in itertools.pairwise(chain):
@@ -233,10 +232,11 @@ def _cuts(root: Expression, layers: Sequence[Expression]) -> list[Expression]:
 def _layerwise(
     root: Expression, wanted: Sequence[Expression], layers: Sequence[Expression]
 ) -> dict[Expression, Adjoint]:
-    """The papers' recursion: C⁽ˡ⁾ = 1/n Σ (a_i⁽ˡ⁾ − e_i)² with e_i = a_i⁽ˡ⁾ − n ∂C⁽ˡ⁺¹⁾/∂a_i⁽ˡ⁾ held constant.
+    """Differentiate by the papers' recursion.
 
-    Since a − e is n ∂C⁽ˡ⁺¹⁾/∂a by definition, ∂C⁽ˡ⁾/∂a = 2 ∂C⁽ˡ⁺¹⁾/∂a exactly: each layer starts from twice
-    what reached it.
+    C⁽ˡ⁾ = 1/n Σ (a_i⁽ˡ⁾ − e_i)² with e_i = a_i⁽ˡ⁾ − n ∂C⁽ˡ⁺¹⁾/∂a_i⁽ˡ⁾ treated as constant. Since a − e is
+    n ∂C⁽ˡ⁺¹⁾/∂a by definition, ∂C⁽ˡ⁾/∂a = 2 ∂C⁽ˡ⁺¹⁾/∂a exactly: each layer starts from twice the adjoint that
+    reached it.
     """
     cuts = _cuts(root, layers)
     seeds = {root: Adjoint(ONE)}
@@ -253,10 +253,10 @@ def _layerwise(
     return found
 
 
-def _counted(partials: list[Expression], cost: Expression) -> list[Expression]:
-    """The partials, with n spelt as a sum of ones where no data column is left that would tell how many samples.
+def _with_sample_count(partials: list[Expression], cost: Expression) -> list[Expression]:
+    """Write n as a sum of ones over a data column in partial derivatives without data.
 
-    The derivative of Σ (w − x) by w is n: without x in it, nobody who evaluates it could know n.
+    The derivative of Σ (w − x) with respect to w is n, which could not be evaluated without a column.
     """
     columns = [node for node in leaves([cost]) if node.operation is DATA]
     nodes = toposort(partials)
@@ -274,30 +274,30 @@ def gradient(
     method: str = "backprop",
     layers: Sequence[Expression] | None = None,
 ) -> dict[Any, Expression]:
-    """The partial derivatives of a cost, as expressions again, by back-propagation.
+    """Return the partial derivatives of a cost as expressions, by back-propagation.
 
-    For every node v used by nodes u, v̄ = Σ_u ū ∂u/∂v with C̄ = 1. The cost is first brought to its stable
+    For every node v used by nodes u, v̄ = Σ_u ū ∂u/∂v with C̄ = 1. The cost is first rewritten to its stable
     form (``log(sigmoid(z))`` to ``-softplus(-z)``), so that the gradient does not overflow where the cost does not.
 
     Args:
-        cost: an expression of one number: of shape (), not per sample.
-        wrt: names of parameters or data columns, or nodes of the cost; all parameters if left out.
+        cost: a scalar expression: of shape (), not per sample.
+        wrt: names of parameters or data columns, or nodes of the cost [default: all parameters].
         method: ``"backprop"``, or ``"layerwise"`` for the papers' recursion, which gives layer l of m the
             factor 2^(m−l) of the true gradient.
         layers: for ``"layerwise"``, the activations in order; found in the cost if left out.
 
     Returns:
-        For each of ``wrt``, the partial derivative: an expression of its shape, per sample for data.
+        The partial derivative with respect to each of ``wrt``: an expression of its shape, per sample for data.
 
     Raises:
-        GradientError: the cost is not one number, a name does not occur, or there is no such method.
+        GradientError: the cost is not scalar, a name does not occur, or the method is unknown.
 
     >>> from steepest.expressions.expression import params
     >>> x, y = params("x", "y")
     >>> {name: str(partial) for name, partial in gradient(x * y).items()}
     {'x': 'y', 'y': 'x'}
 
-    Source: Griewank and Walther 2008, table 3.6; the recursion: row B4 of the notes.
+    Source: Griewank and Walther 2008, table 3.6.
     """
     return differentiate(cost, wrt, method, layers)[1]
 
@@ -311,8 +311,8 @@ def differentiate(
     """Return the stable form of a cost and its partial derivatives; see :func:`gradient` for the arguments."""
     expect_expression(cost, "gradient")
     if cost.per_sample or cost.shape:
-        what = "has one value a sample" if cost.per_sample else f"has the shape {cost.shape}"
-        raise GradientError(f"a gradient is taken of one number, but {short(cost)} {what}; take its mean, total or sum")
+        what = "has one value per sample" if cost.per_sample else f"has the shape {cost.shape}"
+        raise GradientError(f"a gradient needs a scalar cost, but {short(cost)} {what}; take its mean, total or sum")
     if method not in ("backprop", "layerwise"):
         raise GradientError(f"there is no gradient method {method!r}; choose 'backprop' or 'layerwise'")
     named = {leaf.name: leaf for leaf in check_names([cost])}
@@ -331,5 +331,5 @@ def differentiate(
     else:
         adjoints = backward_pass({root: Adjoint(ONE)}, wanted)
     zero = Adjoint(constant(0))
-    partials = _counted([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
+    partials = _with_sample_count([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
     return root, dict(zip(asked, partials, strict=True))

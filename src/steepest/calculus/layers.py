@@ -1,14 +1,12 @@
-"""What a layer is: neurons that act as a = g(z) on a quantity z through which everything below them passes.
+"""Find the layers of a graph: activations a = g(z) of a quantity z on which all inputs of a depend only through it.
 
-Two questions are asked of a graph, and both answers are made of :class:`Layer`:
+* :func:`find_layers` returns the activations that every path from data and parameters to the result crosses. It takes
+  any graph, also a cost, and any z. Neurons that are written as separate numbers are not found.
+* :func:`decompose` returns the weighted sums z = Σ source · weight + bias of a prediction, if it is made of them. It
+  finds neurons that are separate numbers, too. Sources are data or layers; weights and biases contain no data.
 
-* :func:`find_layers`: which activations does every path from data and parameters to the result cross? It takes any
-  graph, also a cost, and asks nothing of z. Neurons that are written as separate numbers have no such activation.
-* :func:`decompose`: is a prediction made of weighted sums, z = Σ source · weight + bias, and which? It finds the
-  neurons that are separate numbers, too; sources are data or other layers, weights and biases hold no data.
-
-Both rest on :func:`bottlenecks`. A dominator tree would answer the same in general; here one pass is enough, since
-only the dominators of the root are wanted and nodes are numbered in the order in which they were built.
+Both use :func:`bottlenecks`. Only the dominators of the root are wanted and nodes are numbered in the order of their
+construction, so one pass replaces a dominator tree.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, substitute
 from steepest.expressions.traversal import dependents, toposort
 
-_LARGEST = 20_000  # nodes; a larger prediction is not decomposed, since nobody draws or derives it layer by layer
+_LARGEST = 20_000  # nodes; larger predictions are not decomposed, because drawing them by layers would be unreadable
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +29,7 @@ class Term:
     Attributes:
         source: data, or the output of a layer.
         weight: an expression without data; None for 1.
-        kind: how they are joined: ``each`` element by element, ``columns`` as source @ weight, ``rows`` as
-            weight @ source.
+        kind: the product: ``each`` elementwise, ``columns`` source @ weight, ``rows`` weight @ source.
         negative: whether it is subtracted.
     """
 
@@ -59,7 +56,7 @@ class Layer:
 
     Attributes:
         output: a, the values of the neurons.
-        total: z, what the activation g is applied to; the output itself where g is the identity.
+        total: z, the argument of the activation g; the output itself if g is the identity.
     """
 
     output: Expression
@@ -72,7 +69,7 @@ class Layer:
 
     @property
     def is_linear(self) -> bool:
-        """Whether the activation is the identity."""
+        """True if the activation is the identity."""
         return self.output is self.total
 
     def activation(self, z: Expression) -> Expression:
@@ -87,7 +84,7 @@ class WeightedLayer(Layer):
     Attributes:
         terms: the summands with a source.
         biases: the summands without; each an expression, and whether it is subtracted.
-        level: 1 for one that is fed by data alone, else one more than the highest that feeds it.
+        level: 1 if all sources are data, else one more than the highest level of its sources.
     """
 
     terms: tuple[Term, ...]
@@ -97,10 +94,10 @@ class WeightedLayer(Layer):
 
 @dataclass(frozen=True)
 class Structure:
-    """A prediction made of weighted layers, each after those that feed it; the last is the prediction itself.
+    """A prediction as weighted layers in topological order; the last one is the prediction.
 
     Attributes:
-        inputs: the data, or functions of data alone, that feed the layers, in reading order.
+        inputs: data, or functions of data alone, that are sources of layers, in reading order.
     """
 
     layers: tuple[WeightedLayer, ...]
@@ -132,10 +129,10 @@ def bottlenecks(root: Expression, inside: Collection[Expression]) -> Iterator[Ex
 
 
 def find_layers(root: Expression) -> tuple[Layer, ...]:
-    """Return the activations that everything the parameters do must pass through, from the data to the result.
+    """Return the activations that every path from data or parameters to the result crosses, from the data up.
 
-    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾. Neurons that are written side by side as separate
-    numbers are not among them: a path can avoid each of them.
+    In a chain or network they are the layers a⁽¹⁾, …, a⁽ᵐ⁾. Neurons that are written as separate numbers are not
+    found, because a path can avoid each of them.
 
     >>> from steepest.expressions.expression import data, params
     >>> x, w, v = data("x"), params("w"), params("v")
@@ -151,7 +148,7 @@ def find_layers(root: Expression) -> tuple[Layer, ...]:
 
 
 def decompose(prediction: Expression) -> Structure | None:
-    """Return the weighted layers of a prediction; None if it is not made of them.
+    """Return the weighted layers of a prediction; None if it is not made of weighted layers.
 
     >>> from steepest.expressions.expression import data, params
     >>> x, w1, b1, w2 = data("x"), *params("w1", "b1", "w2")
@@ -221,7 +218,7 @@ def _summands(
 
 
 def _term(node: Expression, negative: bool, on_data: set[Expression]) -> Term:
-    """Take a summand apart into source and weight."""
+    """Split a summand into source and weight."""
     if node.operation in (op.multiply, op.matmul, op.dot):
         left, right = node.args
         if (left in on_data) != (right in on_data):

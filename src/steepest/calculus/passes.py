@@ -1,8 +1,8 @@
-"""The order of a program: what all samples share, and passes over the samples between.
+"""Schedule a program as passes over the samples.
 
-A sum over the samples can be used only when all samples have been seen. So nodes have levels: leaves 0, a node
-that of its arguments, a sum one more. Pass k over the samples gives the sums of level k + 1 and computes what
-they need of each sample again, rather than keeping it for all samples in memory.
+A sum over the samples is known only after a complete pass. So nodes have levels: 0 for leaves, the maximum of the
+arguments for others, one more for a sum. Pass k computes the sums of level k + 1, and recomputes the per-sample
+values they need rather than storing them for all samples.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from steepest.expressions.expression import Expression
 
 @dataclass(frozen=True)
 class Pass:
-    """One round: shared nodes first, then nodes of each sample, then the sums and outputs that they give."""
+    """One pass: nodes shared by all samples, nodes of each sample, and the sums and outputs computed from them."""
 
     shared: tuple[Expression, ...]
     sampled: tuple[Expression, ...]
@@ -25,12 +25,12 @@ class Pass:
 
 
 def is_sum(node: Expression) -> bool:
-    """Whether a node adds up over the samples."""
+    """Return whether a node is a sum over the samples."""
     return node.operation.over_samples
 
 
 def passes(program: Program) -> list[Pass]:
-    """The rounds of a program; the last one has no sums."""
+    """Return the passes of a program; the last one has no sums."""
     levels: dict[Expression, int] = {}
     for node in program.nodes:
         levels[node] = max((levels[arg] for arg in node.args), default=0) + is_sum(node)
@@ -45,7 +45,7 @@ def passes(program: Program) -> list[Pass]:
 
 
 def _needed(roots: Sequence[Expression], program: Program) -> tuple[Expression, ...]:
-    """The nodes of each sample that some roots are made of, in the program's order."""
+    """Return the per-sample nodes that some roots depend on, in the program's order."""
     wanted = {root for root in roots if root.per_sample}
     for node in reversed(program.nodes):
         if node in wanted:
@@ -54,7 +54,7 @@ def _needed(roots: Sequence[Expression], program: Program) -> tuple[Expression, 
 
 
 def users(program: Program) -> dict[Expression, list[Expression]]:
-    """For each node the nodes that use it, one entry a use; an output is used once more, by itself."""
+    """Return the users of each node, one entry per use; an output has two more, so that it is never inlined."""
     found: dict[Expression, list[Expression]] = {}
     for node in program.nodes:
         for arg in node.args:

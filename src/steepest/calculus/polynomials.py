@@ -1,4 +1,4 @@
-"""Algebra of the last lines of a derivation: taking sums and products apart, cancelling fractions, multiplying out."""
+"""Algebra for the last lines of a derivation: split sums and products, cancel fractions, multiply out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from steepest.expressions.expression import CONSTANT, Expression, constant, topo
 
 
 def factors(product: Expression) -> list[Expression]:
-    """The factors of a product, from the left."""
+    """Return the factors of a product, from the left."""
     found: list[Expression] = []
     stack = [product]
     while stack:
@@ -22,7 +22,7 @@ def factors(product: Expression) -> list[Expression]:
 
 
 def times(parts: Sequence[Expression]) -> Expression:
-    """Their product; 1 of none."""
+    """Return the product of some expressions; 1 if there are none."""
     product: Expression | None = None
     for part in parts:
         product = part if product is None else product * part
@@ -30,7 +30,7 @@ def times(parts: Sequence[Expression]) -> Expression:
 
 
 def terms(line: Expression) -> list[tuple[int, Expression]]:
-    """The terms of a sum with their signs, from the left."""
+    """Return the terms of a sum with their signs, from the left."""
     found: list[tuple[int, Expression]] = []
     stack: list[tuple[int, Expression]] = [(1, line)]
     while stack:
@@ -47,7 +47,7 @@ def terms(line: Expression) -> list[tuple[int, Expression]]:
 
 
 def added(parts: Sequence[tuple[int, Expression]]) -> Expression:
-    """The sum of terms with signs, a positive one first if there is one."""
+    """Return the sum of terms with signs, a positive term first if there is one."""
     if not parts:
         return constant(0)
     (sign, first), *rest = sorted(parts, key=lambda part: part[0] < 0)
@@ -58,7 +58,7 @@ def added(parts: Sequence[tuple[int, Expression]]) -> Expression:
 
 
 def cancelled(outer: Expression, inner: Expression) -> Expression | None:
-    """outer · inner, each denominator in the outer's terms cancelled by a factor of the inner; None if one stays."""
+    """Return outer · inner with the denominators of outer cancelled by factors of inner; None if one remains."""
     sums = terms(outer)
     parts = factors(inner)
     found: list[tuple[int, Expression]] = []
@@ -83,20 +83,20 @@ Monomial = tuple[tuple[Expression, int], ...]
 
 
 def multiplied_out(line: Expression) -> Expression | None:
-    """A polynomial of its parts, multiplied out and like terms joined; None if it is none or grows."""
+    """Return a polynomial multiplied out with like terms collected; None if that is not shorter."""
     polynomials: dict[Expression, dict[Monomial, float]] = {}
     for node in toposort([line], stop=lambda each: each.operation not in _POLYNOMIAL):
-        row = node.operation
-        if row is CONSTANT:
+        operation = node.operation
+        if operation is CONSTANT:
             polynomials[node] = {(): node.value}
-        elif row not in _POLYNOMIAL:
+        elif operation not in _POLYNOMIAL:
             polynomials[node] = {((node, 1),): 1.0}
-        elif row is op.negate:
+        elif operation is op.negate:
             polynomials[node] = {m: -c for m, c in polynomials[node.args[0]].items()}
-        elif row is op.multiply:
+        elif operation is op.multiply:
             polynomials[node] = _multiplied(*(polynomials[arg] for arg in node.args))
         else:
-            sign = 1 if row is op.add else -1
+            sign = 1 if operation is op.add else -1
             joined = dict(polynomials[node.args[0]])
             for monomial, c in polynomials[node.args[1]].items():
                 joined[monomial] = joined.get(monomial, 0.0) + sign * c
@@ -107,7 +107,7 @@ def multiplied_out(line: Expression) -> Expression | None:
 
 
 def _factored(parts: dict[Monomial, float]) -> Expression:
-    """A polynomial as a sum, times what all its terms have in common."""
+    """Return a polynomial as a sum, with the common factors of its terms taken out."""
     common = dict(next(iter(parts), ()))
     for monomial in parts:
         powers = dict(monomial)

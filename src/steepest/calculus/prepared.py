@@ -1,4 +1,4 @@
-"""A cost prepared once: its stable form, its gradient and the program of both, for everything that computes them."""
+"""Derive a cost's stable form, gradient and program once, for everything that computes them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from steepest.calculus.program import Program, lower
 from steepest.calculus.stability import stabilise
 from steepest.expressions.expression import Expression, expect_expression, toposort
 
-_SMALL = 500  # nodes up to which a prepared cost is kept: descents of one cost follow one another (folds, restarts)
+_SMALL = 500  # nodes up to which a prepared cost is cached, for repeated fits of one cost (folds, restarts)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedCost:
-    """A cost with what is derived from it; each part is derived on first use and kept.
+    """A cost with its stable form, gradient and programs, each derived on first use.
 
-    The check, the step of a descent, the line searches and the search for a rate share one such object, so that a
-    fit differentiates its cost once.
+    The gradient check, the step of a descent, the line searches and the search for a rate share one such object, so
+    that a fit differentiates its cost once.
 
     Attributes:
-        cost: the expression, as it is written.
-        gradients: the stable cost and the partial derivatives by the method that derived them.
-        programs: the program of both, likewise.
-        cache: what users of the object derive from the cost and keep with it, such as the steps of descents.
+        cost: the expression as written.
+        gradients: the stable cost and the partial derivatives, by gradient method.
+        programs: the program of both, by gradient method.
+        cache: other objects derived from the cost, such as the steps of descents.
     """
 
     cost: Expression
@@ -35,12 +35,12 @@ class PreparedCost:
 
     @cached_property
     def stable(self) -> Expression:
-        """The cost in the form that neither overflows nor cancels."""
+        """The cost rewritten so that it neither overflows nor cancels."""
         known = next(iter(self.gradients.values()), None)
         return stabilise([self.cost])[self.cost] if known is None else known[0]
 
     def cost_program(self) -> Program:
-        """Return the program of the stable cost alone: part of one that is known, if there is one."""
+        """Return the program of the stable cost alone, as part of a cached program if there is one."""
         known = next(iter(self.programs.values()), None)
         return lower([self.stable]) if known is None else known.only(known.outputs[:1])
 
@@ -49,7 +49,7 @@ class PreparedCost:
         return self._differentiated(method)[1]
 
     def program(self, method: str = "backprop") -> Program:
-        """Return the program of the stable cost, the first output, and of the partial derivatives after it."""
+        """Return the program whose outputs are the stable cost and then the partial derivatives."""
         if method not in self.programs:
             stable, partials = self._differentiated(method)
             self.programs[method] = lower([stable, *partials.values()])
@@ -62,7 +62,7 @@ class PreparedCost:
 
 
 def prepare(cost: Expression | PreparedCost) -> PreparedCost:
-    """Return a cost prepared; a prepared one as it is, and the same object for the same small cost.
+    """Return the prepared cost of an expression; small costs are cached.
 
     >>> from steepest.expressions.expression import params
     >>> w = params("w")

@@ -1,4 +1,4 @@
-"""From expressions to straight-line programs of primitives, which is all that an engine sees."""
+"""Lower expressions to straight-line programs of primitives, which engines and exports take."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from steepest.expressions.traversal import in_reading_order
 
 @dataclass(frozen=True)
 class Program:
-    """Primitive nodes in an order in which they can be computed, and which of them are wanted.
+    """Primitive nodes in topological order, and the outputs among them.
 
     Attributes:
-        nodes: leaves and primitives, arguments before what uses them, each once.
-        outputs: for each expression compiled, the node that holds its value.
+        nodes: leaves and primitives, each once, arguments first.
+        outputs: the node of each lowered expression.
     """
 
     nodes: tuple[Expression, ...]
@@ -36,14 +36,11 @@ class Program:
 
     @property
     def cost(self) -> int:
-        """How many primitive operations one evaluation takes.
-
-        A power counts as a logarithm, a product and an exponential, a maximum as a comparison and a choice.
-        """
-        return sum(node.operation.weight for node in self.nodes if node.args)
+        """The number of elementary operations of one evaluation; see ``Operation.flops``."""
+        return sum(node.operation.flops for node in self.nodes if node.args)
 
     def only(self, outputs: Sequence[Expression]) -> Program:
-        """Return the part of the program that some of its nodes need, which become the outputs."""
+        """Return the part of the program that computes some of its nodes, which become the outputs."""
         needed = set(outputs)
         for node in reversed(self.nodes):
             if node in needed:
@@ -52,13 +49,13 @@ class Program:
 
 
 def lower(expressions: Sequence[Expression]) -> Program:
-    """Expand every operation into primitives, leave out what is not used, compute shared parts once.
+    """Expand every operation into primitives, without unused or repeated nodes.
 
     Args:
-        expressions: what is to be computed.
+        expressions: the expressions to compute.
 
     Returns:
-        The program; its outputs stand in the order of ``expressions``.
+        The program; its outputs are in the order of ``expressions``.
 
     >>> from steepest.expressions.expression import params
     >>> x = params("x")
@@ -71,7 +68,7 @@ def lower(expressions: Sequence[Expression]) -> Program:
 
 
 def described(program: Program) -> list[Any]:
-    """A program as plain lists, equal for equal programs only."""
+    """Return a program as plain lists that identify it, for cache keys."""
     place = {node: k for k, node in enumerate(program.nodes)}
     nodes = [
         [
@@ -84,26 +81,26 @@ def described(program: Program) -> list[Any]:
 
 
 def _primitive(node: Expression, args: tuple[Expression, ...]) -> Expression:
-    row = node.operation
-    if row.expansion is not None:
-        return row.expansion(*args)
-    if row is op.negate and args[0].operation is op.negate:
+    operation = node.operation
+    if operation.expansion is not None:
+        return operation.expansion(*args)
+    if operation is op.negate and args[0].operation is op.negate:
         return args[0].args[0]
-    if row is op.add:
+    if operation is op.add:
         loss = _logistic_loss(*args)
         if loss is not None:
             return loss
-    if args and all(arg.operation is CONSTANT for arg in args) and row.name in ROUNDED:
-        return constant(ROUNDED[row.name](*(arg.value for arg in args)))
-    if row is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
+    if args and all(arg.operation is CONSTANT for arg in args) and operation.name in ROUNDED:
+        return constant(ROUNDED[operation.name](*(arg.value for arg in args)))
+    if operation is op.power and args[1].operation is CONSTANT and args[1].value in _SMALL_POWERS:
         return _SMALL_POWERS[args[1].value](args[0])
-    return node if args == node.args else make(row, args, node.attributes)
+    return node if args == node.args else make(operation, args, node.attributes)
 
 
 def _logistic_loss(left: Expression, right: Expression) -> Expression | None:
-    """y·(−softplus(−z)) + (1 − y)·(−softplus(z)) → −(max(z, 0) − y·z + softplus(−|z|)), with one softplus for two.
+    """Rewrite y·(−softplus(−z)) + (1 − y)·(−softplus(z)) → −(max(z, 0) − y·z + softplus(−|z|)).
 
-    Nothing cancels that the two do not: where y is 0 or 1, the difference before the last term is exact.
+    This needs one softplus instead of two and loses no accuracy: if y is 0 or 1, max(z, 0) − y·z is exact.
     """
     first, second = _log_of_class(left), _log_of_class(right)
     if first is None or second is None:
@@ -116,13 +113,14 @@ def _logistic_loss(left: Expression, right: Expression) -> Expression | None:
 
 
 def _log_of_class(node: Expression) -> tuple[Expression, Expression] | None:
-    """y and z of y·(−softplus(z))."""
+    """Return y and z of y·(−softplus(z))."""
     if node.operation is not op.multiply or node.args[1].operation is not op.negate:
         return None
     inner = node.args[1].args[0]
     return (node.args[0], inner.args[0]) if inner.operation is op.softplus else None
 
 
+# Products are faster than a general power, and up to the cube they are as accurate: each rounds by half an ulp.
 _SMALL_POWERS: dict[float, Callable[[Expression], Expression]] = {
     1.0: lambda x: x,
     2.0: lambda x: x * x,

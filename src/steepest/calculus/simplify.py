@@ -1,7 +1,7 @@
 """Named rewrite rules that shorten an expression without changing its value.
 
-A rule is a function from a node to what may stand for it, or None. ``0·x = 0`` and ``x^0 = 1`` are
-meant algebraically: they hold wherever x is finite.
+A rule is a function from a node to its replacement, or None if it does not apply; its docstring is the rule.
+``0·x = 0`` and ``x^0 = 1`` are meant algebraically: they hold wherever x is finite.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rewrite = Callable[[Expression], Expression | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rewrite with the name under which a derivation shows it."""
+    """A rewrite with the name that derivations show."""
 
     name: str
     rewrite: Rewrite
@@ -29,7 +29,7 @@ def _number(node: Expression) -> float | None:
 
 
 def fold_numbers(node: Expression) -> Expression | None:
-    """Arithmetic on numbers: 2 − 1 → 1. Fractions and roots stay as they are written unless exact."""
+    """Fold numbers: 2 − 1 → 1; fractions and powers only if the result is exact."""
     numbers = [_number(arg) for arg in node.args]
     if not numbers or None in numbers or node.operation not in _ARITHMETIC:
         return None
@@ -42,6 +42,7 @@ def _exact_quotient(x: float, y: float) -> float | None:
 
 
 def _exact_power(x: float, y: float) -> float | None:
+    # The bounds keep folded numbers short enough to read in a derivation.
     whole = x == int(x) and y == int(y) and 0 <= y <= 16 if abs(x) < 1e3 and abs(y) < 1e3 else False
     return x**y if whole else None
 
@@ -120,7 +121,7 @@ def double_negation(node: Expression) -> Expression | None:
 
 
 def _without_sign(node: Expression) -> Expression | None:
-    """x of −x, a number's opposite if it is negative."""
+    """Return x of −x, or the opposite of a negative number."""
     if node.operation is op.negate:
         return node.args[0]
     value = _number(node)
@@ -141,7 +142,7 @@ def sign_of_term(node: Expression) -> Expression | None:
 
 
 def _finished(inner: Expression) -> Expression:
-    """A node that a rule makes below its own: no later rule looks there, so it is rewritten at once."""
+    """Rewrite a node that a rule creates below its own, because the traversal has already passed there."""
     return rewritten(inner)[0]
 
 
@@ -203,7 +204,7 @@ def cancel_factor(node: Expression) -> Expression | None:
 
 
 def _factors(product: Expression) -> list[Expression]:
-    """The factors of a product written without brackets, from the left."""
+    """Return the factors of a product that is nested on the left only, from the left."""
     factors = []
     while product.operation is op.multiply:
         product, last = product.args
@@ -231,7 +232,7 @@ def numbers_of_a_sum(node: Expression) -> Expression | None:
 
 
 def logarithm_unguarded(node: Expression) -> Expression | None:
-    """log(1 if x is 0, else x), which the power rule uses where x may be 0 → log(x)."""
+    """log(1 if x is 0, else x) → log(x); the power rule guards its logarithm so."""
     if node.operation is not op.log or node.args[0].operation is not op.where:
         return None
     condition, one, x = node.args[0].args
@@ -239,12 +240,12 @@ def logarithm_unguarded(node: Expression) -> Expression | None:
 
 
 def _split(product: Expression) -> tuple[Expression | None, Expression]:
-    """c and x of c·x; None and x of any other x."""
+    """Return c and x of c·x; None and x for any other x."""
     return (product.args[0], product.args[1]) if product.operation is op.multiply else (None, product)
 
 
 def _complements(p: Expression, q: Expression) -> tuple[Expression | None, Expression] | None:
-    """c and y of p = c·(1 − y) and q = c·y; c is None where it is 1."""
+    """Return c and y of p = c·(1 − y) and q = c·y; c is None if it is 1."""
     if p is op.subtract(1, q):
         return None, q
     (c, complement), (same, y) = _split(p), _split(q)
@@ -252,7 +253,7 @@ def _complements(p: Expression, q: Expression) -> tuple[Expression | None, Expre
 
 
 def complementary_sigmoids(node: Expression) -> Expression | None:
-    """c·(1 − y)·σ(z) − c·y·σ(−z) → c·(σ(z) − y), for σ(−z) = 1 − σ(z): the adjoint of a cross-entropy."""
+    """c·(1 − y)·σ(z) − c·y·σ(−z) → c·(σ(z) − y), the adjoint of a cross-entropy, by σ(−z) = 1 − σ(z)."""
     if node.operation is not op.subtract:
         return None
     (p, first), (q, second) = (_split(arg) for arg in node.args)
@@ -273,7 +274,7 @@ def complementary_sigmoids(node: Expression) -> Expression | None:
 
 
 def exponentials_over_their_sum(node: Expression) -> Expression | None:
-    """1/Σe·e → softmax(x) and c/Σe·e → c·softmax(x), for e = exp(x − max x) with that maximum held constant."""
+    """1/Σe·e → softmax(x) and c/Σe·e → c·softmax(x) for e = exp(x − max x) with the maximum constant."""
     share, e = _split(node)
     if share is None or share.operation is not op.divide or e.operation is not op.exp or len(e.shape) != 1:
         return None
@@ -307,7 +308,7 @@ RULES: tuple[Rule, ...] = (
     Rule("sign of a product", sign_of_product),
     Rule("number in front", number_first),
 )
-"""Every simplification, in the order in which they are tried."""
+"""Every simplification, in the order in which they are tried: rules that remove a node before those that move one."""
 
 PRESENTATION: tuple[Rule, ...] = (
     *RULES,
@@ -317,20 +318,24 @@ PRESENTATION: tuple[Rule, ...] = (
     Rule("equal factors", equal_factors),
     Rule("base not 0", logarithm_unguarded),
 )
-"""The simplifications, and what only makes a line read better."""
+"""The simplifications, and rules that only improve how a line reads."""
 
 ADJOINTS: tuple[Rule, ...] = (
     Rule("complementary sigmoids", complementary_sigmoids),
     Rule("exponentials over their sum", exponentials_over_their_sum),
     Rule("factor of a difference", factor_of_a_difference),
 )
-"""What makes the adjoints of paired activation and cost as short as on paper: prediction − target."""
+"""Rules that shorten the adjoint of a matching activation and cost to prediction − target, as on paper."""
 
 
 def rewritten(
     node: Expression, rules: tuple[Rule, ...] = RULES, kept: Container[Expression] = ()
 ) -> tuple[Expression, tuple[str, ...]]:
-    """Apply rules at this node until none fits or it is one to keep; what it became, and the rules' names."""
+    """Apply rules at a node until none applies or the node is in ``kept``.
+
+    Returns:
+        The new node, and the names of the rules applied.
+    """
     used: list[str] = []
     changed = True
     while changed and node not in kept:
@@ -349,8 +354,8 @@ def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rul
 
     Args:
         root: the expression.
-        keep: nodes that are left as they are, with all below them.
-        rules: which rewrites to use.
+        keep: nodes that are not changed, nor anything below them.
+        rules: the rewrites to use.
 
     Returns:
         An expression of the same value.
@@ -371,7 +376,7 @@ def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rul
 
 
 def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:
-    """The node on simplified arguments, which may have lost their dependence on the samples."""
+    """Return the node on simplified arguments, which may no longer depend on the samples."""
     if not node.operation.over_samples or all(arg.per_sample for arg in args):
         return with_args(node, args)
     if node.operation is op.total_outer:

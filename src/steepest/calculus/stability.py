@@ -1,7 +1,7 @@
-"""Rewrites that keep a value when a formula, computed as it is written, would overflow or cancel.
+"""Rewrites for formulas that would overflow or cancel if they were computed as written.
 
-They stand between the formula and the engines, as in Theano (Bergstra et al. 2010, section 3), so that
-the formula stays as it is on paper: each maps a pattern to an expression of the same value.
+They are applied between the formula and the engines, as in Theano (Bergstra et al. 2010, section 3), so that the
+formula stays as on paper. Each maps a pattern to an expression of the same value; its docstring is the rule.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def _is_number(node: Expression, value: float) -> bool:
 
 
 def _opposite(x: Expression) -> Expression:
-    """−x, taking a minus sign off instead of adding a second."""
+    """Return −x; −(−x) gives x."""
     return x.args[0] if _is(x, op.negate) else -x
 
 
 def _one_plus(node: Expression) -> Expression | None:
-    """x of 1 + x or x + 1."""
+    """Return x of 1 + x or x + 1."""
     if not _is(node, op.add):
         return None
     left, right = node.args
@@ -71,7 +71,7 @@ def log_of_chosen_softmax(node: Expression) -> Expression | None:
     if not _is(chosen, op.one_hot) or not _is(share, op.softmax):
         return None
     x = share.args[0]
-    # The value does not depend on what is taken off, so its slope need not go through the maximum.
+    # The value does not depend on the shift, so the gradient need not pass through the maximum.
     d = x - op.stop_gradient(op.largest(x))
     return op.dot(chosen, d) - op.log(op.sum_(op.exp(d)))
 
@@ -125,7 +125,7 @@ RULES: tuple[Callable[[Expression], Expression | None], ...] = (
     sigmoid_by_exp,
     tanh_by_exp,
 )
-"""Every stability rewrite; its docstring says what becomes what."""
+"""Every stability rewrite; those with longer patterns come before those that match a part of them."""
 
 _ROOTS = frozenset(("log", "log1p", "subtract", "divide"))
 
@@ -137,7 +137,7 @@ def stabilise(roots: Sequence[Expression]) -> dict[Expression, Expression]:
         roots: the expressions to rewrite.
 
     Returns:
-        What stands for every node of them.
+        The replacement of every node.
 
     >>> from steepest.expressions.expression import params
     >>> z = params("z")

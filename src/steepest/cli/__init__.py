@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def run() -> None:
-    """The entry point; the commands are loaded with the first use."""
+    """Run the command line; the commands are imported here so that importing the package stays cheap."""
     from steepest.cli.main import run as start
 
     start()

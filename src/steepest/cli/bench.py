@@ -16,16 +16,20 @@ from steepest.cli.output import print_json
     """,
 )
 @click.option("--epochs", type=int, help="Epochs per descent [default: 8,000,000; fewer for slow peers].")
-@click.option("--rounds", type=int, default=3, show_default=True, help="How often each is timed, all in turn.")
+@click.option(
+    "--rounds", type=int, default=3, show_default=True, help="Rounds of timing; each round times every peer once."
+)
 @click.option("--peer", "peers", multiple=True, metavar="NAME", help="Compare with this peer only; may be repeated.")
-@click.option("--quick", is_flag=True, help="A smoke test of seconds: 20,000 epochs, numbers that mean little.")
+@click.option(
+    "--quick", is_flag=True, help="A smoke test of a few seconds with 20,000 epochs; its times are not meaningful."
+)
 @options.as_json
 def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, as_json: bool) -> int:
-    """Race the NAND neuron of the notes: gradient descent against finite differences, beside C, JAX and others.
+    """Time gradient descent and finite differences on the NAND neuron, and compare with C, JAX and others.
 
-    Takes up to a minute. The clock starts after a first call; what compiling and that call cost stands in a column
-    of its own. Slow peers do fewer epochs. They are named on standard error, as is a peer that is left out because
-    it is not installed or its final cost is not that of plain Python.
+    Takes up to a minute. The clock starts after a first call; compiling and that call have a column of their own.
+    Slow peers run fewer epochs. They are named on standard error, as are peers that are left out because they are
+    not installed or their final cost differs from that of plain Python.
     """
     from steepest.bench.experiment import measure
     from steepest.bench.report import notes, progress_shown, show

@@ -65,7 +65,7 @@ def check(
 @options.assignments("--move", "How far each name moves.", required=True)
 @options.as_json
 def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json: bool) -> int:
-    """What a small move changes: along the tangent, and in truth."""
+    """Compare the change that the tangent predicts for a small move with the true change."""
     from steepest.checking.tangent import tangent as at_point
     from steepest.language.formula import parse
 

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     """,
 )
 @click.argument("formula")
-@click.option("--wrt", required=True, callback=options.names, metavar="NAME,…", help="The names to differentiate by.")
+@click.option(
+    "--wrt", required=True, callback=options.names, metavar="NAME,…", help="Names to differentiate with respect to."
+)
 @click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]), default="text", show_default=True)
 @click.option(
     "--level",
     type=click.Choice(["terse", "textbook", "full"]),
     default="terse",
     show_default=True,
-    help="full has one rule a line; textbook takes 1/n out of a mean alone.",
+    help="full applies one rule per line; textbook only takes 1/n out of a mean.",
 )
-@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, one value a sample.")
+@click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data (one value per sample).")
 @options.cost
 @options.as_json
 def derive(

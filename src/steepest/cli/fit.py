@@ -17,15 +17,20 @@ if TYPE_CHECKING:
     from steepest.models.model import Model
     from steepest.tables.samples import Samples
     from steepest.tables.table import Table
-
-_MOST_CHECKED = 200  # numbers of parameters up to which the gradient is checked without being asked
-_FEW = 20  # different whole numbers that may be meant as classes
-_EACH = 5  # rows of each that make classes of them rather than quantities
-_LOOKED_AT = 20_000  # rows that such a check looks at, times these numbers
+    from steepest.training.descent import Descent
 
 
-def _layers(ctx: click.Context, param: click.Parameter, value: Any) -> list[int] | None:
-    """``32,16`` as numbers."""
+# The check costs several evaluations of the cost per parameter: for 200 parameters well under a second, and the
+# product of rows and parameters is bounded so that it stays so for large tables.
+_MOST_CHECKED = 200  # parameters (scalars) up to which the gradient is checked by default
+_CHECKED_PRODUCT = 20_000  # rows used by the check times parameters
+# A target of whole numbers is probably a class when it has few distinct values and each occurs in several rows.
+_MOST_CLASSES = 20
+_ROWS_PER_CLASS = 5
+
+
+def layer_sizes(ctx: click.Context, param: click.Parameter, value: Any) -> list[int] | None:
+    """Convert ``32,16`` to numbers, for click."""
     if value is None:
         return None
     parts = value if isinstance(value, list) else str(value).split(",")
@@ -36,7 +41,7 @@ def _layers(ctx: click.Context, param: click.Parameter, value: Any) -> list[int]
 
 
 def _validate(ctx: click.Context, param: click.Parameter, value: Any) -> float | str | None:
-    """A share of the rows, or a table."""
+    """Convert a share of the rows to a number, for click; anything else names a table."""
     if value is None:
         return None
     try:
@@ -45,7 +50,7 @@ def _validate(ctx: click.Context, param: click.Parameter, value: Any) -> float |
         return str(value)
 
 
-_NOT_KEPT = ("save", "as_json", "check", "plot")  # options that say nothing of how a model was fitted
+_NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect the fit; a saved model omits them
 _choice = click.Choice
 
 
@@ -64,48 +69,55 @@ _choice = click.Choice
 @click.argument("formula", required=False)
 @options.cost
 @click.option(
-    "--features", metavar="PATTERN", help="The columns that are X together, as 'pixel_*' or a,b,c; with --layers all."
+    "--features", metavar="PATTERN", help="Columns grouped as X: 'pixel_*' or a,b,c; with --layers, by default all."
 )
 @click.option(
     "--layers",
-    callback=_layers,
+    callback=layer_sizes,
     type=click.UNPROCESSED,
     metavar="N,…",
-    help="A network with hidden layers of so many neurons.",
+    help="Fit a network with hidden layers of these sizes.",
 )
 @click.option(
     "--activation",
     default="tanh",
     show_default=True,
-    help="Activation of hidden layers: a name, a formula in z, or one for each, as relu,tanh.",
+    help="Activation of hidden layers: a name, a formula in z, or one per layer (relu,tanh).",
 )
 @click.option(
-    "--output", default="auto", show_default=True, help="sigmoid, softmax, linear, …; auto goes by the target."
+    "--output",
+    default="auto",
+    show_default=True,
+    help="Output activation: sigmoid, softmax, linear, …; auto chooses by the target.",
 )
 @click.option(
     "--initial",
     cls=options.Named,
     registry="training.initialisers:SCHEMES",
     metavar="SCHEME",
-    help="Initial values: {} or normal(0.1); chosen by the activation if left out.",
+    help="Initial values: {} or normal(0.1) [default: chosen by the activation].",
 )
-@click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
-@click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
-@click.option("--weights", metavar="COLUMN", help="The column of the samples' weights.")
-@click.option("--balanced", is_flag=True, help="Let all classes of the target weigh the same.")
+@click.option(
+    "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
+)
+@click.option(
+    "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
+)
+@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
+@click.option("--balanced", is_flag=True, help="Weight the samples so that all classes count the same.")
 @click.option("--optimiser", cls=options.Named, registry="training.optimisers:OPTIMISERS", default="gradient-descent",
               show_default=True, metavar="NAME", help="Update rule: {}.")  # fmt: skip
 @click.option(
-    "--rate", type=options.Rate(), default=0.1, show_default=True, help="Learning rate; auto searches for it."
+    "--rate", type=options.Rate(), default=0.1, show_default=True, help="Learning rate; auto finds one by a search."
 )
 @click.option(
     "--schedule",
     cls=options.Named,
     registry="training.schedules:SCHEDULES",
     metavar="TEXT",
-    help="Schedule of the rate: {}; with settings as step:30:0.1, warm-up:5+cosine.",
+    help="Learning rate schedule: {}; settings are written step:30:0.1, warm-up:5+cosine.",
 )
-@click.option("--batch", type=int, help="Samples per update; all if left out.")
+@click.option("--batch", type=int, help="Samples per update [default: all].")
 @click.option("--epochs", type=int, default=1000, show_default=True, help="Maximum number of passes through the table.")
 @options.assignments("--start", "Parameters to start from.")
 @options.seed
@@ -116,7 +128,7 @@ _choice = click.Choice
 @click.option("--dtype", type=_choice(["float64", "float32"]), default="float64", show_default=True)
 @click.option("--maximise", is_flag=True, help="Maximise the cost instead.")
 @click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
-@click.option("--tolerance", type=float, help="Stop when the cost changes by less than this share of itself.")
+@click.option("--tolerance", type=float, help="Stop when the relative change of the cost is below this.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
 @click.option(
     "--validate",
@@ -125,14 +137,20 @@ _choice = click.Choice
     metavar="SHARE|TABLE",
     help="Share of rows, or a table, held out for validation after each epoch.",
 )
-@click.option("--patience", type=int, help="Stop after so many epochs without a lower validation cost; keep the best.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Save the state here every minute.")
-@click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Write it after so many epochs instead.")
+@click.option(
+    "--patience",
+    type=int,
+    help="Stop after this many epochs without a lower validation cost; keep the best parameters.",
+)
+@click.option("--checkpoint", type=click.Path(dir_okay=False), help="File to which the state is saved every minute.")
+@click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Save the state after this many epochs instead.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
-@click.option("--check/--no-check", default=None, help="Check the gradient first; done for up to 200 numbers.")
-@click.option("--plot/--no-plot", default=None, help="Draw the cost by epoch; done on a terminal with room for it.")
+@click.option("--check/--no-check", default=None, help="Check the gradient first [default: for up to 200 parameters].")
+@click.option(
+    "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
+)
 @options.na
-@click.option("--save", type=click.Path(dir_okay=False), help="Save the model here (.safetensors).")
+@click.option("--save", type=click.Path(dir_okay=False), help="File to which the model is saved (.safetensors).")
 @options.as_json
 @click.pass_context
 def fit(
@@ -142,30 +160,20 @@ def fit(
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
     TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
-    twice, which brings its formula. Names of the formula that are columns are data, all others parameters.
-    With --layers FORMULA is the target's name, and the model a network. Options may also stand in a file
-    steepest.toml of this folder, in a table [fit].
+    twice, which has a default formula. Names in the formula that are columns are data, all others parameters.
+    With --layers, FORMULA is the name of the target and the model is a network. Defaults of options are read from
+    the table [fit] of a file steepest.toml in the current folder.
     """
     from steepest.objectives.diagnostics import rows_left_out
-    from steepest.storage.tensors import refuse_place
-    from steepest.tables.table import BUILT_IN, open_table
+    from steepest.tables.table import open_table
 
     if formula is None:
-        if table not in BUILT_IN:
-            raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables bring their own')
-        formula = BUILT_IN[table].formula
-        if not start and seed is None and given["restarts"] is None:
-            start = dict(BUILT_IN[table].start)
-    for place in (save, given["checkpoint"]):
-        if place:
-            refuse_place(place)
-    if given["checkpoint"] and Path(given["checkpoint"]).exists() and not given["resume"]:
-        raise click.UsageError(
-            f"{given['checkpoint']} is there already; go on from it by --resume, or name another file"
-        )
+        formula, usual = _built_in(table)
+        start = usual if not start and seed is None and given["restarts"] is None else start
+    _refuse_files(save, given["checkpoint"], given["resume"])
     opened = open_table(table)
     if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
-        given["cost"] = None  # a network's goes by its output
+        given["cost"] = None  # a network chooses its cost by its output
     model = model_of(opened, formula, given)
     opened = model.use(opened)
     notes = list(model.notes)
@@ -183,26 +191,52 @@ def fit(
             options.tell(rows_left_out(samples.dropped, opened.rows))
     if not as_json:
         announce(model, opened, samples, report)
-    begin = {} if settings["restarts"] is not None else {"start": start}
+    if settings["restarts"] is None:
+        settings["start"] = start
+    run = _run(model, opened if samples is None else samples, {**settings, "seed": seed or 0, "na": na}, as_json)
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
-    effective["start"] = start  # a built-in table brings one
-    with warnings.catch_warnings():
-        from steepest.errors import SteepestWarning
-
-        warnings.simplefilter("ignore", SteepestWarning)  # said below, with the exit status
-        source = opened if samples is None else samples
-        model.fit(source, seed=seed or 0, na=na, progress=False if as_json else None, **{**settings, **begin})
-    run = model.run
-    assert run is not None  # fit has just set it
-    if settings["resume"]:
-        where = "there was no checkpoint to go on from" if run.resumed is None else f"went on from epoch {run.resumed}"
-        options.tell(f"note: {where}")
-    model.settings = {**effective, "cost": model.cost_name, "engine": run.engine}
+    # The start may be that of a built-in table, which the context does not hold.
+    model.settings = {**effective, "start": start, "cost": model.cost_name, "engine": run.engine}
     return _report(model, samples, report, notes, save, as_json, seed or 0, plot)
 
 
+def _built_in(table: str) -> tuple[str, dict[str, float]]:
+    """Return the formula and the start of a built-in table."""
+    from steepest.tables.built_in import BUILT_IN
+
+    if table not in BUILT_IN:
+        raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables have a default one')
+    return BUILT_IN[table].formula, dict(BUILT_IN[table].start)
+
+
+def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> None:
+    """Raise if a file cannot be written, before anything is computed."""
+    from steepest.storage.tensors import refuse_place
+
+    for place in (save, checkpoint):
+        if place:
+            refuse_place(place)
+    if checkpoint and Path(checkpoint).exists() and not resume:
+        raise click.UsageError(f"{checkpoint} already exists; continue from it with --resume, or name another file")
+
+
+def _run(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
+    """Fit the model; its warnings are printed later, with the exit status."""
+    from steepest.errors import SteepestWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SteepestWarning)
+        model.fit(source, progress=False if quiet else None, **settings)
+    run = model.run
+    assert run is not None  # fit has just set it
+    if settings["resume"]:
+        where = "no checkpoint was found" if run.resumed is None else f"resumed from epoch {run.resumed}"
+        options.tell(f"note: {where}")
+    return run
+
+
 def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
-    """The model that the options describe."""
+    """Return the model that the options describe, which are taken out of ``given``."""
     from steepest.models.builders import network_for
     from steepest.models.model import Model
 
@@ -214,49 +248,49 @@ def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
     if layers is None:
         return Model(formula, cost or "mse", features=features, **extras)
     if "~" in formula:
-        raise click.UsageError("with --layers FORMULA is the target's name alone; leave --layers out, or the formula")
+        raise click.UsageError("with --layers, FORMULA is the name of the target alone; leave out one of the two")
     model = network_for(opened, formula, layers, activation, output, cost, features=features, **extras)
     _note_classes(opened, formula, model)
     if features is None:
         inside = {formula, extras["weights"], *model.features["X"]}
         left_out = [name for name in opened.names if name not in inside]
         if left_out:
-            options.tell(f"note: {', '.join(left_out)} left out, as they hold no numbers")
+            options.tell(f"note: {', '.join(left_out)} left out, because they are not numeric")
     return model
 
 
 def _several(activation: str) -> str | list[str]:
-    """``relu,tanh`` as one for each layer; a formula may have commas of its own."""
+    """Split ``relu,tanh`` into one activation per layer; a formula may contain commas itself."""
     parts = [part.strip() for part in activation.split(",")]
     return parts if len(parts) > 1 and all(part.isidentifier() for part in parts) else activation
 
 
 def _note_classes(opened: Table, target: str, model: Model) -> None:
-    """Say so if whole numbers are taken for a quantity that may have been meant as classes."""
+    """Print a note if the target is treated as a quantity but its values look like classes."""
     import numpy as np
 
     column = opened.select([target], na="drop").arrays[target]
     values = np.unique(column)
-    few = len(values) <= min(_FEW, len(column) // _EACH) and np.array_equal(values, np.floor(values))
+    few = len(values) <= min(_MOST_CLASSES, len(column) // _ROWS_PER_CLASS) and np.array_equal(values, np.floor(values))
     if few and model.prediction.operation.name not in ("softmax", "sigmoid"):
         found = ", ".join(f"{value:g}" for value in values)
-        options.tell(f"note: {target} is taken as a quantity; to have {found} as classes, number them from 0")
+        options.tell(f"note: {target} is treated as a quantity; to make {found} classes, number them from 0")
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    """The settings of the descent."""
+    """Return the settings of the descent, with the schedule in the rate."""
     from steepest.training.schedules import read_schedule
 
     schedule, rate = given.pop("schedule"), given["rate"]
     if schedule is not None:
         if rate == "auto":
-            raise click.UsageError("--rate auto finds its own rates; leave --schedule out")
+            raise click.UsageError("--rate auto finds its own learning rates; leave --schedule out")
         given["rate"] = read_schedule(schedule, rate, given["epochs"])
     return given
 
 
 def _refuse(model: Model, settings: dict[str, Any], start: dict[str, float]) -> None:
-    """Errors of the settings, before anything is computed."""
+    """Raise if the settings are not valid, before anything is computed."""
     from steepest.engines import choose
     from steepest.training.descent import check_settings
 
@@ -271,7 +305,7 @@ def _checked(
     model: Model, samples: Samples, start: dict[str, float], seed: int | None, settings: dict[str, Any],
     wanted: bool | None,
 ) -> Report | None:  # fmt: skip
-    """The verdicts on the gradient at the start, unless there are too many numbers."""
+    """Check the gradient at the start; return None if there are too many parameters for that."""
     import math
 
     from steepest.expressions.expression import PARAMETER, leaves
@@ -283,7 +317,7 @@ def _checked(
     if not (numbers <= _MOST_CHECKED if wanted is None else wanted):
         return None
     method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
-    rows = max(_LOOKED_AT // max(numbers, 1), 16)  # a wrong derivative is wrong on few rows, too
+    rows = max(_CHECKED_PRODUCT // max(numbers, 1), 16)  # a wrong derivative shows on a few rows, too
     return model.check(samples.head(rows), at=begin, method=method)
 
 
@@ -291,7 +325,7 @@ def _report(
     model: Model, samples: Samples | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
     seed: int, plot: bool | None,
 ) -> int:  # fmt: skip
-    """Show or print the result, save it, and say what went wrong; the exit status."""
+    """Print the result, save the model, print warnings, and return the exit status."""
     run = model.run
     assert run is not None  # fit has just set it
     if as_json:

@@ -23,7 +23,7 @@ _SAVED = ".safetensors"
 
 @dataclass
 class _Asked:
-    """What is to be drawn as a graph, and at which values."""
+    """An expression to draw as a graph, and its values."""
 
     expression: Expression
     values: dict[str, Any]
@@ -39,18 +39,28 @@ class _Asked:
     """,
 )
 @click.argument("formula")
-@options.assignments("--at", "The values; with a table, of the parameters: those left out are drawn from the seed.")
-@click.option("--table", help="The table of the data: CSV, Parquet, '-' or a built-in one.")
-@click.option("--sample", type=int, metavar="K", help="The row, from 0, to be shown; if left out, the range over all.")
-@click.option("--explain", "explained", multiple=True, metavar="NODE", help="Say the chain rule here; repeatable.")
-@click.option("--unfold", metavar="LAYER,…|all", help="Layers of a large graph to be drawn node by node.")
+@options.assignments(
+    "--at", "Values of all names; with a table, of parameters: those left out are drawn from the seed."
+)
+@click.option("--table", help="Table with the data: CSV, Parquet, '-' or a built-in table.")
+@click.option(
+    "--sample", type=int, metavar="K", help="Show this row, counted from 0 [default: the range over all rows]."
+)
+@click.option(
+    "--explain",
+    "explained",
+    multiple=True,
+    metavar="NODE",
+    help="Explain the chain rule at this node; may be repeated.",
+)
+@click.option("--unfold", metavar="LAYER,…|all", help="Layers of a large graph to draw node by node.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
-    help="Draw it: .svg, .png, .dot, .tex (TikZ) or .html, where folded layers can be opened.",
+    help="Draw the graph: .svg, .png, .dot, .tex (TikZ) or .html, in which folded layers can be opened.",
 )
-@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, without a table.")
+@click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data, if there is no table.")
 @options.cost
 @options.seed
 @options.na
@@ -60,10 +70,10 @@ def graph(
     unfold: str | None, output: str | None, data: list[str] | None, cost: str, seed: int | None, na: str,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """The computational graph of FORMULA: values forward, gradients backward, the chain rule at every gate.
+    """Show the computational graph of FORMULA: values forward, gradients backward, local derivatives at every node.
 
     FORMULA is an expression, a model 'target ~ prediction' with a cost, or a saved model. 'q = x + y; q*z' names a
-    node q. Prints the table of the nodes, or with -o draws the graph.
+    node q. Prints a table of the nodes; with -o, draws the graph.
     """
     from steepest.diagrams.graph import graph as drawn
 
@@ -86,7 +96,7 @@ def graph(
 def _asked(
     formula: str, at: dict[str, float], table: str | None, data: list[str] | None, cost: str, seed: int, na: str
 ) -> _Asked:
-    """The expression that a formula means, with its values."""
+    """Return the expression that a formula stands for, with its values."""
     from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
@@ -107,14 +117,14 @@ def _asked(
     point = initial(expression, at, seed, "--at")
     drawn = [name for name in expression.parameters if name not in at]
     if drawn:
-        options.tell(f"note: {', '.join(drawn)} drawn from the seed {seed}; --at says otherwise")
+        options.tell(f"note: {', '.join(drawn)} drawn from the seed {seed}; set them with --at")
     return _Asked(expression, {**columns, **point}, names)
 
 
 def _read(
     text: str, cost: str, data: list[str] | None, columns: tuple[str, ...] | None
 ) -> tuple[Expression, dict[str, Expression]]:
-    """The expression of a formula, the cost of a model, and the parts that the text names."""
+    """Return the expression of a formula, or the cost of a model, and the parts that the text names."""
     from steepest.expressions.traversal import toposort
     from steepest.language.formula import names_in, parse_formula
     from steepest.objectives.costs import cost_named
@@ -126,7 +136,7 @@ def _read(
     if formula.target is not None:
         whole = cost_named(cost)(whole, formula.target)
     inside = set(toposort([whole]))
-    # A part that the formula does not use, or that is a single name or number, has no gate to be named.
+    # A part that the formula does not use, or that is a single name or number, has no node to label.
     return whole, {name: part for name, part in formula.definitions.items() if part in inside and part.args}
 
 
@@ -137,11 +147,13 @@ def _refuse_unknown(at: dict[str, float], expression: Expression) -> None:
             raise click.UsageError(f"--at has {name!r}, which is not in the formula{nearest(name, known)}")
     missing = [name for name in known if name not in at]
     if missing:
-        raise click.UsageError(f"the formula needs values of {', '.join(missing)}: give them by --at, or a --table")
+        raise click.UsageError(
+            f"the formula needs values of {', '.join(missing)}; give them with --at, or give a --table"
+        )
 
 
 def _graph_json(found: ComputationalGraph, sentences: dict[str, str]) -> dict[str, Any]:
-    """The nodes with their numbers, and what is drawn."""
+    """Return the nodes with their values and gradients, the layers, and the explanations."""
     rows = [
         {
             "node": row.node,
@@ -156,7 +168,7 @@ def _graph_json(found: ComputationalGraph, sentences: dict[str, str]) -> dict[st
 
 
 def _show_graph(found: ComputationalGraph) -> None:
-    """The table of the nodes."""
+    """Print the table of nodes."""
     from steepest.display.console import table
 
     rows = [[row.node, row.operation, *row.shown, "; ".join(row.local)] for row in found.table()]
@@ -172,14 +184,14 @@ def _show_graph(found: ComputationalGraph) -> None:
     """,
 )
 @click.argument("model")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Draw it: .svg, .png or .tex (TikZ).")
-@click.option("--data", callback=options.names, metavar="NAME,…", help="The names that are data, one value a sample.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Draw the diagram: .svg, .png or .tex (TikZ).")
+@click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data (one value per sample).")
 @options.as_json
 def diagram(model: str, output: str | None, data: list[str] | None, as_json: bool) -> int:
-    """Draw MODEL as neurons, weights and biases: by name, or by number, width and colour if it is fitted.
+    """Draw MODEL as neurons, weights and biases, with their values if it is fitted.
 
-    MODEL is a saved model, a formula 'target ~ prediction', or one that is built in: linear, neuron, 'chain 3',
-    'network 2,3,1', or a built-in table's. Without -o it is described.
+    MODEL is a saved model, a formula 'target ~ prediction', or a built-in model: linear, neuron, 'chain 3',
+    'network 2,3,1', or that of a built-in table. Without -o, prints a description.
     """
     drawn = _model(model, data).diagram()
     if output:
@@ -193,9 +205,9 @@ def diagram(model: str, output: str | None, data: list[str] | None, as_json: boo
 
 
 def _model(text: str, data: list[str] | None) -> Model:
-    """The model that a text means."""
+    """Return the model that a text stands for."""
     from steepest.models.model import Model, load
-    from steepest.tables.table import BUILT_IN
+    from steepest.tables.built_in import BUILT_IN
 
     if is_saved(text):
         return load(text)
@@ -205,8 +217,8 @@ def _model(text: str, data: list[str] | None) -> Model:
             return built
         if text not in BUILT_IN:
             raise click.UsageError(
-                f"{text!r} is neither a saved model nor a formula 'target ~ prediction'; built in are linear, neuron, "
-                f"'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
+                f"{text!r} is neither a saved model nor a formula 'target ~ prediction'; the built-in models are "
+                f"linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
             )
         table = BUILT_IN[text]
         text, data = table.formula, list(table.columns)
@@ -214,7 +226,7 @@ def _model(text: str, data: list[str] | None) -> Model:
 
 
 def _diagram_json(drawn: Diagram) -> dict[str, Any]:
-    """The layers, or null if the model is not made of them."""
+    """Return the layers, or None in their place if the model is not made of layers."""
     if drawn.structure is None:
         return {"title": drawn.title, "inputs": list(drawn.prediction.data), "layers": None}
     layers = [

@@ -1,7 +1,7 @@
 """The command line: thin commands over the library.
 
 Data goes to standard output, everything else to standard error. Exit status: 0 fine, 1 the tool
-found something (a wrong gradient, a descent that diverged), 2 bad usage or input, 101 our own fault.
+found something (a wrong gradient, a descent that diverged), 2 bad usage or input, 101 an internal error.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from steepest.cli.derive import derive
 from steepest.cli.fit import fit
 from steepest.cli.graphs import diagram, graph
 from steepest.cli.operations import ops
-from steepest.cli.options import BAD_INPUT, INTERRUPTED, OUR_FAULT, READER_LEFT
+from steepest.cli.options import BAD_INPUT, INTERNAL_ERROR, INTERRUPTED, READER_LEFT
 from steepest.cli.paper import paper
-from steepest.cli.plots import plot, surface
+from steepest.cli.plots import plot
 from steepest.cli.proofread import proofread
 from steepest.cli.saved import evaluate, export, predict
+from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
 from steepest.expressions.ascii import with_mark
@@ -38,8 +39,8 @@ steepest proofread notes.tex
 
 
 def run() -> None:
-    """The entry point: runs a command and turns errors into sentences and exit statuses."""
-    # Looked for before anything is parsed, since help and mistakes are printed before all options are read.
+    """Run a command, print errors as sentences, and exit with a status."""
+    # Set before anything is parsed, because help and usage errors are printed before all options are read.
     prepare(plain=bool(os.environ.get("NO_UNICODE")) or "--no-unicode" in sys.argv[1:])
     try:
         status = main.main(prog_name="steepest", standalone_mode=False)
@@ -48,24 +49,24 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
-            click.echo("A formula that begins with a minus goes between brackets: '(-x^2)'.", err=True)
+            click.echo("Put a formula that begins with a minus in brackets: '(-x^2)'.", err=True)
         sys.exit(BAD_INPUT)
     except SteepestError as error:
-        # The library speaks of its arguments; here they are options.
+        # The library names its arguments; on the command line they are options.
         said = f"steepest: {error}"
         for argument, option in options.SPELT.items():
             said = said.replace(argument, option)
         click.echo(with_mark(said) if is_plain(sys.stderr.encoding) else said, err=True)
         sys.exit(BAD_INPUT)
     except SystemExit:
-        # click and rich end so when the reader of a pipe has left; nothing more can be said to it.
+        # click and rich raise this when the reader of a pipe has closed it.
         sys.exit(READER_LEFT)
     except Exception:
         import traceback
 
         traceback.print_exc()
-        click.echo("steepest: this is a fault of steepest itself, not of your input; please report it", err=True)
-        sys.exit(OUR_FAULT)
+        click.echo("steepest: this is a bug in steepest, not in your input; please report it", err=True)
+        sys.exit(INTERNAL_ERROR)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -73,7 +74,7 @@ def run() -> None:
 @click.version_option(__version__, prog_name="steepest")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Write a cost as a formula: its gradient derived, checked, and descended."""
+    """Write a cost as a formula; derive its gradient, check it, and minimise it."""
     ctx.default_map = options.configuration(main)
 
 

@@ -18,7 +18,7 @@ from steepest.cli.output import print_json
 @click.argument("name", required=False)
 @options.as_json
 def ops(name: str | None, as_json: bool) -> int:
-    """The table of operations: what a formula may use, with derivative, domain and source."""
+    """List the operations that formulas may use, with derivatives; with NAME also domain, kinks and source."""
     from steepest.expressions.listing import describe, find
     from steepest.expressions.operations import TABLE
 
@@ -28,7 +28,7 @@ def ops(name: str | None, as_json: bool) -> int:
         return 0
     from steepest.display.console import table
 
-    legend = "r is the result; x̄ is the adjoint of x, the derivative of the cost by it"
+    legend = "r is the result; x̄ is the adjoint of x, the derivative of the cost with respect to x"
     if name:
         texts = {key: ", ".join(value) if isinstance(value, list) else str(value) for key, value in rows[0].items()}
         table([[key, text] for key, text in texts.items() if text and key != "primitive"])

@@ -12,7 +12,7 @@ import click
 
 from steepest.messages.vocabulary import hint, setting
 
-FOUND, BAD_INPUT, OUR_FAULT = 1, 2, 101
+FOUND, BAD_INPUT, INTERNAL_ERROR = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
 CONFIGURATION = "steepest.toml"
 SPELT = {
@@ -21,25 +21,25 @@ SPELT = {
     "rate='auto'": "--rate auto", "leave batch out": "leave --batch out",
     "in at=": "by --at", "in names=": "by --over", "give paths=": "give --start", "in ranges=": "by --range",
 }  # fmt: skip
-"""How the command line says what the library says of its arguments."""
+"""Parts of the library's messages that name arguments, and their wording on the command line."""
 
 
 def tell(sentence: str) -> None:
-    """Say something on standard error."""
+    """Print a sentence to standard error."""
     click.echo(sentence, err=True)
 
 
 def warn(sentences: Iterable[str]) -> None:
-    """Say warnings on standard error, a line each."""
+    """Print warnings to standard error, one per line."""
     for sentence in sentences:
         tell(f"warning: {sentence}")
 
 
 def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
-    """The options that ``steepest.toml`` of this folder gives to the commands of a group; what is typed goes first.
+    """Return the defaults of options that ``steepest.toml`` in the current folder sets, by command.
 
     Raises:
-        click.UsageError: the file is not TOML, or holds what no command takes.
+        click.UsageError: the file is not TOML, or a section or option in it is unknown.
     """
     path = Path(CONFIGURATION)
     if not path.is_file():
@@ -55,13 +55,15 @@ def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
         command = group.commands.get(name)
         if command is None or not isinstance(section, dict):
             known = ", ".join(sorted(group.commands))
-            raise click.UsageError(f"{CONFIGURATION} has {name!r}, which is no table of a command; those are {known}")
+            raise click.UsageError(
+                f"{CONFIGURATION} has {name!r}, which is not the name of a command; the commands are {known}"
+            )
         read[name] = dict(_option(command, name, word, value) for word, value in section.items())
     return read
 
 
 def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[str, Any]:
-    """The parameter that a word of the file means, and its value as click wants it."""
+    """Return the click parameter that a key of the file names, and its value as click expects it."""
     flag = "--" + word.replace("_", "-")
     known = {flag: param for param in command.params if isinstance(param, click.Option) for flag in param.opts}
     if flag not in known:
@@ -77,7 +79,7 @@ def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[s
 
 
 def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """Have everything that is printed from here on in ASCII."""
+    """Print in ASCII from here on."""
     from steepest.display.console import prepare
 
     if value:
@@ -98,7 +100,7 @@ def _ours(arg: str, known: set[str]) -> str:
 
 
 class _WithExamples(click.Command):
-    """Help that begins with examples."""
+    """A command whose help begins with examples, and that has the option ``--no-unicode``."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,12 +108,12 @@ class _WithExamples(click.Command):
         self.params.append(
             click.Option(
                 ["--no-unicode"], is_flag=True, is_eager=True, expose_value=False, callback=_plain,
-                help="Print plain ASCII: dC/dw for ∂C/∂w; so does the variable NO_UNICODE.",
+                help="Print plain ASCII (dC/dw for ∂C/∂w); also set by the environment variable NO_UNICODE.",
             )
         )  # fmt: skip
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; an option that another library has by another name is taken as ours, and said so."""
+        """Parse arguments; accept an option's name from another library, with a note."""
         known = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
         try:
             return super().parse_args(ctx, [_ours(arg, known) for arg in args])
@@ -123,7 +125,7 @@ class _WithExamples(click.Command):
             raise click.UsageError(f"there is no option {error.option_name}{meant}", ctx) from None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then the usual help."""
+        """Write the examples, then the usual help."""
         with formatter.section("Examples"):
             for line in self.examples.strip().splitlines():
                 formatter.write(f"  {line.strip()}\n")
@@ -136,7 +138,7 @@ class Command(_WithExamples):
 
 
 class Group(_WithExamples, click.Group):
-    """A group of such commands."""
+    """A group of commands whose help begins with examples."""
 
     command_class = Command
 
@@ -172,12 +174,12 @@ else:
 
 
 class Assignments(_Dicts):
-    """``w1=.3,w2=.6`` as a dict."""
+    """The type of ``w1=.3,w2=.6``, converted to a dict."""
 
     name = "NAME=NUMBER,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        """The dict; a usage error names the part that is not of this form."""
+        """Return the dict; a usage error names the part that does not have this form."""
         if isinstance(value, dict):
             return value
         found: dict[str, float] = {}
@@ -196,12 +198,12 @@ class Assignments(_Dicts):
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]  # takes no parameter before click 8.2
-    """A number, or ``auto``."""
+    """The type of a learning rate: a number, or ``auto``."""
 
     name = "NUMBER|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """The number; a usage error if it is neither."""
+        """Return the number or ``auto``."""
         try:
             return "auto" if value == "auto" else float(value)
         except (TypeError, ValueError):
@@ -209,7 +211,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # takes no parameter bef
 
 
 def _joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
-    """Several such options as one dict."""
+    """Merge the dicts of a repeated option."""
     found: dict[str, float] = {}
     for value in values:
         for name, number in value.items():
@@ -220,14 +222,14 @@ def _joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, 
 
 
 def assignments(flag: str, help_text: str, required: bool = False) -> Callable[[Any], Any]:
-    """An option ``w1=.3,w2=.6`` that may be given several times."""
+    """Return an option ``w1=.3,w2=.6`` that may be repeated."""
     return click.option(
         flag, type=Assignments(), multiple=True, callback=_joined, required=required, help=help_text
     )  # fmt: skip
 
 
 def built_in(text: str) -> Model | None:
-    """``chain 3`` and the like; None if it is none of them."""
+    """Return a built-in model such as ``chain 3``; None if the text does not name one."""
     from steepest import models
 
     kind, _, rest = text.strip().partition(" ")
@@ -249,7 +251,7 @@ def built_in(text: str) -> Model | None:
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    """``w1,w2`` as a list."""
+    """Split ``w1,w2`` into a list, for click."""
     if value is None:
         return None
     found = [bare(name) for name in value.split(",") if bare(name)]
@@ -259,7 +261,7 @@ def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 
 
 def bare(name: str) -> str:
-    """A name without the blanks and backticks around it."""
+    """Return a name without surrounding blanks and backticks."""
     name = name.strip()
     return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
 
@@ -267,7 +269,12 @@ def bare(name: str) -> str:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = click.option(
     "--cost", cls=Named, registry="objectives.costs:COSTS", default="mse", metavar="NAME", show_default=True,
-    help="{}, or a formula in prediction and target; with --layers chosen by the output.",
+    help="Cost: {}, or a formula in prediction and target; with --layers chosen by the output.",
 )  # fmt: skip
-na = click.option("--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values.")
-seed = click.option("--seed", type=int, default=None, help="Of the starting parameters that are not given.")
+na = click.option(
+    "--na",
+    type=click.Choice(["error", "drop"]),
+    default="error",
+    help="Rows with missing values: refuse or drop.",
+)
+seed = click.option("--seed", type=int, default=None, help="Seed of random starting parameters.")

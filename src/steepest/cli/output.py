@@ -1,4 +1,4 @@
-"""What the commands print: JSON for programs, tables for people."""
+"""Print results: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print a document on standard output."""
+    """Print a document to standard output as JSON."""
     from steepest.display.console import is_plain
 
     click.echo(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to what JSON can hold: arrays to lists, numbers that are not finite to null."""
+    """Convert a value for JSON: arrays to lists, numbers that are not finite to None."""
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if hasattr(value, "tolist"):
@@ -35,13 +35,13 @@ def plain(value: Any) -> Any:
 
 
 def check_json(report: Report) -> dict[str, Any]:
-    """Return the verdicts by parameter."""
+    """Return the verdicts of a gradient check by parameter."""
     fields = ("verdict", "given", "expected", "error", "factor", "detail")
     return {row.name: {field: getattr(row, field) for field in fields} for row in report}
 
 
 def show_check(report: Report) -> None:
-    """Print the verdicts as a table."""
+    """Print the verdicts of a gradient check as a table."""
     from steepest.checking.gradient_check import CELLS
     from steepest.display.console import table
 
@@ -53,7 +53,14 @@ def _number(value: float) -> str:
 
 
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
-    """Print what is fitted and the verdict on its gradient; ``samples`` is None for a table read in parts."""
+    """Print the model, its cost, the table, and the check of the gradient.
+
+    Args:
+        model: the model.
+        opened: the table.
+        samples: its samples; None if the table is read in parts.
+        report: the check; None if there was none.
+    """
     from steepest.display.console import say, table
 
     rows = opened.rows if samples is None else samples.rows
@@ -72,19 +79,19 @@ def announce(model: Model, opened: Table, samples: Samples | None, report: Repor
 
 
 def _inputs(model: Model) -> list[list[str]]:
-    """Return the columns of each feature group."""
+    """Return a line for each group of columns."""
     from steepest.messages.sentences import listed
 
     return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
 
 
 def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) -> None:
-    """Print the result of a fit: the parameters, and the quality of the predictions for the samples.
+    """Print the result of a fit: parameters, costs, and how well the predictions match the targets.
 
     Args:
         model: the model.
-        samples: the samples that it was fitted to.
-        plot: whether to draw the cost by epoch; None draws it on a terminal that is large enough.
+        samples: the samples that it was fitted to; None if the table is read in parts.
+        plot: whether to plot cost against epoch; None means if the terminal is large enough.
     """
     import numpy as np
 
@@ -127,7 +134,7 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
 
 
 def show_evaluation(found: dict[str, Any]) -> None:
-    """Print the quality of predictions."""
+    """Print metrics of predictions, and the confusion matrix."""
     from steepest.display.console import say, table
 
     words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
@@ -147,11 +154,11 @@ def show_evaluation(found: dict[str, Any]) -> None:
           right=range(1, len(counts) + 1))  # fmt: skip
 
 
-_MOST_SHOWN = 20  # classes of a confusion matrix
+_MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
 
 
 def _show_levels(run: Descent) -> None:
-    """Print the levels of cost on which the starts ended."""
+    """Print the costs at which the random starts ended."""
     from steepest.display.console import say, table
 
     assert run.restarts is not None
@@ -171,7 +178,7 @@ def _show_levels(run: Descent) -> None:
 
 
 def _show_plot(run: Descent, wanted: bool | None) -> None:
-    """Draw the cost by epoch as a small plot."""
+    """Print a small plot of cost against epoch."""
     from steepest.display.console import say, show_plot
 
     if wanted is False:
@@ -183,7 +190,7 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
         say("  (too few epochs with a finite cost to draw)")
 
 
-_FEW_EPOCHS = 10  # fewer costs need no plot
+_FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
 def _summary(predicted: Any, target: Any) -> str:

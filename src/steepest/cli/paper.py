@@ -27,23 +27,31 @@ _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries
 )
 @click.argument("model")
 @click.argument("table", required=False)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help=f"The file: {_FORMATS}.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help=f"File to write: {_FORMATS}.")
 @options.cost
-@click.option("--data", callback=options.names, metavar="NAME,…", help="Without a table: the names that are data.")
-@click.option("--title", help="The title, if not made from the model.")
+@click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data, if there is no table.")
+@click.option("--title", help="Title; replaces the default one.")
 @click.option(
-    "--symbolic/--explicit", default=None, help="Layers for any l, or one by one; by their number if left out."
+    "--symbolic/--explicit", default=None, help="Write layers for a general l, or each one [default: by their number]."
 )
 @options.assignments("--start", "Parameters to start from.")
-@click.option("--l1", type=float, default=0.0, help="Adds this times the sum of the weights' sizes.")
-@click.option("--l2", type=float, default=0.0, help="Adds half of this times the sum of the weights' squares.")
-@click.option("--weights", metavar="COLUMN", help="The column of the samples' weights.")
-@click.option("--rate", type=options.Rate(), help="The step length, 0.1 if left out; auto searches for it.")
-@click.option("--epochs", type=int, help="Of the training; 1000 if left out.")
-@click.option("--optimiser", metavar="NAME", help="As for fit; gradient descent if left out.")
-@click.option("--batch", type=int, help="Samples of an update; all if left out.")
+@click.option(
+    "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
+)
+@click.option(
+    "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
+)
+@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
+@click.option("--rate", type=options.Rate(), help="Learning rate [default: 0.1]; auto finds one by a search.")
+@click.option("--epochs", type=int, help="Epochs of the training [default: 1000].")
+@click.option("--optimiser", metavar="NAME", help="Update rule, as for fit [default: gradient descent].")
+@click.option("--batch", type=int, help="Samples per update [default: all].")
 @options.seed
-@click.option("--compare/--no-compare", default=True, help="Time finite differences beside descent; takes a second.")
+@click.option(
+    "--compare/--no-compare",
+    default=True,
+    help="Time finite differences, too; takes a second.",
+)
 @options.na
 @options.as_json
 def paper(
@@ -52,11 +60,11 @@ def paper(
     rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
     compare: bool, na: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Write a paper about MODEL: picture, cost, derivation, check, training, times, surface.
+    """Write a paper about MODEL: diagram, cost, derivation, gradient check, training, times, cost surface.
 
-    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again as it was, a
-    built-in table, which brings its formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the paper
-    ends with the derivation. LaTeX needs no other file; HTML no network. Exits 1 if the training diverged.
+    MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again with its settings,
+    a built-in table, which has a default formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the
+    paper ends with the derivation. The LaTeX needs no other file, the HTML no network. Exits 1 if training diverged.
     """
     check_format(Path(output).suffix)
     extras = {"l1": l1, "l2": l2, "weights": weights}
@@ -88,25 +96,27 @@ def paper(
 def _subject(
     model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, float], extras: dict[str, Any]
 ) -> tuple[Model, str | None, dict[str, float]]:
-    """The model, its table, and where it starts."""
+    """Return the model, its table and the starting parameters."""
     from steepest.language.formula import guess_data
     from steepest.models.model import Model, load
-    from steepest.tables.table import BUILT_IN
+    from steepest.tables.built_in import BUILT_IN
 
     if model.endswith(".safetensors"):
         if any(extras.values()):
-            raise click.UsageError("a saved model brings its penalties and weights; leave --l1, --l2 and --weights out")
+            raise click.UsageError(
+                "a saved model has its own penalties and weights; leave out --l1, --l2 and --weights"
+            )
         return load(model), table, start
     built = options.built_in(model) if "~" not in model else None
     if built is not None:
         if any(extras.values()):
-            raise click.UsageError(f"--l1, --l2 and --weights go with a formula; leave them out for {model!r}")
+            raise click.UsageError(f"--l1, --l2 and --weights need a formula; leave them out for {model!r}")
         return built, table, start
     if "~" not in model:
         if model not in BUILT_IN:
             raise click.UsageError(
-                f"{model!r} is neither a saved model (.safetensors) nor a formula 'target ~ prediction'; built in are "
-                f"linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
+                f"{model!r} is neither a saved model (.safetensors) nor a formula 'target ~ prediction'; the built-in "
+                f"models are linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
             )
         known = BUILT_IN[model]
         return Model(known.formula, cost, **extras), table or model, start or dict(known.start)

@@ -1,4 +1,4 @@
-"""The command that reads derivations: proofread."""
+"""The command ``proofread``: find wrong lines in derivations."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from steepest.cli.options import BAD_INPUT, FOUND
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "html"]), default="text", show_default=True,
-    help="SARIF is for tools, HTML shows the document with each equation marked.",
+    help="Format of the report; sarif is for editors and CI, html shows the document with each equation marked.",
 )  # fmt: skip
-@click.option("--explain", is_flag=True, help="Show every equality, with the numbers at points that were tried.")
+@click.option("--explain", is_flag=True, help="Show every equality, with its values at the points tried.")
 @options.assignments("--assume", "Numbers of samples, layers or classes, or values of letters: n=4.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here instead of to standard output.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File for the report [default: standard output].")
 @options.as_json
 def proofread(
     files: tuple[str, ...], form: str, explain: bool, assume: dict[str, float], output: str | None, as_json: bool
 ) -> int:
     """Find the wrong line in the derivations of FILES, LaTeX or Markdown.
 
-    Every equality is decided by computing both sides at many random points, from what the document defined before; of
-    one that is wrong the likely cause and the corrected line are shown. '-' reads standard input. Exits 1 when a line
-    is wrong, 2 when a file cannot be read.
+    Every equality is checked by evaluating both sides at many random points, with the definitions that precede it.
+    For a wrong one the likely cause and a corrected line are shown. '-' reads standard input. Exits 1 if a line is
+    wrong, 2 if a file cannot be read.
     """
     from steepest.proofreading import proofread as read
     from steepest.proofreading.reports.findings import as_list, as_text
@@ -76,7 +76,7 @@ def proofread(
 
 
 def _text_of(file: str) -> str | None:
-    """The text of a file; None, and a sentence, if it cannot be read."""
+    """Return the text of a file; print an error and return None if it cannot be read."""
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -24,15 +24,15 @@ from steepest.cli.output import plain, print_json
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
-    help="Write the CSV here instead of to standard output.",
+    help="File for the CSV [default: standard output].",
 )
 @options.na
 @options.as_json
 def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
-    """Predict every row of TABLE by a saved MODEL; prints a CSV column 'prediction'.
+    """Predict every row of TABLE with a saved MODEL; prints a CSV column 'prediction'.
 
-    Of several classes there is a column of probabilities for each, and the likeliest in the column 'class'.
-    With --na drop a column 'row' says which rows (counted from 1) were left.
+    For several classes there is a column of probabilities for each, and the likeliest class in the column 'class'.
+    With --na drop, the column 'row' gives the number of each remaining row, counted from 1.
     """
     from steepest.models.model import load
     from steepest.objectives.diagnostics import rows_left_out
@@ -78,9 +78,9 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
 @options.na
 @options.as_json
 def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
-    """Say how good the predictions of a saved MODEL are on TABLE, which has the target.
+    """Evaluate the predictions of a saved MODEL on TABLE, which must contain the target.
 
-    Of probabilities: accuracy, log-loss and the confusion matrix; of other predictions: R² and errors.
+    Prints accuracy, log-loss and the confusion matrix of probabilities, R² and errors of other predictions.
     """
     from steepest.cli.output import show_evaluation
     from steepest.models.model import load
@@ -107,8 +107,8 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
 )
 @click.argument("model")
 @click.option("--to", "to", required=True, cls=options.Named, registry="export:FORMATS", help="Format: {}.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; beside the model if left out.")
-@click.option("--optimiser", metavar="NAME", help="Of c-train: how parameters move; plain descent if left out.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write [default: next to the model].")
+@click.option("--optimiser", metavar="NAME", help="Update rule of c-train [default: gradient descent].")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
 def export(model: str, to: str, output: str | None, optimiser: str | None, dtype: str) -> int:
     """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""

@@ -1,4 +1,4 @@
-"""What the first words of a command mean: a formula, a model, a saved file, a table of theirs."""
+"""Turn the first arguments of a command into a formula, a model or a saved model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def guessed_columns(text: str, wrt: Iterable[str] = ()) -> list[str]:
     columns = [name for name in guess_data(text, list(wrt)) if not re.search(rf"\b{re.escape(name)}\s*\(", text)]
     others = ", ".join(name for name in names_in(text) if name not in columns)
     if columns and others:
-        options.tell(f"note: reading {', '.join(columns)} as data and {others} as parameters; --data says otherwise")
+        options.tell(f"note: reading {', '.join(columns)} as data and {others} as parameters; change that with --data")
     return columns
 
 

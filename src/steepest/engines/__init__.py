@@ -1,4 +1,4 @@
-"""Engines: each makes programs of primitives run; the reference engine is their meaning."""
+"""Engines run programs of primitives; the reference engine defines the primitives."""
 
 from __future__ import annotations
 

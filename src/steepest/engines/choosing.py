@@ -1,4 +1,4 @@
-"""The engines by name, and the choice of one for a step; LLVM is loaded with the first descent only."""
+"""Engines by name, and the choice of one for a step; LLVM is imported with the first compiled descent."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs programs.
+    """An engine, as functions that compile for a purpose.
 
     Attributes:
-        name: what it is called.
-        compile: from expressions and a precision to something that evaluates them.
-        runner: from a step, columns, the number of rows, a rate, a precision and perhaps batches to a descent.
+        name: its name.
+        compile: from expressions and a precision to a program that evaluates them.
+        runner: from a step, columns, the number of rows, a rate, a precision and batches or None to a descent.
         cost_function: from a cost, columns, the number of rows and a precision to the cost as a function of parameters.
-        grid: from the same and a number of points to what gives the costs at about as many parameters, each an array
-            with a row for each point.
-        ensemble: from what ``runner`` gets, with a number of starts instead of batches, to as many descents at once;
-            None where that is not offered.
+        grid: from the same and the approximate number of points to the cost as a function of arrays of parameters,
+            whose first axis is the point.
+        ensemble: from the arguments of ``runner`` without batches, and a number of starts, to that many descents in
+            one kernel; None if the engine cannot do that.
     """
 
     name: str
@@ -115,12 +115,12 @@ ENGINES: dict[str, Engine] = {
     ),
     "native": Engine("native", _native_compile, _native_runner, _native_cost_function, _native_grid, _native_ensemble),
 }
-"""Every engine by its name."""
+"""Every engine by name."""
 
 DTYPES = ("float64", "float32")
 
 _MOST_COMPILED = 15_000
-"""Nodes of a step up to which "auto" compiles it: LLVM then takes seconds, and beyond more than in proportion."""
+"""Nodes of a step up to which "auto" compiles it: LLVM takes seconds for them, and more than linearly longer beyond."""
 
 
 def _native_takes(step: Step) -> bool:
@@ -130,10 +130,10 @@ def _native_takes(step: Step) -> bool:
 
 
 def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:
-    """Return an engine by its name; ``"auto"`` is the fastest one that this machine and the step allow.
+    """Return an engine by name; ``"auto"`` is the fastest one that supports the step on this machine.
 
     Raises:
-        DescentError: there is no such engine or precision, it is not installed, or it cannot run such batches.
+        DescentError: the engine or precision is unknown, not installed, or does not support such batches.
     """
     installed = importlib.util.find_spec("llvmlite") is not None
     name = engine
@@ -144,14 +144,14 @@ def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches |
     if batched and step is not None and not _native_takes(step):
         if engine == "native":
             raise DescentError(
-                "the native engine takes batches for gradients that are derived, with a vector a sample at most; "
-                "leave batch out, or take the engine 'reference'"
+                "the native engine supports batches only for derived gradients and at most a vector per sample; "
+                "leave batch out, or choose the engine 'reference'"
             )
         name = "reference"
     if name not in ENGINES:
         raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
     if name == "native" and not installed:
-        raise DescentError("the native engine needs llvmlite; install it, or take the engine 'reference'")
+        raise DescentError("the native engine needs llvmlite; install it, or choose the engine 'reference'")
     if dtype not in DTYPES:
         raise DescentError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
     return ENGINES[name]

@@ -1,4 +1,4 @@
-"""The value of an expression, by the reference engine in its stable form."""
+"""Evaluate expressions in their stable form with the reference engine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def evaluate(
 def evaluate(
     expression: Expression | Mapping[Any, Expression], values: Mapping[str, ArrayLike], dtype: str = "float64"
 ) -> Any:
-    """Return the value of an expression, computed by the reference engine in its stable form.
+    """Return the value of an expression, in its stable form, by the reference engine.
 
     Args:
-        expression: an expression, or a dict of them (a gradient), computed together.
-        values: name to number or array; data columns ``(n,)`` or ``(n, d)``, parameters in their shapes.
-            A data column may also be given as one sample's value; with all of them so, so is the result.
+        expression: an expression, or a dict of expressions (a gradient) that are evaluated together.
+        values: numbers or arrays by name; data columns ``(n,)`` or ``(n, d)``, parameters in their shapes. Data
+            columns may also be values of one sample; if all are, the result has no sample axis either.
         dtype: ``"float64"`` or ``"float32"``.
 
     Returns:
@@ -36,7 +36,7 @@ def evaluate(
         A dict gives a dict.
 
     Raises:
-        ValuesError: a name has no value, or one of a wrong shape.
+        ValuesError: a name has no value, or a value has a wrong shape.
 
     >>> from steepest.expressions.expression import data, params
     >>> x, w = data("x"), params("w")

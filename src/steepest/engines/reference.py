@@ -1,7 +1,7 @@
-"""The reference engine: NumPy over all samples at once, the meaning of every primitive.
+"""The reference engine, which defines every primitive in NumPy over all samples at once.
 
-Per-sample values are arrays whose first axis is the sample. Complex numbers serve the complex-step
-difference: there every primitive is the analytic continuation of its real self near the real axis.
+Per-sample values are arrays whose first axis is the sample. For the complex-step derivative every primitive is
+extended to complex numbers as the analytic continuation of the real function near the real axis.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expressio
 
 Array = NDArray[Any]
 Kernel = Callable[..., Any]
-_MANY_ROWS = 4096  # from here on intermediate arrays are let go as soon as they are used up
+_MANY_ROWS = 4096  # rows from which intermediate arrays are freed early; below, freeing costs more than it saves
 
 
 def _sigmoid(x: Array) -> Array:
@@ -67,14 +67,14 @@ ELEMENTWISE: dict[str, Kernel] = {
     "equal": _compare(np.equal),
     "not_equal": _compare(np.not_equal),
 }
-"""Primitives that act on each element alone."""
+"""The NumPy function of each elementwise primitive."""
 
 
 _NOT_A_NUMBER = complex("nan+nanj")
 
 
 def _real_domain(kernel: Kernel, low: float) -> Kernel:
-    """NaN below the real domain, where the complex function would carry on."""
+    """Return a kernel that gives NaN below the real domain, where the complex function has values."""
 
     def guarded(x: Array) -> Array:
         return np.where(x.real < low, _NOT_A_NUMBER, kernel(x))
@@ -83,7 +83,7 @@ def _real_domain(kernel: Kernel, low: float) -> Kernel:
 
 
 def _complex_power(x: Array, y: Array) -> Array:
-    # The sign of x comes from the parity of a whole exponent, not from the logarithm's branch.
+    # For negative x and an integer exponent the sign follows from the parity, not from the branch of the logarithm.
     negative = x.real < 0
     base = np.where(negative, -x, x)
     zero = base == 0
@@ -99,7 +99,7 @@ def _complex_sigmoid(x: Array) -> Array:
 
 
 def _complex_log1p(x: Array) -> Array:
-    # NumPy's own loses every digit of a small x: it takes the logarithm of |1 + x|.
+    # NumPy's complex log1p takes the logarithm of |1 + x|, which loses all digits of a small x.
     near = 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2)
     found: Array = np.where(np.abs(x.real) < 0.5, near, np.log(np.abs(1 + x))) + 1j * np.angle(1 + x)
     return found
@@ -122,7 +122,7 @@ COMPLEX: dict[str, Kernel] = {
     "minimum": lambda x, y: np.where((x.real <= y.real) | np.isnan(x), x, y),
     "where": lambda c, x, y: np.where(c.real != 0, x, y),
 }
-"""The elementwise primitives whose NumPy function is not the one wanted near the real axis."""
+"""Elementwise primitives whose complex NumPy function is not the analytic continuation near the real axis."""
 
 
 def _axes(node: Expression) -> tuple[int, ...]:
@@ -194,8 +194,8 @@ def register(name: str, kernel: Kernel, analytic: Kernel | None = None) -> None:
 
     Args:
         name: the name of the operation.
-        kernel: from arrays to an array of the same dtype.
-        analytic: its continuation to complex numbers near the real axis, where NumPy's own is not the one wanted.
+        kernel: a function from arrays to an array of the same dtype.
+        analytic: its analytic continuation to complex numbers near the real axis, if the kernel is not that itself.
     """
     ELEMENTWISE[name] = kernel
     if analytic is not None:
@@ -203,21 +203,21 @@ def register(name: str, kernel: Kernel, analytic: Kernel | None = None) -> None:
 
 
 def _column(x: Array, rank: int) -> Array:
-    """A number a sample, shaped so that it meets the features of the sample."""
+    """Add axes to one number per sample, so that it broadcasts over features."""
     return x[(..., *(None,) * rank)]
 
 
 def _number(value: float, dtype: np.dtype[Any]) -> Any:
-    with np.errstate(over="ignore"):  # beyond float32 is ∞
+    with np.errstate(over="ignore"):  # values beyond the range of float32 become ∞
         return dtype.type(value)
 
 
 class Compiled:
-    """A program ready to be run on values.
+    """A program compiled to a list of NumPy calls.
 
     Args:
-        program: what to compute.
-        dtype: the precision of every value in it.
+        program: the program.
+        dtype: the precision of every value.
     """
 
     def __init__(self, program: Program, dtype: str) -> None:
@@ -267,7 +267,7 @@ class Compiled:
         """Compute the outputs.
 
         Args:
-            values: an array for every data column ``(rows, …)`` and parameter, of this engine's dtype.
+            values: an array for every data column ``(rows, …)`` and parameter, of the program's dtype.
             rows: the number of samples n.
         """
         registers = self._registers.copy()
@@ -310,10 +310,10 @@ def _instruction(kernel: Kernel, sources: Sequence[int], target: int) -> Callabl
 
 
 def compile_expressions(expressions: Sequence[Expression], dtype: str = "float64") -> Compiled:
-    """Lower expressions to primitives and make them ready to run.
+    """Lower expressions to primitives and compile them for NumPy.
 
     Args:
-        expressions: what to compute, already rewritten for stability where that is wanted.
+        expressions: the expressions; they are computed as written, so stabilise them first if needed.
         dtype: ``"float64"``, ``"float32"`` or ``"complex128"``.
     """
     return Compiled(lower(expressions), dtype)

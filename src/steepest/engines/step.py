@@ -1,4 +1,4 @@
-"""What an engine is asked for in a descent: the step that an epoch takes, when to stop, and what to record."""
+"""The interface between descents and engines: the step of an epoch, stopping rules, state and record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from steepest.expressions.traversal import toposort
 
 
 class Reason(StrEnum):
-    """Why a descent ended; each equals its text, which users see."""
+    """Why a descent ended; a member equals its text, which users see."""
 
     GOING_ON = ""
     DIVERGED = "diverged"
@@ -31,47 +31,47 @@ class Reason(StrEnum):
     VALIDATION = "validation"
     CALLBACK = "callback"
 
-    __repr__ = str.__repr__  # results print the text, not the member
+    __repr__ = str.__repr__  # so that results print the text
 
 
 RULE_REASONS = (Reason.GOING_ON, Reason.DIVERGED, Reason.GRADIENT, Reason.TOLERANCE)
-"""The reasons that engines find by themselves; compiled code returns an index into this tuple."""
+"""The reasons that engines determine; compiled code returns an index into this tuple."""
 
 Params = dict[str, Any]
-"""Arrays by name: parameters, and what an optimiser remembers of each."""
+"""Arrays by name: parameters and the optimiser's state."""
 Rate = float | Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""α: a number, or a function from the times of updates, in epochs, to one for each."""
+"""The learning rate α: a number, or a function from the times of updates, in epochs, to their rates."""
 
 RATE = leaf(PARAMETER, "(rate)")
-"""The rate α, as updated parameters refer to it."""
+"""The leaf for the learning rate α in updates."""
 UPDATES = leaf(PARAMETER, "(updates)")
-"""How many updates were made before, as updated parameters refer to it."""
+"""The leaf for the number of earlier updates in updates."""
 
-ROWS_KEPT = 1000  # of a record; every second one is dropped when there are twice as many
+ROWS_KEPT = 1000  # rows of a record after thinning, which happens at twice as many; plenty for any plot of a history
 
 
 def rates_of(rate: Rate, times: NDArray[Any]) -> NDArray[np.float64]:
-    """α for each of some times, in epochs."""
+    """Return the learning rate at each of some times, in epochs."""
     return np.broadcast_to(np.asarray(rate(times) if callable(rate) else rate, np.float64), times.shape).copy()
 
 
 def partial_derivative(parameter: Expression) -> Expression:
-    """Return the leaf of a partial derivative by finite differences, whose value the engine computes."""
+    """Return the leaf for a partial derivative by finite differences, whose value the engine computes."""
     return leaf(PARAMETER, f"(gradient) {parameter.name}", parameter.shape)
 
 
-@dataclass(frozen=True, eq=False)  # a step is itself: what is found out about one is kept
+@dataclass(frozen=True, eq=False)  # compared by identity, because compiled kernels are cached by step
 class Step:
     """One epoch: cost, gradient and update.
 
     Attributes:
         cost: the cost in its stable form.
-        updates: the next value of each parameter, then of everything in the optimiser's state, as expressions of these,
-            data and :data:`RATE`; with finite differences not of data but of :func:`partial_derivative`.
-        gradient_norm: the norm of the gradient, if a stopping rule asks for it.
-        epsilon: ε, where the gradient is one of finite differences; else None.
+        updates: the next value of each parameter and then of each leaf of the optimiser's state, as expressions of
+            these, data and :data:`RATE`; with finite differences of :func:`partial_derivative` instead of data.
+        gradient_norm: the norm of the gradient, if a stopping rule needs it.
+        epsilon: ε of finite differences; None if the gradient is derived.
         central: whether the differences are central.
-        memory: the optimiser's state: each leaf of it, and its value at the start, as an expression of parameters.
+        memory: the initial value of each leaf of the optimiser's state, as an expression of parameters.
     """
 
     cost: Expression
@@ -88,24 +88,24 @@ class Step:
 
     @cached_property
     def program(self) -> Program:
-        """The program of the cost, of the gradient's norm if it is wanted, and of all updates."""
+        """The program of the cost, the norm of the gradient if it is needed, and all updates."""
         norm = [] if self.gradient_norm is None else [self.gradient_norm]
         return lower([self.cost, *norm, *self.updates.values()])
 
     @cached_property
     def length(self) -> int:
-        """How many nodes the cost and all updates have together."""
+        """The number of nodes of the cost and all updates."""
         return len(toposort([self.cost, *self.updates.values()]))
 
 
 @dataclass(frozen=True)
 class Batches:
-    """How an epoch walks through the samples, some at a time; each epoch in another order, drawn from a seed.
+    """Batches of an epoch; each epoch has a new random order.
 
     Attributes:
-        size: samples of a batch; the last one of an epoch may have fewer.
-        seed: of the orders.
-        part: which part of a table this is, from 1, if the table is walked through in parts.
+        size: samples per batch; the last one of an epoch may have fewer.
+        seed: the seed of the orders.
+        part: the number, from 1, of the part of a table that is read in parts; else 0.
     """
 
     size: int
@@ -113,25 +113,26 @@ class Batches:
     part: int = 0
 
     def number(self, rows: int) -> int:
-        """Batches of an epoch."""
+        """Return the number of batches of an epoch."""
         return -(-rows // self.size)
 
     def order(self, epoch: int, rows: int) -> NDArray[np.int64]:
-        """The samples in the order of their turn; an epoch's order depends on the seed and its number alone."""
-        marks = [self.seed, epoch, self.part] if self.part else [self.seed, epoch]
-        return np.random.default_rng(marks).permutation(rows)
+        """Return the order of the samples in an epoch, which depends on the seed and the epoch alone."""
+        # A new generator per epoch lets a resumed descent continue with the same orders.
+        seeds = [self.seed, epoch, self.part] if self.part else [self.seed, epoch]
+        return np.random.default_rng(seeds).permutation(rows)
 
 
 @dataclass(frozen=True)
 class StoppingRules:
-    """When a descent stops by itself, and what counts as a rise of its cost. A rule not asked for is NaN.
+    """When a descent stops, and what counts as a rise of its cost. NaN switches a rule off.
 
     Attributes:
-        limit: a cost above this will not come back; ∞ where the cost is to climb.
-        tolerance: stop when the cost changes by at most this share of itself.
-        gradient_tolerance: stop when the gradient's norm is at most this.
-        relative, slack: a rise by less than relative·|cost| + slack may be round-off.
-        sign: 1, or −1 where the cost is to climb and a fall counts.
+        divergence_threshold: a cost above this counts as diverged; ∞ when maximising.
+        tolerance: stop when the relative change of the cost is at most this.
+        gradient_tolerance: stop when the norm of the gradient is at most this.
+        rtol, atol: a rise by at most rtol·|cost| + atol is attributed to rounding.
+        sign: 1, or −1 when maximising, where a fall counts as a rise.
     """
 
     divergence_threshold: float = math.inf
@@ -142,11 +143,11 @@ class StoppingRules:
     sign: float = 1.0
 
     def rose(self, value: Any, last: Any) -> Any:
-        """Return whether the cost has become worse from one epoch to the next; works on arrays, too."""
+        """Return whether the cost became worse from one epoch to the next; also for arrays."""
         return (value - last) * self.sign > self.rtol * abs(last) + self.atol
 
     def reason(self, epoch: int, value: float, last: float, norm: float) -> Reason:
-        """Return why the descent stops at an epoch with this cost, the one before, and the gradient's norm."""
+        """Return why the descent stops at an epoch, given its cost, the previous cost and the norm of the gradient."""
         if not math.isfinite(value) or value > self.divergence_threshold:
             return Reason.DIVERGED
         if norm <= self.gradient_tolerance:
@@ -157,15 +158,15 @@ class StoppingRules:
 
 @dataclass(frozen=True)
 class DescentState:
-    """The state of a descent between two calls of an engine.
+    """The state of a descent.
 
     Attributes:
         params: the parameters.
-        before: those of the epoch before, whose cost was finite.
-        last: the cost at ``before``; at the beginning that of the start.
-        epoch: how many updates were made.
-        rises, first_rise: how often the cost rose, and when first.
-        reason: why the descent cannot go on; empty if it can.
+        before: the parameters of the previous epoch, whose cost was finite.
+        last: the cost at ``before``; at the beginning, the cost of the start.
+        epoch: the number of epochs completed.
+        rises, first_rise: how often the cost rose, and the first epoch at which it did.
+        reason: why the descent ended; empty if it can continue.
     """
 
     params: Mapping[str, Any]
@@ -179,15 +180,15 @@ class DescentState:
 
 @dataclass
 class Record:
-    """The costs and parameters of a descent, thinned to a bounded number by leaving out every second row.
+    """The history of a descent: costs and parameters, thinned by dropping every second row when it is full.
 
-    An engine keeps parameters in a form of its own; its ``unpacked`` reads them.
+    Engines store parameters in their own format, which ``Runner.unpacked`` reads.
 
     Attributes:
-        thinning: how many rows of costs there are for one of parameters, a power of two.
-        stride: epochs between two rows; a row is due at each multiple, from 0.
-        costs: row k is that of the epoch k·stride.
-        parameters: row k is that of the epoch k·stride·thinning, or None if it was not kept.
+        thinning: rows of costs per row of parameters, a power of two.
+        stride: epochs between two rows; rows are due at its multiples, from 0.
+        costs: row k belongs to epoch k·stride.
+        parameters: row k belongs to epoch k·stride·thinning; None if it was not stored.
     """
 
     thinning: int = 1
@@ -205,28 +206,28 @@ class Record:
         self.costs.extend(costs)
         self.parameters.extend(parameters)
         if len(self.costs) >= 2 * ROWS_KEPT:
-            # In one go, lest an interruption leave rows at the wrong epochs.
+            # One statement, so that an interruption cannot leave rows at the wrong epochs.
             self.stride, self.costs, self.parameters = 2 * self.stride, self.costs[::2], self.parameters[::2]
 
     def history(self, before: int) -> list[tuple[int, float]]:
-        """Rows (epoch, cost) before an epoch."""
+        """Return the rows (epoch, cost) before an epoch."""
         return [(k * self.stride, cost) for k, cost in enumerate(self.costs) if k * self.stride < before]
 
     def path(self, before: int) -> list[tuple[int, Any]]:
-        """Rows (epoch, parameters) before an epoch."""
+        """Return the rows (epoch, parameters) before an epoch."""
         apart = self.stride * self.thinning
         return [(k * apart, row) for k, row in enumerate(self.parameters) if k * apart < before and row is not None]
 
 
 class EpochCounter:
-    """The bookkeeping of a descent whose epochs Python drives: rises, stopping rules, rows of the record.
+    """The bookkeeping of a descent that Python drives: rises, stopping rules, rows of the record.
 
-    The compiled loops do the same in machine code; a test compares all of them.
+    Compiled loops do the same in machine code; a test compares them.
 
     Args:
-        state: where the descent is.
-        rules: when it stops.
-        record: gets the rows that are due.
+        state: the state to start from.
+        rules: the stopping rules.
+        record: receives the rows that are due.
     """
 
     def __init__(self, state: DescentState, rules: StoppingRules, record: Record) -> None:
@@ -235,66 +236,66 @@ class EpochCounter:
         self.rises, self.first_rise, self.reason = state.rises, state.first_rise, Reason.GOING_ON
 
     def judge(self, value: float, norm: float = math.nan) -> None:
-        """Count a rise of the cost at the present epoch and find the reason to stop there, if there is one."""
+        """Count a rise of the cost at the current epoch and apply the stopping rules."""
         if self._rules.rose(value, self.last):
             self.rises, self.first_rise = self.rises + 1, self.first_rise or self.epoch
         self.reason = self._rules.reason(self.epoch, value, self.last, norm)
 
     def go_on(self, value: float, params: Mapping[str, Any], row: Any = None) -> None:
-        """Record the present epoch, if a row is due, and go to the next one.
+        """Record the current epoch, if a row is due, and go to the next one.
 
         Args:
-            value: the cost of the present epoch.
+            value: the cost of the current epoch.
             params: the parameters of the next one.
-            row: the present parameters as the record keeps them; as they are if left out.
+            row: the current parameters in the format of the record, if it differs.
         """
         self.keep(value, self.params if row is None else row)
         self.last, self.before, self.params, self.epoch = value, self.params, params, self.epoch + 1
 
     def keep(self, value: float, row: Any) -> None:
-        """Record the present epoch, if a row is due."""
+        """Record the current epoch, if a row is due."""
         if self.epoch % self._record.stride == 0:
             due = self.epoch % (self._record.stride * self._record.thinning) == 0
             self._record.add([value], [row] if due else [])
 
     def state(self) -> DescentState:
-        """Return where the descent is now."""
+        """Return the current state."""
         return DescentState(self.params, self.before, self.last, self.epoch, self.rises, self.first_rise, self.reason)
 
 
 class Runner(Protocol):
-    """A descent by one engine. ``rate`` may be changed between calls; the first one should run ``pace`` epochs."""
+    """A descent by one engine; ``rate`` may change between calls. The first call should be for ``pace`` epochs."""
 
     rate: Rate
     pace: int
 
     def cost_at(self, params: Params) -> float:
-        """The cost at some parameters."""
+        """Return the cost at some parameters."""
         ...
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on to the epoch ``until``, or until a rule stops it, or to where the engine has to be called again.
+        """Run until epoch ``until``, until a rule stops the descent, or until the engine must be called again.
 
         Args:
-            state: where the descent is.
-            until: an epoch beyond that of ``state``.
-            rules: when to stop before.
-            record: gets the rows that are due.
+            state: the state to start from.
+            until: an epoch after that of ``state``.
+            rules: the stopping rules.
+            record: receives the rows that are due.
 
         Returns:
-            The state then. A rule that stops it at an epoch leaves ``params`` as they are there; an update
-            that leaves the finite numbers has been made.
+            The new state. If a rule stops the descent at an epoch, ``params`` are those of that epoch; an update to
+            values that are not finite is included.
         """
         ...
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
-        """The parameters in rows of the record."""
+        """Return the parameters in rows of the record."""
         ...
 
 
 @dataclass(frozen=True)
 class EnsembleResult:
-    """How one of many descents ended: parameters, their cost, why it stopped before the last epoch, epochs made."""
+    """The result of one of many descents: parameters, cost, the reason if it stopped early, epochs completed."""
 
     params: Params
     cost: float
@@ -303,23 +304,24 @@ class EnsembleResult:
 
 
 class Ensemble(Protocol):
-    """Many descents of one cost, by one engine."""
+    """Many descents of one cost by one engine."""
 
     def run(
         self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
-        report: Callable[[int, float], None],
+        on_progress: Callable[[int, float], None],
     ) -> None:  # fmt: skip
-        """Descend from every start; ``report`` is called in this thread, about twenty times a second.
+        """Descend from every start.
 
         Args:
             starts: parameters by name.
-            epochs: updates at most.
-            rules: the stopping rules for a descent that begins at a cost.
-            stop: once set, the descents end where they are.
-            report: gets how many epochs all models together made so far, and the lowest cost that was seen last.
+            epochs: the maximum number of epochs.
+            rules: returns the stopping rules for the initial cost of a descent.
+            stop: when set, the descents end where they are.
+            on_progress: called in this thread about twenty times a second, with the number of epochs completed by all
+                descents together and the lowest current cost.
         """
         ...
 
     def outcomes(self) -> list[EnsembleResult]:
-        """How the descents ended, in order, also after an exception; those that had not begun are left out."""
+        """Return the results in order, also after an exception, without descents that had not begun."""
         ...

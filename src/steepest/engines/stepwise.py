@@ -1,4 +1,4 @@
-"""A descent that calls a compiled step from Python, epoch after epoch: for engines without a loop of their own."""
+"""Descents that call a compiled step from Python in every epoch, for engines without a compiled loop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 
 class Runnable(Protocol):
-    """A compiled program: arrays by name and the number of rows in, one array an output out."""
+    """A compiled program: takes arrays by name and the number of rows, returns one array per output."""
 
     def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]: ...
 
@@ -38,16 +38,16 @@ Compiler = Callable[[Sequence[Expression], str], Runnable]
 
 
 class Stepwise:
-    """One descent, a call of the compiled step an epoch.
+    """A descent with one call of a compiled step per epoch or batch.
 
     Args:
-        compiler: makes programs run.
-        step: what an epoch does.
+        compiler: compiles the programs of the step.
+        step: the step.
         data: arrays of the columns, ``(rows, …)``.
         rows: the number of samples.
-        rate: α.
+        rate: the learning rate α.
         dtype: the precision.
-        batches: how an epoch walks through the samples; all at once if left out.
+        batches: the batches of an epoch; all samples at once if None.
     """
 
     pace = 1
@@ -66,17 +66,17 @@ class Stepwise:
         self.rate = rate
 
     def cost_at(self, params: Params) -> float:
-        """The cost at some parameters."""
+        """Return the cost at some parameters."""
         return float(self._cost({**self._data, **params}, self._rows)[0])
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
+        """Run some epochs; see :class:`steepest.engines.step.Runner`. An interruption ends the descent."""
         counter = EpochCounter(state, rules, record)
         try:
             while counter.epoch < until and not counter.reason:
                 value, norm, after = self._epoch(counter.epoch, counter.params)
                 counter.judge(value, norm)
-                # With batches the epoch is over, and its updates are made, before its cost is known.
+                # With batches the cost is known only after the epoch, whose updates are kept.
                 if not counter.reason or (self._batches is not None and counter.reason != Reason.DIVERGED):
                     counter.go_on(value, after)
                     if not all(np.isfinite(array).all() for array in after.values()):
@@ -86,11 +86,11 @@ class Stepwise:
         return counter.state()
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
-        """The parameters of rows, as they are."""
+        """Return the parameters in rows of the record, which stores them unchanged."""
         return list(rows)
 
     def _epoch(self, epoch: int, params: Mapping[str, Any]) -> tuple[float, float, Params]:
-        """The cost, the gradient's norm and the parameters after an epoch; of batches the mean of their costs."""
+        """Return the cost, the norm of the gradient and the new parameters; with batches, their mean cost."""
         if self._batches is None:
             return self._advance(params, self._data, self._rows, epoch)
         order, sofar, steps = self._batches.order(epoch, self._rows), 0.0, self._batches.number(self._rows)
@@ -104,7 +104,7 @@ class Stepwise:
     def _advance(
         self, params: Mapping[str, Any], data: Mapping[str, Array], rows: int, time: float
     ) -> tuple[float, float, Params]:
-        with np.errstate(over="ignore"):  # beyond float32 is ∞
+        with np.errstate(over="ignore"):  # values beyond the range of float32 become ∞
             rate = rates_of(self.rate, np.array([time])).astype(self._dtype)[0]
         values = {**params, RATE.name: rate}
         if self._step.epsilon is None:
@@ -115,9 +115,9 @@ class Stepwise:
         size = 0.0 if self._step.gradient_norm is None else float(found.pop(0))
         return float(cost), size, dict(zip(self._names, found, strict=True))
 
-    @np.errstate(all="ignore")  # costs that are not finite have no difference
+    @np.errstate(all="ignore")  # a difference of costs that are not finite is NaN, which ends the descent
     def _slopes(self, params: Mapping[str, Any], here: Any, data: Mapping[str, Array], rows: int) -> Params:
-        """The gradient by differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
+        """Return the gradient by finite differences: P + 1 evaluations of the cost if forward, 2P + 1 if central."""
 
         def run(name: str, value: Array) -> Any:
             return self._cost({**data, **params, name: value}, rows)[0]
@@ -139,6 +139,6 @@ class Stepwise:
 
 
 def _shifted(value: Array, index: tuple[int, ...], by: Any) -> Array:
-    shifted = np.array(value)  # a number of NumPy's own has no elements
+    shifted = np.array(value)  # NumPy scalars do not support item assignment
     shifted[index] += by
     return shifted

@@ -1,6 +1,6 @@
-"""Fitted models for elsewhere: as ONNX, as C that predicts or trains, as NumPy source; one module per format.
+"""Export fitted models: ONNX, C that predicts or trains, NumPy source; one module per format.
 
-``prepared.py`` says what every format gets; every heavy import waits until something is exported.
+``prepared.py`` is the input of every format; libraries are imported when something is exported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Method: TypeAlias = "str | Optimiser | None"
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One kind of file.
+    """A kind of exported file.
 
     Attributes:
         suffix: the suffix of a file's name if none is given.
@@ -67,7 +67,7 @@ def _numpy(model: Specification, dtype: str, name: str, _: Method) -> bytes:
 
 
 FORMATS: Registry[ExportFormat] = Registry("export format", ModelError)
-"""Every export format by its name."""
+"""Every export format by name."""
 FORMATS.add("onnx", ExportFormat(".onnx", _onnx), "a graph for ONNX runtimes")
 FORMATS.add("c", ExportFormat(".c", _c), "C99 that predicts")
 FORMATS.add("c-train", ExportFormat(".train.c", _c_training, True, False), "C99 that predicts and trains")
@@ -83,8 +83,8 @@ def export_bytes(
         model: a fitted model; for ``"c-train"`` one that knows its columns is enough.
         to: one of :data:`FORMATS`.
         dtype: ``"float64"`` or ``"float32"``.
-        name: what functions in C are called after.
-        optimiser: how parameters move in a file that trains; plain gradient descent if left out.
+        name: the prefix of functions in C.
+        optimiser: the update rule of a file that trains [default: gradient descent].
 
     Raises:
         ModelError: there is no such format or dtype, the model is not fitted, or it cannot be exported.
@@ -96,7 +96,7 @@ def export_bytes(
     """
     chosen = FORMATS.find(to)
     if optimiser is not None and not chosen.trains:
-        raise ModelError(f"a file of the format {to!r} does not train; leave optimiser out, or say to='c-train'")
+        raise ModelError(f"a file of the format {to!r} does not train; leave optimiser out, or give to='c-train'")
     return chosen.write(model, dtype, name, optimiser)
 
 
@@ -111,8 +111,8 @@ def export_model(
 
     Args:
         model: as for :func:`export_bytes`.
-        path: the file. Functions in C are called after its name.
-        to: one of :data:`FORMATS`; if left out, what the ending of the path says.
+        path: the file. Its name is the prefix of functions in C.
+        to: one of :data:`FORMATS` [default: by the suffix of the path].
         dtype: ``"float64"`` or ``"float32"``.
         optimiser: as for :func:`export_bytes`.
 
@@ -140,7 +140,7 @@ def export_model(
 
 
 def largest_difference(model: Specification, path: str | os.PathLike[str], table: Any) -> float:
-    """How far an ONNX file's predictions are from the model's own, on the rows of a table.
+    """Return the largest difference between the predictions of an ONNX file and of the model on a table.
 
     Args:
         model: the model.

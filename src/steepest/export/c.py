@@ -1,4 +1,4 @@
-"""C99 for predictions: one file without allocation, with the parameters in it."""
+"""Write C99 that predicts: one file that contains the parameters and allocates nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
-from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES, array_literal
 from steepest.export.names import Identifiers, in_c_comment
 from steepest.export.prepared import Prepared, require
@@ -22,7 +23,7 @@ COMPILING = (
 
 
 def comment(*paragraphs: str) -> str:
-    """A block comment; a paragraph that begins with a blank is kept as it is, others are broken into lines."""
+    """Return a block comment; paragraphs are wrapped unless they begin with a blank."""
     lines: list[str] = []
     for paragraph in paragraphs:
         safe = in_c_comment(paragraph)
@@ -33,7 +34,7 @@ def comment(*paragraphs: str) -> str:
 def described(
     nodes: Sequence[Expression], identifiers: Sequence[str], blocks: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """A line for each array: what it is called here and in the formula, its shape, and the columns of a block."""
+    """Return a line for each array: its identifier and name, its shape, and the columns of a feature group."""
     lines = []
     for node, identifier in zip(nodes, identifiers, strict=True):
         shape = " x ".join(str(d) for d in node.shape) if node.shape else "1 number"
@@ -43,20 +44,13 @@ def described(
 
 
 def sizes(prefix: str, names: Identifiers, entries: Sequence[tuple[str, int]]) -> str:
-    """The lengths of arrays as constants."""
+    """Return the lengths of arrays as constants."""
     rows = [f"    {names.pick(f'{prefix}_{name}_size')} = {max(size, 1)}" for name, size in entries]
     return "/* How many numbers a sample has in each array. */\nenum {\n" + ",\n".join(rows) + "\n};\n"
 
 
 def write_c(prepared: Prepared) -> bytes:
-    """A model's prediction as C99.
-
-    Args:
-        prepared: the prediction.
-
-    Returns:
-        The file's content.
-    """
+    """Return a file of C99 that computes a prediction."""
     names = Identifiers(RESERVED)
     prefix = names.pick(prepared.name)
     one, many = names.pick(f"{prefix}_predict"), names.pick(f"{prefix}_predict_n")
@@ -98,33 +92,36 @@ def write_c(prepared: Prepared) -> bytes:
 
 
 def _arrays(prepared: Prepared, names: Identifiers, prefix: str, places: dict[Expression, Place]) -> list[str]:
-    """The parameters as constants of the file, and where they stand."""
+    """Return the parameters as constants of the file, and add their places."""
     arrays = []
     for node in prepared.params:
         variable = names.pick(f"{prefix}_{node.name}")
         places[node] = Place(variable, size_of(node))
         numbers = array_literal(prepared.values[node.name], prepared.dtype)
-        told, declared = prepared.meanings.get(node.name, node.name), f"static const {TYPES[prepared.dtype]} {variable}"
+        meaning, declared = (
+            prepared.meanings.get(node.name, node.name),
+            f"static const {TYPES[prepared.dtype]} {variable}",
+        )
         if node.shape:
             shape = " x ".join(map(str, node.shape))
-            arrays.append(f"/* {in_c_comment(told)}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
+            arrays.append(f"/* {in_c_comment(meaning)}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
         else:
-            arrays.append(f"/* {in_c_comment(told)} */\n{declared} = {numbers.strip(_BRACES)};\n")
+            arrays.append(f"/* {in_c_comment(meaning)} */\n{declared} = {numbers.strip(_BRACES)};\n")
     return arrays
 
 
 def joined(parts: Sequence[str]) -> bytes:
-    """The parts of a file that hold anything, with a line between."""
+    """Join the parts of a file that are not empty, with an empty line between them."""
     return "\n".join(part for part in parts if part).encode()
 
 
 def of_sample(node: Expression, pointer: str) -> Place:
-    """Where the value of a leaf stands, given the pointer to it."""
+    """Return the place of a leaf's value, given the pointer to it."""
     return Place(pointer, size_of(node)) if node.shape else Place(f"{pointer}[0]")
 
 
 def address(pointer: str, node: Expression) -> str:
-    """The address of sample s in an array of samples."""
+    """Return the address of sample s in an array of samples."""
     size = size_of(node)
     return f"{pointer} + {size} * s" if size > 1 else f"{pointer} + s"
 
@@ -132,7 +129,7 @@ def address(pointer: str, node: Expression) -> str:
 def predicting(
     program: Program, functions: Functions, names: Identifiers, places: dict[Expression, Place], output: str
 ) -> Code:
-    """The statements that put the one result of a program of one sample into an array."""
+    """Write statements that store the single output of a program for one sample in an array."""
     (root,) = program.outputs
     target = of_sample(root, output)
     code = Code(functions, names.inner(), places, users(program), {root: target} if root.args else {})
@@ -143,7 +140,7 @@ def predicting(
 
 
 def copy_into(code: Code, target: Place, source: Place) -> None:
-    """Statements that copy a value."""
+    """Write statements that copy a value."""
     if target.size:
         code.loop(target.size, f"{target.text}[i] = {source.element()};")
     else:

@@ -1,6 +1,6 @@
-"""C99 for programs of primitives: statements over fixed arrays, one loop a tensor, arithmetic as it is written.
+"""Write programs of primitives as C99: one loop per tensor, arrays of fixed size, arithmetic in the order as written.
 
-A node that is used once stands within the expression of its user; any other has a variable of its own.
+A node that is used once is inlined into the expression of its user; any other has a variable.
 """
 
 from __future__ import annotations
@@ -9,57 +9,27 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from steepest.export.c_functions import ELEMENTWISE, Comparison, ElementwiseForm, Functions, Written
 from steepest.export.c_literals import TYPES, literal
 from steepest.export.names import Identifiers
 from steepest.export.prepared import constant_value
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.printing import ATOM, COMPARISON, PRODUCT, SIGN, SUM, Template, call, infix, write
+from steepest.expressions.printing import ATOM, COMPARISON, SIGN, SUM, Template, call, write
 
-_LONGEST = 12  # operations in one expression
-
-
-@dataclass(frozen=True)
-class Written:
-    """A primitive that C writes by a template."""
-
-    template: Template
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A primitive that C writes as a comparison, which gives an int."""
-
-    sign: str
-
-
-@dataclass(frozen=True)
-class Library:
-    """A primitive that is a function of ``<math.h>``."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Helper:
-    """A primitive whose function is written into the file: C of a type ``T``, with the name of the operation."""
-
-    source: str
+_LONGEST = 12  # operations inlined into one expression, which then fits a line
 
 
 @dataclass(frozen=True)
 class Statements:
-    """A primitive that takes statements of its own.
+    """A primitive that needs statements.
 
     Attributes:
-        write: adds them to the code, given the node and the text of the array or variable that they fill.
-        reads_once: whether each element of its arguments is read once, so that they need no array of their own.
+        write: adds the statements to the code, given the node and the array or variable for the result.
+        reads_once: whether each element of the arguments is read once, so that arguments can be inlined.
     """
 
     write: Callable[[Code, Expression, str], None]
     reads_once: bool = False
-
-
-Form = Written | Comparison | Library | Helper | Statements
 
 
 def is_elementwise(node: Expression) -> bool:
@@ -69,50 +39,19 @@ def is_elementwise(node: Expression) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: the text of a number, or the name of an array."""
+    """The place of a value: the text of a number, or the name of an array."""
 
     text: str
     size: int = 0
 
     def element(self, index: str = "i") -> str:
-        """The text of one element; of a number, the number."""
+        """Return the text of one element, or of the number."""
         return f"{self.text}[{index}]" if self.size else self.text
 
 
 def size_of(node: Expression) -> int:
-    """How many numbers a node's array has; 0 for a number by itself."""
+    """Return the number of elements of a node's array; 0 for a scalar."""
     return math.prod(node.shape) if node.shape else 0
-
-
-class Functions:
-    """The helper functions that a file needs; it notes them as they are used."""
-
-    def __init__(self, dtype: str, names: Identifiers, prefix: str) -> None:
-        self.dtype = dtype
-        self._sources = {name: form.source for name, form in PRIMITIVES.items() if isinstance(form, Helper)}
-        self._names = {helper: names.pick(f"{prefix}_{helper}") for helper in self._sources}
-        self._used: set[str] = set()
-
-    def called(self, operation: str) -> str:
-        """The name of the function for an operation."""
-        form = PRIMITIVES[operation]
-        if isinstance(form, Helper):
-            self._used.add(operation)
-            return self._names[operation]
-        assert isinstance(form, Library)  # the other forms are no calls
-        return form.name + ("f" if self.dtype == "float32" else "")
-
-    def source(self) -> str:
-        """The definitions of the helpers that were used."""
-        parts = []
-        for helper, source in self._sources.items():
-            if helper in self._used:
-                text = source.replace(f"T {helper}(", f"T {self._names[helper]}(")
-                if self.dtype == "float32":
-                    for name in ("exp", "fabs", "log1p"):
-                        text = text.replace(f"{name}(", f"{name}f(")
-                parts.append(text.replace("(T)", f"({TYPES[self.dtype]})").replace("T ", f"{TYPES[self.dtype]} "))
-        return "\n".join(parts)
 
 
 class Code:
@@ -121,10 +60,10 @@ class Code:
     Args:
         functions: the helpers of the file.
         names: the identifiers of the file.
-        places: where leaves stand; gets the place of every variable that is written.
-        users: for each node those that use it, one entry a use, outputs twice more.
-        targets: where some nodes go to, instead of a variable of their own.
-        static: the arrays of what all samples share are not put on the stack.
+        places: the places of leaves; the place of every variable written is added.
+        users: the users of each node; see :func:`steepest.calculus.passes.users`.
+        targets: the places for the values of some nodes, instead of new variables.
+        static: whether arrays of values that all samples share are static instead of on the stack.
     """
 
     def __init__(
@@ -143,15 +82,15 @@ class Code:
         self._conditions: set[Expression] = set()
 
     def go_on(self, users: Mapping[Expression, Sequence[Expression]]) -> None:
-        """Write another program below, which has what was computed."""
+        """Continue with another program, which can use the values computed so far."""
         self._users = users
 
     def add(self, *lines: str) -> None:
-        """Statements, at the indentation of this place."""
+        """Add statements at the current indentation."""
         self.lines.extend("    " * self.indent + line for line in lines)
 
     def loop(self, count: int, *body: str, index: str = "i") -> None:
-        """A loop around one statement, or around several."""
+        """Add a loop around statements."""
         head = f"for (size_t {index} = 0; {index} < {count}; {index}++)"
         if len(body) == 1:
             self.add(head, f"    {body[0]}")
@@ -159,7 +98,7 @@ class Code:
             self.add(head + " {", *(f"    {line}" for line in body), "}")
 
     def compute(self, nodes: Iterable[Expression]) -> None:
-        """Write nodes of one section, in an order in which they can be computed."""
+        """Write the nodes of one section, which are in topological order."""
         order = [node for node in nodes if node.args or node.operation is CONSTANT]
         for node in order:
             if node.operation is CONSTANT:
@@ -168,7 +107,7 @@ class Code:
                 self._materialise(node)
 
     def _within_user(self, node: Expression) -> bool:
-        """Whether a node stands in the expression of its only user, rather than in a variable."""
+        """Return whether a node is inlined into the expression of its only user."""
         used = self._users.get(node, ())
         if len(used) != 1 or not is_elementwise(node):
             return False
@@ -187,7 +126,7 @@ class Code:
         return True
 
     def declare(self, node: Expression, wanted: str, value: Place | None = None) -> Place:
-        """An array for a node, or a variable if it has a value already; another is declared where it gets one."""
+        """Declare an array for a node, or a variable with its value; without a value it is declared on assignment."""
         size = size_of(node)
         place = Place(self.names.pick(wanted), size)
         if size:
@@ -199,7 +138,7 @@ class Code:
         return place
 
     def zeroed(self, node: Expression) -> Place:
-        """A variable or array that is 0, for a sum."""
+        """Declare a variable or array of zeros, for a sum."""
         place = self.declare(node, "sum", Place("0"))
         if place.size:
             self.loop(place.size, f"{place.text}[i] = 0;")
@@ -220,7 +159,7 @@ class Code:
         self.places[node] = place
 
     def text(self, node: Expression) -> str:
-        """The expression of a node: of its element i, if it has several."""
+        """Return the C expression of a node, or of its element i."""
         return write(node, self, root_is_plain=True) if node not in self.places else self.places[node].element()
 
     def factor(self, node: Expression) -> str:
@@ -247,7 +186,7 @@ class Code:
     brackets = ("(", ")")
 
     def template(self, node: Expression) -> Template:
-        """How a primitive is written in C."""
+        """Return the template of a primitive in C."""
         form = PRIMITIVES[node.operation.name]
         if isinstance(form, Comparison):
             if node in self._conditions:
@@ -260,18 +199,18 @@ class Code:
         return call(self.functions.called(node.operation.name), node.operation.arity)
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """The element of a variable."""
+        """Return the text of a variable or its element i."""
         if node not in self.places:
             return None
         text = self.places[node].element()
         return text, SIGN if text.startswith(("-", "(")) else ATOM
 
     def attributes(self, node: Expression) -> str:
-        """Nothing: lengths stand in the loops."""
+        """Return an empty text, because the loops contain the lengths."""
         return ""
 
 
-# -- primitives that take statements of their own: what is done with the node, and where its value goes --
+# -- primitives that need statements --
 
 
 def _variable(target: str) -> str:
@@ -308,7 +247,7 @@ def _matmul(code: Code, node: Expression, target: str) -> None:
                   f"    {target}[i] += {x}[i * {inner} + k] * {y}[k];")  # fmt: skip
         return
     columns = b.shape[1]
-    # Along the rows of the right factor, in the order of memory.
+    # The inner loop runs along the rows of the right factor, which are contiguous in memory.
     if len(a.shape) == 1:
         code.loop(columns, f"{target}[j] = 0;", index="j")
         code.loop(inner, f"for (size_t j = 0; j < {columns}; j++)",
@@ -339,60 +278,12 @@ def _outer(code: Code, node: Expression, target: str) -> None:
 
 
 def _accumulated(code: Code, node: Expression, target: str) -> None:
-    """Sums over the samples are added up by :meth:`Code.accumulate`, in the loop over the samples."""
+    """Raise: :meth:`Code.accumulate` adds up sums over the samples, in the loop over the samples."""
     raise AssertionError(f"{node.operation.name} is accumulated, not computed")
 
 
-PRIMITIVES: dict[str, Form] = {
-    "add": Written(infix(" + ", SUM)),
-    "subtract": Written(infix(" - ", SUM)),
-    "multiply": Written(infix(" * ", PRODUCT)),
-    "divide": Written(infix(" / ", PRODUCT)),
-    "negate": Written(Template("-{0}", SIGN, (SIGN + 1,))),  # two signs would be a decrement
-    "where": Written(Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,))),
-    "expand": Written(Template("{0}", SIGN, (SIGN,))),
-    "less": Comparison("<"),
-    "less_equal": Comparison("<="),
-    "greater": Comparison(">"),
-    "greater_equal": Comparison(">="),
-    "equal": Comparison("=="),
-    "not_equal": Comparison("!="),
-    "power": Library("pow"),
-    "exp": Library("exp"),
-    "log": Library("log"),
-    "log1p": Library("log1p"),
-    "expm1": Library("expm1"),
-    "sqrt": Library("sqrt"),
-    "sin": Library("sin"),
-    "cos": Library("cos"),
-    "tanh": Library("tanh"),
-    "abs": Library("fabs"),
-    "sigmoid": Helper("""static T sigmoid(T x)
-{
-    T decay = exp(-fabs(x));
-    return (x >= 0 ? 1 : decay) / (1 + decay);
-}
-"""),
-    "softplus": Helper("""static T softplus(T x)
-{
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-"""),
-    "sign": Helper("""static T sign(T x)
-{
-    return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
-}
-"""),
-    "maximum": Helper("""static T maximum(T x, T y)
-{
-    return (x >= y || x != x) ? x : y;
-}
-"""),
-    "minimum": Helper("""static T minimum(T x, T y)
-{
-    return (x <= y || x != x) ? x : y;
-}
-"""),
+PRIMITIVES: dict[str, ElementwiseForm | Statements] = {
+    **ELEMENTWISE,
     "sum": Statements(_sum, reads_once=True),
     "largest": Statements(_largest, reads_once=True),
     "dot": Statements(_product, reads_once=True),
@@ -403,4 +294,4 @@ PRIMITIVES: dict[str, Form] = {
     "total": Statements(_accumulated, reads_once=True),
     "total_outer": Statements(_accumulated),
 }
-"""How C writes every primitive; to add an elementary function, add an entry."""
+"""How C writes every primitive; an elementary function is added in ``c_functions.py``."""

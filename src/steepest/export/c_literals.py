@@ -1,4 +1,4 @@
-"""What C reads: numbers to the bit, and the words that names must not be."""
+"""Literals and reserved words of C."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ drem significand scalb finite exp10 pow10 sincos
 RESERVED = frozenset(_WORDS.split()).union(
     f"{name}{end}" for name in _FUNCTIONS.split() for end in ("", "f", "l")
 )  # fmt: skip
-"""Words that mean something in C, C++ or <math.h>, and the indices of the loops here."""
+"""Reserved words of C, C++ and <math.h>, and the loop indices of the generated code."""
 
 
 def literal(value: float, dtype: str) -> str:
-    """A number as C reads it back to the bit.
+    """Return a literal that C converts back to the same bits.
 
     >>> literal(2.0, "float64"), literal(0.1, "float64"), literal(0.5, "float32")
     ('2.0', '0x1.999999999999ap-4', '0x1p-1f')
@@ -53,7 +53,7 @@ def literal(value: float, dtype: str) -> str:
 
 
 def array_literal(array: Array, dtype: str) -> str:
-    """The numbers of an array between braces, in C order, on lines of bounded length."""
+    """Return the elements of an array between braces, in C order, on lines of bounded length."""
     numbers = [literal(float(value), dtype) for value in np.asarray(array).ravel()]
     lines, line = [], ""
     for text in numbers:

@@ -1,4 +1,4 @@
-"""C99 that trains: gradient descent over all samples with the derived gradient, one file without allocation."""
+"""Write C99 that trains by gradient descent over all samples: one file that allocates nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from steepest.export.c import (
     predicting,
     sizes,
 )
-from steepest.export.c_code import PRIMITIVES, Code, Functions, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
 from steepest.export.prepared import require
@@ -40,12 +41,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class File:
-    """What the functions of one file share.
+    """What the functions of one file have in common.
 
     Attributes:
         functions: the helpers, with the precision.
         names: the identifiers.
-        columns, params: the leaves that are arguments, and what they are called.
+        columns, params: the identifiers of the leaves that are arguments.
     """
 
     functions: Functions
@@ -59,34 +60,34 @@ class File:
         return TYPES[self.functions.dtype]
 
     def data(self, of: Sequence[Expression]) -> list[str]:
-        """The arguments for some columns."""
+        """Return the declarations of columns as arguments."""
         return [f"const {self.type} *{self.columns[node]}" for node in of]
 
     def parameters(self, of: Sequence[Expression], fixed: bool) -> list[str]:
-        """The arguments for some parameters, which a function changes or not."""
+        """Return the declarations of parameters as arguments, const if ``fixed``."""
         return [f"{'const ' if fixed else ''}{self.type} *{self.params[node]}" for node in of]
 
     def places(self) -> dict[Expression, Place]:
-        """Where the parameters stand."""
+        """Return the places of the parameters."""
         return {node: of_sample(node, name) for node, name in self.params.items()}
 
 
 def write_training(
     model: Specification, dtype: str, name: str = "model", optimiser: str | Optimiser | None = None
 ) -> bytes:
-    """A file of C99 that trains a model by gradient descent.
+    """Return a file of C99 that trains a model by gradient descent.
 
     Args:
-        model: one that knows which names are columns; it need not be fitted.
+        model: a model, fitted or not, whose columns are known.
         dtype: the precision of all numbers.
-        name: what functions are called after.
-        optimiser: how a parameter moves, by name or as a value; plain gradient descent if left out.
+        name: the prefix of the functions.
+        optimiser: the update rule, by name or as a value [default: gradient descent].
 
     Returns:
         The file's content.
 
     Raises:
-        ModelError: the cost has no slope anywhere, or no parameter, or does not depend on the data.
+        ModelError: the gradient is zero everywhere, or the cost has no parameter or no data.
     """
     if dtype not in DTYPES:
         raise ModelError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
@@ -95,7 +96,7 @@ def write_training(
         raise ModelError(f"there is nothing to train in {model.formula!r}: it needs a parameter and a data column")
     for leaf in (RATE, UPDATES):
         if leaf.name in model.cost.parameters:
-            raise ModelError(f"a parameter is called {leaf.name!r}, which a descent means otherwise; rename it")
+            raise ModelError(f"a parameter has the reserved name {leaf.name!r}; rename it")
     method = optimiser_named(optimiser)
     if not isinstance(method, Optimiser):
         raise ModelError(f"the optimiser {method.name!r} searches along lines and has no form in C; choose another")
@@ -169,7 +170,7 @@ def _head(
 
 
 def _predicting(file: File, model: Specification, called: str) -> str:
-    """The function that predicts one sample; nothing where a prediction needs all samples."""
+    """Return the function that predicts one sample; empty if a prediction needs all samples."""
     prediction = model.prediction
     program = lower([stabilise([prediction])[prediction]])
     if not prediction.per_sample or any(n.operation.over_samples or n.operation is count for n in program.nodes):
@@ -188,7 +189,7 @@ def _predicting(file: File, model: Specification, called: str) -> str:
 
 
 def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
-    """The function that computes the cost."""
+    """Return the function that computes the cost, and its use of the stack."""
     program = lower([step.cost])
     code = Code(file.functions, file.names.inner(), file.places(), users(program), static=True)
     _over_samples(code, program, file)
@@ -200,7 +201,7 @@ def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
 
 
 def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs: str) -> tuple[str, int]:
-    """The function that descends. What moves and is no parameter of the cost is remembered, from 0 if not said."""
+    """Return the function that trains, and its use of the stack; optimiser state starts from 0 by default."""
     program = lower([step.cost, *step.updates.values()])
     require(program, PRIMITIVES, "C")
     value, *next_values = program.outputs
@@ -224,7 +225,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
     code.indent += 1
     _over_samples(code, program, file)
     code.add(f"if (!isfinite({code.places[value].text}))", f"    return (double){code.places[value].text};")
-    # All next values are known before the first is put in place: one may be made of another's present value.
+    # All new values are computed before the first is stored, because one may depend on the old value of another.
     found = dict(zip(step.updates, next_values, strict=True))
     kept = {node: _kept(code, value) for node, value in found.items() if value is not node}
     for node, place in kept.items():
@@ -241,7 +242,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
 
 
 def _kept(code: Code, value: Expression) -> Place:
-    """Where a value stands and stays; that of a leaf, which may move, is copied."""
+    """Return a place whose value does not change; that of a leaf, which is updated, is copied."""
     place = code.places[value]
     if value.operation is not PARAMETER:
         return place
@@ -252,7 +253,7 @@ def _kept(code: Code, value: Expression) -> Place:
 
 
 def _over_samples(code: Code, program: Program, file: File) -> None:
-    """Statements for a whole program: the sums of each pass over the samples, and between them what samples share."""
+    """Write a whole program: the passes over the samples with their sums, and the shared values between them."""
     code.places.update({node: Place(f"({code.type})n") for node in program.nodes if node.operation is count})
     for each in passes(program):
         code.compute(each.shared)
@@ -274,7 +275,7 @@ def _over_samples(code: Code, program: Program, file: File) -> None:
         code.compute(each.sampled)
         for node in each.sums:
             code.accumulate(node, code.places[node].text)
-        for node in each.sampled:  # their variables end with the loop; a later pass computes them again
+        for node in each.sampled:  # their scope ends with the loop; a later pass recomputes them
             code.places.pop(node, None)
         code.indent -= 1
         code.add("}")

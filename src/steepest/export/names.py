@@ -1,4 +1,4 @@
-"""Names of columns and parameters, which may be any printable text, as identifiers and comments of other languages."""
+"""Turn names of columns and parameters, which may be any printable text, into identifiers and comments."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Collection
 
 
 class Identifiers:
-    """Gives every name an identifier of its own.
+    """Assigns a unique identifier to every name.
 
     Args:
-        reserved: words that are taken already.
-        unicode: whether letters beyond ASCII may stand in an identifier.
+        reserved: words that may not be used.
+        unicode: whether identifiers may contain letters beyond ASCII.
 
-    None begins with ``_``: those are C's own.
+    No identifier begins with ``_``, because those are reserved in C.
 
     >>> taken = Identifiers({"double"})
     >>> taken.pick("petal length"), taken.pick("(petal length)"), taken.pick("double"), taken.pick("1st")
@@ -27,14 +27,14 @@ class Identifiers:
         self._unicode = unicode
 
     def inner(self) -> Identifiers:
-        """The identifiers of one function, whose own ones are free again outside of it."""
+        """Return the identifiers of an inner scope, such as a function."""
         found = Identifiers(self._reserved, self._unicode)
         found._taken = set(self._taken)
         return found
 
     def pick(self, wanted: str) -> str:
-        """An identifier like the name, which nothing else has or will get."""
-        # Python reads an identifier in this form, so two that differ only by it are one.
+        """Return a new identifier that resembles the name."""
+        # Python normalises identifiers to NFKC, so names that differ only by it would collide.
         text = unicodedata.normalize("NFKC", wanted)
         text = re.sub(r"\W" if self._unicode else r"[^A-Za-z0-9_]", "_", text)
         text = "".join(c if c == "_" or f"a{c}".isidentifier() else "_" for c in text)
@@ -52,12 +52,12 @@ class Identifiers:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and other signs that are not printed."""
+    """Replace line breaks and other characters that are not printable by blanks."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def in_c_comment(text: str) -> str:
-    """A text that neither ends a comment of C nor makes a compiler warn.
+    """Escape a text so that it neither ends a comment in C nor causes a warning.
 
     >>> in_c_comment("*/ int x; /*")
     '* / int x; / *'
@@ -66,7 +66,7 @@ def in_c_comment(text: str) -> str:
 
 
 def in_docstring(text: str) -> str:
-    r"""A text that does not end a docstring of Python.
+    r"""Escape a text so that it does not end a docstring.
 
     >>> print(in_docstring('x" + y'))
     x\" + y

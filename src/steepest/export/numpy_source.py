@@ -1,4 +1,4 @@
-"""A module of plain NumPy for predictions: the formula in lines as a person would write them."""
+"""Write a NumPy module that predicts, with the formula in readable lines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from steepest.export.prepared import Array, Prepared, require
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
 
-_LONGEST = 10  # operations in one line
+_LONGEST = 10  # operations in one line, which a reader can still take in
 
 
 @dataclass(frozen=True)
 class Infix:
-    """A primitive that NumPy writes by a template of its operands."""
+    """A primitive that is written by a template of its operands."""
 
     pattern: str
     level: int
@@ -30,14 +30,14 @@ class Infix:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A primitive that NumPy writes as a comparison, which gives truth values."""
+    """A primitive that is written as a comparison, whose value is boolean."""
 
     sign: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """A primitive that is a call of one function: of NumPy's, or of a helper whose source is written into the file."""
+    """A primitive that calls a function of NumPy, or a helper whose source is included in the file."""
 
     function: str
     source: str = ""
@@ -45,7 +45,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Mixing:
-    """A primitive that mixes elements: a function of the node that returns its template."""
+    """A primitive that mixes elements, as a function from the node to its template."""
 
     template: Callable[[Expression], Template]
     source: str = ""
@@ -133,7 +133,7 @@ _RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np
 
 
 class _Writer:
-    """The printer of NumPy: names for values that are used twice, and lines for the others."""
+    """The printer of NumPy source: assigns values that are used twice to names and inlines the others."""
 
     brackets = ("(", ")")
 
@@ -149,7 +149,7 @@ class _Writer:
         self._conditions: set[Expression] = set()
 
     def compute(self) -> str:
-        """Write the lines; the expression of the prediction."""
+        """Write the assignments and return the expression of the prediction."""
         root = self._prepared.output
         for node in self._prepared.program.nodes:
             used = self._users.get(node, [])
@@ -172,7 +172,7 @@ class _Writer:
         return _NAMES.get(node.operation.name, "z")
 
     def template(self, node: Expression) -> Template:
-        """How a primitive is written with NumPy."""
+        """Return the template of a primitive in NumPy."""
         form = PRIMITIVES[node.operation.name]
         if isinstance(form, Comparison):
             bare = self._lifted(f"{{0}} {form.sign} {{1}}", node, (SUM, SUM), COMPARISON)
@@ -192,7 +192,7 @@ class _Writer:
 
     @staticmethod
     def _lifted(pattern: str, node: Expression, strengths: Sequence[int], level: int) -> Template:
-        """A template in which a number a sample is shaped so that it meets the features of the sample."""
+        """Return a template in which one number per sample has axes to broadcast over features."""
         found = list(strengths) + [0] * (node.operation.arity - len(strengths))
         axes = ", None" * len(node.shape)
         for k, arg in enumerate(node.args):
@@ -202,7 +202,7 @@ class _Writer:
         return Template(pattern, level, tuple(found))
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
-        """Numbers, and what has a name."""
+        """Return the text of a number or a named value."""
         if node in self.names:
             return self.names[node], ATOM
         if node.operation is CONSTANT:
@@ -211,7 +211,7 @@ class _Writer:
         return None
 
     def attributes(self, node: Expression) -> str:
-        """Nothing: lengths stand in the patterns."""
+        """Return an empty text, because the templates contain the lengths."""
         return ""
 
 
@@ -220,7 +220,7 @@ def _is_condition(node: Expression, user: Expression) -> bool:
 
 
 def _needs_name(node: Expression, user: Expression) -> bool:
-    """Whether a number a sample meets an array there: with its new axis it is read more easily by a name."""
+    """Return whether a node is broadcast over features by its user, where a name is easier to read."""
     return bool(user.shape) and not node.shape and node.per_sample and user.operation.name != "one_hot"
 
 
@@ -234,7 +234,7 @@ def _number(value: float) -> str:
 
 
 def _array(array: Array, indent: str) -> str:
-    """An array as nested lists of the shortest numbers that read back to the bit."""
+    """Return an array as nested lists of the shortest decimals that round-trip."""
     if array.ndim == 0:
         return f"DTYPE({_number(float(array))})"
     rows = [", ".join(_number(float(value)) for value in row) for row in np.atleast_2d(array)]
@@ -259,14 +259,7 @@ def _wrapped(row: str, before: str, after: str, indent: str) -> str:
 
 
 def write_numpy(prepared: Prepared) -> bytes:
-    """A model's prediction as a module of NumPy.
-
-    Args:
-        prepared: the prediction, whose parameters stand for themselves.
-
-    Returns:
-        The file's content.
-    """
+    """Return a module of NumPy that computes a prediction, which was prepared with ``fold=False``."""
     require(prepared.program, PRIMITIVES, "NumPy")
     forms = {name: form for name, form in PRIMITIVES.items() if isinstance(form, Call | Mixing)}
     sources = {name: form.source for name, form in forms.items() if form.source}
@@ -284,7 +277,7 @@ def write_numpy(prepared: Prepared) -> bytes:
     if prepared.output.shape == (1,):
         whole = not prepared.output.args or writer.template(prepared.output).level >= ATOM
         result = f"{result if whole else f'({result})'}[..., 0]"
-    told = [
+    arguments = [
         f"    {column}: {'' if column == node.name else in_docstring(node.name) + ', '}shape {_shape(node.shape)}"
         + (f": {in_docstring(', '.join(prepared.blocks[node.name]))}" if node.name in prepared.blocks else "")
         for node, column in zip(prepared.columns, columns, strict=True)
@@ -299,7 +292,7 @@ def write_numpy(prepared: Prepared) -> bytes:
         *(f"\n{helper}" for helper in helpers),
         f"\ndef predict({', '.join(columns)}):\n"
         f'    """{in_docstring(prepared.formula)}\n\n    Args, of n samples, or without the first length of one:\n'
-        + "".join(f"    {line}\n" for line in told)
+        + "".join(f"    {line}\n" for line in arguments)
         + f"\n    Returns:\n        The prediction, shape {_shape(prepared.shape)}.\n"
         + '    """\n'
         + "".join(f"    {line}\n" for line in body),

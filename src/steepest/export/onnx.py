@@ -1,9 +1,9 @@
-"""ONNX for predictions: operators that are exact in double precision too, and others made of them.
+"""Write predictions as ONNX with operators that are accurate in double precision.
 
-ONNX Runtime knows Softplus in single precision only, and ONNX has neither log1p nor expm1; those are composed as
-Kahan did, from the rounding error that 1 + x and exp(x) make. In double precision σ is composed as well, because
-the runtime's own loses its small values. There is no MatMul: the runtime would take a number that multiplies its
-result into it, and keep that in single precision.
+ONNX Runtime has Softplus in single precision only, and ONNX has neither log1p nor expm1; they are composed by Kahan's
+method, which corrects for the rounding of 1 + x and exp(x). In double precision σ is composed as well, because the
+runtime's Sigmoid loses small values. MatMul is avoided: the runtime would fuse it with a factor of its result, and
+store that factor in single precision.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A primitive that is one operator of ONNX, which gives truth values; ``negated`` for the opposite of one."""
+    """A primitive that is one boolean operator of ONNX, or its negation."""
 
     name: str
     negated: bool = False
@@ -40,7 +40,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Composed:
-    """A primitive made of several operators: a function of the graph and the node that returns the result's name."""
+    """A primitive composed of several operators, as a function from the graph and the node to the result's name."""
 
     write: Callable[[_Graph, Expression], str]
 
@@ -54,7 +54,7 @@ def _library() -> Any:
 
 
 class _Graph:
-    """The nodes of an ONNX graph, and what each expression is called in it."""
+    """An ONNX graph under construction, with the name of each expression in it."""
 
     def __init__(self, onnx: Any, prepared: Prepared) -> None:
         self._helper, self._numpy = onnx.helper, onnx.numpy_helper
@@ -69,7 +69,7 @@ class _Graph:
         self._taken: set[str] = set()
 
     def name(self, wanted: str) -> str:
-        """A name that nothing else in the graph has."""
+        """Return a new name in the graph."""
         found, k = wanted, 1
         while found in self._taken:
             k += 1
@@ -78,13 +78,13 @@ class _Graph:
         return found
 
     def tensor(self, array: Any, wanted: str = "constant") -> str:
-        """A tensor that stands in the file."""
+        """Add a constant tensor and return its name."""
         name = self.name(wanted)
         self.constants.append(self._numpy.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), name))
         return name
 
     def number(self, value: float) -> str:
-        """A number of the file's precision."""
+        """Return the name of a constant number, adding it once."""
         key = float(value).hex()
         if key not in self._numbers:
             with np.errstate(over="ignore"):
@@ -92,13 +92,13 @@ class _Graph:
         return self._numbers[key]
 
     def __call__(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Add a node; the name of its result."""
+        """Add an operator and return the name of its result."""
         output = output or self.name("t")
         self.nodes.append(self._helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def node(self, node: Expression) -> str:
-        """Add a primitive; the name of its result."""
+        """Add a primitive and return the name of its result."""
         form = PRIMITIVES[node.operation.name]
         if isinstance(form, Operator):
             return self(form.name, *(self.lifted(arg, node.shape) for arg in node.args))
@@ -107,14 +107,14 @@ class _Graph:
         return form.write(self, node)
 
     def lifted(self, arg: Expression, shape: Shape, name: str = "") -> str:
-        """An argument with axes of length 1 where a number a sample meets the features of the sample."""
+        """Return the name of an argument, with axes of length 1 if it must broadcast over features."""
         name = name or self.names[arg]
         if arg.per_sample and shape and not arg.shape:
             return self("Unsqueeze", name, axes=list(range(1, len(shape) + 1)))
         return name
 
     def truth(self, node: Expression, shape: Shape = ()) -> str:
-        """Whether a number is not 0, as ONNX's truth values."""
+        """Return the name of a boolean that is true where a number is not 0."""
         if node not in self._truths:
             form = PRIMITIVES.get(node.operation.name)
             if isinstance(form, Comparison):
@@ -125,7 +125,7 @@ class _Graph:
         return self.lifted(node, shape, self._truths[node])
 
     def is_condition(self, node: Expression) -> bool:
-        """Whether a comparison only chooses, so that nobody wants it as a number."""
+        """Return whether a comparison is used only as a condition of ``where``."""
         return isinstance(PRIMITIVES.get(node.operation.name), Comparison) and all(
             user.operation.name == "where" and node not in user.args[1:] for user in self.users[node]
         )
@@ -193,7 +193,7 @@ def _largest(graph: _Graph, node: Expression) -> str:
     found = graph("ReduceMax", x, axes=axes, keepdims=0)
     if _is_of_softmax(graph, node):
         return found
-    # ReduceMax may pass over NaN; then a sum of what is 0 and NaN tells.
+    # ReduceMax may ignore NaN, so add a sum that is NaN if an element is, and else 0.
     zero = graph.number(0)
     marks = graph("Where", graph("Equal", x, x), zero, graph.number(np.nan))
     return graph("Add", found, graph("ReduceSum", marks, axes=axes, keepdims=0))
@@ -261,14 +261,9 @@ PRIMITIVES: dict[str, Operator | Comparison | Composed] = {
 
 
 def write_onnx(prepared: Prepared) -> bytes:
-    """A model's prediction as an ONNX file.
+    """Return an ONNX file that computes a prediction.
 
-    Args:
-        prepared: the prediction.
-
-    Returns:
-        The file's content: inputs are called as the columns, with the batch axis ``n`` first; the output is
-        ``prediction``.
+    Inputs have the names of the columns and the batch axis ``n`` first; the output is ``prediction``.
 
     Raises:
         ModelError: onnx is not installed.
@@ -310,10 +305,10 @@ def write_onnx(prepared: Prepared) -> bytes:
 
 
 def largest_difference(content: bytes, columns: dict[str, Any], wanted: Any) -> float:
-    """The largest difference between what ONNX Runtime predicts from an ONNX file and a prediction.
+    """Return the largest difference between the output of ONNX Runtime for an ONNX file and a prediction.
 
     Args:
-        content: of the file.
+        content: the content of the file.
         columns: arrays by the names of the inputs.
         wanted: the prediction, ``(n, …)``.
 

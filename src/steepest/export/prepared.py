@@ -1,4 +1,4 @@
-"""What every format exports: a stable prediction in primitives, with the values of its parameters."""
+"""Prepare a model for export: its stable prediction in primitives, with the values of its parameters."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Prepared:
     """A prediction ready to be written in another language.
 
     Attributes:
-        name: of the model, as functions are to be called.
-        formula: as the user wrote it.
+        name: the prefix of generated functions.
+        formula: the formula as written.
         program: the prediction as primitives.
-        columns: the data columns, in the order in which they are met reading the formula.
+        columns: the data columns, in reading order.
         values: an array of ``dtype`` for every parameter of the program, in its shape.
         dtype: ``"float64"`` or ``"float32"``.
-        layers: the activations through which everything passes, in the program; a prediction that is one is last.
-        blocks: the columns of the table that a column here is made of, where it is a block of them.
-        meanings: what a parameter stands for that is not of the model but was computed from those, as formula text.
+        layers: the nodes of the program that are layers; see :func:`steepest.calculus.layers.find_layers`.
+        blocks: the columns of each feature group.
+        meanings: formula text of each parameter of the program that was computed from those of the model.
     """
 
     name: str
@@ -79,13 +79,13 @@ class Prepared:
 
 
 def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = True) -> Prepared:
-    """Bring a model's prediction to the form that every medium writes.
+    """Convert a model's prediction to the form that every format writes.
 
     Args:
         model: fitted, or with parameters set by hand.
         dtype: the precision of the numbers that are written.
-        name: what functions are called after.
-        fold: whether a part without data columns becomes its value; otherwise only parts without parameters do.
+        name: the prefix of generated functions.
+        fold: whether parts without data columns are replaced by their values, or only parts without parameters.
 
     Raises:
         ModelError: the model is not fitted, or its prediction cannot be computed sample by sample.
@@ -108,10 +108,10 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
 
 
 def refuse_samples(prediction: Expression) -> None:
-    """Raise unless a prediction is made of one sample's columns alone.
+    """Raise unless a prediction depends on the columns of one sample alone.
 
     Raises:
-        ModelError: it holds no column, or something over all samples.
+        ModelError: it contains no column, or an operation over all samples.
     """
     for node in toposort([prediction]):
         if node.operation.over_samples or node.operation is count:
@@ -127,7 +127,7 @@ def refuse_samples(prediction: Expression) -> None:
 
 
 def fitted(model: Specification, root: Expression, dtype: str) -> dict[str, Array]:
-    """The values of the parameters in an expression, in their shapes.
+    """Return the values of the parameters in an expression, in their shapes.
 
     Raises:
         ModelError: a parameter has no value.
@@ -150,7 +150,7 @@ def _shared(roots: Sequence[Expression]) -> set[Expression]:
 
 
 def _unnamed(roots: Sequence[Expression]) -> set[Expression]:
-    """The nodes that are made of numbers alone."""
+    """Return the nodes that contain numbers alone."""
     found: set[Expression] = set()
     for node in toposort(roots):
         if not node.name and found.issuperset(node.args):
@@ -161,7 +161,7 @@ def _unnamed(roots: Sequence[Expression]) -> set[Expression]:
 def _folded(
     root: Expression, values: dict[str, Array], dtype: str, meanings: dict[str, str], known: set[Expression]
 ) -> tuple[Expression, dict[str, Array]]:
-    """Replace the largest parts that are known by their values, computed by the reference engine."""
+    """Replace maximal known parts by their values, computed by the reference engine."""
     parts = [node for node in toposort([root], stop=known.__contains__) if node in known and node.args]
     if not parts:
         return root, values
@@ -190,14 +190,14 @@ def _free(wanted: str, taken: set[str]) -> str:
 
 
 def constant_value(node: Expression, dtype: str) -> float:
-    """The number of a constant as the dtype holds it."""
+    """Return the value of a constant, rounded to the dtype."""
     assert node.operation is CONSTANT
     with np.errstate(over="ignore"):
         return float(np.dtype(dtype).type(node.value))
 
 
 def require(program: Program, primitives: Mapping[str, Any], language: str) -> None:
-    """Raise unless a language has a form of every primitive of a program.
+    """Raise unless a language supports every primitive of a program.
 
     Raises:
         ModelError: it lacks one; the message names both.

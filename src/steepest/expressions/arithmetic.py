@@ -1,4 +1,4 @@
-"""Arithmetic on numbers within expressions: what the parser, the simplifier and programs compute ahead."""
+"""Constant folding: arithmetic on numbers that the parser, the simplifier and programs evaluate early."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDED: dict[str, Callable[..., float]] = {
     "multiply": lambda x, y: x * y,
     "negate": lambda x: -x,
 }
-"""Operations that IEEE 754 rounds correctly, so that a number computed here is the one that an engine computes."""
+"""Operations that IEEE 754 rounds correctly, so that folding gives the same bits as an engine."""
 
 
 def _power(x: float, y: float) -> float:
@@ -34,7 +34,7 @@ _WRITTEN: dict[str, Callable[..., float]] = {
 
 
 def number_value(root: Expression) -> float | None:
-    """Return the value of arithmetic on numbers alone; None for anything with names or functions in it."""
+    """Return the value of arithmetic on numbers; None if the expression has names or functions."""
     value: dict[Expression, float] = {}
     for node in toposort([root]):
         if node.operation is CONSTANT:

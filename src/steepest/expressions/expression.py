@@ -1,8 +1,7 @@
 """The expression graph: frozen, interned nodes with shapes, and their operators.
 
-Equal expressions are one object, so ``is`` and ``==`` mean the same and a walk meets a shared
-part once. Every node is younger than its arguments (``uid``), so an order by age is a
-topological order; ``walks.py`` has the walks.
+Equal expressions are one object, so ``is`` and ``==`` mean the same and a traversal visits a shared part once.
+A node's ``uid`` is larger than those of its arguments, so sorting by it is a topological order (``traversal.py``).
 """
 
 from __future__ import annotations
@@ -40,15 +39,14 @@ Adjoint = Callable[..., "Expression"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Operation:
-    """One row of the table of operations: everything that steepest knows of an operation.
+    """An entry of the table of operations: all properties of an operation.
 
-    A row states its derivative in one of two ways. ``partials`` are the partial derivatives of an
-    operation that acts on each element alone, functions of the arguments and then the result.
-    ``adjoints`` are for operations that mix elements: functions of the result's adjoint, the
-    arguments and the result. ``differential`` is how a textbook writes the derivative where that is not the
-    sum of partial times inner derivative: a function of the arguments and then of their derivatives. ``rules``
-    names the rule by each argument where that differs.
-    A row without ``expansion`` is a primitive, which engines implement.
+    An operation that acts on each element alone has ``partials``: its partial derivatives, as functions of the
+    arguments and the result. One that mixes elements has ``adjoints``: its vjp for each argument, as functions of the
+    result's adjoint, the arguments and the result. ``differential`` is the textbook's form of the derivative, if it
+    is not the sum of partial times inner derivative: a function of the arguments and of their derivatives. ``rules``
+    gives the name of the rule for each argument if they differ. ``flops`` is the cost relative to an addition.
+    An operation without ``expansion`` is a primitive, which every engine implements.
     """
 
     name: str
@@ -73,12 +71,12 @@ class Operation:
     activation: bool = False
     attributes: int = 0
     aliases: tuple[str, ...] = ()
-    weight: int = 1
+    flops: int = 1
     source: str = "definition"
 
     @property
     def is_primitive(self) -> bool:
-        """Whether engines implement this operation themselves."""
+        """True if engines implement this operation themselves."""
         return self.expansion is None
 
     def __call__(self, *operands: Operand, attributes: tuple[Any, ...] = ()) -> Expression:
@@ -89,7 +87,7 @@ class Operation:
             TypeError: an operand is not an expression or a number, or there are too many or too few.
         """
         if self.attributes and not attributes and len(operands) > self.arity:
-            # As formulas write it: one_hot(y, 3).
+            # Formulas write attributes as arguments: one_hot(y, 3).
             operands, attributes = operands[: self.arity], operands[self.arity :]
         if len(operands) != self.arity:
             plural = "" if self.arity == 1 else "s"
@@ -105,11 +103,11 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {}
-"""Every operation by its name; ``operations.py`` fills it."""
+"""Every operation by name; ``operations.py`` fills it."""
 
 
 def operation_named(name: str) -> Operation:
-    """The row of the table of operations with this name."""
+    """Return the operation of this name; pickles refer to operations by name."""
     return OPERATIONS[name]
 
 
@@ -119,14 +117,14 @@ _WRITERS = "steepest.expressions.showing"
 class Expression:
     """A node of the expression graph: a number, a data column, a parameter, or an operation on others.
 
-    Made by :func:`data`, :func:`params`, operators and the functions of the table; never changed.
+    Immutable; made by :func:`data`, :func:`params`, operators and the functions of the table.
 
     Attributes:
-        operation: the row of the table of operations.
-        args: the expressions it is applied to.
-        attributes: what a node carries besides (a number's value, a name).
+        operation: the operation.
+        args: its arguments.
+        attributes: constants of the node: the value of a number, a name, lengths.
         shape: the feature shape of one sample's value: ``()``, ``(d,)`` or ``(d, h)``.
-        per_sample: whether there is one value a sample (data) or one for all (parameters, costs).
+        per_sample: whether there is one value per sample (data) or one for all (parameters, costs).
 
     >>> x, w = data("x"), params("w")
     >>> (x * w) is (x * w)
@@ -143,37 +141,37 @@ class Expression:
     uid: int
     _leaves: tuple[Expression, ...]
 
-    # NumPy then leaves ``array * expression`` to this class instead of building an array of objects.
+    # Makes NumPy call __rmul__ for ``array * expression`` instead of building an array of objects.
     __array_ufunc__ = None
 
     def __init__(self) -> None:
         raise TypeError("expressions are made by st.data, st.params, st.parse and operations on them")
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("an expression never changes; build another")
+        raise AttributeError("an expression is immutable; build another")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError("an expression never changes; build another")
+        raise AttributeError("an expression is immutable; build another")
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this is a number, a data column or a parameter."""
+        """True for a number, a data column or a parameter."""
         return not self.args and self.operation in (CONSTANT, DATA, PARAMETER)
 
     @property
     def name(self) -> str:
-        """The name of a data column or parameter; an empty text for anything else."""
+        """The name of a data column or parameter; an empty string for other nodes."""
         return str(self.attributes[0]) if self.operation in (DATA, PARAMETER) else ""
 
     @property
     def value(self) -> float:
-        """The value of a number; NaN for anything else."""
+        """The value of a number; NaN for other nodes."""
         return float(self.attributes[0]) if self.operation is CONSTANT else math.nan
 
     @property
     def leaves(self) -> tuple[Expression, ...]:
-        """The data columns and parameters in it, in the order in which they are met reading it."""
-        if not self.args:  # which would keep itself
+        """The data columns and parameters in it, in reading order."""
+        if not self.args:  # a leaf that cached itself would be a reference cycle
             return (self,) if self.name else ()
         try:
             return self._leaves
@@ -183,19 +181,19 @@ class Expression:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The names of the data columns in it, in the order in which they are met reading it."""
+        """The names of the data columns in it, in reading order."""
         return tuple(leaf.name for leaf in self.leaves if leaf.operation is DATA)
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters in it, in the order in which they are met reading it."""
+        """The names of the parameters in it, in reading order."""
         return tuple(leaf.name for leaf in self.leaves if leaf.operation is PARAMETER)
 
     def graph(
         self, values: Mapping[str, ArrayLike], *, names: Mapping[str, Expression] | None = None,
         sample: int | None = None, unfold: str | Iterable[str] | None = None,
     ) -> Any:  # fmt: skip
-        """Return ``st.graph(self, values, …)``: call that instead, this method goes with the next release."""
+        """Return ``st.graph(self, values, …)``; deprecated, to be removed in the next release."""
         return importlib.import_module("steepest").graph(self, values, names=names, sample=sample, unfold=unfold)
 
     def __str__(self) -> str:
@@ -205,7 +203,7 @@ class Expression:
         text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(toposort([self]))} nodes"
         return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
 
-    # The writers stand above the expressions, so they are known by name and loaded with the first use.
+    # The writers are in a higher layer, so they are imported by name on first use.
 
     def _repr_latex_(self) -> str | None:
         return import_module(_WRITERS).displayed(self)  # type: ignore[no-any-return]
@@ -309,7 +307,7 @@ def _unflatten(rows: list[tuple[str, tuple[int, ...], tuple[Any, ...], Shape, bo
 
 
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], Expression] = weakref.WeakValueDictionary()
-_lock = threading.RLock()  # a garbage collection within it may run code that builds expressions
+_lock = threading.RLock()  # reentrant: a garbage collection while it is held may run code that builds expressions
 _serials = itertools.count()
 
 
@@ -320,9 +318,9 @@ def _intern(
     shape: Shape,
     per_sample: bool,
 ) -> Expression:
-    # float.hex tells −0 from 0, which compare equal.
-    marks = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
-    key = (operation.name, marks, shape, per_sample, *[arg.uid for arg in args])
+    # −0 and 0 compare equal, but their hexadecimal forms differ.
+    exact = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
+    key = (operation.name, exact, shape, per_sample, *[arg.uid for arg in args])
     with _lock:
         found = _interned.get(key)
         if found is not None:
@@ -340,7 +338,7 @@ def _intern(
 
 
 def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...] = ()) -> Expression:
-    """The node of an operation on expressions; its shape follows from theirs."""
+    """Return the node of an operation on expressions, with the shape that follows from theirs."""
     shape = (operation.shape or elementwise_shape)(operation, args, attributes)
     per_sample = False
     if not operation.over_samples:
@@ -350,16 +348,16 @@ def make(operation: Operation, args: tuple[Expression, ...], attributes: tuple[A
 
 
 def with_args(node: Expression, args: tuple[Expression, ...]) -> Expression:
-    """The same operation on other arguments."""
+    """Return the same operation on other arguments."""
     if args == node.args:
         return node
     if node.operation.name == "negate":
-        return -args[0]  # of a number it is a number
+        return -args[0]  # negates a number at once
     return make(node.operation, args, node.attributes)
 
 
 def elementwise_shape(operation: Operation, args: tuple[Expression, ...], _: tuple[Any, ...]) -> Shape:
-    """Equal feature shapes, or ``()`` beside any other: a scalar acts on every element."""
+    """Return the common feature shape of the arguments; scalars are broadcast."""
     shape: Shape = ()
     for arg in args:
         if arg.shape != shape and arg.shape:
@@ -379,7 +377,7 @@ def _operand(operation: str, operand: object) -> Expression:
         return constant(operand)
     if getattr(operand, "ndim", 0):
         raise TypeError(
-            f"{operation} got an array; name it with st.data or st.params and give its numbers at evaluation"
+            f"{operation} got an array; name it with st.data or st.params and pass its values at evaluation"
         )
     if isinstance(operand, str | bytes) or not isinstance(operand, SupportsFloat | SupportsIndex):
         raise TypeError(f"{operation} takes expressions and numbers, not {type(operand).__name__}")
@@ -393,14 +391,14 @@ def _binary(name: str, left: Operand, right: Operand) -> Expression:
 # -- leaves --------------------------------------------------------------------------------------------------
 
 CONSTANT = Operation("constant", 0, "a number", text=Template("{attributes}"))
-DATA = Operation("data", 0, "a column, one value a sample", text=Template("{attributes}"))
-PARAMETER = Operation("parameter", 0, "a value that the descent moves", text=Template("{attributes}"))
-for _row in (CONSTANT, DATA, PARAMETER):
-    OPERATIONS[_row.name] = _row
+DATA = Operation("data", 0, "a column, one value per sample", text=Template("{attributes}"))
+PARAMETER = Operation("parameter", 0, "a value that a descent updates", text=Template("{attributes}"))
+for _operation in (CONSTANT, DATA, PARAMETER):
+    OPERATIONS[_operation.name] = _operation
 
 
 def constant(value: Number) -> Expression:
-    """A number as an expression.
+    """Return a number as an expression.
 
     >>> constant(2) is constant(2.0)
     True
@@ -411,10 +409,10 @@ def constant(value: Number) -> Expression:
 
 
 def data(*names: str, shape: int | Sequence[int] = ()) -> Any:
-    """Name data columns: one value, or one array of ``shape``, a sample.
+    """Return data columns: one value, or one array of ``shape``, per sample.
 
     Args:
-        names: the columns. One name gives one expression, several give a tuple.
+        names: names of the columns. One name gives one expression, several give a tuple.
         shape: the feature shape of each: ``()``, ``d`` or ``(d, h)``.
 
     >>> x, y = data("x", "y")
@@ -425,10 +423,10 @@ def data(*names: str, shape: int | Sequence[int] = ()) -> Any:
 
 
 def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
-    """Name parameters, the values that a descent moves: numbers, or arrays of ``shape``.
+    """Return parameters, the values that a descent updates: numbers, or arrays of ``shape``.
 
     Args:
-        names: the parameters. One name gives one expression, several give a tuple.
+        names: names of the parameters. One name gives one expression, several give a tuple.
         shape: the shape of each: ``()``, ``d`` or ``(d, h)``.
 
     >>> w1, w2, b = params("w1", "w2", "b")
@@ -439,7 +437,7 @@ def params(*names: str, shape: int | Sequence[int] = ()) -> Any:
 
 
 def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
-    """One data column or parameter."""
+    """Return one data column or parameter."""
     if not isinstance(name, str) or not name or "`" in name or not name.isprintable():
         raise ValueError(f"a name is a printable text without backticks, not {name!r}")
     return _intern(operation, (), (name,), shape, operation is DATA)
@@ -448,7 +446,7 @@ def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
 def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int]) -> Any:
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if len(given) > 2 or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in given):
-        raise ShapeError(f"a feature shape is (), d or (d, h) with whole numbers from 1, not {shape!r}")
+        raise ShapeError(f"a feature shape is (), d or (d, h) with positive integers, not {shape!r}")
     if not names:
         raise TypeError(f"st.{'data' if operation is DATA else 'params'} needs at least one name")
     made = tuple(leaf(operation, name, given) for name in names)
@@ -456,18 +454,18 @@ def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[
 
 
 def expect_expression(thing: object, function: str) -> None:
-    """Raise unless this is an expression.
+    """Raise if the argument of a function is not an expression.
 
     Raises:
-        ValuesError: it is something else, such as the text of a formula.
+        ValuesError: it is something else, such as formula text.
     """
     if not isinstance(thing, Expression):
-        remedy = "; read a text by st.parse(text, data=[…]) first" if isinstance(thing, str) else ""
+        remedy = "; parse formula text with st.parse(text, data=[…]) first" if isinstance(thing, str) else ""
         raise ValuesError(f"st.{function} takes an expression, not {type(thing).__name__}{remedy}")
 
 
 def substitute(root: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
-    """The expression with some of its nodes replaced by others."""
+    """Return the expression with some of its nodes replaced."""
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         return replacements[node] if node in replacements else with_args(node, args)

@@ -1,9 +1,9 @@
-"""THE TABLE: one row an operation, and nothing about an operation anywhere else.
+"""The table of operations: everything about an operation except its implementations in the backends.
 
-To add an operation, add a row: its partial derivatives as expressions of the arguments and then of
-the result ``r``, how it is written, where it is defined, where it has kinks, and either a spelling
-in primitives (``expansion``) or, for a primitive, its meaning in ``engines/reference.py``.
-Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate the table.
+An entry holds partial derivatives as expressions of the arguments and the result ``r``, how the operation is
+written, where it is defined, where it has kinks, and its ``expansion`` into primitives. A primitive has none; the
+reference engine defines it. Parsing, printing, gradients, derivations, checks, tests and ``steepest ops`` iterate
+the table.
 
 Sources: DLMF is the NIST Digital Library of Mathematical Functions, release 1.2; Griewank and Walther 2008 is
 *Evaluating Derivatives*, 2nd ed.; Giles 2008 is *Collected matrix derivative results for forward and reverse mode
@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from steepest.errors import ShapeError
-from steepest.expressions.expression import OPERATIONS, Expression, Operation, Shape
+from steepest.expressions.expression import OPERATIONS, Expression, Operation
 from steepest.expressions.printing import (
     ATOM,
     COMPARISON,
@@ -30,8 +29,18 @@ from steepest.expressions.printing import (
     call,
     infix,
 )
+from steepest.expressions.shapes import (
+    dot_shape,
+    expand_shape,
+    matmul_shape,
+    of_rank,
+    one_hot_shape,
+    samples_shape,
+    sum_shape,
+    total_outer_shape,
+)
 
-# A row that another mentions before its own line has its type written out, which mypy needs.
+# Operations that are used above their own definition have a type annotation, which mypy needs.
 
 FUNCTIONS: dict[str, Operation] = {}
 """Every operation by the names and aliases that formulas use; an operation that is added later is found, too."""
@@ -41,16 +50,15 @@ POSITIVE = (0.0, inf)
 
 
 def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
-    """Add a row to the table; what a row leaves out is written as a call of its name."""
+    """Add an operation to the table; by default it is written as a function call."""
     fields.setdefault("text", call(name, arity, attributes=bool(fields.get("attributes"))))
     fields.setdefault("latex", _latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
     fields.setdefault("domain", (REAL,) * arity)
     fields.setdefault("rule", f"derivative of {name}")
-    row = Operation(name, arity, meaning, **fields)
-    OPERATIONS[name] = row
-    FUNCTIONS.update(dict.fromkeys((name, *row.aliases), row))
-    FUNCTION_NAMES.update((name, *row.aliases))
-    return row
+    made = OPERATIONS[name] = Operation(name, arity, meaning, **fields)
+    FUNCTIONS.update(dict.fromkeys((name, *made.aliases), made))
+    FUNCTION_NAMES.update((name, *made.aliases))
+    return made
 
 
 def _latex_call(sign: str, arity: int) -> Template:
@@ -102,7 +110,7 @@ negate = operation(
 power = operation(
     "power", 2, "x to the power y",
     partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
-    domain=(POSITIVE, REAL), weight=3,
+    domain=(POSITIVE, REAL), flops=3,  # a logarithm, a product and an exponential
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
     rule="power rule", rules=("power rule", "exponential rule"),
     edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
@@ -183,7 +191,7 @@ step = operation(
     expansion=lambda x: minimum(sign(x) + 1, 1), edges="a jump at 0", source="McCulloch and Pitts 1943",
 )  # fmt: skip
 
-# -- with corners --------------------------------------------------------------------------------------------
+# -- with kinks ----------------------------------------------------------------------------------------------
 
 absolute = operation(
     "abs", 1, "absolute value",
@@ -198,7 +206,7 @@ sign: Operation = operation(
 maximum: Operation = operation(
     "maximum", 2, "the larger of x and y",
     partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
-    weight=2,
+    flops=2,
     latex=_latex_call(r"\max", 2), aliases=("max",),
     kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
     differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
@@ -207,7 +215,7 @@ maximum: Operation = operation(
 minimum: Operation = operation(
     "minimum", 2, "the smaller of x and y",
     partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
-    weight=2,
+    flops=2,
     latex=_latex_call(r"\min", 2), aliases=("min",),
     kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
     differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
@@ -244,18 +252,6 @@ not_equal = _comparison("not_equal", "!=", r"\ne", "≠")
 # -- vectors and matrices ------------------------------------------------------------------------------------
 
 
-def _matmul_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    a, b = args[0].shape, args[1].shape
-    if not a or not b:
-        raise ShapeError(f"@ multiplies vectors and matrices, not the shapes {a} and {b}; use * for a number")
-    if a[-1] != b[0]:
-        raise ShapeError(
-            f"@ cannot multiply the shapes {a} and {b}: the last length of the first must be the first of "
-            f"the second ({a[-1]} is not {b[0]}); transpose one, or give the parameter another shape"
-        )
-    return a[:-1] + b[1:]
-
-
 def _matmul_left(adj: Expression, a: Expression, b: Expression, r: Expression) -> Expression:
     if len(a.shape) == 1 and len(b.shape) == 1:
         return adj * b
@@ -268,131 +264,64 @@ def _matmul_right(adj: Expression, a: Expression, b: Expression, r: Expression) 
     return transpose(a) @ adj
 
 
-def _of_rank(rank: int, result: Any) -> Any:
-    """The shape function of an operation on vectors (rank 1) or matrices (rank 2)."""
-
-    def shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-        for arg in args:
-            if len(arg.shape) != rank:
-                raise ShapeError(
-                    f"{row.name} takes {('a vector', 'a matrix')[rank - 1]}, not the shape {arg.shape}; "
-                    f"give its argument {('one length', 'two lengths')[rank - 1]} by shape="
-                )
-        found: Shape = result(*(arg.shape for arg in args))
-        return found
-
-    return shape
-
-
-def _dot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    a, b = args[0].shape, args[1].shape
-    if len(a) != 1 or a != b:
-        raise ShapeError(f"dot takes two vectors of one length, not the shapes {a} and {b}; use @ for matrices")
-    return ()
-
-
-def _sum_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    if not args[0].shape:
-        raise ShapeError(
-            f"{row.name} runs over the features of a sample, but its argument has the shape (); "
-            "to add up the samples use total or mean"
-        )
-    return ()
-
-
-def _expand_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    if args[0].shape:
-        raise ShapeError(f"expand repeats a number, not the shape {args[0].shape}; take a sum first")
-    if not 1 <= len(attributes) <= 2 or any(not isinstance(d, int) or d < 1 for d in attributes):
-        raise ShapeError(f"expand takes one or two lengths, whole numbers from 1, not {attributes}")
-    return attributes
-
-
 matmul = operation(
     "matmul", 2, "product of vectors and matrices",
-    adjoints=(_matmul_left, _matmul_right), shape=_matmul_shape, bilinear=True,
+    adjoints=(_matmul_left, _matmul_right), shape=matmul_shape, bilinear=True,
     text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 transpose: Operation = operation(
     "transpose", 1, "rows and columns exchanged",
-    adjoints=(lambda adj, x, r: transpose(adj),), shape=_of_rank(2, lambda a: a[::-1]), linear=True,
+    adjoints=(lambda adj, x, r: transpose(adj),), shape=of_rank(2, lambda a: a[::-1]), linear=True,
     latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="Giles 2008, 2.2",
 )  # fmt: skip
 dot = operation(
     "dot", 2, "sum of the products of two vectors' elements",
-    adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=_dot_shape, bilinear=True,
+    adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=dot_shape, bilinear=True,
     latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 outer = operation(
     "outer", 2, "matrix of the products of two vectors' elements",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), bilinear=True,
-    shape=_of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
+    shape=of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
     rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 sum_ = operation(
     "sum", 1, "sum over the features of a sample",
-    adjoints=(lambda adj, x, r: adj,), shape=_sum_shape, linear=True,
+    adjoints=(lambda adj, x, r: adj,), shape=sum_shape, linear=True,
     latex=Template(r"\sum_{{j}} {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
 expand = operation(
     "expand", 1, "a number repeated to a vector or matrix",
-    adjoints=(lambda adj, x, r: sum_(adj),), shape=_expand_shape, linear=True, attributes=2,
+    adjoints=(lambda adj, x, r: sum_(adj),), shape=expand_shape, linear=True, attributes=2,
     latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
     rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
 
 
-def _one_hot_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    if args[0].shape or len(attributes) != 1 or not isinstance(attributes[0], int) or attributes[0] < 1:
-        raise ShapeError(
-            f"one_hot takes a number and how many classes there are, not the shape {args[0].shape} and "
-            f"{attributes}; give it a column of class numbers"
-        )
-    return attributes
-
-
 one_hot = operation(
     "one_hot", 1, "1 at the place of the class number (from 0), 0 at the others",
-    adjoints=(lambda adj, x, r: 0,), shape=_one_hot_shape, attributes=1,
+    adjoints=(lambda adj, x, r: 0,), shape=one_hot_shape, attributes=1,
     latex=Template(r"\operatorname{{onehot}}_{{{attributes}}}\left({0}\right)"),
     edges="all 0 if x is not a class number; NaN at NaN", source="definition",
 )  # fmt: skip
 largest = operation(
     "largest", 1, "largest feature of a sample",
-    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=_sum_shape,
+    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=sum_shape,
     latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
     edges="several largest share the slope 1 equally",
 )  # fmt: skip
 softmax = operation(
     "softmax", 1, "exp(x) over the sum of exp(x), over the features",
-    adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=_of_rank(1, lambda a: a), activation=True,
+    adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=of_rank(1, lambda a: a), activation=True,
     expansion=lambda x: (e := exp(x - largest(x))) / sum_(e), source="Bridle 1990",
 )  # fmt: skip
 log_softmax = operation(
     "log_softmax", 1, "logarithm of softmax, never underflowing",
-    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=_of_rank(1, lambda a: a), activation=True,
+    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=of_rank(1, lambda a: a), activation=True,
     expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
 )  # fmt: skip
 
 # -- over the samples ----------------------------------------------------------------------------------------
-
-
-def _samples_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    if not args[0].per_sample:
-        raise ShapeError(
-            f"{row.name} runs over the samples, but its argument holds no data column, only parameters and "
-            f"numbers; leave {row.name} out, declare a name as data, or use sum for the features"
-        )
-    return args[0].shape
-
-
-def _total_outer_shape(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    for arg in args:
-        if len(arg.shape) != 1 or not arg.per_sample:
-            raise ShapeError(
-                f"total_outer takes two vectors of data, not the shape {arg.shape}; use total(outer(x, y))"
-            )
-    return args[0].shape + args[1].shape
 
 
 count = operation(
@@ -401,7 +330,7 @@ count = operation(
 )  # fmt: skip
 mean: Operation = operation(
     "mean", 1, "mean over the samples",
-    adjoints=(lambda adj, x, r: adj / count(),), shape=_samples_shape, over_samples=True, linear=True,
+    adjoints=(lambda adj, x, r: adj / count(),), shape=samples_shape, over_samples=True, linear=True,
     expansion=lambda x: total(x) / count(),
     latex=Template(r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
     maths=Template("1/n Σ {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="DLMF 1.4.8",
@@ -409,7 +338,7 @@ mean: Operation = operation(
 )  # fmt: skip
 total: Operation = operation(
     "total", 1, "sum over the samples",
-    adjoints=(lambda adj, x, r: adj,), shape=_samples_shape, over_samples=True, linear=True,
+    adjoints=(lambda adj, x, r: adj,), shape=samples_shape, over_samples=True, linear=True,
     latex=Template(r"\sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
     maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
     rule="sum rule", source="DLMF 1.4.8",
@@ -418,12 +347,12 @@ total: Operation = operation(
 total_outer = operation(
     "total_outer", 2, "sum over the samples of the outer products of two vectors",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), over_samples=True, bilinear=True,
-    shape=_total_outer_shape,
+    shape=total_outer_shape,
     latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
     rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 stop_gradient = operation(
-    "stop_gradient", 1, "x, held constant by every derivative",
+    "stop_gradient", 1, "x, treated as a constant in derivatives",
     partials=(lambda x, r: 0,), expansion=lambda x: x, rule="held constant",
 )  # fmt: skip
 

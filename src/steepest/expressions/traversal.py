@@ -1,4 +1,4 @@
-"""Orders and rebuilding of expression graphs. Nothing here recurses: memory bounds the depth, not Python's stack."""
+"""Traverse and rebuild expression graphs, without recursion: depth is limited by memory, not by Python's stack."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def toposort(roots: Iterable[N], stop: Callable[[N], bool] | None = None) -> lis
             if arg not in seen:
                 seen.add(arg)
                 stack.append(arg)
-    return sorted(seen, key=_age)
+    return sorted(seen, key=lambda node: node.uid)
 
 
 def in_reading_order(roots: Iterable[N]) -> list[N]:
     """Return every node of the roots' graphs once, in post-order from left to right.
 
-    Unlike the order by age of :func:`toposort`, it does not depend on what else was built before.
+    Unlike that of :func:`toposort`, this order does not depend on what was built before.
     """
     found: dict[N, None] = {}
     stack = [(root, False) for root in roots][::-1]
@@ -50,12 +50,13 @@ def in_reading_order(roots: Iterable[N]) -> list[N]:
     return list(found)
 
 
-def _age(node: N) -> int:
-    return node.uid
-
-
 def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
-    """Return those of some nodes, arguments first, that are leaves of a kind (DATA, PARAMETER) or depend on one."""
+    """Return the nodes that are leaves of a kind (DATA or PARAMETER) or depend on one.
+
+    Args:
+        nodes: nodes in topological order.
+        leaf: the kind.
+    """
     found: set[N] = set()
     for node in nodes:
         if node.operation is leaf or any(arg in found for arg in node.args):
@@ -64,12 +65,12 @@ def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
 
 
 def leaves(roots: Iterable[N]) -> list[N]:
-    """Return the data columns and parameters, in the order in which a reader meets them."""
+    """Return the data columns and parameters, in reading order."""
     return list(dict.fromkeys(leaf for root in roots for leaf in root.leaves))
 
 
 def leaves_below(root: N) -> tuple[N, ...]:
-    """Return the data columns and parameters of one expression, which keeps them."""
+    """Compute the data columns and parameters of one expression, which caches them as ``leaves``."""
     seen: set[N] = set()
     found: list[N] = []
     stack = [root]
@@ -85,9 +86,9 @@ def leaves_below(root: N) -> tuple[N, ...]:
 
 
 def memoised(find: Callable[[N], Answer]) -> Callable[[N], Answer]:
-    """Decorate a function of an expression so that it computes each answer once.
+    """Decorate a function of an expression with a cache.
 
-    Answers must hold no expressions; they are forgotten with theirs.
+    Entries are weak in the expression, so answers must not refer to expressions.
     """
     answers: WeakKeyDictionary[N, Answer] = WeakKeyDictionary()
 
@@ -101,13 +102,13 @@ def memoised(find: Callable[[N], Answer]) -> Callable[[N], Answer]:
 
 
 def check_names(roots: Iterable[N]) -> list[N]:
-    """Return the leaves of the expressions; raise if two different ones have one name."""
+    """Return the leaves of the expressions; raise if two different ones have the same name."""
     found: dict[str, N] = {}
     for leaf in leaves(roots):
         other = found.setdefault(leaf.name, leaf)
         if other is not leaf:
             kinds = " and ".join(f"{x.operation.name} of shape {x.shape}" for x in (other, leaf))
-            raise ValuesError(f"the name {leaf.name!r} stands for two things, {kinds}; rename one")
+            raise ValuesError(f"the name {leaf.name!r} is used twice, for {kinds}; rename one")
     return list(found.values())
 
 
@@ -125,7 +126,7 @@ def transform(
 
 
 def tree_size(root: N) -> float:
-    """Return how many nodes the expression has with every shared part written out each time (∞ above 1e308)."""
+    """Return the number of nodes of the expression as a tree, without sharing (∞ above 1e308)."""
     size: dict[N, float] = {}
     for node in toposort([root]):
         size[node] = 1.0 + sum(size[arg] for arg in node.args)

@@ -1,4 +1,4 @@
-"""Formula text to expression: the grammar is ``formula.lark``; nothing in a text is ever run."""
+"""Build expressions from formula text, which is parsed by ``formula.lark`` and never executed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Names = Iterable[str] | Mapping[str, Any]
 class Formula:
     """A parsed text: ``target ~ expression``, or an expression alone (target None).
 
-    ``definitions`` are the named parts: ``a = sigmoid(x*w); y ~ a*v``.
+    ``definitions`` are the named parts, such as a in ``a = sigmoid(x*w); y ~ a*v``.
     """
 
     target: Expression | None
@@ -48,7 +48,7 @@ class Formula:
     definitions: dict[str, Expression] = field(default_factory=dict)
 
 
-DENSE = "dense"  # makes a layer with parameters of its own, so that it is no operation
+DENSE = "dense"  # not an operation, because it creates parameters
 _SIGNS = {
     "PLUS": "add",
     "MINUS": "subtract",
@@ -74,23 +74,23 @@ _DIGITS = str.maketrans(SUPERSCRIPTS + "⁻" + SUBSCRIPTS, "0123456789-012345678
 def parse(text: str, data: Names = (), params: Names | None = None, limits: Limits = LIMITS) -> Expression:
     """Read an expression from formula text.
 
-    Arithmetic is written as in Python, with ``^`` or ``**`` for powers, functions by their names in the
-    table of operations, and ``σ · × ÷ √ ² ≤ ≥ ≠ π`` as on paper. Names between backticks may hold anything.
-    ``a = x*w; sigmoid(a)`` names a part. ``dense(X, 32)`` is a layer ``X @ W1 + b1`` of 32 outputs, with parameters
-    of its own, W1 (d, 32) and b1 (32): numbered in the order in which the layers are computed, past names that the
-    text holds. Of a number a sample it is ``x*W1 + b1`` with W1 (32).
+    Arithmetic is written as in Python, with ``^`` or ``**`` for powers, functions by their names in the table of
+    operations, and ``σ · × ÷ √ ² ≤ ≥ ≠ π`` as on paper. Names between backticks may contain any printable character.
+    ``a = x*w; sigmoid(a)`` names a part. ``dense(X, 32)`` is a layer ``X @ W1 + b1`` with 32 outputs and new
+    parameters W1 (d, 32) and b1 (32), numbered in the order in which the layers are computed; names that the text
+    contains are skipped. For one number per sample it is ``x*W1 + b1`` with W1 (32).
 
     Args:
         text: the formula.
         data: the names that are data columns; a mapping gives their feature shapes.
-        params: the names that are parameters, or a mapping to their shapes; all others if left out.
-        limits: how long, how nested, and with what constant exponents a text may be.
+        params: the names that are parameters, or a mapping to their shapes [default: all other names].
+        limits: limits on length, nesting and constant exponents.
 
     Returns:
         The expression; the same object as if it had been built in Python.
 
     Raises:
-        FormulaError: the text is not a formula, with the place shown.
+        FormulaError: the text is not a formula; the message shows the position.
 
     >>> parse("sigmod(x·w₁)² + 2*x0", data=["x"])
     Traceback (most recent call last):
@@ -116,7 +116,7 @@ def parse_formula(text: str, data: Names = (), params: Names | None = None, limi
 
 
 def names_in(text: str, limits: Limits = LIMITS) -> tuple[str, ...]:
-    """The names of a formula that are neither functions, numbers nor defined in it, in the order of reading.
+    """Return the names in a formula that are not functions, constants or defined parts, in reading order.
 
     Raises:
         FormulaError: the text is not a formula.
@@ -140,10 +140,10 @@ _PARAMETER_LIKE = re.compile(r"(w|W|b|a|c|k|m|alpha|beta|gamma|theta|α|β|γ|θ
 
 
 def guess_data(text: str, wrt: Iterable[str] = ()) -> list[str]:
-    """The names that are probably data, where no table says so.
+    """Guess which names are data if there is no table.
 
-    A formula that neither sums over samples nor has a target is a function of parameters. In any other the
-    names in ``wrt`` and those that usually stand for parameters (w1, b, theta, …) are parameters.
+    A formula without a target or a sum over samples is a function of parameters. In any other, the names in ``wrt``
+    and usual names of parameters (w1, b, theta, …) are parameters.
 
     >>> guess_data("z ~ sigmoid(x*w1 + y*w2 + b)"), guess_data("x*y")
     (['z', 'x', 'y'], [])
@@ -161,12 +161,12 @@ def _plain(token: Token) -> str:
 
 
 def _bare(token: Token) -> str:
-    """The name that a token stands for, without backticks."""
+    """Return the name in a token, without backticks."""
     return str(token)[1:-1] if token.type == "QUOTED" else _plain(token)
 
 
 class _Builder:
-    """Builds the graph bottom-up from the parse tree, without recursion."""
+    """Builds the graph bottom-up from a parse tree, without recursion."""
 
     def __init__(self, text: str, data: Names, params: Names | None, limits: Limits) -> None:
         self.text, self.limits = text, limits
@@ -176,11 +176,11 @@ class _Builder:
         self.params = dict.fromkeys(params, ()) if params is not None and not isinstance(params, Mapping) else params
         self.definitions: dict[str, Expression] = {}
         self.tilde: Token | None = None
-        self.written: set[str] | None = None  # every name of the text, once a layer asks
+        self.written: set[str] | None = None  # every name of the text; computed for the first dense layer
         self.layers = 0
 
     def build(self, tree: Any) -> Formula:
-        """Visit the children of each node before the node, with a stack of our own."""
+        """Visit the tree in post-order with an explicit stack, which long sums would overflow as recursion."""
         done: list[Any] = []
         stack: list[tuple[Any, bool]] = [(tree, False)]
         while stack:
@@ -267,39 +267,41 @@ class _Builder:
 
     def _call(self, token: Token, *args: Expression | None) -> Expression:
         name = str(token)
-        row = FUNCTIONS.get(name) or FUNCTIONS.get(ours("function", name) or "")
+        operation = FUNCTIONS.get(name) or FUNCTIONS.get(ours("function", name) or "")
         given = [arg for arg in args if arg is not None]
         if name == DENSE:
             return self._dense(token, given)
-        if row is None:
+        if operation is None:
             meant = hint("function", name, [*FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
                 meant = f"; a product needs its '*': {name}*(…)"
             raise self.error(token, f"there is no function {name!r}{meant}")
-        extra = given[row.arity :]
-        if len(given) < row.arity or (extra and not row.attributes) or len(extra) > row.attributes:
-            want = f"{row.arity} argument{'' if row.arity == 1 else 's'}"
+        extra = given[operation.arity :]
+        if len(given) < operation.arity or (extra and not operation.attributes) or len(extra) > operation.attributes:
+            want = f"{operation.arity} argument{'' if operation.arity == 1 else 's'}"
             raise self.error(token, f"{name} takes {want}, not {len(given)}")
-        if row is OPERATIONS["power"]:
+        if operation is OPERATIONS["power"]:
             self._check_exponent(token, given[1])
-        if not all(arg.value.is_integer() for arg in extra):  # NaN where it is no number
-            raise self.error(token, f"the lengths given to {name} are whole numbers")
+        if not all(arg.value.is_integer() for arg in extra):  # the value of anything but a number is NaN
+            raise self.error(token, f"the lengths given to {name} must be whole numbers")
         if math.prod(arg.value for arg in extra) > self.limits.elements:
             raise self.error(token, f"{name} makes more than {self.limits.elements:,} elements, the limit for a text")
-        return self._apply(token, row, *given[: row.arity], attributes=tuple(int(arg.value) for arg in extra))
+        return self._apply(
+            token, operation, *given[: operation.arity], attributes=tuple(int(arg.value) for arg in extra)
+        )
 
     def _dense(self, token: Token, given: list[Expression]) -> Expression:
-        """dense(X, 32) → X @ W1 + b1, with parameters of the next number that the text leaves free."""
+        """Expand dense(X, 32) to X @ W1 + b1."""
         if len(given) != 2:
             raise self.error(token, f"dense takes the inputs and a size, as dense(X, 32), not {len(given)}")
         x, size = given[0], given[1].value
-        if not size.is_integer() or size < 1:  # NaN where it is no number
+        if not size.is_integer() or size < 1:
             raise self.error(token, "the size of a dense layer is a whole number from 1, as in dense(X, 32)")
         if not x.per_sample:
             hint = f"; declare data={{'{x.name}': …}}" if x.name else ""
-            raise self.error(token, f"dense takes data, and no column is in its inputs{hint}")
+            raise self.error(token, f"dense needs a data column in its inputs{hint}")
         if len(x.shape) > 1:
-            raise self.error(token, f"dense takes a number or a row of features, not the shape {x.shape}")
+            raise self.error(token, f"dense takes a number or a vector per sample, not the shape {x.shape}")
         shape = (*x.shape, int(min(size, 1e15)))
         if math.prod(shape) > self.limits.weights:
             raise self.error(token, f"dense makes more than {self.limits.weights:,} weights, the limit for a text")
@@ -308,7 +310,7 @@ class _Builder:
         return (x @ W if x.shape else x * W) + b
 
     def _free_number(self) -> int:
-        """The next number k for which neither Wk nor bk is a name of the text or of the data."""
+        """Return the next k for which neither Wk nor bk is a name in the text or a data column."""
         if self.written is None:
             self.written = {_bare(t) for t in grammar().lex(self.text) if t.type in ("NAME", "QUOTED")} | {*self.data}
         self.layers += 1
@@ -316,9 +318,11 @@ class _Builder:
             self.layers += 1
         return self.layers
 
-    def _apply(self, token: Token, row: Operation, *args: Expression, attributes: tuple[Any, ...] = ()) -> Expression:
+    def _apply(
+        self, token: Token, operation: Operation, *args: Expression, attributes: tuple[Any, ...] = ()
+    ) -> Expression:
         try:
-            return row(*args, attributes=attributes)
+            return operation(*args, attributes=attributes)
         except ShapeError as error:
             raise self.error(token, str(error)) from None
 

@@ -1,4 +1,4 @@
-"""Formula text to parse tree: the limits, the grammar ``formula.lark``, and errors that show the place."""
+"""Parse formula text: limits, the grammar ``formula.lark``, and errors that show the position."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a text may hold before any work is done on it; a caller may raise them."""
+    """Limits of formula text, checked before anything is built; they bound the time and memory of untrusted text."""
 
-    characters: int = 20_000
-    nesting: int = 200
-    exponent: float = 1000
-    elements: int = 100_000  # of what expand and one_hot make
-    weights: int = 10_000_000  # of one matrix that dense makes
+    characters: int = 20_000  # parsed in well under a second
+    nesting: int = 200  # lark's and the writers' stacks grow with it
+    exponent: float = 1000  # keeps printed and derived powers readable; larger constants only over- or underflow
+    elements: int = 100_000  # elements of a value of expand or one_hot
+    weights: int = 10_000_000  # elements of a weight matrix of dense: 80 MB
 
 
 LIMITS = Limits()
@@ -43,10 +43,10 @@ _EXPECTED = {
 
 
 def error_at(text: str, position: int, message: str) -> FormulaError:
-    """A FormulaError that shows the line with a caret under the character."""
+    """Return a FormulaError that shows the line with a caret under the character."""
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
-    # A tab would move the caret off its place, and a control character might do anything to a terminal.
+    # A tab would displace the caret, and control characters can change the state of a terminal.
     line = "".join(c if c.isprintable() else " " for c in text[start : end if end >= 0 else len(text)])
     column = position - start
     if len(line) > 100:
@@ -60,14 +60,14 @@ def error_at(text: str, position: int, message: str) -> FormulaError:
 
 @functools.lru_cache(maxsize=1)
 def grammar() -> Lark:
-    """The parser of ``formula.lark``, made when first needed."""
+    """Return the parser of ``formula.lark``, built on first use."""
     from lark import Lark
 
     return Lark.open("formula.lark", rel_to=__file__, parser="lalr", propagate_positions=False)
 
 
 def read(text: str, limits: Limits) -> Any:
-    """The parse tree of a text within the limits."""
+    """Return the parse tree of a text, within the limits."""
     if not isinstance(text, str):
         raise FormulaError(f"a formula is a text, not {type(text).__name__}")
     if len(text) > limits.characters:
@@ -117,9 +117,9 @@ _SINGLE_EQUAL = "a single '=' defines a name and ends with ';'; a model is writt
 def _about_character(text: str, position: int) -> str:
     c = text[position]
     if c == "`":
-        return "this backtick has no partner; names stand between two"
+        return "this backtick is not closed; a name is written between two backticks"
     if c in "\"'":
-        return "a formula holds no quotes; a column with an unusual name goes between backticks"
+        return "a formula has no quotes; write the name of a column between backticks"
     if c == "=":
         return _SINGLE_EQUAL
     if c in "[{":
@@ -142,7 +142,7 @@ def _unexpected(text: str, error: Any) -> FormulaError:
     found = "the end" if at_end else repr(str(token))
     hint = ""
     if after_value and token.type in ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT"):
-        hint = "; a product is written with its '*'"
+        hint = "; write a product with '*'"
         if token.type == "NAME" and re.search(r"[^\W\d]\w*\s+$", text[:position]):
             hint += ", a name with blanks between backticks"
     if token.type == "COMPARISON" and after_value:

@@ -1,1 +1,1 @@
-"""How messages are worded: values in a sentence, hints, checks of numbers, and registries that answer unknown names."""
+"""Word messages: values in sentences, hints, checks of numbers, and registries that report unknown names."""

@@ -1,11 +1,11 @@
-"""Hints for names that are not known: the one that was probably meant."""
+"""Suggest the known name that an unknown one probably meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-_ALIKE = 0.65  # share of equal letters: one wrong letter in three is alike (0.67), one in two is not (lr and l1: 0.5)
+_ALIKE = 0.65  # difflib's ratio: one wrong letter in three is close (0.67), one in two is not (lr and l1: 0.5)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

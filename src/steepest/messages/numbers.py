@@ -1,4 +1,4 @@
-"""Checks of numbers that users give: one predicate, and a check for each range that settings have."""
+"""Check numbers that users give: predicates, and one check for each range that settings have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registries: named choices of one kind, each with the line that help texts, error messages and docs print."""
+"""Registries of named choices of one kind, each with a line of help for help texts, messages and docs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Entry(Generic[T]):
     """One choice.
 
     Attributes:
-        name: what users write.
-        value: what it stands for.
+        name: the name that users write.
+        value: the registered object.
         help: one line, without a full stop.
     """
 
@@ -31,9 +31,9 @@ class Registry(Mapping[str, T]):
     """The choices of one kind, in the order in which they were registered.
 
     Args:
-        kind: what a choice is, in the singular: ``"cost"``.
-        error: raised for an unknown name.
-        otherwise: what may be given besides a name, for messages: ``"a formula such as …"``.
+        kind: the noun for a choice: ``"cost"``.
+        error: the exception for an unknown name.
+        otherwise: an alternative to a name, for messages: ``"a formula such as …"``.
 
     >>> from steepest.errors import ModelError
     >>> colours = Registry[int]("colour", ModelError)
@@ -65,18 +65,18 @@ class Registry(Mapping[str, T]):
         return lambda value: self.add(name, value, help)
 
     def remove(self, name: str) -> None:
-        """Take a choice out again."""
+        """Remove a choice."""
         del self._entries[name]
 
     def find(self, name: object, where: str = "") -> T:
-        """Return the value of a choice, by its name or by what another library calls it.
+        """Return the value of a choice, by its name or by its name in another library.
 
         Args:
-            name: what was given.
-            where: for what it was given, as the message says it: ``" for 'W1'"``.
+            name: the name.
+            where: the context for the message: ``" for 'W1'"``.
 
         Raises:
-            SteepestError: there is no such choice; the message lists them and the one that was probably meant.
+            SteepestError: there is no such choice; the message lists all and suggests one.
         """
         return self._entries[self.name_of(name, where)].value
 

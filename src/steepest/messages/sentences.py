@@ -1,4 +1,4 @@
-"""Put values, names and other libraries' errors into one short sentence."""
+"""Shorten values, names and errors of other libraries for one-line messages."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _LONGEST_ERROR = 120
 
 
 def shown(value: object) -> str:
-    """Return a value on one line and short, a text in quotation marks."""
+    """Return a value shortened to one line, strings in quotation marks."""
     text = repr(str(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 4]}...{text[-1]}"
 
 
 def line(error: BaseException) -> str:
-    """Return what another library says went wrong, on one line and short."""
+    """Return the message of another library's error, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 3]}..."
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
-    """Return the first names in quotation marks, and how many more there are."""
+    """Return the first names in quotation marks, and the number of further ones."""
     each = [shown(name) for name in names]
     return ", ".join(each[:most]) + (f" and {len(each) - most} more" if len(each) > most else "")
 

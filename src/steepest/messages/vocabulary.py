@@ -1,7 +1,7 @@
-"""The words of other libraries, and what steepest calls the same thing: one table for Python and the command line.
+"""Names from other libraries and their equivalents here: one table for Python and the command line.
 
-A word of :data:`ALIASES` works wherever a name of its kind is taken. A word of :data:`SENTENCES` has no exact
-counterpart; it is answered by the sentence. Words are compared in lower case, with ``-`` as ``_``.
+A word in :data:`ALIASES` works wherever a name of its kind is accepted. A word in :data:`SENTENCES` has no exact
+equivalent; the error contains its sentence. Words are compared in lower case, with ``-`` as ``_``.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
     },
 }  # fmt: skip
-"""Words without a counterpart that could simply be used, and what to write instead."""
+"""Words without an exact equivalent, and what to write instead."""
 
 
 def _key(word: str) -> str:
@@ -266,7 +266,7 @@ def _key(word: str) -> str:
 
 
 def ours(kind: str, word: str) -> str | None:
-    """Return our name for a word of a kind; None if the table has none.
+    """Return our name for a word of a kind; None if the table does not have the word.
 
     >>> ours("optimiser", "SGD"), ours("setting", "learning_rate"), ours("cost", "mse")
     ('gradient-descent', 'rate', None)
@@ -275,7 +275,7 @@ def ours(kind: str, word: str) -> str | None:
 
 
 def hint(kind: str, word: str, known: Iterable[str]) -> str:
-    """Return the end of a message on an unknown name: by meaning if the table has the word, else by spelling.
+    """Return the end of a message about an unknown name: a hint by meaning if possible, else by spelling.
 
     >>> hint("function", "tan", ["tanh"]), hint("function", "tahn", ["tanh"])
     ('; tan(x) is written sin(x)/cos(x)', "; did you mean 'tanh'?")
@@ -295,7 +295,7 @@ def hint(kind: str, word: str, known: Iterable[str]) -> str:
 
 
 def setting(word: str, names: Collection[str]) -> str | None:
-    """Return which of some settings another library's word means; None if it means none of them.
+    """Return the setting that another library's word means; None if it is not among the given names.
 
     >>> setting("lr", ["rate", "epochs"]), setting("hidden_layer_sizes", ["hidden"]), setting("lr", ["l1"])
     ('rate', 'hidden', None)
@@ -308,9 +308,9 @@ def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) ->
     """Return settings by our names.
 
     Args:
-        who: what takes them, for messages: ``"descend"``.
+        who: the function, for messages: ``"descend"``.
         settings: values by our names or by those of other libraries.
-        names: the settings that there are.
+        names: the settings of the function.
 
     Raises:
         TypeError: a setting is unknown, or given twice.
@@ -329,7 +329,7 @@ def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) ->
 
 
 def takes_aliases(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function take settings by the names of other libraries, and answer unknown ones in one sentence."""
+    """Decorate a function so that it accepts settings by their names in other libraries."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 

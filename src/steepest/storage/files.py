@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever reads half of one."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from steepest.errors import StorageError
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool = False, private: bool = False) -> None:
-    """Write beside the target, sync, rename: a reader sees the old file or the new one, never half of it.
+    """Write to a temporary file in the same folder, sync and rename, so that readers never see a partial file.
 
     Args:
         path: the file.
-        content: of it.
-        again: whether it is written again and again by one process: the file beside it then always has the same name,
-            so that what a killed process leaves there goes with the next writing.
-        private: whether only this user may read and write it, as is due where it is code that will be run.
+        content: its content.
+        again: whether one process writes the file repeatedly; the temporary file then has a fixed name, so that what a
+            killed process leaves is overwritten by the next one.
+        private: whether only this user may read and write the file, as for cached machine code.
 
     Raises:
-        StorageError: the folder does not exist or cannot be written.
+        StorageError: the folder does not exist or is not writable.
     """
     target = Path(path)
     temporary = ""
     try:
-        if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
+        if target.exists() and not target.is_file():  # a pipe or device must not be replaced by a file
             target.write_bytes(content)
             return
         if again:
@@ -37,7 +37,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes a private file; the result has the permissions of any new file of this user.
+        # mkstemp creates a private file; give it the permissions that the user's umask gives new files.
         if not private:
             umask = os.umask(0)
             os.umask(umask)
@@ -46,6 +46,6 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
         temporary = ""
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
-    finally:  # an interruption leaves no litter either
+    finally:  # also after an interruption
         if temporary:
             Path(temporary).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Saved models: parameters as safetensors, formula, shapes and cost as JSON in its metadata.
+"""Save and load models: parameters as safetensors; formula, shapes and cost as JSON in its metadata.
 
-Nothing in a file is ever run: the formula is parsed by the grammar, within the limits for texts. A checksum over
-parameters and metadata stands with them, because a changed byte among the numbers could not be noticed otherwise.
+Nothing in a file is executed: the formula is parsed within the limits of formula text. A checksum of parameters and
+metadata detects changed bytes, which would otherwise be wrong numbers.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _KEY, _SUM = "steepest", "sha256"
 
 
 def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:
-    """Save parameters with what is needed to use them again.
+    """Save parameters with the description of their model.
 
     Args:
         path: the file, by convention ending in ``.safetensors``.
         params: numbers or arrays by name.
-        about: what JSON can hold: formula, shapes, cost, version.
+        about: formula, shapes, cost and version, as values that JSON can represent.
     """
     tensors = {name: np.asarray(value, np.float64) for name, value in params.items()}
     write_tensors(path, tensors, _KEY, about)
@@ -41,21 +41,21 @@ def write_tensors(
     path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
     again: bool = False,
 ) -> None:  # fmt: skip
-    """Write arrays, with metadata under a key and a checksum of both.
+    """Write arrays and metadata, with a checksum of both.
 
     Args:
         path: the file.
         tensors: arrays by name.
-        key: what kind of file it is.
-        about: what JSON can hold.
-        again: whether it is written again and again, as for :func:`write_atomically`.
+        key: the key of the metadata, which identifies the kind of file.
+        about: the metadata, as values that JSON can represent.
+        again: as for :func:`write_atomically`.
 
     Raises:
         StorageError: it cannot be written.
     """
     from safetensors.numpy import save as to_bytes
 
-    # safetensors writes an array's memory as it lies, so it must lie in C order.
+    # safetensors writes the memory of an array as it is, so it must be in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
     write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}), again)
@@ -65,17 +65,17 @@ def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]
-        # Lengths stand before texts, so that no two contents have the same bytes.
+        # Shape and dtype precede the bytes, so that different contents never give the same input to the hash.
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
 
 
 def refuse_place(path: str | os.PathLike[str]) -> None:
-    """Raise if it can be seen already that a file cannot be written here.
+    """Raise if a file cannot be written here, before time is spent on its content.
 
     Raises:
-        StorageError: the folder does not exist, or is not ours to write to.
+        StorageError: the folder does not exist or is not writable.
     """
     target = Path(path)
     if target.is_dir():
@@ -84,16 +84,16 @@ def refuse_place(path: str | os.PathLike[str]) -> None:
         raise StorageError(f"cannot write {target}: there is no directory {target.parent}; choose another place")
     try:
         if not target.exists():
-            tempfile.TemporaryFile(dir=target.parent).close()  # rights alone do not say whether a folder takes files
+            tempfile.TemporaryFile(dir=target.parent).close()  # permissions alone do not tell, as on a full or ro disk
         writable = os.access(target if target.exists() else target.parent, os.W_OK)
     except OSError:
         writable = False
     if not writable:
-        raise StorageError(f"cannot write {target}: {target.parent} is not yours to write to; choose another place")
+        raise StorageError(f"cannot write {target}: {target.parent} is not writable; choose another place")
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
-    """Read what :func:`save` wrote.
+    """Load a model written by :func:`save`.
 
     Returns:
         The parameters and the metadata.
@@ -105,7 +105,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], 
     for name, array in params.items():
         if array.dtype != np.float64 or not np.all(np.isfinite(array)):
             where = os.fspath(path)
-            raise StorageError(f"the parameter {name!r} in {where} is not of finite doubles; fit the model again")
+            raise StorageError(f"the parameter {name!r} in {where} is not finite or not float64; fit the model again")
     return params, about
 
 
@@ -113,15 +113,15 @@ _AGAIN = {"model": "fit the model again and save it", "checkpoint": "begin again
 
 
 def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read what :func:`write_tensors` wrote under a key.
+    """Read a file written by :func:`write_tensors`.
 
     Args:
         path: the file.
-        key: what kind of file it is.
-        what: the same in words: ``"model"`` or ``"checkpoint"``.
+        key: the key of the metadata, which identifies the kind of file.
+        what: the kind for messages: ``"model"`` or ``"checkpoint"``.
 
     Raises:
-        StorageError: there is no such file, or it is another kind, damaged, or of a newer version.
+        StorageError: there is no such file, or it is of another kind, damaged, or of a newer version.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -136,7 +136,7 @@ def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dic
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise StorageError(f"cannot read the {what} {where}: {reason}; check its path") from None
     except (SafetensorError, TypeError, ValueError, AttributeError) as error:  # the latter for a dtype NumPy lacks
-        raise StorageError(f"{where} is no saved {what}, or a damaged one ({error}); {_AGAIN[what]}") from None
+        raise StorageError(f"{where} is not a saved {what}, or is damaged ({error}); {_AGAIN[what]}") from None
     if key not in metadata:
         writers = {"model": "'fit --save' and Model.save write one", "checkpoint": "'fit --checkpoint' writes one"}
         raise StorageError(f"{where} holds tensors but no steepest {what}; {writers[what]}")
@@ -150,5 +150,5 @@ def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dic
             f"{where} was written by a newer steepest (format {version}, this one reads {FORMAT}); update steepest"
         )
     if metadata.get(_SUM) != _checksum(params, metadata[key]):
-        raise StorageError(f"{where} is damaged: its checksum is not that of its content; {_AGAIN[what]}")
+        raise StorageError(f"{where} is damaged: its checksum does not match its content; {_AGAIN[what]}")
     return params, about

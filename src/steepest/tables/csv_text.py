@@ -1,8 +1,6 @@
-"""The text of a table in: its header and each column's texts out, and numbers out of such texts.
+"""Read CSV: `read_all` reads a file object, `read_csv` splits it into columns of text, `to_floats` converts them.
 
-`read_all` empties a file object; `read_csv` finds the separator, the names and the rows, or says at which
-byte, line or data row the text is no table; `to_floats` turns a column's texts into numbers. polars reads
-and converts, and is imported when first needed.
+Errors name the byte, line or data row. polars is imported on first use.
 """
 
 from __future__ import annotations
@@ -26,12 +24,12 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-#: What a cell may hold instead of a number, in lower case, and the number it stands for; NaN is missing.
+#: Words in cells and the numbers they stand for, in lower case: spellings of a missing value, and booleans.
 WORDS = dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), "nan") | {"true": "1", "false": "0"}
 
 
 def read_all(stream: Any, source: str) -> bytes:
-    """All that is left in a file object of bytes or text; TableError if it cannot be read."""
+    """Read the rest of a file object of bytes or text; raise TableError if it cannot be read."""
     try:
         data = stream.read()
         if isinstance(data, str):
@@ -45,18 +43,18 @@ def read_all(stream: Any, source: str) -> bytes:
 
 
 def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, pl.Series]:
-    """Read a header and a line a row, with commas or else semicolons or tabs between fields.
+    """Read a header and one line per row, separated by commas or else by semicolons or tabs.
 
     Args:
         data: The text's bytes, UTF-8.
-        source: What messages call the text.
-        tabs: Whether tabs are between fields, whatever the header looks like.
+        source: The name of the text in messages.
+        tabs: Whether the separator is a tab, regardless of the header.
 
     Returns:
-        Each column's texts by its name, in order and of equal length; null or "" for an empty field.
+        The columns as text by name, in order and of equal length; null or "" for an empty field.
 
     Raises:
-        TableError: The bytes are not UTF-8 text, or the text is not a header over rows as wide as it.
+        TableError: The bytes are not UTF-8 text, or the text is not a header followed by rows of the same width.
     """
     data = _plain_lines(data, source)
     separator = "\t" if tabs else _separator(data)
@@ -68,7 +66,7 @@ def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, pl.Serie
 
 
 def to_floats(texts: pl.Series, name: str, source: str) -> FloatArray:
-    """A column of texts as float64, NaN for missing values; blanks, true and false are understood."""
+    """Convert a column of text to float64, with NaN for missing values; see `WORDS`."""
     import polars as pl
 
     values = texts.cast(pl.Float64, strict=False)
@@ -84,17 +82,17 @@ def to_floats(texts: pl.Series, name: str, source: str) -> FloatArray:
     return values.scatter(odd, mended).to_numpy()
 
 
-# --- where a value is ---
+# --- messages ---
 
 
 def where(name: str, index: tuple[int, ...]) -> str:
-    """Where in a column a value is; the index counts from 0 and the message's data rows from 1."""
+    """Describe the position of a value in a column; the index counts from 0, data rows in messages from 1."""
     inside = f", entry {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
     return f"data row {index[0] + 1} of column {name!r}{inside}"
 
 
 def no_number(source: str, name: str, index: tuple[int, ...], value: object) -> TableError:
-    """The error for a value that is no number."""
+    """Return the error for a value that is not a number."""
     what, remedy = shown(value), "make it a number or leave the column out of the formula"
     what = f"the text {what}" if isinstance(value, str) else f"{what} ({type(value).__name__})"
     if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
@@ -106,7 +104,7 @@ def no_number(source: str, name: str, index: tuple[int, ...], value: object) -> 
 
 
 def _plain_lines(data: bytes, source: str) -> bytes:
-    """The bytes without byte-order mark, carriage returns and empty lines around, if they are UTF-8 text."""
+    """Check that the bytes are UTF-8; strip byte-order mark, carriage returns and surrounding empty lines."""
     save = "save it as CSV in UTF-8"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TableError(f"{source}: this is UTF-16 text, which is not read; {save}")
@@ -124,24 +122,24 @@ def _plain_lines(data: bytes, source: str) -> bytes:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\n")
     if not data or data.isspace():
-        raise TableError(f"{source}: it is empty; give a line of column names and then a line a row")
+        raise TableError(f"{source}: it is empty; give a line of column names and then one line per row")
     return data
 
 
 def _separator(data: bytes) -> str:
-    """What is between the first line's fields: commas, or else the more frequent of semicolons and tabs."""
+    """Return the separator of the first line: a comma, or else the more frequent of semicolon and tab."""
     outside = re.sub('"[^"]*"', "", data.partition(b"\n")[0].decode("utf-8"))
     return "," if "," in outside else max(",;\t", key=outside.count)
 
 
 def _csv_rows(lines: io.BytesIO, separator: str) -> Iterator[list[str]]:
-    """Rows as the csv module reads them, taking from `lines` no more than the rows asked for."""
+    """Yield rows parsed by the csv module; no more of `lines` is consumed than the rows requested."""
     texts = (text.decode("utf-8") for text in lines)
     return csv.reader(texts, delimiter=separator, skipinitialspace=True, strict=True)
 
 
 def _names(lines: io.BytesIO, separator: str, source: str) -> tuple[str, ...]:
-    """The names in the header, which is taken from the lines."""
+    """Consume the header and return the names in it."""
     try:
         names = tuple(name.strip() for name in next(_csv_rows(lines, separator)))
     except csv.Error as error:
@@ -170,10 +168,10 @@ def _is_number(text: str) -> bool:
 
 
 def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
-    """The columns as texts, read by polars; None if not every line has just `width` fields.
+    """Read the columns as text with polars; return None unless every line has exactly `width` fields.
 
-    polars fills short rows, forgives an empty field too many, and reads stray quotation marks in
-    its own way, so it gets only what is a plain rectangle with whole fields quoted.
+    polars fills short rows, ignores an extra empty field and tolerates stray quotation marks, so it is given only
+    text that is checked to be a rectangle in which quotation marks enclose whole fields.
     """
     import polars as pl
 
@@ -182,7 +180,7 @@ def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | Non
     outside = re.sub(quoted, b"", body) if b'"' in body else body
     ends = outside.translate(None, bytes(set(range(256)) - set(b'\n"' + mark))) + b"\n"
     rows = ends.count(b"\n")
-    # the lengths are compared first, for a wide header over many short lines would need much memory
+    # The lengths are compared first: for a wide header over many short lines the expected text would be huge.
     if not body or len(ends) != width * rows or ends != (mark * (width - 1) + b"\n") * rows:
         return None
     schema = {str(column): pl.String for column in range(width)}
@@ -194,7 +192,7 @@ def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | Non
 
 
 def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Series]:
-    """The columns as texts, read row by row: slower, but it knows which row is at fault."""
+    """Read the columns as text row by row: slower than `_rectangle`, but errors name the row."""
     import polars as pl
 
     rows: list[list[str]] = []
@@ -202,7 +200,7 @@ def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Serie
         for fields in _csv_rows(io.BytesIO(body), separator):
             row = fields or [""]
             if width > 1 and len(row) == 1 and not row[0].strip():
-                continue  # an empty line; in a table of one column it is a missing value
+                continue  # an empty line; in a table with one column it is a missing value
             if len(row) != width:
                 count = "1 field" if len(row) == 1 else f"{len(row)} fields"
                 what = f"data row {len(rows) + 1} has {count} and the header has {width}"

@@ -1,4 +1,4 @@
-"""Blocks of columns: many columns of a table as one name of a formula, a row of features a sample."""
+"""Feature groups: several columns of a table under one name in a formula, as a vector per sample."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DEFAULT = "X"
 
 
 def spelt_out(features: Features | None) -> dict[str, tuple[str, ...]]:
-    """The blocks by name, each with its columns or patterns; without a name the block is X.
+    """Return the groups by name, each as a tuple of columns or patterns; a group without a name is X.
 
     Raises:
-        ModelError: it is no pattern, list of columns, or mapping from names to these.
+        ModelError: the value is not a pattern, a list of columns, or a mapping from names to these.
 
     >>> spelt_out("pixel_*"), spelt_out({"Z": ["a", "b"]})
     ({'X': ('pixel_*',)}, {'Z': ('a', 'b')})
@@ -47,31 +47,30 @@ def spelt_out(features: Features | None) -> dict[str, tuple[str, ...]]:
 def resolve(
     blocks: Mapping[str, Sequence[str]], table: Table, names: Collection[str], taken: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
-    """The columns of each block: those of a list as it is ordered, those of a pattern as the table is.
+    """Return the columns of each group, in the order of the list, or of the table for a pattern.
 
-        Args:
-            blocks: columns or patterns by the name of the block.
-            table: the table.
-            names: the names of the formula.
-            taken: columns that a pattern leaves out, for the formula or the weights are already of them.
+    Args:
+        blocks: columns or patterns by the name of the group.
+        table: the table.
+        names: the names in the formula.
+        taken: columns that a pattern does not match, because the formula or the weights use them.
 
-        Raises:
-            ModelError: a block is not in the formula.
-            TableError: there is no such column, or none that matches, or a column has the name of the block.
+    Raises:
+        ModelError: a group is not in the formula.
+        TableError: a column does not exist, a pattern matches none, or a column has the name of a group.
 
-        >>> from steepest.tables.samples import Samples
-    from steepest.tables.table import open_table
-        >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
-        {'X': ('p2', 'p1')}
+    >>> from steepest.tables.table import open_table
+    >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
+    {'X': ('p2', 'p1')}
     """
     found = {}
     for name, parts in blocks.items():
         if name not in names:
             raise ModelError(
-                f"the block {name!r} of features is not in the formula{nearest(name, names)}; write the formula with it"
+                f"the feature group {name!r} is not in the formula{nearest(name, names)}; use it there, or drop it"
             )
         if name in table.names:
-            raise TableError(f"{table.source}: there is a column {name!r} already; give the block another name")
+            raise TableError(f"{table.source}: there is a column {name!r} already; give the feature group another name")
         members: dict[str, None] = {}
         for part in parts:
             members |= dict.fromkeys(_matching(part, table, taken))
@@ -83,7 +82,7 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
     if part in table.names:
         return [part]
     if not set("*?[") & set(part):
-        table.select([part])  # its error names the column, the nearest one and those there are
+        table.select([part])  # raises an error with the nearest name and the list of columns
     matching = [column for column in table.names if fnmatchcase(column, part) and column not in taken]
     if not matching:
         hint = nearest(part.strip("*?"), table.names)
@@ -94,24 +93,23 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
 
 @dataclass(frozen=True, eq=False)
 class GroupedTable(Table):
-    """A table of which some columns have a name together.
+    """A table with feature groups.
 
-        Args:
-            table: the table without blocks.
-            blocks: the columns of each block.
+    Args:
+        table: the table without groups.
+        blocks: the columns of each group.
 
-        >>> from steepest.tables.samples import Samples
-    from steepest.tables.table import open_table
-        >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})
-        >>> table.select(["X"]).arrays["X"].tolist()
-        [[1.0, 3.0], [2.0, 4.0]]
+    >>> from steepest.tables.table import open_table
+    >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})
+    >>> table.select(["X"]).arrays["X"].tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
     """
 
     table: Table = field(repr=False, kw_only=True)
     blocks: Mapping[str, Sequence[str]] = field(repr=False, kw_only=True)
 
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
-        """Give the named columns and blocks as numbers; messages name the columns that blocks are made of."""
+        """Return the named columns and groups as numbers; errors name the single column."""
         needed = dict.fromkeys([names] if isinstance(names, str) else names)
         single = [column for name in needed for column in self.blocks.get(name, (name,))]
         columns = self.table.select(single, na)
@@ -125,23 +123,23 @@ class GroupedTable(Table):
 
     @property
     def in_parts(self) -> bool:
-        """Whether some rows can be read without the others."""
+        """True if some rows can be read without the others."""
         return self.table.in_parts
 
     def part(self, first: int, count: int, names: Iterable[str]) -> Table:
-        """Give the table of some neighbouring rows; see :meth:`Table.part`."""
+        """Return a table of consecutive rows; see :meth:`Table.part`."""
         single = [column for name in names for column in self.blocks.get(name, (name,))]
         return with_blocks(self.table.part(first, count, single), self.blocks)
 
 
 def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
-    """The table with its blocks; one that is a column of the table itself is taken as it is there."""
+    """Return the table with feature groups, except those that are columns of it."""
     own = {name: columns for name, columns in blocks.items() if name not in table.names}
     if not own:
         return table
 
     def read(name: str) -> FloatArray:
-        # Not by the table that is made here: one that refers to itself stays in memory until it is searched for.
+        # Does not refer to the new table: a reference cycle would keep its data until the next garbage collection.
         if name not in own:
             return table.read(name)
         return np.stack([_column(table.read(column), column, table.source) for column in own[name]], axis=1)
@@ -151,13 +149,13 @@ def with_blocks(table: Table, blocks: Mapping[str, Sequence[str]]) -> Table:
 
 def _column(array: FloatArray, name: str, source: str) -> FloatArray:
     if array.ndim != 1:
-        what = f"column {name!r} has {array.shape[1:]} numbers a row, and a block is made of columns with one"
-        raise TableError(f"{source}: {what}; write the column itself in the formula")
+        what = f"column {name!r} has shape {array.shape[1:]} per row; a feature group needs single numbers"
+        raise TableError(f"{source}: {what}; use the column itself in the formula")
     return array
 
 
 def feature_shape(table: Table, name: str) -> Shape:
-    """The shape of one sample's value in a column or block."""
+    """Return the shape of one sample's value in a column or group."""
     if isinstance(table, GroupedTable) and name in table.blocks:
         return (len(table.blocks[name]),)
     return tuple(table.read(name).shape[1:])

@@ -1,4 +1,4 @@
-"""Tables that memory need not hold: in parts of neighbouring rows, the next one read while one is worked on."""
+"""Tables larger than memory: read in parts of consecutive rows, the next one in the background."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from steepest.tables.table import Table
 
 Columns = Mapping[str, NDArray[Any]]
 
-PART_BYTES = 32 << 20  # of a part's columns in float64
-WHOLE_BYTES = 512 << 20  # of columns up to which a table is read at once
+PART_BYTES = 32 << 20  # size of a part in float64: large enough to amortise a read, and three parts fit any memory
+WHOLE_BYTES = 512 << 20  # a table up to this size in float64 is read at once
 
 
 def is_read_in_parts(table: Table, width: int) -> bool:
-    """Whether a table is better not read at once: it is on disk, and large.
+    """Return whether a table is on disk and too large to be read at once.
 
     Args:
         table: the table.
-        width: numbers of a row, all columns that are wanted together.
+        width: the number of values per row in the columns that are needed.
     """
     return table.in_parts and 8 * width * table.rows > WHOLE_BYTES
 
 
 class Parts:
-    """A table in parts of neighbouring rows, each read when it is wanted.
+    """A table in parts of consecutive rows, each read on demand.
 
     Args:
         table: the table.
-        names: the columns that are wanted.
+        names: the columns to read.
         na: ``"drop"`` leaves out rows with missing values.
-        convert: from columns to arrays of the precision wanted; its errors stop the descent.
-        width: numbers of a row, all columns together.
+        convert: converts columns to arrays of the required precision.
+        width: the number of values per row.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Parts:
         self._edges = [table.rows * k // self.number for k in range(self.number + 1)]
 
     def read(self, k: int) -> tuple[Columns, int]:
-        """The columns of a part, and how many rows they have."""
+        """Return the columns of a part and their number of rows."""
         first, after = self._edges[k : k + 2]
         found = self._table.part(first, after - first, self._names).select(self._names, self._na)
         return self._convert(found.arrays), found.rows
 
     def each(self, order: Sequence[int]) -> Iterator[tuple[int, Columns, int]]:
-        """Parts in an order, with their numbers; while one is worked on, the next is read."""
+        """Yield the index, the columns and the number of rows of parts in an order; read one part ahead."""
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self.read, order[0])
             for place, k in enumerate(order):

@@ -1,4 +1,4 @@
-"""The weights of samples: a column of them, a weight for each class, or both, 1 on average."""
+"""Sample weights from a column, from class weights, or both, normalised to mean 1."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ClassWeight = Literal["balanced"] | Mapping[Any, float]
 
 
 def check_class_weight(given: object) -> None:
-    """Raise unless this is "balanced" or a mapping from class numbers to weights.
+    """Raise if class weights are neither "balanced" nor a mapping from class numbers to weights.
 
     Raises:
-        ModelError: it is something else.
+        ModelError: they are something else.
     """
     if given is None or (isinstance(given, str) and given == "balanced"):
         return
@@ -37,23 +37,23 @@ def check_class_weight(given: object) -> None:
 def sample_weights(
     rows: int, column: tuple[str, Array] | None, class_weight: ClassWeight | None, target: tuple[str, Array]
 ) -> Array:
-    """The weight of every sample, 1 on average, so that a rate means what it does without weights.
+    """Return the weight of every sample, with mean 1, so that a learning rate has the same effect as without weights.
 
-    A class of n_c among n samples of k classes has the weight n/(k·n_c) if ``"balanced"``, where each sample counts
-    as much as its own weight, so that the classes weigh the same together; a class that a dict leaves out has the
-    weight 1. A sample's own weight and that of its class are multiplied.
+    ``"balanced"`` gives a class with n_c of n samples the weight n/(k·n_c) for k classes, where samples are counted
+    with their own weights. Classes that a dict does not contain have weight 1. A sample's own weight and that of its
+    class are multiplied.
 
     Args:
         rows: n, the number of samples.
-        column: the name and the values ``(n,)`` of the samples' own weights, if they have any.
+        column: the name and the values ``(n,)`` of a column of weights, if there is one.
         class_weight: ``"balanced"``, or the weight of each class.
-        target: the name and the values ``(n,)`` of the target, whose values are the classes.
+        target: the name and the values ``(n,)`` of the target.
 
     Returns:
         ``(n,)``, float64.
 
     Raises:
-        ModelError: a weight is negative, all are 0, or the targets are no classes.
+        ModelError: a weight is negative, all are 0, or the targets are not class numbers.
 
     >>> sample_weights(4, None, "balanced", ("y", np.array([0.0, 0, 0, 1])))
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
@@ -64,7 +64,7 @@ def sample_weights(
     if column is not None:
         name, values = column
         if values.ndim != 1:
-            raise ModelError(f"the weights {name!r} have the shape {values.shape}; a sample has one weight")
+            raise ModelError(f"the weights {name!r} have the shape {values.shape}; give one weight per sample")
         wrong = np.flatnonzero(~(values >= 0) | np.isinf(values))
         if len(wrong):
             row = wrong[0]
@@ -75,8 +75,8 @@ def sample_weights(
             weights = weights * _of_classes(class_weight, weights, *target)
         total = weights.sum()
     if not 0 < total < np.inf:
-        what = "sum to 0, so that no sample counts" if total == 0 else "have no finite sum"
-        raise ModelError(f"the weights of the samples {what}; give some row a positive one of ordinary size")
+        what = "sum to 0" if total == 0 else "have no finite sum"
+        raise ModelError(f"the sample weights {what}; give at least one row a positive, finite weight")
     return np.asarray(weights / total * rows)
 
 

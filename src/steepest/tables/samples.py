@@ -1,4 +1,4 @@
-"""The samples of a table: the columns that a cost takes, as arrays that everything that computes shares."""
+"""The samples of a table: the columns that a cost uses, as arrays that check, fit and evaluation share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Samples:
     """The columns selected from a table, as numbers.
 
     Attributes:
-        arrays: each column by name, float64 and C-contiguous, ``(n,)``, or ``(n, d)`` and beyond for groups of
-            columns. They are read-only, because they may share memory with the table they came from.
+        arrays: each column by name, float64 and C-contiguous, ``(n,)``, or ``(n, d)`` for feature groups. Read-only,
+            because they may share memory with the table.
         rows: n, the number of rows in the arrays.
-        dropped: how many rows ``na="drop"`` took out.
-        kept: ``(n,)``, the indices from 0 of the table's rows that the arrays hold.
-        source: what messages call the table.
+        dropped: the number of rows that ``na="drop"`` removed.
+        kept: ``(n,)``, the indices, from 0, of the rows of the table in the arrays.
+        source: the name of the table in messages.
     """
 
     arrays: dict[str, FloatArray]
@@ -52,10 +52,13 @@ class Samples:
         return self._taken(slice(0, rows))
 
     def split(self, share: float, seed: int) -> tuple[Samples, Samples, NDArray[np.intp]]:
-        """Draw a share of the rows by a seed: the other rows, the rows drawn, and their indices among all of them.
+        """Split off a random share of the rows.
+
+        Returns:
+            The other rows, the rows drawn, and the indices of those.
 
         Raises:
-            DescentError: the share leaves no row on one side.
+            DescentError: one of the parts would be empty.
         """
         drawn = round(self.rows * share)
         if not 0 < drawn < self.rows:

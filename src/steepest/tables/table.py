@@ -1,8 +1,8 @@
-"""Anything tabular in, named float columns out, or an error that names row and column.
+"""Open tables of any kind and select their columns as float64; errors name row and column.
 
-A table is opened first (its names and its number of rows are then known) and its columns are converted
-when they are selected, so that a column that no formula names may hold anything. `csv_text` reads CSV, polars
-reads Parquet and narwhals reads DataFrames; the libraries are imported when first needed.
+Opening a table reads its column names and its number of rows. Columns are converted when they are selected, so
+columns that no formula uses may contain anything. `csv_text` reads CSV, polars reads Parquet and narwhals reads
+DataFrames; the libraries are imported on first use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from steepest.errors import TableError
 from steepest.messages.sentences import line, listed, shown
+from steepest.tables.built_in import BUILT_IN
 from steepest.tables.csv_text import FloatArray, no_number, read_all, read_csv, to_floats, where
 from steepest.tables.samples import Samples
 
@@ -32,68 +32,17 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
 
 
-@dataclass(frozen=True)
-class BuiltIn:
-    """A table that comes with steepest, with the formula that is usually fitted to it.
-
-    Args:
-        name: What `open_table` knows it by.
-        columns: Each column's name and its values.
-        formula: The usual formula.
-        start: The usual parameters to start from.
-        about: What it shows, in a line.
-
-    Examples:
-        >>> BUILT_IN["twice"].formula, dict(BUILT_IN["twice"].start)
-        ('y ~ x*w', {'w': 0.0})
-    """
-
-    name: str
-    columns: Mapping[str, tuple[float, ...]]
-    formula: str
-    start: Mapping[str, float]
-    about: str
-
-
-_NEURON = ("z ~ sigmoid(x*w1 + y*w2 + b)", {"w1": 0.3, "w2": 0.6, "b": 0.1})
-_NETWORK = (
-    "z ~ sigmoid(sigmoid(x*w1 + y*w2 + b1)*w5 + sigmoid(x*w3 + y*w4 + b2)*w6 + b3)",
-    {"w1": 0.5, "w2": 0.3, "w3": -0.4, "w4": 0.8, "b1": 0.1, "b2": -0.2, "w5": 0.7, "w6": -0.6, "b3": 0.05},
-)
-
-
-def _gate(name: str, z: tuple[float, ...], fit: tuple[str, dict[str, float]], about: str) -> BuiltIn:
-    return BuiltIn(name, {"x": (0.0, 0.0, 1.0, 1.0), "y": (0.0, 1.0, 0.0, 1.0), "z": z}, *fit, about)
-
-
-_TABLES = (
-    _gate("and", (0.0, 0.0, 0.0, 1.0), _NEURON, "1 where x and y both are; a neuron learns it"),
-    _gate("or", (0.0, 1.0, 1.0, 1.0), _NEURON, "1 where x or y is; a neuron learns it"),
-    _gate("nand", (1.0, 1.0, 1.0, 0.0), _NEURON, "0 where x and y both are 1; a neuron learns it"),
-    _gate("xor", (0.0, 1.0, 1.0, 0.0), _NETWORK, "1 where x and y differ; it takes three neurons"),
-    BuiltIn(
-        "twice",
-        {"x": (0.0, 1.0, 2.0, 3.0, 4.0), "y": (0.0, 2.0, 4.0, 6.0, 8.0)},
-        "y ~ x*w",
-        {"w": 0.0},
-        "y is twice x; the smallest descent, along one parameter",
-    ),
-)
-#: The built-in tables by name; `open_table` takes the name.
-BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({table.name: table for table in _TABLES})
-
-
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table that is open: its columns' names are known, their numbers are read by `select`.
+    """An open table, whose columns are read by `select`.
 
     Args:
-        names: The columns' names, in order.
-        source: What messages call the table: its path, "standard input", "the dict given".
-        rows: n, the number of rows; without any it is a TableError.
-        read: Gives a column as float64, (n,) or (n, d), with NaN for what is missing.
-        slice: Gives the table of some rows, without reading the others: the first row, how many, and the columns that
-            are wanted. Without it the table is in memory.
+        names: The names of the columns, in order.
+        source: The name of the table in messages: its path, "standard input", "the dict given".
+        rows: n, the number of rows; 0 raises a TableError.
+        read: Returns a column as float64, (n,) or (n, d), with NaN for missing values.
+        slice: Returns a table of some rows without reading the others, given the first row, their number and the
+            columns; None if the table is in memory.
 
     Examples:
         >>> open_table("nand")
@@ -108,21 +57,21 @@ class Table:
 
     def __post_init__(self) -> None:
         if not self.rows:
-            what = "there are column names but no rows; add a row a sample below them"
+            what = "there are column names but no rows; add one row per sample below them"
             raise TableError(f"{self.source}: {what}")
 
     @property
     def in_parts(self) -> bool:
-        """Whether some rows can be read without the others."""
+        """True if some rows can be read without the others."""
         return self.slice is not None
 
     def part(self, first: int, count: int, names: Iterable[str]) -> Table:
-        """Give the table of some neighbouring rows.
+        """Return a table of consecutive rows.
 
         Args:
-            first: The first of them, from 0.
-            count: How many.
-            names: The columns that are needed.
+            first: The first row, from 0.
+            count: The number of rows.
+            names: The columns to read.
 
         Examples:
             >>> open_table({"x": [1, 2, 3, 4]}).part(1, 2, ["x"]).select(["x"]).arrays["x"]
@@ -135,18 +84,18 @@ class Table:
         return Table(self.names, source, count, lambda name: self.read(name)[first:after])
 
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
-        """Give the named columns as numbers.
+        """Return the named columns as numbers.
 
         Args:
-            names: The columns that are needed; no other is looked at.
-            na: "error" stops at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
-                each row that misses one in a needed column.
+            names: The columns; no other is read.
+            na: "error" raises at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
+                each row with a missing value in one of the columns.
 
         Returns:
             The columns, each (n,) or (n, d) float64.
 
         Raises:
-            TableError: A column is absent, holds something that is not a finite number, or misses a value.
+            TableError: A column does not exist, has a value that is not a finite number, or misses a value.
                 Messages count data rows from 1, without the header.
 
         Examples:
@@ -155,7 +104,7 @@ class Table:
             (array([2., 6.]), 1, array([0, 2]))
         """
         if na not in ("error", "drop"):
-            raise TableError(f'na={na!r} says nothing about missing values; use na="error" or na="drop"')
+            raise TableError(f'na={na!r} is unknown; use na="error" or na="drop"')
         needed = dict.fromkeys([names] if isinstance(names, str) else names)
         for name in needed:
             if name not in self.names:
@@ -166,15 +115,15 @@ class Table:
         for name, array in arrays.items():
             if len(array) != self.rows:
                 what = f"column {name!r} has {len(array)} rows and the table has {self.rows}"
-                remedy = "it is damaged or changed meanwhile, so open a sound one"
+                remedy = "the file is damaged or was changed while it was read; open it again"
                 raise TableError(f"{self.source}: {what}; {remedy}")
             missing |= _missing(name, array, self.source, na)
         kept = np.flatnonzero(~missing)
         if len(kept) < self.rows:
             arrays = {name: array[kept] for name, array in arrays.items()}
         if not len(kept):
-            what = f'na="drop" leaves no row, for each misses a value in one of {listed(needed)}'
-            raise TableError(f"{self.source}: {what}; fill values in or choose other columns")
+            what = f'na="drop" leaves no row: every row misses a value in one of {listed(needed)}'
+            raise TableError(f"{self.source}: {what}; fill in values or choose other columns")
         for name, array in arrays.items():
             arrays[name] = array.view()
             arrays[name].flags.writeable = False
@@ -182,24 +131,24 @@ class Table:
 
 
 def open_table(source: object) -> Table:
-    """Open anything tabular.
+    """Open a table.
 
     Args:
         source: One of
-            a `Table`, given back as it is;
+            a `Table`, returned as it is;
             the name of a built-in table: and, or, nand, xor, twice (`./nand` is the file of that name);
-            a path to `.csv`, `.tsv`, `.txt` or no suffix (a header, then a line a row, UTF-8, commas or else
-            semicolons or tabs between fields) or to `.parquet`;
-            "-", which is CSV from standard input;
+            a path to `.csv`, `.tsv`, `.txt` or no suffix (a header, then one line per row, UTF-8, separated by commas
+            or else semicolons or tabs) or to `.parquet`;
+            "-" for CSV from standard input;
             a file object, of bytes or text, with CSV or Parquet in it;
-            a mapping from names to n numbers each, (n,), or (n, d) for a block of columns;
-            a DataFrame of pandas, polars, pyarrow or another library that narwhals knows.
+            a mapping from names to arrays (n,), or (n, d) for a feature group;
+            a DataFrame of pandas, polars, pyarrow or another library that narwhals supports.
 
     Returns:
-        The table, its columns not converted yet.
+        The table; its columns are converted later.
 
     Raises:
-        TableError: There is no such table, or it has no rows, names or shape that make it one.
+        TableError: There is no such table, or it is not a valid one.
 
     Examples:
         >>> table = open_table(io.StringIO("x,name\\n1,one\\n2,two\\n"))
@@ -231,8 +180,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.bool_]:
-    """Which rows, (n,), miss a value; an infinite value, or a missing one under na="error", raises."""
-    if np.isfinite(array).all():  # looked at first, as it is quick
+    """Return which rows, (n,), miss a value; raise for an infinite value, or for a missing one if na="error"."""
+    if np.isfinite(array).all():  # the common case, checked first because it is fast
         return np.zeros(len(array), dtype=bool)
     infinite, gone = np.argwhere(np.isinf(array)), np.isnan(array)
     if len(infinite):
@@ -272,11 +221,11 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
 
 def _not_a_column(source: str, name: str, values: Any) -> TableError:
     what = f"column {name!r} is of type {type(values).__name__}"
-    return TableError(f"{source}: {what}; give a list or an array with a number a row")
+    return TableError(f"{source}: {what}; give a list or an array with one number per row")
 
 
 def _floats(values: Any, name: str, source: str) -> FloatArray:
-    """A column of a mapping, or of a DataFrame when it isn't of a numeric type, as float64."""
+    """Convert a column of a mapping, or a column of a DataFrame without a numeric type, to float64."""
     if isinstance(values, (str, bytes)):
         raise _not_a_column(source, name, values)
     try:
@@ -286,12 +235,12 @@ def _floats(values: Any, name: str, source: str) -> FloatArray:
     if array.ndim == 0:
         raise _not_a_column(source, name, values)
     if array.dtype.kind in "biuf":
-        with np.errstate(over="ignore"):  # a longer float may become infinite, which is reported with its row
+        with np.errstate(over="ignore"):  # a long double may become infinite, which is reported with its row
             floats = array.astype(np.float64, copy=False)
         if isinstance(values, np.ma.MaskedArray):
             floats = np.where(np.ma.getmaskarray(values), np.nan, floats)
         return floats
-    # NumPy turns [1, "a"] into two texts; as objects each element is still what was given
+    # NumPy converts [1, "a"] to two strings; an array of objects keeps the elements as given.
     if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.array(values, dtype=object)
     floats = np.empty(array.shape, dtype=np.float64)
@@ -312,8 +261,8 @@ def _why_not_an_array(values: Any, error: Exception) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """An object as a number: NaN if it stands for a missing value, None if it is no number."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, without importing it
+    """Convert an object to a number: NaN for a missing value, None if it is not a number."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # of pandas, which is not imported for this
         return math.nan
     is_number = isinstance(value, (numbers.Real, Decimal, np.bool_))
     if not is_number:
@@ -350,7 +299,7 @@ def _series_floats(series: Any, name: str, source: str) -> FloatArray:
 
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-    # a column of texts, dates, lists or objects: the first that is no number is named
+    # A column of text, dates, lists or objects: the error names the first value that is not a number.
     return _floats(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
 
 
@@ -368,7 +317,7 @@ def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
             raise TableError(f"{source}: it is not a sound Parquet file ({line(error)}); {remedy}") from None
 
     def read(name: str) -> FloatArray:
-        # by place: polars takes "*" and "^x$" for patterns
+        # Selected by index, because polars treats "*" and "^x$" as patterns.
         series = scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
         return _series_floats(nw.from_native(series, series_only=True), name, source)
 
@@ -392,7 +341,7 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
     try:
         if not path.exists() or not os.fspath(source):
             remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
-            if "~" in str(path)[1:]:  # at the beginning it is somebody's home
+            if "~" in str(path)[1:]:  # a leading ~ is a home directory
                 remedy = "it reads like a formula; name the table first, then the formula"
             remedy = "give the text of a table as io.StringIO(text)" if "\n" in str(path) else remedy
             raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
@@ -405,7 +354,7 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
         return _bytes_table(path.read_bytes(), label, tabs=suffix == ".tsv")
     except OSError as error:
         what = f"it cannot be read ({error.strerror or error})"
-        raise TableError(f"{label}: {what}; check the path and the rights to it") from None
+        raise TableError(f"{label}: {what}; check the path and its permissions") from None
 
 
 def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:

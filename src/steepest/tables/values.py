@@ -1,4 +1,4 @@
-"""Values for the names of an expression: whatever was given as arrays of the right shapes, or an error."""
+"""Convert values for the names in an expression to arrays of the right shapes, or raise an error."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Bound:
-    """Arrays for the data columns ``(rows, …)`` and the parameters of some expressions.
+    """Arrays for the data columns ``(rows, …)`` and the parameters of expressions.
 
-    ``single`` says that every data column was given as one sample's value without a sample axis.
+    ``single`` is true if every data column was given as one sample's value without a sample axis.
     """
 
     data: dict[str, Array]
@@ -35,23 +35,23 @@ class Bound:
 
 
 def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
-    """The value as an array of numbers; an error names it."""
+    """Return a value as an array of numbers; errors contain its name."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" and not (array.dtype.kind == "c" and np.dtype(dtype).kind == "c"):
-            # Decimals and fractions are numbers; NumPy would also take None for NaN and read texts.
+            # Decimals and fractions are accepted. NumPy alone would also convert None to NaN and parse strings.
             numbers = array.dtype == object and all(isinstance(item, SupportsFloat) for item in array.flat)
             array = array.astype(np.float64) if numbers else np.asarray(None)
     except (TypeError, ValueError, OverflowError):
         array = np.asarray(None)
     if array.dtype == object:
         raise ValuesError(f"the value of {name!r} is not a number or an array of numbers; give it as floats")
-    with np.errstate(over="ignore"):  # beyond float32 is ∞, as in any arithmetic here
+    with np.errstate(over="ignore"):  # values beyond the range of float32 become ∞, as in arithmetic
         return array.astype(dtype)
 
 
 def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: str = "float64") -> Bound:
-    """Arrays for every name in the expressions.
+    """Return arrays for every name in the expressions.
 
     Args:
         roots: the expressions.
@@ -59,7 +59,7 @@ def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: st
         dtype: the precision of the arrays.
 
     Raises:
-        ValuesError: a name has no value, or one of a wrong shape, or columns differ in length.
+        ValuesError: a name has no value, a value has a wrong shape, or columns differ in length.
     """
     data: dict[str, Array] = {}
     params: dict[str, Array] = {}
@@ -89,7 +89,7 @@ def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: st
 
 
 def fit_shape(name: str, array: Array, shape: tuple[int, ...]) -> Array:
-    """A parameter's value in its shape: a number fills it, lengths of 1 may be left out."""
+    """Return a parameter's value in its shape: a number is broadcast, lengths of 1 may be left out."""
     if array.shape == shape:
         return array
     if array.ndim == 0:
@@ -110,7 +110,7 @@ def _common(lengths: Mapping[str, int]) -> int:
     for name, length in others:
         if length != rows:
             raise ValuesError(
-                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; every column needs as many"
+                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; give each the same number"
             )
     if rows == 0:
         raise ValuesError("the data columns hold no samples; at least one is needed")

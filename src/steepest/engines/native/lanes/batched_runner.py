@@ -51,7 +51,7 @@ class BatchedRunner:
 
     def run(
         self, starts: Sequence[Params], epochs: int, rules: Callable[[float], StoppingRules], stop: threading.Event,
-        report: Callable[[int, float], None],
+        on_progress: Callable[[int, float], None],
     ) -> None:  # fmt: skip
         """Descend from every start; see :class:`steepest.engines.step.Ensemble`."""
         copies, leaves = self.copies, self.where.leaves
@@ -69,7 +69,7 @@ class BatchedRunner:
                         each.result()
                     begun = [group for group in groups if group.begun]
                     best = float(begun[0].choose.reduce([group.best for group in begun])) if begun else math.nan
-                    report(sum(group.epoch * group.starts for group in groups), best)
+                    on_progress(sum(group.epoch * group.starts for group in groups), best)
             finally:
                 stop.set()
 

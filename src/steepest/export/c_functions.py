@@ -1,0 +1,124 @@
+"""C for primitives that act on each element: operators, comparisons, functions of ``<math.h>`` and helper functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steepest.export.c_literals import TYPES
+from steepest.export.names import Identifiers
+from steepest.expressions.printing import ATOM, PRODUCT, SIGN, SUM, Template, infix
+
+
+@dataclass(frozen=True)
+class Written:
+    """A primitive that is written by a template."""
+
+    template: Template
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A primitive that is written as a comparison, whose value is an int."""
+
+    sign: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """A primitive that is a function of ``<math.h>``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A primitive with a helper function in the file: C with the type ``T`` and the name of the operation."""
+
+    source: str
+
+
+ElementwiseForm = Written | Comparison | Library | Helper
+
+ELEMENTWISE: dict[str, ElementwiseForm] = {
+    "add": Written(infix(" + ", SUM)),
+    "subtract": Written(infix(" - ", SUM)),
+    "multiply": Written(infix(" * ", PRODUCT)),
+    "divide": Written(infix(" / ", PRODUCT)),
+    "negate": Written(Template("-{0}", SIGN, (SIGN + 1,))),  # two signs would be a decrement
+    "where": Written(Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,))),
+    "expand": Written(Template("{0}", SIGN, (SIGN,))),
+    "less": Comparison("<"),
+    "less_equal": Comparison("<="),
+    "greater": Comparison(">"),
+    "greater_equal": Comparison(">="),
+    "equal": Comparison("=="),
+    "not_equal": Comparison("!="),
+    "power": Library("pow"),
+    "exp": Library("exp"),
+    "log": Library("log"),
+    "log1p": Library("log1p"),
+    "expm1": Library("expm1"),
+    "sqrt": Library("sqrt"),
+    "sin": Library("sin"),
+    "cos": Library("cos"),
+    "tanh": Library("tanh"),
+    "abs": Library("fabs"),
+    "sigmoid": Helper("""static T sigmoid(T x)
+{
+    T decay = exp(-fabs(x));
+    return (x >= 0 ? 1 : decay) / (1 + decay);
+}
+"""),
+    "softplus": Helper("""static T softplus(T x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+"""),
+    "sign": Helper("""static T sign(T x)
+{
+    return x > 0 ? (T)1 : x < 0 ? (T)-1 : x;
+}
+"""),
+    "maximum": Helper("""static T maximum(T x, T y)
+{
+    return (x >= y || x != x) ? x : y;
+}
+"""),
+    "minimum": Helper("""static T minimum(T x, T y)
+{
+    return (x <= y || x != x) ? x : y;
+}
+"""),
+}
+"""How C writes every primitive that acts on each element alone; to add one, add an entry."""
+
+
+class Functions:
+    """The functions of primitives; collects the helpers that a file needs."""
+
+    def __init__(self, dtype: str, names: Identifiers, prefix: str) -> None:
+        self.dtype = dtype
+        self._sources = {name: form.source for name, form in ELEMENTWISE.items() if isinstance(form, Helper)}
+        self._names = {helper: names.pick(f"{prefix}_{helper}") for helper in self._sources}
+        self._used: set[str] = set()
+
+    def called(self, operation: str) -> str:
+        """Return the name of the function for an operation."""
+        form = ELEMENTWISE[operation]
+        if isinstance(form, Helper):
+            self._used.add(operation)
+            return self._names[operation]
+        assert isinstance(form, Library)  # the other forms are no calls
+        return form.name + ("f" if self.dtype == "float32" else "")
+
+    def source(self) -> str:
+        """Return the definitions of the helpers that were used."""
+        parts = []
+        for helper, source in self._sources.items():
+            if helper in self._used:
+                text = source.replace(f"T {helper}(", f"T {self._names[helper]}(")
+                if self.dtype == "float32":
+                    for name in ("exp", "fabs", "log1p"):
+                        text = text.replace(f"{name}(", f"{name}f(")
+                parts.append(text.replace("(T)", f"({TYPES[self.dtype]})").replace("T ", f"{TYPES[self.dtype]} "))
+        return "\n".join(parts)
