@@ -76,7 +76,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("place to save", ["fit", "nand", "--save", "absent/m.safetensors"], ["no directory absent"]),
     ("directory to save", ["fit", "nand", "--save", "place"], ["'place' is a directory"]),
     ("model absent", ["predict", "absent.safetensors", "nand"], ["absent.safetensors", "no such file"]),
-    ("no model", ["predict", "hole.csv", "nand"], ["hole.csv", "no saved model"]),
+    ("no model", ["predict", "hole.csv", "nand"], ["hole.csv", "not a saved model"]),
     ("model directory", ["predict", "place", "nand"], ["place", "directory"]),
     ("derive nothing", ["derive", "x^2", "--wrt", ""], ["--wrt", "empty"]),
     ("derive absent", ["derive", "x^2", "--wrt", "q"], ["'q'"]),

@@ -151,8 +151,8 @@ def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
     ("text", "says"),
     [
         ("[fit]\nlayer = [5]\n", "has 'layer' in [fit], which is not an option of it; did you mean 'layers'?"),
-        ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is not a command"),
-        ("rate = 1\n", "steepest.toml has 'rate', which is not a command"),
+        ("[fitt]\nrate = 1\n", "steepest.toml has 'fitt', which is not the name of a command"),
+        ("rate = 1\n", "steepest.toml has 'rate', which is not the name of a command"),
         ("[fit\n", "steepest.toml cannot be read"),
         ('[fit]\nrate = "fast"\n', "'fast' is neither a number nor auto"),
     ],

@@ -85,7 +85,7 @@ def test_columns_of_texts_and_holes_are_named() -> None:
     assert (columns.arrays["X"].tolist(), columns.arrays["y"].tolist(), columns.dropped) == ([[1.0, 3.0]], [5.0], 1)
     assert list(columns.arrays) == ["y", "X"]
     wide = with_blocks(open_table({"a": [[1.0, 2], [3, 4]]}), {"X": ["a"]})
-    with pytest.raises(TableError, match=r"column 'a' has \(2,\) numbers a row"):
+    with pytest.raises(TableError, match=r"column 'a' has shape \(2,\) per row"):
         wide.select(["X"])
 
 

@@ -158,7 +158,7 @@ class StoppingRules:
 
 @dataclass(frozen=True)
 class DescentState:
-    """The state of a descent.
+    """The state of a descent between two calls of an engine.
 
     Attributes:
         params: the parameters.
@@ -198,11 +198,11 @@ class Record:
 
     @property
     def free_rows(self) -> int:
-        """How many rows fit before the stride doubles."""
+        """The number of rows that fit before the stride doubles."""
         return 2 * ROWS_KEPT - len(self.costs)
 
     def add(self, costs: Iterable[float], parameters: Iterable[Any]) -> None:
-        """Keep the rows that were due since the last call, of costs as many as are free."""
+        """Append the rows that were due since the last call, at most ``free_rows`` of costs."""
         self.costs.extend(costs)
         self.parameters.extend(parameters)
         if len(self.costs) >= 2 * ROWS_KEPT:

@@ -21,9 +21,7 @@ def find(name: str) -> Operation:
         sign = operation.text.pattern.replace("{0}", "").replace("{1}", "").strip()
         if name in (operation.name, sign, *operation.aliases) or ours("function", name) == operation.name:
             return operation
-    raise FormulaError(
-        f"there is no operation {name!r}{hint('function', name, [operation.name for operation in TABLE])}"
-    )
+    raise FormulaError(f"there is no operation {name!r}{hint('function', name, [each.name for each in TABLE])}")
 
 
 def describe(operation: Operation) -> dict[str, Any]:
