@@ -142,7 +142,7 @@ def test_every_way_of_writing_the_c_ends_at_the_known_cost(flags: tuple[str, ...
     if reason := peer.available():
         pytest.skip(reason)
     loaded = compiled.neuron_library([*flags, *(["-DSINGLE"] if dtype == "32" else [])])
-    for method, ways in compiled.WAYS.items():
+    for method, ways in compiled.VARIANTS.items():
         for way in ways:
             if hasattr(loaded, way):
                 _, cost = peer._run(loaded, way)(1000)
@@ -185,8 +185,8 @@ def test_rounds_are_interleaved_and_ratios_taken_within_them(only: Any) -> None:
     base, other = found.rows
     assert (base.time, other.time) == (2.0, 8.0)
     assert other.nanoseconds == pytest.approx(8e9 / 5)
-    assert found.beside_base(other) == pytest.approx(3.0)  # the median of 3, 2 and 4, not 8 by 2
-    assert found.beside_base(base) == 1.0
+    assert found.ratio_to_base(other) == pytest.approx(3.0)  # the median of 3, 2 and 4, not 8 by 2
+    assert found.ratio_to_base(base) == 1.0
 
 
 def test_a_peer_that_fails_in_a_round_is_named_and_the_others_go_on(only: Any) -> None:
@@ -253,7 +253,7 @@ def test_a_slow_peer_is_reported_with_its_epochs(simulated: Any) -> None:
     assert [(row.epochs, row.fixed) for row in found.rows] == [
         (8_000_000, pytest.approx(3.0)), (10_000, pytest.approx(0.0, abs=1e-4)), (8_000_000, pytest.approx(7.0)),
     ]  # fmt: skip
-    assert "slow peers did fewer than 8,000,000 epochs: Slow: GD 10,000" in report.notes(found)
+    assert "slow peers ran fewer than 8,000,000 epochs: Slow: GD 10,000" in report.notes(found)
     assert [row["fewer_epochs"] for row in found.document()["results"]] == [False, True, False]
 
 
@@ -286,10 +286,10 @@ def test_loading_modules_is_no_fixed_cost(simulated: Any, monkeypatch: pytest.Mo
 
 def test_epochs_may_differ_in_a_ratio() -> None:
     slow, fast = Row(PLAIN, "FD", 10, [1.0], 0.1), Row(PLAIN, "GD", 1000, [20.0], 0.1)
-    assert slow.by(fast) == pytest.approx(5.0)
+    assert slow.ratio_to(fast) == pytest.approx(5.0)
     assert Report(1000, 1, [fast, slow], {}).differences("python") == pytest.approx(5.0)
     assert Report(1000, 1, [slow], {}).differences("python") is None
-    assert Report(1000, 1, [slow], {}).beside_base(slow) is None
+    assert Report(1000, 1, [slow], {}).ratio_to_base(slow) is None
 
 
 @pytest.mark.parametrize(
@@ -396,8 +396,10 @@ def test_the_tables_hold_every_figure(small: Report, capsys: pytest.CaptureFixtu
 
 def test_the_notes_say_what_the_tables_do_not(small: Report) -> None:
     _, fixed, slow, flags, missing = report.notes(small)
-    assert fixed.startswith("fixed s: seconds spent once on compiling and the first call, in no other column")
-    assert slow == "slow peers did fewer than 8,000,000 epochs: Python: GD 500,000"
+    assert fixed.startswith(
+        "fixed s: seconds spent once on compiling and the first call, not included in other columns"
+    )
+    assert slow == "slow peers ran fewer than 8,000,000 epochs: Python: GD 500,000"
     assert flags == "C fast-math: -O3 -march=native -ffast-math -fopenmp-simd"
     assert missing == "left out: torch: torch is not installed"
 
@@ -433,7 +435,7 @@ def test_progress_shows_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> N
 
     for stream, shown in ((io.StringIO(), False), (Terminal(), True)):
         monkeypatch.setattr(sys, "stderr", stream)
-        with report.watching() as tell:
+        with report.progress_shown() as tell:
             tell("round 1 of 3")
         assert bool(stream.getvalue()) == shown
 

@@ -213,7 +213,7 @@ def test_the_report_reads_well() -> None:
     assert not report.ok
     assert [row.ok for row in report] == [False, True]
     assert isinstance(report, Report)
-    with pytest.raises(KeyError, match="the check has no row 'u'"):
+    with pytest.raises(KeyError, match="the check has no parameter 'u'"):
         report["u"]
 
 
@@ -224,7 +224,7 @@ def test_costs_that_are_not_finite_are_inconclusive() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(GradientError, match="no partial derivative by 'v'"):
+    with pytest.raises(GradientError, match="no partial derivative with respect to 'v'"):
         check(NEURON, POINT, gradient={"w": 1.0})
     with pytest.raises(GradientError, match="did you mean 'weigth'"):
         check(params("weight") ** 2, {"weight": 1.0}, gradient={"weigth": 2.0})
@@ -237,8 +237,8 @@ def test_errors() -> None:
 
 
 def test_a_correct_array_says_how_many_elements_were_looked_at() -> None:
-    """All of a small one; 256 drawn by lot of a large one."""
-    for size, words in ((3, "all 3 elements"), (300, "256 of 300 elements, by lot")):
+    """All of a small one; 256 random ones of a large one."""
+    for size, words in ((3, "all 3 elements"), (300, "256 of 300 elements, drawn at random")):
         V = params("V", shape=size)
         report = check(op.sum_(op.sin(V)), {"V": np.linspace(0.1, 1, size)})
         assert report.ok

@@ -277,7 +277,7 @@ def test_wrong_schemes_names_and_costs() -> None:
         finite_difference(op.expand(w, attributes=(2,)), {"w": 1.0})
     with pytest.raises(ValuesError, match="no value given for the parameter 'w'"):
         finite_difference(w**2, {})
-    with pytest.raises(GradientError, match="name the parameter to move: wrt= one of w1, b1, w2, b2"):
+    with pytest.raises(GradientError, match="name the parameter to vary: wrt= one of w1, b1, w2, b2"):
         shrinking_steps(*chain(2))
-    with pytest.raises(GradientError, match=r"'W' has the shape \(2,\); the experiment moves one number"):
+    with pytest.raises(GradientError, match=r"'W' has the shape \(2,\); the experiment varies one number"):
         shrinking_steps(op.sum_(params("W", shape=2) ** 2), {"W": [1.0, 2.0]})

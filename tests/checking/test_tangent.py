@@ -82,7 +82,7 @@ def test_names_that_do_not_move_stay() -> None:
 @pytest.mark.parametrize(
     ("text", "at", "move", "says"),
     [
-        ("x^2", {"x": 1.0}, {"z": 0.1}, "'z' moves"),
+        ("x^2", {"x": 1.0}, {"z": 0.1}, "'z' is in move"),
         ("x^2", {"x": 1.0, "speed": 1.0}, {"x": 0.1}, "'speed' has a value"),
         ("log(x)", {"x": 0.0}, {"x": 0.1}, "f at the point is -inf"),
         ("log(x)", {"x": 1.0}, {"x": -1.0}, "f after the move is -inf"),

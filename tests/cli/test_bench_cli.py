@@ -17,7 +17,7 @@ def test_it_prints_two_tables(steepest: Steepest) -> None:
     assert len([line for line in said.out.splitlines() if line.startswith("  Python ")]) == 3
     for word in ("ns/epoch", "/ native", "fixed s", "final cost", "FD / of GD", "3.29", "4.00"):
         assert word in said.out
-    assert said.err.startswith("note: GD is gradient descent, FD forward finite differences: four costs an epoch\n")
+    assert said.err.startswith("note: GD is gradient descent, FD forward finite differences: four costs per epoch\n")
 
 
 def test_json_parses(steepest: Steepest) -> None:

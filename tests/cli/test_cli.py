@@ -106,7 +106,7 @@ def test_fit_nand_shows_all_that_a_newcomer_needs(steepest: Steepest) -> None:
     p = nand_loop(1000)[1][-1]
     for x, y, z in zip(NAND["x"], NAND["y"], NAND["z"], strict=True):
         assert f"{x:g} {y:g} {z:g} {sigmoid(x * p[0] + y * p[1] + p[2]):.6g}" in lines
-    assert any(re.fullmatch(r"1000 epochs in \S+ s \(engine native\); it stopped .*", line) for line in lines)
+    assert any(re.fullmatch(r"ran all 1000 epochs; .* \(\S+ s, engine native\):", line) for line in lines)
 
 
 def test_fit_json(steepest: Steepest) -> None:
@@ -155,16 +155,16 @@ def test_layerwise_shows_its_factor(steepest: Steepest, tmp_path: Path) -> None:
 def test_xor_warns_of_its_plateau(steepest: Steepest) -> None:
     said = steepest("fit", "xor", "--rate", "1", "--epochs", "10000", "--json")
     assert said.json["cost"] == pytest.approx(0.12539207453, abs=5e-12)
-    assert "warning: it ended on a plateau" in said.err
+    assert "warning: the descent ended on a plateau" in said.err
     assert said.status == 0
 
 
 def test_a_diverged_fit_exits_1_and_saves_nothing(steepest: Steepest, tmp_path: Path) -> None:
     said = steepest("fit", "twice", "--rate", "0.2", "--save", "m.safetensors")
     assert said.status == 1
-    assert "the descent diverged at epoch 35: the rate 0.2 is too large here; try 0.1" in said.err
+    assert "the descent diverged at epoch 35: the rate 0.2 is too large; try 0.1" in said.err
     assert "nothing was saved to m.safetensors" in said.err
-    assert "it diverged; the last finite parameters:" in said.out
+    assert "diverged after 35 epochs; the last finite parameters (" in said.out
     assert list(tmp_path.iterdir()) == []
     found = steepest("fit", "twice", "--rate", "0.2", "--json")
     assert (found.status, found.json["reason"]) == (1, "diverged")
@@ -184,7 +184,7 @@ def test_iris_from_fit_to_predictions(steepest: Steepest) -> None:
         frame["petal_length"].to_numpy() * params["w1"] + frame["petal_width"].to_numpy() * params["w2"] + params["b"]
     )
     right = int(np.sum((expected > 0.5) == (frame["virginica"].to_numpy() == 1)))
-    assert f"{right} of 150 rows are predicted on the right side of 0.5" in said.out
+    assert f"accuracy {right / 1.5:.3g} % ({right} of 150 rows; threshold 0.5)" in said.out
     assert right > 135
     predicted = steepest("predict", "iris.safetensors", str(IRIS))
     assert (predicted.status, predicted.err) == (0, "")
@@ -214,7 +214,7 @@ def test_a_long_formula_is_shown_whole(steepest: Steepest) -> None:
 
 def test_a_name_that_looks_like_a_column_is_noted(steepest: Steepest) -> None:
     said = steepest("fit", str(IRIS), "virginica ~ sigmoid(petal_lenght*w1 + b)", "--epochs", "1")
-    assert "warning: 'petal_lenght' is no column, so it is a parameter; did you mean 'petal_length'?" in said.err
+    assert "warning: 'petal_lenght' is not a column, so it is a parameter; did you mean 'petal_length'?" in said.err
 
 
 def test_backticks_and_a_cost(steepest: Steepest, tmp_path: Path) -> None:

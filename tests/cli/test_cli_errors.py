@@ -39,7 +39,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("misspelt function", ["fit", "nand", "z ~ sigmod(x*w)"], ["sigmoid", "^"]),
     ("no target", ["fit", "nand", "x*w"], ["'target ~ prediction'", "no '~'"]),
     ("target absent", ["fit", str(IRIS), "virginia ~ petal_length*w"], ["not a column", "did you mean 'virginica'?"]),
-    ("nothing to fit", ["fit", "nand", "z ~ x*y"], ["no parameters to move"]),
+    ("nothing to fit", ["fit", "nand", "z ~ x*y"], ["the cost has no parameters"]),
     ("text column", ["fit", str(IRIS), "species ~ petal_length*w"], ["row 1", "'species'", "'setosa'"]),
     ("threshold unit", ["fit", "nand", "z ~ step(x*w + b)"], ["cannot be trained", "use sigmoid"]),
     ("labels", ["fit", str(IRIS), "petal_length ~ sigmoid(petal_width*w)", "--cost", "cross_entropy"],

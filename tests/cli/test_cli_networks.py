@@ -178,9 +178,9 @@ def test_a_wrong_configuration_is_one_sentence(steepest: Steepest, text: str, sa
         (["digit", "--rate", "auto", "--schedule", "cosine"], "--rate auto finds its own learning rates"),
         (["digit", "--schedule", "cosin"], "there is no schedule 'cosin'; did you mean 'cosine'?"),
         (["digit", "--features", "pixels*"], "no column matches 'pixels*'"),
-        (["digit", "--resume"], "there is no checkpoint to write or go on from"),
+        (["digit", "--resume"], "resume and checkpoint_every need a checkpoint"),
         (["digit", "--checkpoint", "nowhere/c"], "there is no directory nowhere"),
-        (["digit", "--patience", "3"], "patience waits for the validation cost"),
+        (["digit", "--patience", "3"], "patience counts epochs without a lower validation cost"),
         (["digit", "--validate", "7"], "validate is a share of the rows between 0 and 1, or a table"),
         (["digit", "--validate", "none.csv"], "none.csv: there is no such file"),
         (["digit", "--initial", "gloro"], "gloro"),
@@ -296,5 +296,5 @@ def test_rows_that_were_held_out_are_counted_apart(steepest: Steepest) -> None:
     chances, labels = st.load("m.safetensors").predict(table), table["digit"].to_numpy()
     apart = np.sort(np.random.default_rng([3, 600]).permutation(600)[:150])  # the share's rows, as descend draws them
     right = chances.argmax(axis=1) == labels
-    assert f"held out:    {right[apart].sum()} of 150 rows are given their class" in said.out
-    assert f"learnt from: {right.sum() - right[apart].sum()} of 450 rows are given their class" in said.out
+    for name, rows in (("validation: ", right[apart]), ("training:   ", np.delete(right, apart))):
+        assert f"{name}accuracy {100 * rows.mean():.3g} % ({rows.sum()} of {len(rows)} rows)" in said.out

@@ -213,7 +213,8 @@ def test_a_notebook_is_valid_and_runs_the_programs_of_the_paper(document: Docume
 
 
 def test_numbers_are_counted_by_kind(document: Document) -> None:
-    assert document.numbers() == {"cost": "1", "delta": "22", "numbers": "1", "neuron": "1"}
+    numbers = {label: place.number for label, place in document.places().items()}
+    assert numbers == {"cost": 1, "delta": 22, "numbers": 1, "neuron": 1}
     assert {label: place.text for label, place in document.places().items()}["delta"] == "(22)"
 
 

@@ -161,7 +161,7 @@ def test_several_labels() -> None:
     assert near.sum() > 10
     for each in (fitted, unsure):
         assert ((each.predict_proba(X) > 0.5) == each.predict(X)).all()
-    with pytest.raises(ValueError, match="y has 3 labels a sample"):
+    with pytest.raises(ValueError, match="y has 3 labels per sample"):
         quick(st.NetworkClassifier, output="softmax").fit(X, y)
     with pytest.raises(ModelError, match="one class a sample"):
         quick(st.NetworkClassifier, class_weight="balanced").fit(X, y)
@@ -202,7 +202,7 @@ def test_a_warm_start_may_change_settings_but_not_the_network() -> None:
     assert fitted.n_iter_ == 150
     with pytest.raises(ModelError, match=r"has parameters W1 \(4, 8\).*warm_start=False"):
         fitted.set_params(hidden=(9,)).fit(X, NAMES)
-    with pytest.raises(ValueError, match="warm_start goes on with the classes"):
+    with pytest.raises(ValueError, match="warm_start continues with the classes"):
         fitted.set_params(hidden=(8,)).fit(X, NAMES == "setosa")
 
 

@@ -90,7 +90,7 @@ ERRORS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("a*x0 + b", {}, FormulaError, "a formula is written 'target ~ prediction'; this one has no '~'"),
     ("log(y) ~ a*x0 + b", {}, ModelError, "the target's name alone"),
     ("y + z ~ a*x0 + b", {}, ModelError, "the target's name alone"),
-    ("x1 ~ a*x0 + b", {}, ModelError, "the target 'x1' of the formula is a feature, too"),
+    ("x1 ~ a*x0 + b", {}, ModelError, "the target 'x1' of the formula is also a feature"),
     ("y ~ a*x0 +", {}, FormulaError, "character"),
     ("y ~ a*x0 + b", {"start": {"c": 1.0}}, SteepestError, "'c', which is not a parameter"),
     ("y ~ step(a*x0 + b)", {}, ModelError, "cannot be trained by its gradient"),
@@ -109,7 +109,7 @@ def test_formulas_that_make_no_sense(
 def test_as_many_outputs_as_classes() -> None:
     y = np.digitize(X[:, 0], [1.3, 2.7])
     for formula in ("y ~ sigmoid(a*x0 + b)", "y ~ softmax(dense(X, 4))"):
-        with pytest.raises(ValueError, match="y has 3 classes, but the prediction is of shape"):
+        with pytest.raises(ValueError, match="y has 3 classes, but the prediction has the shape"):
             st.FormulaClassifier(formula).fit(X, y)
     with pytest.raises(ModelError, match="poisson takes targets from 0"):
         st.FormulaRegressor("y ~ exp(dense(X, 1))", "poisson").fit(X, -X[:, 0])

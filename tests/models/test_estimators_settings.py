@@ -133,15 +133,15 @@ def test_epochs_that_were_too_few_warn_only_where_an_end_was_asked_for() -> None
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"hidden": (0,)}, r"hidden is the sizes of the hidden layers, as \(100,\), not \(0,\)"),
-    ({"hidden": (2.5,)}, "hidden is the sizes"),
+    ({"hidden": (0,)}, r"hidden has the sizes of the hidden layers, such as \(100,\), not \(0,\)"),
+    ({"hidden": (2.5,)}, "hidden has the sizes"),
     ({"batch": "all"}, "batch is a whole number, None for the whole table, or 'auto', not 'all'"),
     ({"optimiser": "adm"}, "there is no optimiser 'adm'; did you mean 'adam'"),
     ({"optimiser": "lbfgs", "batch": 10}, "leave batch out"),
     ({"output": "step", "loss": "mse"}, "cannot be trained by its gradient"),
     ({"loss": "hubber"}, "there is no cost 'hubber'; did you mean 'huber'"),
     ({"l2": -1}, "l2 is a finite number from 0"),
-    ({"patience": 3}, "patience waits for the validation cost"),
+    ({"patience": 3}, "patience counts epochs without a lower validation cost"),
     ({"engine": "nativ"}, "there is no engine 'nativ'"),
     ({"dtype": "float16"}, "there is no dtype 'float16'"),
     ({"initial": "glorott"}, "there is no scheme of initial values 'glorott'"),

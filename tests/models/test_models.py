@@ -115,7 +115,7 @@ def test_rows_with_holes() -> None:
 
 def test_a_parameter_that_looks_like_a_column_is_noted() -> None:
     model = st.Model("virginica ~ sigmoid(petal_lenght*w1 + petal_width*w2 + b)").fit(IRIS, epochs=1)
-    assert model.notes == ["'petal_lenght' is no column, so it is a parameter; did you mean 'petal_length'?"]
+    assert model.notes == ["'petal_lenght' is not a column, so it is a parameter; did you mean 'petal_length'?"]
     plain = st.Model("virginica ~ sigmoid(petal_length*slope + shift)").fit(IRIS, epochs=1)
     assert plain.notes == []
     table = {"petal_length": [1.0, 2], "virginica": [0.0, 1], "slope": [7.0, 7], "slop": [7.0, 7]}
@@ -149,7 +149,7 @@ def test_e1_xor_by_a_network_set_by_hand() -> None:
 def test_a_threshold_unit_says_why_it_cannot_be_fitted() -> None:
     with pytest.raises(ModelError) as caught:
         st.models.threshold_unit().fit("and")
-    for part in ("cannot be trained by its gradient", "step has the slope 0", "use sigmoid"):
+    for part in ("cannot be trained by its gradient", "the derivative of step is 0", "use sigmoid"):
         assert part in str(caught.value)
 
 

@@ -117,25 +117,25 @@ def test_a_deep_network_of_formulas_stays_short() -> None:
     ("options", "says"),
     [
         ({"activation": "tahn"}, "no activation 'tahn'; did you mean 'tanh'?"),
-        ({"activation": "softmax"}, "softmax is not elementwise: softmax joins the neurons of a layer; it can be the"),
-        ({"activation": "sum(z)"}, "sum joins the neurons of a layer"),
-        ({"activation": "mean(z)"}, "mean joins the samples"),
-        ({"activation": "transpose"}, "transpose joins the neurons"),
-        ({"activation": "maximum"}, "maximum is no function of one number"),
-        ({"activation": "z*w"}, "holds 2 names"),
-        ({"activation": "3 + 4"}, "holds 0 names"),
-        ({"activation": "y ~ y"}, "with its '~'"),
+        ({"activation": "softmax"}, "softmax is not elementwise: softmax combines the neurons of a layer; it can be"),
+        ({"activation": "sum(z)"}, "sum combines the neurons of a layer"),
+        ({"activation": "mean(z)"}, "mean combines the samples"),
+        ({"activation": "transpose"}, "transpose combines the neurons"),
+        ({"activation": "maximum"}, "maximum is not a function of one number"),
+        ({"activation": "z*w"}, "has 2 names"),
+        ({"activation": "3 + 4"}, "has 0 names"),
+        ({"activation": "y ~ y"}, "has a '~'"),
         ({"activation": "z +"}, "expected a number"),
-        ({"activation": "dense(z, 3)"}, "holds 'W1'"),
-        ({"activation": lambda z: 3}, "gave int, not an expression"),
-        ({"activation": lambda z: z * st.params("q")}, "holds 'q'"),
+        ({"activation": "dense(z, 3)"}, "has 'W1'"),
+        ({"activation": lambda z: 3}, "returned int, not an expression"),
+        ({"activation": lambda z: z * st.params("q")}, "has 'q'"),
         ({"activation": lambda z: st.constant(3)}, "does not depend on the layer's input"),
-        ({"activation": lambda z: st.sum(z)}, "sum joins the neurons"),
+        ({"activation": lambda z: st.sum(z)}, "sum combines the neurons"),
         ({"activation": 7}, "not 7"),
-        ({"activation": ["relu"]}, "2 hidden layers and 1 activations"),
-        ({"activation": ["relu", "tanh", "sin"]}, "2 hidden layers and 3 activations"),
-        ({"output": "softmax(z)*2"}, "softmax joins the neurons"),
-        ({"output": "largest"}, "largest joins the neurons"),
+        ({"activation": ["relu"]}, "2 hidden layers but 1 activations"),
+        ({"activation": ["relu", "tanh", "sin"]}, "2 hidden layers but 3 activations"),
+        ({"output": "softmax(z)*2"}, "softmax combines the neurons"),
+        ({"output": "largest"}, "largest combines the neurons"),
         ({"target": "X"}, "give the target another name"),
         ({"target": "b2"}, "'b2' has the name of a parameter"),
     ],
@@ -150,7 +150,7 @@ def test_errors_of_networks(options: dict[str, Any], says: str) -> None:
 def test_an_error_names_what_a_reader_meets_first() -> None:
     """Whatever was built before: here b1, which comes after W1 in a layer."""
     older = st.params("b1", shape=3)
-    with pytest.raises(SteepestError, match="holds 'W1'"):
+    with pytest.raises(SteepestError, match="has 'W1'"):
         models.network([4, 3, 2, 1], activation="dense(z, 3)")
     assert older.name == "b1"
 

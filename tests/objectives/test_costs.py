@@ -237,7 +237,7 @@ def test_a_formula_is_the_loss_of_a_sample(text: str, meaning: Any) -> None:
 def test_a_formula_may_take_its_own_mean() -> None:
     cost = costs.cost_named("sqrt(mean((prediction - target)^2))")(st.data("a"), st.data("y"))
     assert st.evaluate(cost, {"a": A, "y": Y}) == pytest.approx(np.sqrt(np.mean((A - Y) ** 2)))
-    with pytest.raises(ModelError, match="takes its own mean"):
+    with pytest.raises(ModelError, match="computes its own mean"):
         costs.cost_named("sqrt(mean((prediction - target)^2))")(st.data("a"), st.data("y"), st.data("w"))
 
 
@@ -246,12 +246,12 @@ def test_a_formula_may_take_its_own_mean() -> None:
     [
         ("hubr", "no cost 'hubr'; did you mean 'huber'?"),
         ("", "no cost ''"),
-        ("prediction^2", "does not hold 'target'"),
-        ("target^2", "does not hold 'prediction'"),
+        ("prediction^2", "lacks 'target'"),
+        ("target^2", "lacks 'prediction'"),
         ("(prediction - y)^2", "the name 'y' is neither data nor a parameter"),
         ("(predction - target)^2", "did you mean 'prediction'?"),
-        ("target ~ prediction", "with its '~'"),
-        ("(sum(dense(prediction, 3)) - target)^2", "makes parameters by dense"),
+        ("target ~ prediction", "has a '~'"),
+        ("(sum(dense(prediction, 3)) - target)^2", "contains dense, which has parameters"),
         ("(prediction - target", "expected"),
     ],
 )

@@ -195,7 +195,7 @@ def test_the_numbers_of_the_neuron(papers: dict[str, Paper]) -> None:
     assert rows == {"w1": "−1.74357891399", "w2": "−1.73477772649", "b": "2.77184896227"}
     text = " ".join(plain(b.pieces) for b in papers["network-2-2-1"].document.blocks if isinstance(b, Paragraph))
     assert "to 0.1253920745" in text
-    assert "It ended on a plateau" in text
+    assert "The descent ended on a plateau" in text
 
 
 def test_equations_say_how_they_were_checked(papers: dict[str, Paper]) -> None:

@@ -132,7 +132,7 @@ def test_activations_stand_in_a_grid_with_their_marks() -> None:
     ("given", "said"),
     [
         ((), "nothing to draw"), (("sigmod",), "did you mean 'sigmoid'"), (("softmax",), "does not act on each number"),
-        (("matmul",), "does not act on each number"), (("x + y",), "holds 2 names"), (("log(z - 100)",), "not finite"),
+        (("matmul",), "does not act on each number"), (("x + y",), "has 2 names"), (("log(z - 100)",), "not finite"),
     ],
 )  # fmt: skip
 def test_what_is_no_activation_is_refused(given: tuple[str, ...], said: str) -> None:

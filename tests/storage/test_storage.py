@@ -200,13 +200,13 @@ def test_metadata_that_does_not_parse(about: str, tmp_path: Path) -> None:
     ids=str,
 )  # fmt: skip
 def test_metadata_that_does_not_fit(change: dict[str, Any], tmp_path: Path) -> None:
-    assert "not a model that can be used" in refused(forge(tmp_path / "m.safetensors", {**ABOUT, **change}))
+    assert "not a usable model" in refused(forge(tmp_path / "m.safetensors", {**ABOUT, **change}))
 
 
 def test_metadata_without_a_part(tmp_path: Path) -> None:
     for part in ABOUT:
         about = {key: value for key, value in ABOUT.items() if key != part}
-        assert "lacks a part" in refused(forge(tmp_path / "m.safetensors", about))
+        assert "its metadata is incomplete" in refused(forge(tmp_path / "m.safetensors", about))
 
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,7 +329,7 @@ def test_interruption_ends_the_restarts() -> None:
     assert run.restarts is not None
     assert 0 < len(run.restarts) < 1000
     assert run.cost == pytest.approx(min(run.restarts), rel=1e-12)
-    assert re.search(r"interrupted with \d+ of 1000 starts begun", run.message)
+    assert re.search(r"interrupted with \d+ of 1000 starts run", run.message)
 
 
 def test_interruption_ends_restarts_one_after_another() -> None:

@@ -59,7 +59,7 @@ def test_text_of_a_run() -> None:
 
 
 def rise_warnings(run: Descent) -> list[str]:
-    return [text for text in run.warnings if "sure to first order only" in text]
+    return [text for text in run.warnings if "guaranteed to first order only" in text]
 
 
 @pytest.mark.parametrize(("share", "rises"), [(0.999, False), (1.001, True)])

@@ -237,7 +237,7 @@ def test_memory_of_another_optimiser_is_refused(settings: dict[str, Any], memory
     if settings.get("optimiser") == "adam" and "(adam 1) a" in memory:
         return
     cost, start, _ = _quadratic()
-    with pytest.raises(SteepestError, match=r"memory has .* does not remember.*; give run\.memory"):
+    with pytest.raises(SteepestError, match=r"memory has .* is not in the state of.*; give run\.memory"):
         st.descend(cost, None, start, 0.001, 3, memory=memory, **settings)
 
 

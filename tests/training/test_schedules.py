@@ -260,7 +260,7 @@ def test_rates_beyond_the_numbers_are_a_descent_that_diverges() -> None:
         for batch in (None, 4):
             run = model.descend(engine, rate=s.exponential(0.1, 1e200), epochs=30, batch=batch)
             assert run.reason == "diverged"
-            assert "the rate 0.1 is too large here; try 0.025" in run.message
+            assert "the rate 0.1 is too large; try 0.025" in run.message
             warmed = model.descend(engine, rate=s.warm_up(4, 1e9), epochs=30, batch=batch)
-            assert "the rate 1e+09 is too large here; try 2.5e+08" in warmed.message
+            assert "the rate 1e+09 is too large; try 2.5e+08" in warmed.message
             assert all(np.isfinite(value) for value in run.params.values())

@@ -112,9 +112,9 @@ def test_small_files_are_read_at_once(file: str) -> None:
 
 @pytest.mark.usefixtures("small_parts")
 def test_what_needs_the_whole_table_is_refused(file: str) -> None:
-    with pytest.raises(DescentError, match="no share to hold out; give validate= a table of its own"):
+    with pytest.raises(DescentError, match="cannot be held out; give validate= a table"):
         st.Model(FORMULA).fit(file, batch=10, validate=0.2)
-    with pytest.raises(ModelError, match="too large to be read at once, and weights are divided by their mean"):
+    with pytest.raises(ModelError, match="too large to be read at once, but weights are divided by their mean"):
         st.Model("y ~ a*w", weights="b").fit(file, batch=10)
 
 

@@ -102,7 +102,7 @@ def test_a_diverged_model_warns_and_is_not_saved(tmp_path: Path) -> None:
 def test_whether_the_cost_still_falls_is_said() -> None:
     short = st.descend(st.models.linear().cost, "twice", start={"w": 0.0}, rate=0.001, epochs=50)
     long = st.descend(st.models.linear().cost, "twice", start={"w": 0.0}, rate=0.1, epochs=2000)
-    assert short.message.endswith("the cost still falling")
+    assert short.message.endswith("the cost was still falling")
     assert "still" not in long.message
 
 
@@ -153,7 +153,7 @@ def test_check_looks_for_columns_as_fit_does(steepest: Steepest, table: str) -> 
     refused = steepest("check", "scor ~ a*hours", table)
     assert (refused.status, "did you mean 'score'?" in refused.err) == (2, True)
     noted = steepest("check", "score ~ a*hous", table)
-    assert "'hous' is no column, so it is a parameter; did you mean 'hours'?" in noted.err
+    assert "'hous' is not a column, so it is a parameter; did you mean 'hours'?" in noted.err
 
 
 def test_e_is_said_to_be_a_parameter(steepest: Steepest, table: str) -> None:

@@ -31,7 +31,7 @@ def sessions() -> list[tuple[str, str]]:
 
 def comparable(text: str) -> str:
     """Without times, and without the size of error bars, which follows the last bits of a machine's exp."""
-    return re.sub(r"± \d+e-\d+", "± ?", re.sub(r"in [\d.e-]+ s", "in ? s", text)).strip()
+    return re.sub(r"± \d+e-\d+", "± ?", re.sub(r"\([\d.e-]+ s, engine", "(? s, engine", text)).strip()
 
 
 def test_console(tmp_path: Path) -> None:

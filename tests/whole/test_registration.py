@@ -18,7 +18,7 @@ from steepest.engines import reference
 from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.functions.elementwise import native
 from steepest.engines.native.llvm.code import Splat, Value
-from steepest.export import c_code, numpy_source, onnx
+from steepest.export import c_code, c_functions, numpy_source, onnx
 from steepest.expressions import operations, printing
 from steepest.expressions.expression import OPERATIONS, Expression
 from steepest.objectives import costs
@@ -33,7 +33,7 @@ def _forgotten() -> Iterator[None]:
     registries: list[Any] = [
         costs.COSTS._entries, optimisers.OPTIMISERS._entries, schedules.SCHEDULES._entries,
         initialisers.SCHEMES._entries, export.FORMATS._entries, OPERATIONS, operations.FUNCTIONS,
-        printing.FUNCTION_NAMES, reference.ELEMENTWISE, reference.COMPLEX, ELEMENTWISE, c_code.PRIMITIVES,
+        printing.FUNCTION_NAMES, reference.ELEMENTWISE, reference.COMPLEX, ELEMENTWISE, c_functions.ELEMENTWISE,
         onnx.PRIMITIVES, numpy_source.PRIMITIVES,
     ]  # fmt: skip
     kept = [copy(registry) for registry in registries]
@@ -109,7 +109,9 @@ def register_isru() -> None:
         "isru", 1, "x / √(1 + x²)", partials=(lambda x, r: 1 / (1 + x**2) ** 1.5,), activation=True,
     )  # fmt: skip
     reference.register("isru", lambda x: x / np.sqrt(1 + x * x))
-    c_code.PRIMITIVES["isru"] = c_code.Helper("static T isru(T x)\n{\n    return x / pow(1 + x * x, 0.5);\n}\n")
+    c_functions.ELEMENTWISE["isru"] = c_functions.Helper(
+        "static T isru(T x)\n{\n    return x / pow(1 + x * x, 0.5);\n}\n"
+    )
     numpy_source.PRIMITIVES["isru"] = numpy_source.Call("isru", "def isru(x):\n    return x / np.sqrt(1 + x * x)\n")
     onnx.PRIMITIVES["isru"] = onnx.Composed(_isru_onnx)
 
@@ -150,7 +152,7 @@ def test_an_operation_is_an_entry_of_the_table_and_one_for_each_backend(
 
 def test_a_backend_without_an_operation_says_so(steepest: Steepest) -> None:
     register_isru()
-    del c_code.PRIMITIVES["isru"]
+    del c_functions.ELEMENTWISE["isru"]
     assert steepest("fit", "nand", "z ~ isru(x*w1 + y*w2 + b)", "--epochs", "1", "--save", "m.safetensors").status == 0
     said = steepest("export", "m.safetensors", "--to", "c")
     assert said.status == 2

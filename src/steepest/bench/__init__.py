@@ -1,4 +1,4 @@
-"""The notes' experiment A7 on this machine: gradient descent against finite differences, beside the peers.
+"""Experiment A7 of the notes: times of gradient descent and finite differences, compared with other libraries.
 
-``experiment.py`` measures, ``report.py`` prints; a peer is loaded when it is asked for, never at import.
+``experiment.py`` measures, ``report.py`` prints; a peer is imported only when it runs.
 """

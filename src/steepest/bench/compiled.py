@@ -1,7 +1,7 @@
-"""C by the compiler of the system: ``neuron.c`` as a shared library, called in this process.
+"""C compiled by the system's compiler: ``neuron.c`` as a shared library, called in this process.
 
-The file writes each method several ways. Which of them a compiler makes the fastest differs from one to the next, so
-they are tried, and the fastest is the peer.
+The file has several variants of each method. Which one is fastest depends on the compiler, so all are timed once and
+the fastest is measured.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from steepest.bench.peer import Peer, Run
 PLAIN = ("-O3",)
 FAST = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
 COMPILERS = ("cc", "gcc", "clang")
-WAYS: dict[Method, tuple[str, ...]] = {
+VARIANTS: dict[Method, tuple[str, ...]] = {
     "GD": ("gd_fused", "gd_split", "gd_rows", "gd_vector"),
     "FD": ("fd_calls", "fd_flat", "fd_split", "fd_points"),
 }
-_TRIAL_EPOCHS, _TRIALS = 100_000, 3
-_COMPILE_SECONDS = 120
+_TRIAL_EPOCHS, _TRIALS = 100_000, 3  # milliseconds per variant, far above the resolution of the clock
+_COMPILE_SECONDS = 120  # for slow machines; usual is less than one
 
 
 def compiler() -> list[str]:
-    """The words that start the C compiler: ``$CC``, else cc, gcc or clang, whichever there is first.
+    """Return the command of the C compiler: ``$CC``, else the first of cc, gcc and clang that exists.
 
     Raises:
-        BenchError: there is none.
+        BenchError: there is no C compiler.
     """
     given = shlex.split(os.environ.get("CC", ""))
     if given:
@@ -51,35 +51,35 @@ def compiler() -> list[str]:
 
 
 def neuron_library(flags: Sequence[str]) -> ctypes.CDLL:
-    """``neuron.c``, compiled with these flags and loaded."""
+    """Compile ``neuron.c`` with these flags and load it."""
     return library(resources.files("steepest.bench").joinpath("neuron.c").read_text(encoding="utf-8"), flags)
 
 
 def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
-    """C source, compiled and loaded.
+    """Compile C source and load it.
 
     Raises:
-        BenchError: the compiler fails, or what it makes cannot be loaded.
+        BenchError: the compiler fails, or its output cannot be loaded.
     """
     words = compiler()
     with tempfile.TemporaryDirectory(prefix="steepest", ignore_cleanup_errors=True) as folder:
-        place, part, made = (Path(folder) / f"loops.{suffix}" for suffix in ("c", "o", "so"))
-        place.write_text(source, encoding="utf-8")
-        _make([*words, *flags, "-fPIC", "-c", str(place), "-o", str(part)], part)
+        text, object_file, made = (Path(folder) / f"loops.{suffix}" for suffix in ("c", "o", "so"))
+        text.write_text(source, encoding="utf-8")
+        _make([*words, *flags, "-fPIC", "-c", str(text), "-o", str(object_file)], object_file)
         # Linked without the flags: with -ffast-math, GCC links code that lets the whole process flush denormals to 0.
         threads = [flag for flag in flags if flag == "-fopenmp"]
-        _make([*words, *threads, "-shared", str(part), "-o", str(made), "-lm"], made)
+        _make([*words, *threads, "-shared", str(object_file), "-o", str(made), "-lm"], made)
         try:
             return ctypes.CDLL(str(made))
         except OSError as error:
-            raise BenchError(f"what the compiler {words[0]!r} made cannot be loaded: {error}") from None
+            raise BenchError(f"the library that {words[0]!r} made cannot be loaded: {error}") from None
 
 
 def _make(command: list[str], made: Path) -> None:
-    """Run the compiler, which makes a file.
+    """Run the compiler to make a file.
 
     Raises:
-        BenchError: it does not.
+        BenchError: it fails.
     """
     name = command[0]
     try:
@@ -89,8 +89,8 @@ def _make(command: list[str], made: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BenchError(f"the compiler {name!r} cannot be run: {error}") from None
     if done.returncode or not made.exists():
-        said = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line.lower()]
-        detail = f": {said[0].replace(str(made.parent) + os.sep, '')}" if said else ""
+        errors = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line.lower()]
+        detail = f": {errors[0].replace(str(made.parent) + os.sep, '')}" if errors else ""
         what = f"ended with status {done.returncode}" if done.returncode else "made no library"
         raise BenchError(f"the compiler {name!r} {what}{detail}")
 
@@ -99,12 +99,12 @@ class C(Peer):
     """The whole loop in C; the cost is computed at the end only, which is in its favour.
 
     Args:
-        flags: for the compiler.
+        flags: compiler flags.
         dtype: the precision.
-        first: take the first way of writing it, the plain one, rather than the fastest.
+        first: use the first variant, the plain one, rather than the fastest.
 
     Attributes:
-        ways: which way of writing it was the fastest, by method.
+        ways: the fastest variant by method.
     """
 
     def __init__(self, flags: Sequence[str], dtype: str, first: bool = False) -> None:
@@ -116,7 +116,7 @@ class C(Peer):
         self.ways: dict[Method, str] = {}
 
     def available(self) -> str | None:
-        """Whether there is a compiler; whether it works shows when it is used."""
+        """Return why there is no compiler; None if there is one."""
         try:
             compiler()
         except BenchError as error:
@@ -124,10 +124,10 @@ class C(Peer):
         return None
 
     def prepare(self, method: Method) -> Run:
-        """Compile, and take the fastest way of those that the compiler knows."""
+        """Compile, and choose the fastest variant."""
         single = self.dtype == "float32"
         loaded = neuron_library([*self.flags, *(["-DSINGLE"] if single else [])])
-        ways = WAYS[method][:1] if self.first else WAYS[method]
+        ways = VARIANTS[method][:1] if self.first else VARIANTS[method]
         runs = {way: self._run(loaded, way) for way in ways if hasattr(loaded, way)}
         best = {way: min(run(_TRIAL_EPOCHS)[0] for _ in range(_TRIALS)) for way, run in runs.items()}
         self.ways[method] = min(best, key=best.__getitem__)
@@ -136,7 +136,7 @@ class C(Peer):
     def _run(self, loaded: ctypes.CDLL, way: str) -> Run:
         real: Any = ctypes.c_float if self.dtype == "float32" else ctypes.c_double
         columns = [(real * len(column))(*column) for column in (X, Y, Z)]
-        # A pointer a column and one for the parameters, rate and ε, the number of epochs.
+        # Pointers to three columns and the parameters, rate and ε, the number of epochs.
         loop: Callable[..., None] = loaded[way]
         loop.argtypes = [ctypes.POINTER(real)] * 4 + [real, real, ctypes.c_long]  # type: ignore[attr-defined]
         loop.restype = None  # type: ignore[attr-defined]

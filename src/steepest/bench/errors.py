@@ -1,4 +1,4 @@
-"""What the bench raises."""
+"""Errors of the benchmark."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from steepest.errors import SteepestError
 
 
 class BenchError(SteepestError):
-    """A bench has nothing to measure, or a peer of it cannot be run."""
+    """A benchmark has nothing to measure, or a peer cannot run."""

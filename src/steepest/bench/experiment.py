@@ -22,35 +22,38 @@ from steepest.bench.peer import Peer, Run, load
 from steepest.bench.peers import BASE, chosen
 from steepest.errors import SteepestError
 
-PAPER = 3.29  # times a finite difference takes as long as a gradient, as the notes measured it
+PAPER = 3.29  # time of an epoch of finite differences by that of gradient descent, as measured in the notes
 THEORY = 4.0  # P + 1 costs in place of one gradient
 QUICK_EPOCHS = 20_000
 
-_CHECK_EPOCHS = 1000
+_CHECK_EPOCHS = 1000  # enough that another update rule would show, few enough for plain Python
 _AGREEMENT = {("float64", "GD"): 1e-9, ("float64", "FD"): 1e-8, ("float32", "GD"): 1e-4, ("float32", "FD"): 1e-2}
-_LONGEST, _QUICK_LONGEST = 1.5, 0.2  # seconds; a peer is slow if all its epochs would take longer than this
-_SLOWER = 4.0  # and longer than this many times those of the native engine;
-_SHORTENED, _QUICK_SHORTENED = 0.4, 0.05  # it then gets as many epochs as take about this long
-_PROBE, _QUICK_PROBE = 0.4, 0.1  # seconds that a run lasts at least from which a speed is estimated
-_PROBE_EPOCHS = 100  # of the first such run; each that is too short is followed by one with
-_LEAST_GROWTH, _MOST_GROWTH = 2.0, 10.0  # at least and at most this many times as many
+# A peer is slow if all epochs would take longer than this, in seconds, and than _SLOWER times the native engine; it
+# then runs as many epochs as take about _SHORTENED seconds.
+_LONGEST, _QUICK_LONGEST = 1.5, 0.2
+_SLOWER = 4.0
+_SHORTENED, _QUICK_SHORTENED = 0.4, 0.05
+# A speed is estimated from a run of at least _PROBE seconds; shorter ones are repeated with more epochs.
+_PROBE, _QUICK_PROBE = 0.4, 0.1
+_PROBE_EPOCHS = 100
+_LEAST_GROWTH, _MOST_GROWTH = 2.0, 10.0
 
 _clock = time.perf_counter
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One peer's times by one method.
+    """The times of one peer and method.
 
     Attributes:
-        peer: which.
+        peer: the peer.
         method: ``"GD"`` or ``"FD"``.
-        epochs: how many were timed.
-        seconds: how long they took, a number a round.
-        cost: where they ended, C at the final parameters in float64.
-        fixed: the seconds spent once, before any timed epoch: compiling and the first call.
+        epochs: the number of epochs per round.
+        seconds: their duration in each round.
+        cost: C at the final parameters, in float64.
+        fixed: the seconds spent once on compiling and the first call.
     """
 
     peer: Peer
@@ -70,22 +73,22 @@ class Row:
         """The median time of an epoch, ns."""
         return 1e9 * self.time / self.epochs
 
-    def by(self, other: Row) -> float:
-        """Return how many times as long an epoch takes as another row's: the median over the rounds."""
+    def ratio_to(self, other: Row) -> float:
+        """Return the ratio of an epoch's time to that of another row: the median over the rounds."""
         pairs = zip(self.seconds, other.seconds, strict=True)
         return statistics.median((a / self.epochs) / (b / other.epochs) if b else math.inf for a, b in pairs)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured.
+    """The results of the experiment.
 
     Attributes:
-        epochs: how many were requested; slow peers do fewer.
-        rounds: how often each was timed.
-        rows: a peer and method each.
-        left_out: what was not measured, and why.
-        quick: whether it was a smoke test.
+        epochs: the requested number of epochs; slow peers run fewer.
+        rounds: the number of rounds.
+        rows: one row for each peer and method.
+        left_out: the reasons for peers that were not measured.
+        quick: whether this was a smoke test.
     """
 
     epochs: int
@@ -98,22 +101,22 @@ class Report:
         """Return the row of a peer and method."""
         return next((row for row in self.rows if (row.peer.name, row.method) == (name, method)), None)
 
-    def beside_base(self, row: Row) -> float | None:
-        """Return how many times as long as the native engine a row takes, if that was measured."""
+    def ratio_to_base(self, row: Row) -> float | None:
+        """Return the ratio of a row's time to that of the native engine, if that was measured."""
         base = self.find(BASE, row.method)
-        return row.by(base) if base else None
+        return row.ratio_to(base) if base else None
 
     def differences(self, name: str) -> float | None:
-        """Return how many times as long finite differences take as gradient descent, for a peer that does both."""
+        """Return the ratio of finite differences to gradient descent, for a peer that runs both."""
         gradient, differences = self.find(name, "GD"), self.find(name, "FD")
-        return differences.by(gradient) if gradient and differences else None
+        return differences.ratio_to(gradient) if gradient and differences else None
 
     def shortened(self) -> list[Row]:
-        """Return the rows of slow peers, which did fewer epochs than requested."""
+        """Return the rows of slow peers, which ran fewer epochs than requested."""
         return [row for row in self.rows if row.epochs < self.epochs]
 
     def document(self) -> dict[str, Any]:
-        """Return everything, for JSON."""
+        """Return the results in a form that JSON can hold."""
         return {
             "experiment": {
                 "formula": "z ~ sigmoid(x*w1 + y*w2 + b)", "table": "nand", "start": list(START), "rate": RATE,
@@ -125,7 +128,7 @@ class Report:
                     "dtype": row.peer.dtype, "method": row.method,
                     "epochs": row.epochs, "fewer_epochs": row.epochs < self.epochs,
                     "fixed_seconds": row.fixed, "seconds": row.time, "rounds": row.seconds,
-                    "nanoseconds_an_epoch": row.nanoseconds, "ratio_to_native": self.beside_base(row),
+                    "nanoseconds_an_epoch": row.nanoseconds, "ratio_to_native": self.ratio_to_base(row),
                     "cost": row.cost, "same_cost": row.peer.same,
                     "way": row.peer.ways.get(row.method) if isinstance(row.peer, C) else None,
                 }
@@ -140,24 +143,20 @@ class Report:
 
 
 def measure(
-    epochs: int | None = None,
-    rounds: int = 3,
-    names: Sequence[str] = (),
-    quick: bool = False,
-    tell: Tell = lambda text: None,
-) -> Report:
+    epochs: int | None = None, rounds: int = 3, names: Sequence[str] = (), quick: bool = False,
+    on_progress: OnProgress = lambda text: None,
+) -> Report:  # fmt: skip
     """Run the experiment with every peer that can be run here.
 
     Args:
-        epochs: of a descent; 8,000,000 if left out, or 20,000 if quick. The native engine does all of them, slow
-            peers do fewer.
-        rounds: how often every peer is timed; in each round all take their turn.
+        epochs: epochs per descent; 8,000,000 if left out, or 20,000 if quick. Slow peers run fewer.
+        rounds: how often every peer is timed; each round runs all of them.
         names: the peers to compare with the native engine; all if empty.
         quick: run a smoke test, whose numbers mean little.
-        tell: called with what is being done.
+        on_progress: called with a description of each task.
 
     Raises:
-        BenchError: there is no such peer, none could be run, or the numbers are not positive.
+        BenchError: a peer is unknown, no peer could run, or a number is not positive.
     """
     wanted = epochs if epochs is not None else QUICK_EPOCHS if quick else EPOCHS
     for word, number in (("epochs", wanted), ("rounds", rounds)):
@@ -172,7 +171,7 @@ def measure(
             left_out[peer.name] = reason
             continue
         for method in peer.methods:
-            tell(f"preparing {peer.title}, {method}")
+            on_progress(f"preparing {peer.title}, {method}")
             try:
                 run, fixed = _prepared(peer, method)
                 _check(peer, method, run)
@@ -183,7 +182,7 @@ def measure(
                 tasks.append(_Task(peer, method, granted, run, fixed))
             except Exception as error:
                 left_out[_label(peer, method)] = _sentence(error)
-    rows = _timed(tasks, rounds, left_out, tell)
+    rows = _timed(tasks, rounds, left_out, on_progress)
     if not rows:
         raise BenchError("no peer could be measured: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
     return Report(wanted, rounds, rows, left_out, quick)
@@ -191,7 +190,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Task:
-    """What is timed: a peer that has been warmed up, by one method, over a number of epochs."""
+    """A timing task: a warmed-up peer, a method, a number of epochs."""
 
     peer: Peer
     method: Method
@@ -201,17 +200,17 @@ class _Task:
 
 
 def _prepared(peer: Peer, method: Method) -> tuple[Run, float]:
-    """Prepare a peer and call it once; return what runs it and the seconds that this took, loading excluded."""
+    """Prepare a peer and call it once; return its run function and the seconds spent, without importing."""
     for name in peer.modules:
         load(name)
-    begin = _clock()
+    started = _clock()
     run = peer.prepare(method)
     run(1)
-    return run, _clock() - begin
+    return run, _clock() - started
 
 
-def _timed(tasks: Sequence[_Task], rounds: int, left_out: dict[str, str], tell: Tell) -> list[Row]:
-    """Time every task once a round, in turn; return the rows by method, in the order of the peers."""
+def _timed(tasks: Sequence[_Task], rounds: int, left_out: dict[str, str], on_progress: OnProgress) -> list[Row]:
+    """Time every task once per round; return the rows by method, in the order of the peers."""
     rows: dict[str, Row] = {}
     for k in range(rounds):
         for task in tasks:
@@ -219,7 +218,7 @@ def _timed(tasks: Sequence[_Task], rounds: int, left_out: dict[str, str], tell: 
             label = _label(peer, method)
             if label in left_out:
                 continue
-            tell(f"round {k + 1} of {rounds}: {peer.title}, {method}, {epochs:,} epochs")
+            on_progress(f"round {k + 1} of {rounds}: {peer.title}, {method}, {epochs:,} epochs")
             try:
                 spent, cost = task.run(epochs)
             except Exception as error:
@@ -241,7 +240,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _check(peer: Peer, method: Method, run: Run) -> None:
-    """Raise unless a peer ends where plain Python does."""
+    """Raise unless a peer ends at the same cost as plain Python."""
     if not peer.same:
         return
     _, found = run(_CHECK_EPOCHS)
@@ -249,16 +248,16 @@ def _check(peer: Peer, method: Method, run: Run) -> None:
     if not abs(found - expected) <= _AGREEMENT[peer.dtype, method] * expected:
         raise BenchError(
             f"after {_CHECK_EPOCHS:,} epochs its cost is {found!r} and that of plain Python {expected!r}: "
-            "it does other work, so it is not compared"
+            "it computes something else, so it is not compared"
         )
 
 
 def _pace(run: Run, wanted: int, quick: bool) -> float:
     """Estimate the seconds per epoch of a peer that has been warmed up.
 
-    Every descent has costs that do not grow with its epochs: milliseconds, which in a short run exceed those of the
-    epochs. Runs therefore grow until one does all the epochs, or lasts so long that these costs do not matter. That
-    one is repeated, and the shorter time counts, so that one slow call is not taken for the speed.
+    Starting a descent takes milliseconds, more than the epochs of a short run. Runs therefore grow until one has all
+    the epochs, or lasts so long that this does not matter. It is repeated, and the shorter time counts, so that one
+    slow call does not distort the estimate.
     """
     least = _QUICK_PROBE if quick else _PROBE
     epochs = min(wanted, _PROBE_EPOCHS)

@@ -1,4 +1,4 @@
-"""JAX, Numba, PyTorch and scikit-learn, each in the form that was found the fastest for it."""
+"""JAX, Numba, PyTorch and scikit-learn, each in its fastest form that was found."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from steepest.bench.peer import Peer, Run, load
 class Jax(Peer):
     """All epochs in one ``lax.fori_loop``, compiled ahead, its parameters donated.
 
-    Numbers apart are twice as fast here as one vector, and finite differences as one array of samples by points
-    twice as fast as ``vmap`` or four costs. No cost is computed on the way.
+    Scalars are twice as fast here as one vector, and finite differences as one array of samples by points twice as
+    fast as ``vmap`` or four costs. No cost is computed in between.
     """
 
     name, title, needs = "jax", "JAX fori_loop", "jax"
@@ -22,12 +22,12 @@ class Jax(Peer):
     modules = ("numpy", "jax", "jax.numpy")
 
     def prepare(self, method: Method) -> Run:
-        """Trace and compile, in float64 and on the processor whatever JAX is set to elsewhere."""
+        """Trace and compile, in float64 and on the CPU whatever JAX's configuration."""
         jax, jnp, np = load("jax"), load("jax.numpy"), load("numpy")
         double = jax.enable_x64 if hasattr(jax, "enable_x64") else load("jax.experimental").enable_x64
         x, y, z = (np.array(column) for column in (X, Y, Z))
-        moved = np.zeros((4, 3))
-        moved[1:] = STEP * np.eye(3)
+        shifts = np.zeros((4, 3))
+        shifts[1:] = STEP * np.eye(3)
 
         def mean_square(params: Any) -> Any:
             w1, w2, b = params
@@ -37,7 +37,7 @@ class Jax(Peer):
             return tuple(w - RATE * g for w, g in zip(params, jax.grad(mean_square)(params), strict=True))
 
         def by_differences(params: Any) -> Any:
-            w1, w2, b = (w + moved[:, k] for k, w in enumerate(params))
+            w1, w2, b = (w + shifts[:, k] for k, w in enumerate(params))
             a = 1 / (1 + jnp.exp(-(x[:, None] * w1 + y[:, None] * w2 + b)))
             costs = ((a - z[:, None]) ** 2).mean(axis=0)
             return tuple(w - RATE / STEP * (costs[k + 1] - costs[0]) for k, w in enumerate(params))
@@ -47,16 +47,16 @@ class Jax(Peer):
         def epochs_of(params: Any, epochs: Any) -> Any:
             return jax.lax.fori_loop(0, epochs, lambda _, now: advance(now), params)
 
-        def begin() -> Any:
+        def start() -> Any:
             return tuple(jnp.asarray(w) for w in START)
 
         processor = jax.devices("cpu")[0]
         with double(True), jax.default_device(processor):
-            loop = jax.jit(epochs_of, donate_argnums=0).lower(begin(), jnp.int32(0)).compile()
+            loop = jax.jit(epochs_of, donate_argnums=0).lower(start(), jnp.int32(0)).compile()
 
         def run(epochs: int) -> tuple[float, float]:
             with double(True), jax.default_device(processor):
-                params, count = jax.block_until_ready((begin(), jnp.int32(epochs)))
+                params, count = jax.block_until_ready((start(), jnp.int32(epochs)))
                 clock = time.perf_counter()
                 found = jax.block_until_ready(loop(params, count))
                 spent = time.perf_counter() - clock
@@ -81,29 +81,29 @@ class Numba(Peer):
         numba, np = load("numba"), load("numpy")
         loop = numba.njit(fastmath=self.fast)(LOOPS[method])
         columns = [np.array(column) for column in (X, Y, Z)]
-        loop(*columns, *START, RATE, STEP, 0)
+        loop(*columns, START, RATE, STEP, 0)
 
         def run(epochs: int) -> tuple[float, float]:
             clock = time.perf_counter()
-            found = loop(*columns, *START, RATE, STEP, epochs)
+            found = loop(*columns, START, RATE, STEP, epochs)
             return time.perf_counter() - clock, cost(X, Y, Z, *found)
 
         return run
 
 
 class Torch(Peer):
-    """PyTorch as it is used: autograd and ``optim.SGD``, a Python call an operation."""
+    """PyTorch in its usual form: autograd and ``optim.SGD``, a Python call per operation."""
 
     name, title, needs = "torch", "PyTorch eager", "torch"
-    about = "autograd and optim.SGD, an operation a call"
+    about = "autograd and optim.SGD, one call per operation"
     modules = ("torch",)
 
     def prepare(self, method: Method) -> Run:
-        """Nothing is compiled."""
+        """Make the tensors; nothing is compiled."""
         torch = load("torch")
         x, y, z = (torch.tensor(column, dtype=torch.float64) for column in (X, Y, Z))
-        moved = torch.zeros(4, 3, 1, dtype=torch.float64)
-        moved[1:, :, 0] = STEP * torch.eye(3, dtype=torch.float64)
+        shifts = torch.zeros(4, 3, 1, dtype=torch.float64)
+        shifts[1:, :, 0] = STEP * torch.eye(3, dtype=torch.float64)
 
         def by_gradient(epochs: int) -> Any:
             params = [torch.tensor(w, dtype=torch.float64, requires_grad=True) for w in START]
@@ -119,7 +119,7 @@ class Torch(Peer):
             params = torch.tensor(START, dtype=torch.float64)
             with torch.no_grad():
                 for _ in range(epochs):
-                    w1, w2, b = (params[:, None] + moved).unbind(1)
+                    w1, w2, b = (params[:, None] + shifts).unbind(1)
                     costs = ((torch.sigmoid(x * w1 + y * w2 + b) - z) ** 2).mean(1)
                     params = params - RATE / STEP * (costs[1:] - costs[0])
             return params.tolist()
@@ -135,21 +135,20 @@ class Torch(Peer):
 
 
 class ScikitLearn(Peer):
-    """``MLPClassifier.partial_fit``, the full batch an epoch.
+    """``MLPClassifier.partial_fit``, the full batch in each epoch.
 
-    It has no sigmoid output under a squared error: its neuron is this one, its cost is the cross-entropy, so the
-    time is that of nearly the same work and the final cost, which is this experiment's at its parameters, is not
-    the others'.
+    It has no sigmoid output with a squared error and minimises the cross-entropy of the same neuron instead: the work
+    is nearly the same, the final parameters differ. The cost shown is the squared error at these.
     """
 
     name, title, needs = "sklearn", "scikit-learn *", "sklearn"
-    about = "descends the cross-entropy, the nearest that it has"
+    about = "minimises the cross-entropy, its nearest cost"
     modules = ("numpy", "sklearn.neural_network")
     methods: tuple[Method, ...] = ("GD",)
     same = False
 
     def prepare(self, method: Method) -> Run:
-        """Make the arrays of a perceptron without hidden layer."""
+        """Make the arrays of a perceptron without hidden layers."""
         networks, np = load("sklearn.neural_network"), load("numpy")
         features, target = np.array([X, Y]).T, np.array(Z)
 

@@ -1,7 +1,7 @@
 """The experiment: a neuron that learns NAND, by gradient descent and by forward finite differences (row A7).
 
-C = 1/n Σ (a − z)² with a = σ(x·w1 + y·w2 + b), descended from one start at one rate. The two loops are plain Python:
-they are one of the peers, Numba compiles them as they stand, and what they end at is what every other peer must.
+C = 1/n Σ (a − z)² with a = σ(x·w1 + y·w2 + b), from one start at one rate. The two loops are plain Python: they are
+one of the peers, Numba compiles them unchanged, and every other peer must end at the same cost.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ EPOCHS = 8_000_000
 
 Column = Sequence[float]
 Point = tuple[float, float, float]
-Loop = Callable[[Column, Column, Column, float, float, float, float, float, int], Point]
+Loop = Callable[[Column, Column, Column, Point, float, float, int], Point]
 
 
 def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> float:
-    """C at the parameters w1, w2, b."""
+    """Return C at the parameters w1, w2, b."""
     total = 0.0
     for i in range(len(x)):
         e = 1.0 / (1.0 + exp(-(x[i] * w1 + y[i] * w2 + b))) - z[i]
@@ -33,10 +33,9 @@ def cost(x: Column, y: Column, z: Column, w1: float, w2: float, b: float) -> flo
     return total / len(x)
 
 
-def gradient_descent(
-    x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
-) -> Point:
-    """w := w − α ∂C/∂w, the derivative by the chain rule."""
+def gradient_descent(x: Column, y: Column, z: Column, start: Point, rate: float, step: float, epochs: int) -> Point:
+    """Repeat w := w − α ∂C/∂w, the derivative by the chain rule."""
+    w1, w2, b = start
     scale = 2.0 * rate / len(x)
     for _ in range(epochs):
         g1 = g2 = gb = 0.0
@@ -52,10 +51,9 @@ def gradient_descent(
     return w1, w2, b
 
 
-def finite_difference(
-    x: Column, y: Column, z: Column, w1: float, w2: float, b: float, rate: float, step: float, epochs: int
-) -> Point:
-    """The same with (C(w + ε) − C(w))/ε for the derivative: four costs an epoch."""
+def finite_difference(x: Column, y: Column, z: Column, start: Point, rate: float, step: float, epochs: int) -> Point:
+    """Repeat w := w − α (C(w + ε) − C(w))/ε: four costs per epoch."""
+    w1, w2, b = start
     n = len(x)
     for _ in range(epochs):
         here = c1 = c2 = cb = 0.0
@@ -78,5 +76,5 @@ LOOPS: dict[Method, Loop] = {"GD": gradient_descent, "FD": finite_difference}
 
 
 def final_cost(method: Method, epochs: int) -> float:
-    """The cost after as many epochs of plain Python."""
-    return cost(X, Y, Z, *LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs))
+    """Return the cost after this many epochs of plain Python."""
+    return cost(X, Y, Z, *LOOPS[method](X, Y, Z, START, RATE, STEP, epochs))

@@ -1,4 +1,4 @@
-"""What a peer is: something that runs the experiment and says how long it took."""
+"""The interface of a peer: an implementation of the experiment that is timed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from steepest.bench.neuron import METHODS, Method
 
 Run = Callable[[int], tuple[float, float]]
-"""From the number of epochs to the seconds in the loop and the final cost."""
+"""A function from the number of epochs to the seconds in the loop and the final cost."""
 
 
 class Peer(ABC):
-    """A way to run the experiment.
+    """An implementation of the experiment.
 
     Attributes:
-        name: what ``--peer`` calls it.
-        title: what the table calls it, in few letters.
-        about: what a reader of its times should know.
-        dtype: the precision it computes in.
-        methods: what it can do: gradient descent, finite differences.
-        same: whether it descends this very cost, so that its final cost must be that of plain Python.
-        needs: the module without which it cannot be run.
-        modules: those that it loads, so that loading them is not counted as compiling.
+        name: its name for ``--peer``.
+        title: its short title in the table.
+        about: what to know about its times.
+        dtype: its precision.
+        methods: its methods: gradient descent, finite differences.
+        same: whether it minimises this cost, so that its final cost must equal that of plain Python.
+        needs: the module that it requires.
+        modules: the modules that it imports, so that importing is not counted as compiling.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Peer(ABC):
     modules: tuple[str, ...] = ()
 
     def available(self) -> str | None:
-        """Return why this peer cannot be run here, as the end of a sentence; None if it can."""
+        """Return why this peer cannot run here; None if it can."""
         return f"{self.needs} is not installed" if self.needs and not importlib.util.find_spec(self.needs) else None
 
     @abstractmethod
     def prepare(self, method: Method) -> Run:
-        """Compile, and do whatever else is done once; return what descends from the start, again at each call."""
+        """Compile and do other one-time work; return a function that runs a descent from the start at each call."""
 
 
 def load(name: str) -> Any:
-    """Load a module of a peer when it is needed; not every one has types."""
+    """Import a module of a peer when it is needed, as Any, since not every one has types."""
     return importlib.import_module(name)

@@ -13,11 +13,11 @@ from steepest.bench.peer import Peer, Run
 from steepest.messages.hints import nearest
 
 ENGINE = "native"  # the engine that is measured, by its name in st.descend
-BASE = "native"  # the peer that the others are compared with
+BASE = "native"  # the peer with which the others are compared
 
 
 class Steepest(Peer):
-    """``st.descend`` with one of its engines, its record and stopping rules included; ``run.seconds`` is the time."""
+    """``st.descend`` with one of its engines, record and stopping rules included; the time is ``run.seconds``."""
 
     def __init__(self, name: str, engine: str, dtype: str = "float64") -> None:
         self.name, self.engine, self.dtype = name, engine, dtype
@@ -28,7 +28,7 @@ class Steepest(Peer):
             self.modules += ("steepest.engines.native.lanes.lane_runner",)
 
     def available(self) -> str | None:
-        """Whether there is such an engine."""
+        """Return why the engine cannot run; None if it can."""
         from steepest.engines import choose
         from steepest.errors import SteepestError
 
@@ -54,7 +54,7 @@ class Steepest(Peer):
                 dtype=self.dtype, progress=False,
             )  # fmt: skip
             if found.reason == "interrupted":
-                raise KeyboardInterrupt  # a descent keeps what it has reached; here that is no result
+                raise KeyboardInterrupt  # a partial descent is not a result here
             return found.seconds, cost(X, Y, Z, *(float(found.params[name]) for name in start))
 
         return run
@@ -67,18 +67,18 @@ class Python(Peer):
     about = "plain loops"
 
     def prepare(self, method: Method) -> Run:
-        """Nothing is done ahead."""
+        """Return the loop; there is nothing to compile."""
 
         def run(epochs: int) -> tuple[float, float]:
             clock = time.perf_counter()
-            found = LOOPS[method](X, Y, Z, *START, RATE, STEP, epochs)
+            found = LOOPS[method](X, Y, Z, START, RATE, STEP, epochs)
             return time.perf_counter() - clock, cost(X, Y, Z, *found)
 
         return run
 
 
 def every_peer() -> list[Peer]:
-    """All peers, in the order of the table."""
+    """Return all peers, in the order of the table."""
     return [
         Steepest(BASE, ENGINE),
         Steepest(f"{BASE}-float32", ENGINE, "float32"),
@@ -97,10 +97,10 @@ def every_peer() -> list[Peer]:
 
 
 def chosen(names: Sequence[str]) -> list[Peer]:
-    """The peers of these names and the one that they are compared with; all if no name is given.
+    """Return the peers of these names and the base of comparison; all if no name is given.
 
     Raises:
-        BenchError: there is no such peer.
+        BenchError: a peer is unknown.
     """
     peers = every_peer()
     known = [peer.name for peer in peers]

@@ -1,4 +1,4 @@
-"""The report of the experiment on a terminal: two tables, and what is being done meanwhile."""
+"""The report of the experiment on a terminal: two tables, notes, and progress."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from steepest.bench.experiment import PAPER, THEORY, Report, Tell
+from steepest.bench.experiment import PAPER, THEORY, OnProgress, Report
 
 
 @contextmanager
-def watching(wanted: bool | None = None) -> Iterator[Tell]:
-    """Show on standard error what is being done: always, never, or only on a terminal (None)."""
+def progress_shown(wanted: bool | None = None) -> Iterator[OnProgress]:
+    """Show progress on standard error: always, never, or only on a terminal (None)."""
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield lambda text: None
         return
@@ -22,12 +22,12 @@ def watching(wanted: bool | None = None) -> Iterator[Tell]:
 
 
 def show(report: Report) -> None:
-    """Print the times and fixed costs, then how much longer finite differences take."""
+    """Print the times and fixed costs, then the ratios of finite differences to gradient descent."""
     from steepest.display.console import say, table
 
     rows = []
     for row in report.rows:
-        ratio = report.beside_base(row)
+        ratio = report.ratio_to_base(row)
         times = [_figures(row.nanoseconds), "–" if ratio is None else _figures(ratio), _seconds(row.fixed)]
         rows.append([row.peer.title, row.method, f"{row.epochs:,}", *times, f"{row.cost:.4g}"])
     table(rows, ["peer", "by", "epochs", "ns/epoch", "/ native", "fixed s", "final cost"], right=range(2, 7))
@@ -40,25 +40,25 @@ def show(report: Report) -> None:
 
 
 def notes(report: Report) -> list[str]:
-    """Return what a reader of the tables should know, and what is not in them."""
+    """Return notes on the tables, and reasons for peers that were left out."""
     found = [
-        "GD is gradient descent, FD forward finite differences: four costs an epoch",
-        "fixed s: seconds spent once on compiling and the first call, in no other column; for C with the choice of its "
-        "fastest loop, for native less once its cache holds the code",
+        "GD is gradient descent, FD forward finite differences: four costs per epoch",
+        "fixed s: seconds spent once on compiling and the first call, not included in other columns; C includes the "
+        "choice of its fastest loop, native takes less once its code is cached",
     ]
     if report.shortened():
         peers: dict[str, list[str]] = {}
         for row in report.shortened():
             peers.setdefault(row.peer.title, []).append(f"{row.method} {row.epochs:,}")
         done = "; ".join(f"{title}: {', '.join(counts)}" for title, counts in peers.items())
-        found.append(f"slow peers did fewer than {report.epochs:,} epochs: {done}")
+        found.append(f"slow peers ran fewer than {report.epochs:,} epochs: {done}")
     if report.quick:
         found.append(
-            f"{report.epochs:,} epochs are few: the milliseconds that each descent takes to begin and end "
-            "are included in ns/epoch"
+            f"{report.epochs:,} epochs are few: the milliseconds that a descent takes to start and end are "
+            "included in ns/epoch"
         )
-    told = {"c-fast", "sklearn"} & {row.peer.name for row in report.rows}
-    found += sorted({f"{row.peer.title}: {row.peer.about}" for row in report.rows if row.peer.name in told})
+    remarkable = {"c-fast", "sklearn"} & {row.peer.name for row in report.rows}
+    found += sorted({f"{row.peer.title}: {row.peer.about}" for row in report.rows if row.peer.name in remarkable})
     return found + [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
 
 

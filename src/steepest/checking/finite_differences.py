@@ -1,4 +1,4 @@
-"""Finite differences: forward, central and complex-step, with an error bar where the step is chosen."""
+"""Finite differences: forward, central and complex-step, with an error bar if the step is automatic."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ from steepest.tables.values import Bound, bind
 Array = NDArray[Any]
 Function = Callable[[float], float]
 SCHEMES = ("forward", "central", "complex")
-_COMPLEX_STEP = 1e-30
+_COMPLEX_STEP = 1e-30  # its square is far below round-off; times a derivative of 1e-270 it is still a normal number
+# The largest automatic step as a share of the scale, and how often it is halved (to 1e-14 in float64, 5e-7 in float32,
+# where round-off prevails for any cost), by the bytes of a number.
+_FIRST_STEP = {8: (0.25, 44), 4: (0.5, 20)}
+_ORDERS = 6  # of extrapolation; more would amplify round-off without reducing truncation
+_CONTRADICTION = 10  # times both error bars: two estimates that differ by more cannot both be right
+_SPACINGS = (0.01, 0.0137)  # of the points at which round-off is measured, without a common divisor
 
 
 class Difference(NamedTuple):
-    """A derivative by differences, its error bar, and the step it was taken with."""
+    """A finite difference, its error bar and its step."""
 
     value: float
     error: float
@@ -37,8 +43,8 @@ class Differences(dict[str, Any]):
     """Derivatives by name, each a number or array of the parameter's shape.
 
     Attributes:
-        errors: an error bar for each value; NaN where the step was given.
-        steps: the step used for each value.
+        errors: an error bar for each value; NaN if the step was given.
+        steps: the step of each value.
     """
 
     errors: dict[str, Any]
@@ -54,92 +60,84 @@ class Differences(dict[str, Any]):
 
 
 class CostFunction:
-    """A cost as a function of one parameter's element at a time, the others held.
+    """A cost as a function of one element of a parameter, the others being constant.
 
     Args:
-        cost: an expression of one number.
+        cost: a scalar expression.
         values: a value for every name in it.
         dtype: the precision of the evaluations; complex numbers are used for the complex step.
-        beside: expressions whose parameters may be moved too, though the cost does not hold them.
+        others: expressions whose parameters may also vary, though the cost does not contain them.
         program: the program of the cost's stable form, if it is known.
     """
 
     def __init__(
-        self,
-        cost: Expression,
-        values: Mapping[str, ArrayLike],
-        dtype: str = "float64",
-        beside: Sequence[Expression] = (),
-        program: Program | None = None,
-    ) -> None:
+        self, cost: Expression, values: Mapping[str, ArrayLike], dtype: str = "float64",
+        others: Sequence[Expression] = (), program: Program | None = None,
+    ) -> None:  # fmt: skip
         if cost.per_sample or cost.shape:
-            raise GradientError("a difference is taken of one number; take the mean, total or sum of the expression")
-        self.bound: Bound = bind([cost, *beside], values, dtype)
+            raise GradientError("finite differences need a scalar; take the mean, total or sum of the expression")
+        self.bound: Bound = bind([cost, *others], values, dtype)
         self._program = lower([stabilise([cost])[cost]]) if program is None else program
         self._real = Compiled(self._program, dtype)
         self._complex: Any = None
         self._arrays = self.bound.arrays
 
     def along(self, name: str, index: tuple[int, ...]) -> Function:
-        """The cost as a function of the change of one element."""
+        """Return the cost as a function of the change of one element."""
         arrays, rows = dict(self._arrays), self.bound.rows
         base = arrays[name]
 
         def cost(change: float) -> float:
-            moved = base.copy()
-            moved[index] += change
-            arrays[name] = moved
+            shifted = base.copy()
+            shifted[index] += change
+            arrays[name] = shifted
             return float(self._real(arrays, rows)[0])
 
         return cost
 
     def exact_change(self, name: str, index: tuple[int, ...], change: float) -> float:
-        """The change that arrives when ``change`` is added in floating point."""
+        """Return the change that results when ``change`` is added in floating point."""
         base = self._arrays[name][index]
         return float((base + base.dtype.type(change)) - base)
 
     def complex_slope(
         self, name: str, index: tuple[int, ...], step: float = _COMPLEX_STEP, change: float = 0.0
     ) -> float:
-        """Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
+        """Return Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
         if self._complex is None:
             self._complex = Compiled(self._program, "complex128")
             self._complex_arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
-        moved = self._complex_arrays[name].copy()
-        moved[index] += change + step * 1j
-        return float(np.imag(self._complex({**self._complex_arrays, name: moved}, self.bound.rows)[0]) / step)
+        shifted = self._complex_arrays[name].copy()
+        shifted[index] += change + step * 1j
+        return float(np.imag(self._complex({**self._complex_arrays, name: shifted}, self.bound.rows)[0]) / step)
 
     def elements(self, name: str) -> Iterator[tuple[int, ...]]:
-        """The indices of a parameter's elements."""
+        """Yield the indices of a parameter's elements."""
         yield from np.ndindex(self._arrays[name].shape)
 
 
 def finite_difference(
-    cost: Expression,
-    values: Mapping[str, ArrayLike],
-    wrt: Iterable[str] | None = None,
-    step: float | str = "auto",
-    scheme: str | None = None,
-    dtype: str = "float64",
-) -> Differences:
-    """The partial derivatives of a cost by finite differences.
+    cost: Expression, values: Mapping[str, ArrayLike], wrt: Iterable[str] | None = None, step: float | str = "auto",
+    scheme: str | None = None, dtype: str = "float64",
+) -> Differences:  # fmt: skip
+    """Estimate the partial derivatives of a cost by finite differences.
 
     forward: (C(w + ε) − C(w))/ε; central: (C(w + ε) − C(w − ε))/(2ε); complex: Im C(w + iε)/ε.
 
     Args:
-        cost: an expression of one number.
+        cost: a scalar expression.
         values: a value for every name in it.
-        wrt: the names to differentiate by; all parameters if left out.
-        step: ε, or ``"auto"``: for each element the step that balances truncation against round-off.
+        wrt: the parameters with respect to which to differentiate; all if left out.
+        step: ε, or ``"auto"`` for the step that balances truncation and round-off of each element.
         scheme: ``"forward"``, ``"central"`` (the default with ``step="auto"``) or ``"complex"``;
             ``"forward"`` is the default with a given step.
         dtype: ``"float64"`` or ``"float32"``.
 
     Returns:
-        name to number or array of the parameter's shape; ``.errors`` holds the error bars and ``.steps`` the steps.
+        name to number or array of the parameter's shape; ``.errors`` has the error bars and ``.steps`` the steps.
 
     Raises:
-        GradientError: no such scheme or name, or a step that is not a positive number.
+        GradientError: a scheme or name is unknown, or the step is not a positive number.
 
     >>> from steepest.expressions.expression import params
     >>> w = params("w")
@@ -186,13 +184,13 @@ def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: floa
 
 
 def noise(cost: Function, scale: float, eps: float) -> float:
-    """The size of the round-off in a cost near a point, from differences of values at nearly equal points.
+    """Estimate the size of the round-off in a cost near a point, from differences of values at close points.
 
-    It is measured at two spacings, since at one the round-off may grow as evenly as a smooth function.
+    Two spacings are used, as at one the round-off may by chance vary as evenly as a smooth function.
 
     Source: Moré and Wild 2011, Estimating derivatives of noisy simulations, algorithm ECnoise.
     """
-    return max(_noise(cost, scale * np.sqrt(eps) * spacing, eps) for spacing in (0.01, 0.0137))
+    return max(_noise(cost, scale * np.sqrt(eps) * spacing, eps) for spacing in _SPACINGS)
 
 
 def _noise(cost: Function, change: float, eps: float) -> float:
@@ -203,7 +201,7 @@ def _noise(cost: Function, change: float, eps: float) -> float:
     if size == 0:
         return 0.0
     estimates = []
-    differences, factor = values / size, 1.0  # of size 1, so that no square overflows
+    differences, factor = values / size, 1.0  # scaled to 1, so that no square overflows
     for order in range(1, len(values)):
         differences = np.diff(differences)
         factor *= order / (2 * (2 * order - 1))
@@ -215,11 +213,11 @@ def _noise(cost: Function, change: float, eps: float) -> float:
 def automatic_difference(
     function: CostFunction, name: str, index: tuple[int, ...], scheme: str = "central"
 ) -> Difference:
-    """A difference extrapolated to ε → 0 from shrinking steps, where truncation and round-off balance.
+    """Extrapolate differences with shrinking steps to ε → 0, where truncation and round-off balance.
 
-    Each step is half the one before; every pair is extrapolated once more (Ridders). Of all entries of the
-    tableau that one is kept whose estimated truncation, the distance to its neighbours, plus round-off is least.
-    ``scheme`` is ``"central"``, or ``"forward"`` or ``"backward"`` for the slope to one side.
+    Each step is half the one before; every pair is extrapolated once more (Ridders). The entry of the tableau with the
+    smallest sum of truncation, estimated by the distance to its neighbours, and round-off is returned.
+    ``scheme`` is ``"central"``, or ``"forward"`` or ``"backward"`` for a one-sided derivative.
     """
     cost = function.along(name, index)
     base = function.bound.params[name]
@@ -231,15 +229,16 @@ def automatic_difference(
     best = Difference(np.nan, np.inf, np.nan)
     power = 2 if scheme == "central" else 1
     previous: list[tuple[float, float]] = []
-    step, halvings = (scale * 0.25, 44) if eps < 1e-10 else (scale * 0.5, 20)
+    share, halvings = _FIRST_STEP[base.dtype.itemsize]
+    step = scale * share
     for _ in range(halvings):
         up = function.exact_change(name, index, step) if scheme != "backward" else 0.0
         down = -function.exact_change(name, index, -step) if scheme != "forward" else 0.0
         above, below = cost(step if scheme != "backward" else 0.0), cost(-step if scheme != "forward" else 0.0)
-        fuzz = max(round_off, eps * max(abs(above), abs(below)))
-        row = [((above - below) / (up + down), 2 * fuzz / (up + down))]
+        noise_here = max(round_off, eps * max(abs(above), abs(below)))
+        row = [((above - below) / (up + down), 2 * noise_here / (up + down))]
         candidate = Difference(np.nan, np.inf, step)
-        for order, (older, older_noise) in enumerate(previous[:6], start=1):
+        for order, (older, older_noise) in enumerate(previous[:_ORDERS], start=1):
             factor = 2.0 ** (power * order)
             newer, newer_noise = row[-1]
             extrapolated = newer + (newer - older) / (factor - 1)
@@ -248,32 +247,32 @@ def automatic_difference(
             if truncation + spread < candidate.error:
                 candidate = Difference(extrapolated, truncation + spread, step)
             row.append((extrapolated, spread))
-        # Beyond a kink large steps agree with one another; what small ones say against them, beyond doubt, counts.
-        contradicts = abs(candidate.value - best.value) > 10 * (candidate.error + best.error)
+        # Across a kink large steps agree with one another; a small step that clearly contradicts them is right.
+        contradicts = abs(candidate.value - best.value) > _CONTRADICTION * (candidate.error + best.error)
         if candidate.error < best.error or contradicts:
             best = candidate
         if best.error < 1e-6 * abs(best.value) < 0.01 * row[0][1]:
-            break  # round-off has taken over: smaller steps can neither better nor contradict this
+            break  # round-off prevails: smaller steps can neither improve nor contradict this
         previous = row
         step /= 2
     return best if np.isnan(best.value) else best._replace(error=best.error + 2 * eps * abs(best.value))
 
 
 def complex_difference(function: CostFunction, name: str, index: tuple[int, ...]) -> Difference:
-    """The complex-step difference, its error bar measured as the round-off of the slope beside the point."""
+    """Return the complex-step difference; its error bar is the round-off of the derivative near the point."""
     eps = float(np.finfo(np.float64).eps)
     scale = max(abs(float(function.bound.params[name][index])), 1.0)
     slope = function.complex_slope(name, index)
     round_off = noise(lambda change: function.complex_slope(name, index, change=change), scale, eps)
     if not np.isfinite(round_off):
         round_off = eps * abs(slope)
-    lost = float(np.finfo(np.float64).tiny) / _COMPLEX_STEP  # below this ε times the slope underflows
+    lost = float(np.finfo(np.float64).tiny) / _COMPLEX_STEP  # below this, ε times the derivative underflows
     return Difference(slope, 16 * max(round_off, eps * abs(slope)) + lost, _COMPLEX_STEP)
 
 
 @dataclass(frozen=True)
 class StepRow:
-    """One row of the experiment: a step, the difference taken with it, and how far that is from the derivative."""
+    """A step, the finite difference with it, and its error."""
 
     step: float
     difference: float
@@ -281,28 +280,24 @@ class StepRow:
 
 
 def shrinking_steps(
-    cost: Expression,
-    values: Mapping[str, ArrayLike],
-    wrt: str | None = None,
-    scheme: str = "forward",
-    steps: Iterable[float] | None = None,
-    dtype: str = "float64",
-) -> list[StepRow]:
-    """The derivative as a limit: differences for an ε that shrinks until round-off takes over.
+    cost: Expression, values: Mapping[str, ArrayLike], wrt: str | None = None, scheme: str = "forward",
+    steps: Iterable[float] | None = None, dtype: str = "float64",
+) -> list[StepRow]:  # fmt: skip
+    """Compute differences for shrinking ε, until round-off prevails: the derivative as a limit.
 
     Args:
-        cost: an expression of one number.
+        cost: a scalar expression.
         values: a value for every name in it.
-        wrt: a parameter of shape (); the only one if left out.
+        wrt: a scalar parameter; the only one if left out.
         scheme: ``"forward"``, ``"central"`` or ``"complex"``.
         steps: the ε; 1, 1/10, … 1e-16 if left out.
-        dtype: the precision in which the cost is evaluated.
+        dtype: the precision of the cost.
 
     Returns:
         A row for each ε; the error is |difference − derivative| with the derivative by back-propagation.
 
     Raises:
-        GradientError: there are several parameters and none was named.
+        GradientError: there are several parameters and ``wrt`` was left out.
 
     >>> from steepest.expressions.expression import params
     >>> rows = shrinking_steps(params("w") ** 2, {"w": 3})
@@ -313,11 +308,11 @@ def shrinking_steps(
     """
     names = cost.parameters
     if wrt is None and len(names) != 1:
-        raise GradientError(f"name the parameter to move: wrt= one of {', '.join(names)}")
+        raise GradientError(f"name the parameter to vary: wrt= one of {', '.join(names)}")
     name = names[0] if wrt is None else wrt
     exact = evaluate(gradient(cost, wrt=[name])[name], values)
     if np.ndim(exact):
-        raise GradientError(f"{name!r} has the shape {np.shape(exact)}; the experiment moves one number")
+        raise GradientError(f"{name!r} has the shape {np.shape(exact)}; the experiment varies one number")
     rows = []
     for step in steps if steps is not None else [10.0**-k for k in range(17)]:
         found = float(finite_difference(cost, values, [name], step, scheme, dtype)[name])

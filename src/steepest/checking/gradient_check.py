@@ -1,4 +1,4 @@
-"""The check: is a gradient that of its cost? One verdict a parameter, with the error bar it rests on."""
+"""The check of a gradient against finite differences: a verdict with its error bar for each parameter."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from steepest.calculus.prepared import PreparedCost
 from steepest.checking.finite_differences import Difference, automatic_difference, complex_difference
 from steepest.checking.kinks import (
     RESOLVED,
-    evaluate_beside,
+    cost_function,
+    evaluate_per_sample,
+    kink_left,
     kinks_at,
-    left,
-    moving,
     natural_slope,
-    slope_of_both_sides,
+    slope_at_kink,
 )
 from steepest.display.summaries import ReprMixin, Summary, SummaryTable
 from steepest.engines.reference import Compiled
@@ -36,22 +36,23 @@ _SEVERITY = (CORRECT, INCONCLUSIVE, KINK, FACTOR, WRONG)
 CELLS = ("parameter", "verdict", "gradient", "by differences", "")
 """The header of the table of verdicts."""
 _MARKS = {CORRECT: "good", KINK: "open", INCONCLUSIVE: "open"}
-_AGREE = 1e-7  # relative; far below the smallest fault looked for, far above the round-off of a gradient
-_MOST_ELEMENTS = 256  # of one array parameter
+_AGREE = 1e-7  # relative; far below any fault of interest, far above the round-off of a gradient
+_BARS = 5  # error bars; estimates of error bars are themselves wrong by a factor of two or three
+_MOST_ELEMENTS = 256  # per array parameter; a wrong formula is wrong for most elements
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check found of one parameter.
+    """The result of the check for one parameter.
 
     Attributes:
         name: the parameter.
         verdict: correct, wrong by a factor, wrong, kink or inconclusive.
-        given: the partial derivative under test, at the element that decided.
-        expected: the derivative by differences there.
+        given: the partial derivative under test, at the element with the largest discrepancy.
+        expected: the finite difference there.
         error: the error bar of ``expected``.
         factor: given/expected, for the verdict "wrong by a factor".
-        detail: one sentence: why, and where.
+        detail: reason and element, in words.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Verdict:
         return self.verdict == CORRECT
 
     def cells(self) -> tuple[str, ...]:
-        """A row of a table: parameter, verdict, gradient, what differences say, detail."""
+        """Return a table row: parameter, verdict, gradient, finite difference, detail."""
         factor = f" {self.factor:.6g}" if self.factor is not None else ""
         differences = f"{self.expected:.10g} ± {self.error:.0e}"
         return (self.name, self.verdict + factor, f"{self.given:.10g}", differences, self.detail)
@@ -76,7 +77,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report(ReprMixin):
-    """One verdict a parameter; ``ok`` if all are correct."""
+    """The verdicts by parameter; ``ok`` if all are correct."""
 
     rows: tuple[Verdict, ...]
 
@@ -92,10 +93,10 @@ class Report(ReprMixin):
         for row in self.rows:
             if row.name == name:
                 return row
-        raise KeyError(f"the check has no row {name!r}")
+        raise KeyError(f"the check has no parameter {name!r}")
 
     def card(self) -> Summary:
-        """The verdicts as a table."""
+        """Return a summary: the verdicts as a table."""
         right = sum(row.ok for row in self.rows)
         marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
         title = f"{right} of {len(self.rows)} partial derivatives correct"
@@ -113,26 +114,22 @@ class Report(ReprMixin):
 
 
 def check(
-    cost: Expression | PreparedCost,
-    values: Mapping[str, ArrayLike],
-    gradient: Given | None = None,
-    method: str = "backprop",
-    wrt: Sequence[str] | None = None,
-    seed: int = 0,
-) -> Report:
-    """Compare a gradient with finite differences and say, parameter by parameter, whether it is right.
+    cost: Expression | PreparedCost, values: Mapping[str, ArrayLike], gradient: Given | None = None,
+    method: str = "backprop", wrt: Sequence[str] | None = None, seed: int = 0,
+) -> Report:  # fmt: skip
+    """Check a gradient against finite differences, parameter by parameter.
 
-    The difference is central with an automatic step; where round-off hides the derivative, or the two
-    disagree, the complex-step difference decides. What ``stop_gradient`` holds constant is held constant.
+    The difference is central with an automatic step; if round-off hides the derivative, or the two disagree, the
+    complex-step difference decides. Arguments of ``stop_gradient`` are constant.
 
     Args:
-        cost: an expression of one number.
+        cost: a scalar expression.
         values: a value for every name in it.
-        gradient: the partial derivatives under test: a dict of expressions or arrays by name, or a function
-            from a dict of values to one. steepest's own, by ``method``, if left out.
+        gradient: the partial derivatives under test: a dict of expressions or arrays by name, or a function from a dict
+            of values to such a dict; if left out, the gradient that steepest derives by ``method``.
         method: ``"backprop"`` or ``"layerwise"``.
         wrt: the parameters to check; all if left out.
-        seed: of the points at which a wrong partial is probed for a constant factor.
+        seed: the seed of the points at which a wrong partial derivative is tested for a constant factor.
 
     Returns:
         A Report with a verdict for each parameter:
@@ -140,7 +137,7 @@ def check(
         - *correct*: equal within the error bar, which is below 1e-4 of the derivative;
         - *wrong by a factor*: given/expected is the same number at several points;
         - *wrong*: anything else that lies outside the error bar, NaN included;
-        - *kink*: the slopes to the two sides differ here; the detail names the node;
+        - *kink*: the one-sided derivatives differ here; the detail names the node;
         - *inconclusive*: the error bar is too wide to tell, or the cost is not finite; the detail says which.
 
     Raises:
@@ -169,7 +166,7 @@ def check(
 
 
 def _evaluated(prepared: PreparedCost, method: str) -> Callable[[dict[str, Any]], Mapping[str, ArrayLike]]:
-    """Return the gradient that steepest derives as a function of a point, from the program that is lowered once."""
+    """Return the derived gradient as a function of a point, compiled once."""
     program = prepared.program(method)
     compiled = Compiled(program.only(program.outputs[1:]), "float64")
 
@@ -184,7 +181,7 @@ class _Checker:
     def __init__(self, prepared: PreparedCost, point: dict[str, Any], gradient: Given, seed: int) -> None:
         self.prepared, self.cost = prepared, prepared.cost
         self.point, self.gradient, self.seed = point, gradient, seed
-        self.function = moving(prepared, point)
+        self.function = cost_function(prepared, point)
         self.given = self._gradient_at(point)
         self.kinks = kinks_at(self.cost, point)
 
@@ -192,11 +189,11 @@ class _Checker:
         found = self.gradient(point) if callable(self.gradient) else self.gradient
         graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
         arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
-        values: dict[str, Any] = {**arrays, **(evaluate_beside(self.cost, graphs, point) if graphs else {})}
+        values: dict[str, Any] = {**arrays, **(evaluate_per_sample(self.cost, graphs, point) if graphs else {})}
         missing = [name for name in self.cost.parameters if name not in values]
         if missing:
             raise GradientError(
-                f"the gradient has no partial derivative by {missing[0]!r}{nearest(missing[0], values)}"
+                f"the gradient has no partial derivative with respect to {missing[0]!r}{nearest(missing[0], values)}"
             )
         shapes = {name: self.point[name].shape for name in self.cost.parameters}
         return {n: fit_shape(n, number_array(n, values[n], "float64"), shape) for n, shape in shapes.items()}
@@ -210,46 +207,51 @@ class _Checker:
         found = [self._element(name, index) for index in indices]
         worst = max(found, key=lambda v: (_SEVERITY.index(v.verdict), abs(v.given - v.expected)))
         if worst.ok and size > 1:
-            seen = f"all {size} elements" if size == len(indices) else f"{len(indices)} of {size} elements, by lot"
-            return replace(worst, detail=f"{seen}; shown is {worst.detail}")
+            seen = (
+                f"all {size} elements"
+                if size == len(indices)
+                else f"{len(indices)} of {size} elements, drawn at random"
+            )
+            return replace(worst, detail=f"{seen}; shown: {worst.detail}")
         if worst.verdict == WRONG and np.isfinite(worst.given):
             factor = self._factor(name, indices)
             if factor is not None:
-                tidy = round(factor, 9)
-                return Verdict(name, FACTOR, worst.given, worst.expected, worst.error, tidy, worst.detail)
+                return replace(worst, verdict=FACTOR, factor=round(factor, 9))
         return worst
 
     def _element(self, name: str, index: tuple[int, ...]) -> Verdict:
         given = float(self.given[name][index])
-        place = f"element {list(index)}" if index else ""
+        element = f"element {list(index)}" if index else ""
         found = automatic_difference(self.function, name, index)
 
-        def verdict(kind: str, detail: str = "", by: Difference = found) -> Verdict:
-            return Verdict(name, kind, given, by.value, by.error, None, "; ".join(x for x in (place, detail) if x))
+        def verdict(kind: str, detail: str = "", against: Difference = found) -> Verdict:
+            return Verdict(
+                name, kind, given, against.value, against.error, None, "; ".join(x for x in (element, detail) if x)
+            )
 
-        kink = self._touched(name, index)
+        kink = self._kink(name, index)
         if kink:
-            # Neither the central nor the complex difference can be trusted where two pieces meet.
-            slope = slope_of_both_sides(self.function, name, index)
+            # Neither the central nor the complex difference is valid at a kink.
+            slope = slope_at_kink(self.function, name, index)
             if slope is None:
                 return verdict(KINK, f"the slope jumps at {kink}")
-            return verdict(CORRECT if _agree(given, slope) else WRONG, by=slope)
+            return verdict(CORRECT if _agree(given, slope) else WRONG, against=slope)
         if np.isfinite(given) and _decides(found, given) and _agree(given, found):
             return verdict(CORRECT)
         by_complex = self._complex(name, index)
         here = self.function.along(name, index)(0.0)
         if not np.isfinite(here) or not np.isfinite([found.value, by_complex.value]).any():
-            return verdict(INCONCLUSIVE, "the cost is not finite at this point or beside it; choose another point")
+            return verdict(INCONCLUSIVE, "the cost is not finite at or near this point; choose another point")
         if not np.isfinite(given):
             return verdict(WRONG, "the partial derivative is not a finite number")
         if _decides(found, given):
             if not _agree(given, by_complex):
                 return verdict(WRONG)
             if abs(found.value - by_complex.value) <= 1e-3 * abs(by_complex.value):
-                return verdict(CORRECT, by=by_complex)
-            return verdict(INCONCLUSIVE, "the two kinds of difference contradict each other; choose another point")
+                return verdict(CORRECT, against=by_complex)
+            return verdict(INCONCLUSIVE, "central and complex-step differences contradict; choose another point")
         if by_complex.value != 0 and _decides(by_complex, given):
-            return verdict(CORRECT if _agree(given, by_complex) else WRONG, by=by_complex)
+            return verdict(CORRECT if _agree(given, by_complex) else WRONG, against=by_complex)
         vanishes = by_complex.value == 0 or self._is_zero(given, by_complex, name, index)
         if vanishes and self._is_zero(given, found, name, index):
             return verdict(CORRECT)
@@ -261,20 +263,24 @@ class _Checker:
             return complex_difference(self.function, name, index)
 
     def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
-        """Whether a partial that cancels to 0, as of sum(softmax(w)), is 0 up to the round-off of its parts."""
-        return max(abs(given), abs(found.value)) <= 5 * found.error <= 1e-11 * natural_slope(self.function, name, index)
+        """Return whether a partial derivative that cancels to 0, as of sum(softmax(w)), is 0 up to round-off."""
+        return (
+            max(abs(given), abs(found.value))
+            <= _BARS * found.error
+            <= 1e-11 * natural_slope(self.function, name, index)
+        )
 
-    def _touched(self, name: str, index: tuple[int, ...]) -> str:
-        """The kink that the point sits on and leaves when this element moves; an empty text if there is none."""
+    def _kink(self, name: str, index: tuple[int, ...]) -> str:
+        """Return the kink at the point in the direction of an element; an empty text if there is none."""
         if not self.kinks:
             return ""
-        moved = self.point[name].copy()
-        moved[index] += 1e-6 * max(1.0, abs(float(moved[index])))
-        touched = left(self.cost, self.kinks, {**self.point, name: moved})
-        return touched.where if touched is not None else ""
+        shifted = self.point[name].copy()
+        shifted[index] += 1e-6 * max(1.0, abs(float(shifted[index])))
+        kink = kink_left(self.cost, self.kinks, {**self.point, name: shifted})
+        return kink.where if kink is not None else ""
 
     def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
-        """given/expected, if it is one number at several points and for every element."""
+        """Return given/expected if it is the same number at several points and for all elements, else None."""
         fixed = not callable(self.gradient) and not isinstance(self.gradient[name], Expression)
         rng = np.random.default_rng(self.seed)
         ratios: list[float] = []
@@ -284,7 +290,7 @@ class _Checker:
                 for other in self.cost.parameters:
                     size = 0.1 * np.maximum(1.0, np.abs(point[other]))
                     point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
-            function = moving(self.prepared, point)
+            function = cost_function(self.prepared, point)
             given = self._gradient_at(point)[name]
             for index in indices[:16]:
                 slope = function.complex_slope(name, index)
@@ -296,7 +302,7 @@ class _Checker:
             return None
         centre = float(np.median(ratios))
         same = max(abs(ratio - centre) for ratio in ratios) <= 1e-6 * abs(centre)
-        # The factor 1 is left where the partial is wrong at this point alone.
+        # The factor is 1 if the partial derivative is wrong at this point only.
         return centre if same and centre != 0 and abs(centre - 1) > 1e-6 else None
 
 
@@ -309,4 +315,4 @@ def _decides(found: Difference, given: float) -> bool:
 
 def _agree(given: float, found: Difference) -> bool:
     size = max(abs(given), abs(found.value))
-    return bool(abs(given - found.value) <= 5 * found.error + _AGREE * size)
+    return bool(abs(given - found.value) <= _BARS * found.error + _AGREE * size)

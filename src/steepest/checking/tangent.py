@@ -1,4 +1,4 @@
-"""The tangent: what a small move changes, estimated by the gradient and in truth."""
+"""The tangent: the change of a function over a small step, estimated by the gradient and exact."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from steepest.messages.hints import nearest
 
 @dataclass(frozen=True)
 class Tangent:
-    """The pieces of Δz ≈ ∂z/∂x Δx + ∂z/∂y Δy + … at a point.
+    """The terms of Δz ≈ ∂z/∂x Δx + ∂z/∂y Δy + … at a point.
 
     Attributes:
         value: f at the point.
-        partials: the slope in each name that moves.
-        terms: slope times move, for each.
+        partials: the partial derivative with respect to each name in ``move``.
+        terms: partial derivative times change, for each.
         estimate: their sum, the change along the tangent.
         change: the true change of f.
-        path: f after each move in turn: at the point, after the first move, …, at the end.
-        move: how far each name moves.
+        path: f at the point and after each change in turn.
+        move: the change of each name.
     """
 
     value: float
@@ -38,16 +38,16 @@ class Tangent:
 
     @property
     def tangent_value(self) -> float:
-        """The tangent's height at the end of the move."""
+        """The value of the tangent at the end."""
         return self.value + self.estimate
 
     @property
     def error(self) -> float:
-        """True change minus estimate."""
+        """The true change minus the estimate."""
         return self.change - self.estimate
 
     def trend(self, name: str) -> str:
-        """Whether f is "increasing", "decreasing" or "stationary" in a name at the point."""
+        """Return whether f is "increasing", "decreasing" or "stationary" in a name at the point."""
         slope = self.partials[name]
         return "increasing" if slope > 0 else "decreasing" if slope < 0 else "stationary"
 
@@ -70,16 +70,16 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
     """Estimate the change of f by its gradient, and compare with the true change.
 
     Args:
-        f: an expression of one number of parameters.
+        f: a scalar expression of parameters.
         at: the point: a number for every parameter.
-        move: how far each name moves; those left out stay.
+        move: the change of each name; those left out are constant.
 
     Returns:
         A Tangent.
 
     Raises:
-        GradientError: f is not one number, a name given does not occur in it, f or a slope is not finite,
-            or the slope in a name that moves jumps at the point.
+        GradientError: f is not a scalar, a name is not in it, f or a derivative is not finite, or a derivative jumps at
+            the point.
         ValuesError: a parameter has no value.
 
     >>> from steepest.expressions.expression import params
@@ -93,16 +93,16 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
     expect_expression(f, "tangent")
     for name in [*move, *at]:
         if name not in f.parameters:
-            what = "moves" if name in move else "has a value"
+            what = "is in move" if name in move else "has a value"
             raise GradientError(f"{name!r} {what} but is not a parameter of the formula{nearest(name, f.parameters)}")
     partials = {name: float(slope) for name, slope in evaluate(gradient(f, wrt=move), at).items()}
     point = dict(at)
-    heights = [float(evaluate(f, point))]
+    path = [float(evaluate(f, point))]
     for name, distance in move.items():
         point[name] = at[name] + distance
-        heights.append(float(evaluate(f, point)))
+        path.append(float(evaluate(f, point)))
     slopes = {f"∂f/∂{name} at the point": slope for name, slope in partials.items()}
-    for text, number in {"f at the point": heights[0], **slopes, "f after the move": heights[-1]}.items():
+    for text, number in {"f at the point": path[0], **slopes, "f after the move": path[-1]}.items():
         if not isfinite(number):
             raise GradientError(f"{text} is {number}, so there is no tangent to compare with; choose other numbers")
     for name in move:
@@ -112,6 +112,6 @@ def tangent(f: Expression, at: Mapping[str, float], move: Mapping[str, float]) -
                 f"there is no tangent at the point: the slope in {name} jumps at {kink.where}; choose other numbers"
             )
     terms = {name: partials[name] * float(distance) for name, distance in move.items()}
-    change = heights[-1] - heights[0]
+    change = path[-1] - path[0]
     moves = {name: float(distance) for name, distance in move.items()}
-    return Tangent(heights[0], partials, terms, sum(terms.values()), change, tuple(heights), moves)
+    return Tangent(path[0], partials, terms, sum(terms.values()), change, tuple(path), moves)

@@ -32,10 +32,10 @@ def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, 
     not installed or their final cost differs from that of plain Python.
     """
     from steepest.bench.experiment import measure
-    from steepest.bench.report import notes, show, watching
+    from steepest.bench.report import notes, progress_shown, show
 
-    with watching() as tell:
-        found = measure(epochs, rounds, peers, quick, tell)
+    with progress_shown() as on_progress:
+        found = measure(epochs, rounds, peers, quick, on_progress)
     if as_json:
         print_json(found.document())
     else:

@@ -99,9 +99,9 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
 
     run = model.run
     assert run is not None  # a model is shown after its fit
-    how = "it diverged; the last finite parameters" if run.diverged else run.message
-    many = "" if run.restarts is None else f"{len(run.restarts)} descents, the best of "
-    say(f"{many}{run.epochs} epoch{'s'[run.epochs == 1 :]} in {run.seconds:.2g} s (engine {run.engine}); {how}:")
+    how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
+    say(f"{many}{how} ({run.seconds:.2g} s, engine {run.engine}):")
     rows = []
     for name, value in run.params.items():
         rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
@@ -124,13 +124,13 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
-        target, apart = arrays[model.target.name], run.held_out
-        if apart is None:
+        target, held_out = arrays[model.target.name], run.held_out
+        if held_out is None:
             say(_summary(predicted, target))
         else:
-            learnt = np.delete(np.arange(len(target)), apart)
-            say(f"learnt from: {_summary(predicted[learnt], target[learnt])}")
-            say(f"held out:    {_summary(predicted[apart], target[apart])}")
+            training = np.delete(np.arange(len(target)), held_out)
+            say(f"training:   {_summary(predicted[training], target[training])}")
+            say(f"validation: {_summary(predicted[held_out], target[held_out])}")
 
 
 def show_evaluation(found: dict[str, Any]) -> None:
@@ -164,8 +164,8 @@ def _show_levels(run: Descent) -> None:
     assert run.restarts is not None
     assert run.levels is not None
     starts = len(run.restarts)
-    verb = "stood at" if run.reason in ("interrupted", "time") else "ended on"
-    say(f"{starts} start{'s'[starts == 1 :]} {verb} these costs:")
+    when = "so far" if run.reason in ("interrupted", "time") else "final"
+    say(f"Costs of {starts} start{'s'[starts == 1 :]} ({when}):")
     rows = [
         [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
         for level in run.levels
@@ -174,7 +174,7 @@ def _show_levels(run: Descent) -> None:
         table(rows, ["from", "to", "starts", "share"], right=range(4))
     lost = starts - sum(level.starts for level in run.levels)
     if lost:
-        say(f"  {lost} ({lost / starts:.1%}) diverged, or began where the cost is not finite")
+        say(f"  {lost} ({lost / starts:.1%}) diverged or started where the cost is not finite")
 
 
 def _show_plot(run: Descent, wanted: bool | None) -> None:
@@ -194,13 +194,13 @@ _FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
 def _summary(predicted: Any, target: Any) -> str:
-    """One line on how well many rows are predicted: rows given their class, rows on the right side of 1/2, or R²."""
+    """Return one line on the quality of predictions: accuracy for classes, R² for numbers."""
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())
-        return f"{right} of {len(predicted)} rows are given their class"
+        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {len(predicted)} rows)"
     if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
         right = int(((predicted > 0.5) == (target > 0.5)).sum())
-        return f"{right} of {len(target)} rows are predicted on the right side of 0.5"
+        return f"accuracy {100 * right / len(target):.3g} % ({right} of {len(target)} rows; threshold 0.5)"
     spread = float(((target - target.mean()) ** 2).sum())
     error = float(((target - predicted) ** 2).sum())
     if not spread:

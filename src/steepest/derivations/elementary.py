@@ -18,7 +18,7 @@ def _sigmoid(u: Expression) -> tuple[Line, list[Line]]:
         partial(value, u),
         (partial(explicit, u), "definition"),
         (decay / (1 + decay) ** 2, "quotient rule, derivative of exp, chain rule"),
-        (explicit * (1 - explicit), "add and subtract 1 above the line"),
+        (explicit * (1 - explicit), "add and subtract 1 in the numerator"),
         (value * (1 - value), "definition"),
     )
 

@@ -63,19 +63,8 @@ class Symbols:
         return product + self.b(j) if self.view.layer.bias is not None else product
 
 
-def loss_symbol() -> Expression:
-    """Return ℓ_i, the loss of sample i."""
-    return element(symbol("ℓ"), SAMPLE)
-
-
-def cost_symbol() -> Expression:
-    """Return C, the cost."""
-    return symbol("C")
-
-
-def penalty_symbol() -> Expression:
-    """Return R, the penalty on the weights."""
-    return symbol("R")
+LOSS, COST, PENALTY = element(symbol("ℓ"), SAMPLE), symbol("C"), symbol("R")
+"""ℓ_i, the loss of sample i; C, the cost; R, the penalty on the weights."""
 
 
 def in_words(*pieces: str | Expression | Formula) -> Inlines:
@@ -99,13 +88,13 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
     for view in views:
         s = Symbols(problem, view)
         lines = [Line(s.z(), s.sums(), label=f"indices-z{view.label}"), Line(s.a(), activation(view, s))]
-        found.append(Passage(_says(problem, view, s), tuple(lines), view.numbers if view.is_general else ()))
+        found.append(Passage(_says(problem, view, s), tuple(lines), view.repeats))
     loss = in_indices(problem, "j")
     assert loss is not None  # form() has seen to it
-    lines = [Line(loss_symbol(), loss, label="indices-loss"), Line(cost_symbol(), over_samples(loss_symbol()))]
+    lines = [Line(LOSS, loss, label="indices-loss"), Line(COST, over_samples(LOSS))]
     if problem.has_penalty:
-        lines[-1] = Line(cost_symbol(), over_samples(loss_symbol()) + penalty_symbol())
-        lines.append(Line(penalty_symbol(), _penalty(problem, views)))
+        lines[-1] = Line(COST, over_samples(LOSS) + PENALTY)
+        lines.append(Line(PENALTY, _penalty(problem, views)))
     text: Inlines = in_words("The loss of sample ", index(SAMPLE), ", and the cost, its mean over the samples:")
     if problem.has_classes:
         t, y = element(symbol(INDICATOR), SAMPLE, "j"), element(symbol(TARGET), SAMPLE)
@@ -141,7 +130,7 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
     kind = "The output layer" if not view.above else f"Layer {view.label}"
     how = "one neuron" if view.layer.size == 1 else f"{view.layer.size} neurons"
     of = "one input" if view.layer.inputs == 1 else f"{view.layer.inputs} inputs"
-    return (f"{kind}, {how} of {of}:",)
+    return (f"{kind}, with {how} and {of}:",)
 
 
 def activation(view: View, s: Symbols, j: str = "j") -> Expression:
@@ -157,20 +146,14 @@ def _derivatives(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
     for view in views:
         s = Symbols(problem, view)
         lines: list[Line] = []
-        wanted = [s.w(), *([s.b()] if view.layer.bias is not None else []), *([s.below()] if _below(view) else [])]
+        wanted = [s.w(), *([s.b()] if view.layer.bias is not None else []), *([s.below()] if view.below else [])]
         for by in wanted:
             lines += _of_sums(s, by)
         lines += _of_activation(view, s)
-        which = "layer " + view.label if not view.is_general else "layer l"
         bias = "" if view.layer.bias is None else ", its bias"
-        text = f"The partial derivatives of {which} with respect to its weights{bias} and its inputs:"
-        found.append(Passage((text,), tuple(lines), view.numbers if view.is_general else ()))
+        text = f"The partial derivatives of layer {view.label} with respect to its weights{bias} and its inputs:"
+        found.append(Passage((text,), tuple(lines), view.repeats))
     return found
-
-
-def _below(view: View) -> bool:
-    """Return whether there is a layer below."""
-    return bool(view.below)
 
 
 def _of_sums(s: Symbols, by: Expression) -> list[Line]:
@@ -211,7 +194,7 @@ def _of_activation(view: View, s: Symbols) -> list[Line]:
 
 def output(problem: Problem, view: View) -> list[Passage]:
     """Return δ of the last layer, from the loss."""
-    top = View(view.layer, problem.top, view.below, "", view.numbers[-1:])
+    top = problem.top_view(view)
     s = Symbols(problem, top)
     d = s.delta("k" if view.layer.is_softmax else "j")
     head = in_words(
@@ -224,9 +207,9 @@ def output(problem: Problem, view: View) -> list[Passage]:
     opened, rules, by_a, only = loss_derivative(problem, s)
     body = in_indices(problem, "p")
     assert body is not None  # form() has seen to it
-    lines = chained(partial(loss_symbol(), by), (partial(body, by), DEFINITION), (opened, rules), (by_a, only))
-    before = (partial(loss_symbol(), s.z()), "definition of δ")
-    chain = (partial(loss_symbol(), s.a()) * partial(s.a(), s.z()), CHAIN)
+    lines = chained(partial(LOSS, by), (partial(body, by), DEFINITION), (opened, rules), (by_a, only))
+    before = (partial(LOSS, s.z()), "definition of δ")
+    chain = (partial(LOSS, s.a()) * partial(s.a(), s.z()), CHAIN)
     lines += chained(d, before, chain, *delta_steps(top, s, by_a), label="indices-delta-top")
     return [Passage(head, tuple(lines))]
 
@@ -245,13 +228,8 @@ def delta_steps(view: View, s: Symbols, by_a: Expression) -> list[tuple[Expressi
     if view.layer.is_linear:
         return [(by_a, INSERT)]
     of_a, _ = activation_derivative(view, s)
-    product = tidy_product(by_a, of_a)
+    product = tidy(by_a * of_a)
     return [(product, INSERT), *shortened(by_a, of_a, product)]
-
-
-def tidy_product(left: Expression, right: Expression) -> Expression:
-    """left · right, numbers in front."""
-    return tidy(left * right)
 
 
 def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[tuple[Expression, str]]:
@@ -276,15 +254,15 @@ def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list
     lines: list[Line] = []
     if loss is of_class:
         why = "one of the indicators is 1, the others are 0"
-        lines += chained(loss_symbol(), (of_class, DEFINITION), (entropy, why))
+        lines += chained(LOSS, (of_class, DEFINITION), (entropy, why))
         loss = entropy
     by = s.a("j")
     opened, rules = derivative(loss, by)
     by_a, only = collapsed(opened)
-    lines += chained(partial(loss_symbol(), by), (partial(loss, by), INSERT), (opened, rules), (by_a, only))
-    chain = index_sum(partial(loss_symbol(), by) * partial(by, s.z("k")), "j", upper)
+    lines += chained(partial(LOSS, by), (partial(loss, by), INSERT), (opened, rules), (by_a, only))
+    chain = index_sum(partial(LOSS, by) * partial(by, s.z("k")), "j", upper)
     same = bracket(index("j"), index("k"))
-    steps = [(partial(loss_symbol(), s.z("k")), "definition of δ"), (chain, CHAIN)]
+    steps = [(partial(LOSS, s.z("k")), "definition of δ"), (chain, CHAIN)]
     steps.append((index_sum(by_a * by * (same - s.a("k")), "j", upper), INSERT))
     t = element(target.args[0], SAMPLE, "j")
     if loss is entropy:
@@ -297,10 +275,9 @@ def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list
         if problem.has_classes:
             steps.append((a_k - t_k, "the indicators add up to 1"))
     else:
-        g_k, a_k = renamed(by_a, "j", "k"), s.a("k")
-        steps += [
-            (a_k * (g_k - index_sum(by_a * s.a("j"), "j", upper)), "only the term j = k is left, common factor"),
-        ]
+        g_k = renamed(by_a, "j", "k")
+        inner = g_k - index_sum(by_a * s.a("j"), "j", upper)
+        steps.append((s.a("k") * inner, "only the term j = k is left, common factor"))
     lines += chained(d, *steps, label="indices-delta-top")
     return [Passage(head, tuple(lines))]
 
@@ -319,43 +296,34 @@ def is_cross_entropy(problem: Problem, s: Symbols) -> bool:
 
 def _back(problem: Problem, view: View) -> list[Passage]:
     """Return δ of the layer from that of the layer above, and the gradients of the layer."""
-    found = []
-    general = view.is_general
-    hidden = view.numbers[:-1] if general and len(view.numbers) == len(problem.layers) else view.numbers
-    if view.above and (not general or hidden):
-        found.append(_recursion(problem, view, hidden if general else ()))
+    hidden = problem.hidden(view)
+    found = [_recursion(problem, view, hidden if view.is_general else ())] if hidden else []
     s = Symbols(problem, view)
     lines = [*_gradient(problem, s, s.w()), *(_gradient(problem, s, s.b()) if view.layer.bias is not None else [])]
-    which = f"layer {view.label}" if not general else "layer l"
-    text = f"The gradient of the cost with respect to the parameters of {which}:"
-    return [*found, Passage((text,), tuple(lines), view.numbers if general else ())]
+    text = f"The gradient of the cost with respect to the parameters of layer {view.label}:"
+    return [*found, Passage((text,), tuple(lines), view.repeats)]
 
 
 def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passage:
-    number = view.numbers[0]
-    above = View(problem.layers[number], view.above, view.label, "", ())
-    s, u = Symbols(problem, view), Symbols(problem, above)
+    s, u = Symbols(problem, view), Symbols(problem, problem.view_above(view))
     delta, by = u.delta("p"), s.a()
-    chain = index_sum(partial(loss_symbol(), u.z("p")) * partial(u.z("p"), by), "p" if u.wide else "", u.upper)
+    chain = index_sum(partial(LOSS, u.z("p")) * partial(u.z("p"), by), "p" if u.wide else "", u.upper)
     insert = index_sum(delta * u.w("j", "p"), "p" if u.wide else "", u.upper)
-    lines = chained(partial(loss_symbol(), by), (chain, CHAIN), (insert, INSERT))
+    lines = chained(partial(LOSS, by), (chain, CHAIN), (insert, INSERT))
     if view.layer.is_linear:
         lines += chained(s.delta(), (insert, CHAIN))
     else:
         of_a, _ = activation_derivative(view, s)
         lines += chained(
             s.delta(),
-            (partial(loss_symbol(), by) * partial(by, s.z()), CHAIN),
+            (partial(LOSS, by) * partial(by, s.z()), CHAIN),
             (tidy(insert * of_a), INSERT),
             label=f"indices-delta{view.label}",
         )
-    which = "Layer l" if view.is_general else f"Layer {view.label}"
-    text = f"{which} reaches the loss through every neuron of the layer above:"
-    if not u.wide:
-        text = f"{which} reaches the loss through the neuron above:"
+    through = "every neuron of the layer above" if u.wide else "the neuron above"
+    text = f"Layer {view.label} reaches the loss through {through}:"
     if numbers:
-        last = "m-1"
-        range_ = Formula(f"l = {last}, \\dots, 1", f"l = {last}, …, 1".replace("m-1", "m − 1"))
+        range_ = Formula(r"l = m-1, \dots, 1", "l = m − 1, …, 1")
         return Passage((*in_words("For ", range_, ": "), text[0].lower() + text[1:]), tuple(lines), numbers)
     return Passage((text,), tuple(lines))
 
@@ -365,12 +333,12 @@ def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
     is_weight = by is s.w()
     inner = s.below() if is_weight else constant(1)
     steps: list[tuple[Expression, str]] = [
-        (over_samples(partial(loss_symbol(), by)), "sum rule"),
-        (over_samples(partial(loss_symbol(), s.z()) * partial(s.z(), by)), CHAIN),
+        (over_samples(partial(LOSS, by)), "sum rule"),
+        (over_samples(partial(LOSS, s.z()) * partial(s.z(), by)), CHAIN),
         (over_samples(tidy(s.delta() * inner)), INSERT),
     ]
     if is_weight and problem.has_penalty:
-        extra = [partial(penalty_symbol(), by), problem.penalty_gradient(by), problem.penalty_gradient(by)]
+        extra = [partial(PENALTY, by), problem.penalty_gradient(by), problem.penalty_gradient(by)]
         steps = [(right + more, rule) for (right, rule), more in zip(steps, extra, strict=True)]
     label = f"indices-d{'w' if is_weight else 'b'}{s.view.label}"
-    return chained(partial(cost_symbol(), by), *steps, label=label)
+    return chained(partial(COST, by), *steps, label=label)

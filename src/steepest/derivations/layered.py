@@ -10,7 +10,7 @@ from steepest.derivations import elementary, indices, layerwise, matrices, vecto
 from steepest.derivations.lines import Form, formula
 from steepest.derivations.problem import Problem, problem_of
 from steepest.derivations.verification import Verification, verify
-from steepest.documents.document import Block, Heading
+from steepest.documents.document import Block, Formula, Heading, plain
 from steepest.errors import DerivationError
 from steepest.expressions.latex import align
 from steepest.expressions.maths_text import Line as TextLine
@@ -62,7 +62,7 @@ class LayeredDerivation:
         parts = []
         for form in self.forms:
             for passage in form.passages:
-                said = [p if isinstance(p, str) else f"${getattr(p, 'latex', '')}$" for p in passage.text]
+                said = [f"${piece.latex}$" if isinstance(piece, Formula) else str(piece) for piece in passage.text]
                 lines = []
                 for line in passage.lines:
                     left = "" if line.left is None else formula(line.left).latex
@@ -91,10 +91,7 @@ class LayeredDerivation:
                     number += 1
                     left = "" if line.left is None else formula(line.left).text
                     rows.append(TextLine(left, formula(line.right).text, f"({number}) {line.rule}".strip()))
-                text = "".join(
-                    piece if isinstance(piece, str) else str(getattr(piece, "text", "")) for piece in passage.text
-                )
-                parts.append("\n".join(part for part in (text, lay_out([rows]) if rows else "") if part))
+                parts.append("\n".join(part for part in (plain(passage.text), lay_out([rows]) if rows else "") if part))
         return "\n\n".join(parts)
 
 

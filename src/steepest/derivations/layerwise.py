@@ -18,7 +18,7 @@ from steepest.documents.document import Formula, Inlines
 from steepest.expressions.expression import Expression, make
 
 _POWER = "power rule, chain rule"
-_ONLY = "only the term of sample i contains it"
+_ONLY = "only the term of sample i has it"
 
 
 def passages(problem: Problem) -> tuple[Passage, ...]:
@@ -65,13 +65,11 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
     label = view.label
     of_a = activation_derivative(view, s)[0] if not view.layer.is_linear else None
     cost = symbol("C", label)
-    numbers = view.numbers if view.is_general else ()
+    numbers = view.repeats
     lines: list[Line] = []
     if view.is_general or view.above:
         e = [Line(_e(label), s.a() - _g(label)), Line(cost, over_samples((s.a() - _e(label)) ** 2))]
-        which = "Layer l" if view.is_general else f"Layer {label}"
-        hidden = numbers[:-1]
-        found = [Passage((f"{which} has this target and this cost:",), tuple(e), hidden)]
+        found = [Passage((f"Layer {label} has this target and this cost:",), tuple(e), numbers[:-1])]
     else:
         found = []
     for by in (s.w(), *([s.b()] if view.layer.bias is not None else [])):

@@ -6,8 +6,10 @@ A line is an expression in which some parts are still to be differentiated (the 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from steepest.calculus.polynomials import multiplied_out
@@ -289,10 +291,7 @@ class _Deriver:
         marks = [node for node in toposort([line]) if node.operation is DERIVATIVE]
         if not marks:
             return self._shorten(line)
-        if self.full:
-            rule, replacement = self._apply(marks[0].args[0])
-            return rule, _replace(line, {marks[0]: replacement})
-        if self.textbook and marks[0].args[0].operation is op.mean:
+        if self.full or (self.textbook and marks[0].args[0].operation is op.mean):
             rule, replacement = self._apply(marks[0].args[0])
             return rule, _replace(line, {marks[0]: replacement})
         rules: list[str] = []
@@ -381,9 +380,7 @@ class _Deriver:
                 partial = row.partials[k](*u.args, u)
                 partial = partial if isinstance(partial, Expression) else constant(partial)
                 terms.append(simplify(partial, self._kept(), PRESENTATION) * inner[k])
-        result = terms[0]
-        for term in terms[1:]:
-            result = result + term
+        result = reduce(operator.add, terms)
         through = any(moves and arg is not self.wrt for arg, moves in zip(u.args, moving, strict=True))
         return ", ".join([*dict.fromkeys(rules), *(["chain rule"] if through else [])]), result
 

@@ -9,6 +9,7 @@ Source: rows D3 and D4 of the notes.
 from __future__ import annotations
 
 from steepest.derivations.indices import (
+    COST,
     INSERT,
     Symbols,
     activation_derivative,
@@ -20,7 +21,7 @@ from steepest.derivations.indices import (
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import partial, symbol
 from steepest.derivations.problem import INDICATOR, SHARE, TARGET, Problem, View, in_indices
-from steepest.derivations.vectors import EACH, PRODUCTS, lifted, says, top_view
+from steepest.derivations.vectors import EACH, PRODUCTS, lifted, says
 from steepest.expressions import operations as op
 from steepest.expressions.expression import OPERATIONS, Expression, Operation, constant
 from steepest.expressions.printing import call
@@ -126,8 +127,8 @@ def _form(problem: Problem, kind: type[Rows]) -> Form | None:
     for view in views:
         r = kind(problem, view)
         lines = (Line(r.z, r.sums()), Line(r.a, r.activation()))
-        passages.append(Passage(says(view, problem), lines, view.numbers if view.is_general else ()))
-    last = kind(problem, top_view(problem, views[-1]))
+        passages.append(Passage(says(view, problem), lines, view.repeats))
+    last = kind(problem, problem.top_view(views[-1]))
     text = in_words("Back-propagation, with the derivatives ", last.delta, " of the losses of all samples:")
     passages.append(Passage(text, tuple(_top_lines(problem, last))))
     for view in reversed(views):
@@ -150,31 +151,27 @@ def _top_lines(problem: Problem, r: Rows) -> list[Line]:
 
 def _back(problem: Problem, view: View, kind: type[Rows]) -> list[Passage]:
     found = []
-    numbers = view.numbers if view.is_general else ()
-    hidden = view.numbers[:-1] if view.is_general and len(view.numbers) == len(problem.layers) else view.numbers
+    hidden = problem.hidden(view)
     r, s = kind(problem, view), Symbols(problem, view)
-    if view.above and hidden:
-        u = kind(problem, View(problem.layers[view.numbers[0]], view.above, view.label, "", ()))
+    if hidden:
+        u = kind(problem, problem.view_above(view))
         down = r.back(u.delta, u.w)
         if view.layer.is_linear:
             lines = chained(r.delta, (down, PRODUCTS))
         else:
             lines = chained(r.delta, (down * r.lifted(activation_derivative(view, s)[0]), f"{PRODUCTS}, {EACH}"))
         found.append(Passage(("One layer further down:",), tuple(lines), hidden if view.is_general else ()))
-    cost = symbol("C")
-    cost_gradient = partial(cost, r.z)
-    each = (1 / op.count()) * r.delta
-    lines = chained(cost_gradient, (each, "the mean over the samples"))
+    cost_gradient = partial(COST, r.z)
+    lines = chained(cost_gradient, ((1 / op.count()) * r.delta, "the mean over the samples"))
     extra = problem.penalty_gradient(r.w) if problem.has_penalty else None
     steps = [(r.by_weight(cost_gradient), PRODUCTS), ((1 / op.count()) * r.by_weight(r.delta), INSERT)]
     if extra is not None:
         steps = [(right + extra, rule) for right, rule in steps]
-    lines += chained(partial(cost, r.w), *steps, label=f"{r.name}-dW{view.label}")
+    lines += chained(partial(COST, r.w), *steps, label=f"{r.name}-dW{view.label}")
     if view.layer.bias is not None:
         steps = [(r.by_bias(cost_gradient), "sum rule"), ((1 / op.count()) * r.by_bias(r.delta), INSERT)]
-        lines += chained(partial(cost, r.b), *steps, label=f"{r.name}-db{view.label}")
-    which = "layer l" if view.is_general else f"layer {view.label}"
-    found.append(Passage((f"The gradients of {which}:",), tuple(lines), numbers))
+        lines += chained(partial(COST, r.b), *steps, label=f"{r.name}-db{view.label}")
+    found.append(Passage((f"The gradients of layer {view.label}:",), tuple(lines), view.repeats))
     return found
 
 
@@ -213,26 +210,20 @@ def columns(problem: Problem) -> Form | None:
     for view in views:
         c = Columns(problem, view)
         forward += [Line(c.z, c.sums()), Line(c.a, c.activation())]
-    last = Columns(problem, top_view(problem, views[-1]))
+    last = Columns(problem, problem.top_view(views[-1]))
     back = _top_lines(problem, last)
     for view in reversed(views):
         c, s = Columns(problem, view), Symbols(problem, view)
         if view.above:
-            u = Columns(problem, View(problem.layers[view.numbers[0]], view.above, view.label, "", ()))
+            u = Columns(problem, problem.view_above(view))
             down = op.transpose(u.w) @ u.delta
-            back += chained(
-                c.delta,
-                (
-                    down if view.layer.is_linear else down * c.lifted(activation_derivative(view, s)[0]),
-                    f"{PRODUCTS}, {EACH}",
-                ),
-            )
+            down = down if view.layer.is_linear else down * c.lifted(activation_derivative(view, s)[0])
+            back.append(Line(c.delta, down, f"{PRODUCTS}, {EACH}"))
         mean = 1 / op.count()
-        back += chained(
-            symbol("dW", view.label, c.w.shape, square=True), (mean * (c.delta @ op.transpose(c.below)), PRODUCTS)
-        )
+        dw, db = (symbol(f"d{p.name[0]}", view.label, p.shape, square=True) for p in (c.w, c.b))
+        back.append(Line(dw, mean * (c.delta @ op.transpose(c.below)), PRODUCTS))
         if view.layer.bias is not None:
-            back += chained(symbol("db", view.label, c.b.shape, square=True), (mean * (c.delta @ c.ones), "sum rule"))
+            back.append(Line(db, mean * (c.delta @ c.ones), "sum rule"))
     numbers = next((view.numbers for view in views if view.is_general), ())
     text = in_words(
         "Every matrix and vector with square brackets is the transpose of the one above, ", last.w, " for example, and "

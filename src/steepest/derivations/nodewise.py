@@ -9,15 +9,17 @@ Source: Griewank and Walther 2008, table 3.6; rows E6 and E7 of the notes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.gradient import ONE, Adjoint, backward_pass
-from steepest.derivations.lines import Line, Passage, chained, formula
+from steepest.derivations.lines import Line, Passage, formula
 from steepest.derivations.notation import PARTIAL, partial, symbol
 from steepest.derivations.verification import Verification, relative_difference
 from steepest.documents.document import Block, Heading
@@ -80,7 +82,8 @@ class NodeDerivation:
             values: a point of your own instead, one value or one column for each name.
         """
         worst, where = 0.0, ""
-        for point in range(1 if values is not None else points):
+        points = points if values is None else 1
+        for point in range(points):
             at = _Values(self, np.random.default_rng([seed, point]), values)
             left: Expression | None = None
             for line in self.lines:
@@ -121,7 +124,8 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
             f"the cost has {len(inner)} operations on parameters; a derivation node by node of more than "
             f"{_MOST_NODES} is not readable: use st.gradient"
         )
-    letter = next(c for c in ("v", "u", "q", "node") if not any(name.startswith(c) for name in _taken(cost)))
+    taken = tuple(node.name for node in leaves([cost]))
+    letter = next(c for c in ("v", "u", "q", "node") if not any(name.startswith(c) for name in taken))
     names = {
         node: symbol("C") if node is cost else symbol(f"{letter}{k}", "", node.shape, node.per_sample)
         for k, node in enumerate(inner, start=1)
@@ -148,22 +152,15 @@ def _filled(array: Array, right: Expression, left: Expression) -> Array:
     return array[(..., *(None,) * (len(left.shape) - len(right.shape)))]
 
 
-def _taken(cost: Expression) -> list[str]:
-    return [node.name for node in leaves([cost])]
-
-
 def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expression:
     """Apply the operation of a node to the names of its arguments."""
     return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
 
 
 def _adjoint_lines(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
-    total, rules = terms[0][0], [terms[0][1]]
-    for term, rule in terms[1:]:
-        total = total + term
-        rules.append(rule)
-    shown = [*dict.fromkeys(rules), *(["sum over its users"] if len(terms) > 1 else [])]
-    return chained(partial(symbol("C"), name), (total, ", ".join(shown)))
+    total = reduce(operator.add, (term for term, _ in terms))
+    rules = [*dict.fromkeys(rule for _, rule in terms), *(["sum over its users"] if len(terms) > 1 else [])]
+    return [Line(partial(symbol("C"), name), total, ", ".join(rules))]
 
 
 def _contribution(
@@ -175,10 +172,8 @@ def _contribution(
     bar = symbol("bar", "", node.shape, node.per_sample)
     seed = Adjoint(ONE if result.name == "C" else bar)
     found = backward_pass({applied: seed}, [name]).get(name)
-    if found is None:
-        term = constant(0)
-    else:
-        term = substitute(substitute(found.expression(), {applied: result}), {bar: partial(symbol("C"), result)})
+    term = constant(0) if found is None else substitute(found.expression(), {applied: result})
+    term = substitute(term, {bar: partial(symbol("C"), result)})
     k = node.args.index(child)
     rule = row.rules[k] if row.rules else row.rule or f"derivative of {row.name}"
     return term, rule

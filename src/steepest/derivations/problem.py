@@ -54,6 +54,11 @@ class View:
         """Whether it represents several layers."""
         return self.label == "l"
 
+    @property
+    def repeats(self) -> tuple[int, ...]:
+        """The layers that its equations are evaluated for, one by one; empty if it is a single layer."""
+        return self.numbers if self.is_general else ()
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -118,6 +123,20 @@ class Problem:
     def top(self) -> str:
         """The label of the last layer."""
         return "m" if self.symbolic else str(len(self.layers))
+
+    def top_view(self, view: View) -> View:
+        """Return the last layer of a view, under the label of the last layer."""
+        return View(view.layer, self.top, view.below, "", view.numbers[-1:])
+
+    def view_above(self, view: View) -> View:
+        """Return the layer above a view, under the label that the view gives it."""
+        return View(self.layers[view.numbers[0]], view.above, view.label, "", ())
+
+    def hidden(self, view: View) -> tuple[int, ...]:
+        """Return the layers of a view for which it names a layer above: not the last one if it includes that."""
+        if not view.above:
+            return ()
+        return view.numbers[:-1] if view.is_general and len(view.numbers) == len(self.layers) else view.numbers
 
     def views(self) -> tuple[View, ...]:
         """Return the layers with their labels: one by one, or those alike together."""

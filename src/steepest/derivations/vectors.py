@@ -13,12 +13,12 @@ from collections.abc import Mapping
 
 from steepest.derivations.indices import (
     INSERT,
+    PENALTY,
     Symbols,
     activation_derivative,
     delta_steps,
     is_cross_entropy,
     loss_derivative,
-    penalty_symbol,
 )
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
@@ -95,22 +95,15 @@ def vectors(problem: Problem) -> Form | None:
     for view in views:
         v = Vectors(problem, view)
         lines = (Line(v.z, v.sums()), Line(v.a, v.activation()))
-        passages.append(Passage(says(view, problem), lines, view.numbers if view.is_general else ()))
-    last = Vectors(problem, top_view(problem, views[-1]))
-    cost = op.mean(last.loss) + penalty_symbol() if problem.has_penalty else op.mean(last.loss)
-    passages.append(
-        Passage(
-            ("The loss of a sample and the cost:",), (Line(last.loss, _loss(problem, last)), Line(symbol("C"), cost))
-        )
-    )
+        passages.append(Passage(says(view, problem), lines, view.repeats))
+    last = Vectors(problem, problem.top_view(views[-1]))
+    cost = op.mean(last.loss) + PENALTY if problem.has_penalty else op.mean(last.loss)
+    lines = (Line(last.loss, _loss(problem, last)), Line(symbol("C"), cost))
+    passages.append(Passage(("The loss of a sample and the cost:",), lines))
     passages.append(Passage(("Back-propagation begins with the loss:",), tuple(_top_lines(problem, last))))
     for view in reversed(views):
         passages += _back(problem, view)
     return Form(Vectors.name, Vectors.title, tuple(passages))
-
-
-def top_view(problem: Problem, view: View) -> View:
-    return View(view.layer, problem.top, view.below, "", view.numbers[-1:])
 
 
 def says(view: View, problem: Problem) -> Inlines:
@@ -166,13 +159,11 @@ def _softmax_lines(problem: Problem, v: Vectors, before: tuple[Expression, str])
 
 def _back(problem: Problem, view: View) -> list[Passage]:
     found = []
-    numbers = view.numbers if view.is_general else ()
-    hidden = view.numbers[:-1] if view.is_general and len(view.numbers) == len(problem.layers) else view.numbers
+    hidden = problem.hidden(view)
     v = Vectors(problem, view)
     s = Symbols(problem, view)
-    if view.above and hidden:
-        number = view.numbers[0]
-        u = Vectors(problem, View(problem.layers[number], view.above, view.label, "", ()))
+    if hidden:
+        u = Vectors(problem, problem.view_above(view))
         by = op.matmul.adjoints[0](u.delta, v.a, u.w, u.z)
         lines = chained(partial(v.loss, v.a), (by, PRODUCTS))
         if view.layer.is_linear:
@@ -200,6 +191,6 @@ def _back(problem: Problem, view: View) -> list[Passage]:
             partial(symbol("C"), v.b), (op.mean(partial(v.loss, v.b)), "sum rule"), (op.mean(v.delta), INSERT),
             label=f"vectors-db{view.label}",
         )  # fmt: skip
-    which = "layer l" if view.is_general else f"layer {view.label}"
-    found.append(Passage((f"The gradients of {which}, of one sample and of the cost:",), tuple(lines), numbers))
+    text = f"The gradients of layer {view.label}, of one sample and of the cost:"
+    found.append(Passage((text,), tuple(lines), view.repeats))
     return found

@@ -171,12 +171,8 @@ class Document:
     subtitle: Inlines = field(default=())
     language: str = "en"
 
-    def numbers(self) -> dict[str, str]:
-        """The number of everything that has a label: equations, tables and figures each count from 1."""
-        return {label: str(place.number) for label, place in self.places().items()}
-
     def places(self) -> dict[str, Place]:
-        """Return kind and number of everything that has a label, by label.
+        """Return the kind and number of everything with a label; equations, tables and figures each count from 1.
 
         Raises:
             DocumentError: two things have one label.

@@ -6,8 +6,10 @@ A node that is used once is inlined into the expression of its user; any other h
 from __future__ import annotations
 
 import math
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from steepest.export.c_functions import ELEMENTWISE, Comparison, ElementwiseForm, Functions, Written
 from steepest.export.c_literals import TYPES, literal
@@ -282,8 +284,7 @@ def _accumulated(code: Code, node: Expression, target: str) -> None:
     raise AssertionError(f"{node.operation.name} is accumulated, not computed")
 
 
-PRIMITIVES: dict[str, ElementwiseForm | Statements] = {
-    **ELEMENTWISE,
+_STATEMENTS: dict[str, Statements] = {
     "sum": Statements(_sum, reads_once=True),
     "largest": Statements(_largest, reads_once=True),
     "dot": Statements(_product, reads_once=True),
@@ -294,4 +295,5 @@ PRIMITIVES: dict[str, ElementwiseForm | Statements] = {
     "total": Statements(_accumulated, reads_once=True),
     "total_outer": Statements(_accumulated),
 }
+PRIMITIVES: Mapping[str, ElementwiseForm | Statements] = ChainMap[str, Any](_STATEMENTS, ELEMENTWISE)
 """How C writes every primitive; an elementary function is added in ``c_functions.py``."""

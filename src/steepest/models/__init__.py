@@ -1,4 +1,4 @@
-"""Models: what a user fits, builders of common ones, their files, estimators for scikit-learn."""
+"""Models, builders of common ones, model files, and estimators for scikit-learn."""
 
 from __future__ import annotations
 

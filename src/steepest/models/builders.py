@@ -1,4 +1,4 @@
-"""Builders of the usual models: a line, a neuron, a threshold unit, a chain, a network."""
+"""Builders of common models: a line, a neuron, a threshold unit, a chain, a network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from steepest.objectives.costs import Cost
 from steepest.tables.feature_groups import DEFAULT, Features, resolve, spelt_out
 from steepest.tables.table import Table
 
-_MOST_CLASSES = 1000  # that whole numbers are taken for
-_FIRST = 100  # rows by which a column of numbers is told from one of texts
+_MOST_CLASSES = 1000  # whole numbers with more values are quantities, not classes
+_FIRST = 100  # rows that decide whether a column has numbers or texts
 
 
 def linear() -> Model:
-    """y = x·w (row A2): data x, target y, parameter w.
+    """Build y = x·w (row A2): data x, target y, parameter w.
 
     >>> linear().formula
     'y ~ x*w'
@@ -45,7 +45,7 @@ def _weighted_sum(inputs: Sequence[str]) -> str:
 def neuron(
     inputs: Sequence[str] = ("x", "y"), target: str = "z", activation: str = "sigmoid", cost: str = "mse"
 ) -> Model:
-    """One neuron (row A3): parameters w1, …, wk for the inputs, and b.
+    """Build one neuron (row A3): parameters w1, …, wk for the inputs, and b.
 
     >>> neuron().formula
     'z ~ sigmoid(x*w1 + y*w2 + b)'
@@ -54,7 +54,7 @@ def neuron(
 
 
 def threshold_unit(inputs: Sequence[str] = ("x", "y"), target: str = "z") -> Model:
-    """A threshold logic unit (row D1): 1 if the weighted sum reaches 0. Its gradient is 0, so it cannot be fitted.
+    """Build a threshold logic unit (row D1): 1 if the weighted sum is at least 0; with gradient 0 it cannot be fitted.
 
     >>> threshold_unit().predict("and", params={"w1": 1, "w2": 1, "b": -2}).tolist()
     [0.0, 0.0, 0.0, 1.0]
@@ -63,7 +63,7 @@ def threshold_unit(inputs: Sequence[str] = ("x", "y"), target: str = "z") -> Mod
 
 
 def chain(depth: int, activation: str = "sigmoid", cost: str = "mse") -> Model:
-    """A chain of neurons (rows B2, B3): data x, target y, parameters w1, b1, …, wm, bm.
+    """Build a chain of neurons (rows B2, B3): data x, target y, parameters w1, b1, …, wm, bm.
 
     >>> chain(2).formula
     'y ~ sigmoid(sigmoid(x*w1 + b1)*w2 + b2)'
@@ -73,39 +73,34 @@ def chain(depth: int, activation: str = "sigmoid", cost: str = "mse") -> Model:
     text = "x"
     for k in range(1, depth + 1):
         text = f"{activation}({text}*w{k} + b{k})"
-    return Model(f"y ~ {text}", cost, data=["x", "y"], limits=_as_long_as(text, depth))
+    return Model(f"y ~ {text}", cost, data=["x", "y"], limits=_limits_for(text, depth))
 
 
-def _as_long_as(text: str, depth: int) -> Limits:
-    """Limits within which a builder's own text of this nesting stays, however deep the model."""
+def _limits_for(text: str, depth: int) -> Limits:
+    """Return limits that admit the text of a builder, however deep the model."""
     return Limits(max(LIMITS.characters, len(text) + 100), max(LIMITS.nesting, depth + 10))
 
 
 def network(
-    sizes: Sequence[int],
-    activation: Activation | Sequence[Activation] = "tanh",
-    output: Activation = "sigmoid",
-    cost: str | Cost | None = None,
-    *,
-    target: str = "y",
-    **settings: Any,
-) -> Model:
-    """A network of layers (rows D3, D4): data X of shape (n, d), a target, parameters W1 (d, h), b1 (h), ….
+    sizes: Sequence[int], activation: Activation | Sequence[Activation] = "tanh", output: Activation = "sigmoid",
+    cost: str | Cost | None = None, *, target: str = "y", **settings: Any,
+) -> Model:  # fmt: skip
+    """Build a network of layers (rows D3, D4): data X of shape (n, d), a target, parameters W1 (d, h), b1 (h), ….
 
     Args:
         sizes: inputs, hidden layers, outputs: ``[2, 3, 1]``.
-        activation: of the hidden layers, or a list with one for each: the name of an elementwise operation
-            (``"relu"``, ``"sin"``), a formula in one name (``"max(0.1*z, z)"``), an operation, or a function from an
-            expression to one. All of these stand in the formula, so that they are saved with the model.
+        activation: the activation of the hidden layers, or a list with one for each: the name of an elementwise
+            operation (``"relu"``, ``"sin"``), a formula in one name (``"max(0.1*z, z)"``), an operation, or a function
+            from an expression to one. All become part of the formula, so that they are saved with the model.
         output: activation of the last layer; ``"softmax"`` and ``"linear"`` too.
-        cost: ``"cross_entropy"`` for outputs sigmoid and softmax, else ``"mse"``, if left out.
+        cost: if left out, ``"cross_entropy"`` for outputs sigmoid and softmax, else ``"mse"``.
         target: the name of the target.
         settings: ``features``, ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
 
-    The target is one number a sample: with softmax the class, from 0. For several other outputs it has their shape.
+    The target is one number per sample: with softmax the class, from 0. For several other outputs it has their shape.
 
     Raises:
-        ModelError: the sizes are none, or an activation is not one.
+        ModelError: a size is not a positive integer, or an activation is unknown.
 
     >>> model = network([2, 3, 1])
     >>> model.formula
@@ -131,7 +126,7 @@ def network(
     wide = () if last == "softmax" or sizes[-1] == 1 else (sizes[-1],)
     named = cost or ("cross_entropy" if last in ("sigmoid", "softmax") else "mse")
     data = {"X": (sizes[0],), target: wide}
-    limits = _as_long_as(before + text, len(sizes))
+    limits = _limits_for(before + text, len(sizes))
     return Model(f"{before}{quoted(target)} ~ {text}", named, data, shapes, limits, **settings)
 
 
@@ -139,21 +134,21 @@ def network_for(
     table: Table, target: str, layers: Sequence[int], activation: Activation | Sequence[Activation] = "tanh",
     output: str = "auto", cost: str | Cost | None = None, *, features: Features | None = None, **settings: Any,
 ) -> Model:  # fmt: skip
-    """A network from a table's columns to one of them.
+    """Build a network that predicts a column of a table from others.
 
     Args:
         table: the table.
-        target: the column that is to be predicted.
-        layers: neurons of each hidden layer; none for a straight line to the output.
-        activation: of the hidden layers, as for :func:`network`.
-        output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it is a class
-            number from 0 that leaves none out, of at most 1000, else linear.
+        target: the column to predict.
+        layers: neurons of each hidden layer; empty for no hidden layer.
+        activation: the activation of the hidden layers, as for :func:`network`.
+        output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it has all
+            class numbers from 0 to at most 999, else linear.
         cost: as for :func:`network`.
-        features: the columns that are the inputs: a pattern, or a list; all others that begin with numbers if left out.
+        features: the input columns: a pattern or a list; all other numeric columns if left out.
         settings: ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
 
     Raises:
-        TableError: the target or a feature is no column of numbers.
+        TableError: the target or a feature is not a column of numbers.
 
     >>> from steepest.tables.table import open_table
     >>> network_for(open_table("xor"), "z", [2]).formula
@@ -174,7 +169,7 @@ def network_for(
 
 
 def _numeric(table: Table, taken: Collection[str]) -> list[str]:
-    """The columns whose first rows are numbers, without those that are taken."""
+    """Return the columns whose first rows are numbers, except those taken."""
     found = []
     for name in table.names:
         try:
@@ -184,14 +179,14 @@ def _numeric(table: Table, taken: Collection[str]) -> list[str]:
         if name not in taken and first.ndim == 1:
             found.append(name)
     if not found:
-        raise TableError(f"{table.source}: no column but {', '.join(sorted(taken))} holds numbers; there are no inputs")
+        raise TableError(f"{table.source}: no column but {', '.join(sorted(taken))} has numbers; there are no inputs")
     return found
 
 
 def _hidden(activation: Activation | Sequence[Activation], layers: int) -> list[Activation]:
-    """The activation of each hidden layer."""
+    """Return the activation of each hidden layer."""
     if isinstance(activation, str) or not isinstance(activation, Sequence):
         return [activation] * layers
     if len(activation) != layers:
-        raise ModelError(f"there are {layers} hidden layers and {len(activation)} activations; give one for each")
+        raise ModelError(f"there are {layers} hidden layers but {len(activation)} activations; give one for each layer")
     return list(activation)

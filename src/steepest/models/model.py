@@ -1,4 +1,4 @@
-"""A model: a specification with parameters, and what is done with it."""
+"""``Model``: a formula with a cost, its parameters, and methods to fit, check, derive, draw, save and export it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from steepest.diagrams.network import Diagram
     from steepest.papers import Paper
 
-_MOST_CHECKED = 1000  # rows of a check: a wrong derivative is wrong on few rows, too
+_MOST_CHECKED = 1000  # rows of a check; a wrong derivative shows on few rows, too
 _SETTINGS = tuple(inspect.signature(descend).parameters)
 
 
@@ -44,24 +44,24 @@ class Model(Specification, ReprMixin):
     Args:
         formula: ``"target ~ prediction"``.
         cost: ``"mse"``, ``"cross_entropy"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and
-            ``target`` whose mean is taken, as ``"(prediction - target)^4"``, or a function of the two.
+            ``target`` for the loss of a sample, such as ``"(prediction - target)^4"``, or a function of the two.
         data: the names that are columns, or a mapping to their feature shapes; those of the target may be left out.
-        params: shapes of the parameters that are not numbers, by name.
+        params: shapes of array parameters, by name.
         limits: how long and how nested the formula may be.
-        features: columns that are one name of the formula together: a pattern such as ``"pixel_*"`` or a list for the
-            block X, or a dict from names of blocks to these. Patterns take the table's order and leave out
-            columns that the formula names.
-        weights: the column of the samples' weights; the cost is the mean of weight times loss, the weights
-            divided by their mean over the table.
+        features: groups of columns that the formula uses under one name: a pattern such as ``"pixel_*"`` or a list for
+            the name X, or a dict from names to these. Patterns keep the table's order and skip columns that the
+            formula uses by themselves.
+        weights: the column of sample weights; the cost is the mean of weight times loss, the weights divided by
+            their mean over the table.
         class_weight: the weight of each class of the target, or ``"balanced"`` for n/(k·n_c) with n_c of n samples
-            in one of k classes; multiplied with the samples' own.
-        l1, l2: adds l1·Σ|w| + l2/2·Σw² over the weights, which are the parameters that do more than be added.
+            in one of k classes; multiplied by the sample weights.
+        l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, i.e. all parameters except additive biases.
 
     Attributes:
         params: the fitted parameters by name; empty before a fit. May be set by hand.
         run: the last Descent, or None.
-        settings: how it was fitted, as the command line was told; saved with the model.
-        fitted: what the last :meth:`fit` was told, the start included; empty before.
+        settings: the settings of a fit by the command line; saved with the model.
+        fitted: the settings of the last :meth:`fit`, with the start; empty before.
         notes: sentences about the last fit: rows dropped, a parameter that looks like a column.
 
     >>> model = Model("z ~ sigmoid(x*w1 + y*w2 + b)")
@@ -101,9 +101,9 @@ class Model(Specification, ReprMixin):
             self.refuse_targets(source.arrays)
             if source.dropped:
                 self.notes.append(rows_left_out(source.dropped, source.rows + source.dropped))
-        apart = settings.get("validate")
-        if apart is not None and not isinstance(apart, float):
-            settings["validate"] = self.held_out(apart, na)
+        validation = settings.get("validate")
+        if validation is not None and not isinstance(validation, float):
+            settings["validate"] = self.held_out(validation, na)
         self.run = descend(self.prepared, source, start, na=na, **settings)
         self.params, self.fitted = dict(self.run.params), given
         if self.run.diverged:
@@ -119,7 +119,7 @@ class Model(Specification, ReprMixin):
             table: the data.
             at: parameters at which to check; the fitted ones, or those drawn from the seed, if left out.
             method: ``"backprop"`` or ``"layerwise"``.
-            seed: of the parameters that are drawn.
+            seed: the seed of the parameters that are drawn.
         """
         samples = self.samples(table).head(_MOST_CHECKED)
         point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
@@ -133,7 +133,7 @@ class Model(Specification, ReprMixin):
         """Derive the gradient of a model of layers by indices, in vectors and in matrices.
 
         Args:
-            symbolic: whether to write the layers for any l; left out, from four layers on that are alike.
+            symbolic: whether to write one layer for any l; if left out, for four or more similar layers.
 
         Raises:
             DerivationError: the model is not made of layers.
@@ -146,23 +146,23 @@ class Model(Specification, ReprMixin):
         """Write a paper about the model: picture, cost, derivation, check, training, times, surface.
 
         Args:
-            table: the data; without any the paper ends with the derivation.
-            settings: ``start``; ``symbolic``, for layers written for any l; ``title``; ``na``; ``compare=False``, which
-                times nothing; and those of the training, as ``rate`` and ``epochs`` of :func:`steepest.descend`. Left
-                out, a fitted model shows its own training.
+            table: the data; without data the paper ends with the derivation.
+            settings: ``start``; ``symbolic``, for one layer written for any l; ``title``; ``na``; ``compare=False``,
+                which skips timing; and settings of :func:`steepest.descend` such as ``rate`` and ``epochs``. Without
+                these a fitted model shows its own training.
 
         Returns:
             A Paper; ``save("paper.tex")``, ``.html``, ``.md`` or ``.ipynb`` writes it.
         """
-        from steepest.papers import write_paper  # for most users write nothing
+        from steepest.papers import write_paper  # imported here because few sessions need it
 
         return write_paper(self, table, **settings)
 
     def diagram(self) -> Diagram:
-        """A picture of the model: neurons, weights, biases, activations, inputs and the target.
+        """Return a diagram of the model: neurons, weights, biases, activations, inputs and the target.
 
-        Of a fitted model the edges show the weights by number, colour and width, of any other by name. A formula that
-        is not made of layers is drawn as one box.
+        The edges of a fitted model show the weights by number, colour and width, before a fit by name. A formula
+        without layers is drawn as one box.
 
         Raises:
             ModelError: the model does not know yet which names are columns.
@@ -172,7 +172,7 @@ class Model(Specification, ReprMixin):
 
         Source: rows B1, D1 and D3 of the notes.
         """
-        from steepest.diagrams.network import Diagram  # for most users draw nothing
+        from steepest.diagrams.network import Diagram  # imported here because few sessions need it
 
         return Diagram(self.prediction, self.target, self.params, self.blocks)
 
@@ -189,14 +189,14 @@ class Model(Specification, ReprMixin):
         self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
         optimiser: str | Optimiser | None = None,
     ) -> None:  # fmt: skip
-        """Write the fitted model to a file that is used without steepest.
+        """Write the fitted model to a file that runs without steepest.
 
         Args:
-            path: the file; functions in C are called after its name.
-            to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that trains, too) or ``"numpy"``; if left
-                out, what the path's ending says: ``.onnx``, ``.c`` or ``.py``.
+            path: the file; its name becomes that of functions in C.
+            to: ``"onnx"``, ``"c"`` (C99 that predicts), ``"c-train"`` (C99 that also trains) or ``"numpy"``; if left
+                out, by the path's ending: ``.onnx``, ``.c`` or ``.py``.
             dtype: ``"float64"`` or ``"float32"``.
-            optimiser: for ``"c-train"``, how its parameters move; plain gradient descent if left out.
+            optimiser: the update rule for ``"c-train"``; plain gradient descent if left out.
 
         Raises:
             ModelError: the model is not fitted, or its prediction needs all samples at once.
@@ -207,7 +207,7 @@ class Model(Specification, ReprMixin):
         export_model(self, path, to, dtype, optimiser)
 
     def card(self) -> Summary:
-        """Formula, cost, parameters, and the last descent if there was one."""
+        """Return a summary: formula, cost, parameters, and the last descent if there was one."""
         return model_card(self)
 
     def __repr__(self) -> str:
@@ -219,16 +219,16 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
 
     Args:
         path: the file.
-        limits: how long and how nested its formula may be; raise them for a model built beyond the usual ones.
+        limits: how long and how nested its formula may be; raise them for a very large model.
 
     Raises:
-        StorageError: the file is missing, damaged, not a model, or of a newer version.
+        StorageError: the file is missing, damaged, not a model, or from a newer version.
     """
     return saved.read(Model, path, limits)
 
 
 def model_card(model: Model) -> Summary:
-    """What a model shows of itself: formula, cost, parameters, and the last descent if there was one."""
+    """Return the summary of a model; see :meth:`Model.card`."""
     cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
     tables = [facts_table("Model", [("formula", model.formula), ("cost", cost)])]
     if model.params:

@@ -1,4 +1,4 @@
-"""Models as files: parameters with formula, cost and shapes as metadata."""
+"""Model files: parameters with formula, cost and shapes as metadata."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def read(kind: type[Kind], path: str | os.PathLike[str], limits: Limits) -> Kind
         found = {name: array.shape for name, array in params.items()}
         unlike = not expected == shapes == found or columns != data
         if unlike or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
-            raise StorageError("its parameters or shapes are not those of its formula")
+            raise StorageError("its parameters or shapes do not fit its formula")
         model.params = {name: params[name][()] for name in expected}
         model.settings = dict(about.get("settings", {}))
     except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error) if isinstance(error, SteepestError) else "its metadata lacks a part"
-        raise StorageError(f"{os.fspath(path)} is not a model that can be used: {reason}") from None
+        reason = str(error) if isinstance(error, SteepestError) else "its metadata is incomplete"
+        raise StorageError(f"{os.fspath(path)} is not a usable model: {reason}") from None
     return model

@@ -1,4 +1,4 @@
-"""Activations as builders take them: a name, a formula of one name, an operation or a Python function."""
+"""Activations of the builders: a name, a formula in one name, an operation or a Python function."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from steepest.messages.vocabulary import hint, ours
 Activation = str | Operation | Callable[[Expression], Expression]
 
 LINEAR = "linear"
-_SHAPE = (2,)  # of a layer of no size in particular
+_SHAPE = (2,)  # any layer with more than one neuron shows whether an operation mixes them
 
 
 def is_elementwise(operation: Operation) -> bool:
-    """Whether an operation acts on each element by itself."""
+    """Return whether an operation acts on each element by itself."""
     return bool(operation.partials) and not operation.over_samples
 
 
 def function_of(activation: Activation, output: bool = False) -> Callable[[Expression], Expression]:
-    """An activation as a function of expressions.
+    """Return an activation as a function of expressions.
 
     Args:
         activation: the name of an elementwise operation or ``"linear"``, a formula in one name such as
             ``"max(0.1*z, z)"``, an operation, or a function from an expression to one.
-        output: whether it is of the last layer, which may also be a softmax.
+        output: whether it belongs to the last layer, which may also be a softmax.
 
     Raises:
-        ModelError: there is no such operation, it mixes the neurons of a layer, or the formula holds other names.
+        ModelError: the operation is unknown or mixes the neurons of a layer, or the formula has other names.
 
     >>> z = leaf(DATA, "z")
     >>> print(function_of("tanh")(z), function_of("z*sigmoid(z)")(z), function_of(lambda z: z**2)(z))
@@ -48,13 +48,13 @@ def function_of(activation: Activation, output: bool = False) -> Callable[[Expre
         raise ModelError(f"an activation is a name, a formula such as max(0.1*z, z) or a function, not {activation!r}")
     called = activation if isinstance(activation, str) else getattr(activation, "__name__", repr(activation))
     if not isinstance(body, Expression):
-        raise ModelError(f"the activation {called} gave {type(body).__name__}, not an expression of what it is given")
+        raise ModelError(f"the activation {called} returned {type(body).__name__}, not an expression of its argument")
     _check(body, z, str(called), output)
     return lambda inner: substitute(body, {z: inner})
 
 
 def _read(text: str) -> tuple[Expression, Expression]:
-    """The name that a text is a formula of, and that formula."""
+    """Return the argument of the activation that a text describes, and its expression."""
     z = leaf(DATA, "z", _SHAPE)
     if text == LINEAR:
         return z, z
@@ -66,39 +66,39 @@ def _read(text: str) -> tuple[Expression, Expression]:
     if text.strip().isidentifier():
         known = [name for name, row in FUNCTIONS.items() if is_elementwise(row)]
         raise ModelError(
-            f"there is no activation {text!r}{hint('activation', text, known)}; take an operation of one number that "
+            f"there is no activation {text!r}{hint('activation', text, known)}; use an operation on one number, which "
             "'steepest ops' lists, or write a formula such as max(0.1*z, z)"
         )
     names = names_in(text)
     if len(names) != 1:
         raise ModelError(
-            f"the activation {text} holds {len(names)} names; write it as a formula in one, as z*sigmoid(z)"
+            f"the activation {text} has {len(names)} names; write a formula in one name, such as z*sigmoid(z)"
         )
     formula = parse_formula(text, {names[0]: _SHAPE})
     if formula.target is not None:
-        raise FormulaError(f"the activation {text} is a model with its '~'; write a formula in one name")
+        raise FormulaError(f"the activation {text} has a '~', as models do; write a formula in one name")
     return leaf(DATA, names[0], _SHAPE), formula.expression
 
 
 def _of_table(row: Operation, name: str, z: Expression) -> Expression:
     if row.arity != 1 or row.attributes:
-        raise ModelError(f"{name} is no function of one number; write an activation such as max(0.1*z, z)")
+        raise ModelError(f"{name} is not a function of one number; write an activation such as max(0.1*z, z)")
     if not is_elementwise(row) and not row.activation:
-        raise _mixing(name, row)  # before its shape could say something less plain
+        raise _mixing(name, row)  # a clearer message than that on its shape
     return row(z)
 
 
 def _mixing(called: str, row: Operation, remedy: str = "") -> ModelError:
-    what = f": {row.name} joins the {'samples' if row.over_samples else 'neurons of a layer'}"
+    what = f": {row.name} combines the {'samples' if row.over_samples else 'neurons of a layer'}"
     return ModelError(
-        f"the activation {called} is not elementwise{what}; {remedy or 'take one that is, as tanh or relu'}"
+        f"the activation {called} is not elementwise{what}; {remedy or 'use one that is, such as tanh or relu'}"
     )
 
 
 def _check(body: Expression, z: Expression, called: str, output: bool) -> None:
-    for node in leaves([body]):  # as they are read
+    for node in leaves([body]):  # in the order of the text
         if node is not z:
-            raise ModelError(f"the activation {called} holds {node.name!r}; it is a formula in the layer's input alone")
+            raise ModelError(f"the activation {called} has {node.name!r}; write a formula in the layer's input alone")
     for node in toposort([body]):
         if node.args and not is_elementwise(node.operation):
             if output and node is body and node.operation.activation and node.args == (z,):
@@ -110,7 +110,7 @@ def _check(body: Expression, z: Expression, called: str, output: bool) -> None:
 
 
 def written(activation: Activation, inner: str, name: str, output: bool = False) -> tuple[str, str]:
-    """An activation of a formula text: a definition, empty if none is needed, and the text of the activation.
+    """Return the text of an activation applied to a formula text, after a definition if one is needed.
 
     >>> written("tanh", "X @ W1 + b1", "z1")
     ('', 'tanh(X @ W1 + b1)')

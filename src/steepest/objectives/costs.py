@@ -1,8 +1,7 @@
-"""Costs: one number for how far predictions are from targets, the mean over the samples.
+"""Costs: the mean over the samples of a loss, which compares a prediction with a target.
 
-Each is the mean of a loss, a function of a prediction and a target expression with one value a sample; samples may
-weigh differently. With several features (outputs) a sample the squared, absolute and Huber errors are means over
-these too; cross-entropies and the Poisson loss, which are logarithms of probabilities, are sums over them.
+Samples may have weights. For several outputs the squared, absolute and Huber errors are means over these too;
+cross-entropies and the Poisson loss, which are logarithms of probabilities, are sums over them.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Cost = Callable[[Expression, Expression], Expression]
-WEIGHT = "(weight)"  # the column of the samples' weights, a name that no table has
+WEIGHT = "(weight)"  # the column of sample weights; no table has a column of this name
 
 
 def _over_features(error: Expression) -> Expression:
@@ -38,19 +37,19 @@ def _over_features(error: Expression) -> Expression:
 
 
 def over_samples(loss: Expression, weight: Expression | None = None) -> Expression:
-    """The mean of a loss over the samples, 1/n Σ w_i l_i; means over its features first. One number stays as it is.
+    """Return the mean of a loss over the samples, 1/n Σ w_i l_i, after the mean over its features.
 
     Args:
-        loss: one value, or one array, a sample.
-        weight: one number a sample, 1 on average; all 1 if left out.
+        loss: one value, or one array, per sample; a scalar is returned unchanged.
+        weight: one number per sample, 1 on average; all 1 if left out.
 
     Raises:
-        ModelError: the loss is one number already, so that samples cannot weigh differently.
+        ModelError: the loss is a scalar already, so that weights cannot enter.
     """
     if not loss.per_sample:
         if weight is not None:
             raise ModelError(
-                "this cost takes its own mean over the samples, so weights cannot enter; give one that returns "
+                "this cost computes its own mean over the samples, so weights cannot enter; give one that returns "
                 "the loss of each sample, without mean or total"
             )
         return loss
@@ -59,7 +58,7 @@ def over_samples(loss: Expression, weight: Expression | None = None) -> Expressi
 
 
 def mse(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-    """Mean squared error: 1/n Σ (a − y)².
+    """Return the mean squared error: 1/n Σ (a − y)².
 
     >>> from steepest.expressions.expression import data, params
     >>> print(mse(data("x") * params("w"), data("y")))
@@ -71,7 +70,7 @@ def mse(prediction: Expression, target: Expression, weight: Expression | None = 
 
 
 def mae(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-    """Mean absolute error: 1/n Σ |a − y|.
+    """Return the mean absolute error: 1/n Σ |a − y|.
 
     Source: Boscovich 1757; definition.
     """
@@ -79,7 +78,7 @@ def mae(prediction: Expression, target: Expression, weight: Expression | None = 
 
 
 def huber(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-    """Mean Huber loss with δ = 1: e²/2 where |e| ≤ 1, else |e| − 1/2, for e = a − y.
+    """Return the mean Huber loss with δ = 1: e²/2 where |e| ≤ 1, else |e| − 1/2, for e = a − y.
 
     Source: Huber 1964, Robust estimation of a location parameter.
     """
@@ -88,7 +87,7 @@ def huber(prediction: Expression, target: Expression, weight: Expression | None 
 
 
 def cross_entropy(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-    """Cross-entropy of targets and predicted probabilities.
+    """Return the cross-entropy of targets and predicted probabilities.
 
     Two classes: 1/n Σ −(y ln a + (1 − y) ln(1 − a)), y and a between 0 and 1. With ``softmax`` as the
     prediction and a target of shape (), which holds class numbers from 0: 1/n Σ −ln a_y, the logarithm of the
@@ -112,10 +111,10 @@ def cross_entropy(prediction: Expression, target: Expression, weight: Expression
 
 
 def poisson(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-    """Poisson loss of counts y whose mean is the prediction: 1/n Σ (a − y ln a).
+    """Return the Poisson loss of counts y whose mean is the prediction: 1/n Σ (a − y ln a).
 
-    It is −ln of the Poisson probability but for ln y!, which no parameter moves. With ``exp`` as the prediction
-    ln a is taken as its exponent, so that nothing underflows.
+    It is −ln of the Poisson probability without the term ln y!, which no parameter changes. If the prediction is
+    ``exp``, ln a is computed as its exponent, so that nothing underflows.
 
     >>> from steepest.expressions.expression import data, params
     >>> print(poisson(op.exp(data("x") * params("w")), data("y")))
@@ -133,11 +132,11 @@ def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost:
     Args:
         prediction: the prediction.
         target: ``(n,)`` or ``(n, k)``.
-        name: what the target is called.
-        cost: the name of the cost; see :data:`RANGES`. Class numbers after a softmax are checked for any cost.
+        name: the name of the target.
+        cost: the name of the cost; see :data:`RANGES`. Class numbers of a softmax are checked for any cost.
 
     Raises:
-        ModelError: a class number, probability or count is out of its range; the sentence names the row.
+        ModelError: a class number, probability or count is out of range; the message names the row.
     """
     import numpy as np
 
@@ -159,15 +158,15 @@ def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost:
 
 
 COSTS: Registry[Callable[..., Expression]] = Registry("cost", ModelError, "or a formula as (prediction - target)^4")
-"""Every named cost: a function of the prediction, the target and, if wanted, the weight of each sample."""
+"""Every named cost: a function of the prediction, the target and optionally the weight of each sample."""
 COSTS.add("mse", mse, "mean squared error, for quantities")
 COSTS.add("cross_entropy", cross_entropy, "for probabilities and classes, after a sigmoid or softmax")
-COSTS.add("mae", mae, "mean absolute error, which outliers move less")
+COSTS.add("mae", mae, "mean absolute error, less sensitive to outliers")
 COSTS.add("huber", huber, "squared near 0 and absolute beyond 1")
 COSTS.add("poisson", poisson, "for counts, after exp")
 
 RANGES = {"cross_entropy": (0.0, 1.0, "targets between 0 and 1"), "poisson": (0.0, math.inf, "targets from 0")}
-"""The targets that a named cost takes, where not every number is one: lowest, highest, and in words."""
+"""The targets for which a cost is defined, unless all are: lowest, highest, and in words."""
 
 _NAMES = ("prediction", "target")
 
@@ -178,17 +177,17 @@ def is_cost_name(text: str) -> bool:
 
 
 def cost_named(name: str) -> Callable[..., Expression]:
-    """The cost of this name, or that of a formula in ``prediction`` and ``target``, whose mean is taken.
+    """Return a cost by its name, or the mean of a formula in ``prediction`` and ``target``.
 
     Args:
         name: a name of :data:`COSTS`, or a text such as ``"(prediction - target)^4"``.
 
     Returns:
-        A function of the prediction, the target and, if wanted, the weight of each sample.
+        A function of the prediction, the target and optionally the weight of each sample.
 
     Raises:
         ModelError: no cost of this name exists.
-        FormulaError: the text is no formula in these two names.
+        FormulaError: the text is not a formula in these two names.
 
     >>> from steepest.expressions.expression import data
     >>> print(cost_named("(prediction - target)^4")(data("a"), data("y")))
@@ -199,7 +198,7 @@ def cost_named(name: str) -> Callable[..., Expression]:
     _check_loss(name)
     for wanted in _NAMES:
         if wanted not in names_in(name):
-            raise ModelError(f"the cost {name} does not hold {wanted!r}; a formula of a cost is one of both")
+            raise ModelError(f"the cost {name} lacks {wanted!r}; write a formula with both prediction and target")
 
     def cost(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
         stand_ins = {"prediction": prediction, "target": target}
@@ -211,7 +210,7 @@ def cost_named(name: str) -> Callable[..., Expression]:
 
 
 def _check_loss(text: str) -> None:
-    """Raise unless a text is a loss of numbers, or of the vectors that several outputs have."""
+    """Raise unless a text is a loss of scalars, or of vectors, as several outputs need."""
     try:
         _read_loss(text, dict.fromkeys(_NAMES, ()))
     except FormulaError as error:
@@ -224,14 +223,14 @@ def _check_loss(text: str) -> None:
 def _read_loss(text: str, shapes: dict[str, Shape]) -> Expression:
     formula = parse_formula(text, shapes, ())
     if formula.target is not None:
-        raise ModelError(f"the cost {text} is a model with its '~'; a cost is a formula in prediction and target")
+        raise ModelError(f"the cost {text} has a '~', as models do; a cost is a formula in prediction and target")
     if formula.expression.parameters:
-        raise ModelError(f"the cost {text} makes parameters by dense; a layer belongs to the prediction")
+        raise ModelError(f"the cost {text} contains dense, which has parameters; a layer belongs in the prediction")
     return formula.expression
 
 
 def biases(root: Expression) -> tuple[str, ...]:
-    """The parameters that are only ever added or subtracted, as b is in x·w + b: they shift, and weigh nothing.
+    """Return the parameters that are only added or subtracted, as b in x·w + b.
 
     >>> from steepest.expressions.expression import data, params
     >>> biases(op.sigmoid(data("x") * params("w") + params("b")))
@@ -243,7 +242,7 @@ def biases(root: Expression) -> tuple[str, ...]:
 
 
 def penalty(prediction: Expression, l1: float = 0.0, l2: float = 0.0) -> Expression | None:
-    """l1·Σ|w| + l2/2·Σw² over the weights, which are all parameters but the biases; None without any.
+    """Return l1·Σ|w| + l2/2·Σw² over the weights, i.e. all parameters except biases; None if there is no term.
 
     >>> from steepest.expressions.expression import data, params
     >>> print(penalty(data("x") * params("w") + params("b"), l2=0.1))
@@ -264,12 +263,12 @@ def _added(terms: list[Expression]) -> Expression:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a model minimises: a cost, over weighted samples, and penalties on the weights.
+    """The objective of a model: a cost, over weighted samples, and penalties on the weights.
 
     Attributes:
         cost: a name, a formula in ``prediction`` and ``target``, or a function of the two. With a softmax and class
-            numbers the target that it gets is the row of indicators, 1 at the class.
-        weighted: whether samples weigh differently; their weights are the column :data:`WEIGHT`.
+            numbers its target is the one-hot row of the class.
+        weighted: whether samples have weights, in the column :data:`WEIGHT`.
         l1, l2: the factors of :func:`penalty`.
     """
 
@@ -290,25 +289,25 @@ class Objective:
 
     @property
     def name(self) -> str:
-        """The name or formula of the cost, or that of its function."""
+        """The name or formula of the cost, or the name of its function."""
         return self.cost if isinstance(self.cost, str) else getattr(self.cost, "__name__", "a function")
 
     def of(self, prediction: Expression, target: Expression) -> Expression:
-        """The objective of a prediction for a target, one number."""
+        """Return the objective of a prediction and a target, a scalar."""
         weight = leaf(DATA, WEIGHT) if self.weighted else None
         if (
             prediction.operation is op.softmax
             and not target.shape
             and self.cost not in ("cross_entropy", cross_entropy)
         ):
-            # Probabilities are compared with the row of indicators of the class, never with its number.
+            # Probabilities are compared with the one-hot row of the class, not with its number.
             target = op.one_hot(target, attributes=prediction.shape)
         if isinstance(self.cost, str):
             value = cost_named(self.cost)(prediction, target, weight)
         else:
             value = self.cost(prediction, target)
             if not isinstance(value, Expression):
-                raise ModelError(f"the cost {self.name} gave {type(value).__name__}, not an expression")
+                raise ModelError(f"the cost {self.name} returned {type(value).__name__}, not an expression")
             value = over_samples(value, weight)
         extra = penalty(prediction, float(self.l1), float(self.l2))
         return value if extra is None else value + extra

@@ -1,4 +1,4 @@
-"""What a model says of its formula and its table: names that may have been meant otherwise, costs without a slope."""
+"""Diagnostics of a model: names that were probably meant otherwise, costs whose gradient is 0 everywhere."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greate
 
 
 def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
-    """Sentences on parameters that were probably meant otherwise: as one of these columns, or as the number e."""
+    """Return sentences on parameters that were probably meant as one of these columns, or as the number e."""
     notes = [
-        f"{name!r} is no column, so it is a parameter{nearest(name, columns)}"
+        f"{name!r} is not a column, so it is a parameter{nearest(name, columns)}"
         for name in root.parameters
         if len(name) > 3 and name not in columns and nearest(name, columns)
     ]
@@ -28,24 +28,24 @@ def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
 
 
 def rows_left_out(dropped: int, rows: int) -> str:
-    """How many rows ``na="drop"`` left out."""
+    """Return a sentence on the rows that ``na="drop"`` left out."""
     verbs = ("has", "was") if dropped == 1 else ("have", "were")
     return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
 
 
 def refuse_flat(prepared: PreparedCost) -> None:
-    """Raise if every partial derivative of a cost is 0, so that no descent can move.
+    """Raise if every partial derivative of a cost is 0.
 
     Raises:
-        ModelError: every partial derivative is 0 by the rules.
+        ModelError: every partial derivative is 0 by the rules of its operations.
     """
     cost, partials = prepared.cost, prepared.partials()
     if partials and all(_is_zero(partial) for partial in partials.values()):
         flat = [n for n in toposort([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
-        culprit = f"{flat[-1].operation.name} has the slope 0 everywhere but at its jump" if flat else "it is constant"
+        culprit = f"the derivative of {flat[-1].operation.name} is 0 except at its jump" if flat else "it is constant"
         raise ModelError(
             f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
-            "step would ever be taken; use sigmoid in its place, or set the parameters by hand"
+            "step changes a parameter; use sigmoid in its place, or set the parameters by hand"
         )
 
 

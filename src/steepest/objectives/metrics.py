@@ -1,4 +1,4 @@
-"""How good predictions are: what ``steepest evaluate`` reports."""
+"""Quality of predictions, as ``steepest evaluate`` reports it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ Array = NDArray[Any]
 
 
 def regression(target: Array, prediction: Array) -> dict[str, float]:
-    """R², the mean squared and the mean absolute error.
+    """Return R², the mean squared error and the mean absolute error.
 
     Args:
-        target, prediction: ``(n,)`` or ``(n, k)``; of several outputs R² is the mean of theirs, without those that do
-            not vary.
+        target, prediction: ``(n,)`` or ``(n, k)``; R² of several outputs is the mean over those whose targets vary.
 
     >>> regression(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))["r2"]
     0.5
@@ -31,15 +30,15 @@ def regression(target: Array, prediction: Array) -> dict[str, float]:
 
 
 def classification(target: Array, prediction: Array) -> dict[str, Any]:
-    """Accuracy, log-loss, and how often each class was taken for which.
+    """Return accuracy, log-loss and the confusion matrix.
 
     Args:
         target: class numbers, ``(n,)``.
         prediction: probabilities: of class 1, ``(n,)``, or of every class, ``(n, k)``.
 
     Returns:
-        ``accuracy``, ``log_loss`` (natural logarithm; probabilities are kept away from 0 by the smallest double
-        difference from 1) and ``confusion``, ``(k, k)``: rows are the true classes, columns the predicted ones.
+        ``accuracy``, ``log_loss`` (natural logarithm; probabilities are clipped by the machine epsilon of float64) and
+        ``confusion``, ``(k, k)``: rows are the true classes, columns the predicted ones.
 
     >>> classification(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.9, 0.4]))["confusion"]
     [[1, 0], [1, 1]]
@@ -47,14 +46,14 @@ def classification(target: Array, prediction: Array) -> dict[str, Any]:
     Source: definition.
     """
     chances = np.stack([1 - prediction, prediction], axis=1) if prediction.ndim == 1 else prediction
-    labels, taken = target.astype(int), chances.argmax(axis=1)
+    labels, predicted = target.astype(int), chances.argmax(axis=1)
     classes = chances.shape[1]
     confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (labels, taken), 1)
+    np.add.at(confusion, (labels, predicted), 1)
     tiny = np.finfo(float).eps
     right = np.clip(chances[np.arange(len(labels)), labels], tiny, 1 - tiny)
     return {
-        "accuracy": float((labels == taken).mean()),
+        "accuracy": float((labels == predicted).mean()),
         "log_loss": float(-np.log(right).mean()),
         "confusion": confusion.tolist(),
     }

@@ -1,4 +1,4 @@
-"""What a model is: a formula ``target ~ prediction``, a cost, and the columns that they take."""
+"""The specification of a model: a formula ``target ~ prediction``, a cost, and their columns."""
 
 from __future__ import annotations
 
@@ -29,23 +29,14 @@ from steepest.tables.table import Table, open_table
 
 
 class Specification:
-    """A formula with a cost, and the columns of tables that it takes; :class:`steepest.Model` fits it."""
+    """A formula with a cost, and the table columns that it needs; :class:`steepest.Model` fits it."""
 
     @takes_aliases
     def __init__(
-        self,
-        formula: str,
-        cost: str | Cost = "mse",
-        data: Sequence[str] | Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        limits: Limits = LIMITS,
-        *,
-        features: Features | None = None,
-        weights: str | None = None,
-        class_weight: ClassWeight | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-    ) -> None:
+        self, formula: str, cost: str | Cost = "mse", data: Sequence[str] | Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None, limits: Limits = LIMITS, *, features: Features | None = None,
+        weights: str | None = None, class_weight: ClassWeight | None = None, l1: float = 0.0, l2: float = 0.0,
+    ) -> None:  # fmt: skip
         check_class_weight(class_weight)
         if weights is not None and not isinstance(weights, str):
             raise ModelError(f"weights is the name of a column, not {type(weights).__name__}")
@@ -60,27 +51,27 @@ class Specification:
         self.params: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
         self.fitted: dict[str, Any] = {}
-        self.run: Any = None  # a Descent; training stands beside this room, not below it
+        self.run: Any = None  # a Descent, which this layer cannot import
         self.notes: list[str] = []
         self._prepared: PreparedCost | None = None
         if data is not None:
             self._bind(data, complete=False)
 
     def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = (), complete: bool = True) -> None:
-        """Take these names as columns, and those of the target, too, unless the columns of a table are complete."""
+        """Parse the formula with these names as columns, and those of the target, unless ``complete``."""
         columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
         shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
         parsed = parse_formula(self._text, columns, shapes, self._limits)
         if parsed.target is None:
             raise FormulaError("a model is written 'target ~ prediction'; this formula has no '~'")
         unnamed = [name for name in parsed.target.parameters if name not in self._shapes]
-        if unnamed and not complete:  # left of '~' stand columns only
+        if unnamed and not complete:  # left of '~' all names are columns
             self._bind({**columns, **dict.fromkeys(unnamed, ())}, known)
             return
         if parsed.target.parameters:
             raise ModelError(
-                f"the target {parsed.target} holds {parsed.target.parameters[0]!r}, which is not a column (left of '~' "
-                f"stand columns only){nearest(parsed.target.parameters[0], known)}"
+                f"the target {parsed.target} contains {parsed.target.parameters[0]!r}, which is not a column (left of "
+                f"'~' all names are columns){nearest(parsed.target.parameters[0], known)}"
             )
         self._parsed = parsed
 
@@ -99,7 +90,7 @@ class Specification:
 
     @property
     def is_bound(self) -> bool:
-        """Whether it is known which names are columns, and with it prediction and cost."""
+        """Whether it is known which names are columns, hence what prediction and cost are."""
         return self._parsed is not None
 
     @property
@@ -137,67 +128,67 @@ class Specification:
 
     @property
     def features(self) -> dict[str, tuple[str, ...]]:
-        """The columns or patterns of each block, as they were given."""
+        """The columns or patterns of each feature group, as they were given."""
         return dict(self._features)
 
     @property
     def blocks(self) -> dict[str, tuple[str, ...]]:
-        """The columns of each block of the formula, as the first table had them; empty before that."""
+        """The columns of each feature group in the first table; empty before that."""
         return dict(self._blocks)
 
     def restore_blocks(self) -> None:
-        """Take the features that were given for the columns of the first table, as a saved model names them."""
+        """Set the columns of the feature groups to the given features, as a saved model needs."""
         self._blocks = dict(self._features)
 
     def is_read_in_parts(self, opened: Table) -> bool:
-        """Whether a table is too large to be read at once; what it holds is then looked at as it is read.
+        """Return whether a table is too large to be read at once.
 
         Raises:
-            ModelError: the samples have weights, which takes all of them.
+            ModelError: it is, and the samples have weights, whose mean needs all of them.
         """
         width = sum(prod(node.shape) for node in leaves([self.prediction, self.target]) if node.operation is DATA)
         large = is_read_in_parts(opened, width)
         if large and self.objective.weighted:
             raise ModelError(
-                f"{opened.source} is too large to be read at once, and weights are divided by their mean over the "
-                "table; leave weights and class_weight out, or weigh in the formula of a cost"
+                f"{opened.source} is too large to be read at once, but weights are divided by their mean over the "
+                "table; leave weights and class_weight out, or write weights into the formula of the cost"
             )
         return large
 
     @property
     def prepared(self) -> PreparedCost:
-        """The cost, prepared once: its gradient and program are shared by the check, the descent and the papers."""
+        """The cost, prepared once: check, descent and papers share its gradient and program."""
         if self._prepared is None or self._prepared.cost is not self.cost:
             self._prepared = PreparedCost(self.cost)
         return self._prepared
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_prepared": None}  # derived again where it is needed, rather than sent along
+        return {**self.__dict__, "_prepared": None}  # derived again after unpickling, which is faster than pickling it
 
     def held_out(self, table: Any, na: str = "error") -> Samples:
         """Return the samples of a table of validation rows.
 
         Raises:
-            ModelError: a target is not one that the cost takes.
+            ModelError: the cost is not defined for a target.
         """
         samples = self.samples(table, na)
         self.refuse_targets(samples.arrays)
         return samples
 
     def use(self, table: Any) -> Table:
-        """Open a table; if it is not known yet which names are data, those are that are columns or blocks here."""
+        """Open a table; its columns and feature groups become the data, unless those are known already."""
         opened, blocks = self._open(table)
         if self._parsed is None:
             present = [name for name in self.names if name in opened.names]
             self._bind({name: feature_shape(opened, name) for name in present}, opened.names)
         missing = [name for name in self.data if name not in opened.names]
         if missing:
-            opened.select(missing)  # its error names the column, the nearest one and those there are
+            opened.select(missing)  # raises an error that suggests the nearest column
         for node in leaves([self.prediction, self.target]):
             if node.name in blocks and node.shape != (len(blocks[node.name]),):
                 raise ModelError(
                     f"the block {node.name!r} has {len(blocks[node.name])} columns of {opened.source}, but the model "
-                    f"takes the shape {node.shape}; change features or the model's sizes"
+                    f"needs the shape {node.shape}; change features or the model's sizes"
                 )
         for name in self.target.data:
             if any(name in block for block in blocks.values()):
@@ -208,7 +199,7 @@ class Specification:
         return opened
 
     def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
-        """A table with the blocks of this model, and their columns: those of the first table, once there was one."""
+        """Return a table with the feature groups of this model, and their columns, fixed by the first table."""
         opened = table if isinstance(table, Table) else open_table(table)
         blocks = self._blocks
         if self._features and not blocks:
@@ -216,17 +207,17 @@ class Specification:
         return with_blocks(opened, blocks), blocks
 
     def samples(self, table: Any, na: str = "error") -> Samples:
-        """Return the columns of the cost: those of the formula, and the weight of each sample if it has one.
+        """Return the columns of the cost: those of the formula and the sample weights, if there are any.
 
-        A table is read once; what this method has returned is returned as it is, so that a fit, its check and its
-        report share the same arrays.
+        Samples that this method has returned are not read again, so that a fit, its check and its report share the
+        same arrays.
 
         Args:
             table: a dict of arrays, a DataFrame, a path, a built-in name, or samples of this model.
             na: ``"drop"`` leaves out rows with missing values.
 
         Raises:
-            TableError: a column is missing or holds anything but finite numbers.
+            TableError: a column is missing or has values other than finite numbers.
             ModelError: a weight is negative or not finite, or all are 0.
         """
         if isinstance(table, Samples):
@@ -237,7 +228,7 @@ class Specification:
         """Return the columns of the cost from a table that :meth:`use` has opened; see :meth:`samples`."""
         if not self.objective.weighted:
             return opened.select(self.data, na)
-        if WEIGHT in opened.names:  # columns that this method has given before
+        if WEIGHT in opened.names:  # columns that this method returned before
             return opened.select([*self.data, WEIGHT], na)
         own = [] if self.weights is None else [self.weights]
         columns = opened.select([*self.data, *own], na)
@@ -247,10 +238,10 @@ class Specification:
         return replace(columns, arrays={**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights})
 
     def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Raise if the cost does not take such targets.
+        """Raise if the cost is not defined for these targets.
 
         Raises:
-            ModelError: a target of a cross-entropy is no probability or class number, a count is negative.
+            ModelError: a target of a cross-entropy is not a probability or class number, or a count is negative.
         """
         targets = self._targets(arrays)
         cost = self.cost_name if isinstance(self.objective.cost, str) else "the cost"
@@ -262,12 +253,12 @@ class Specification:
         return np.asarray(arrays[name] if name else evaluate(self.target, arrays))
 
     def refuse_flat(self) -> None:
-        """Raise if the cost has no slope anywhere, so that no descent can move.
+        """Raise if the gradient of the cost is 0 everywhere.
 
         Raises:
-            ModelError: every partial derivative is 0 by the rules.
+            ModelError: every partial derivative is 0 by the rules of its operations.
         """
-        # A penalty always has a slope; the cost without it may have none.
+        # A penalty has a gradient even where the cost has none.
         plain = replace(self.objective, l1=0.0, l2=0.0)
         refuse_flat(self.prepared if plain == self.objective else PreparedCost(plain.of(self.prediction, self.target)))
 
@@ -286,7 +277,7 @@ class Specification:
         return self._open(table)[0].select(self.prediction.data, na=na)
 
     def predict(self, table: Any, params: Mapping[str, ArrayLike] | None = None, na: str = "error") -> NDArray[Any]:
-        """The prediction for every row of a table, which needs no target.
+        """Return the prediction for every row of a table, which needs no target.
 
         Args:
             table: a dict of arrays, a DataFrame, a path or a built-in name.
@@ -319,18 +310,18 @@ class Specification:
         return found[:, 0] if self.prediction.shape == (1,) else found
 
     def evaluate(self, table: Any, na: str = "error") -> dict[str, Any]:
-        """How good the predictions for a table with targets are.
+        """Return measures of the predictions for a table with targets.
 
         Args:
             table: a dict of arrays, a DataFrame, a path or a built-in name.
             na: ``"drop"`` leaves out rows with missing values.
 
         Returns:
-            ``rows``, ``dropped``, ``cost``; of probabilities for classes ``accuracy``, ``log_loss`` and ``confusion``
-            (rows are the true classes), of other predictions ``r2``, ``mse`` and ``mae``.
+            ``rows``, ``dropped``, ``cost``; for class probabilities ``accuracy``, ``log_loss`` and ``confusion`` (rows
+            are the true classes), for other predictions ``r2``, ``mse`` and ``mae``.
 
         Raises:
-            ModelError: the model is not fitted, or a target is not one that its cost takes.
+            ModelError: the model is not fitted, or its cost is not defined for a target.
             TableError: the table lacks a column.
 
         >>> from steepest import Model

@@ -30,7 +30,7 @@ from steepest.objectives.costs import COSTS
 from steepest.papers.course import surface_of, training_of
 from steepest.papers.derivations import derivation_of
 from steepest.papers.results import check_of, comparison_of, limit_of
-from steepest.papers.words import cost_letter, count, of
+from steepest.papers.words import cost_letter, count, parameters_of
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -54,12 +54,8 @@ def document_of(experiment: Experiment, symbolic: bool | None, title: str | None
     blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derivation_of(model, symbolic)]
     if experiment.run is not None:
         try:
-            blocks += [
-                *check_of(experiment),
-                *training_of(experiment),
-                *comparison_of(experiment),
-                *surface_of(experiment),
-            ]
+            for section in (check_of, training_of, comparison_of, surface_of):
+                blocks += section(experiment)
         except MissingLibraryError as error:  # the extra of papers brings what their pictures need
             raise MissingLibraryError(error.what, error.library, "paper") from None
     blocks += _again(experiment)
@@ -88,12 +84,6 @@ def kind_of(model: Specification, symbolic: bool | None = None) -> str:
     return f"A network {'-'.join(map(str, sizes))}"
 
 
-def hat(model: Specification) -> Formula:
-    """The prediction, as the target with a hat."""
-    letter = hatted(model)
-    return formula(symbol(letter, "", model.prediction.shape, per_sample=True))
-
-
 def hatted(model: Specification) -> str:
     """Return the name of the prediction: that of the target with a hat."""
     return f"{model.target.name or 'y'}{HAT}"
@@ -102,21 +92,26 @@ def hatted(model: Specification) -> str:
 def _model(experiment: Experiment) -> list[Block]:
     model = experiment.model
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
-    parameters = [node for node in leaves([model.prediction]) if node.operation is PARAMETER]
     several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
-    shown: list[Inlines] = [(*of(node), _row(experiment, node)) for node in inputs]
+    shown: list[Inlines] = [(formula(node), _row(experiment, node)) for node in inputs]
     has: Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
+    hat = formula(symbol(hatted(model), "", model.prediction.shape, per_sample=True))
+    picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
     return [
         Heading(("The model",)),
         Paragraph((
             "Sample ", Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
         )),
-        Equations((Equation(hat(model), formula(model.prediction), "", "model"),)),
+        Equations((Equation(hat, formula(model.prediction), "", "model"),)),
         Paragraph((
             f"with {count(experiment.numbers, 'parameter')}: ",
-            *_listed([of_parameter(node) for node in parameters]), ".",
+            *_listed([of_parameter(node) for node in parameters_of(model.prediction)]), ".",
         )),
-        *_picture(model),
+        Figure(
+            picture.svg(), picture.tikz(), picture.description,
+            ("The model as neurons, weights and activations." if dense_layers(model.prediction) else "The model.",),
+            "picture",
+        ),
     ]  # fmt: skip
 
 
@@ -148,17 +143,6 @@ def _listed(parts: list[Inlines]) -> Inlines:
     return tuple(found)
 
 
-def _picture(model: Specification) -> list[Block]:
-    picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
-    return [
-        Figure(
-            picture.svg(), picture.tikz(), picture.description,
-            ("The model as neurons, weights and activations." if dense_layers(model.prediction) else "The model.",),
-            "picture",
-        )
-    ]  # fmt: skip
-
-
 def _cost(model: Specification) -> list[Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
@@ -174,8 +158,7 @@ def _cost(model: Specification) -> list[Block]:
     letter, rate = cost_letter(model), _rate(model)
     said += [" Learning means lowering ", letter, " by repeated steps against its gradient:"]
     blocks.append(Paragraph(tuple(said)))
-    first = next(node for node in leaves([model.cost]) if node.operation is PARAMETER)
-    name = formula(first)
+    name = formula(parameters_of(model.cost)[0])
     step = Formula(
         rf"{name.latex} - {rate.latex} \frac{{\partial {letter.latex}}}{{\partial {name.latex}}}",
         f"{name.text} − {rate.text} ∂{letter.text}/∂{name.text}",

@@ -55,7 +55,7 @@ def _course(experiment: Experiment, run: Descent) -> Inlines:
         f"On {experiment.place} ({count(experiment.rows, 'sample')}{left}), {count(run.epochs, 'epoch')} of "
         f"{_optimiser(experiment)}{at}{drawn}, in {duration(run.seconds)} with the {run.engine} engine. "
         "The cost goes from ",
-        number(first), " to ", number(last, 10), f"; {run.message}. Table ", Reference("parameters"),
+        number(first), " to ", number(last, 10), f"; the descent {run.message}. Table ", Reference("parameters"),
         " lists the parameters.",
     )  # fmt: skip
 
@@ -90,13 +90,8 @@ def _parameters(experiment: Experiment, run: Descent) -> Table:
                 latex = f"({latex})_{{{where}}}" if place else latex
                 text = f"{name}[{where}]" if place else name
                 begin = np.asarray(run.start[name])[place]
-                rows.append(
-                    (
-                        (Formula(latex, text),),
-                        (number(float(begin), 6),),
-                        (number(float(np.asarray(value)[place]), 12),),
-                    )
-                )
+                end = np.asarray(value)[place]
+                rows.append(((Formula(latex, text),), (number(float(begin), 6),), (number(float(end), 12),)))
         header: tuple[Inlines, ...] = (("parameter",), ("start",), ("end",))
         return Table(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
     header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))

@@ -52,7 +52,7 @@ def _by_rules(model: Specification) -> list[Block]:
         blocks += passage.blocks()
     names = model.cost.parameters
     derivations = [derive(model.cost, name, "textbook") for name in names]
-    blocks += [Paragraph(("With names for what comes more than once:",)), _equations(derivations[0], 0)]
+    blocks += [Paragraph(("The names in the derivation:",)), _equations(derivations[0], 0)]
     for each in derivations:
         name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
         blocks += [Heading(("With respect to ", name), 2)]
@@ -79,7 +79,7 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
     shown = [words[form.name] for form in derivation.forms if form.name in words]
     blocks.append(
         Paragraph((
-            "The same derivation in several forms, ", " and ".join(shown) if len(shown) < 3 else ", ".join(shown), ": "
+            "The same derivation ", ", ".join(shown[:-1]), " and " * (len(shown) > 1), shown[-1], ": "
             "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
             " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
             " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
@@ -96,16 +96,10 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
     letter = "w" if problem.is_chain else "W"
     weight = Formula(rf"{letter}^{{(l)}}", f"{letter}^(l)")
     bias = () if first.bias is None else (" and ", Formula("b^{(l)}", "b^(l)"))
-    general = (
-        (
-            "It holds for any number ",
-            Formula("m", "m"),
-            " of layers; the model that is drawn and trained here has ",
-            f"{len(problem.layers)}. ",
-        )
-        if problem.symbolic
-        else ()
-    )
+    general: tuple[str | Formula, ...] = (
+        "It holds for any number ", Formula("m", "m"),
+        f" of layers; the model that is drawn and trained here has {len(problem.layers)}. ",
+    ) if problem.symbolic else ()  # fmt: skip
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
         "Here ", weight, *bias, f" denote{'s' * (first.bias is None)} {own} and so on, ", Formula("x", "x"),

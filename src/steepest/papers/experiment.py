@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.checking.finite_differences import StepRow, shrinking_steps
 from steepest.checking.gradient_check import Report, check
 from steepest.errors import SteepestWarning
-from steepest.expressions.expression import PARAMETER, leaves
+from steepest.expressions.expression import Expression
+from steepest.papers.words import parameters_of
 from steepest.training.descent import Descent, descend
 from steepest.training.initialisers import initial
 from steepest.training.schedules import read_schedule
@@ -55,7 +56,7 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """How many times as long a difference takes."""
+        """The time by finite differences over that by the gradient."""
         return self.difference / self.gradient
 
 
@@ -94,14 +95,18 @@ class Experiment:
     timing: Timing | None
 
     @property
+    def parameters(self) -> list[Expression]:
+        """The parameters of the cost."""
+        return parameters_of(self.model.cost)
+
+    @property
     def numbers(self) -> int:
-        """How many numbers the parameters hold."""
-        nodes = leaves([self.model.cost])
-        return sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+        """The total size of the parameters."""
+        return sum(prod(node.shape) for node in self.parameters)
 
     @property
     def place(self) -> str:
-        """The table, as running text names it."""
+        """The name of the table in running text."""
         return self.source if self.source.startswith("the built-in") or "." in self.source else "the table"
 
     @classmethod
@@ -123,13 +128,13 @@ class Experiment:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SteepestWarning)  # the paper reports them
             run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **settings)
-        nodes = leaves([model.cost])
-        numbers = sum(prod(node.shape) for node in nodes if node.operation is PARAMETER)
+        parameters = parameters_of(model.cost)
+        numbers = sum(prod(node.shape) for node in parameters)
         report = None
         if numbers <= _MOST_CHECKED:
             rows = max(_LOOKED_AT // max(numbers, 1), 16)
             report = check(model.prepared, {**samples.head(rows).arrays, **begin})
-        scalar = next((node.name for node in nodes if node.operation is PARAMETER and not node.shape), None)
+        scalar = next((node.name for node in parameters if not node.shape), None)
         steps = shrinking_steps(model.cost, {**columns, **begin}, scalar, steps=_STEPS) if scalar else []
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
         return cls(

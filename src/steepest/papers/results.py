@@ -20,21 +20,18 @@ from steepest.documents.document import (
     Reference,
     Table,
 )
-from steepest.expressions.expression import PARAMETER, leaves
 from steepest.expressions.latex import latex_name
 from steepest.papers.words import cost_letter, count, duration, number
 
 if TYPE_CHECKING:
     from steepest.papers.experiment import Experiment
 
-_MOST_ROWS = 12  # of a table of predictions, or numbers of a parameter that are written out
 _MEASURED = 3.29  # how the notes timed NAND
 
 
 def limit_of(experiment: Experiment) -> list[Block]:
     """Return the derivative as a limit, and what it costs to take it as a difference."""
-    nodes = leaves([experiment.model.cost])
-    first = next(node for node in nodes if node.operation is PARAMETER)
+    first = experiment.parameters[0]
     layers = dense_layers(experiment.model.prediction)
     name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
@@ -59,7 +56,7 @@ def limit_of(experiment: Experiment) -> list[Block]:
         )),
     ]  # fmt: skip
     if experiment.steps:
-        moved = formula(next(node for node in nodes if node.operation is PARAMETER and not node.shape))
+        moved = formula(next(node for node in experiment.parameters if not node.shape))
         rows = tuple(
             ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in experiment.steps
         )
@@ -109,11 +106,8 @@ def check_of(experiment: Experiment) -> list[Block]:
         "by convention."
     )
     details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
-    which = (
-        " For a matrix or vector the table shows the entry with the largest discrepancy."
-        if _has_arrays(experiment)
-        else ""
-    )
+    arrays = any(node.shape for node in experiment.parameters)
+    which = " For a matrix or vector the table shows the entry with the largest discrepancy." * arrays
     return [
         Heading(("The gradient, checked",)),
         Paragraph((
@@ -132,10 +126,6 @@ def _verdict(row: Verdict) -> tuple[Inlines, ...]:
     verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
     name = Formula(latex_name(row.name), row.name)
     return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
-
-
-def _has_arrays(experiment: Experiment) -> bool:
-    return any(node.shape for node in leaves([experiment.model.cost]) if node.operation is PARAMETER)
 
 
 def comparison_of(experiment: Experiment) -> list[Block]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from steepest.derivations.lines import formula
-from steepest.documents.document import Formula, Inlines
-from steepest.expressions.expression import Expression
+from steepest.documents.document import Formula
+from steepest.expressions.expression import PARAMETER, Expression, leaves
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
 _PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
-def of(node: Expression) -> Inlines:
-    """A column or parameter as running text."""
-    return (formula(node),)
+def parameters_of(expression: Expression) -> list[Expression]:
+    """Return the parameters in an expression, in the order of their occurrence."""
+    return [node for node in leaves([expression]) if node.operation is PARAMETER]
 
 
 def number(value: float, digits: int = 6) -> Formula:

@@ -9,9 +9,7 @@ import numpy as np
 from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
-from steepest.proofreading.values.arrays import POINTS
-from steepest.proofreading.values.comparison import Comparison
-from steepest.proofreading.values.fitting import name_of
+from steepest.proofreading.values.comparison import Comparison, values_at
 from steepest.proofreading.verdicts.assessment import Assessment
 from steepest.proofreading.verdicts.checker import Checker
 
@@ -55,10 +53,4 @@ def _finding(assessment: Assessment, lines: Lines) -> Finding:
 
 
 def _trial(comparison: Comparison, k: int) -> Trial:
-    point = int(comparison.points[k]) % POINTS
-    at = {
-        name_of(key): float(np.real(value[point]))
-        for key, value in comparison.letters.items()
-        if key in comparison.leaves and np.ndim(value) == 1
-    }
-    return Trial(float(comparison.left[k]), float(comparison.right[k]), at)
+    return Trial(float(comparison.left[k]), float(comparison.right[k]), values_at(comparison, k))

@@ -1,4 +1,4 @@
-"""What is done between the epochs of a descent: validation, callbacks, rates that follow the cost, checkpoints."""
+"""Work between the epochs of a descent: validation, early stopping, callbacks, rate on plateaus, checkpoints."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OnEpoch = Callable[["EpochInfo"], Any]
 
 @dataclass(frozen=True)
 class EpochInfo:
-    """What a callback sees after an epoch.
+    """The argument of a callback after an epoch.
 
     Attributes:
-        epoch: how many epochs are over.
-        cost: of the last one: at its beginning, or with batches the mean of theirs.
-        validation: the cost of the validation rows, or None without any.
+        epoch: epochs so far.
+        cost: the cost at the start of the last epoch; with batches the mean of their costs.
+        validation: the cost of the validation rows; None without any.
         params: the parameters, copies.
-        seconds: since the descent began, s.
+        seconds: time since the start of the descent, s.
     """
 
     epoch: int
@@ -40,19 +40,19 @@ class EpochInfo:
 
 @dataclass
 class Callbacks:
-    """What to look at, and how often.
+    """The callbacks of a descent, when each is due, and their state.
 
     Attributes:
-        names: of the parameters.
-        validate: the cost of the validation rows at some parameters.
+        names: the names of the parameters.
+        validate: returns the cost of the validation rows at some parameters.
         patience: epochs without a lower validation cost after which the descent stops.
-        on_epoch: is called after every epoch, and stops the descent if it returns True.
+        on_epoch: called after every epoch; stops the descent by returning True.
         plateau: lowers the rate when the cost does not fall.
         save: writes a checkpoint.
-        every: epochs from a checkpoint to the next, if that is not left to the time.
-        seconds: s from a checkpoint to the next otherwise.
-        sign: −1 where the cost is to climb.
-        trouble: why a checkpoint could not be written; empty if all could.
+        every: epochs between two checkpoints; None to go by ``seconds``.
+        seconds: time between two checkpoints, s.
+        sign: −1 to maximise.
+        checkpoint_error: why a checkpoint could not be written; empty if all were.
     """
 
     names: list[str]
@@ -76,25 +76,25 @@ class Callbacks:
     _saved: float = field(default_factory=time.perf_counter)
 
     def next(self, epoch: int) -> float:
-        """The epoch to come to before anything else, at the latest."""
+        """Return the next epoch at which something is due."""
         if self.validate is not None or self.on_epoch is not None or self.plateau is not None:
             return epoch + 1
         return math.inf if self.every is None else (epoch // self.every + 1) * self.every
 
-    def begin(self, state: DescentState, runner: Runner) -> str:
-        """Look at the start, which counts as the best so far; the reason to stop already, or nothing."""
+    def start(self, state: DescentState, runner: Runner) -> str:
+        """Evaluate the start, which counts as the best so far; return a reason to stop, or an empty text."""
         if self.plateau is not None:
             runner.rate = self.plateau.rate * self.factor
         if self.judged < 0:
-            self.validation_costs.clear()  # an interrupted first look counts for nothing
+            self.validation_costs.clear()  # of an evaluation of the start that was interrupted
             if self.validate is not None:
                 self._judge(state.epoch, state.params)
             self.judged = state.epoch
-        self._follow_up(state, runner)  # if the look before a checkpoint was interrupted
+        self._follow_up(state, runner)  # if the evaluation before a checkpoint was interrupted
         return "validation" if self._patience_exhausted(state.epoch) else ""
 
     def after_epochs(self, state: DescentState, record: Record, runner: Runner, seconds: float) -> str:
-        """Do what is due; the reason to stop here, or nothing."""
+        """Do what is due; return a reason to stop, or an empty text."""
         self._follow_up(state, runner)
         reason = state.reason or ("validation" if self._patience_exhausted(state.epoch) else "")
         if self.on_epoch is not None and state.reason != "diverged":
@@ -103,40 +103,32 @@ class Callbacks:
             if self.on_epoch(EpochInfo(state.epoch, state.last, validation, params, seconds)) is True:
                 reason = reason or "callback"
         if self.save is not None and state.reason != "diverged":
-            due = (
-                time.perf_counter() - self._saved >= self.seconds
-                if self.every is None
-                else not state.epoch % self.every
-            )
-            if due:
+            late = time.perf_counter() - self._saved >= self.seconds
+            if late if self.every is None else not state.epoch % self.every:
                 self.keep(state, record)
         return "" if state.reason else reason
 
     def keep(self, state: DescentState, record: Record) -> None:
-        """Write a checkpoint, if any are wanted."""
+        """Write a checkpoint, if there is a file for it."""
         if self.save is not None:
             try:
                 self.save(state, record, self)
-            except StorageError as error:  # a full disk is no reason to lose what was learnt
+            except StorageError as error:  # a full disk must not lose the result
                 self.checkpoint_error = str(error)
             self._saved = time.perf_counter()
 
     def _follow_up(self, state: DescentState, runner: Runner) -> None:
-        """Judge the parameters and let the rate follow the cost, once an epoch: all of that, or if interrupted none."""
+        """Update validation and rate once an epoch; an interruption undoes both, so that resuming repeats them."""
         if state.epoch <= self.judged or state.reason == "diverged":
             return
-        before, rows, rate = (
-            {name: getattr(self, name) for name in (*_STATE, "best")},
-            len(self.validation_costs),
-            runner.rate,
-        )
+        before = {name: getattr(self, name) for name in (*_STATE, "best")}
+        rows, rate = len(self.validation_costs), runner.rate
         try:
             if self.validate is not None:
                 self._judge(state.epoch, state.params)
             if self.plateau is not None and not state.reason and not self._patience_exhausted(state.epoch):
-                self._follow(
-                    self.plateau, runner, self.validation_costs[-1][1] if self.validation_costs else state.last
-                )
+                cost = self.validation_costs[-1][1] if self.validation_costs else state.last
+                self._follow(self.plateau, runner, cost)
             self.judged = state.epoch
         except KeyboardInterrupt:
             self.__dict__.update(before)
@@ -145,19 +137,19 @@ class Callbacks:
             raise
 
     def _patience_exhausted(self, epoch: int) -> bool:
-        """Whether the validation cost has not fallen for long enough."""
+        """Return whether the validation cost has not fallen for ``patience`` epochs."""
         return self.patience is not None and epoch - self.best_epoch >= self.patience
 
     def _judge(self, epoch: int, params: Mapping[str, Any]) -> None:
         assert self.validate is not None
         cost = self.validate(params)
         self.validation_costs.append((epoch, cost))
-        if not self.best or self.sign * cost < self.best_cost:  # the start, even if its cost is not finite
+        if not self.best or self.sign * cost < self.best_cost:  # take the start even if its cost is not finite
             self.best_cost, self.best_epoch = self.sign * cost if math.isfinite(cost) else math.inf, epoch
             self.best = {name: np.array(params[name]) for name in self.names}
 
     def _follow(self, plateau: Plateau, runner: Runner, cost: float) -> None:
-        """Lower the rate if the cost has not fallen for long enough."""
+        """Lower the rate if the cost has not fallen for the patience of the plateau."""
         value = self.sign * cost
         if value < self.lowest - plateau.threshold * abs(self.lowest) or not math.isfinite(self.lowest):
             self.lowest, self.waited = value, 0
@@ -170,11 +162,11 @@ class Callbacks:
     # -- for checkpoints
 
     def about(self) -> dict[str, Any]:
-        """Everything that changes, but arrays, as JSON can hold it."""
+        """Return the state, except arrays, in a form that JSON can hold."""
         return {name: getattr(self, name) for name in ("validation_costs", *_STATE)}
 
     def restore(self, about: dict[str, Any], best: Params) -> None:
-        """Go on from there."""
+        """Restore the state of a checkpoint."""
         for name, value in about.items():
             setattr(self, name, value)
         self.validation_costs = [(int(epoch), float(cost)) for epoch, cost in self.validation_costs]

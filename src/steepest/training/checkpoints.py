@@ -1,4 +1,4 @@
-"""Checkpoints of a descent: everything that it needs to go on, bit for bit, in one safetensors file."""
+"""Checkpoints of a descent: all that is needed to resume it, bit for bit, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PARTS = ("params", "before", "best")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where descents of one kind are kept.
+    """The checkpoint file of a descent.
 
     Attributes:
         path: the file.
-        kind: a digest of cost, settings and data: a file of another kind is not gone on from.
-        stops: the tolerances: a descent that one of them has ended is at its end until they are others.
+        kind: a digest of cost, settings and data; a file with another digest is refused.
+        stops: the tolerances; a descent that stopped by one of them continues only under other tolerances.
     """
 
     path: str | os.PathLike[str]
@@ -36,10 +36,10 @@ class Checkpoint:
     stops: tuple[float | None, ...] = ()
 
     def save(self, state: DescentState, record: Record, callbacks: Callbacks) -> None:
-        """Write where a descent stands; a reader sees the file before or the one after, never half of one.
+        """Write the state of a descent, atomically.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the file cannot be written.
         """
         groups = {"params": state.params, "before": state.before, "best": callbacks.best}
         tensors = {f"{part} {name}": np.asarray(array) for part in _PARTS for name, array in groups[part].items()}
@@ -53,21 +53,21 @@ class Checkpoint:
         write_tensors(self.path, tensors, _KEY, about, again=True)
 
     def load(self, callbacks: Callbacks, record: Record) -> DescentState | None:
-        """Where the descent stood; None if there is no such file yet.
+        """Restore callbacks and record and return the state of the descent; None if the file does not exist yet.
 
         Raises:
-            StorageError: the file is damaged, no checkpoint, or one of another descent.
+            StorageError: the file is damaged, not a checkpoint, or the checkpoint of another descent.
         """
         if not Path(self.path).exists():
             return None
         tensors, about = read_tensors(self.path, _KEY, "checkpoint")
         if about.get("kind") != self.kind:
             raise StorageError(
-                f"{os.fspath(self.path)} is a checkpoint of another descent: the cost, the table or a setting differs; "
-                "give the same ones, or another file"
+                f"{os.fspath(self.path)} is a checkpoint of another descent: the cost, the table or a setting "
+                "differs; give the same ones, or another file"
             )
         groups: dict[str, Params] = {part: {} for part in _PARTS}
-        for label in about["order"]:  # safetensors has one of its own
+        for label in about["order"]:  # safetensors reorders tensors; sums depend on their order
             part, _, name = label.partition(" ")
             groups[part][name] = tensors[label][()]
         record.stride = about["stride"]
@@ -82,7 +82,7 @@ class Checkpoint:
 
 
 def kind_of(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
-    """A digest of settings and columns."""
+    """Return a digest of settings and columns."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

@@ -1,4 +1,4 @@
-"""The descent: gradient, update, repeat, until a reason to stop."""
+"""``descend``: gradient descent over the samples of a table."""
 
 from __future__ import annotations
 
@@ -70,40 +70,39 @@ def descend(
     path: bool = True,
     progress: Progress | bool | None = None,
 ) -> Descent:
-    """Minimise a cost by gradient descent over the samples of a table: w := w − α ∂C/∂w, again and again.
+    """Minimise a cost by gradient descent over the samples of a table: repeat w := w − α ∂C/∂w.
 
     Args:
-        cost: an expression of one number, or one that is prepared.
-        table: the data: a dict of arrays, a DataFrame, a path, a built-in name, or the samples that one of them
-            became; None for a pure function.
+        cost: a scalar expression, or one that is prepared.
+        table: the data: a dict of arrays, a DataFrame, a path, a built-in name, or samples that were read before;
+            None for a function without data.
         start: parameters to start from; those left out are drawn from the seed.
-        rate: the step length α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"``: each epoch goes as
-            far as Armijo's rule allows, so that the cost never rises.
-        epochs: how many walks through the samples at most; without batches an epoch is one update.
+        rate: the learning rate α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"`` for a line search by
+            Armijo's rule in each epoch, so that the cost never rises.
+        epochs: maximum number of passes through the samples; without batches an epoch is one update.
         gradient: ``"backprop"``, ``"finite-difference"`` or ``"layerwise"``.
         step, scheme: ε and ``"forward"`` or ``"central"``, for finite differences.
-        engine: ``"native"`` (compiled), ``"reference"`` (NumPy) or ``"auto"``, the first of them that fits.
+        engine: ``"native"`` (compiled), ``"reference"`` (NumPy) or ``"auto"``, the first that can run it.
         dtype: ``"float64"`` or ``"float32"``.
-        maximise: climb instead.
-        optimiser: how a parameter moves: a value or a name of :mod:`steepest.optimisers`; plain gradient descent if
-            left out.
-        batch: samples of an update, drawn without replacement, each epoch in another order; all if left out.
-        tolerance: stop when the cost changes by less than this share of itself in an epoch.
+        maximise: ascend instead.
+        optimiser: the update rule: a value or a name of :mod:`steepest.optimisers`; plain gradient descent if left out.
+        batch: samples per update, drawn without replacement, shuffled each epoch; all if left out.
+        tolerance: stop when the relative change of the cost in an epoch is below this.
         gradient_tolerance: stop when the Euclidean norm of the gradient is below this.
-        max_seconds: stop after this time, s.
-        restarts: descend from this many starts and keep the best; start k is drawn from ``seed + k``.
-        seed: of the starts, the order of the samples and the validation rows; the same seed gives the same result.
+        max_seconds: time limit, s.
+        restarts: run this many random starts and keep the best; start k is drawn from ``seed + k``.
+        seed: the seed of the starts, the order of samples and the validation rows; it makes results reproducible.
         initial: how starts are drawn, as for :func:`steepest.training.initialisers.initial`.
         na: ``"drop"`` leaves out rows with missing values.
-        validate: the share of the rows that is held out, or a table, to look at the cost after each epoch.
-        patience: stop when the validation cost has not fallen for so many epochs, and keep the best parameters.
+        validate: the share of rows held out for validation after each epoch, or a table for it.
+        patience: stop when the validation cost has not fallen for this many epochs, and keep the best parameters.
         on_epoch: called with a :class:`steepest.training.callbacks.EpochInfo` after each epoch; stops the descent by
             returning True.
-        checkpoint: a file that says where the descent stands, written now and then, and at the end.
-        checkpoint_every: epochs from one to the next; every minute if left out.
-        resume: go on from the checkpoint, if there is one: the result is that of an undisturbed descent, bit for bit.
-        memory: ``run.memory`` of another descent by the same optimiser, to go on with.
-        path: whether parameters of the epochs between the first and the last are kept.
+        checkpoint: a file for the state of the descent, written from time to time and at the end.
+        checkpoint_every: epochs between two checkpoints; one a minute if left out.
+        resume: continue from the checkpoint, if it exists; the result is the same as without interruption, bit for bit.
+        memory: the optimiser's state to continue with: ``run.memory`` of another descent with the same optimiser.
+        path: whether to record parameters of the epochs between the first and the last.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
     Returns:
@@ -111,9 +110,9 @@ def descend(
         restarts the best one, with ``.restarts`` (the final cost of each) and ``.levels``.
 
     Raises:
-        DescentError: the settings make no sense, or the cost is not finite at the start.
+        DescentError: a setting is invalid, or the cost is not finite at the start.
         TableError: the table cannot be read.
-        StorageError: the checkpoint cannot be written, or is one of another descent.
+        StorageError: the checkpoint cannot be written, or belongs to another descent.
 
     >>> from steepest.expressions.expression import params
     >>> x = params("x")
@@ -147,29 +146,29 @@ def descend(
         held_out = _samples(cost, validate, na)
     elif validate is not None:
         if samples is None:
-            raise DescentError("a table read in parts has no share to hold out; give validate= a table of its own")
+            raise DescentError("a share of a table that is read in parts cannot be held out; give validate= a table")
         samples, held_out, rows_out = samples.split(validate, seed)
     columns: Mapping[str, Any] = {} if samples is None else samples.arrays
     bound = bind([cost], {**(columns if parts is None else parts.read(0)[0]), **starts[0]}, dtype)
     apart = None if held_out is None else bind([cost], {**held_out.arrays, **starts[0]}, dtype)
     ready = DescentSetup(prepared, settings, engine, bound, apart, parts)
-    begins = [ready.beginning(each, memory) for each in starts]
-    loop = ready.loop(on_epoch, begins[0])
+    initials = [ready.initial_values(each, memory) for each in starts]
+    loop = ready.loop(on_epoch, initials[0])
     with bar(progress if isinstance(progress, bool) else None if progress is None else False, loop.details) as shown:
         on_progress = progress if callable(progress) else shown
         ensemble = None if restarts is None or restarts == 1 else ready.ensemble(restarts, loop)
         if restarts is None:
-            run = loop.run(begins[0], on_progress)
+            run = loop.run(initials[0], on_progress)
         elif ensemble is not None:
-            run = batched(begins, ensemble, loop, on_progress)
+            run = batched(initials, ensemble, loop, on_progress)
         else:
             run = sequential(
-                begins, lambda begin: _again(ready, loop, on_epoch, begin).run(begin, on_progress), maximise
+                initials, lambda each: _loop_for(ready, loop, on_epoch, each).run(each, on_progress), maximise
             )
     return replace(run, engine=ready.engine.name, held_out=rows_out)
 
 
-def _again(ready: DescentSetup, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
+def _loop_for(ready: DescentSetup, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
     """Return the loop for another start: the same one, unless its callbacks belong to the last descent."""
     return loop if loop.callbacks is None else ready.loop(on_epoch, start)
 
@@ -178,7 +177,7 @@ def check_settings(cost: Expression, **settings: Any) -> None:
     """Raise unless a descent of this cost could start with these settings, named as for :func:`descend`.
 
     Raises:
-        DescentError: a setting makes no sense, or the cost is not one number with parameters.
+        DescentError: a setting is invalid, or the cost is not a scalar with parameters.
     """
     Settings(**settings).check(cost)
 
@@ -199,7 +198,7 @@ def _samples(cost: Expression, table: Any, na: str) -> Samples:
 
 
 def _parts(cost: Expression, table: Table, start: Params, na: str, dtype: str) -> Parts | None:
-    """The table in parts, if it is one on disk that is large."""
+    """Return the table in parts, if it is on disk and too large to be read at once."""
     width = sum(math.prod(node.shape) for node in leaves([cost]) if node.operation is DATA)
     if not is_read_in_parts(table, width):
         return None

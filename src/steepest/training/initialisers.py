@@ -1,8 +1,8 @@
-"""Initial values of parameters: what a descent starts from where nobody says otherwise.
+"""Initial values of parameters where the user gives none.
 
-A matrix that data are multiplied by is drawn as wide as its own shape and the activation behind it ask for, so
-that values and slopes neither grow nor vanish from layer to layer; the vector added to such a product is 0.
-Single numbers and other vectors have the standard deviation 1/2: without a layer, no theory says better.
+The variance of a layer's matrix follows from its shape and the activation, so that activations and gradients neither
+grow nor vanish from layer to layer; the bias of a layer is 0. Single numbers and other vectors have the standard
+deviation 1/2, a convention: no theory covers parameters outside layers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Draw = Callable[["np.random.Generator"], "NDArray[np.float64]"]
 
 _RECTIFIERS = (op.relu, op.leaky_relu, op.maximum)
 _NORMAL = re.compile(r"normal\(\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)\s*\)")
-_SPREAD = 0.5
+_DEVIATION = 0.5
 
 
 def _normal(deviation: float, shape: Shape) -> Draw:
@@ -50,7 +50,7 @@ def _zeros(shape: Shape) -> NDArray[np.float64]:
 Scale = Callable[[Shape, tuple[int, int]], Draw]
 
 SCHEMES: Registry[Scale] = Registry("scheme of initial values", DescentError, "or normal(σ) with a number")
-"""Every scheme by its name: a function of a parameter's shape and of how many inputs and outputs it connects."""
+"""Every scheme by its name: a function of a parameter's shape and its fans (numbers of inputs and outputs)."""
 SCHEMES.add(
     "glorot",
     lambda shape, fans: _uniform(math.sqrt(6 / sum(fans)), shape),
@@ -66,11 +66,11 @@ SCHEMES.add(
 )
 SCHEMES.add("lecun", lambda shape, fans: _normal(math.sqrt(1 / fans[0]), shape), "normal (LeCun et al. 1998, eq. 16)")
 SCHEMES.add("zeros", lambda shape, fans: lambda rng: _zeros(shape), "0, for every parameter")
-SCHEMES.add("normal", lambda shape, fans: _normal(_SPREAD, shape), "standard deviation 1/2, for every parameter")
+SCHEMES.add("normal", lambda shape, fans: _normal(_DEVIATION, shape), "standard deviation 1/2, for every parameter")
 
 
 def _drawing(scheme: str, shape: Shape, fans: tuple[int, int]) -> Draw:
-    """Return how a parameter is drawn, given the numbers of inputs and outputs that it connects."""
+    """Return the function that draws a parameter with these fans."""
     given = _NORMAL.fullmatch(scheme)
     return _normal(float(given[1]), shape) if given else SCHEMES[scheme](shape, fans)
 
@@ -82,15 +82,15 @@ def _check_scheme(scheme: object, place: str = "") -> str:
 
 
 class Initial:
-    """How the parameters of a cost are drawn; found once, and then quick to draw from many seeds.
+    """The distributions of a cost's parameters, determined once and then drawn from many seeds.
 
     Args:
         cost: an expression with parameters.
-        scheme: a name of :data:`SCHEMES`, or a mapping from parameters to names. A name other than ``zeros`` and
-            ``normal``, which are for every parameter, is for the matrices of layers; the rest is as if left out.
+        scheme: a name of :data:`SCHEMES`, or a mapping from parameters to names. ``zeros`` and ``normal`` apply to
+            every parameter, other names to the matrices of layers only.
 
     Raises:
-        DescentError: there is no such scheme or parameter.
+        DescentError: the scheme or parameter does not exist.
 
     >>> from steepest.expressions.expression import data, params
     >>> X, W, b = data("X", shape=2), params("W", shape=(2, 3)), params("b", shape=3)
@@ -104,7 +104,7 @@ class Initial:
     def __init__(self, cost: Expression, scheme: Scheme | None = None) -> None:
         parameters = [node for node in cost.leaves if node.operation is PARAMETER]
         self.shapes: dict[str, Shape] = {node.name: node.shape for node in parameters}
-        found, fans = _found(cost)
+        found, fans = _default_schemes(cost)
         self.schemes = dict(found)
         self._choose(scheme)
         self._draws = {
@@ -116,7 +116,7 @@ class Initial:
             for name, each in scheme.items():
                 if name not in self.shapes:
                     raise DescentError(
-                        f"a scheme of initial values is given for {name!r}, which is not a parameter of the cost"
+                        f"initial has a scheme for {name!r}, which is not a parameter of the cost"
                         f"{nearest(str(name), self.shapes)}; its parameters are {', '.join(self.shapes) or 'none'}"
                     )
                 self.schemes[name] = _check_scheme(each, f" for {name!r}")
@@ -128,18 +128,18 @@ class Initial:
                     self.schemes[name] = chosen
 
     def draw(self, seed: int = 0, start: Mapping[str, ArrayLike] | None = None, what: str = "start") -> Values:
-        """The parameters of a seed, but those given.
+        """Draw the parameters from a seed, except those given.
 
         Args:
             seed: a whole number from 0; the same seed gives the same values.
-            start: parameters that are not to be drawn. Giving one does not change the others.
-            what: how a message calls the parameters given.
+            start: parameters that are not drawn. Giving one does not change the others.
+            what: the name of ``start`` in messages.
 
         Returns:
             name to float64 array of the parameter's shape.
 
         Raises:
-            DescentError: the seed is none, or a name is not a parameter, or a value is not finite.
+            DescentError: the seed is not a whole number from 0, a name is not a parameter, or a value is not finite.
         """
         whole("seed", seed, 0, DescentError)
         given = dict(start or {})
@@ -156,7 +156,7 @@ class Initial:
         rng = np.random.default_rng(int(seed))
         params: Values = {}
         for name, shape in self.shapes.items():
-            params[name] = np.asarray(self._draws[name](rng))  # even if given, so that later ones stay
+            params[name] = np.asarray(self._draws[name](rng))  # drawn even if given, so that later ones stay the same
             if name not in given:
                 continue
             params[name] = fit_shape(name, number_array(name, given[name], "float64"), shape)
@@ -166,23 +166,20 @@ class Initial:
 
 
 def initial(
-    cost: Expression,
-    start: Mapping[str, ArrayLike] | None = None,
-    seed: int = 0,
-    what: str = "start",
+    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start",
     scheme: Scheme | None = None,
-) -> Values:
-    """The parameters to start from: those given, the others drawn from the seed.
+) -> Values:  # fmt: skip
+    """Return the parameters to start from: those given, the others drawn from the seed.
 
-    A matrix W of a layer, as in X @ W, is drawn by He's scheme where it feeds a rectifier (relu, leaky_relu, max),
-    N(0, 2/d) for d inputs, and by Glorot's elsewhere, U(±√(6/(d + h))) for h outputs; a vector added to such a
-    product is 0; numbers and other vectors are drawn from N(0, 1/4), of the standard deviation 1/2.
+    A matrix W of a layer, as in X @ W, is drawn by He's scheme before a rectifier (relu, leaky_relu, max), N(0, 2/d)
+    for d inputs, and else by Glorot's, U(±√(6/(d + h))) for h outputs; a vector added to such a product is 0; numbers
+    and other vectors are drawn from N(0, 1/4), with the standard deviation 1/2.
 
     Args:
         cost: an expression with parameters.
-        start: parameters that are not to be drawn.
+        start: parameters that are not drawn.
         seed: a whole number from 0.
-        what: how a message calls the parameters given.
+        what: the name of ``start`` in messages.
         scheme: ``"glorot"``, ``"glorot_normal"``, ``"he"``, ``"lecun"``, ``"zeros"``, ``"normal"`` or
             ``"normal(0.1)"`` in place of these, or a mapping from some parameters to such names; see
             :class:`Initial`.
@@ -191,7 +188,7 @@ def initial(
         name to float64 array of the parameter's shape.
 
     Raises:
-        DescentError: a name is not a parameter, a value is not finite, or there is no such seed or scheme.
+        DescentError: a name is not a parameter, a value is not finite, or the seed or scheme is invalid.
 
     >>> from steepest.expressions.expression import data, params
     >>> W = params("W", shape=(2, 3))
@@ -204,18 +201,18 @@ def initial(
 
 
 @memoised
-def _found(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int, int]]]:
-    """The scheme of each parameter by the part it plays, and how many inputs and outputs it joins."""
+def _default_schemes(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int, int]]]:
+    """Return the scheme of each parameter by its role in the cost, and its fans."""
     users: dict[Expression, list[Expression]] = {}
     for node in toposort([cost]):
         for arg in dict.fromkeys(node.args):
             users.setdefault(arg, []).append(node)
     schemes, fans = {}, {}
     for node in (leaf for leaf in cost.leaves if leaf.operation is PARAMETER):
-        inputs, outputs, product = _joins(node, users)
+        inputs, outputs, product = _fans(node, users)
         fans[node.name] = (inputs, outputs)
         if len(node.shape) == 2:
-            rectified = product is not None and _feeds(product, users) & set(_RECTIFIERS)
+            rectified = product is not None and _operations_on(product, users) & set(_RECTIFIERS)
             schemes[node.name] = "he" if rectified else "glorot"
         else:
             schemes[node.name] = "zeros" if _shifts_a_layer(node, users) else "normal"
@@ -225,8 +222,8 @@ def _found(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, tuple[int,
 Users = Mapping[Expression, list[Expression]]
 
 
-def _joins(node: Expression, users: Users) -> tuple[int, int, Expression | None]:
-    """The numbers of inputs and outputs that a parameter joins, and the product it does that in."""
+def _fans(node: Expression, users: Users) -> tuple[int, int, Expression | None]:
+    """Return how many inputs and outputs a parameter connects, and the product in which it does."""
     shape = node.shape
     for user in users.get(node, ()):
         used = node
@@ -240,24 +237,24 @@ def _joins(node: Expression, users: Users) -> tuple[int, int, Expression | None]
     return (shape[0], shape[1], None) if len(shape) == 2 else (1, shape[0] if shape else 1, None)
 
 
-def _feeds(product: Expression, users: Users) -> set[Operation]:
-    """The operations on a product, once what is added to it is added."""
+def _operations_on(product: Expression, users: Users) -> set[Operation]:
+    """Return the operations on a product, after its biases are added."""
     found: set[Operation] = set()
-    front, seen = [product], {product}
-    while front:
-        for user in users.get(front.pop(), ()):
+    pending, seen = [product], {product}
+    while pending:
+        for user in users.get(pending.pop(), ()):
             if user.operation in (op.add, op.subtract) and user not in seen:
                 seen.add(user)
-                front.append(user)
+                pending.append(user)
             elif user.operation is op.multiply and any(arg.operation.name == "constant" for arg in user.args):
-                found |= {each.operation for each in users.get(user, ())}  # 0.1·z of max(0.1·z, z)
+                found |= {each.operation for each in users.get(user, ())}  # the product 0.1·z in max(0.1·z, z)
             else:
                 found.add(user.operation)
     return found
 
 
 def _shifts_a_layer(node: Expression, users: Users) -> bool:
-    """Whether a vector is only added, and to products with a matrix of parameters."""
+    """Return whether a vector is only added to products with a matrix of parameters."""
     if not node.shape:
         return False
     sums = users.get(node, [])

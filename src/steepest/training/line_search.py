@@ -1,7 +1,7 @@
-"""Descents that search along a line for how far to go: Armijo's rule, and L-BFGS with the strong Wolfe conditions.
+"""Line searches: gradient descent by Armijo's rule, and L-BFGS with the strong Wolfe conditions.
 
-They are driven from here, whichever engine computes cost and gradient: to an engine, the gradient is the "next value"
-of a parameter, so that one epoch of it computes both.
+Python drives them for every engine: in the step of a line search the gradient is the "next value" of a parameter, so
+that one epoch of the engine computes cost and gradient.
 """
 
 from __future__ import annotations
@@ -20,29 +20,42 @@ from steepest.tables.values import number_array
 
 Vector = NDArray[np.float64]
 
-ARMIJO_C1 = 1e-4  # sufficient decrease: c1 of Nocedal and Wright 2006, eq. 3.6a; small, since any fall is welcome
-WOLFE_C2 = 0.9  # curvature: c2 of their eq. 3.7b, the value that they give for quasi-Newton directions
-_HALVINGS, _TRIALS = 60, 40
+# Nocedal and Wright 2006: c1 of eq. 3.6a, small, since almost any decrease is accepted; c2 of eq. 3.7b, the value that
+# they give for quasi-Newton directions.
+ARMIJO_C1, WOLFE_C2 = 1e-4, 0.9
+_HALVINGS = 60  # a step shortened to 2^-60 rarely changes a digit of the parameters
+_TRIALS = 40  # per bracketing and per zoom; either needs two or three where the cost is smooth
+_MARGIN = 0.1  # share of the bracket that an interpolated minimum keeps from its ends, so that brackets shrink
+_MIN_CURVATURE = 1e-10  # cosine of step and gradient change below which round-off decides the sign of the curvature
 _RATE, _MOVES = "(search) rate", "(search) moves"
 
 
 @dataclass(frozen=True)
 class _Point:
-    """The cost and its gradient at some parameters; signs are such that the cost is to fall."""
+    """Cost and gradient at some parameters, with signs such that the cost is minimised."""
 
-    place: Vector
+    params: Vector
     cost: float
-    slope: Vector
+    gradient: Vector
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A point at a distance along a direction; ``slope`` is the derivative of the cost along the direction."""
+
+    distance: float
+    point: _Point
+    slope: float
 
 
 class SearchRunner:
     """A descent by line searches; see :class:`steepest.engines.step.Runner`.
 
     Args:
-        inner: a walker whose moved values are the gradient.
+        inner: a runner whose next values are the gradient.
         shapes: the parameters' shapes, by name.
-        memory: moves that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
-        sign: −1 to climb.
+        length: the number of updates that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
+        sign: −1 to maximise.
         dtype: the precision of the parameters.
         rate: the first trial of the first epoch.
     """
@@ -50,114 +63,113 @@ class SearchRunner:
     pace = 1
 
     def __init__(
-        self, inner: Runner, shapes: dict[str, tuple[int, ...]], memory: int, sign: float, dtype: str,
+        self, inner: Runner, shapes: dict[str, tuple[int, ...]], length: int, sign: float, dtype: str,
         rate: float = 1.0,
     ) -> None:  # fmt: skip
-        self._inner, self._shapes, self._memory, self._sign, self._kind = inner, shapes, memory, sign, np.dtype(dtype)
+        self._inner, self._shapes, self._length, self._sign, self._dtype = inner, shapes, length, sign, np.dtype(dtype)
         self.rate: Rate = rate
         self._first = rate
-        self._known: _Point | None = None
+        self._last: _Point | None = None
 
     def cost_at(self, params: Params) -> float:
-        """The cost at some parameters."""
+        """Return the cost at some parameters."""
         return self._inner.cost_at({name: params[name] for name in self._shapes})
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
-        """The parameters of rows, as they are."""
+        """Return the rows unchanged."""
         return list(rows)
 
-    @np.errstate(all="ignore")  # a trial may well leave the finite numbers, and is then one too far
+    @np.errstate(all="ignore")  # a trial step may overflow; it is then rejected as too long
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the reason to stop."""
         counter = EpochCounter(state, rules, record)
         try:
             while counter.epoch < until and not counter.reason:
-                here = self._at(self._flat(counter.params))
-                value = self._sign * here.cost
-                counter.judge(value, float(np.linalg.norm(here.slope)))
-                if not counter.reason and not here.slope.any():
+                current = self._evaluate(self._flat(counter.params))
+                value = self._sign * current.cost
+                counter.judge(value, float(np.linalg.norm(current.gradient)))
+                if not counter.reason and not current.gradient.any():
                     counter.reason = Reason.GRADIENT
                 if counter.reason:
                     break
-                row = self._named(here.place)
-                there, memory = self._move(here, counter.params)
-                if there is here:
+                row = self._named(current.params)
+                found, state_after = self._search(current, counter.params)
+                if found is current:
                     counter.keep(value, row)
-                    counter.reason = Reason.TOLERANCE  # no step lowers the cost by what its digits can show
+                    counter.reason = Reason.TOLERANCE  # no step lowers the cost beyond round-off
                     break
-                counter.go_on(value, {**self._named(there.place), **memory}, row)
-                self._known = there
+                counter.go_on(value, {**self._named(found.params), **state_after}, row)
+                self._last = found
         except KeyboardInterrupt:
             counter.reason = Reason.INTERRUPTED
         return counter.state()
 
-    # -- evaluating
-
     def _flat(self, params: Mapping[str, Any]) -> Vector:
         return np.concatenate([np.ravel(params[name]) for name in self._shapes]).astype(np.float64)
 
-    def _named(self, place: Vector) -> Params:
+    def _named(self, flat: Vector) -> Params:
         found: Params = {}
-        begin = 0
+        offset = 0
         for name, shape in self._shapes.items():
             size = math.prod(shape)
-            found[name] = place[begin : begin + size].reshape(shape).astype(self._kind)[()]
-            begin += size
+            found[name] = flat[offset : offset + size].reshape(shape).astype(self._dtype)[()]
+            offset += size
         return found
 
-    def _at(self, place: Vector) -> _Point:
-        place = place.astype(self._kind).astype(np.float64)  # where the engine will be
-        if self._known is not None and np.array_equal(self._known.place, place):
-            return self._known
-        params, record = self._named(place), Record()
+    def _evaluate(self, flat: Vector) -> _Point:
+        flat = flat.astype(self._dtype).astype(np.float64)  # round as the engine will
+        if self._last is not None and np.array_equal(self._last.params, flat):
+            return self._last
+        params, record = self._named(flat), Record()
         after = self._inner.advance(DescentState(params, params, math.nan), 1, StoppingRules(), record)
         cost = self._sign * record.costs[0] if record.costs else math.inf
-        slope = self._flat(after.params) * self._sign if record.costs else np.full(len(place), math.nan)
-        return _Point(place, cost if np.isfinite(slope).all() and math.isfinite(cost) else math.inf, slope)
+        gradient = self._flat(after.params) * self._sign if record.costs else np.full(len(flat), math.nan)
+        return _Point(flat, cost if np.isfinite(gradient).all() and math.isfinite(cost) else math.inf, gradient)
 
-    # -- moving
-
-    def _move(self, here: _Point, params: Mapping[str, Any]) -> tuple[_Point, Params]:
-        """Where an epoch ends, and what is remembered for the next one."""
-        if not self._memory:
-            return self._armijo(here, float(params.get(_RATE, self._first / 2)))
-        moves = params.get(_MOVES, np.zeros((0, 2, len(here.place))))
-        direction = -_lbfgs(here.slope, moves)
-        if not direction @ here.slope < 0:  # round-off has spoilt what is remembered
-            moves, direction = moves[:0], -here.slope
-        first = 1.0 if len(moves) else min(self._first, 1 / max(float(np.linalg.norm(here.slope)), 1e-300))
-        there = _wolfe(lambda far: self._at(here.place + far * direction), here, direction, first)
-        if there is here:
+    def _search(self, current: _Point, params: Mapping[str, Any]) -> tuple[_Point, Params]:
+        """Return the point at which an epoch ends, and the state for the next one."""
+        if not self._length:
+            return self._armijo(current, float(params.get(_RATE, self._first / 2)))
+        moves = params.get(_MOVES, np.zeros((0, 2, len(current.params))))
+        direction = -_lbfgs(current.gradient, moves)
+        if not direction @ current.gradient < 0:  # round-off has spoilt the curvature: start again from the gradient
+            moves, direction = moves[:0], -current.gradient
+        norm = float(np.linalg.norm(current.gradient))
+        first = 1.0 if len(moves) else min(self._first, 1 / max(norm, 1e-300))  # no division by 0
+        found = _wolfe(
+            lambda distance: self._evaluate(current.params + distance * direction), current, direction, first
+        )
+        if found is current:
             if not len(moves):
-                return here, {}
-            return self._move(here, {name: value for name, value in params.items() if name != _MOVES})
-        pair = np.stack([there.place - here.place, there.slope - here.slope])
-        if pair[0] @ pair[1] > 1e-10 * float(np.linalg.norm(pair[0]) * np.linalg.norm(pair[1])):
-            moves = np.concatenate([moves, pair[None]])[-self._memory :]
-        return there, {_MOVES: moves}
+                return current, {}
+            return self._search(current, {name: value for name, value in params.items() if name != _MOVES})
+        s, y = found.params - current.params, found.gradient - current.gradient
+        if s @ y > _MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
+            moves = np.concatenate([moves, np.stack([s, y])[None]])[-self._length :]
+        return found, {_MOVES: moves}
 
-    def _armijo(self, here: _Point, rate: float) -> tuple[_Point, Params]:
-        """The longest of twice, once, half, a quarter, … of the last step that lowers the cost enough."""
-        slope = float(here.slope @ here.slope)
-        far = 2 * rate
+    def _armijo(self, current: _Point, rate: float) -> tuple[_Point, Params]:
+        """Return the longest of 2, 1, 1/2, 1/4, … times the last step that decreases the cost sufficiently."""
+        squared_norm = float(current.gradient @ current.gradient)
+        distance = 2 * rate
         for _ in range(_HALVINGS):
-            there = self._at(here.place - far * here.slope)
-            if there.cost <= here.cost - ARMIJO_C1 * far * slope and there.cost < here.cost:
-                return there, {_RATE: np.float64(far)}
-            far /= 2
-        return here, {}
+            point = self._evaluate(current.params - distance * current.gradient)
+            if point.cost <= current.cost - ARMIJO_C1 * distance * squared_norm and point.cost < current.cost:
+                return point, {_RATE: np.float64(distance)}
+            distance /= 2
+        return current, {}
 
 
-def remembered(memory: Mapping[str, Any], numbers: int, length: int) -> Params:
-    """What an earlier descent remembered, for another one to go on with.
+def restored_state(memory: Mapping[str, Any], numbers: int, length: int) -> Params:
+    """Return the state of an earlier descent with which another one continues.
 
     Args:
         memory: its ``run.memory``.
-        numbers: of all parameters together.
-        length: moves that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
+        numbers: how many numbers all parameters have together.
+        length: the number of updates that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
 
     Raises:
-        DescentError: that was another optimiser, or the parameters were others.
+        DescentError: the state belongs to another optimiser or to other parameters.
     """
     found: Params = {}
     who = "lbfgs" if length else "rate='auto'"
@@ -166,19 +178,19 @@ def remembered(memory: Mapping[str, Any], numbers: int, length: int) -> Params:
         shape = (array.shape[0], 2, numbers) if length and array.ndim else ()
         if name != (_MOVES if length else _RATE) or array.shape != shape or bool(length) != bool(shape):
             raise DescentError(
-                f"memory has {name!r} of the shape {array.shape}, which {who} does not remember of these "
+                f"memory has {name!r} of the shape {array.shape}, which is not in the state of {who} for these "
                 "parameters; give run.memory of a descent of the same kind"
             )
         found[name] = array[-length:] if length else array[()]
     return found
 
 
-def _lbfgs(slope: Vector, moves: NDArray[np.float64]) -> Vector:
-    """The inverse of the remembered curvature times the gradient: the two loops of the recursion.
+def _lbfgs(gradient: Vector, moves: NDArray[np.float64]) -> Vector:
+    """Return the estimated inverse Hessian times the gradient, by the two-loop recursion.
 
     Source: Nocedal and Wright 2006, algorithm 7.4 and eq. 7.20.
     """
-    q, shares = slope.copy(), []
+    q, shares = gradient.copy(), []
     for s, y in moves[::-1]:
         share = (s @ q) / (s @ y)
         shares.append(share)
@@ -191,66 +203,67 @@ def _lbfgs(slope: Vector, moves: NDArray[np.float64]) -> Vector:
     return q
 
 
-def _wolfe(look: Callable[[float], _Point], here: _Point, direction: Vector, first: float) -> _Point:
-    """A place along a direction that satisfies the strong Wolfe conditions; ``here`` if none lower is found.
+def _wolfe(evaluate: Callable[[float], _Point], current: _Point, direction: Vector, first: float) -> _Point:
+    """Return a point along a direction that satisfies the strong Wolfe conditions; ``current`` if none is lower.
 
     Source: Nocedal and Wright 2006, algorithms 3.5 and 3.6, cubic interpolation by eq. 3.59.
     """
-    start = float(here.slope @ direction)
-    low: tuple[float, _Point, float] = (0.0, here, start)
-    far = first
+    start = low = _Trial(0.0, current, float(current.gradient @ direction))
+
+    def trial(distance: float) -> _Trial:
+        point = evaluate(distance)
+        return _Trial(distance, point, float(point.gradient @ direction))
+
+    distance = first
     for k in range(_TRIALS):
-        there = look(far)
-        steep = float(there.slope @ direction)
-        if not _falls(there, here, far, start) or (k and there.cost >= low[1].cost):
-            return _zoom(look, here, direction, start, low, (far, there, steep))
-        if abs(steep) <= -WOLFE_C2 * start:
-            return there
-        if steep >= 0:
-            return _zoom(look, here, direction, start, (far, there, steep), low)
-        low, far = (far, there, steep), 2 * far
-    return low[1]
+        new = trial(distance)
+        if not _decreases(new, start) or (k and new.point.cost >= low.point.cost):
+            return _zoom(trial, start, low, new)
+        if abs(new.slope) <= -WOLFE_C2 * start.slope:
+            return new.point
+        if new.slope >= 0:
+            return _zoom(trial, start, new, low)
+        low, distance = new, 2 * distance
+    return low.point
 
 
-def _falls(there: _Point, here: _Point, far: float, start: float) -> bool:
-    return there.cost <= here.cost + ARMIJO_C1 * far * start and there.cost < here.cost
+def _decreases(new: _Trial, start: _Trial) -> bool:
+    """Return whether a trial satisfies the condition of sufficient decrease."""
+    cost = start.point.cost
+    return new.point.cost <= cost + ARMIJO_C1 * new.distance * start.slope and new.point.cost < cost
 
 
-def _zoom(
-    look: Callable[[float], _Point], here: _Point, direction: Vector, start: float, low: tuple[float, _Point, float],
-    high: tuple[float, _Point, float],
-) -> _Point:  # fmt: skip
-    """Between two distances, the first of which is the best so far, close in on one that satisfies the conditions."""
+def _zoom(trial: Callable[[float], _Trial], start: _Trial, low: _Trial, high: _Trial) -> _Point:
+    """Shrink a bracket, of which ``low`` is the best point so far, to one that satisfies the conditions."""
     for _ in range(_TRIALS):
-        far = _between(low, high)
-        if far in (low[0], high[0]):
+        distance = _between(low, high)
+        if distance in (low.distance, high.distance):
             break
-        there = look(far)
-        steep = float(there.slope @ direction)
-        if not _falls(there, here, far, start) or there.cost >= low[1].cost:
-            high = (far, there, steep)
+        new = trial(distance)
+        if not _decreases(new, start) or new.point.cost >= low.point.cost:
+            high = new
             continue
-        if abs(steep) <= -WOLFE_C2 * start:
-            return there
-        if steep * (high[0] - low[0]) >= 0:
+        if abs(new.slope) <= -WOLFE_C2 * start.slope:
+            return new.point
+        if new.slope * (high.distance - low.distance) >= 0:
             high = low
-        low = (far, there, steep)
-    return low[1]
+        low = new
+    return low.point
 
 
-def _between(low: tuple[float, _Point, float], high: tuple[float, _Point, float]) -> float:
-    """The minimum of the cubic through two places and their slopes, if it is well inside; otherwise the middle."""
-    (a, at_a, slope_a), (b, at_b, slope_b) = low, high
+def _between(low: _Trial, high: _Trial) -> float:
+    """Return the minimum of the cubic through two trials and their slopes, or the middle if it is near an end."""
+    a, b = low.distance, high.distance
     middle = 0.5 * (a + b)
-    if not (math.isfinite(at_b.cost) and math.isfinite(slope_b)):
+    if not (math.isfinite(high.point.cost) and math.isfinite(high.slope)):
         return middle
-    d1 = slope_a + slope_b - 3 * (at_a.cost - at_b.cost) / (a - b)
-    inner = d1 * d1 - slope_a * slope_b
-    if inner < 0:
+    d1 = low.slope + high.slope - 3 * (low.point.cost - high.point.cost) / (a - b)
+    discriminant = d1 * d1 - low.slope * high.slope
+    if discriminant < 0:
         return middle
-    d2 = math.copysign(math.sqrt(inner), b - a)
-    below = slope_b - slope_a + 2 * d2
-    found = b - (b - a) * (slope_b + d2 - d1) / below if below else middle
+    d2 = math.copysign(math.sqrt(discriminant), b - a)
+    divisor = high.slope - low.slope + 2 * d2
+    found = b - (b - a) * (high.slope + d2 - d1) / divisor if divisor else middle
     left, right = min(a, b), max(a, b)
-    margin = 0.1 * (right - left)
+    margin = _MARGIN * (right - left)
     return found if left + margin <= found <= right - margin else middle

@@ -1,6 +1,6 @@
-"""Optimisers as values: how a parameter moves, written with infix arithmetic.
+"""Optimisers as values: update rules written with infix arithmetic.
 
-The same text runs on arrays, compiles into the training step as expressions, and can be typeset.
+The same code runs on arrays, builds the expressions of the training step, and can be typeset.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ State = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """A pair of functions.
+    """An update rule: a pair of functions.
 
     Attributes:
-        name: what it is called.
-        init: from a parameter w to what the optimiser remembers of it at the start: a tuple of values of w's shape.
-        update: from (w, gradient g, what it remembers, rate α, t) to (w, what it remembers) after an update, the t-th
-            one, counted from 1.
+        name: its name.
+        init: a function from a parameter w to its initial state: a tuple of values of w's shape.
+        update: a function from (w, gradient g, state, rate α, t) to (w, state) after update t, counted from 1.
 
     >>> halving = Optimiser("halving", lambda w: (), lambda w, g, state, rate, t: (w - rate / t * g, state))
     >>> halving.update(1.0, 0.5, (), 0.1, 2)
@@ -52,8 +51,8 @@ def _sign(x: Any) -> Any:
     return np.sign(x)
 
 
-def _gone(β: float, t: Any) -> Any:
-    """1 − βᵗ; the power itself would leave few digits of it in float32, for β is near 1."""
+def _bias_correction(β: float, t: Any) -> Any:
+    """Return 1 − βᵗ; by the power itself few digits would be left in float32, as β is near 1."""
     if not β:
         return 1.0
     exponent = t * math.log(β)
@@ -65,7 +64,7 @@ _from_zero = partial(from_zero, error=DescentError)
 
 
 def gradient_descent() -> Optimiser:
-    """Plain gradient descent: w := w − α ∂C/∂w.
+    """Return plain gradient descent: w := w − α ∂C/∂w.
 
     >>> gradient_descent().update(1.0, 0.5, (), 0.1, 1)
     (0.95, ())
@@ -76,7 +75,7 @@ def gradient_descent() -> Optimiser:
 
 
 def momentum(decay: float = 0.9) -> Optimiser:
-    """Gradient descent with momentum: v := μ v + ∂C/∂w, w := w − α v.
+    """Return gradient descent with momentum: v := μ v + ∂C/∂w, w := w − α v.
 
     Args:
         decay: μ, from 0 to below 1.
@@ -96,12 +95,12 @@ def momentum(decay: float = 0.9) -> Optimiser:
 
 
 def nesterov(decay: float = 0.9) -> Optimiser:
-    """Nesterov's accelerated gradient: v := μ v + ∂C/∂w, w := w − α (μ v + ∂C/∂w).
+    """Return Nesterov's accelerated gradient: v := μ v + ∂C/∂w, w := w − α (μ v + ∂C/∂w).
 
     Args:
         decay: μ, from 0 to below 1.
 
-    Source: Nesterov 1983; in the form of Sutskever et al. 2013, section 2, with the parameters looked at ahead.
+    Source: Nesterov 1983; in the form of Sutskever et al. 2013, section 2, for w after the momentum step.
     """
     μ = _share("decay", decay)
 
@@ -113,7 +112,7 @@ def nesterov(decay: float = 0.9) -> Optimiser:
 
 
 def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimiser:
-    """RMSProp: v := ρ v + (1 − ρ) g², w := w − α g / (√v + ε).
+    """Return RMSProp: v := ρ v + (1 − ρ) g², w := w − α g / (√v + ε).
 
     Args:
         decay: ρ, from 0 to below 1.
@@ -131,7 +130,7 @@ def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimiser:
 
 
 def adagrad(epsilon: float = 1e-7) -> Optimiser:
-    """Adagrad: s := s + g², w := w − α g / √(s + ε).
+    """Return Adagrad: s := s + g², w := w − α g / √(s + ε).
 
     Args:
         epsilon: ε.
@@ -148,7 +147,7 @@ def adagrad(epsilon: float = 1e-7) -> Optimiser:
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimiser:
-    """Adam: m and v are running means of g and g², w := w − α m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
+    """Return Adam: w := w − α m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), m and v running means of g and g².
 
     Args:
         beta1, beta2: β₁ and β₂, from 0 to below 1.
@@ -160,11 +159,11 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
 
 
 def adamw(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> Optimiser:
-    """Adam with decoupled weight decay: w := w − α (m̂ / (√v̂ + ε) + λ w).
+    """Return Adam with decoupled weight decay: w := w − α (m̂ / (√v̂ + ε) + λ w).
 
     Args:
         beta1, beta2, epsilon: as for :func:`adam`.
-        weight_decay: λ, which every parameter feels.
+        weight_decay: λ, applied to every parameter.
 
     Source: Loshchilov and Hutter 2019, algorithm 2.
     """
@@ -178,16 +177,16 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
     def update(w: Any, g: Any, state: State, rate: Any, t: Any) -> tuple[Any, State]:
         m = β1 * state[0] + (1 - β1) * g
         v = β2 * state[1] + (1 - β2) * g**2
-        # α/(1 − β₁ᵗ) and the root of 1 − β₂ᵗ are numbers: one division for each parameter is left.
-        pace, root = rate / _gone(β1, t), 1 / _root(_gone(β2, t))
-        move = pace * m / (_root(v) * root + ε)
+        # Both corrections are scalars, so that one division per parameter remains.
+        scale, root = rate / _bias_correction(β1, t), 1 / _root(_bias_correction(β2, t))
+        move = scale * m / (_root(v) * root + ε)
         return w - (move + rate * λ * w if λ else move), (m, v)
 
     return Optimiser(name, _zeros(2), update)
 
 
 def lion(beta1: float = 0.9, beta2: float = 0.99, weight_decay: float = 0.0) -> Optimiser:
-    """Lion: w := w − α (sign(β₁ m + (1 − β₁) g) + λ w), m := β₂ m + (1 − β₂) g.
+    """Return Lion: w := w − α (sign(β₁ m + (1 − β₁) g) + λ w), m := β₂ m + (1 − β₂) g.
 
     Args:
         beta1, beta2: β₁ and β₂, from 0 to below 1.
@@ -210,13 +209,13 @@ def _zeros(number: int) -> Callable[[Any], State]:
 
 @dataclass(frozen=True)
 class LBFGS:
-    """L-BFGS: a quasi-Newton direction from the last moves, and a line search for the strong Wolfe conditions.
+    """L-BFGS: a quasi-Newton direction from the last updates, and a line search for the strong Wolfe conditions.
 
-    It takes the cost of the whole table at every trial, so there are no batches, and the rate is the first trial
-    of the first epoch only.
+    Every trial needs the cost of the whole table, so there are no batches. The rate is the first trial of the first
+    epoch only.
 
     Attributes:
-        memory: how many moves are remembered.
+        memory: the number of updates that are remembered.
 
     Source: Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5, with 3.5 and 3.6 for the line search.
     """
@@ -229,7 +228,7 @@ class LBFGS:
 
 
 def lbfgs(memory: int = 10) -> LBFGS:
-    """L-BFGS with a strong-Wolfe line search; see :class:`LBFGS`.
+    """Return L-BFGS with a strong-Wolfe line search; see :class:`LBFGS`.
 
     >>> lbfgs(5).memory
     5
@@ -253,11 +252,11 @@ USUAL_RATES = {
     "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
     "nesterov": 0.02, "lbfgs": 1.0,
 }  # fmt: skip
-"""The rate of an optimiser where an estimator is given none; 0.1 for any other."""
+"""The default rate of an estimator by optimiser; 0.1 for any other."""
 
 
 def optimiser_named(given: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
-    """An optimiser with its usual settings by its name; one that is given, as it is; gradient descent for None.
+    """Return an optimiser by its name, with default settings; gradient descent for None.
 
     Raises:
         DescentError: no optimiser of this name exists.

@@ -1,4 +1,4 @@
-"""Descents from many starts: which one ended best, and on which levels the others ended."""
+"""Descents from many starts: the best one, and the levels of cost on which all of them ended."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from steepest.errors import StartError
 from steepest.training.loop import Loop
 from steepest.training.result import Descent, Level
 
-_ROUND_OFF = 1e-9  # relative
-_SAME = 0.01  # of the cost at a typical start: final costs with a smaller gap between them are on one level
+_ROUND_OFF = 1e-9  # relative; sums over samples in another order differ by less
+# Gap between two levels, as a share of the cost at a typical start: descents that ran out of epochs on the way to one
+# minimum end closer than this, distinct local minima of the networks in the notes (row E4) are further apart.
+_GAP = 0.01
 
 
 def levels(costs: Sequence[float], scale: float) -> list[Level]:
-    """Final costs gathered to levels, the lowest first; those that are not finite belong to none.
+    """Group final costs into levels, the lowest first; costs that are not finite are left out.
 
     Args:
         costs: final costs.
-        scale: the cost at a typical start; costs closer than a hundredth of it are on one level.
+        scale: the cost at a typical start; costs closer than a hundredth of it share a level.
 
     >>> [level.starts for level in levels([0.001, 0.125, 0.002, 0.1253, 0.0], scale=0.3)]
     [3, 2]
     """
     found: list[list[float]] = []
     for cost in sorted(cost for cost in costs if math.isfinite(cost)):
-        if not found or cost - found[-1][-1] > _SAME * abs(scale):
+        if not found or cost - found[-1][-1] > _GAP * abs(scale):
             found.append([])
         found[-1].append(cost)
     return [Level(each[0], each[-1], len(each)) for each in found]
 
 
 def _typical(firsts: Iterable[float]) -> float:
-    """The size of the cost at a typical start."""
+    """Return the median size of the cost at the starts."""
     return statistics.median([abs(cost) for cost in firsts if math.isfinite(cost)] or [1.0])
 
 
 def sequential(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
-    """The best of descents that run one after another; a start where the cost is not finite has the final cost NaN.
+    """Run descents one after another and return the best; a start where the cost is not finite ends at NaN.
 
     Args:
-        starts: where to begin.
+        starts: parameters at the start of each.
         descend: runs one.
         maximise: whether the highest cost is the best.
     """
@@ -69,29 +71,27 @@ def sequential(starts: Sequence[Params], descend: Callable[[Params], Descent], m
     best.levels = levels([r.cost for r in runs if not r.diverged], _typical(r.history[0][1] for r in runs))
     if runs[-1].reason == "interrupted":
         best.reason = "interrupted"
-        best.message = (
-            f"it was interrupted in start {len(costs)} of {len(starts)}; these are the best parameters so far"
-        )
+        best.message = f"was interrupted in start {len(costs)} of {len(starts)}; these are the best parameters so far"
     return best
 
 
 def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: Progress | None) -> Descent:
-    """The best of descents that an engine runs side by side.
+    """Run descents in one batch of the engine and return the best.
 
-    The best one is descended once more by itself, for its history. The sums over its samples may then be added in
-    another order, so that the last digits differ; should it end above another one, that one is tried as well.
+    The best one is run again by itself, for its history. Sums over its samples may then be added in another order, so
+    that the last digits differ; if it ends above the next one, that one is run as well.
 
     Args:
-        starts: where to begin.
-        crowd: runs them.
-        loop: runs one, and knows the rules.
-        progress: is told now and then.
+        starts: parameters at the start of each.
+        ensemble: runs them.
+        loop: runs one, by the same stopping rules.
+        progress: called from time to time.
     """
-    begin, stop, stopped = time.perf_counter(), threading.Event(), ""
+    started, stop, stopped = time.perf_counter(), threading.Event(), ""
     epochs, seconds = loop.settings.epochs, loop.settings.max_seconds
 
     def on_progress(made: int, lowest: float) -> None:
-        if seconds is not None and time.perf_counter() - begin > seconds:
+        if seconds is not None and time.perf_counter() - started > seconds:
             stop.set()
         if progress is not None:
             progress(made, epochs * len(starts), lowest)
@@ -107,42 +107,40 @@ def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: 
     except KeyboardInterrupt:
         stopped = "interrupted"
     results = ensemble.outcomes() or [EnsembleResult(starts[0], loop.runner.cost_at(starts[0]), "", 0)]
-    if not stopped and (seconds is not None and time.perf_counter() - begin > seconds):
+    if not stopped and (seconds is not None and time.perf_counter() - started > seconds):
         stopped = "time"
     sign = -1.0 if loop.settings.maximise else 1.0
     order = sorted(range(len(results)), key=lambda k: (results[k].reason == "diverged", sign * results[k].cost))
-    costs = [outcome.cost for outcome in results]
+    costs = [result.cost for result in results]
     if stopped:
-        best = _broken_off(starts[order[0]], results[order[0]], loop, stopped, begin)
+        best = _stopped_early(starts[order[0]], results[order[0]], loop, stopped, started)
         costs[order[0]] = best.cost
-        cause = "it was interrupted" if stopped == "interrupted" else "its time was up"
-        best.message = (
-            f"{cause} with {len(results)} of {len(starts)} starts begun; these are the best parameters so far"
-        )
+        cause = "was interrupted" if stopped == "interrupted" else "stopped at the time limit"
+        best.message = f"{cause} with {len(results)} of {len(starts)} starts run; these are the best parameters so far"
     else:
-        best = _best_again(starts, order, results, costs, loop, begin)
-    best.seconds = time.perf_counter() - begin
-    sound = [cost for cost, outcome in zip(costs, results, strict=True) if outcome.reason != "diverged"]
+        best = _rerun_best(starts, order, results, costs, loop, started)
+    best.seconds = time.perf_counter() - started
+    sound = [cost for cost, result in zip(costs, results, strict=True) if result.reason != "diverged"]
     best.restarts, best.levels = costs, levels(sound, _typical(firsts))
     return best
 
 
-def _best_again(
+def _rerun_best(
     starts: Sequence[Params], order: Sequence[int], results: Sequence[EnsembleResult], costs: list[float], loop: Loop,
-    begin: float,
+    started: float,
 ) -> Descent:  # fmt: skip
-    """The best start descended by itself; its cost takes its place among the costs."""
+    """Run the best start by itself; write its cost into ``costs``."""
     best: Descent | None = None
-    for place, k in enumerate(order):
+    for rank, k in enumerate(order):
         run = loop.run(starts[k], None)
-        if run.reason in ("interrupted", "time"):  # side by side it had come further
-            return _broken_off(starts[order[0]], results[order[0]], loop, run.reason, begin)
+        if run.reason in ("interrupted", "time"):  # in the batch it had made more epochs
+            return _stopped_early(starts[order[0]], results[order[0]], loop, run.reason, started)
         costs[k] = run.cost
         if best is None or _is_better(run.cost, run.diverged, best, loop.settings.maximise):
             best = run
-        if place + 1 == len(order):
+        if rank + 1 == len(order):
             break
-        following = results[order[place + 1]]
+        following = results[order[rank + 1]]
         if not _is_better(following.cost, following.reason == "diverged", best, loop.settings.maximise):
             break
     assert best is not None
@@ -150,15 +148,15 @@ def _best_again(
 
 
 def _is_better(cost: float, diverged: bool, best: Descent, maximise: bool) -> bool:
-    """Whether a descent ended better than another, by more than sums in another order explain."""
+    """Return whether a descent ended better than another, by more than round-off."""
     if diverged != best.diverged:
         return best.diverged
     gained = cost - best.cost if maximise else best.cost - cost
     return gained > _ROUND_OFF * abs(best.cost)
 
 
-def _broken_off(start: Params, outcome: EnsembleResult, loop: Loop, stopped: str, begin: float) -> Descent:
-    """A descent that was stopped where it stands."""
+def _stopped_early(start: Params, result: EnsembleResult, loop: Loop, stopped: str, started: float) -> Descent:
+    """Return the report of a descent that was stopped before its end."""
     loop.first = loop.runner.cost_at(start)
-    state = DescentState(outcome.params, outcome.params, outcome.cost, outcome.epochs)
-    return loop.ended(state, stopped, start, Record(), None, begin)
+    state = DescentState(result.params, result.params, result.cost, result.epochs)
+    return loop.ended(state, stopped, start, Record(), None, started)

@@ -1,4 +1,4 @@
-"""What a descent returns: parameters, cost, reason, history, path, warnings, with its summary and plot."""
+"""The result of a descent: parameters, cost, reason, history, path and warnings, with a summary and a plot."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from steepest.engines.step import Params
 
 @dataclass
 class Descent(ReprMixin):
-    """A descent that has ended.
+    """The result of a descent.
 
     Attributes:
         params: the final parameters, numbers or arrays by name.
         cost: the cost at ``params``.
         reason: why it stopped: ``"epochs"``, ``"gradient"``, ``"tolerance"``, ``"time"``, ``"diverged"``,
             ``"interrupted"``, ``"validation"`` or ``"callback"``.
-        message: the same as a sentence.
+        message: the reason in words, such as ``"ran all 1000 epochs; the cost was still falling"``.
         epochs: how many updates were made.
-        seconds: how long they took, s.
-        engine: the engine that made them.
+        seconds: their duration, s.
+        engine: the engine that ran them.
         history: rows (epoch, cost), at most 2000, first and last included.
-        path: rows (epoch, parameters), likewise; fewer where there are many parameters, to stay below 64 MB.
-        warnings: sentences about what a reader of the result should know.
+        path: rows (epoch, parameters), likewise; fewer for many parameters, to stay below 64 MB.
+        warnings: sentences on what to know before using the result.
         start: the parameters at epoch 0.
-        restarts: the final cost of every restart, if there were several: the last finite one where it diverged, NaN
-            where it began outside the domain.
-        levels: the levels on which those costs lie, the lowest first, without the diverged ones.
+        restarts: the final cost of every restart, if there were several: the last finite one if it diverged, NaN
+            if it started outside the domain.
+        levels: the levels of these costs, the lowest first, without the diverged ones.
         validation: rows (epoch, cost of the validation rows), if there were any.
-        best_epoch: the epoch whose parameters these are, where the lowest validation cost decided.
-        memory: what the optimiser remembers, for another descent to go on with.
-        held_out: the rows, from 0, of those learnt from and held out together, that a share for validation took; None
-            without one.
-        resumed: the epoch of the checkpoint that it went on from; None if it began at its start.
+        best_epoch: the epoch of the lowest validation cost, whose parameters these are; None without ``patience``.
+        memory: the optimiser's state, with which another descent can continue.
+        held_out: the numbers, from 0, of the rows held out for validation; None if no share of the table was.
+        resumed: the epoch of the checkpoint from which it was resumed; None without one.
     """
 
     params: Params
@@ -61,38 +60,37 @@ class Descent(ReprMixin):
 
     @property
     def diverged(self) -> bool:
-        """Whether the cost or a parameter left the finite numbers, or was on its way there."""
+        """Whether the cost or a parameter became infinite or NaN, or the cost grew beyond all bounds."""
         return self.reason == "diverged"
 
     def cost_plot(self) -> CostPlot | None:
-        """The cost by epoch, and that of the validation rows, ready to be drawn; None after less than two epochs."""
+        """Return the plot of the cost and the validation cost by epoch; None after less than two epochs."""
         return cost_plot(self.history, self.validation)
 
     def card(self) -> Summary:
-        """What came of it, the parameters and the cost by epoch."""
+        """Return a summary: facts, parameters, cost by epoch."""
         facts = [("cost", f"{self.cost:.10g}"), ("epochs", f"{self.epochs:,} in {self.seconds:.2g} s")]
         facts += [("stopped", self.message), ("engine", self.engine)]
         if self.validation:
             facts.append(("lowest validation cost", f"{min(cost for _, cost in self.validation):.10g}"))
         if self.restarts is not None:
-            facts.append(("starts", f"{len(self.restarts):,}, of which this is the best"))
+            facts.append(("starts", f"{len(self.restarts):,}; this is the best"))
         tables = (facts_table("Descent", facts), values_table("Parameters", self.params))
         title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
         return Summary(title, tables, self.cost_plot(), tuple(self.warnings))
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
-        lines = [f"cost {self.cost:.10g} after {self.epochs} epochs; {self.message}", values, *self.warnings]
-        return "\n".join(lines)
+        return "\n".join([f"cost {self.cost:.10g}; {self.message}", values, *self.warnings])
 
 
 @dataclass(frozen=True)
 class Level:
-    """Final costs of restarts without a gap between them.
+    """A level of final costs of restarts: costs with no gap between them.
 
     Attributes:
-        lowest, highest: the costs between which they lie.
-        starts: how many there are.
+        lowest, highest: the smallest and the largest of these costs.
+        starts: how many starts ended here.
     """
 
     lowest: float

@@ -1,6 +1,6 @@
-"""Schedules: the rate α as a function of time, counted in epochs.
+"""Schedules: the rate α as a function of time in epochs.
 
-A schedule is asked at every update, so that with batches the rate changes within an epoch, too.
+A schedule is evaluated at every update, so that with batches the rate also changes within an epoch.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Schedule:
     """A rate that changes with time.
 
     Attributes:
-        name: what it is called, with its settings.
-        factor: from times ``(k,)`` in epochs, from 0, to what the rate is multiplied by.
+        name: its name with its settings.
+        factor: a function from times ``(k,)`` in epochs, from 0, to factors of the rate.
         rate: the rate that the factor multiplies.
 
     >>> [float(rate) for rate in step(0.5, every=10, factor=0.5)([0, 10, 25])]
@@ -39,7 +39,7 @@ class Schedule:
     rate: float = 1.0
 
     def __call__(self, times: Any) -> NDArray[np.float64]:
-        """The rates at some times, ``(k,)``."""
+        """Return the rates at some times, ``(k,)``."""
         import numpy as np
 
         at = np.asarray(times, np.float64)
@@ -51,13 +51,13 @@ class Schedule:
 class Plateau:
     """A rate that is multiplied by a factor whenever the cost has not fallen for some epochs.
 
-    The cost looked at is that of the validation rows, if there are any.
+    The cost is that of the validation rows, if there are any.
 
     Attributes:
-        rate: at the beginning.
-        factor: what it is multiplied by, below 1.
-        patience: epochs without a fall before that.
-        threshold: a fall by less than this share of the lowest cost does not count.
+        rate: the initial rate.
+        factor: the factor, below 1.
+        patience: epochs without a decrease after which the factor is applied.
+        threshold: a decrease by less than this share of the lowest cost does not count.
 
     Source: the usual practice; Goodfellow, Bengio and Courville 2016, section 8.3.1.
     """
@@ -73,15 +73,15 @@ _share = partial(share, error=DescentError)
 
 
 def constant(rate: float) -> Schedule:
-    """Always the same rate."""
+    """Return a schedule with the same rate at all times."""
     return Schedule("constant", lambda t: 1.0, _positive("rate", rate))
 
 
 def step(rate: float, every: float, factor: float = 0.1) -> Schedule:
-    """α f^⌊t/k⌋: multiplied by a factor every so many epochs.
+    """Return the schedule α f^⌊t/k⌋: multiplied by a factor every k epochs.
 
     Args:
-        rate: at the beginning.
+        rate: the initial rate α.
         every: k, epochs.
         factor: f.
     """
@@ -90,7 +90,7 @@ def step(rate: float, every: float, factor: float = 0.1) -> Schedule:
 
 
 def exponential(rate: float, decay: float) -> Schedule:
-    """α d^t: multiplied by a factor each epoch, smoothly.
+    """Return the schedule α d^t: multiplied by a factor each epoch, smoothly.
 
     >>> float(exponential(0.1, decay=0.5)(2.0))
     0.025
@@ -100,12 +100,12 @@ def exponential(rate: float, decay: float) -> Schedule:
 
 
 def cosine(rate: float, epochs: float, final: float = 0.0) -> Schedule:
-    """α ((1 − f)(1 + cos πt/T)/2 + f) until t = T, and α f from there on.
+    """Return the schedule α ((1 − f)(1 + cos πt/T)/2 + f) until t = T, then α f.
 
     Args:
-        rate: at the beginning.
+        rate: the initial rate α.
         epochs: T.
-        final: f, the share of the rate that is left.
+        final: f, the final share of the rate.
 
     Source: Loshchilov and Hutter 2017, SGDR, eq. 5.
     """
@@ -120,12 +120,12 @@ def cosine(rate: float, epochs: float, final: float = 0.0) -> Schedule:
 
 
 def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedule:
-    """From a share of the rate to all of it in a straight line, and then another schedule from its beginning.
+    """Return a schedule that rises linearly to a rate and then follows another schedule from its time 0.
 
     Args:
-        epochs: how long it takes.
-        then: what follows; a number is a constant rate.
-        start: the share at the beginning, from 0 to 1; at 0 the first update does not move.
+        epochs: the duration of the rise.
+        then: the schedule that follows; a number is a constant rate.
+        start: the initial share of the rate, from 0 to 1; with 0 the first update changes nothing.
 
     >>> [round(float(rate), 3) for rate in warm_up(4, 0.2)([0, 1, 4, 9])]
     [0.0, 0.05, 0.2, 0.2]
@@ -145,22 +145,22 @@ def warm_up(epochs: float, then: float | Schedule, start: float = 0.0) -> Schedu
 
 
 def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Plateau:
-    """Multiplied by a factor whenever the cost has not fallen for some epochs; see :class:`Plateau`."""
+    """Return a rate that is multiplied by a factor when the cost stops falling; see :class:`Plateau`."""
     _positive("rate", rate), _positive("factor", factor), whole("patience", patience, 1, DescentError)
     _share("threshold", threshold)
     if factor >= 1:
-        raise DescentError(f"factor is below 1, that the rate may fall, not {factor!r}")
+        raise DescentError(f"factor is below 1, so that the rate decreases, not {factor!r}")
     return Plateau(rate, factor, int(patience), threshold)
 
 
 @dataclass(frozen=True)
 class ScheduleForm:
-    """How a schedule is written as text: ``name:number:number``.
+    """The text form of a schedule: ``name:number:number``.
 
     Attributes:
         form: the text with its settings in capital letters.
-        make: from the rate, the epochs of the descent, the numbers given and what follows ``+`` to the schedule.
-        least, most: how many numbers there are.
+        make: a function from the rate, the epochs of the descent, the numbers given and the text after ``+``.
+        least, most: the number of numbers.
     """
 
     form: str
@@ -173,7 +173,7 @@ def _warm_up(rate: float, epochs: float, numbers: list[float], tail: str) -> Sch
     _positive("epochs", numbers[0])
     then = _read(tail or "constant", rate, max(epochs - numbers[0], 1))
     if isinstance(then, Plateau):
-        raise DescentError("a warm-up is followed by a schedule of time, not by plateau; choose another")
+        raise DescentError("plateau cannot follow a warm-up, as it depends on the cost; choose another schedule")
     return warm_up(numbers[0], then, *numbers[1:])
 
 
@@ -218,16 +218,16 @@ SCHEDULES.add(
 
 
 def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
-    """Return a schedule from its text, as the command line and estimators take it.
+    """Read a schedule from its text, as the command line and estimators do.
 
     Args:
         text: one of :data:`SCHEDULES`, such as ``constant``, ``step:30:0.1``, ``exponential:0.95``, ``cosine``,
             ``warm-up:5+cosine``, ``plateau:0.5:10``.
         rate: α.
-        epochs: of the descent, for what lasts as long as that.
+        epochs: the epochs of the descent, the default duration of cosine.
 
     Raises:
-        DescentError: the text is not of one of these forms.
+        DescentError: the text has none of these forms.
 
     >>> read_schedule("cosine", 0.1, 50).name
     'cosine:50:0'

@@ -1,4 +1,4 @@
-"""The settings of a descent: what they may be, and what follows from them."""
+"""The settings of a descent: their ranges, and what follows from them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, opt
 from steepest.training.schedules import Plateau, Schedule, read_schedule
 
 GRADIENTS = ("backprop", "finite-difference", "layerwise")
-MOST_RESTARTS = 100_000  # whose starts and results are all kept in memory
+MOST_RESTARTS = 100_000  # starts and results are all kept in memory
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of :func:`steepest.descend`, by the same names; texts become what they name.
+    """The settings of :func:`steepest.descend`, by the same names; names of choices become their values.
 
     Raises:
-        DescentError: a setting makes no sense; :meth:`check` looks at the rest.
+        DescentError: a schedule or optimiser is unknown; :meth:`check` checks the rest.
     """
 
     rate: Any = 0.1
@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def batches(self) -> Batches | None:
-        """How an epoch walks through the samples; None for all at once."""
+        """How an epoch divides the samples; None for all at once."""
         return None if self.batch is None else Batches(int(self.batch), int(self.seed))
 
     @property
@@ -106,13 +106,15 @@ class Settings:
                 f"choose {', '.join(GRADIENTS)}"
             )
         if self.scheme not in ("forward", "central"):
-            raise DescentError(f"a descent by differences is 'forward' or 'central', not {self.scheme!r}")
+            raise DescentError(f"the scheme of a descent is 'forward' or 'central', not {self.scheme!r}")
         if cost.per_sample or cost.shape:
             raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
         if not cost.parameters:
-            raise DescentError("the cost has no parameters to move; in a formula, every name that is no column is one")
+            raise DescentError("the cost has no parameters; in a formula, every name that is not a column is one")
         if (self.batch is not None or self.validate is not None) and not cost.data:
-            raise DescentError("the cost has no data columns, so there are no samples to deal out; leave batch out")
+            raise DescentError(
+                "the cost has no data columns, so there are no samples to divide; leave batch and validate out"
+            )
 
     def _check_numbers(self) -> None:
         steps: dict[str, Any] = {
@@ -130,7 +132,7 @@ class Settings:
             self._check_whole(label, low)
         if self.restarts is not None and self.restarts > MOST_RESTARTS:
             raise DescentError(
-                f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; take several seeds for more"
+                f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; run several seeds for more"
             )
         if is_number(self.validate) and not 0 < self.validate < 1:
             raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
@@ -147,20 +149,20 @@ class Settings:
             if self.rate == "auto" and self.update_rule.name != "gradient descent":
                 raise DescentError(f"rate='auto' is for plain gradient descent; give {self.update_rule.name} a number")
             if self.batch is not None:
-                raise DescentError(f"{what} looks at the cost of the whole table; leave batch out")
+                raise DescentError(f"{what} needs the cost of the whole table; leave batch out")
             if self.gradient == "finite-difference":
-                raise DescentError(f"{what} takes derived gradients; leave gradient='finite-difference' out")
+                raise DescentError(f"{what} needs derived gradients; leave gradient='finite-difference' out")
             if isinstance(self.rate, Schedule | Plateau):
                 raise DescentError(f"{what} finds its own rates; leave the schedule out")
         if self.gradient_tolerance is not None and self.batch is not None:
             raise DescentError("the gradient of a batch is not that of the cost; leave gradient_tolerance or batch out")
         if self.patience is not None and self.validate is None:
-            raise DescentError("patience waits for the validation cost; give validate=0.2, or a table")
+            raise DescentError("patience counts epochs without a lower validation cost; give validate=0.2, or a table")
         if not isinstance(self.path, bool):
             raise DescentError(f"path says whether parameters of the epochs are kept: True or False, not {self.path!r}")
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
             raise DescentError(f"checkpoint is the path of a file, not {self.checkpoint!r}")
         if self.checkpoint is None and (self.resume or self.checkpoint_every is not None):
-            raise DescentError("there is no checkpoint to write or go on from; give checkpoint=, a file")
+            raise DescentError("resume and checkpoint_every need a checkpoint; give checkpoint=, a file")
         if self.checkpoint is not None and self.restarts is not None:
-            raise DescentError("a checkpoint is one of a single descent; leave restarts or the checkpoint out")
+            raise DescentError("a checkpoint belongs to a single descent; leave restarts or checkpoint out")

@@ -1,4 +1,4 @@
-"""From a cost, settings and columns to a loop that is ready to run."""
+"""The setup of a descent: from cost, settings and columns to a loop that is ready to run."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
 from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
-from steepest.training.line_search import SearchRunner, remembered
+from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
 from steepest.training.schedules import Plateau
 from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
 from steepest.training.streaming import StreamRunner
 
-_HALVINGS, _TRIAL_EPOCHS = 80, 20
+_HALVINGS, _TRIAL_EPOCHS = 80, 20  # 2^-80 is below any useful rate; an unstable one shows within twenty epochs
 
 
 @lru_cache(maxsize=16)
 def _state_at_start(step: Step, dtype: str) -> Runnable:
-    """Return what computes an optimiser's state at the start, from the parameters."""
+    """Return the compiled expressions of the optimiser's state at the start, as a function of the parameters."""
     stable = stabilise(list(step.memory.values()))
     return compile_expressions([stable[value] for value in step.memory.values()], dtype)
 
 
 class DescentSetup:
-    """What a descent needs before it begins: the step, the engine, the columns.
+    """The step, the engine and the columns of a descent.
 
     Args:
         prepared: the cost.
@@ -51,7 +51,7 @@ class DescentSetup:
         engine: the name of an engine, or ``"auto"``.
         bound: the columns; those of the first part, if there are parts.
         held_out: the columns of the validation rows.
-        parts: a table that is not read at once.
+        parts: a table that is read in parts.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class DescentSetup:
         return suggest_lower_rate(self._runner_of(step, given.scheduled_rate), start, given.maximise)
 
     def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
-        """The loop of the descent; ``start`` is part of what a checkpoint belongs to."""
+        """Return the loop of the descent; ``start`` enters the digest of a checkpoint."""
         given, scheduled_rate = self.settings, self.settings.scheduled_rate
         callbacks = self._callbacks(on_epoch)
         kept = None
@@ -120,7 +120,7 @@ class DescentSetup:
         )  # fmt: skip
 
     def ensemble(self, starts: int, loop: Loop) -> Ensemble | None:
-        """So many descents side by side, if the engine offers that for such ones."""
+        """Return the runner of several descents at once; None if the engine has none for these settings."""
         given, engine, scheduled_rate = self.settings, self.engine, self.settings.scheduled_rate
         plain = (
             given.batch is None and loop.callbacks is None and not given.searches and isinstance(scheduled_rate, float)
@@ -145,46 +145,46 @@ class DescentSetup:
         return callbacks
 
     def _kind(self, start: Params) -> str:
-        """What a checkpoint of this descent belongs to: everything that decides about its result but its length."""
+        """Return the digest of a checkpoint: all that determines the result, except the number of epochs."""
         given, step = self.settings, self.step
-        moved = [described(lower([step.cost, *step.updates.values()])), [leaf.name for leaf in step.updates]]
+        updates = [described(lower([step.cost, *step.updates.values()])), [leaf.name for leaf in step.updates]]
         rate: Any = given.rate if isinstance(given.rate, int | float | str) else repr(given.rate)
         if callable(given.scheduled_rate):
             rate = [getattr(given.rate, "name", ""), given.scheduled_rate(np.arange(8.0)).tolist()]
         whole = given.batch, given.seed, given.patience
-        about = [moved, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
+        about = [updates, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
                  self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
         columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
         if self._held_out is not None:
             columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
         return kind_of({"about": about}, columns)
 
-    def beginning(self, start: Mapping[str, ArrayLike], memory: Mapping[str, ArrayLike] | None) -> Params:
-        """The parameters at a start, and what the optimiser remembers there: as given, or nothing yet.
+    def initial_values(self, start: Mapping[str, ArrayLike], memory: Mapping[str, ArrayLike] | None) -> Params:
+        """Return the parameters at a start with the optimiser's state: ``memory``, or its initial values.
 
         Raises:
-            DescentError: what is given is not what this optimiser remembers.
+            DescentError: ``memory`` is not the state of this optimiser.
         """
         dtype, solver = self.settings.dtype, self.settings.solver
         params = {name: number_array(name, value, dtype) for name, value in start.items()}
         if self.settings.searches:
             numbers = sum(math.prod(shape) for shape in self._shapes.values())
-            return {**params, **remembered(memory or {}, numbers, getattr(solver, "memory", 0))}
+            return {**params, **restored_state(memory or {}, numbers, getattr(solver, "memory", 0))}
         fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
         values = map(np.array, _state_at_start(self.step, dtype)(params, 1)) if fresh else ()
         first = dict(zip(fresh, values, strict=True))
         for name, value in (memory or {}).items():
             if name not in fresh or np.shape(value) != fresh[name]:
                 raise DescentError(
-                    f"memory has {name!r} of the shape {np.shape(value)}, which {solver.name} does not remember"
-                    f"{nearest(name, fresh)}; give run.memory of a descent by the same optimiser"
+                    f"memory has {name!r} of the shape {np.shape(value)}, which is not in the state of {solver.name}"
+                    f"{nearest(name, fresh)}; give run.memory of a descent with the same optimiser"
                 )
         given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}
         return {**params, **first, **given}
 
 
 def suggest_lower_rate(runner: Any, start: Params, maximise: bool) -> float | None:
-    """The largest of half, a quarter, … of a descent's rate at which the cost improves in each of the first epochs."""
+    """Return the largest of 1/2, 1/4, … of the rate at which the cost improves in each of the first epochs."""
     rate, sign = float(runner.rate), -1.0 if maximise else 1.0
     for _ in range(_HALVINGS):
         rate /= 2

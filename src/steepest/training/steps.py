@@ -14,9 +14,9 @@ from steepest.training.optimisers import Optimiser
 
 @memoised
 def is_quadratic(cost: Expression) -> bool:
-    """Whether a cost is a polynomial of degree 2 at most in its parameters, by the rules of its operations.
+    """Return whether a cost is a polynomial of degree at most 2 in its parameters, by the rules of its operations.
 
-    If it is, and bounded below, every place without slope is the global minimum.
+    If it is and has a lower bound, every stationary point is a global minimum.
     """
     degrees: dict[Expression, float] = {}
     for node in toposort([cost]):
@@ -39,21 +39,21 @@ def is_quadratic(cost: Expression) -> bool:
 
 
 def gradient_step(prepared: PreparedCost, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
-    """Return the step whose gradient is derived: back-propagation, or the layer-wise recursion.
+    """Return the step with a derived gradient: back-propagation, or the layer-wise recursion.
 
     Args:
         prepared: the cost.
         method: of :func:`steepest.gradient`.
-        optimiser: how a parameter moves.
-        maximise: whether to climb.
-        norm: whether the gradient's norm is wanted.
+        optimiser: the update rule.
+        maximise: whether to ascend.
+        norm: whether to compute the norm of the gradient.
     """
     key = ("gradient step", method, optimiser, maximise, norm)
     if key not in prepared.cache:
         partials = _partials(prepared, method)
-        updates, memory = _updates(partials, optimiser, maximise)
+        updates, initial_state = _updates(partials, optimiser, maximise)
         norm_of = _norm(partials) if norm else None
-        prepared.cache[key] = Step(prepared.stable, updates, norm_of, memory=memory)
+        prepared.cache[key] = Step(prepared.stable, updates, norm_of, memory=initial_state)
     found: Step = prepared.cache[key]
     return found
 
@@ -61,10 +61,12 @@ def gradient_step(prepared: PreparedCost, method: str, optimiser: Optimiser, max
 def difference_step(
     prepared: PreparedCost, epsilon: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
 ) -> Step:
-    """Return the step whose gradient comes from differences: P + 1 costs an epoch, 2P + 1 if central."""
+    """Return the step with a finite-difference gradient: P + 1 costs per epoch, 2P + 1 if central."""
     partials = {node: partial_derivative(node) for node in _parameters(prepared.cost)}
-    updates, memory = _updates(partials, optimiser, maximise)
-    return Step(prepared.stable, updates, _norm(partials) if norm else None, epsilon, scheme == "central", memory)
+    updates, initial_state = _updates(partials, optimiser, maximise)
+    return Step(
+        prepared.stable, updates, _norm(partials) if norm else None, epsilon, scheme == "central", initial_state
+    )
 
 
 def _parameters(cost: Expression) -> list[Expression]:
@@ -79,21 +81,21 @@ def _partials(prepared: PreparedCost, method: str) -> dict[Expression, Expressio
 def _updates(
     partials: dict[Expression, Expression], optimiser: Optimiser, maximise: bool
 ) -> tuple[dict[Expression, Expression], dict[Expression, Expression]]:
-    """Return the next values of the parameters and of the optimiser's state, and the first values of the state."""
+    """Return the next values of parameters and optimiser state, and the initial values of the state."""
     updates: dict[Expression, Expression] = {}
-    remembered: dict[Expression, Expression] = {}
-    memory: dict[Expression, Expression] = {}
+    next_state: dict[Expression, Expression] = {}
+    initial_state: dict[Expression, Expression] = {}
     t = UPDATES + 1
     for node, partial in partials.items():
         first = [value if isinstance(value, Expression) else constant(value) for value in optimiser.init(node)]
         names = [f"({optimiser.name} {k}) {node.name}" for k in range(1, len(first) + 1)]
         state = tuple(leaf(PARAMETER, name, value.shape) for name, value in zip(names, first, strict=True))
         updates[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
-        remembered |= dict(zip(state, after, strict=True))
-        memory |= dict(zip(state, first, strict=True))
-    if UPDATES in toposort([*updates.values(), *remembered.values()]):
-        remembered[UPDATES], memory[UPDATES] = t, constant(0)
-    return {**updates, **remembered}, memory
+        next_state |= dict(zip(state, after, strict=True))
+        initial_state |= dict(zip(state, first, strict=True))
+    if UPDATES in toposort([*updates.values(), *next_state.values()]):
+        next_state[UPDATES], initial_state[UPDATES] = t, constant(0)
+    return {**updates, **next_state}, initial_state
 
 
 def _norm(partials: dict[Expression, Expression]) -> Expression:
@@ -104,5 +106,5 @@ def _norm(partials: dict[Expression, Expression]) -> Expression:
 
 
 def search_step(prepared: PreparedCost, method: str) -> Step:
-    """Return the step of a line search: the "next value" of each parameter is its partial derivative."""
+    """Return the step of a line search, whose "next values" are the partial derivatives."""
     return Step(prepared.stable, _partials(prepared, method))

@@ -1,4 +1,4 @@
-"""Descents through tables that memory need not hold: part after part, while the next one is read."""
+"""Descents through tables larger than memory: part by part, reading the next part meanwhile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StreamRunner:
 
     Args:
         parts: the table.
-        runner: returns the descent on a part's columns, given its rows, a rate and batches.
+        runner: returns the runner of a part, given its columns, rows, a rate and batches.
         cost: returns the cost of a part as a function of parameters, given its columns and rows.
         rate: α.
         batches: the batches of each part.
@@ -48,24 +48,24 @@ class StreamRunner:
     ) -> None:  # fmt: skip
         self._parts, self._runner, self._cost, self._batches = parts, runner, cost, batches
         self.rate = rate
-        self._begun = False
+        self._started = False
 
     def cost_at(self, params: Params) -> float:
-        """The cost at some parameters: before the first epoch of the first part, later of the table."""
-        order = range(self._parts.number) if self._begun else [0]
-        sofar, seen = 0.0, 0
+        """Return the cost at some parameters: of the first part before the first epoch, later of the whole table."""
+        order = range(self._parts.number) if self._started else [0]
+        total, seen = 0.0, 0
         for _, columns, rows in self._parts.each(order):
-            sofar, seen = sofar + rows * self._cost(columns, rows)(params), seen + rows
-        return sofar / seen if seen else math.nan
+            total, seen = total + rows * self._cost(columns, rows)(params), seen + rows
+        return total / seen if seen else math.nan
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:
-        """The parameters of rows, as they are."""
+        """Return the rows unchanged."""
         return list(rows)
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Go on; see :class:`steepest.engines.step.Runner`. An interruption ends it with that reason."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the reason to stop."""
         counter = EpochCounter(state, rules, record)
-        self._begun = True
+        self._started = True
         while counter.epoch < until and not counter.reason:
             value, params, reason = self._epoch(counter.epoch, counter.params)
             if reason:
@@ -78,7 +78,7 @@ class StreamRunner:
         return counter.state()
 
     def _epoch(self, epoch: int, params: Mapping[str, Any]) -> tuple[float, Mapping[str, Any], str]:
-        """Return the mean cost of an epoch, the parameters after it, and why it could not be finished."""
+        """Run an epoch; return its mean cost, the parameters after it, and why it was not completed."""
         total, seen = 0.0, 0
         try:
             order = np.random.default_rng([self._batches.seed, epoch, self._parts.number])
@@ -96,7 +96,7 @@ class StreamRunner:
         return total / seen if seen else math.nan, params, ""
 
     def _within(self, epoch: int, seen: int, rows: int) -> Rate:
-        """The rate for a part: its runner takes it for an epoch, the schedule for a share of one."""
+        """Return the rate for a part, whose runner counts it as a whole epoch."""
         rate, whole = self.rate, self._parts.rows
         if not callable(rate):
             return rate

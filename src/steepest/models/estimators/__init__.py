@@ -1,7 +1,7 @@
-"""Estimators for scikit-learn: networks and formulas of one's own, fitted by the library's descents.
+"""Estimators for scikit-learn: networks and user-written formulas, fitted by ``steepest.descend``.
 
-``inputs.py`` checks what comes in, ``descending.py`` is what all share, ``kinds.py`` makes regressors and classifiers
-of it, ``networks.py`` and ``formulas.py`` build the models.
+``inputs.py`` validates input, ``descending.py`` has the base class, ``kinds.py`` regressors and classifiers,
+``networks.py`` and ``formulas.py`` build the models.
 """
 
 from __future__ import annotations

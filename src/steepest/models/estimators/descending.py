@@ -1,4 +1,4 @@
-"""What the estimators share: from their parameters to a descent of a Model, and what is kept of it."""
+"""The base class of the estimators: a descent with an estimator's parameters, its results, predictions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, optimise
 from steepest.training.schedules import read_schedule
 
 BATCH = 200
-"""Samples of an update where nothing else is said."""
+"""Samples per update by default, as in scikit-learn's MLPs."""
 
-_ROWS = 512  # that are predicted at a time
-_NO_SLOPE = 1e-30  # a gradient that is none: beyond it a line search would go on towards a minimum at infinity
+_ROWS = 512  # rows predicted at a time, so that intermediate results stay in the processor's cache
+_ZERO_GRADIENT = 1e-30  # norm below which a line search stops; without it, it would follow a minimum at infinity
 
 
 @lru_cache(maxsize=32)
-def _method(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
-    """An optimiser by its name: the same one each time, so that what is derived with it is known again."""
+def _solver(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+    """Return an optimiser by its name, the same object each time, so that steps cached by it are found."""
     return optimiser_named(optimiser)
 
 
@@ -47,8 +47,8 @@ class Built:
     """A model that can be fitted.
 
     Attributes:
-        model: the model; its columns are known, it has no parameters yet.
-        cost: its cost, which has a slope.
+        model: the model, with known columns and without parameters.
+        cost: its cost, whose gradient is not 0 everywhere.
         target: the name of its target.
     """
 
@@ -58,14 +58,14 @@ class Built:
 
 
 def built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
-    """A model by a function of some settings: the same one for the same settings, fold after fold of a search.
+    """Build a model, or return it from the cache: the folds of a search use the same settings.
 
     Raises:
-        ModelError: its cost has no slope anywhere.
+        ModelError: the gradient of its cost is 0 everywhere.
     """
     try:
         return _built(target, make, *settings)
-    except TypeError:  # a setting that cannot be a key
+    except TypeError:  # a setting that is not hashable
         return _built.__wrapped__(target, make, *settings)
 
 
@@ -77,7 +77,7 @@ def _built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
 
 
 class Descending(BaseEstimator):  # type: ignore[misc]
-    """An estimator that is fitted by a descent. Its classes give it parameters and a :class:`steepest.Model`."""
+    """An estimator fitted by gradient descent; subclasses add parameters and build the :class:`steepest.Model`."""
 
     optimiser: Any
     rate: Any
@@ -115,23 +115,23 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     @property
     def _searches(self) -> bool:
-        """Whether each epoch searches along a line, for which it needs the whole table."""
-        return isinstance(_method(self.optimiser), LBFGS) or self.rate == "auto"
+        """Whether each epoch is a line search, which needs the whole table."""
+        return isinstance(_solver(self.optimiser), LBFGS) or self.rate == "auto"
 
     @property
-    def _way(self) -> tuple[str, bool]:
-        """What a memory belongs to."""
-        return _method(self.optimiser).name, self._searches
+    def _state_key(self) -> tuple[str, bool]:
+        """The optimiser that an optimiser state belongs to."""
+        return _solver(self.optimiser).name, self._searches
 
     def _rate(self) -> Any:
-        """The rate as a descent takes it: a number, "auto" or a schedule."""
+        """Return the rate for a descent: a number, "auto" or a schedule."""
         rate, text = self.rate, self.schedule
         if isinstance(rate, str) and rate != "auto":
             if text is not None:
                 raise DescentError(f"rate={rate!r} and schedule={text!r} are two schedules; give the rate as a number")
             rate, text = None, rate
         if rate is None:
-            rate = USUAL_RATES.get(_method(self.optimiser).name, 0.1)
+            rate = USUAL_RATES.get(_solver(self.optimiser).name, 0.1)
         if text is None:
             return rate
         if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
@@ -146,7 +146,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         return None if self._searches else BATCH
 
     def _seed(self) -> int:
-        """The seed of a fit: the random state itself, if it is a number, as ``st.descend(seed=…)`` takes it."""
+        """Return the seed of a fit: an integer random state itself, so that fits agree with ``st.descend(seed=…)``."""
         state = self.random_state
         if isinstance(state, numbers.Integral) and not isinstance(state, bool):
             return int(state)
@@ -155,32 +155,33 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     # -- fitting
 
     def _descend(self, built: Built, columns: dict[str, Array], weights: Array | None, part: bool, again: bool) -> None:
-        """Fit a model and keep what came of it.
+        """Fit a model and store the results.
 
         Args:
             built: the model.
-            columns: its columns, the target among them.
-            weights: the weight of each sample, if the model has some.
-            part: whether these are not all samples, which are walked through once.
-            again: whether to go on from where the last fit ended.
+            columns: its columns, with the target.
+            weights: the weight of each sample, if the model has weights.
+            part: whether these are a part of the samples, for one epoch.
+            again: whether to continue from the last fit.
         """
         table = columns if weights is None else {**columns, WEIGHT: weights}
-        memory, done, initial = None, 0, None
+        state, done, initial = None, 0, None
         start: Mapping[str, Any] | None
         if again:
             self._refuse_others(built.cost)
-            same = self._remembers[0] == self._way
-            start, memory, done = self.params_, self._remembers[1] if same else None, self.n_iter_
+            same = self._optimiser_state[0] == self._state_key
+            start, done = self.params_, self.n_iter_
+            state = self._optimiser_state[1] if same else None
         else:
             self._first_seed = self._seed()
-            start, initial = self._beginning(built, self._first_seed)
-        # Each descent counts its epochs from 0, so that another seed gives the samples another order.
+            start, initial = self._start_of(built, self._first_seed)
+        # Each descent counts its epochs from 0; another seed shuffles the samples anew.
         run = descend(
             built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
-            optimiser=_method(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
+            optimiser=_solver(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
-            patience=None if part else self.patience, on_epoch=self._after_epoch(built.model), memory=memory or None,
-            path=False, progress=bool(self.verbose), gradient_tolerance=_NO_SLOPE if self._searches else None,
+            patience=None if part else self.patience, on_epoch=self._after_epoch(built.model), memory=state or None,
+            path=False, progress=bool(self.verbose), gradient_tolerance=_ZERO_GRADIENT if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
         self._keep(built.model, run, again)
@@ -189,8 +190,8 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """Return the function to call after each epoch of a fit."""
         return self.on_epoch
 
-    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
-        """Parameters to start from, and how the others are drawn."""
+    def _start_of(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+        """Return parameters to start from, and the scheme for the others."""
         return self.start, self.initial
 
     def _refuse_others(self, cost: Expression) -> None:
@@ -198,46 +199,47 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         known = {name: np.shape(value) for name, value in self.params_.items()}
         if shapes != known:
             raise ModelError(
-                f"the model fitted before has parameters {_listed(known)}, this one {_listed(shapes)}; leave the model "
-                "as it was, or set warm_start=False"
+                f"the last fit had parameters {_listed(known)}, this one has {_listed(shapes)}; keep the model as it "
+                "was, or set warm_start=False"
             )
 
     def _warn(self, run: Descent, part: bool) -> None:
-        looks_for_end = self.tolerance is not None or self._searches
+        may_converge = self.tolerance is not None or self._searches
         if run.diverged:
             warnings.warn(run.message, ConvergenceWarning, stacklevel=5)
-        elif run.reason == "epochs" and run.epochs and looks_for_end and not part:
-            message = f"the cost was still changing after {run.epochs} epochs; give more, or standardise the features"
+        elif run.reason == "epochs" and run.epochs and may_converge and not part:
+            message = (
+                f"the cost was still changing after {run.epochs} epochs; increase them, or standardise the features"
+            )
             warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def _keep(self, model: Model, run: Descent, again: bool) -> None:
         curve = [cost for _, cost in run.history[:-1]]
-        seen = None if run.validation is None else [cost for epoch, cost in run.validation if epoch]
+        validation = None if run.validation is None else [cost for epoch, cost in run.validation if epoch]
         earlier = self.validation_loss_curve_ if again else None
         self.loss_ = run.cost
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
-        self.validation_loss_curve_ = seen if earlier is None else [*earlier, *(seen or [])]
+        self.validation_loss_curve_ = validation if earlier is None else [*earlier, *(validation or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
-        self._remembers = self._way, run.memory
+        self._optimiser_state = self._state_key, run.memory
         model = copy(model)
-        # Without the path and without second copies: an estimator is sent to other processes.
+        # Without path and second copies, as estimators are pickled for other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
         self.model_ = model
 
     # -- predicting
 
     def _inputs(self, X: Array) -> dict[str, Array]:
-        """The columns of the prediction."""
+        """Return the columns of the prediction."""
         raise NotImplementedError
 
     def _evaluate(self, X: Array, *expressions: Expression) -> list[Array]:
-        """Expressions of features and parameters, ``(n,)`` or ``(n, k)``, in the precision of the features."""
+        """Evaluate expressions, ``(n,)`` or ``(n, k)`` each, in the precision of the features."""
         double = X.dtype != np.float32 or self.dtype == "float64"
         kind = np.dtype(np.float64 if double else np.float32)
         inputs = self._inputs(X)
         values = {name: np.asarray(value, kind) for name, value in {**self.params_, **inputs}.items()}
         run, alone = _compiled(expressions, kind.name)
-        # Some rows at a time, so that what is computed of them stays in the processor's cache.
         size = _ROWS if alone else len(X)
         rows = {name: values[name] for name in inputs}
         parts = [
@@ -245,7 +247,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             for k in range(0, len(X), size)
         ]
         found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
-        shapes = [(len(X), *node.shape) for node in expressions]  # also where no data is in an expression
+        shapes = [(len(X), *node.shape) for node in expressions]  # also of expressions without data
         each = [
             value if value.shape == shape else np.broadcast_to(value, shape).copy()
             for value, shape in zip(found, shapes, strict=True)
@@ -259,9 +261,9 @@ def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
 
 @lru_cache(maxsize=256)
 def _compiled(expressions: tuple[Expression, ...], dtype: str) -> tuple[Runnable, bool]:
-    """Expressions ready to run, and whether each sample is computed from itself alone.
+    """Return expressions compiled, and whether each sample is computed from itself alone.
 
-    They are kept here, not in an estimator, which is copied and sent elsewhere.
+    They are cached here, not in an estimator, which is copied and pickled.
     """
     stable = stabilise(list(expressions))
     joined = any(node.operation.over_samples or node.operation is op.count for node in toposort(expressions))

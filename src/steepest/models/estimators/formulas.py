@@ -1,4 +1,4 @@
-"""Formulas of one's own as estimators: FormulaRegressor and FormulaClassifier."""
+"""User-written formulas as estimators: FormulaRegressor and FormulaClassifier."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ from steepest.training.initialisers import Scheme
 from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.schedules import Plateau, Schedule
 
-_BLOCK = "X"  # all features together, unless one is called so
-
+_BLOCK = "X"  # all features together, unless one has this name
 
 Shapes = tuple[tuple[str, Shape], ...]
 
 
 def _of_formula(
-    formula: str, loss: str | Cost, data: Shapes, params: Shapes, target: str, classes: int, outputs: int,
-    weighted: bool, l1: float, l2: float,
+    formula: str, loss: str | Cost, data: Shapes, params: Shapes, classes: int, outputs: int, weighted: bool,
+    penalties: tuple[float, float],
 ) -> Model:  # fmt: skip
-    """A model of a formula; for classes the shape of the target follows from the prediction."""
+    """Build a model from a formula; for classes the prediction determines the shape of the target."""
+
+    target, (l1, l2) = _target_of(formula), penalties
 
     def model(shape: Shape) -> Model:
         weights = "sample_weight" if weighted else None
@@ -44,21 +45,21 @@ def _of_formula(
     if not classes:
         return model(() if outputs == 1 else (outputs,))
     found = model(())
-    apart = found.prediction.operation is not op.softmax and found.prediction.shape == (classes,)
-    return model((classes,)) if apart and classes > 1 else found
+    one_each = found.prediction.operation is not op.softmax and found.prediction.shape == (classes,)
+    return model((classes,)) if one_each and classes > 1 else found
 
 
 class _Written(Descending):
-    """What makes a model of a formula."""
+    """An estimator whose model is a formula."""
 
     formula: str | None
     loss: str | Cost
     l1: float
     l2: float
-    _places: dict[str, int | None]
+    _indices: dict[str, int | None]
 
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
-        """Derive the partial derivative of the cost by a parameter, line by line.
+        """Derive the partial derivative of the cost with respect to a parameter, line by line.
 
         Args:
             wrt: the name of a parameter.
@@ -67,44 +68,44 @@ class _Written(Descending):
         check_is_fitted(self)
         return self.model_.derive(wrt, level)
 
-    def _written(self, X: Array, usual: str, classes: int, outputs: int, weighted: bool) -> Built:
-        """The model of the formula, or of the usual one if there is none.
+    def _written(self, X: Array, default: str, classes: int, outputs: int, weighted: bool) -> Built:
+        """Build the model of the formula.
 
         Args:
             X: the features.
-            usual: the formula where none is given.
-            classes: of which each has an output of its own, if the formula has so many; 0 for none.
-            outputs: numbers of a target.
+            default: the formula if the user gave none.
+            classes: the number of classes; 0 for regression.
+            outputs: numbers per target.
             weighted: whether samples have weights.
         """
-        formula = usual if self.formula is None else self.formula
+        formula = default if self.formula is None else self.formula
         columns = self._columns(X) if self.formula is not None else {}
         columns = {_BLOCK: None, **columns}
         target = _target_of(formula)
         if target in columns and not (target == _BLOCK and self.formula is None):
-            raise ModelError(f"the target {target!r} of the formula is a feature, too; give X without it")
+            raise ModelError(f"the target {target!r} of the formula is also a feature; leave it out of X")
         named = names_in(formula)
-        self._places = {name: place for name, place in columns.items() if name in named}
-        data = tuple((name, X.shape[1:] if place is None else ()) for name, place in self._places.items())
+        self._indices = {name: index for name, index in columns.items() if name in named}
+        data = tuple((name, X.shape[1:] if index is None else ()) for name, index in self._indices.items())
         params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
-        own = (formula, self.loss, data, params, target, classes, outputs, weighted, self.l1, self.l2)
+        own = (formula, self.loss, data, params, classes, outputs, weighted, (self.l1, self.l2))
         return built(target, _of_formula, *own)
 
     def _columns(self, X: Array) -> dict[str, int | None]:
-        """The place of each feature by its name: that of the DataFrame's column, else x0, x1, …"""
+        """Return the index of each feature by its name: that of the DataFrame's column, else x0, x1, …"""
         names = getattr(self, "feature_names_in_", None)
         return {f"x{k}" if names is None else str(names[k]): k for k in range(X.shape[1])}
 
     def _inputs(self, X: Array) -> dict[str, Array]:
-        return {name: X if place is None else X[:, place] for name, place in self._places.items()}
+        return {name: X if index is None else X[:, index] for name, index in self._indices.items()}
 
 
 def _target_of(formula: str) -> str:
-    """The name on the left side.
+    """Return the name on the left side of a formula.
 
     Raises:
         FormulaError: there is no left side.
-        ModelError: something else than a name stands there.
+        ModelError: the left side is not a single name.
     """
     left, sign, _ = formula.partition("~")
     if not sign:
@@ -112,33 +113,33 @@ def _target_of(formula: str) -> str:
     text = left.rpartition(";")[2].strip()
     names = names_in(text)
     if len(names) != 1 or text.strip("`") != names[0]:
-        raise ModelError(f"left of '~' stands the target's name alone, as in 'y ~ a*x + b', not {text!r}")
+        raise ModelError(f"the left side of '~' is the target's name alone, as in 'y ~ a*x + b', not {text!r}")
     return names[0]
 
 
 class FormulaRegressor(_Written, Regressor):
-    """A formula of one's own that predicts numbers.
+    """A user-written formula that predicts numbers.
 
-    The columns of a DataFrame are data by their names; those of an array are x0, x1, …; X is all of them, a row of
-    features a sample. The left side names the target, and all other names are parameters.
+    The columns of a DataFrame have their names in the formula, those of an array are x0, x1, …; X is the matrix of all
+    features. The left side names the target; all other names are parameters.
 
     Args:
-        formula: ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, a line through all features, if left out.
+        formula: ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, linear regression, if left out.
         loss: as for :class:`steepest.NetworkRegressor`.
-        start: parameters to start from, numbers or arrays, whose shapes are those of the parameters; the others are
-            drawn, and are numbers unless a ``dense`` layer makes them.
-        optimiser: ``"lbfgs"``, which goes on until the digits of the cost show no further fall, or any other.
+        start: parameters to start from, numbers or arrays, which define the shapes; the others are drawn, and are
+            numbers unless they belong to a ``dense`` layer.
+        optimiser: ``"lbfgs"``, which runs until the cost no longer decreases in float64, or any other.
         rate, schedule: as for :class:`steepest.NetworkRegressor`.
-        batch: samples of an update; the whole table if left out.
-        epochs: how many walks through the samples at most.
-        tolerance: stop when the cost changes by less than this share of itself in an epoch.
+        batch: samples per update; the whole table if left out.
+        epochs: maximum number of passes through the samples.
+        tolerance: stop when the relative change of the cost in an epoch is below this.
         validation_fraction, patience, l1, l2, initial, engine, random_state, warm_start, verbose, on_epoch: as for
             :class:`steepest.NetworkRegressor`.
         dtype: ``"float64"`` or ``"float32"``.
 
     Attributes:
         params_: the parameters by name.
-        model_: the :class:`steepest.Model`; its ``run`` says how the last descent ended.
+        model_: the :class:`steepest.Model`; its ``run`` is the last descent.
         n_iter_, loss_, loss_curve_, validation_loss_curve_: as for :class:`steepest.NetworkRegressor`.
         n_features_in_, feature_names_in_, n_outputs_: likewise.
 
@@ -172,7 +173,7 @@ class FormulaRegressor(_Written, Regressor):
 
 
 class FormulaClassifier(_Written, Classifier):
-    """A formula of one's own that predicts classes: the probability of the second of two, or one for each class.
+    """A user-written formula that predicts the probability of the second of two classes, or of each class.
 
     Names are as for :class:`FormulaRegressor`.
 

@@ -1,4 +1,4 @@
-"""What comes into an estimator, checked as scikit-learn asks: features, targets, classes, weights."""
+"""Validation of an estimator's input by scikit-learn's rules: features, targets, classes, weights."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ PRECISIONS = (np.float64, np.float32)
 
 
 def features(estimator: Any, X: Any) -> Array:
-    """The features of new samples, ``(n, d)``, in float32 if they are given so, else in float64."""
+    """Validate the features of new samples, ``(n, d)``; float32 stays, all else becomes float64."""
     found: Array = validate_data(estimator, X, dtype=PRECISIONS, reset=False)
     return found
 
 
 def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: bool) -> tuple[Array, Array]:
-    """Features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``.
+    """Validate features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``.
 
     Args:
-        estimator: remembers the number of features and their names.
+        estimator: stores the number of features and their names.
         X: the features.
         y: the targets.
-        reset: whether this is the first time; if not, the features must be those of then.
+        reset: whether this is a first fit; if not, the features must be the same as in it.
         numeric: whether the targets are numbers.
     """
     X, y = validate_data(estimator, X, y, dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset)
@@ -40,10 +40,10 @@ def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: b
 
 
 def own_weights(given: Any, rows: int) -> Array | None:
-    """The samples' own weights, ``(n,)`` float64.
+    """Validate the sample weights, ``(n,)`` float64.
 
     Raises:
-        ValueError: they are no weights for so many samples, negative, or all 0.
+        ValueError: they do not fit the number of samples, or are negative, or all 0.
     """
     if given is None:
         return None
@@ -56,12 +56,12 @@ def own_weights(given: Any, rows: int) -> Array | None:
     if (weights < 0).any():
         raise ValueError("Negative values in data passed to sample_weight: weights are 0 or more")
     if not weights.any():
-        raise ValueError("Sample weights must contain at least one non-zero number: no sample counts")
+        raise ValueError("Sample weights must contain at least one non-zero number")
     return weights
 
 
 def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None, y: Array, whole: bool) -> Array | None:
-    """The weight of every sample: its own times that of its class; None where all weigh 1.
+    """Return the weight of every sample, its own times that of its class; None if all are 1.
 
     Args:
         own: the samples' own weights, if any.
@@ -84,8 +84,8 @@ def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None,
         return sample_weights(len(y), None if own is None else ("sample_weight", own), class_weight, ("y", y))
     if isinstance(class_weight, str):
         raise ValueError(
-            "class_weight='balanced' cannot be known from a part of the samples, as partial_fit gets it; give a dict, "
-            "which sklearn.utils.class_weight.compute_class_weight makes"
+            "class_weight='balanced' needs all samples, but partial_fit has a part of them; give a dict, as "
+            "sklearn.utils.class_weight.compute_class_weight returns"
         )
     weights = np.ones(len(y)) if own is None else own
     return np.asarray(weights * np.array([(class_weight or {}).get(int(code), 1.0) for code in y]))
@@ -97,7 +97,7 @@ class Classes:
 
     Attributes:
         labels: ``(k,)``, sorted.
-        several: whether a sample may have several of them, as rows of 0 and 1 say.
+        several: whether a sample may have several labels, given as rows of 0 and 1.
     """
 
     labels: Array
@@ -105,13 +105,13 @@ class Classes:
 
     @classmethod
     def of(cls, y: Array, given: Any = None) -> Classes:
-        """The labels in some targets, or those given, among which these must be.
+        """Return the labels in some targets, or those given.
 
         Raises:
-            ValueError: the targets are none of classes, or of a single one.
+            ValueError: the targets are not classes, or there is only one.
         """
         found = np.unique(y) if y.ndim == 1 and y.dtype.kind in "biu" else None
-        if found is None or 2 * len(found) > len(y):  # whole numbers are classes, about which it warns if they are many
+        if found is None or 2 * len(found) > len(y):  # sklearn warns if classes are many
             check_classification_targets(y)
         if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), several=True)
@@ -123,7 +123,7 @@ class Classes:
         return cls(labels)
 
     def codes(self, y: Array) -> Array:
-        """The numbers of labels, from 0, ``(n,)``; rows of 0 and 1 stay as they are.
+        """Return the numbers of labels, from 0, ``(n,)``; rows of 0 and 1 are returned unchanged.
 
         Raises:
             ValueError: a label is not among these.
@@ -132,22 +132,22 @@ class Classes:
             if y.ndim != 2 or y.shape[1] != len(self.labels):
                 raise ValueError(f"y should be rows of {len(self.labels)} numbers 0 or 1, not of shape {y.shape}")
             return y.astype(np.float64)
-        places = np.searchsorted(self.labels, y)
-        unknown = np.flatnonzero(self.labels[np.minimum(places, len(self.labels) - 1)] != y)
+        codes = np.searchsorted(self.labels, y)
+        unknown = np.flatnonzero(self.labels[np.minimum(codes, len(self.labels) - 1)] != y)
         if len(unknown):
             raise ValueError(f"y has the class {y[unknown[0]]!r}, which is not among classes={list(self.labels)}")
-        return places.astype(np.float64)
+        return codes.astype(np.float64)
 
     def coded(self, class_weight: Any) -> Any:
-        """Weights of labels as those of their numbers; anything but a mapping stays as it is.
+        """Return class weights by the numbers of the labels; anything but a mapping is returned unchanged.
 
         Raises:
             ValueError: a label is not among these.
         """
         if not isinstance(class_weight, Mapping):
             return class_weight
-        place = {label: code for code, label in enumerate(self.labels.tolist())}
+        codes = {label: code for code, label in enumerate(self.labels.tolist())}
         for label in class_weight:
-            if label not in place:
-                raise ValueError(f"class_weight has the class {label!r}, which is not among {list(place)}")
-        return {place[label]: weight for label, weight in class_weight.items()}
+            if label not in codes:
+                raise ValueError(f"class_weight has the class {label!r}, which is not among {list(codes)}")
+        return {codes[label]: weight for label, weight in class_weight.items()}

@@ -1,4 +1,4 @@
-"""Regressors and classifiers of any model."""
+"""Base classes of regressors and classifiers."""
 
 from __future__ import annotations
 
@@ -30,34 +30,32 @@ _SEPARATED = 1e-6
 """The loss below which a sigmoid or softmax has separated the classes, so that its minimum is at infinity.
 
 The gradient has the factor p − y, of which round-off leaves log10(loss / epsilon) digits: ten here. At a loss of
-1e-16 none is left, and the order of the rows would decide where a search ends.
+1e-16 no digit is left, and the order of the rows would decide where a search ends.
 """
-
-_SEPARATED_MESSAGE = "it stopped because the classes are separated; larger parameters would change no class"
 
 
 def _takes_parts(estimator: Descending) -> bool:
     if estimator._searches:
-        raise AttributeError("partial_fit needs an optimiser that takes batches, not one that searches along a line")
+        raise AttributeError("partial_fit needs an optimiser with batches, not a line search")
     return True
 
 
 class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
-    """A regressor; its classes say how a model is made."""
+    """A regressor; subclasses build the model."""
 
     n_outputs_: int
 
     def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
-        """The model for some features and so many outputs."""
+        """Build the model for some features and a number of outputs."""
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit to a table; with ``warm_start`` go on from the last fit.
+        """Fit to samples; with ``warm_start`` continue from the last fit.
 
         Args:
             X: ``(n, d)`` numbers, or a DataFrame.
             y: ``(n,)``, or ``(n, k)`` for several outputs.
-            sample_weight: ``(n,)``; what counts is each weight by their mean.
+            sample_weight: ``(n,)``; divided by their mean.
 
         Returns:
             The estimator.
@@ -66,12 +64,12 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
 
     @available_if(_takes_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Walk once through some samples, in batches, from where the last fit ended.
+        """Run one epoch over some samples, in batches, continuing from the last fit.
 
         Args:
             X: ``(n, d)`` numbers, or a DataFrame.
             y: ``(n,)``, or ``(n, k)`` for several outputs.
-            sample_weight: ``(n,)``; taken as they are, for what their mean will be is not known.
+            sample_weight: ``(n,)``; used unchanged, as the mean over all parts is unknown.
 
         Returns:
             The estimator.
@@ -90,7 +88,7 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> Array:
-        """The prediction for every sample: ``(n,)``, or ``(n, k)`` for several outputs."""
+        """Return the prediction for every sample: ``(n,)``, or ``(n, k)`` for several outputs."""
         check_is_fitted(self)
         return self._evaluate(features(self, X), self.model_.prediction)[0]
 
@@ -101,26 +99,23 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
 
 
 class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
-    """A classifier; its classes say how a model is made.
-
-    Its model predicts the probability of the second class, or one for each class.
-    """
+    """A classifier; subclasses build the model, which predicts the probability of the second class or of each."""
 
     class_weight: Any
     classes_: Array
     n_outputs_: int
 
     def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
-        """The model for some features and classes."""
+        """Build the model for some features and classes."""
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit to a table; with ``warm_start`` go on from the last fit.
+        """Fit to samples; with ``warm_start`` continue from the last fit.
 
         Args:
             X: ``(n, d)`` numbers, or a DataFrame.
             y: ``(n,)`` labels of any type.
-            sample_weight: ``(n,)``; what counts is each weight by their mean.
+            sample_weight: ``(n,)``; divided by their mean.
 
         Returns:
             The estimator.
@@ -129,13 +124,13 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
 
     @available_if(_takes_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
-        """Walk once through some samples, in batches, from where the last fit ended.
+        """Run one epoch over some samples, in batches, continuing from the last fit.
 
         Args:
             X: ``(n, d)`` numbers, or a DataFrame.
             y: ``(n,)`` labels.
-            classes: all labels that will come; needed in the first call.
-            sample_weight: ``(n,)``; taken as they are, for what their mean will be is not known.
+            classes: all labels of all parts; needed in the first call.
+            sample_weight: ``(n,)``; used unchanged, as the mean over all parts is unknown.
 
         Returns:
             The estimator.
@@ -150,14 +145,14 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         weights = joint_weights(own_weights(sample_weight, len(X)), self.class_weight, classes, codes, whole=not part)
         built = self._model(X, classes, weights is not None)
         prediction = built.model.prediction
-        targets = _for(prediction, classes, codes)
+        targets = _targets_for(prediction, classes, codes)
         self._descend(built, {**self._inputs(X), built.target: targets}, weights, part, again)
         self.classes_, self._several = classes.labels, classes.several
         self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
         return self
 
     def _after_epoch(self, model: Model) -> OnEpoch | None:
-        """Return the user's callback, or for a line search one that also ends it where the classes are separated."""
+        """Return the user's callback; for a line search one that also stops when the classes are separated."""
         given = self.on_epoch
         if not self._searches or model.prediction.operation not in (op.sigmoid, op.softmax):
             return given
@@ -165,24 +160,23 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
 
     def _keep(self, model: Model, run: Descent, again: bool) -> None:
         if run.reason == "callback" and self._searches and run.cost <= _SEPARATED:
-            run = replace(
-                run, message="it stopped because the classes are separated; larger parameters change no class"
-            )
+            message = f"stopped after {run.epochs} epochs: the classes are separated; larger parameters change no class"
+            run = replace(run, message=message)
         super()._keep(model, run, again)
 
     def _known(self, y: Array, given: Any, part: bool, again: bool) -> Classes:
-        """The classes: those of the last fit where this one goes on, of ``classes``, or of the targets."""
+        """Return the classes: of the last fit if this one continues it, of ``classes``, or of the targets."""
         if not part:
             found = Classes.of(y)
             if again and not np.array_equal(found.labels, self.classes_):
                 raise ValueError(
-                    f"warm_start goes on with the classes {list(self.classes_)}, but y has {list(found.labels)}; give "
-                    "the same, or set warm_start=False"
+                    f"warm_start continues with the classes {list(self.classes_)}, but y has {list(found.labels)}; "
+                    "give the same, or set warm_start=False"
                 )
             return found
         if not again:
             if given is None:
-                raise ValueError("classes must be passed on the first call to partial_fit: all labels that will come")
+                raise ValueError("classes must be passed on the first call to partial_fit: all labels of all parts")
             return Classes.of(y, given)
         if given is not None and not np.array_equal(np.unique(given), self.classes_):
             raise ValueError(f"`classes={given!r}` is not the same as on last call to partial_fit: {self.classes_}")
@@ -190,7 +184,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return Classes(self.classes_, self._several)
 
     def _scores(self, X: Any) -> Array:
-        """What a class is chosen by: above 0 the second one, or the largest; before a sigmoid or softmax."""
+        """Return the scores before sigmoid or softmax: the second class is above 0, or the largest is predicted."""
         check_is_fitted(self)
         a = self.model_.prediction
         if a.operation in (op.sigmoid, op.softmax):
@@ -199,7 +193,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return found - 0.5 if found.ndim == 1 or self._several else found
 
     def predict(self, X: Any) -> Array:
-        """The class of every sample, ``(n,)``; rows of 0 and 1 if a sample may have several."""
+        """Return the class of every sample, ``(n,)``; rows of 0 and 1 if a sample may have several."""
         scores = self._scores(X)
         if self._several:
             return np.asarray(scores.reshape(len(scores), -1) > 0, np.int64)
@@ -208,18 +202,18 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return found
 
     def decision_function(self, X: Any) -> Array:
-        """What stands in the sigmoid, ``(n,)``, above 0 for the second class; or in the softmax, ``(n, k)``.
+        """Return the argument of the sigmoid, ``(n,)``, above 0 for the second class, or of the softmax, ``(n, k)``.
 
-        Other predictions themselves, less 1/2 where there is one for two classes.
+        Other outputs are returned themselves, minus 1/2 if one output serves two classes.
         """
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1:] == (2,) and not self._several else scores
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of every class, ``(n, k)`` float64, in the order of ``classes_``."""
+        """Return the probability of every class, ``(n, k)`` float64, in the order of ``classes_``."""
         check_is_fitted(self)
         a = self.model_.prediction
-        if self._is_odds:
+        if self._is_binary:
             return self._columns_of(X, op.sigmoid(-a.args[0]), a)
         found = self._columns_of(X, a)
         if self._several or a.operation is op.softmax:
@@ -231,10 +225,10 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return np.asarray(np.divide(found, total, out=np.full_like(found, 1 / found.shape[1]), where=total > 0))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithms of the probabilities, ``(n, k)`` float64, also of those that are 0 to the last digit."""
+        """Return log-probabilities, ``(n, k)`` float64, accurate also where the probability underflows."""
         check_is_fitted(self)
         a = self.model_.prediction
-        if self._is_odds:
+        if self._is_binary:
             return self._columns_of(X, op.log(1 - a), op.log(a))
         if a.operation is op.softmax:
             return self._columns_of(X, op.log(a))
@@ -243,37 +237,37 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return found
 
     @property
-    def _is_odds(self) -> bool:
-        """Whether one sigmoid tells two classes apart."""
+    def _is_binary(self) -> bool:
+        """Whether a single sigmoid separates two classes."""
         a = self.model_.prediction
         return a.operation is op.sigmoid and not self._several and a.shape in ((), (1,))
 
     def _columns_of(self, X: Any, *expressions: Expression) -> Array:
-        """Expressions side by side, ``(n, k)``, in float64: in float32 an e^-104 is 0 already."""
+        """Evaluate expressions as columns, ``(n, k)``, in float64, as e^-104 is 0 in float32."""
         found = self._evaluate(features(self, X).astype(np.float64, copy=False), *expressions)
         columns = [each.reshape(len(each), -1) for each in found]
         return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
 
-def _for(prediction: Expression, classes: Classes, codes: Array) -> Array:
-    """Targets as the model takes them: numbers of classes, or rows of 0 and 1 where each class has its own output.
+def _targets_for(prediction: Expression, classes: Classes, codes: Array) -> Array:
+    """Return the targets of the model: class numbers, or rows of 0 and 1 if each class has its own output.
 
     Raises:
-        ValueError: the prediction has not as many outputs as there are classes.
+        ValueError: the number of outputs does not fit the number of classes.
     """
     outputs, wanted = prediction.shape, len(classes.labels)
     single = outputs in ((), (1,))
     if classes.several:
         if prediction.operation is op.softmax or outputs != (wanted,):
             raise ValueError(
-                f"y has {wanted} labels a sample, for which the prediction needs as many outputs, each a probability "
-                "of its own, as a sigmoid gives"
+                f"y has {wanted} labels per sample, for which the prediction needs as many outputs, each a "
+                "probability, as a sigmoid gives"
             )
         return codes
     if single and wanted == 2:
         return codes
     if outputs != (wanted,):
-        raise ValueError(f"y has {wanted} classes, but the prediction is of shape {outputs}; give it one for each")
+        raise ValueError(f"y has {wanted} classes, but the prediction has the shape {outputs}; give it one for each")
     if prediction.operation is op.softmax:
         return codes
     return np.asarray(codes[:, None] == np.arange(wanted), np.float64)

@@ -35,7 +35,7 @@ def _network(
 
 
 class _Layers(Descending):
-    """What makes a network of an estimator's parameters."""
+    """An estimator whose model is a network of layers."""
 
     hidden: int | Sequence[int]
     activation: Activation | Sequence[Activation]
@@ -45,7 +45,7 @@ class _Layers(Descending):
 
     @property
     def coefs_(self) -> list[Array]:
-        """The matrix of each layer, ``(inputs, outputs)``, as scikit-learn's MLPs give them."""
+        """The matrix of each layer, ``(inputs, outputs)``, as in scikit-learn's MLPs."""
         return [self.params_[f"W{k + 1}"] for k in range(len(self.params_) // 2)]
 
     @property
@@ -60,15 +60,15 @@ class _Layers(Descending):
         except TypeError:
             hidden = [0]
         if min(hidden, default=1) < 1:
-            raise ModelError(f"hidden is the sizes of the hidden layers, as (100,), not {self.hidden!r}")
+            raise ModelError(f"hidden has the sizes of the hidden layers, such as (100,), not {self.hidden!r}")
         each = tuple(self.activation) if isinstance(self.activation, list) else self.activation
         sizes = (X.shape[1], *hidden, outputs)
         return built(_TARGET, _network, sizes, each, output, self.loss, weighted, self.l1, self.l2)
 
-    def _beginning(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+    def _start_of(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
         if self.initial != "mlp":
             return None, self.initial
-        rng = np.random.default_rng([seed, 1])  # other numbers than those of the matrices
+        rng = np.random.default_rng([seed, 1])  # not the random numbers of the matrices
         biases = {}
         for node in built.cost.leaves:
             if node.operation is PARAMETER and len(node.shape) == 2:
@@ -83,37 +83,35 @@ class _Layers(Descending):
 class NetworkRegressor(_Layers, Regressor):
     """A network of layers that predicts numbers.
 
-    It descends the mean loss by the gradient that the library derives. Features should be of about the size 1, and
-    targets, too: put a ``StandardScaler`` before it in a pipeline, and a ``TransformedTargetRegressor`` around it.
+    It minimises the mean loss by gradient descent. Features and targets should be of order 1: use a ``StandardScaler``
+    in a pipeline and a ``TransformedTargetRegressor``.
 
     Args:
         hidden: sizes of the hidden layers, or one size; ``()`` for none.
-        activation: of the hidden layers, or a list with one for each: a name of an elementwise operation, a formula
-            such as ``"max(0.1*z, z)"``, or a function of an expression.
+        activation: the activation of the hidden layers, or a list with one for each: a name of an elementwise
+            operation, a formula such as ``"max(0.1*z, z)"``, or a function of an expression.
         output: activation of the last layer: ``"linear"``, ``"exp"`` for counts, or any other.
         loss: ``"mse"``, ``"mae"``, ``"huber"``, ``"poisson"``, a formula in ``prediction`` and ``target`` such as
             ``"(prediction - target)^4"``, or a function of the two.
         optimiser: a name or value of :mod:`steepest.optimisers`.
-        rate: the step length; left out, one that is usual for the optimiser (0.001 for Adam); ``"auto"`` for Armijo's
-            rule under plain gradient descent; a :class:`steepest.schedules.Schedule` or the text of one.
-        schedule: how the rate changes, as ``"cosine"`` or ``"step:30:0.1"``; see
+        rate: the learning rate; a default of the optimiser if left out (0.001 for Adam); ``"auto"`` for Armijo's rule
+            with plain gradient descent; a :class:`steepest.schedules.Schedule` or the text of one.
+        schedule: the schedule of the rate, such as ``"cosine"`` or ``"step:30:0.1"``; see
             :func:`steepest.schedules.read_schedule`.
-        batch: samples of an update; ``"auto"`` is 200; None is the whole table, as L-BFGS and ``rate="auto"`` need it.
-        epochs: how many walks through the samples at most.
-        tolerance: stop when the cost changes by less than this share of itself in an epoch.
-        validation_fraction: the share of the samples that is held out, drawn at random; after each epoch its cost
-            is noted in ``validation_loss_curve_``.
-        patience: stop when that cost has not fallen for so many epochs, and keep the best parameters.
+        batch: samples per update; ``"auto"`` is 200; None is the whole table, which L-BFGS and ``rate="auto"`` need.
+        epochs: maximum number of passes through the samples.
+        tolerance: stop when the relative change of the cost in an epoch is below this.
+        validation_fraction: the share of samples held out at random for validation; ``validation_loss_curve_`` has
+            their cost after each epoch.
+        patience: stop when that cost has not fallen for this many epochs, and keep the best parameters.
         l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, without biases, to the mean loss. An MLP's ``alpha`` is
             l2 times the number of samples.
-        initial: how parameters are drawn: ``"mlp"`` as scikit-learn's MLPs do, matrices and biases within
-            ±√(6/(inputs + outputs)) of their layer; else as for
-            :func:`steepest.training.initialisers.initial`, which takes He's scheme before a rectifier and biases 0
-            for None.
+        initial: the scheme of initial values: ``"mlp"`` as in scikit-learn's MLPs, matrices and biases uniform within
+            ±√(6/(inputs + outputs)) of their layer; else as for :func:`steepest.training.initialisers.initial`.
         dtype: the precision of the descent, ``"float32"`` or ``"float64"``.
         engine: ``"auto"``, ``"native"`` or ``"reference"``.
-        random_state: of the start, the order of samples and the validation rows.
-        warm_start: whether ``fit`` goes on from where the last one ended, with what the optimiser remembers.
+        random_state: the seed of the start, the order of samples and the validation rows.
+        warm_start: whether ``fit`` continues from the last one, with the optimiser's state.
         verbose: whether to show a progress bar.
         on_epoch: called with a :class:`steepest.training.callbacks.EpochInfo` after each epoch; stops by
             returning True.
@@ -121,12 +119,12 @@ class NetworkRegressor(_Layers, Regressor):
     Attributes:
         params_: the parameters by name: W1, b1, W2, …
         coefs_, intercepts_: the same as lists.
-        model_: the :class:`steepest.Model`; its ``run`` says how the last descent ended.
-        n_iter_: epochs made, of all descents that went on from one another.
-        loss_: the cost of the training samples at the end.
-        loss_curve_: that of each epoch, at most 2000 rows a descent: the mean over its batches.
-        validation_loss_curve_: the cost of the validation rows after each epoch; None without any.
-        n_features_in_, feature_names_in_, n_outputs_: what came in and goes out.
+        model_: the :class:`steepest.Model`; its ``run`` is the last descent.
+        n_iter_: epochs so far, including those of earlier fits that were continued.
+        loss_: the final cost of the training samples.
+        loss_curve_: the cost of each epoch, the mean over its batches; at most 2000 rows per descent.
+        validation_loss_curve_: the cost of the validation rows after each epoch; None without them.
+        n_features_in_, feature_names_in_, n_outputs_: as in scikit-learn.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 100)[:, None]
@@ -161,17 +159,16 @@ class NetworkRegressor(_Layers, Regressor):
 class NetworkClassifier(_Layers, Classifier):
     """A network of layers that predicts classes.
 
-    Features should be of about the size 1: put a ``StandardScaler`` before it in a pipeline. Two classes share one
-    sigmoid, more have a softmax; rows of 0 and 1 as targets are several labels a sample, a sigmoid each.
+    Features should be of order 1: use a ``StandardScaler`` in a pipeline. The output is a sigmoid for two classes, a
+    softmax for more; targets in rows of 0 and 1 are several labels per sample, with a sigmoid each.
 
     Args:
         hidden, activation: as for :class:`NetworkRegressor`.
-        output: ``"auto"``; ``"sigmoid"`` for one against the rest with more than two classes; or another activation
-            that gives the probability of the second of two classes, or one for each class.
+        output: ``"auto"``; ``"sigmoid"`` for one-vs-rest with more than two classes; or another activation that gives
+            the probability of the second of two classes, or of each class.
         loss: ``"cross_entropy"``, any other named cost, a formula in ``prediction`` and ``target``, or a function of
-            the two. The target is the number of the class if there are two, or with a softmax; else it is a row of
-            0 and 1.
-        class_weight: the weight of each class by its label, or ``"balanced"``; multiplied with the samples' own.
+            the two. The target is the class number for two classes or with a softmax, else a row of 0 and 1.
+        class_weight: the weight of each class by its label, or ``"balanced"``; multiplied by the sample weights.
         optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`NetworkRegressor`.
         validation_fraction, patience, l1, l2, initial, dtype: likewise.
         engine, random_state, warm_start, verbose, on_epoch: likewise.

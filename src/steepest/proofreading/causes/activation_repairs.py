@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from steepest.proofreading.causes.repairs import Repair, is_number, one_minus, squared, with_arg
 from steepest.proofreading.causes.surroundings import Surroundings
+from steepest.proofreading.reading.functions import CONFUSED, RELATED_ACTIVATIONS
 from steepest.proofreading.reading.tree import Node, make, number, same, times
 
-_RELATED = {"tanh": ("sigmoid",), "sigmoid": ("tanh",), "relu": ("sigmoid", "tanh")}
-_CONFUSED = {
-    "sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "sinh": "cosh", "cosh": "sinh", "max": "min", "min": "max",
-}  # fmt: skip
 _MOST_STEPS = 4  # inputs of activations whose steps, [z > 0], are tried as derivatives
 
 
@@ -21,7 +18,7 @@ def other_activations(parts: Sequence[Node], around: Surroundings) -> Iterator[R
         for new in _other_derivatives(part, parts, around):
             yield Repair("activation", part, new, "activation")
         if part.kind == "call" and part.args[0].kind == "function":
-            for name in _RELATED.get(part.args[0].value, ()):
+            for name in RELATED_ACTIVATIONS.get(part.args[0].value, ()):
                 yield Repair("activation", part, with_arg(part, 0, make("function", (), name)), "activation")
         if part.kind in ("iverson", "cases"):
             for output in around.outputs:
@@ -32,8 +29,8 @@ def other_activations(parts: Sequence[Node], around: Surroundings) -> Iterator[R
 def other_functions(parts: Sequence[Node]) -> Iterator[Repair]:
     """Yield the function that is often confused with the one of a call."""
     for part in parts:
-        if part.kind == "call" and part.args[0].kind == "function" and part.args[0].value in _CONFUSED:
-            function = make("function", (), _CONFUSED[part.args[0].value])
+        if part.kind == "call" and part.args[0].kind == "function" and part.args[0].value in CONFUSED:
+            function = make("function", (), CONFUSED[part.args[0].value])
             yield Repair("activation", part, with_arg(part, 0, function), "activation")
 
 

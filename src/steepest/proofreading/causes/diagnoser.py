@@ -7,21 +7,19 @@ from dataclasses import replace
 from itertools import islice
 
 from steepest.proofreading.causes.candidates import candidates, likely
-from steepest.proofreading.causes.factors import find_factor
+from steepest.proofreading.causes.factors import find_factor, find_number
 from steepest.proofreading.causes.held_constant import find_constant
 from steepest.proofreading.causes.latex import Writer
-from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch
+from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier
 from steepest.proofreading.causes.repairs import Repair, exchanged, parts
 from steepest.proofreading.causes.sentences import sentence
 from steepest.proofreading.causes.surroundings import Surroundings, find_surroundings
 from steepest.proofreading.causes.symbol_repairs import in_conditions
-from steepest.proofreading.causes.verifier import Verifier
-from steepest.proofreading.causes.wrong_numbers import find_number
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import Node, free_letters, same, swap, symbols, walk
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-from steepest.proofreading.values.fitting import holds_for_some
+from steepest.proofreading.values.comparison import holds_for_some
+from steepest.proofreading.values.errors import NoValueError
 
 _TRIES_A_LINE = 700  # repairs of one side; the likely ones come first
 _CONDITIONS = 4  # repairs of conditions that are combined with a second repair
@@ -45,7 +43,7 @@ class Diagnoser:
         verifier, writer, right = self.verifier, self.writer, mismatch.node
         try:
             comparison = mismatch.compare(right)
-        except (ShapeClashError, UndecidedError):
+        except NoValueError:
             comparison = None
         around = self.surroundings(mismatch)
         found: Diagnosis | None = None
@@ -97,12 +95,7 @@ class Diagnoser:
         return None
 
     def describe(
-        self,
-        document: DocumentModel,
-        repair: Repair,
-        side: Side,
-        changed: Node,
-        around: Surroundings,
+        self, document: DocumentModel, repair: Repair, side: Side, changed: Node, around: Surroundings
     ) -> Diagnosis:
         """Describe a repair by a sentence and the corrected side.
 

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.proofreading.causes.latex import Writer
-from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch
+from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier
 from steepest.proofreading.causes.repairs import distinct
 from steepest.proofreading.causes.sentences import sentence
 from steepest.proofreading.causes.surroundings import find_bodies
-from steepest.proofreading.causes.verifier import Verifier
 from steepest.proofreading.meaning.document_model import depends_on
-from steepest.proofreading.reading.tree import Node, same, symbols, walk
-
-_DERIVATIVES = ("derivative", "gradient", "cost_gradient")
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, same, symbols, walk
 
 
 def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Diagnosis | None:
@@ -26,7 +23,7 @@ def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Dia
     document, index = mismatch.document, mismatch.statement_index
     sides = [mismatch.truth, mismatch.node]
     parts = [part for node in sides for part in walk(node)]
-    if not any(part.kind in (*_DERIVATIVES, "prime") for part in parts):
+    if not any(part.kind in (*DERIVATIVES, "prime") for part in parts):
         return None
     variables = [v for p in parts if p.kind == "derivative" for v in p.args[1:] if v.kind == "symbol"]
     reached = [*sides, *find_bodies(document, sides, index)]
@@ -35,7 +32,7 @@ def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Dia
         if symbol.base in document.letters.constants or not definitions or definitions[0].formals:
             continue
         body = definitions[0].body
-        if not any(part.kind in _DERIVATIVES for part in walk(body)) and not _is_target(symbol, reached):
+        if not any(part.kind in DERIVATIVES for part in walk(body)) and not _is_target(symbol, reached):
             continue
         if not any(depends_on(document, body, v, index) for v in variables):
             continue

@@ -103,10 +103,10 @@ class Writer:
         return str(node.value)
 
     def _symbol(self, node: Node) -> str:
-        subs = [self.latex(a) for r, a in zip(node.roles, node.args, strict=True) if r == "sub"]
+        subs = [self.latex(a) for r, a in node.indices if r == "sub"]
         ups = [
             f"({self.latex(a)})" if r.startswith("paren") else f"[{self.latex(a)}]"
-            for r, a in zip(node.roles, node.args, strict=True)
+            for r, a in node.indices
             if r != "sub"
         ]
         low = "".join(subs)

@@ -1,4 +1,4 @@
-"""A line whose sides differ, and the diagnosis of it."""
+"""A line whose sides differ, the check whether a changed side makes it right, and the diagnosis of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import cached_property
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.comparison import Comparison, compare, degree
-from steepest.proofreading.values.interpretation import Interpretation
+from steepest.proofreading.values.comparison import Comparison, compare, convergence_orders, degree
+from steepest.proofreading.values.errors import NoValueError
+from steepest.proofreading.values.scope import Interpretation
 
 # An approximation is compared where its small quantity is 1e-5: what it leaves out is then far below the tolerance of
 # 1e-3, a wrong factor of what it keeps is far above.
@@ -76,3 +77,35 @@ class Diagnosis:
     corrected: str
     node: Node | None = None
     constant: str = ""
+
+
+_TRIES = 6_000  # changes tried for one document
+_MOST_WORK = 300_000  # parts of formulas evaluated for one document; causes are not searched beyond
+_MARGIN = 0.75  # by how much the measured order of the error must exceed the degree that the line writes out
+
+
+class Verifier:
+    """Counts its work, so that a document full of mistakes still ends in a report."""
+
+    def __init__(self) -> None:
+        self._tries = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no more changes may be tried."""
+        return self._tries > _TRIES
+
+    def agrees(self, mismatch: Mismatch, node: Node) -> bool:
+        """Return whether a tree in place of the wrong side makes the line right."""
+        self._tries += 1
+        if self.is_exhausted or mismatch.document.work.done > _MOST_WORK:
+            return False
+        try:
+            if mismatch.is_series:
+                index, interpretation = mismatch.statement_index, mismatch.interpretation
+                powers = convergence_orders(mismatch.document, mismatch.truth, node, index, interpretation)
+                return powers is None or powers[0] > mismatch.degree + _MARGIN
+            # One choice of the free indices refutes most changes; the others are tried only if it does not.
+            return mismatch.compare(node, quick=True).holds and mismatch.compare(node).holds
+        except NoValueError:
+            return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from steepest.proofreading.causes.repairs import distinct, one_minus, squared
 from steepest.proofreading.meaning.document_model import DocumentModel
+from steepest.proofreading.reading.functions import ACTIVATIONS
 from steepest.proofreading.reading.statements import Statement
 from steepest.proofreading.reading.tree import (
     Node,
@@ -15,6 +16,7 @@ from steepest.proofreading.reading.tree import (
     make,
     number,
     rename,
+    symbol,
     symbols,
     times,
     walk,
@@ -25,8 +27,7 @@ from steepest.proofreading.reading.tree import (
 _MOST_PARTS, _MOST_LETTERS, _MOST_RENAMED, _MOST_BODIES, _MOST_DERIVATIVES, _MOST_STEPS = 24, 40, 16, 12, 8, 3
 _BEFORE, _AFTER = 12, 5  # statements around a line whose letters may be meant
 _DEFINITION_LEVELS = 3
-_DEEPEST_FACTOR, _DEEPEST_PART, _DEEPEST_SUM = 9, 8, 6  # levels of a tree; deeper parts are seldom left out whole
-_ACTIVATIONS = ("sigmoid", "tanh", "relu", "max", "softplus")
+_DEEPEST_FACTOR, _DEEPEST_PART, _DEEPEST_SUM = 9, 8, 6  # levels of a tree; deeper parts are not tried
 _ACTIVATION_LETTERS = ("\\sigma", "\\phi", "g", "\\psi", "f")
 
 
@@ -77,7 +78,7 @@ def find_surroundings(
     if has_matrices:
         letters = distinct([*letters, *(_without_sample_index(s) for s in letters)])
     factors, terms = _factors_and_terms([*chain, *bodies])
-    free = [make("symbol", (), (x, ())) for x in free_letters(left)]
+    free = [symbol(x) for x in free_letters(left)]
     renamed = [rename(f, {x: letter}) for f in factors for x in free_letters(f) for letter in free if x != letter.base]
     indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in letters_in_indices(n)))
     activations, outputs, inputs = _find_activations(document)
@@ -131,7 +132,7 @@ def _find_activations(
         calls = [d for d in found if kind == "symbol" and d.body.kind == "call"]
         for definition in calls:
             function, arguments = definition.body.args[0], definition.body.args[1:]
-            named = function.kind == "function" and function.value in _ACTIVATIONS
+            named = function.kind == "function" and function.value in ACTIVATIONS
             if not definition.formals and len(arguments) == 1 and (named or function.base in _ACTIVATION_LETTERS):
                 outputs.append(definition.target)
                 pairs.append((definition.target, arguments[0]))
@@ -146,7 +147,5 @@ def _find_activations(
 
 def _without_sample_index(node: Node) -> Node:
     """Return ``x`` for ``x^{(i)}``."""
-    kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "paren" or a.kind != "symbol"]
-    if len(kept) == len(node.args):
-        return node
-    return make("symbol", tuple(a for _, a in kept), (node.base, tuple(r for r, _ in kept)))
+    kept = [(r, a) for r, a in node.indices if r != "paren" or a.kind != "symbol"]
+    return node if len(kept) == len(node.args) else symbol(node.base, *kept)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from steepest.proofreading.causes.repairs import Repair, distinct, exchanged, with_arg
 from steepest.proofreading.causes.surroundings import Surroundings
-from steepest.proofreading.reading.tree import Node, bound, make, number, same, signature, symbols, walk
+from steepest.proofreading.reading.tree import Node, bound, make, number, same, signature, symbol, symbols, walk
 
 
 def other_indices(parts: Sequence[Node], root: Node, around: Surroundings) -> Iterator[Repair]:
@@ -14,7 +14,7 @@ def other_indices(parts: Sequence[Node], root: Node, around: Surroundings) -> It
     for part in parts:
         if part.kind == "sum":
             yield Repair("index", part, part.args[0], "sum")
-    letters = [make("symbol", (), (letter, ())) for letter in dict.fromkeys([*around.indices, *bound(root)])]
+    letters = [symbol(letter) for letter in dict.fromkeys([*around.indices, *bound(root)])]
     for part in parts:
         if part.kind == "symbol":
             yield from _reindexed(part, letters, around)
@@ -27,14 +27,14 @@ def other_indices(parts: Sequence[Node], root: Node, around: Surroundings) -> It
 
 def _reindexed(part: Node, letters: Sequence[Node], around: Surroundings) -> Iterator[Repair]:
     """Yield a symbol with another index, two indices exchanged, one more index or one less."""
-    for k, (role, index) in enumerate(zip(part.roles, part.args, strict=True)):
+    for k, (role, index) in enumerate(part.indices):
         for other in _index_choices(role, index, letters):
             yield Repair("index", part, with_arg(part, k, other), "index")
     if len(part.args) == 2 and part.roles[0] == part.roles[1]:
         yield Repair("index", part, make("symbol", part.args[::-1], part.value), "index")
     alike = [like for like in around.letters if like.base == part.base]
     for like in alike:
-        missing = [(r, a) for r, a in zip(like.roles, like.args, strict=True) if r not in part.roles]
+        missing = [(r, a) for r, a in like.indices if r not in part.roles]
         if like.roles != part.roles and len(missing) == 1 and len(like.roles) == len(part.roles) + 1:
             role, index = missing[0]
             for choice in (index, *letters):

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from steepest.proofreading.causes.repairs import (
-    Repair,
-    is_number,
-    squared,
-    with_arg,
-    with_other_sign,
-    without_factor,
-)
+from steepest.proofreading.causes.repairs import Repair, is_number, squared, with_arg, with_other_sign, without_factor
 from steepest.proofreading.causes.surroundings import Surroundings
 from steepest.proofreading.reading.tree import Node, make, number, same, times, walk
 

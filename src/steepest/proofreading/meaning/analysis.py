@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from steepest.proofreading.meaning.definitions import find_simplex, with_definitions
 from steepest.proofreading.meaning.document_model import DocumentModel, Indices, Letters, depends_on, linear
-from steepest.proofreading.meaning.implied_losses import find_losses
+from steepest.proofreading.meaning.objective import find_losses
 from steepest.proofreading.meaning.resolution import resolve
 from steepest.proofreading.meaning.shapes import find_shapes
 from steepest.proofreading.meaning.sizes import find_depth_letter, find_ranges, find_roles, find_sizes

@@ -6,16 +6,10 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from steepest.proofreading.meaning.document_model import (
-    Definition,
-    DocumentModel,
-    definable,
-    depends_on,
-    occurs,
-)
+from steepest.proofreading.meaning.document_model import Definition, DocumentModel, definable, depends_on, occurs
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
-from steepest.proofreading.reading.tree import Node, make, same, symbols, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, make, same, symbols, walk
 
 
 def with_definitions(
@@ -93,8 +87,7 @@ def _is_named(document: DocumentModel, left: Node, right: Node, statement_index:
     """Return whether the right side is a new name for the formula on the left: ``W^T = Y``."""
     if right.kind != "symbol" or definable(left) is not None or is_plain_number(left):
         return False
-    kinds = ("derivative", "cost_gradient", "gradient", "change", "words", "dots", "call", "sum")
-    if any(p.kind in kinds for p in walk(left)):
+    if any(p.kind in (*DERIVATIVES, "change", "words", "dots", "call", "sum") for p in walk(left)):
         return False
     new = not document.definitions.get(("symbol", right.base)) and right.base not in {s.base for s in symbols(left)}
     return new and not any(document.definitions_of(s, statement_index) for s in symbols(left))
@@ -126,10 +119,10 @@ def is_recurrence(target: Node, body: Node) -> bool:
     """
     if target.kind != "symbol" or "sub" not in target.roles or all(a.kind == "number" for a in target.args):
         return False
-    ours = [a for r, a in zip(target.roles, target.args, strict=True) if r == "sub"]
+    ours = [a for r, a in target.indices if r == "sub"]
     for part in symbols(body):
         if part.base == target.base and part.roles == target.roles:
-            theirs = [a for r, a in zip(part.roles, part.args, strict=True) if r == "sub"]
+            theirs = [a for r, a in part.indices if r == "sub"]
             if not all(same(a, b) for a, b in zip(ours, theirs, strict=True)):
                 return True
     return False

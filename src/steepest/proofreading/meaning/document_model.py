@@ -252,10 +252,7 @@ class DocumentModel:
             if d.statement_index == statement_index
             or (d.statement_index > statement_index and d.section in (section, -1))
         ]
-        return [
-            *sorted(before, key=lambda d: -d.statement_index),
-            *sorted(after, key=lambda d: d.statement_index),
-        ]
+        return [*sorted(before, key=lambda d: -d.statement_index), *sorted(after, key=lambda d: d.statement_index)]
 
     def section(self, statement_index: int) -> int:
         """Return the section of a statement; -2 for an index outside the document."""

@@ -64,7 +64,7 @@ class _Finder:
     def key(self, node: Node, layers: dict[str, int]) -> ShapeKey | None:
         """Return the key of a symbol, in which the numbers of samples are left open."""
         found: list[tuple[str, int | None]] = []
-        for role, index in zip(node.roles, node.args, strict=True):
+        for role, index in node.indices:
             letter, offset = linear(index)
             if letter is None:
                 found.append((role, offset))
@@ -275,16 +275,15 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
 
 def _is_element(node: Node) -> bool:
     """Return whether a subscript selects an element; a number such as that of ``W_1`` is part of the name."""
-    return any(r == "sub" and a.kind != "number" for r, a in zip(node.roles, node.args, strict=True))
+    return any(r == "sub" and a.kind != "number" for r, a in node.indices)
 
 
 def _one_column(finder: _Finder, node: Node) -> None:
     """Give a matrix A of rows one column where an element of it is written ``a_i``."""
     if node.kind != "symbol" or node.roles.count("sub") != 1 or not node.base.islower() or len(node.base) != 1:
         return
-    kept = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
-    whole = Node("symbol", tuple(a for _, a in kept), (node.base.upper(), tuple(r for r, _ in kept)))
-    key = finder.key(whole, {})
+    bare = node.without("sub")
+    key = finder.key(Node("symbol", bare.args, (node.base.upper(), bare.roles)), {})
     if key in finder.dims:
         finder.unknowns.join(finder.dims[key][1], finder.one)
 
@@ -295,11 +294,11 @@ def _is_layer_product(left: Node, right: Node) -> bool:
 
 def _layers(definition: Definition) -> list[dict[str, int]]:
     """Return the values of the layer letters for which a definition is examined."""
-    letters = {
-        linear(index)[0]
-        for role, index in zip(definition.target.roles, definition.target.args, strict=True)
-        if role in ("paren", "bracket")
-    } & {"l", "\\ell", "k"}
+    letters = {linear(index)[0] for role, index in definition.target.indices if role in ("paren", "bracket")} & {
+        "l",
+        "\\ell",
+        "k",
+    }
     if not letters:
         return [{}]
     return [{str(letter): layer for letter in letters if letter} for layer in range(1, LAYERS + 1)]

@@ -12,7 +12,7 @@ from steepest.proofreading.reading.tree import Node, end_of_sum, is_of_indices, 
 
 # Small and different from one another, so that a formula that confuses two counts gives another value.
 _SIZES = (3, 4, 5, 2)
-_LARGEST_SIZE = 64  # larger sums take too long to evaluate and show no other mistakes
+_LARGEST_SIZE = 64  # larger sums are slow to evaluate
 
 
 def find_depth_letter(prose: str, parsed: ParsedDocument, passages: Sequence[Passage]) -> str:
@@ -39,7 +39,7 @@ def find_sizes(
         for node in nodes
         for part in walk(node)
         if part.kind == "symbol"
-        for role, index in zip(part.roles, part.args, strict=True)
+        for role, index in part.indices
         if role in ("paren", "bracket")
         for letter in walk(index)
         if letter.kind == "symbol" and letter.base in ("L", "m", "M")
@@ -91,7 +91,7 @@ def find_ranges(document: DocumentModel, nodes: Iterable[Node]) -> tuple[dict[st
     ranges, classes = dict(document.indices.ranges), {}
     for part in (part for node in nodes for part in walk(node)):
         if part.kind == "symbol" and "sub" in part.roles:
-            inner = [a for r, a in zip(part.roles, part.args, strict=True) if r == "sub"]
+            inner = [a for r, a in part.indices if r == "sub"]
             shape = _shape_without_subs(document, part)
             for place, index in enumerate(inner[:2]):
                 if shape is not None and index.kind == "symbol" and index.base not in document.indices.sizes:
@@ -107,9 +107,7 @@ def find_ranges(document: DocumentModel, nodes: Iterable[Node]) -> tuple[dict[st
 
 def _shape_without_subs(document: DocumentModel, node: Node) -> tuple[int, int] | None:
     """Return the shape of the vector or matrix of which a symbol is an element."""
-    numbers = tuple(
-        (r, linear(a)[1]) for r, a in zip(node.roles, node.args, strict=True) if r != "sub" and linear(a)[0] is None
-    )
+    numbers = tuple((r, linear(a)[1]) for r, a in node.indices if r != "sub" and linear(a)[0] is None)
     key = tuple(sorted(numbers))
     return document.shapes.find((node.base, key)) or document.shapes.find((node.base.upper(), key))
 
@@ -129,7 +127,7 @@ def find_roles(nodes: Iterable[Node]) -> tuple[dict[str, frozenset[tuple[str, ..
                 stack.extend(part.args)
                 continue
             roles.setdefault(part.base, set()).add(part.roles)
-            for role, index in zip(part.roles, part.args, strict=True):
+            for role, index in part.indices:
                 running = index.kind == "symbol" and index.base in ("i", "j", "k", "n", "t", "s", "p")
                 if running and role in ("sub", "paren", "paren2"):
                     sampled.add(part.base)

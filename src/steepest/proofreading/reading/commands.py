@@ -45,18 +45,11 @@ class CommandReader:
         r"""Read ``\mathbb{1}[z > 0]``; other letters of that alphabet are not understood."""
         token = self.stream.next()
         inner = self.parser.attachments.argument()
-        following = self.stream.peek()
-        if [t.text for t in inner] in (["1"], ["I"]) and following is not None:
-            if following.text in ("_", "^"):
-                self.stream.position += 1
-                return make(
-                    "iverson",
-                    (self.parser.nested(self.parser.attachments.argument()).comparison(),),
-                    None,
-                    token.start,
-                    self.stream.previous.end,
-                )
-            if following.text in OPENING:
+        if [t.text for t in inner] in (["1"], ["I"]):
+            if self.stream.take("_", "^"):
+                condition = self.parser.nested(self.parser.attachments.argument()).comparison()
+                return make("iverson", (condition,), None, token.start, self.stream.previous.end)
+            if (following := self.stream.peek()) is not None and following.text in OPENING:
                 group = self.parser.bracket()
                 if group.kind == "iverson":
                     return make("iverson", group.args, None, token.start, group.end)
@@ -74,25 +67,19 @@ class CommandReader:
         kind = "sum" if token.text == "sum" else "product"
         lower: list[Token] = []
         upper: Node | None = None
-        while (mark := self.stream.peek()) is not None and mark.text in ("_", "^"):
-            self.stream.position += 1
+        while mark := self.stream.take("_", "^"):
             tokens = self.parser.attachments.argument()
             if mark.text == "_":
                 lower = tokens
             elif tokens:
-                upper = self.parser.nested(tokens).whole()
+                upper = self.parser.nested(tokens).parse()
         letters, first, condition = self._running(lower, token)
-        while (mark := self.stream.peek()) is not None and mark.text in ("cdot",):
-            self.stream.position += 1
+        while self.stream.take("cdot"):
+            pass
         body = self.parser.term()
         if condition is not None:
-            body = make(
-                "multiply",
-                (body, make("iverson", (condition,), None, body.start, body.end)),
-                ("",),
-                body.start,
-                body.end,
-            )
+            indicator = make("iverson", (condition,), None, body.start, body.end)
+            body = make("multiply", (body, indicator), ("",), body.start, body.end)
         node = body
         for letter in reversed(letters):
             limits = (first, upper) if first is not None and upper is not None else ()
@@ -111,7 +98,7 @@ class CommandReader:
         if len(texts) == 1:
             return [name], None, None
         if texts[1] == "=":
-            return [name], self.parser.nested(tokens[2:]).whole(), None
+            return [name], self.parser.nested(tokens[2:]).parse(), None
         if texts[1] == "ne":
             return [name], None, self.parser.nested(tokens).comparison()
         if all(t.kind == "letter" or t.text == "," for t in tokens):
@@ -123,39 +110,31 @@ class CommandReader:
         token = self.stream.next()
         if (mark := self.stream.peek()) is not None and mark.text == "[":
             raise UnreadableError("\\sqrt", token.start, token.end)
-        inner = self.parser.nested(self.parser.attachments.argument()).whole()
+        inner = self.parser.nested(self.parser.attachments.argument()).parse()
         return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
 
     def norm(self) -> Node:
         r"""Read ``\|x\|``."""
-        opening = self.stream.next()
-        self.stream.open_bars += 1
-        inner = self.parser.expression()
-        self.stream.open_bars -= 1
-        closing = self.stream.peek()
-        if closing is None or closing.text != "||":
-            raise UnreadableError("‖", opening.start, opening.end, "the bars ‖ are not closed")
-        self.stream.position += 1
-        return make("norm", (inner,), None, opening.start, closing.end)
+        return self._between_bars("norm", "‖", "the bars ‖ are not closed")
 
-    def bars_of(self) -> Node:
+    def absolute_value(self) -> Node:
         """Read ``|x|``."""
+        return self._between_bars("abs", "|", "the bar | is not closed")
+
+    def _between_bars(self, kind: str, shown: str, trouble: str) -> Node:
         opening = self.stream.next()
         self.stream.open_bars += 1
         inner = self.parser.expression()
         self.stream.open_bars -= 1
-        closing = self.stream.peek()
-        if closing is None or closing.text != "|":
-            raise UnreadableError("|", opening.start, opening.end, "the bar | is not closed")
-        self.stream.position += 1
-        return make("abs", (inner,), None, opening.start, closing.end)
+        closing = self.stream.take(opening.text)
+        if closing is None:
+            raise UnreadableError(shown, opening.start, opening.end, trouble)
+        return make(kind, (inner,), None, opening.start, closing.end)
 
     def numpy_sum(self, token: Token) -> Node:
         """Read ``np.sum(dZ, axis=1, keepdims=True)``."""
-        following = self.stream.peek()
-        if following is None or following.text != "(":
+        if not self.stream.take("("):
             raise UnreadableError(token.text, token.start, token.end)
-        self.stream.position += 1
         inner = self.parser.expression()
         axis = None
         while (mark := self.stream.peek()) is not None and mark.text != ")":
@@ -190,14 +169,18 @@ class CommandReader:
             return self._cases(rows, opening, token.end)
         if not name.endswith("matrix") and name not in ("array",):
             raise UnreadableError(f"\\begin{{{name}}}", opening.start, opening.end)
-        if rows and len(rows) <= 64 and all(len(row) == 2 and _compares(row[1], self.parser.context) for row in rows):
+        if (
+            rows
+            and len(rows) <= _MOST_CELLS
+            and all(len(row) == 2 and _compares(row[1], self.parser.context) for row in rows)
+        ):
             return self._cases(rows, opening, token.end)
         width = len(rows[0]) if rows else 0
-        if not rows or any(len(row) != width for row in rows) or width * len(rows) > 64:
+        if not rows or any(len(row) != width for row in rows) or width * len(rows) > _MOST_CELLS:
             raise UnreadableError(
                 f"\\begin{{{name}}}", opening.start, opening.end, "the rows of this matrix differ in length"
             )
-        cells = tuple(self.parser.nested(cell).whole() for row in rows for cell in row)
+        cells = tuple(self.parser.nested(cell).parse() for row in rows for cell in row)
         return make("matrix", cells, width, opening.start, token.end)
 
     def _cases(self, rows: list[list[list[Token]]], opening: Token, end: int) -> Node:
@@ -205,7 +188,7 @@ class CommandReader:
         for row in rows:
             if len(row) < 2:
                 raise UnreadableError("\\begin{cases}", opening.start, opening.end, "a case has no condition")
-            value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).whole()
+            value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).parse()
             tokens = [
                 t for t in row[1] if t.kind not in ("space", "note") and t.text not in (",", ".", ";", "if", "for")
             ]

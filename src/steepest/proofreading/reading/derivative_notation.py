@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from steepest.proofreading.reading.token_stream import ExpressionReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
-from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING, PRODUCTS
+from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING
+
+
+def cost_gradient(variable: Node, start: int) -> Node:
+    """Return the derivative of the cost with respect to a variable; of ``dW^T`` the transpose."""
+    if variable.kind == "transpose":
+        return make("transpose", (cost_gradient(variable.args[0], start),), None, start, variable.end)
+    return make("cost_gradient", (variable,), "d", start, variable.end)
 
 
 class DerivativeReader:
@@ -31,7 +38,7 @@ class DerivativeReader:
         derivative = self._derivative(top, bottom, token.start, end)
         if derivative is not None:
             return derivative
-        above, below = self.parser.nested(top).whole(), self.parser.nested(bottom).whole()
+        above, below = self.parser.nested(top).parse(), self.parser.nested(bottom).parse()
         return self.parser.attachments.postfix(make("divide", (above, below), None, token.start, end))
 
     def _half(self) -> list[Token]:
@@ -60,7 +67,7 @@ class DerivativeReader:
         if order != len(by):
             raise UnreadableError("\\frac", start, end, "the order of this derivative is not that of its denominator")
         if rest:
-            body = self.parser.nested(rest).whole()
+            body = self.parser.nested(rest).parse()
             node = make("derivative", (body, *by), kind, start, end)
             return self.parser.attachments.postfix(self._at_arguments(node))
         body = self._operand()
@@ -99,7 +106,7 @@ class DerivativeReader:
         for part in parts:
             if len(part) < 2:
                 raise UnreadableError(part[0].text, part[0].start, part[0].end)
-            node = self.parser.nested(part[1:]).whole()
+            node = self.parser.nested(part[1:]).parse()
             many = 1
             if node.kind == "power" and node.args[1].kind == "number":
                 many = int(float(node.args[1].value))
@@ -123,16 +130,13 @@ class DerivativeReader:
     def partial(self) -> Node:
         r"""Read ``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
         token = self.stream.next()
-        following = self.stream.peek()
-        if following is not None and following.text == "_":
-            self.stream.position += 1
+        if self.stream.take("_"):
             tokens = self.parser.attachments.argument()
             order = 1
-            if (power := self.stream.peek()) is not None and power.text == "^":
-                self.stream.position += 1
+            if self.stream.take("^"):
                 digits = self.parser.attachments.argument()
                 order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
-            by = self.parser.nested(tokens).whole()
+            by = self.parser.nested(tokens).parse()
             body = self._narrow_operand()
             return make("derivative", (body, *([by] * order)), "partial", token.start, body.end)
         inner = self._narrow_operand()
@@ -146,10 +150,9 @@ class DerivativeReader:
 
     def _narrow_operand(self) -> Node:
         r"""Read the operand of ``\partial_w``: the next factor, or a term that begins with a number or fraction."""
+        while self.stream.take("cdot"):
+            pass
         token = self.stream.peek()
-        while token is not None and token.text in PRODUCTS and token.text == "cdot":
-            self.stream.position += 1
-            token = self.stream.peek()
         if token is None or not self.parser.begins_factor(token) or token.text in ("+", "-"):
             shown = self.stream.previous
             raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
@@ -175,28 +178,19 @@ class DerivativeReader:
                 return make("derivative", (inner, by), "total", token.start, by.end)
         if inner.kind == "call" and len(inner.args) == 2:  # dC(ω), the derivative of C at ω
             return make("call", inner.args, int(inner.value) + 1, token.start, inner.end)
-        if inner.kind == "transpose":
-            return make(
-                "transpose",
-                (make("cost_gradient", inner.args, "d", token.start, inner.end),),
-                None,
-                token.start,
-                inner.end,
-            )
-        return make("cost_gradient", (inner,), "d", token.start, inner.end)
+        return cost_gradient(inner, token.start)
 
     def limit(self) -> Node:
         r"""Read ``\lim_{h \to 0} …``."""
         token = self.stream.next()
-        if (mark := self.stream.peek()) is None or mark.text != "_":
+        if not self.stream.take("_"):
             raise UnreadableError("\\lim", token.start, token.end)
-        self.stream.position += 1
         tokens = self.parser.attachments.argument()
         arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
         if arrow is None:
             raise UnreadableError("\\lim", token.start, token.end)
-        variable = self.parser.nested(tokens[:arrow]).whole()
-        target = self.parser.nested(tokens[arrow + 1 :]).whole()
+        variable = self.parser.nested(tokens[:arrow]).parse()
+        target = self.parser.nested(tokens[arrow + 1 :]).parse()
         body = self.parser.term()
         return make("limit", (body, target, variable), None, token.start, body.end)
 
@@ -204,9 +198,8 @@ class DerivativeReader:
         r"""Read ``\nabla_\theta J(\theta)``."""
         token = self.stream.next()
         by: tuple[Node, ...] = ()
-        if (mark := self.stream.peek()) is not None and mark.text == "_":
-            self.stream.position += 1
-            by = (self.parser.nested(self.parser.attachments.argument()).whole(),)
+        if self.stream.take("_"):
+            by = (self.parser.nested(self.parser.attachments.argument()).parse(),)
         following = self.stream.peek()
         if following is None or following.text == "^" or not self.parser.begins_factor(following):
             raise UnreadableError("\\nabla", token.start, token.end)

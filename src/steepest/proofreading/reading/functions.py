@@ -19,6 +19,16 @@ _ALIASES = {
     "ln": "log", "sgn": "sign", "ReLU": "relu", "Relu": "relu", "RELU": "relu", "LeakyReLU": "leaky_relu",
     "leakyrelu": "leaky_relu",
 }  # fmt: skip
+IN_PROSE = ("max", "min", "exp", "log", "sin", "cos", "tanh")
+"""Names that are functions even in prose without dollars; others, such as ``sign``, are words there."""
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "max", "softplus")
+RELATED_ACTIVATIONS = {"tanh": ("sigmoid",), "sigmoid": ("tanh",), "relu": ("sigmoid", "tanh")}
+"""Activations whose derivatives are mistaken for that of another one."""
+CONFUSED = {
+    "sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "sinh": "cosh", "cosh": "sinh", "max": "min", "min": "max",
+}  # fmt: skip
+"""Functions that are written for one another by mistake."""
+
 _MOST_ARGUMENTS = 2  # operations of three arguments, such as ``where``, are written as cases
 assert TABLE  # the import fills OPERATIONS
 

@@ -66,8 +66,7 @@ class IndexReader:
 
     def postfix(self, node: Node) -> Node:
         """Read the exponents, transposes and primes of a factor."""
-        while (token := self.stream.peek()) is not None and token.text in ("^", "'", "_"):
-            self.stream.position += 1
+        while token := self.stream.take("^", "'", "_"):
             if token.text == "'":
                 node = make("prime", (node,), 1, node.start, token.end)
                 continue
@@ -103,10 +102,7 @@ class IndexReader:
                 begin = self.stream.position
                 self.parser.factor()
                 return list(self.stream.tokens[begin : self.stream.position])
-            if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
-                # TeX takes one digit; people who write w_12 mean all of them.
-                return [token]
-            return [token]
+            return [token]  # TeX takes one digit of w_12; people who write that mean both
         depth, begin = 1, self.stream.position
         while depth:
             inner = self.stream.next()
@@ -115,7 +111,7 @@ class IndexReader:
         return list(self.stream.tokens[begin : self.stream.position - 1])
 
     def _inside(self, tokens: Sequence[Token]) -> Node:
-        return self.parser.nested(tokens).whole()
+        return self.parser.nested(tokens).parse()
 
     def _subscript(self, tokens: Sequence[Token], marks: _Marks) -> None:
         tokens = [t for t in tokens if t.kind != "space"]

@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steepest.proofreading.reading.commands import CommandReader
-from steepest.proofreading.reading.derivative_notation import DerivativeReader
+from steepest.proofreading.reading.derivative_notation import DerivativeReader, cost_gradient
 from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.indices import IndexReader
 from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import MAX_DEPTH, Node, make
-from steepest.proofreading.reading.vocabulary import (
-    ALWAYS_FUNCTIONS,
-    GREEK,
-    OPENING,
-    PRODUCTS,
-    STOPPED,
-    Context,
-)
+from steepest.proofreading.reading.vocabulary import ALWAYS_FUNCTIONS, GREEK, OPENING, PRODUCTS, STOPPED, Context
 
 _STOPS = {")", "]", "}", ",", "&", ";"}
 
@@ -51,7 +44,7 @@ class Parser:
 
     # -- sums and products -----------------------------------------------------------------------------------
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         """Read all tokens as one expression.
 
         Raises:
@@ -73,20 +66,15 @@ class Parser:
             here = self.stream.tokens[min(self.stream.position, len(self.stream.tokens) - 1)]
             raise UnreadableError(here.text, here.start, here.end, "the formula is nested too deeply to be read")
         signs, terms = [], []
-        sign = 1
-        token = self.stream.peek()
-        if token is not None and token.text in ("+", "-"):
-            self.stream.position += 1
-            sign = -1 if token.text == "-" else 1
-        start = token.start if token else 0
+        first = self.stream.peek()
+        start = first.start if first else 0
+        sign = self.stream.take("+", "-")
         while True:
-            signs.append(sign)
+            signs.append(-1 if sign is not None and sign.text == "-" else 1)
             terms.append(self.term())
-            token = self.stream.peek()
-            if token is None or token.text not in ("+", "-"):
+            sign = self.stream.take("+", "-")
+            if sign is None:
                 break
-            sign = -1 if token.text == "-" else 1
-            self.stream.position += 1
         self.depth -= 1
         if len(terms) == 1:
             if signs[0] < 0:
@@ -121,8 +109,7 @@ class Parser:
         if not factors:
             token = self.stream.peek()
             if token is None:
-                end = self.stream.tokens[-1].end if self.stream.tokens else 0
-                raise UnreadableError("", end, end, "something is missing here")
+                raise self.stream.missing()
             raise UnreadableError(token.text, token.start, token.end)
         return self.checked(self.product(factors, signs))
 
@@ -160,8 +147,7 @@ class Parser:
         """Read one factor with everything that is attached to it."""
         token = self.stream.peek()
         if token is None:
-            end = self.stream.tokens[-1].end if self.stream.tokens else 0
-            raise UnreadableError("", end, end, "something is missing here")
+            raise self.stream.missing()
         if token.kind == "number":
             self.stream.position += 1
             return self.attachments.postfix(make("number", (), token.text, token.start, token.end))
@@ -173,7 +159,7 @@ class Parser:
         if token.text == "||":
             return self.attachments.postfix(self.commands.norm())
         if token.text == "|":
-            return self.attachments.postfix(self.commands.bars_of())
+            return self.attachments.postfix(self.commands.absolute_value())
         if token.kind == "word":
             return self.word()
         if token.kind == "letter":
@@ -225,11 +211,7 @@ class Parser:
         token = self.stream.next()
         name = token.text.removeprefix("np.")
         if len(name) == 2 and name[0] == "d" and name not in functions():  # an upright dZ
-            inner = self.attachments.indexed(name[1], token.start, token.end)
-            if inner.kind == "transpose":
-                gradient = make("cost_gradient", inner.args, "d", token.start, inner.end)
-                return make("transpose", (gradient,), None, token.start, inner.end)
-            return make("cost_gradient", (inner,), "d", token.start, inner.end)
+            return cost_gradient(self.attachments.indexed(name[1], token.start, token.end), token.start)
         if name == "sum":
             return self.commands.numpy_sum(token)
         if name in STOPPED and (following := self.stream.peek()) is not None and following.text in OPENING:
@@ -251,8 +233,7 @@ class Parser:
         r"""Read the argument of a known function: ``\tanh^2(z)``, ``\ln x``."""
         exponent = None
         primes = 0
-        while (token := self.stream.peek()) is not None and token.text in ("^", "_", "'"):
-            self.stream.position += 1
+        while token := self.stream.take("^", "_", "'"):
             if token.text == "'":
                 primes += 1
                 continue
@@ -262,7 +243,7 @@ class Parser:
             if [t.text for t in tokens] == ["'"]:
                 primes += 1
             else:
-                exponent = self.nested(tokens).whole()
+                exponent = self.nested(tokens).parse()
         token = self.stream.peek()
         if token is None or not self.begins_factor(token):
             raise UnreadableError(
@@ -294,11 +275,8 @@ class Parser:
         """Read a bracket: an expression, a tuple, or a condition in square brackets."""
         opening = self.stream.next()
         wanted = {"(": ")", "[": "]", "{": "}"}[opening.text]
-        if opening.text == "{" and opening.kind == "sign":
-            wanted = "}"
         parts = [self.comparison()]
-        while (token := self.stream.peek()) is not None and token.text in (",", ";"):
-            self.stream.position += 1
+        while self.stream.take(",", ";"):
             parts.append(self.comparison())
         token = self.stream.peek()
         if token is None or token.text != wanted:

@@ -14,7 +14,7 @@ from steepest.proofreading.reading.macros import Macro, expand, read_macros
 
 _DISPLAYS = "align|alignat|aligned|equation|gather|gathered|multline|eqnarray|flalign|displaymath|math|split"
 _SKIPPED = "verbatim|lstlisting|minted|tikzpicture|comment|filecontents|tabular|thebibliography|axis"
-_MAX_CHARACTERS = 2_000_000  # a book has about a million
+_MAX_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True)

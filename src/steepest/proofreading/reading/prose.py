@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from steepest.proofreading.reading.functions import IN_PROSE
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 
@@ -53,9 +54,7 @@ def _end_of_right(text: str, at: int) -> int:
             word = re.match(r"[^\W\d_]+", text[position:])
             assert word is not None  # a letter begins one
             plain = word.group()
-            if (
-                len(plain) > 2 and plain not in ("max", "min", "exp", "log", "sin", "cos", "tanh")
-            ) or plain in _SHORT_WORDS:
+            if (len(plain) > 2 and plain not in IN_PROSE) or plain in _SHORT_WORDS:
                 break
             if (
                 plain in ("a", "A", "I")

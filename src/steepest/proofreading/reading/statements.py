@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from steepest.proofreading.reading import prose
 from steepest.proofreading.reading.parser import Parser
 from steepest.proofreading.reading.passages import Passage
-from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
+from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize, with_joined_signs
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.reading.vocabulary import GREEK, Context
 
 RELATIONS = {
     "=": "=", ":=": ":=", "approx": "≈", "equiv": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=",
-    "leftarrow": ":=",
-    "to": "→", "sim": "∼", "propto": "∝", "in": "∈", "ll": "≪", "gg": "≫", "mapsto": "→", "xrightarrow": "→",
-    "subset": "⊂", "notin": "∉",
+    "leftarrow": ":=", "to": "→", "sim": "∼", "propto": "∝", "in": "∈", "ll": "≪", "gg": "≫",
+    "mapsto": "→", "xrightarrow": "→", "subset": "⊂", "notin": "∉",
 }  # fmt: skip
 DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
 """The relations that are checked; lines with other ones are ignored."""
@@ -35,6 +34,10 @@ _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 @dataclass(eq=False)
 class Side:
     """One side of an equation.
+
+    Its tree changes in place when notation is completed and when a mistake is corrected: lines and corrections refer to
+    sides by identity, and a definition to the very tree that is its body. A frozen side would have to be replaced in
+    all of them.
 
     Attributes:
         passage: the passage that contains it.
@@ -65,7 +68,7 @@ class Side:
     def parse(self, context: Context) -> None:
         """Read the tree, or note what is in the way."""
         try:
-            self.node = Parser(self.tokens, context).whole()
+            self.node = Parser(self.tokens, context).parse()
         except UnreadableError as trouble:
             self.trouble = trouble
 
@@ -159,14 +162,9 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
 def _with_piece(
     parsed: ParsedDocument, piece: list[Token], new: Statement, passage: Passage, open_statement: Statement | None
 ) -> Statement | None:
-    """Take in one piece of a formula, and return the statement that a following piece may continue.
+    """Take in one piece of a passage: it becomes the statement ``new``, or goes on with the one that is open.
 
-    Args:
-        parsed: the document so far; a new statement is added to it.
-        piece: the tokens.
-        new: the statement that the piece may become.
-        passage: the passage that contains it.
-        open_statement: the statement that it may continue.
+    Return the statement that a following piece may continue.
     """
     sides, relations = _sides(passage, piece)
     goes_on = not sides[0].tokens and bool(relations)
@@ -247,7 +245,7 @@ def _pieces(tokens: list[Token]) -> Iterator[list[Token]]:
     depth = brackets = 0
     pieces: list[list[Token]] = []
     seen_relation = False
-    merged = _with_assignments(tokens)
+    merged = with_joined_signs(tokens)
     for at, token in enumerate(merged):
         text = token.text
         if text.startswith(("begin:", "end:")) and token.kind == "command":
@@ -301,19 +299,6 @@ def _relation_ahead(tokens: Sequence[Token], at: int) -> bool:
     return False
 
 
-def _with_assignments(tokens: Sequence[Token]) -> list[Token]:
-    """Join ``:`` and ``=`` to one token, and ``<`` and ``=`` likewise."""
-    found: list[Token] = []
-    for token in tokens:
-        pair = (found[-1].text if found else "") + token.text
-        if pair in (":=", "<=", ">=", "==") and token.kind == "sign" and token.glued:
-            text = {"<=": "le", ">=": "ge", "==": "="}.get(pair, pair)
-            found[-1] = Token("sign", text, found[-1].start, token.end, found[-1].glued)
-        else:
-            found.append(token)
-    return found
-
-
 def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[str]]:
     """Return the sides of one piece and the relations between them."""
     groups: list[list[Token]] = [[]]
@@ -354,13 +339,15 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
     """Return the letters that occur without a bracket after them."""
-    found = set()
-    for side in (m for s in statements for m in s.sides):
-        following = [t.text for t in side.tokens[1:]] + [""]
-        found |= {
-            _base(t) for t, after in zip(side.tokens, following, strict=False) if _is_letter(t) and after not in "('"
-        }
-    return frozenset(found)
+    return frozenset(
+        _base(token) for token, after in _with_following(statements) if _is_letter(token) and after not in "('"
+    )
+
+
+def _with_following(statements: Sequence[Statement]) -> Iterator[tuple[Token, str]]:
+    """Yield all tokens, each with the text of the one after it in its side."""
+    for side in (side for statement in statements for side in statement.sides):
+        yield from zip(side.tokens, [*(t.text for t in side.tokens[1:]), ""], strict=False)
 
 
 def _functions(statements: Sequence[Statement]) -> frozenset[str]:
@@ -386,11 +373,7 @@ def _functions(statements: Sequence[Statement]) -> frozenset[str]:
 
 
 def _in_braces(tokens: Sequence[Token], at: int) -> bool:
-    depth = 0
-    for token in tokens[:at]:
-        if token.kind == "sign":
-            depth += {"{": 1, "}": -1}.get(token.text, 0)
-    return depth > 0
+    return sum({"{": 1, "}": -1}.get(token.text, 0) for token in tokens[:at] if token.kind == "sign") > 0
 
 
 def _is_letter(token: Token) -> bool:
@@ -403,10 +386,5 @@ def _base(token: Token) -> str:
 
 def _letters(parsed: ParsedDocument) -> frozenset[str]:
     """Return ``e`` if it ever occurs without an exponent; it is a symbol then, such as an error."""
-    for statement in parsed.statements:
-        for side in statement.sides:
-            after = [t.text for t in side.tokens[1:]] + [""]
-            for token, next_text in zip(side.tokens, after, strict=False):
-                if token.kind == "letter" and token.text == "e" and next_text != "^":
-                    return frozenset({"e"})
-    return frozenset()
+    bare = any(t.kind == "letter" and t.text == "e" and after != "^" for t, after in _with_following(parsed.statements))
+    return frozenset({"e"} if bare else ())

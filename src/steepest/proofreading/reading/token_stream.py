@@ -41,6 +41,14 @@ class TokenStream:
         self.position += 1
         return token
 
+    def take(self, *texts: str) -> Token | None:
+        """Take the next token if it has one of these texts, else return None."""
+        token = self.peek()
+        if token is None or token.text not in texts:
+            return None
+        self.position += 1
+        return token
+
     def next_digit(self) -> Token:
         """Take the first digit of a number and leave the others, as TeX does: ``\\frac12`` is a half."""
         token = self.next()
@@ -61,62 +69,30 @@ class TokenStream:
 
 
 class Attachments(Protocol):
-    """Reads what is attached to a letter or bracket."""
+    """What the readers need of :class:`~steepest.proofreading.reading.indices.IndexReader`."""
 
-    def indexed(self, base: str, start: int, end: int) -> Node:
-        """Read the indices, exponents and primes of a letter that was taken."""
-
-    def postfix(self, node: Node) -> Node:
-        """Read the exponents, transposes and primes of a factor."""
-
-    def argument(self) -> list[Token]:
-        """Take the tokens of an argument: a group in braces or a single token."""
+    def indexed(self, base: str, start: int, end: int) -> Node: ...
+    def postfix(self, node: Node) -> Node: ...
+    def argument(self) -> list[Token]: ...
 
 
 class ExpressionReader(Protocol):
-    """Reads expressions: what the readers of commands and indices need of the parser."""
+    """What the readers need of :class:`~steepest.proofreading.reading.parser.Parser`."""
 
     @property
-    def stream(self) -> TokenStream:
-        """The tokens."""
-
+    def stream(self) -> TokenStream: ...
     @property
-    def context(self) -> Context:
-        """What the document says of its letters."""
-
+    def context(self) -> Context: ...
     @property
-    def attachments(self) -> Attachments:
-        """The reader of indices."""
-
-    def nested(self, tokens: Sequence[Token]) -> ExpressionReader:
-        """Return a reader of some of the tokens."""
-
-    def whole(self) -> Node:
-        """Read all tokens."""
-
-    def comparison(self) -> Node:
-        """Read an expression, or two with a sign of comparison between them."""
-
-    def expression(self) -> Node:
-        """Read a sum of terms."""
-
-    def term(self) -> Node:
-        """Read a product of factors."""
-
-    def factor(self) -> Node:
-        """Read one factor."""
-
-    def bracket(self) -> Node:
-        """Read a bracket."""
-
-    def arguments(self, group: Node) -> tuple[Node, ...]:
-        """Return the arguments in a bracket."""
-
-    def call_of(self, function: Node, primes: int) -> Node | None:
-        """Read the call of a function if a bracket follows; None if it does not."""
-
-    def is_function(self, base: str) -> bool:
-        """Return whether a bracket after this letter encloses its arguments."""
-
-    def begins_factor(self, token: Token) -> bool:
-        """Return whether a factor may begin with this token."""
+    def attachments(self) -> Attachments: ...
+    def nested(self, tokens: Sequence[Token]) -> ExpressionReader: ...
+    def parse(self) -> Node: ...
+    def comparison(self) -> Node: ...
+    def expression(self) -> Node: ...
+    def term(self) -> Node: ...
+    def factor(self) -> Node: ...
+    def bracket(self) -> Node: ...
+    def arguments(self, group: Node) -> tuple[Node, ...]: ...
+    def call_of(self, function: Node, primes: int) -> Node | None: ...
+    def is_function(self, base: str) -> bool: ...
+    def begins_factor(self, token: Token) -> bool: ...

@@ -7,6 +7,7 @@ read as the commands with their meaning.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -108,7 +109,7 @@ _SUPERSCRIPTS, _SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅�
 _EMPTY = re.compile(r"\{\s*\}")
 _BOXED = re.compile(r"(?:\s*\{[^{}$]*\})*(?P<box>\s*\{)\s*\$")
 _LENGTH = re.compile(r"\s*\*?\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in|bp|pc|mu|\\\w+)\s*\]")
-_MAX_TOKENS = 20_000  # of one formula; the longest ones of papers have some thousand
+_MAX_TOKENS = 20_000  # of one formula
 
 
 @lru_cache(maxsize=1)
@@ -172,6 +173,19 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
             found[-1] = replace(found[-1], start=sized)
             sized = -1
         touching = True
+    return found
+
+
+def with_joined_signs(tokens: Sequence[Token]) -> list[Token]:
+    """Join ``:`` and ``=`` to one token, and ``<`` and ``=`` likewise."""
+    found: list[Token] = []
+    for token in tokens:
+        pair = (found[-1].text if found else "") + token.text
+        if pair in (":=", "<=", ">=", "==") and token.kind == "sign" and token.glued:
+            text = {"<=": "le", ">=": "ge", "==": "="}.get(pair, pair)
+            found[-1] = Token("sign", text, found[-1].start, token.end, found[-1].glued)
+        else:
+            found.append(token)
     return found
 
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+DERIVATIVES = ("derivative", "gradient", "cost_gradient")
+"""The kinds of nodes that are derivatives, apart from calls with primes."""
+
 MAX_DEPTH = 60
 """The largest depth of a tree: recursions over trees then stay far below Python's limit of 1000 calls."""
 
@@ -66,9 +69,19 @@ class Node:
         """The roles of a symbol's indices: ``sub``, ``paren`` (``a^{(l)}``) or ``bracket`` (``a^{[l]}``)."""
         return tuple(self.value[1]) if self.kind == "symbol" else ()
 
+    @property
+    def indices(self) -> tuple[tuple[str, Node], ...]:
+        """The indices of a symbol, each with its role."""
+        return tuple(zip(self.roles, self.args, strict=False))
+
+    def without(self, role: str) -> Node:
+        """Return a symbol without its indices in a role."""
+        kept = [(r, a) for r, a in self.indices if r != role]
+        return Node("symbol", tuple(a for _, a in kept), (self.base, tuple(r for r, _ in kept)))
+
     def index(self, role: str) -> Node | None:
         """Return the first index of a symbol in this role; None if it has none."""
-        return next((a for r, a in zip(self.roles, self.args, strict=False) if r == role), None)
+        return next((a for r, a in self.indices if r == role), None)
 
 
 def make(kind: str, args: tuple[Node, ...] = (), value: Any = None, start: int = -1, end: int = -1) -> Node:
@@ -102,6 +115,11 @@ def walk(node: Node) -> Iterator[Node]:
         part = stack.pop()
         yield part
         stack.extend(reversed(part.args))
+
+
+def is_derivative(node: Node) -> bool:
+    """Return whether a node asks for a derivative: a fraction, a gradient, or a call with primes."""
+    return node.kind in DERIVATIVES or (node.kind == "call" and bool(node.value))
 
 
 _LONG, _FEW = 8, 3  # three terms show a wrong index as well as many do
@@ -184,7 +202,7 @@ def letters_in_indices(node: Node) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in walk(node):
         if part.kind == "symbol":
-            for role, index in zip(part.roles, part.args, strict=False):
+            for role, index in part.indices:
                 for letter in walk(index):
                     if letter.kind == "symbol" and not letter.args:
                         found.setdefault(letter.base, role)

@@ -75,7 +75,7 @@ class _Builder:
             found: Expression = _OPERATIONS.count()
             return found
         name, sampled = _GREEK.get(node.base, node.base.strip("\\")), False
-        for role, index in zip(node.roles, node.args, strict=True):
+        for role, index in node.indices:
             letter, offset = linear(index)
             if letter in _SAMPLES and offset == 0:
                 sampled = True

@@ -56,7 +56,7 @@ def random_numbers(key: Key) -> Array:
     return value
 
 
-def smooth(name: str, values: Sequence[Array]) -> Array:
+def random_function(name: str, values: Sequence[Array]) -> Array:
     """Return values of the random function of a name, which is analytic so that a complex step passes through."""
     rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
     total: Any = 0.0

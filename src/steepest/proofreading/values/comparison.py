@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel
-from steepest.proofreading.reading.tree import Node, free_letters, walk
-from steepest.proofreading.values.arrays import Array
+from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel, Key
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, free_letters, is_derivative, walk
+from steepest.proofreading.values.arrays import POINTS, Array
 from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
-from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.scope import Scope
+from steepest.proofreading.values.scope import Interpretation, Scope
 
-# Sums of some hundred terms lose about six of sixteen digits; a difference inside a derivative about nine.
+# Relative tolerances for round-off: of sums, and where a difference quotient is inside a derivative or limit.
 _EXACT, _ROUGH = 1e-9, 2e-6
 _MIN_POINTS = 5  # with a value on both sides, of 16 and more
 _MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
@@ -59,6 +58,47 @@ class Comparison:
     def share(self) -> float:
         """The share of points at which they agree."""
         return float(self.agree.mean())
+
+
+def counterexample(comparison: Comparison) -> tuple[int, dict[str, float]]:
+    """Return the index of a value at which the sides differ, and the letters' values there."""
+    wrong = int(np.argmax(~comparison.agree))
+    return wrong, values_at(comparison, wrong, changes=True)
+
+
+def values_at(comparison: Comparison, k: int, changes: bool = False) -> dict[str, float]:
+    """Return the values of the letters at the point of a value, sorted so that reports repeat.
+
+    Args:
+        comparison: the values of both sides.
+        k: the index of the value.
+        changes: whether to include all changes Δ, too.
+    """
+    point = int(comparison.points[k]) % POINTS
+    return {
+        name_of(key): float(np.real(values[point]))
+        for key, values in sorted(comparison.letters.items(), key=lambda item: item[0])
+        if (key in comparison.leaves or (changes and key[0].startswith("\\Delta "))) and np.ndim(values) == 1
+    }
+
+
+def name_of(key: Key) -> str:
+    """Return a letter with its indices as LaTeX."""
+    subs = "".join(str(n) for r, n in key[1] if r == "sub")
+    ups = "".join(f"[{n}]" if r == "bracket" else f"({n})" for r, n in key[1] if r != "sub")
+    return key[0] + (f"_{{{subs}}}" if len(subs) > 1 else f"_{subs}" if subs else "") + (f"^{{{ups}}}" if ups else "")
+
+
+def holds_for_some(comparison: Comparison) -> bool:
+    """Return whether the sides agree at some points for all indices, not counting those where both are 0."""
+    telling = (np.abs(comparison.left) > 1e-9) | (np.abs(comparison.right) > 1e-9)
+    good = total = 0
+    for point in np.unique(comparison.points):
+        here = comparison.points == point
+        if telling[here].any():
+            total += 1
+            good += bool(comparison.agree[here].all())
+    return total >= 6 and 0 < good < total
 
 
 def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
@@ -163,21 +203,16 @@ def shape_words(value: Array) -> str:
 def _is_rough(document: DocumentModel, node: Node) -> bool:
     """Return whether a side contains a limit, or a derivative inside another one."""
     for part in walk(node):
-        if part.kind == "limit":
+        if part.kind == "limit" or (part.kind == "call" and part.value):
             return True
-        if part.kind in ("derivative", "gradient", "cost_gradient") or (part.kind == "call" and part.value):
-            if part.kind == "derivative" and len(part.args) > 2:
-                return True
-            if any(
-                (p is not part and p.kind in ("derivative", "gradient", "cost_gradient"))
-                or (p.kind == "call" and p.value)
-                for p in walk(part)
-            ):
-                return True
+        if part.kind == "derivative" and len(part.args) > 2:
+            return True
+        if part.kind in DERIVATIVES and any(p is not part and is_derivative(p) for p in walk(part)):
+            return True
     return document.has_derivatives
 
 
-def orders(
+def convergence_orders(
     document: DocumentModel,
     left: Node,
     right: Node,

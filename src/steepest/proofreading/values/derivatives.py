@@ -14,12 +14,12 @@ from steepest.proofreading.meaning.document_model import ImpliedLoss, Key, bind
 from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.arrays import POINTS, Array, elementwise
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import NoValueError, UndecidedError
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope, ScopedEvaluator
 from steepest.proofreading.values.symbols import SymbolLookup
 
 _COMPLEX_STEP = 1e-30  # its square vanishes beside 1, so that the step leaves no truncation error
-# The error of the difference is about h^6 + eps/h: both are near 1e-13 to 1e-14 for values of ordinary size.
+# The truncation error of this difference is of order h^6, its round-off of order eps/h.
 _STEP = 2e-3
 _STENCIL = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
 _MAX_DERIVATIVES = 3  # each further one loses digits, and costs six evaluations of the one inside
@@ -33,12 +33,12 @@ class Differentiator:
         self.evaluator, self.symbols = evaluator, symbols
         self.scope, self.document = evaluator.scope, evaluator.scope.document
 
-    def slope_of(self, function: Callable[[Array], Array], at: Array, order: int = 1) -> Array:
+    def differentiate(self, function: Callable[[Array], Array], at: Array, order: int = 1) -> Array:
         """Return the derivative of an elementwise function."""
         if order > 1:
             if order > _MAX_DERIVATIVES + 1:
                 raise UndecidedError("derivatives of so high an order are not evaluated", Node("words"))
-            return self._by_differences(lambda v: self.slope_of(function, v, order - 1), at)
+            return self._by_differences(lambda v: self.differentiate(function, v, order - 1), at)
         if np.iscomplexobj(at) or self.scope.complex_depth:
             return self._by_differences(function, at)
         self.scope.complex_depth += 1
@@ -108,7 +108,7 @@ class Differentiator:
 
         if at.ndim == 1:
             # A vector's derivative by a number has its shape; the complex step goes through as it is.
-            return self.slope_of(function, at)
+            return self.differentiate(function, at)
         cells = []
         for row in range(at.shape[1]):
             for column in range(at.shape[2]):
@@ -118,7 +118,7 @@ class Differentiator:
                     array[:, row, column] = value
                     return function(array)
 
-                cell = self.slope_of(moved, at[:, row, column])
+                cell = self.differentiate(moved, at[:, row, column])
                 cells.append(cell[:, 0, 0] if cell.ndim == 3 and cell.shape[1:] == (1, 1) else cell)
         if all(c.ndim == 1 for c in cells):
             return np.stack(cells, axis=-1).reshape(at.shape)
@@ -152,7 +152,7 @@ class Differentiator:
         if variable.roles == ("sub",) and ("sub",) not in self.document.indices.roles.get(variable.base, set()):
             for role in ("paren", "bracket"):
                 if (role,) in self.document.indices.roles.get(variable.base, set()):
-                    return [(variable.base, ((role, self.symbols.whole(variable.args[0], numbers)),))]
+                    return [(variable.base, ((role, self.symbols.index_value(variable.args[0], numbers)),))]
         key = self.symbols.key(variable, numbers)
         for _ in range(4):  # a^{(0)} defined as x: derivatives by it are by x
             if self.document.shapes.has_matrices:
@@ -214,10 +214,7 @@ class Differentiator:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("Δ is applied to something other than a symbol", node)
-        key: Key = (
-            "\\Delta " + inner.base,
-            tuple((r, self.symbols.whole(a, numbers)) for r, a in zip(inner.roles, inner.args, strict=True)),
-        )
+        key: Key = ("\\Delta " + inner.base, tuple((r, self.symbols.index_value(a, numbers)) for r, a in inner.indices))
         if key in self.scope.overrides:
             return self.scope.overrides[key]
         variables = self.variables_of(inner)
@@ -259,7 +256,7 @@ class Differentiator:
                     return self.evaluator.value(definition.body, {**numbers, **bound})
                 finally:
                     self.scope.active.pop()
-        known = self.by_surrogate(inner, key, numbers)
+        known = self.gradient_of_implied_loss(inner, key, numbers)
         if known is not None:
             return known
         cost = find_objective(self.document, self.scope.statement_index)
@@ -267,21 +264,21 @@ class Differentiator:
             raise UndecidedError("the document does not say of which cost this is the derivative", node)
         return self.derivative(Node("derivative", (cost, inner), "partial"), numbers)
 
-    def by_surrogate(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
+    def gradient_of_implied_loss(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """Return the derivative of the implied loss, scaled for parameters; None if a cost is defined."""
-        if not self.document.losses or self.computable():
+        if not self.document.losses or self.has_computable_cost():
             return None
-        surrogate = self.surrogate_for(inner)
-        if surrogate is None:
+        implied = self.implied_loss(inner)
+        if implied is None:
             return None
         if self.document.shapes.has_matrices:
             key, inner = self.symbols.canonical(key, inner, numbers)
 
         def loss(evaluator: ScopedEvaluator) -> Array:
-            z, y = evaluator.value(surrogate.inner, numbers), evaluator.value(surrogate.target, numbers)
-            if surrogate.kind == "sigmoid":
+            z, y = evaluator.value(implied.inner, numbers), evaluator.value(implied.target, numbers)
+            if implied.kind == "sigmoid":
                 total = np.log1p(np.exp(z)) - elementwise(np.multiply, y, z, inner)
-            elif surrogate.kind == "identity":
+            elif implied.kind == "identity":
                 total = 0.5 * (z - y) ** 2
             else:
                 axis = 2 if self.document.shapes.samples_in_rows else 1
@@ -294,22 +291,22 @@ class Differentiator:
 
         found = self.by_key(loss, key, inner, numbers)
         parameter = self.symbols.find(inner, key, numbers) is None
-        if parameter and surrogate.scale is not None:
-            found = elementwise(np.multiply, self.evaluator.value(surrogate.scale, numbers), found, inner)
+        if parameter and implied.scale is not None:
+            found = elementwise(np.multiply, self.evaluator.value(implied.scale, numbers), found, inner)
         return found
 
-    def surrogate_for(self, inner: Node) -> ImpliedLoss | None:
+    def implied_loss(self, inner: Node) -> ImpliedLoss | None:
         """Return the implied loss of one sample or of all samples, whichever the line is about."""
         both = self.document.losses
         if len(both) == 1:
             return next(iter(both.values()))
-        return both[self.whole_batch()]
+        return both[self.is_about_batch()]
 
-    def whole_batch(self) -> bool:
+    def is_about_batch(self) -> bool:
         """Return whether the statements from here on are about all samples at once."""
         return self.document.batch_from <= self.scope.statement_index
 
-    def computable(self) -> bool:
+    def has_computable_cost(self) -> bool:
         """Return whether a cost is defined that can be evaluated."""
         statement_index = self.scope.statement_index
         mark = ("computable", statement_index)
@@ -320,7 +317,7 @@ class Differentiator:
                 if cost is not None:
                     self.evaluator.within(Scope(self.document, statement_index)).value(cost, {})
                     found = not is_vague(self.document, cost, statement_index)
-            except (UndecidedError, ShapeClashError):
+            except NoValueError:
                 pass
             self.document.memo[mark] = found
         return bool(self.document.memo[mark])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from steepest.proofreading.reading.tree import Node
 
 
-class UndecidedError(Exception):
-    """A part of a formula has no known value.
+class NoValueError(Exception):
+    """A part of a formula has no value.
 
     Attributes:
         node: the part.
@@ -17,13 +17,9 @@ class UndecidedError(Exception):
         self.node = node
 
 
-class ShapeClashError(Exception):
-    """Vectors or matrices do not fit together.
+class UndecidedError(NoValueError):
+    """Something that the value depends on is not known."""
 
-    Attributes:
-        node: the part with the operation between them.
-    """
 
-    def __init__(self, why: str, node: Node) -> None:
-        super().__init__(why)
-        self.node = node
+class ShapeClashError(NoValueError):
+    """Vectors or matrices do not fit together."""

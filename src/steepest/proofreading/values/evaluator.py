@@ -14,14 +14,14 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import Definition, Key, bind, depends_on
 from steepest.proofreading.reading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
 from steepest.proofreading.reading.vocabulary import RUNS
-from steepest.proofreading.values.arrays import POINTS, Array, elementwise, smooth
+from steepest.proofreading.values.arrays import POINTS, Array, elementwise, random_function
 from steepest.proofreading.values.derivatives import Differentiator
 from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.functions import apply, is_known
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope
 from steepest.proofreading.values.symbols import SymbolLookup
 
-_MAX_WORK = 60_000  # parts of one formula; larger ones take seconds
+_MAX_WORK = 60_000  # parts of one formula, so that every report ends
 _MAX_DEPTH = 120  # of parts inside one another, through definitions, well below Python's limit of recursion
 _MAX_EXPONENT = 12  # up to which powers are products, so that negative bases have values
 _LONGEST_SUM = 64
@@ -218,7 +218,7 @@ class Evaluator:
         value = self.value(node.args[0], numbers)
         if value.ndim != 3:
             return value
-        places = [self.symbols.whole(a, numbers) for a in node.args[1:]]
+        places = [self.symbols.index_value(a, numbers) for a in node.args[1:]]
         row, column = (places[0], places[1]) if len(places) > 1 else (places[0], 1)
         if not (1 <= row <= value.shape[1] and 1 <= column <= value.shape[2]):
             raise ShapeClashError("there is no such element", node)
@@ -243,7 +243,7 @@ class Evaluator:
         """Return the values of the index of a sum."""
         if len(node.args) < 3:
             return range(1, self.document.indices.range_of(str(node.value)) + 1)
-        first, last = self.symbols.whole(node.args[1], numbers), self.symbols.whole(node.args[2], numbers)
+        first, last = self.symbols.index_value(node.args[1], numbers), self.symbols.index_value(node.args[2], numbers)
         if node.args[2].kind == "number":
             last = end_of_sum(node, first, last)
         if last - first > _LONGEST_SUM:
@@ -258,7 +258,7 @@ class Evaluator:
         if node.value:
             if len(values) != 1:
                 raise UndecidedError("the prime does not say with respect to which of several variables", node)
-            return self.derivatives.slope_of(
+            return self.derivatives.differentiate(
                 lambda v: self.applied(function, arguments, [v], numbers, node), values[0], int(node.value)
             )
         return self.applied(function, arguments, values, numbers, node)
@@ -307,7 +307,7 @@ class Evaluator:
         scalars = all(v.ndim == 1 for v in values)
         if not scalars and len({v.shape for v in values}) > 1:
             raise UndecidedError(f"the document does not say what {function.base} is", function)
-        return smooth(function.base + str(key[1]), values)
+        return random_function(function.base + str(key[1]), values)
 
     def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
         """Return the symbols that the arguments replace in a function defined without formal arguments."""

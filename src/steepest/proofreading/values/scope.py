@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol
 
 from steepest.proofreading.meaning.document_model import DocumentModel, Key
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.values.arrays import Array
-from steepest.proofreading.values.interpretation import Interpretation
+
+
+class Interpretation(Enum):
+    """Which definitions serve a symbol with a sample index, such as ``a_i``."""
+
+    AS_WRITTEN = "as written"
+    """Only definitions of ``a_i``."""
+    PER_SAMPLE = "per sample"
+    """Definitions of ``a`` as well; what depends on the sample gets the index, too."""
+
 
 MAX_DEFINITIONS = 40
 """How deeply definitions are followed into one another; derivations are far shallower, circles are not."""
@@ -85,14 +95,9 @@ class Scope:
 
 
 class ScopedEvaluator(Protocol):
-    """Evaluates formulas in a scope: what the lookup of symbols and the calculus need of the evaluator."""
+    """What the lookup of symbols and the derivatives need of the evaluator."""
 
     @property
-    def scope(self) -> Scope:
-        """The scope."""
-
-    def value(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        """Return the value of a tree for these numbers of the index letters."""
-
-    def within(self, scope: Scope) -> ScopedEvaluator:
-        """Return an evaluator in another scope."""
+    def scope(self) -> Scope: ...
+    def value(self, node: Node, numbers: Mapping[str, int]) -> Array: ...
+    def within(self, scope: Scope) -> ScopedEvaluator: ...

@@ -8,10 +8,9 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import SMALL, Definition, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
-from steepest.proofreading.values.arrays import POINTS, Array, random_numbers, smooth
+from steepest.proofreading.values.arrays import POINTS, Array, random_function, random_numbers
 from steepest.proofreading.values.errors import UndecidedError
-from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.values.scope import MAX_DEFINITIONS, ScopedEvaluator
+from steepest.proofreading.values.scope import MAX_DEFINITIONS, Interpretation, ScopedEvaluator
 
 
 class SymbolLookup:
@@ -24,12 +23,12 @@ class SymbolLookup:
         """Return the letter of a symbol and the numbers of its indices."""
         if node.kind != "symbol":
             raise UndecidedError("a symbol is expected here", node)
-        concrete = tuple(sorted((r, self.whole(a, numbers)) for r, a in zip(node.roles, node.args, strict=True)))
+        concrete = tuple(sorted((r, self.index_value(a, numbers)) for r, a in node.indices))
         if len(set(node.roles)) < len(node.roles):  # w_{ij}: the order counts
-            concrete = tuple((r, self.whole(a, numbers)) for r, a in zip(node.roles, node.args, strict=True))
+            concrete = tuple((r, self.index_value(a, numbers)) for r, a in node.indices)
         return node.base, concrete
 
-    def whole(self, node: Node, numbers: Mapping[str, int]) -> int:
+    def index_value(self, node: Node, numbers: Mapping[str, int]) -> int:
         """Return the value of an index."""
         letter, offset = linear(node)
         if letter is None:
@@ -104,30 +103,19 @@ class SymbolLookup:
         """Return the definition of a symbol with these indices, and the values of its index letters."""
         if key[0] in self.document.letters.ignored:
             return None
-        found = self.document.definitions.get(
-            (node.kind, node.base if node.kind == "symbol" else node.args[0].base), ()
-        )
+        found = self.document.definitions.get((node.kind, node.base or node.args[0].base), ())
         concrete = dict(key[1])
+        matrices = self.document.shapes.has_matrices and node.kind == "symbol"
         general: tuple[Definition, dict[str, int]] | None = None
         for definition in self.document.by_nearness(found, self.scope.statement_index):
             target = definition.target if definition.target.kind == "symbol" else definition.target.args[0]
-            if (
-                self.document.shapes.has_matrices
-                and "paren" in target.roles
-                and "paren" not in concrete
-                and node.kind == "symbol"
-            ):
+            sample = target.index("paren") if matrices and "paren" not in concrete else None
+            any_sample = sample is not None and sample.base in ("i", "j")
+            if any_sample and sorted(target.roles) == sorted([*concrete, "paren"]):
                 # z^{[1]} where the document speaks of z^{[1](i)}: any one sample.
-                sample = target.index("paren")
-                if (
-                    sample is not None
-                    and sample.kind == "symbol"
-                    and sample.base in ("i", "j")
-                    and sorted(target.roles) == sorted([*concrete, "paren"])
-                ):
-                    bound = bind(target, None, tuple(concrete.get(r, 1) for r in target.roles), self.document.indices)
-                    if bound is not None:
-                        return definition, bound
+                bound = bind(target, None, tuple(concrete.get(r, 1) for r in target.roles), self.document.indices)
+                if bound is not None:
+                    return definition, bound
             if sorted(target.roles) != sorted(r for r, _ in key[1]):
                 continue
             wanted = (
@@ -145,7 +133,7 @@ class SymbolLookup:
 
     def names_layer(self, target: Node) -> bool:
         """Return whether a definition is for one layer, or for a letter without layers."""
-        layers = [linear(a)[0] for r, a in zip(target.roles, target.args, strict=True) if r in ("paren", "bracket")]
+        layers = [linear(a)[0] for r, a in target.indices if r in ("paren", "bracket")]
         return all(
             x is None or (x in self.document.indices.sizes and x not in self.document.indices.ranges) for x in layers
         )
@@ -153,21 +141,15 @@ class SymbolLookup:
     def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """Return the value of a symbol by its definition; None if it has none."""
         found = self.find(node, key, numbers)
-        lifted: dict[str, int] = {}
-        if (
-            found is None
-            and self.scope.interpretation is Interpretation.PER_SAMPLE
-            and any(r in ("sub", "paren") for r, _ in key[1])
-        ):
+        sample: tuple[str, int] | None = None
+        if found is None and self.scope.interpretation is Interpretation.PER_SAMPLE:
             for role in ("sub", "paren"):
                 outer = tuple((r, n) for r, n in key[1] if r != role)
                 if len(outer) != len(key[1]) - 1:
                     continue
-                keep = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != role]
-                bare = Node("symbol", tuple(a for _, a in keep), (node.base, tuple(r for r, _ in keep)))
-                found = self.find(bare, (key[0], outer), numbers)
+                found = self.find(node.without(role), (key[0], outer), numbers)
                 if found is not None:
-                    lifted = {role: dict(key[1])[role]}
+                    sample = role, dict(key[1])[role]
                     break
         if found is None:
             return None
@@ -177,15 +159,14 @@ class SymbolLookup:
             return None
         self.scope.active.append(mark)
         try:
-            if lifted:
-                return self.lifted(definition, bound, lifted)
+            if sample is not None:
+                return self._for_sample(definition, bound, *sample)
             return self.evaluator.value(definition.body, bound)
         finally:
             self.scope.active.pop()
 
-    def lifted(self, definition: Definition, bound: dict[str, int], lifted: dict[str, int]) -> Array:
+    def _for_sample(self, definition: Definition, bound: dict[str, int], role: str, sample: int) -> Array:
         """Return the value of a definition without sample index for one sample: sampled letters get the index."""
-        ((role, sample),) = lifted.items()
         overrides: dict[Key, Array] = {}
         for part in symbols(definition.body):
             if part.base in self.document.letters.sampled and role not in part.roles:
@@ -206,8 +187,7 @@ class SymbolLookup:
         if whole in self.scope.overrides:
             array = self.scope.overrides[whole]
         else:
-            keep = [(r, a) for r, a in zip(node.roles, node.args, strict=True) if r != "sub"]
-            bare = Node("symbol", tuple(a for _, a in keep), (node.base, tuple(r for r, _ in keep)))
+            bare = node.without("sub")
             if self.find(bare, whole, numbers) is None:
                 capital = node.base.upper()  # a_{ij} is an element of A
                 bare = Node("symbol", bare.args, (capital, bare.roles))
@@ -278,7 +258,7 @@ class SymbolLookup:
                 for node in self.document.dependencies_of(key[0], self.scope.statement_index)
             ]
             self.scope.active.pop()
-            return smooth(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
+            return random_function(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
         else:
             value = random_numbers(key)
             if key[0].startswith("\\Delta ") or (key[0] in SMALL and not key[1] and self.scope.scale != 1.0):

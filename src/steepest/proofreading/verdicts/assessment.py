@@ -9,9 +9,8 @@ import numpy as np
 
 from steepest.proofreading.reading.statements import Side, Statement
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.comparison import Comparison
-from steepest.proofreading.values.fitting import counterexample
-from steepest.proofreading.values.interpretation import Interpretation
+from steepest.proofreading.values.comparison import Comparison, counterexample
+from steepest.proofreading.values.scope import Interpretation
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +95,7 @@ class Assessment:
 
 def vanishes(comparison: Comparison) -> bool:
     """Return whether the left side is 0 at all points, so that an equality says little."""
-    # Round-off of sides near 1 stays well below this; a value that matters is far above.
+    # Above the round-off of sides near 1.
     return not np.any(np.abs(comparison.left) > 1e-12)
 
 

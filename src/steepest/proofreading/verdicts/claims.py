@@ -10,14 +10,13 @@ from dataclasses import replace
 
 from steepest.proofreading.meaning.document_model import Definition, depends_on
 from steepest.proofreading.meaning.objective import find_objective, is_vague
-from steepest.proofreading.reading.tree import Node, same, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, same, walk
 from steepest.proofreading.values.comparison import Comparison, compare
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-from steepest.proofreading.values.interpretation import Interpretation
-from steepest.proofreading.verdicts.approximations import approximation
+from steepest.proofreading.values.errors import NoValueError, ShapeClashError
+from steepest.proofreading.values.scope import Interpretation
 from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
 from steepest.proofreading.verdicts.case import Case
-from steepest.proofreading.verdicts.doubts import doubt, has_ones, undefined_dependency
+from steepest.proofreading.verdicts.doubts import approximation, doubt, has_ones, undefined_dependency
 
 HOLDS = "holds at all points tested"
 _UNCONNECTED = "the document does not define how the differentiated quantity depends on the variable"
@@ -60,7 +59,7 @@ def _compare_sides(case: Case, line: Line) -> tuple[Assessment, Exception | None
         for left in lefts:
             try:
                 comparison = compare(case.document, left, line.right, line.statement_index, interpretation)
-            except (UndecidedError, ShapeClashError) as trouble:
+            except NoValueError as trouble:
                 reason = reason or trouble
                 continue
             if interpretation is Interpretation.PER_SAMPLE and vanishes(comparison):
@@ -121,7 +120,7 @@ def _for_any_function(case: Case, assessment: Assessment) -> Assessment | None:
         return None
     try:
         comparison = compare(document.ignoring(body.base), left, line.right, line.statement_index)
-    except (UndecidedError, ShapeClashError):
+    except NoValueError:
         return None
     if not comparison.holds or vanishes(comparison):
         return None
@@ -146,7 +145,7 @@ def _without_value(case: Case, assessment: Assessment, reason: Exception | None)
             return clashing.judged("not-understood", "the length of the vector of ones is not known")
         try:
             compare(case.document, left, left, index)
-        except (UndecidedError, ShapeClashError):
+        except NoValueError:
             message = f"the shapes on the left side do not match: {reason}"
             return clashing.judged("not-understood", message)
         return clashing
@@ -191,7 +190,7 @@ def _doubted(case: Case, assessment: Assessment) -> Assessment:
     message = doubt(case, line)
     if message:
         return assessment.judged("not-understood", message)
-    derived = any(p.kind in ("derivative", "gradient", "cost_gradient") for p in walk(left))
+    derived = any(p.kind in DERIVATIVES for p in walk(left))
     if not derived or not vanishes(comparison):
         return assessment
     message = undefined_dependency(case, line)

@@ -1,11 +1,13 @@
-"""Reasons to doubt that a line was read as its author meant it."""
+"""Reasons why a line whose sides differ may be no mistake: it is true to some order, or it was misread."""
 
 from __future__ import annotations
 
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
-from steepest.proofreading.reading.tree import Node, symbols, walk
-from steepest.proofreading.verdicts.assessment import Line
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, symbols, walk
+from steepest.proofreading.values.comparison import convergence_orders, degree
+from steepest.proofreading.values.errors import NoValueError
+from steepest.proofreading.verdicts.assessment import Assessment, Line
 from steepest.proofreading.verdicts.case import Case
 
 
@@ -74,7 +76,7 @@ def undefined_dependency(case: Case, line: Line) -> str:
     left, right, document = line.left, line.right, case.document
     if left.kind != "derivative" or len(left.args) != 2 or any(a.kind != "symbol" for a in left.args):
         return ""
-    if any(p.kind in ("derivative", "cost_gradient", "gradient") for p in walk(right)):
+    if any(p.kind in DERIVATIVES for p in walk(right)):
         return ""
     cost, variable = left.args
     known = document.definitions_of(cost, line.statement_index)
@@ -87,3 +89,39 @@ def undefined_dependency(case: Case, line: Line) -> str:
         return ""
     name, of, by = (case.writer.latex(n) for n in (between[0], cost, variable))
     return f"${name}$ is never defined: the document does not define how ${of}$ depends on ${by}$"
+
+
+_MARGIN = 0.75
+"""By how much the order of the error must exceed that of the sides, which are whole numbers."""
+
+
+def approximation(document: DocumentModel, assessment: Assessment, statement_index: int) -> str:
+    """Describe the order to which a line is true; return an empty text if it is no approximation.
+
+    Args:
+        document: the model under which the sides are compared.
+        assessment: the assessment of the line so far.
+        statement_index: the number of its statement in that model.
+    """
+    line = assessment.line
+    small = line.relation == "≈" or _has_small_quantity(line.left) or _has_small_quantity(line.right)
+    if not small:
+        return ""
+    try:
+        found = convergence_orders(document, line.left, line.right, statement_index, assessment.interpretation)
+    except NoValueError:
+        return ""
+    if found is None or found[0] - max(found[1], 0.0) < _MARGIN:
+        return ""
+    power = round(found[0])
+    # Without ≈ an error of first order is a mistake, and so is an error of an order that the line writes out.
+    if (line.relation != "≈" and power < 2) or power <= degree(line.right):
+        return ""
+    words = ["zeroth", "zeroth", "first", "second", "third", "fourth"][min(power, 5)]
+    return f"true to {words} order: the error vanishes as the power {power} of the small quantity"
+
+
+def _has_small_quantity(node: Node) -> bool:
+    if any(p.kind == "change" for p in walk(node)):
+        return True
+    return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))

@@ -12,11 +12,10 @@ from steepest.proofreading.causes.factors import name_factor
 from steepest.proofreading.causes.mismatch import Diagnosis
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import Definition, definable, may_match
-from steepest.proofreading.reading.tree import Node, make, number, symbols, walk
-from steepest.proofreading.values.comparison import Comparison
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_derivative, make, number, symbols, walk
+from steepest.proofreading.values.comparison import Comparison, counterexample, holds_for_some
+from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.evaluator import Evaluator
-from steepest.proofreading.values.fitting import counterexample, holds_for_some
 from steepest.proofreading.values.scope import Scope
 from steepest.proofreading.verdicts.assessment import Assessment, Line, conditional_message
 from steepest.proofreading.verdicts.case import Case
@@ -76,8 +75,7 @@ def _diagnosed(case: Case, assessment: Assessment, found: Diagnosis, truth: Node
         # The left side is always one number and another one is written: the result of a calculation is wrong.
         first = float(comparison.left[0])
         constant = float(np.ptp(comparison.left)) < 1e-9 * (1 + abs(first))
-        kinds = ("derivative", "cost_gradient", "gradient", "limit")
-        if constant and not any(p.kind in kinds or (p.kind == "call" and p.value) for p in walk(truth)):
+        if constant and not any(is_derivative(p) or p.kind == "limit" for p in walk(truth)):
             corrected = f"{first:.6g}"
             cause, message = "arithmetic", f"the left side is always {corrected}"
     return assessment.judged("differs", message, cause, corrected=corrected)
@@ -86,8 +84,7 @@ def _diagnosed(case: Case, assessment: Assessment, found: Diagnosis, truth: Node
 def _wrong_left(case: Case, assessment: Assessment, left: Node, only_signs: bool) -> Assessment | None:
     """Assess a line that a small change of its left side makes right; None where other lines confirm that side."""
     line = assessment.line
-    kinds = ("derivative", "cost_gradient", "gradient")
-    if any(p.kind in kinds or (p.kind == "call" and p.value) for p in walk(left)):
+    if any(is_derivative(p) for p in walk(left)):
         return None
     if line.relation_index > 0 or definable(left) is not None or assessment.comparison is None:
         return None
@@ -192,7 +189,7 @@ def _layerwise_factor(case: Case, line: Line) -> str:
     try:
         with np.errstate(all="ignore"):
             ratio = np.real(evaluator.value(head, {}) / evaluator.value(whole, {}))
-    except (UndecidedError, ShapeClashError):
+    except NoValueError:
         return ""
     if ratio.ndim != 1 or not np.isfinite(ratio).all() or np.ptp(ratio) > 1e-6 * abs(float(ratio[0])):
         return ""
@@ -230,8 +227,7 @@ def _unexplained(case: Case, assessment: Assessment, left: Node) -> Assessment:
 
 def _is_unrelated(case: Case, line: Line, left: Node) -> bool:
     """Return whether the sides have no letter in common and no letter of the left side is defined."""
-    kinds = ("derivative", "cost_gradient", "gradient", "limit", "change")
-    if any(p.kind in kinds for node in (left, line.right) for p in walk(node)):
+    if any(p.kind in (*DERIVATIVES, "limit", "change") for node in (left, line.right) for p in walk(node)):
         return False
     ours, theirs = ({s.base for s in symbols(n)} - set(case.document.indices.sizes) for n in (left, line.right))
     known = any(case.document.definitions_of(s, line.statement_index) for s in symbols(left))

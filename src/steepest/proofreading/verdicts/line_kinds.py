@@ -14,7 +14,7 @@ from steepest.proofreading.meaning.document_model import definable, may_match
 from steepest.proofreading.reading.statements import DECIDED
 from steepest.proofreading.reading.tree import Node, same, symbols, walk
 from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.verdicts.assessment import Assessment, Line, conditional_message
 from steepest.proofreading.verdicts.case import Case
 from steepest.proofreading.verdicts.claims import HOLDS, changes_with_function, check_claim
@@ -120,7 +120,7 @@ def _inequality(case: Case, line: Line) -> Assessment:
         return Assessment(line, "not-understood", "an inequality between these sides is not checked")
     try:
         comparison = compare(case.document, left, line.right, line.statement_index)
-    except (UndecidedError, ShapeClashError) as reason:
+    except NoValueError as reason:
         return Assessment(line, "not-understood", str(reason))
     slack = 1e-9 * (1 + np.abs(comparison.right))  # the round-off that equalities are allowed, too
     below = relation in ("<", "<=")

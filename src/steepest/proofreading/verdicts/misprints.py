@@ -20,7 +20,7 @@ from steepest.proofreading.verdicts.assessment import Assessment, Line
 from steepest.proofreading.verdicts.case import Case
 from steepest.proofreading.verdicts.claims import HOLDS
 
-_TRIES = 500  # repairs of one definition; each is checked against all failing lines, so that more would take seconds
+_TRIES = 500  # repairs of one definition; each is checked against all lines that fail
 _LINES_BELOW = 4  # statements below a definition whose letters and factors its repairs may use
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from steepest.proofreading.causes.repairs import with_other_sign
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
-from steepest.proofreading.reading.tree import Node, make, same, swap, symbols, walk
+from steepest.proofreading.reading.tree import Node, is_derivative, make, same, swap, symbols, walk
 from steepest.proofreading.values.arrays import POINTS
 from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
 from steepest.proofreading.values.scope import Scope
@@ -177,16 +177,13 @@ def _check_sign_of_left(case: Case, line: Line) -> Assessment | None:
 def _check_identity(case: Case, line: Line) -> Assessment | None:
     """Assess a line whose left side is constant for all values of its letters: ``∂z/∂b = 1``; None for any other."""
     parts = list(walk(line.left))
-    if not any(
-        p.kind in ("derivative", "gradient", "limit", "sum", "cost_gradient") or (p.kind == "call" and p.value)
-        for p in parts
-    ):
+    if not any(is_derivative(p) or p.kind in ("limit", "sum") for p in parts):
         return None
     if _undefined_function(case, parts, line.statement_index) is not None:
         return None
     try:
         comparison = compare(case.document, line.left, line.right, line.statement_index)
-    except (UndecidedError, ShapeClashError):
+    except NoValueError:
         return None
     if comparison.holds:
         return Assessment(line, "holds", HOLDS)
@@ -219,7 +216,7 @@ def _values_of(case: Case, line: Line, cells: Sequence[Node], known: dict[str, f
         try:
             with np.errstate(all="ignore"):
                 values = np.real(evaluator.value(cell, {}))
-        except (UndecidedError, ShapeClashError):
+        except NoValueError:
             return None
         if scope.leaf_keys or values.ndim != 1 or not np.isfinite(values).all():
             return None

@@ -9,10 +9,10 @@ from steepest.proofreading.meaning.document_model import DocumentModel, definabl
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
 from steepest.proofreading.reading.tree import walk
 from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-from steepest.proofreading.verdicts.approximations import approximation
+from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.verdicts.assessment import Assessment, vanishes
 from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.doubts import approximation
 
 
 class SectionModels:
@@ -48,7 +48,7 @@ def check_in_section(case: Case, models: SectionModels, assessment: Assessment) 
         return []
     try:
         comparison = compare(model, line.left, line.right, statement_index)
-    except (UndecidedError, ShapeClashError):
+    except NoValueError:
         return []
     if not comparison.holds:
         message = approximation(model, assessment, statement_index)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from steepest.proofreading.causes.repairs import without_factor
 from steepest.proofreading.meaning.definitions import is_update
 from steepest.proofreading.meaning.document_model import COSTS, linear
-from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbols, walk
+from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbol, symbols, walk
 from steepest.proofreading.verdicts.assessment import Assessment, Line
 from steepest.proofreading.verdicts.case import Case
 
@@ -56,7 +56,7 @@ def _output_layer(case: Case) -> Iterator[Assessment]:
         letter, _ = linear(index)
         if letter not in ("l", "k", "\\ell") or letter == depth:
             continue
-        layers = make("symbol", (), (depth, ()))
+        layers = symbol(depth)
         new = make("symbol", tuple(layers if a is index else a for a in right.args), right.value)
         message = (
             f"an index is wrong: the model has ${depth}$ layers, so that its output is ${case.writer.latex(new)}$, "
@@ -179,7 +179,7 @@ def _bare_in_sum(case: Case) -> Iterator[Assessment]:
                 if bare is None:
                     continue
                 role = indexed[bare.base, bare.roles].roles[-1]
-                index = make("symbol", (), (part.value, ()))
+                index = symbol(part.value)
                 new = make("symbol", (*bare.args, index), (bare.base, (*bare.roles, role)))
                 message = (
                     f"an index is missing: in the sum over ${part.value}$ it is ${case.writer.latex(new)}$, "

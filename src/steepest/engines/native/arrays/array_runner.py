@@ -52,16 +52,10 @@ def prefers(step: Step, rows: int) -> bool:
 
 
 class ArrayRunner:
-    """One descent; see :class:`steepest.engines.step.Runner`.
+    """One descent, with a derived gradient; see :class:`steepest.engines.step.Runner`.
 
-    Args:
-        step: what an update does; its gradient is derived.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        rate: α.
-        dtype: the precision.
-        batches: splits an epoch into batches; all samples at once if left out.
-        threads: how many at most; as many as pay if left out.
+    Takes the arguments of :class:`steepest.engines.stepwise.Stepwise` but ``compiler``, and ``threads``: how many at
+    most; as many as pay if left out.
     """
 
     def __init__(

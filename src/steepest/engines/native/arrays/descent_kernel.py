@@ -132,9 +132,7 @@ class _DescentWriter:
         epoch, path_rows = code.slot(I64, counts["epoch"]), code.slot(I64, counts["path_rows"])
         reason, last = code.slot(I64, i64(0)), code.slot(DOUBLE, self.rules["last"])
         update = code.slot(I64, i64(0))
-        head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
-        build.branch(head)
-        build.position_at_end(head)
+        head, leave = code.begin_epochs()
         now = code.get(epoch, I64)
         turn = build.mul(build.and_(now, i64(1)), i64(self.where.length))
         before = code.place(code.arguments["before"], turn, code.number)
@@ -152,11 +150,7 @@ class _DescentWriter:
         found = self._reason(cost, code.get(last, DOUBLE), now)
         code.put(found, reason)
         # With a whole table, the rules saw the cost of the parameters before the update.
-        undone = (
-            build.icmp_signed("!=", found, i64(0))
-            if self.config.whole
-            else build.icmp_signed("==", found, i64(DIVERGED))
-        )
+        undone = build.icmp_signed(*("!=", found, i64(0)) if self.config.whole else ("==", found, i64(DIVERGED)))
         with build.if_else(undone) as (yes, no):
             with yes, self._alone():
                 self._copy(before, code.arguments["params"], self.where.length)
@@ -170,8 +164,7 @@ class _DescentWriter:
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
         self._wait_at_barrier()
-        build.cbranch(done, leave, head)
-        build.position_at_end(leave)
+        code.end_epochs(done, head, leave)
         for name, slot in (("epoch", epoch), ("path_rows", path_rows), ("reason", reason)):
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
         code.write(code.get(last, DOUBLE), code.arguments["numbers"], NUMBERS.index("last"))
@@ -201,8 +194,8 @@ class _DescentWriter:
         code, kind, lanes = self.code, self.writer.kind, self.config.lanes
 
         def copy(k: Index) -> None:
-            value = code.read(code.place(source, k, code.number), 0, kind, code.size)
-            code.write(value, code.place(target, k, code.number), 0, code.size)
+            value = code.load(source, k, kind)
+            code.store(value, target, k)
 
         if numbers <= _SHORT * lanes:
             for k in range(0, numbers, lanes):
@@ -219,7 +212,7 @@ class _DescentWriter:
             step = width(leaf.shape, self.config.lanes) if leaf.shape else self.config.lanes
             total = layout.size(leaf.shape, self.config.lanes)
             with code.loop(0, total, self.config.lanes) as k:
-                value = code.read(code.place(self.writer.arrays[leaf], k, code.number), 0, kind, code.size)
+                value = code.load(self.writer.arrays[leaf], k, kind)
                 vector = build.sdiv(build.srem(k, i64(step)), i64(self.config.lanes))
                 inside = self.writer.inside(leaf.shape or (1,), vector)
                 if inside is not None:
@@ -231,12 +224,9 @@ class _DescentWriter:
         return build.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
 
     def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
-        norm = None if self.norm is None else self._widened(self.code.lane(self.writer.number(self.norm)))
+        norm = None if self.norm is None else self.code.widened(self.code.lane(self.writer.number(self.norm)))
         later = self.code.builder.icmp_signed(">", epoch, i64(0))
         return stops(self.code, self.rules, cost, last, later, norm).reason(self.code, i64)
-
-    def _widened(self, number: Value) -> Value:
-        return number if self.code.number == DOUBLE else self.code.builder.fpext(number, DOUBLE)
 
     # -- an epoch
 
@@ -253,7 +243,7 @@ class _DescentWriter:
             rate = code.read(code.arguments["rates"], build.mul(turn, self.counts["paced"]), code.number)
             code.put(build.add(turn, i64(1)), update)
             self.writer.bind(RATE, code.broadcast(rate, self.config.lanes))
-            cost = self._widened(code.lane(self._step(begin, size, build.add(start, begin))))
+            cost = code.widened(code.lane(self._step(begin, size, build.add(start, begin))))
             share = build.fmul(cost, build.sitofp(size, DOUBLE))
             code.put(build.fadd(code.get(sofar, DOUBLE), share), sofar)
         return build.fdiv(code.get(sofar, DOUBLE), build.sitofp(rows, DOUBLE))
@@ -283,8 +273,8 @@ class _DescentWriter:
             first, after = writer.share(layout.size(leaf.shape, lanes) // lanes)
             with code.loop(first, after) as k:
                 position = code.times(k, lanes)
-                value = code.read(code.place(writer.arrays[node], position, code.number), 0, writer.kind, code.size)
-                code.write(value, code.place(writer.arrays[leaf], position, code.number), 0, code.size)
+                value = code.load(writer.arrays[node], position, writer.kind)
+                code.store(value, writer.arrays[leaf], position)
         if self.buffers.late:
             self._wait_at_barrier()
 

@@ -97,7 +97,7 @@ def _tile(code: Code, factors: Factors, row: Value, height: int, vectors: int) -
     ]
     with code.loop(0, code.arguments["inner"]) as k:
         line = code.place(code.arguments["b"], build.mul(k, i64(factors.right)), code.number)
-        right = [code.read(code.place(line, v * code.native, code.number), 0, kind, code.size) for v in range(vectors)]
+        right = [code.load(line, v * code.native, kind) for v in range(vectors)]
         column = code.place(left, build.mul(k, i64(factors.along)), code.number)
         for r in range(height):
             number = code.broadcast(code.read(column, r * factors.down, code.number), code.native)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
+from steepest.engines.native.arrays.elements import ElementWriter
 from steepest.engines.native.arrays.layout import whole, width
 from steepest.engines.native.arrays.schedule import Loop, Phase, Stage, is_reduction
 from steepest.engines.native.functions import ELEMENTWISE
-from steepest.engines.native.llvm.code import Code, Index, Value
-from steepest.expressions.expression import Expression, Shape
+from steepest.engines.native.llvm.code import Index, Value
+from steepest.expressions.expression import Expression
 
 _REGISTER_VECTORS = 4  # vectors of a row that stays in registers from the first loop to the last
 _VECTORS_AT_ONCE = 4  # vectors of neighbouring rows computed together, as many as hide the latency of a reduction
@@ -29,39 +29,6 @@ def _widest(phase: Phase, lanes: int) -> int:
     return max(whole(loop.shape[-1], lanes) for stage in phase.stages for loop in stage.loops)
 
 
-class StepWriter(Protocol):
-    """What rows need of the writer of a step; see :class:`steepest.engines.native.arrays.writer.Writer`."""
-
-    code: Code
-    arrays: dict[Expression, Value]
-    lanes: int
-    kind: Any
-
-    def number(self, node: Expression) -> Value:
-        """Return a shared number, in all lanes."""
-        ...
-
-    def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
-        """Write an elementwise node of neighbouring elements."""
-        ...
-
-    def neutral(self, node: Expression) -> Value:
-        """Return what a reduction begins with."""
-        ...
-
-    def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
-        """Accumulate one more vector into a reduction."""
-        ...
-
-    def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
-        """Reduce each value over its lanes."""
-        ...
-
-    def inside(self, shape: Shape, vector: Index) -> Value | None:
-        """Return which lanes of a row's vector hold elements."""
-        ...
-
-
 class Rows:
     """Writes the stages of a phase for neighbouring samples: vectors of features, and broadcast numbers.
 
@@ -74,7 +41,7 @@ class Rows:
         in_registers: whether their values stay in registers from one loop to the next.
     """
 
-    def __init__(self, writer: StepWriter, first: Value, count: int, in_registers: bool) -> None:
+    def __init__(self, writer: ElementWriter, first: Value, count: int, in_registers: bool) -> None:
         self.writer, self.in_registers = writer, in_registers
         self.code, self.lanes = writer.code, writer.lanes
         self.rows = [self.code.plus(first, k) for k in range(count)]

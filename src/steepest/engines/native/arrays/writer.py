@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from steepest.engines.native.arrays.elements import ELEMENTS, ElementWriter
 from steepest.engines.native.arrays.layout import size, width
 from steepest.engines.native.arrays.products import Factors, multiply, transpose
 from steepest.engines.native.arrays.rows import Rows, fits_registers, rows_at_once
 from steepest.engines.native.arrays.schedule import REDUCTIONS, Loop, Phase, Stage, is_reduction
 from steepest.engines.native.functions import ELEMENTWISE
-from steepest.engines.native.llvm.code import I1, I32, Code, Index, Value, i64
-from steepest.expressions.expression import CONSTANT, Expression, Shape
+from steepest.engines.native.llvm.code import I32, Code, Value, i64
+from steepest.expressions.expression import Expression
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Team:
     thread: Value
 
 
-class Writer:
+class Writer(ElementWriter):
     """Writes the parts of a step.
 
     Args:
@@ -34,25 +35,9 @@ class Writer:
     """
 
     def __init__(self, code: Code, arrays: dict[Expression, Value], team: Team) -> None:
-        self.code, self.arrays, self.team = code, arrays, team
-        self.lanes = code.native
-        self.kind = code.vector(code.native)
-        self.numbers: dict[Expression, Value] = {}
+        super().__init__(code, arrays)
+        self.team = team
         self.rows: Value = i64(0)
-
-    # -- numbers that all samples share
-
-    def bind(self, node: Expression, value: Value) -> None:
-        """Assign the value of a shared number, in all lanes."""
-        if node not in self.numbers:
-            self.numbers[node] = self.code.slot(self.kind)
-        self.code.put(value, self.numbers[node])
-
-    def number(self, node: Expression) -> Value:
-        """Return a shared number, in all lanes."""
-        if node.operation is CONSTANT:
-            return self.code.splat(node.value, self.lanes)
-        return self.code.get(self.numbers[node], self.kind)
 
     # -- what all samples share
 
@@ -91,8 +76,7 @@ class Writer:
                 if not node.shape:
                     return self.number(node)
                 if node not in found:
-                    place = code.place(self.arrays[node], position, code.number)
-                    found[node] = code.read(place, 0, self.kind, code.size)
+                    found[node] = code.load(self.arrays[node], position, self.kind)
                 return found[node]
 
             for node in loop.nodes:
@@ -104,7 +88,7 @@ class Writer:
             for node in loop.nodes:
                 for array in filter(None, (self.arrays.get(node), targets.get(node))):
                     if node.shape:
-                        code.write(found[node], code.place(array, position, code.number), 0, code.size)
+                        code.store(found[node], array, position)
         for node, slot in sums.items():
             self.bind(node, *self.across(node, [code.get(slot, self.kind)]))
 
@@ -138,9 +122,9 @@ class Writer:
             number = code.broadcast(code.read(x, row, code.number), self.lanes)
             line = code.place(self.arrays[node], code.times(row, step), code.number)
             for k in range(0, step, self.lanes):
-                value = code.read(code.place(y, k, code.number), 0, self.kind, code.size)
+                value = code.load(y, k, self.kind)
                 product = ELEMENTWISE["multiply"](code, number, value)
-                code.write(product, code.place(line, k, code.number), 0, code.size)
+                code.store(product, line, k)
 
     def _product(self, node: Expression, first: Value, after: Value) -> None:
         """Write a product of the rows ``first`` to ``after`` with a matrix."""
@@ -151,64 +135,6 @@ class Writer:
         target = code.place(self.arrays[node], code.times(first, result), code.number)
         rows, inner = code.builder.sub(after, first), i64(b.shape[0])
         multiply(code, Factors(down, 1, right, result, False), left, self.arrays[b], target, rows, inner, result)
-
-    # -- elements
-
-    def element(self, node: Expression, operands: list[Value], column: Index) -> Value:
-        """Write neighbouring elements of an elementwise node, the first of them at ``column``."""
-        write = _ELEMENTS.get(node.operation.name)
-        if write is None:
-            return ELEMENTWISE[node.operation.name](self.code, *operands)
-        return write(self, operands[0], column)
-
-    def _expand(self, number: Value, column: Index) -> Value:
-        return number
-
-    def _one_hot(self, label: Value, column: Index) -> Value:
-        code = self.code
-        lanes = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
-        first = code.broadcast(code.builder.trunc(i64(column), I32), self.lanes)
-        numbers = code.builder.sitofp(code.builder.add(first, lanes), self.kind)
-        hit = ELEMENTWISE["equal"](code, label, numbers)
-        return code.builder.select(code.builder.fcmp_unordered("uno", label, label), label, hit)
-
-    # -- reductions
-
-    def neutral(self, node: Expression) -> Value:
-        """Return the value that a reduction begins with, in all lanes."""
-        return self.code.splat(REDUCTIONS[node.operation.name][0], self.lanes)
-
-    def _join(self, node: Expression, x: Value, y: Value) -> Value:
-        _, join = REDUCTIONS.get(node.operation.name, REDUCTIONS["sum"])  # sums over the samples add, too
-        return ELEMENTWISE[join](self.code, x, y)
-
-    def reduce(self, node: Expression, operands: list[Value], slot: Value, inside: Value | None) -> None:
-        """Accumulate one more vector into a reduction, masking inactive lanes."""
-        code = self.code
-        value = operands[0] if len(operands) == 1 else ELEMENTWISE["multiply"](code, *operands)
-        if inside is not None:
-            value = code.builder.select(inside, value, self.neutral(node))
-        code.put(self._join(node, code.get(slot, self.kind), value), slot)
-
-    def across(self, node: Expression, values: Sequence[Value]) -> list[Value]:
-        """Reduce each value over its lanes; every lane gets the result."""
-        distance = self.lanes // 2
-        while distance:
-            partners = [self.code.shuffle(value, [k ^ distance for k in range(self.lanes)]) for value in values]
-            values = [self._join(node, value, partner) for value, partner in zip(values, partners, strict=True)]
-            distance //= 2
-        return list(values)
-
-    def inside(self, shape: Shape, vector: Index) -> Value | None:
-        """Return which lanes of a row's vector hold elements; None if all do at compile time."""
-        over, last = shape[-1] % self.lanes, width(shape, self.lanes) // self.lanes - 1
-        if not over or (isinstance(vector, int) and vector < last):
-            return None
-        mask = ir.Constant(ir.VectorType(I1, self.lanes), [int(k < over) for k in range(self.lanes)])
-        if isinstance(vector, int):
-            return mask
-        full = ir.Constant(mask.type, [1] * self.lanes)
-        return self.code.builder.select(self.code.builder.icmp_signed("==", vector, i64(last)), mask, full)
 
     # -- rows
 
@@ -235,14 +161,13 @@ class Writer:
                 if not node.per_sample:
                     return self.number(node)
                 if node not in found:
-                    place = code.place(self.arrays[node], row, code.number)
-                    found[node] = code.read(place, 0, self.kind, code.size)
+                    found[node] = code.load(self.arrays[node], row, self.kind)
                 return found[node]
 
             for node in nodes:
                 found[node] = ELEMENTWISE[node.operation.name](code, *map(get, node.args))
                 if node in self.arrays:
-                    code.write(found[node], code.place(self.arrays[node], row, code.number), 0, code.size)
+                    code.store(found[node], self.arrays[node], row)
 
     # -- sums over the samples
 
@@ -276,8 +201,7 @@ class Writer:
             begin = code.read(target, 0, self.kind, code.size) if grows else code.splat(0, self.lanes)
             sofar = code.slot(self.kind, begin)
             with code.loop(0, self.rows) as row:
-                place = code.place(self.arrays[arg], code.plus(code.times(row, step), column), code.number)
-                value = code.read(place, 0, self.kind, code.size)
+                value = code.load(self.arrays[arg], code.plus(code.times(row, step), column), self.kind)
                 code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
             code.write(code.get(sofar, self.kind), target, 0, code.size)
 
@@ -286,7 +210,7 @@ class Writer:
         sofar = code.slot(self.kind, code.splat(0, self.lanes))
         numbers = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
         with code.loop(0, self.rows, self.lanes) as row:
-            value = code.read(code.place(self.arrays[arg], row, code.number), 0, self.kind, code.size)
+            value = code.load(self.arrays[arg], row, self.kind)
             left = code.broadcast(build.trunc(build.sub(self.rows, row), I32), self.lanes)
             value = build.select(build.icmp_signed("<", numbers, left), value, code.splat(0, self.lanes))
             code.put(ELEMENTWISE["add"](code, code.get(sofar, self.kind), value), sofar)
@@ -302,8 +226,7 @@ class Writer:
                 continue
             first, after = self.share(size(node.shape, self.lanes) // self.lanes)
             with self.code.loop(first, after) as k:
-                place = self.code.place(self.arrays[node], self.code.times(k, self.lanes), self.code.number)
-                self.code.write(zero, place, 0, self.code.size)
+                self.code.store(zero, self.arrays[node], self.code.times(k, self.lanes))
 
 
 _WHOLE: dict[str, Callable[[Writer, Expression, Value, Value], None]] = {
@@ -312,15 +235,10 @@ _WHOLE: dict[str, Callable[[Writer, Expression, Value, Value], None]] = {
     "outer": Writer._outer,
 }
 """Operations on whole arrays: the node, and this thread's share of its rows."""
-_ELEMENTS: dict[str, Callable[[Writer, Value, Index], Value]] = {
-    "expand": Writer._expand,
-    "one_hot": Writer._one_hot,
-}
-"""Operations that make elements of a number: the number, and the first element's position."""
 _SUMS: dict[str, Callable[[Writer, Expression, bool], None]] = {
     "total": Writer._total,
     "total_outer": Writer._total_outer,
 }
 """Sums over the samples: the node, and whether the block's sum is added to those of the blocks before."""
-PRIMITIVES = frozenset((*_WHOLE, *_ELEMENTS, *_SUMS, *REDUCTIONS, "count"))
+PRIMITIVES = frozenset((*_WHOLE, *ELEMENTS, *_SUMS, *REDUCTIONS, "count"))
 """What this form computes besides elementwise primitives; ``count`` is bound by the kernel."""

@@ -25,15 +25,10 @@ _POLL_INTERVAL = 0.05  # seconds between two polls of a group: progress and inte
 
 
 class BatchedRunner:
-    """Descents from several starts; see :class:`steepest.engines.step.Ensemble`.
+    """Descents from several starts, with derived gradients; see :class:`steepest.engines.step.Ensemble`.
 
-    Args:
-        step: what an epoch does; its gradient is derived.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        rate: α.
-        dtype: the precision.
-        starts: how many there will be.
+    Takes the arguments of :class:`steepest.engines.stepwise.Stepwise` but ``compiler`` and ``batches``, and
+    ``starts``: how many there will be.
     """
 
     def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:

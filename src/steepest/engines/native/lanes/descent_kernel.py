@@ -110,16 +110,14 @@ def descent_kernel(
     updates = dict(zip(step.updates, outputs, strict=True))
     params.expect(updates)
     rates, begin = code.arguments["rates"], loop["epoch"]
-    rate = _narrowed(code, code.read(rates, 0, DOUBLE))
+    rate = code.narrowed(code.read(rates, 0, DOUBLE))
 
-    head, leave = code.function.append_basic_block("epoch"), code.function.append_basic_block("leave")
-    build.branch(head)
-    build.position_at_end(head)
+    head, leave = code.begin_epochs()
     if scheduled_rate:
-        rate = _narrowed(code, code.read(rates, build.sub(loop["epoch"], begin), DOUBLE))
+        rate = code.narrowed(code.read(rates, build.sub(loop["epoch"], begin), DOUBLE))
     cost, outcome = way.run(params.now(), rate, loop["step"])
-    value = _widened(code, code.lane(cost.at(())))
-    size = None if size_node is None else _widened(code, code.lane(outcome[size_node].at(())))
+    value = code.widened(code.lane(cost.at(())))
+    size = None if size_node is None else code.widened(code.lane(outcome[size_node].at(())))
 
     _count_rise(loop, value)
     with build.if_then(_stopping(loop, value, size), likely=False):
@@ -132,19 +130,10 @@ def descent_kernel(
     lost = _is_nan(code, probe)
     loop["reason"] = build.select(lost, i64(DIVERGED), loop["reason"])
     done = build.or_(lost, build.icmp_signed(">=", loop["epoch"], loop["until"]))
-    build.cbranch(done, leave, head)
-    build.position_at_end(leave)
+    code.end_epochs(done, head, leave)
     params.save()
     loop.save()
     return frame.finished()
-
-
-def _widened(code: Code, number: Value) -> Value:
-    return number if code.number == DOUBLE else code.builder.fpext(number, DOUBLE)
-
-
-def _narrowed(code: Code, number: Value) -> Value:
-    return number if code.number == DOUBLE else code.builder.fptrunc(number, code.number)
 
 
 def _count_rise(loop: LoopState, value: Value) -> None:

@@ -70,7 +70,7 @@ class Differences:
             The cost, and the values of the nodes of the norm and the updated parameters.
         """
         code = self.code
-        epsilon = step if code.size == 8 else code.builder.fptrunc(step, code.number)
+        epsilon = code.narrowed(step)
         cost, slopes = self._by_groups(epsilon) if self.in_memory else self._all_at_once(now, epsilon)
         bound = {**now, **slopes, RATE: RegisterTensor((), [code.broadcast(rate, self.emitter.lanes.shared)])}
         AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
@@ -175,10 +175,10 @@ class Differences:
         made = MemoryTensor(code, leaf.shape, memory, 1, self.emitter.lanes.shared)
         with code.loop(0, size, stride) as first:
             ahead = code.plus(first, 1 + self.first[leaf])
-            rise = code.read(code.place(costs, ahead, code.number), 0, kind, code.size)
+            rise = code.load(costs, ahead, kind)
             if self.step.central:
                 lower = code.plus(ahead, self.elements)
-                fall = code.read(code.place(costs, lower, code.number), 0, kind, code.size)
+                fall = code.load(costs, lower, kind)
                 made.put_run(first, build.fdiv(build.fsub(rise, fall), build.fadd(shift, shift)))
             else:
                 made.put_run(first, build.fdiv(build.fsub(rise, here), shift))

@@ -99,5 +99,5 @@ def grid_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
         here = code.place(params, code.times(group, where.length), code.number)
         frame.over.run(program, {leaf: state.part(frame.emitter, where, here, leaf) for leaf in where.leaves})
         cost = frame.emitter.values[program.outputs[0]].at(())
-        code.write(cost, code.place(costs, code.times(group, copies), code.number), 0, code.size)
+        code.store(cost, costs, code.times(group, copies))
     return frame.finished()

@@ -25,15 +25,10 @@ _MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call; bou
 
 
 class LaneRunner:
-    """One descent: a compiled step and its parameters.
+    """One descent of a whole table; see :class:`steepest.engines.step.Runner`.
 
-    Args:
-        step: what an epoch does.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        rate: α.
-        dtype: the precision.
-        threads: how many at most; as many as pay if left out.
+    Takes the arguments of :class:`steepest.engines.stepwise.Stepwise` but ``compiler`` and ``batches``, and
+    ``threads``: how many at most; as many as pay if left out.
     """
 
     pace = 1

@@ -216,7 +216,7 @@ class BlockByBlock:
             with code.loop(0, self.partition.parts) as part:
                 address = code.place(region, code.plus(code.times(part, size), offset), code.number)
                 code.put(code.builder.fadd(code.get(sofar, kind), code.read(address, 0, kind, code.size)), sofar)
-            code.write(code.get(sofar, kind), code.place(made, offset, code.number), 0, code.size)
+            code.store(code.get(sofar, kind), made, offset)
         return made
 
     def _wait_at_barrier(self) -> None:
@@ -240,7 +240,7 @@ class _Sum:
             self.memory = MemoryTensor(code, node.shape, pointer, over.kept, over.kept)
             zero = code.splat(0, over.kept)
             with code.loop(0, prod(node.shape)) as k:
-                code.write(zero, code.place(pointer, code.times(k, over.kept), code.number), 0, code.size)
+                code.store(zero, pointer, code.times(k, over.kept))
 
     def add(self, present: Value | None) -> None:
         """Add the samples of a block."""
@@ -288,16 +288,13 @@ class _Sum:
                 self._write(found, target, k * number)
             return
         with code.loop(0, prod(self.node.shape)) as k:
-            start = code.place(self.memory.pointer, code.times(k, self.over.kept), code.number)
-            found = code.read(start, 0, code.vector(self.over.kept), code.size)
-            self._write(
-                found if number > 1 else add_halves(code, found, self.over.kept, 1), target, code.times(k, number)
-            )
+            found = code.load(self.memory.pointer, code.times(k, self.over.kept), code.vector(self.over.kept))
+            found = found if number > 1 else add_halves(code, found, self.over.kept, 1)
+            self._write(found, target, code.times(k, number))
 
     def _write(self, value: Value, target: Value, offset: Index) -> None:
-        code = self.code
-        address = code.place(target, offset, code.number)
+        address = self.code.place(target, offset, self.code.number)
         if self.over.number > 1:
-            code.write(value, address, 0, code.size)
+            self.code.store(value, address, 0)
         else:
-            code.write(code.lane(value), address, 0)
+            self.code.write(self.code.lane(value), address, 0)

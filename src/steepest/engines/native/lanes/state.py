@@ -208,8 +208,8 @@ class MemoryState:
             if chosen is not None:
                 value = code.builder.select(chosen, value, now)
                 past = code.builder.select(chosen, now, self._run(before, first))
-            code.write(past, code.place(before, first, code.number), 0, code.size)
-            code.write(value, code.place(memory, first, code.number), 0, code.size)
+            code.store(past, before, first)
+            code.store(value, memory, first)
             code.put(probed(code, code.get(probe, kind), value), probe)
         found = code.get(probe, kind)
         return found if copies == 1 else add_halves(code, found, stride, copies)
@@ -225,16 +225,16 @@ class MemoryState:
             first = length // stride * stride
             inside = ir.Constant(ir.VectorType(I1, stride), [int(k < length - first) for k in range(stride)])
             value = code.builder.select(inside, self._run(target.pointer, first), code.splat(0, stride))
-            code.write(value, code.place(target.pointer, first, code.number), 0, code.size)
+            code.store(value, target.pointer, first)
 
     def _run(self, array: Value, first: Index) -> Value:
         code = self._emitter.code
-        return code.read(code.place(array, first, code.number), 0, code.vector(self._emitter.stride), code.size)
+        return code.load(array, first, code.vector(self._emitter.stride))
 
     def record(self, row: Value) -> None:
         code = self._emitter.code
         with code.loop(0, self._where.length, self._emitter.stride) as first:
-            code.write(self._run(self._arrays[0], first), code.place(row, first, code.number), 0, code.size)
+            code.store(self._run(self._arrays[0], first), row, first)
 
     def save(self) -> None:
         """Do nothing: the numbers are in memory already."""

@@ -76,18 +76,15 @@ class MemoryTensor:
         code, position = self.code, flat(self.code, self.shape, place)
         if self.width == 1:
             return code.broadcast(code.read(self.pointer, position, code.number), self.lanes)
-        start = code.times(position, self.width)
-        address = code.place(self.pointer, start, code.number)
-        return code.read(address, 0, code.vector(self.width), align=code.size)
+        return code.load(self.pointer, code.times(position, self.width), code.vector(self.width))
 
     def run(self, first: Index, length: int) -> Value:
         """Load ``length`` elements from a position on, of a tensor with one number per element."""
-        address = self.code.place(self.pointer, first, self.code.number)
-        return self.code.read(address, 0, self.code.vector(length), align=self.code.size)
+        return self.code.load(self.pointer, first, self.code.vector(length))
 
     def put_run(self, first: Index, values: Value) -> None:
         """Store neighbouring elements of a tensor with one number per element."""
-        self.code.write(values, self.code.place(self.pointer, first, self.code.number), 0, align=self.code.size)
+        self.code.store(values, self.pointer, first)
 
     def put(self, place: Place, value: Value) -> None:
         """Store an element."""
@@ -95,8 +92,7 @@ class MemoryTensor:
         if self.width == 1:
             code.write(code.lane(value), self.pointer, position)
         else:
-            address = code.place(self.pointer, code.times(position, self.width), code.number)
-            code.write(value, address, 0, align=code.size)
+            code.store(value, self.pointer, code.times(position, self.width))
 
 
 class FusedTensor:

@@ -147,7 +147,35 @@ class Code:
         """Store an element of an array."""
         self.builder.store(value, self.place(pointer, index, value.type), align=align)
 
+    def load(self, pointer: Value, index: Index, kind: Any) -> Value:
+        """Load a vector of numbers that begins at an element of an array, wherever that lies."""
+        return self.read(self.place(pointer, index, self.number), 0, kind, self.size)
+
+    def store(self, vector: Value, pointer: Value, index: Index) -> None:
+        """Store a vector of numbers from an element of an array on."""
+        self.write(vector, self.place(pointer, index, self.number), 0, self.size)
+
+    def widened(self, number: Value) -> Value:
+        """Convert a number to float64."""
+        return number if self.number == DOUBLE else self.builder.fpext(number, DOUBLE)
+
+    def narrowed(self, number: Value) -> Value:
+        """Convert a number of float64 to this function's precision."""
+        return number if self.number == DOUBLE else self.builder.fptrunc(number, self.number)
+
     # -- control flow
+
+    def begin_epochs(self) -> tuple[Value, Value]:
+        """Begin the loop over the epochs; return its block, and the block that follows once it ends."""
+        head, leave = self.function.append_basic_block("epoch"), self.function.append_basic_block("leave")
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+        return head, leave
+
+    def end_epochs(self, done: Value, head: Value, leave: Value) -> None:
+        """End the loop over the epochs, if ``done``, else go to the next one."""
+        self.builder.cbranch(done, leave, head)
+        self.builder.position_at_end(leave)
 
     @contextmanager
     def loop(self, start: Index, stop: Index, step: Index = 1) -> Iterator[Value]:
