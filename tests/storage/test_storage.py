@@ -18,28 +18,14 @@ import pytest
 from safetensors.numpy import save as to_bytes
 
 import steepest as st
+from model_files import ABOUT, forge
 from steepest.errors import ModelError, StorageError
 from steepest.storage import files
 from steepest.storage import tensors as storage
 
-ABOUT = {"formula": "y ~ a*x", "cost": "mse", "data": {"x": [], "y": []}, "parameter": {"a": []}}
-
 
 def fitted() -> st.Model:
     return st.Model("y ~ a*x").fit({"x": [1.0, 2], "y": [2.1, 3.9]}, rate=0.1, epochs=50)
-
-
-def forge(path: Path, about: Any, params: dict[str, Any] | None = None, format_: Any = 1) -> Path:
-    """A file as this library would write it, checksum included, with any metadata (a text is taken as it is)."""
-    tensors = {k: np.array(v, dtype=np.float64) for k, v in ({"a": 2.0} if params is None else params).items()}
-    text = about if isinstance(about, str) else json.dumps({"format": format_, **about})
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
-        digest.update(array.tobytes())
-    path.write_bytes(to_bytes(tensors, metadata={"steepest": text, "sha256": digest.hexdigest()}))
-    return path
 
 
 def refused(path: Path) -> str:

@@ -11,6 +11,7 @@ from sklearn import linear_model
 from sklearn.utils.class_weight import compute_sample_weight
 
 import steepest as st
+from model_files import ABOUT, forge
 from steepest.errors import ModelError, SteepestError, TableError
 from steepest.objectives.costs import WEIGHT
 from steepest.tables.sample_weights import sample_weights
@@ -231,8 +232,6 @@ def test_everything_is_saved(classes: Any, tmp_path: Path) -> None:
     ids=str,
 )  # fmt: skip
 def test_settings_in_a_file_that_are_none(change: dict[str, Any], tmp_path: Path) -> None:
-    from test_storage import ABOUT, forge
-
     path = forge(tmp_path / "m.safetensors", {**ABOUT, **change})
     with pytest.raises(SteepestError, match="not a usable model"):
         st.load(path)
