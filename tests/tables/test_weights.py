@@ -187,7 +187,7 @@ def test_a_named_cost_a_formula_and_a_function_agree() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "says"),
-    [(lambda a, y: 3.0, "gave float, not an expression"), (3, "not 3"), (None, "not None")],
+    [(lambda a, y: 3.0, "returned float, not an expression"), (3, "not 3"), (None, "not None")],
 )
 def test_costs_that_are_none(cost: Any, says: str) -> None:
     with pytest.raises(ModelError) as caught:

@@ -74,6 +74,8 @@ def test_every_alias_names_something_that_there_is(kind: str) -> None:
 @pytest.mark.parametrize("kind", SENTENCES)
 def test_no_word_has_both_an_alias_and_a_sentence(kind: str) -> None:
     assert not SENTENCES[kind].keys() & ALIASES[kind].keys()
+    offered = REGISTRIES.get(kind, FUNCTIONS if kind in ("function", "activation") else SETTINGS)
+    assert not SENTENCES[kind].keys() & set(offered)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,7 @@ def test_hints_by_spelling_are_close() -> None:
     assert nearest("hour", ["hours", "x"]) == "; did you mean 'hours'?"
     assert nearest("lag", ["log"]) == "; did you mean 'log'?"
     assert nearest("lr", ["l1"]) == ""
+    assert nearest("Height", ["weight", "height"]) == "; did you mean 'height'?"
     assert nearest("momentum", ["memory"]) == ""
 
 

@@ -191,6 +191,7 @@ def fit(
             options.tell(rows_left_out(samples.dropped, opened.rows))
     if not as_json:
         announce(model, opened, samples, report)
+    options.warn(notes)
     if settings["restarts"] is None:
         settings["start"] = start
     run = _run(model, opened if samples is None else samples, {**settings, "seed": seed or 0, "na": na}, as_json)
@@ -344,8 +345,7 @@ def _report(
     if save and not run.diverged:
         model.save(save)
         options.tell(f"saved to {save}")
-    for sentence in [*notes, *run.warnings]:
-        options.tell(f"warning: {sentence}")
+    options.warn(run.warnings)
     if run.diverged:
         options.tell(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}")
         return options.FOUND

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from steepest.export.c_literals import TYPES
+from steepest.export.c_literals import MATHS_FUNCTIONS, TYPES
 from steepest.export.names import Identifiers
 from steepest.expressions.printing import ATOM, PRODUCT, SIGN, SUM, Template, infix
 
@@ -36,6 +37,8 @@ class Helper:
 
     source: str
 
+
+_MATHS_CALL = re.compile(rf"\b({'|'.join(MATHS_FUNCTIONS)})\(")
 
 ElementwiseForm = Written | Comparison | Library | Helper
 
@@ -118,7 +121,6 @@ class Functions:
             if helper in self._used:
                 text = source.replace(f"T {helper}(", f"T {self._names[helper]}(")
                 if self.dtype == "float32":
-                    for name in ("exp", "fabs", "log1p"):
-                        text = text.replace(f"{name}(", f"{name}f(")
+                    text = _MATHS_CALL.sub(r"\1f(", text)
                 parts.append(text.replace("(T)", f"({TYPES[self.dtype]})").replace("T ", f"{TYPES[self.dtype]} "))
         return "\n".join(parts)

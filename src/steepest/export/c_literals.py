@@ -23,14 +23,15 @@ MATH_ERREXCEPT math_errhandling float_t double_t fpclassify isfinite isinf isnan
 isgreaterequal isless islessequal islessgreater isunordered DOMAIN SING OVERFLOW UNDERFLOW PLOSS TLOSS
 n s i j k T
 """
-_FUNCTIONS = """
+_MATHS = """
 acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 log1p log2
 logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint round
 lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma j0 j1 jn y0 y1 yn gamma
 drem significand scalb finite exp10 pow10 sincos
 """
+MATHS_FUNCTIONS = tuple(_MATHS.split())
 RESERVED = frozenset(_WORDS.split()).union(
-    f"{name}{end}" for name in _FUNCTIONS.split() for end in ("", "f", "l")
+    f"{name}{end}" for name in MATHS_FUNCTIONS for end in ("", "f", "l")
 )  # fmt: skip
 """Reserved words of C, C++ and <math.h>, and the loop indices of the generated code."""
 

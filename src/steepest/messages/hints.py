@@ -16,4 +16,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def closest(name: str, known: Iterable[str], alike: float = _ALIKE) -> str | None:
     """Return the known name that is spelt most alike, if there is one."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=alike)), None)
+    known = list(known)
+    folded = next((each for each in known if each.casefold() == name.casefold()), None)
+    if folded is not None:
+        return folded
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=alike)), None)
