@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from steepest.errors import SteepestError, SteepestWarning
 from steepest.expressions.expression import Expression, Operation, constant, data, params
 from steepest.expressions.operations import FUNCTIONS as _FUNCTIONS
-from steepest.expressions.operations import TABLE as _TABLE
 from steepest.expressions.operations import absolute as abs
 from steepest.expressions.operations import (
     cos,
@@ -147,4 +146,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", *(each.name for each in _TABLE if each.name.isidentifier())})
+    return sorted([*__all__, "__version__"])

@@ -86,7 +86,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("check no parameters", ["check", "mean(x*y)", "nand"], ["nothing to check"]),
     ("check unknown", ["check", "z ~ x*w", "nand", "--at", "v=1"], ["--at has 'v'", "parameters are w"]),
     ("tangent no value", ["tangent", "x*y", "--at", "x=1", "--move", "x=1"], ["'y'"]),
-    ("tangent unknown", ["tangent", "x^2", "--at", "x=1", "--move", "z=1"], ["'z' moves"]),
+    ("tangent unknown", ["tangent", "x^2", "--at", "x=1", "--move", "z=1"], ["'z' is in move"]),
     ("tangent infinite", ["tangent", "log(x)", "--at", "x=0", "--move", "x=1"], ["f at the point is -inf"]),
     ("ops unknown", ["ops", "sigmod"], ["did you mean 'sigmoid'?"]),
 ]  # fmt: skip

@@ -251,7 +251,7 @@ def test_a_checkpoint_that_cannot_be_written_loses_nothing() -> None:
     ("words", "says"),
     [
         (["digit", "--features", "digit,pixel_3"], "the target 'digit' is among the features"),
-        (["digit", "--layers", "3,2", "--activation", "relu,tanh,sin"], "and 3 activations"),
+        (["digit", "--layers", "3,2", "--activation", "relu,tanh,sin"], "but 3 activations"),
         (["pixel_3", "--layers", "2", "--output", "softmax", "--cost", "mse"], "class numbers"),
     ],
 )  # fmt: skip

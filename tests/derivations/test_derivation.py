@@ -286,5 +286,5 @@ def test_errors_name_thing_and_remedy(call: Any, words: list[str]) -> None:
 
 
 def test_a_name_that_stands_for_two_things() -> None:
-    with pytest.raises(ValuesError, match="two things"):
+    with pytest.raises(ValuesError, match="is used twice"):
         derive(op.mean(data("w") * w), "w")

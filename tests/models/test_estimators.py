@@ -200,7 +200,7 @@ def test_a_warm_start_may_change_settings_but_not_the_network() -> None:
         fitted.set_params(optimiser=None, rate="auto", batch=None).fit(X, NAMES)
     fitted.set_params(rate=0.001).fit(X, NAMES)
     assert fitted.n_iter_ == 150
-    with pytest.raises(ModelError, match=r"has parameters W1 \(4, 8\).*warm_start=False"):
+    with pytest.raises(ModelError, match=r"had parameters W1 \(4, 8\).*warm_start=False"):
         fitted.set_params(hidden=(9,)).fit(X, NAMES)
     with pytest.raises(ValueError, match="warm_start continues with the classes"):
         fitted.set_params(hidden=(8,)).fit(X, NAMES == "setosa")
