@@ -66,7 +66,8 @@ from steepest.messages.vocabulary import ours as _ours
 from steepest.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from steepest import costs, models, optimisers, pictures, schedules
+    from steepest import models as models
+    from steepest import pictures as pictures
     from steepest.calculus.gradient import gradient
     from steepest.calculus.simplify import simplify
     from steepest.checking.finite_differences import finite_difference, shrinking_steps
@@ -81,7 +82,10 @@ if TYPE_CHECKING:
     from steepest.models.estimators import NetworkClassifier as NetworkClassifier
     from steepest.models.estimators import NetworkRegressor as NetworkRegressor
     from steepest.models.model import Model, load
+    from steepest.objectives import costs as costs
     from steepest.proofreading import Proof, proofread
+    from steepest.training import optimisers as optimisers
+    from steepest.training import schedules as schedules
     from steepest.training.descent import Descent, descend
 
 _HOMES = {

@@ -157,6 +157,10 @@ def test_a_backend_without_an_operation_says_so(steepest: Steepest) -> None:
     said = steepest("export", "m.safetensors", "--to", "c")
     assert said.status == 2
     assert "the operation 'isru' has no form in C" in said.err
+    del reference.ELEMENTWISE["isru"]
+    said = steepest("fit", "nand", "z ~ isru(x*w1 + y*w2 + b)", "--engine", "reference", "--no-check")
+    assert said.status == 2
+    assert "the reference engine has no kernel" in said.err
 
 
 BACKENDS = {

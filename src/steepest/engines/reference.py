@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.calculus.program import Program, lower
+from steepest.errors import DescentError
 from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression
 
 Array = NDArray[Any]
@@ -253,7 +254,7 @@ class Compiled:
         if name in STRUCTURAL:
             return STRUCTURAL[name](node)
         if name not in ELEMENTWISE:
-            raise NotImplementedError(f"the reference engine has no kernel of the operation {name!r}; register one")
+            raise DescentError(f"the reference engine has no kernel for the operation {name!r}; register one")
         kernel = ELEMENTWISE[name]
         if self.dtype.kind == "c":
             kernel = COMPLEX.get(name, kernel)

@@ -165,7 +165,7 @@ def number(value: float) -> str:
 
 
 RESERVED = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan}
-"""Names that a formula reads as numbers; a column of such a name goes between backticks."""
+"""Names that a formula reads as numbers; a column with such a name is written in backticks."""
 
 FUNCTION_NAMES: set[str] = {"dense"}
 """Every name and alias that a formula reads as a function: ``operations.py`` adds to ``dense``, which makes a layer."""

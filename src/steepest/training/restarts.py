@@ -78,7 +78,7 @@ def sequential(starts: Sequence[Params], descend: Callable[[Params], Descent], m
 def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: Progress | None) -> Descent:
     """Run descents in one batch of the engine and return the best.
 
-    The best one is run again by itself, for its history. Sums over its samples may then be added in another order, so
+    The best one is run again alone, for its history. Sums over its samples may then be added in another order, so
     that the last digits differ; if it ends above the next one, that one is run as well.
 
     Args:
@@ -129,7 +129,7 @@ def _rerun_best(
     starts: Sequence[Params], order: Sequence[int], results: Sequence[EnsembleResult], costs: list[float], loop: Loop,
     started: float,
 ) -> Descent:  # fmt: skip
-    """Run the best start by itself; write its cost into ``costs``."""
+    """Run the best start alone; write its cost into ``costs``."""
     best: Descent | None = None
     for rank, k in enumerate(order):
         run = loop.run(starts[k], None)

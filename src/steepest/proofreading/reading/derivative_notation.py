@@ -18,7 +18,7 @@ def cost_gradient(variable: Node, start: int) -> Node:
 
 
 class DerivativeReader:
-    """Reads derivatives, and fractions that are none.
+    """Reads derivatives, and fractions that are not derivatives.
 
     Attributes:
         readers: the method for each command.

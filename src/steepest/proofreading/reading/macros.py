@@ -21,7 +21,7 @@ class Macro:
 
     Attributes:
         name: without its backslash.
-        pattern: what stands between the arguments of a ``\\def``, one text before each and one after the last;
+        pattern: the text between the arguments of a ``\\def``, one text before each and one after the last;
             None for arguments in braces.
         arguments: how many.
         default: of the first argument, if that is optional.
@@ -93,7 +93,7 @@ def closing(text: str, start: int, signs: str = "{}") -> int | None:
 def expand(text: str, places: Sequence[int], macros: Sequence[Macro]) -> tuple[str, list[int]]:
     """Return a text with its macros expanded, and the place of each of its characters.
 
-    What comes out of a macro has the place where the macro stands; its arguments keep their own.
+    What comes out of a macro has the place of the macro; its arguments keep their own.
     """
     known = {macro.name: macro for macro in macros}
     spots = list(places)

@@ -65,7 +65,7 @@ def passages(text: str) -> list[Passage]:
     """Return the formulas and the prose of a document in their order.
 
     Args:
-        text: the whole document; what stands beyond two million characters is not read.
+        text: the whole document; text beyond two million characters is not read.
     """
     latex = is_latex(text)
     text = text[:_MAX_CHARACTERS]

@@ -26,7 +26,7 @@ DECIDED = ("=", ":=", "≈", "<", ">", "<=", ">=")
 """The relations that are checked; lines with other ones are ignored."""
 
 _INNER = ("matrix", "cases", "array", "substack")
-_ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # what stands before a note that is part of the formula
+_ASKING = ("+", "-", "*", "cdot", "times", "odot", "/")  # signs before a note that is part of the formula
 _PUNCTUATION = (".", ",", ";", "dots", "cdots", "vdots")
 _SEPARATORS = ("Rightarrow", "Leftrightarrow", "therefore", "because")
 
@@ -213,7 +213,7 @@ def _parse(parsed: ParsedDocument) -> None:
 
 
 def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, section: int) -> None:
-    """Take in the formulas that stand in prose without any mark."""
+    """Take in the formulas in prose without any mark."""
     stops = list(prose.points(passage))
     for start, middle, end in prose.spans(passage):
         tokens = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)

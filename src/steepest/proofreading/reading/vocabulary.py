@@ -25,14 +25,14 @@ STOPPED = {"stopgrad", "sg", "StopGrad", "stopgradient", "stop-gradient", "detac
 ACCENTS = ("hat", "bar", "tilde", "dot", "ddot", "check", "breve")
 OPENING = ("(", "[", "{")
 PRODUCTS = {"cdot", "*", "times", "odot", "/", ".", "bullet", "div"}
-"""Signs that stand between factors."""
+"""Signs between factors."""
 
 COMPARISONS: Mapping[str, str] = {"<": "<", ">": ">", "le": "<=", "ge": ">=", "=": "==", "ne": "!=", "==": "=="}
 INDEX_LETTERS = set("ijklmnpqrstuvhcdKLMN")
-"""Letters that count when they stand alone in a subscript."""
+"""Letters that count when they are alone in a subscript."""
 
 RUNS = set("ijklmnpqrst")
-"""Letters that count even when several stand together: ``w_{ij}``."""
+"""Letters that count even when there are several: ``w_{ij}``."""
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ class SymbolLookup:
         return self.evaluator.within(self.scope.inner(overrides)).value(definition.body, bound)
 
     def element(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array | None:
-        """Return an element of a symbol that is a vector or matrix; None if it is none."""
+        """Return an element of a symbol that is a vector or matrix; None if it is neither."""
         subs = [n for r, n in key[1] if r == "sub"]
         if not subs or not self.document.shapes.has_matrices:
             return None
