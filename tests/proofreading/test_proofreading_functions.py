@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from steepest.expressions.expression import OPERATIONS, Operation
-from steepest.expressions.operations import cos, exp, operation, sin
+from steepest.expressions.operations import FUNCTIONS, cos, exp, operation, sin
 from steepest.expressions.printing import FUNCTION_NAMES
 from steepest.proofreading import proofread
 from steepest.proofreading.reading.functions import functions, operation_of
@@ -23,9 +23,11 @@ def wobble() -> Iterator[Operation]:
         partials=(lambda x, r: cos(x) * exp(x) + sin(x) * exp(x),),
         expansion=lambda x: sin(x) * exp(x),
     )  # fmt: skip
-    yield row
-    del OPERATIONS["wobble"]
-    FUNCTION_NAMES.discard("wobble")
+    try:
+        yield row
+    finally:
+        del OPERATIONS["wobble"], FUNCTIONS["wobble"]
+        FUNCTION_NAMES.discard("wobble")
 
 
 @pytest.mark.parametrize("spelling", [r"\operatorname{wobble}(x)", r"\text{wobble}(x)", "wobble(x)", "np.wobble(x)"])
