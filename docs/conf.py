@@ -49,7 +49,7 @@ nitpicky = True
 # Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
     r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.printing|documents\.document"
-    r"|display\.(scene|axes|summaries)|papers\.experiment"
+    r"|display\.(scene|axes|summaries)|papers\.experiment|proofreading\.reading\.tree"
     r"|derivations\.(problem|point_values)|diagrams\.graph\.(view|numbers|folding)"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]
