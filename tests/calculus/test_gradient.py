@@ -85,7 +85,7 @@ def test_second_derivatives_of_random_formulas(part: int) -> None:
                 # Second derivatives of these formulas reach a few hundred, their parts a few thousand.
                 assert apart(found, summed) < 1e-10, (case, a, b)
                 compared += 1
-    assert compared >= 50
+    assert compared >= 40
 
 
 # -- what a gradient costs -------------------------------------------------------------------------------------
