@@ -187,4 +187,5 @@ def test_numbers_in_json_are_finite(steepest: Steepest) -> None:
     def refuse(text: str) -> Any:
         raise AssertionError(text)
 
-    json.loads(steepest("proofread", "odd.md", "--json").out, parse_constant=refuse)
+    found = json.loads(steepest("proofread", "odd.md", "--json").out, parse_constant=refuse)
+    assert len(found) == 2
