@@ -16,7 +16,7 @@ from steepest.documents import characters, write_document
 from steepest.documents.atoms import width
 from steepest.documents.breaking import lines
 from steepest.documents.document import Document, Equation, Equations, Formula, Paragraph, Table
-from steepest.documents.tables import divided
+from steepest.documents.layout import divided
 from steepest.expressions.expression import PARAMETER, Expression, constant, leaf
 from steepest.expressions.latex import latex
 from steepest.expressions.operations import TABLE

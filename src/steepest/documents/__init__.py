@@ -44,22 +44,14 @@ def _notebook(document: Document) -> str:
 
 
 def check_format(suffix: str) -> None:
-    """Raise unless documents can be written to files with this suffix.
-
-    Raises:
-        DocumentError: the format is unknown.
-    """
+    """Raise a DocumentError unless documents can be written to files with this suffix."""
     if suffix.lower() not in FORMATS:
         given = repr(suffix) if suffix else "a file without a suffix"
         raise DocumentError(f"a paper cannot be written as {given}; it can be {', '.join(FORMATS)}")
 
 
 def write_document(document: Document, suffix: str) -> str:
-    r"""Return a document as the text of a file.
-
-    Args:
-        document: the document.
-        suffix: of the file, with its dot: one of :data:`FORMATS`.
+    r"""Return a document as the text of a file with this suffix, one of :data:`FORMATS`.
 
     Raises:
         DocumentError: the format is unknown, or the document refers to a label that it does not have.

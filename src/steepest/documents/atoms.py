@@ -55,37 +55,15 @@ _THIN, _MEDIUM, _THICK = 0.167, 0.222, 0.278
 
 @dataclass(slots=True)
 class Atom:
-    """A part of a formula within which no line is broken.
+    """A part of a formula within which no line is broken."""
 
-    Attributes:
-        text: its LaTeX.
-        width: in em, with the space around a sign.
-        kind: one of the kinds of this module.
-        depth: how many brackets enclose it.
-        tall: whether it is higher than a letter with an index.
-        parts: numerator and denominator of a fraction.
-    """
-
-    text: str
-    width: float
+    text: str  # its LaTeX
+    width: float  # em, with the space around a sign
     kind: int = ORDINARY
-    depth: int = 0
-    tall: bool = False
-    parts: tuple[str, ...] = ()
-    _below: float = 0.0
-    _above: float = 0.0
-
-    def script(self, above: bool, width: float) -> None:
-        """Raise or lower something of this width at the atom's right, or set it over or under a large sign."""
-        before = self._reach()
-        if above:
-            self._above = width
-        else:
-            self._below = width
-        self.width += self._reach() - before
-
-    def _reach(self) -> float:
-        return max(self._above, self._below)
+    depth: int = 0  # how many brackets enclose it
+    tall: bool = False  # whether it is higher than a letter with an index
+    parts: tuple[str, ...] = ()  # numerator and denominator of a fraction
+    scripts: dict[str, float] = field(default_factory=lambda: {"^": 0.0, "_": 0.0})  # widths of what these set
 
 
 def character_width(character: str, italic: bool = False) -> float:
@@ -230,8 +208,7 @@ class _Reader:
         stretches = self.at - begin > 1
         if opens:
             frame.opens.append(len(frame.atoms))
-            atom = Atom("", 0.42 + (_THIN if stretches else 0), OPEN)
-            self._add(atom, begin)
+            self._add(Atom("", 0.42 + (_THIN if stretches else 0), OPEN), begin)
             return
         tall = False
         if frame.opens:
@@ -271,8 +248,10 @@ class _Reader:
             frame.atoms.append(Atom("", 0.0))
         base = frame.atoms[-1]
         base.text += self._source(wanted.begin)
+        before = max(base.scripts.values())
         # A limit of a large sign adds only the width by which it overhangs.
-        base.script(wanted.command == "^", max(0.0, width - base.width) if base.kind == LARGE else width + 0.05)
+        base.scripts[wanted.command] = max(0.0, width - base.width) if base.kind == LARGE else width + 0.05
+        base.width += max(base.scripts.values()) - before
 
     def _applied(self, frame: _Frame, wanted: _Wanted) -> Atom:
         width, tall = max(found[0] for found in wanted.found), any(found[2] for found in wanted.found)

@@ -18,29 +18,17 @@ _DELIMITER = re.compile(r"\\(left|right)\s*(\\[a-zA-Z]+|\\.|.)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a broken formula.
-
-    Attributes:
-        latex: its text.
-        width: in em.
-        fits: whether it is as short as was asked for.
-    """
+    """A line of a broken formula."""
 
     latex: str
-    width: float
-    fits: bool = True
+    width: float  # em
+    fits: bool = True  # whether it is as short as was asked for
 
 
 def lines(latex: str, first: float, rest: float | None = None) -> list[Line]:
-    r"""Break a formula into lines.
+    r"""Break a formula into lines; ``first`` is the width of the first in em, ``rest`` of the others if not the same.
 
-    Args:
-        latex: LaTeX mathematics.
-        first: the width of the first line, em.
-        rest: that of the others; the same if left out.
-
-    Returns:
-        The lines; brackets still open at the end of one have a fixed size, so that TeX reads each line as a formula.
+    Brackets still open at the end of a line have a fixed size, so that TeX reads each line as a formula.
 
     >>> [line.latex for line in lines(r"\left(a + b\right) \cdot \left(c + d\right)", 4.5)]
     ['\\left(a + b\\right) ', '{}\\cdot \\left(c + d\\right)']

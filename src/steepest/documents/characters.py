@@ -64,13 +64,11 @@ def mathematics(latex: str) -> str:
     """
     if latex.isascii():
         return latex
-    made = []
-    for part in RUNS.findall(unicodedata.normalize("NFC", latex)):
-        if part.isascii():
-            made.append(part)
-        else:
-            made.append(_MATHS[part] + " " if part in _MATHS else rf"\text{{{_signs(part)}}}")
-    return "".join(made)
+    parts = RUNS.findall(unicodedata.normalize("NFC", latex))
+    return "".join(
+        part if part.isascii() else f"{_MATHS[part]} " if part in _MATHS else rf"\text{{{_signs(part)}}}"
+        for part in parts
+    )
 
 
 def picture(tikz: str) -> str:

@@ -7,7 +7,7 @@ A block contains plain text, formulas and references, and nothing of LaTeX pages
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from steepest.errors import DocumentError
 from steepest.messages.hints import nearest
@@ -15,15 +15,10 @@ from steepest.messages.hints import nearest
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in the two forms from which every format writes it.
+    """A formula in the two forms from which every format writes it."""
 
-    Attributes:
-        latex: as LaTeX mathematics, without ``$``.
-        text: as a line of Unicode text, which is also what a screen reader says.
-    """
-
-    latex: str
-    text: str
+    latex: str  # LaTeX mathematics, without ``$``
+    text: str  # a line of Unicode text, which is also what a screen reader says
 
 
 @dataclass(frozen=True)
@@ -61,21 +56,13 @@ class ItemList:
 
 @dataclass(frozen=True)
 class Equation:
-    """One line ``left = right``.
+    """One line ``left = right``; every one is numbered, in the order of the document."""
 
-    Attributes:
-        left: the left side; None continues the line before.
-        right: the right side.
-        rule: the rule by which it follows, as a phrase in lower case; empty for none.
-        label: a name by which it is referred to; every equation is numbered, in the order of the document.
-        sign: the sign between them: ``=``, ``≈`` or ``:=``.
-    """
-
-    left: Formula | None
+    left: Formula | None  # None continues the line before
     right: Formula
-    rule: str = ""
-    label: str = ""
-    sign: str = "="
+    rule: str = ""  # by which it follows, as a phrase in lower case
+    label: str = ""  # by which it is referred to
+    sign: str = "="  # or ``≈`` or ``:=``
 
 
 @dataclass(frozen=True)
@@ -87,40 +74,24 @@ class Equations:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Attributes:
-        header: the names of the columns.
-        rows: the cells, as many in each row.
-        caption: one sentence.
-        numeric: the numbers of the columns that are flush right.
-        label: a name by which it is referred to; tables are numbered.
-    """
+    """A table; tables are numbered."""
 
     header: tuple[Inlines, ...]
-    rows: tuple[tuple[Inlines, ...], ...]
-    caption: Inlines
-    numeric: tuple[int, ...] = ()
-    label: str = ""
+    rows: tuple[tuple[Inlines, ...], ...]  # as many cells in each
+    caption: Inlines  # one sentence
+    numeric: tuple[int, ...] = ()  # the columns that are flush right
+    label: str = ""  # by which it is referred to
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture.
+    """A picture; figures are numbered. Where its text is empty, the alternative is shown instead."""
 
-    Attributes:
-        svg: as SVG text, for pages and notebooks; if empty, the alternative is shown instead.
-        tikz: as a ``tikzpicture`` environment, for LaTeX; empty likewise.
-        alternative: a description, for those who cannot see it.
-        caption: one sentence.
-        label: a name by which it is referred to; figures are numbered.
-    """
-
-    svg: str
-    tikz: str
-    alternative: str
-    caption: Inlines
-    label: str = ""
+    svg: str  # for pages and notebooks
+    tikz: str  # as a ``tikzpicture`` environment, for LaTeX
+    alternative: str  # a description, for those who cannot see it
+    caption: Inlines  # one sentence
+    label: str = ""  # by which it is referred to
 
 
 @dataclass(frozen=True)
@@ -132,22 +103,15 @@ class Code:
 
 
 Block = Heading | Paragraph | ItemList | Equations | Table | Figure | Code
-
-
 EQUATION, TABLE, FIGURE = "equation", "table", "figure"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Kind and number of a numbered block or equation.
+    """Kind and number of a numbered block or equation."""
 
-    Attributes:
-        kind: equation, table or figure.
-        number: counted from 1 within its kind.
-    """
-
-    kind: str
-    number: int
+    kind: str  # equation, table or figure
+    number: int  # from 1 within its kind
 
     @property
     def text(self) -> str:
@@ -157,26 +121,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Document:
-    """A paper.
-
-    Attributes:
-        title: its title.
-        blocks: its contents in order.
-        subtitle: a line beneath the title, such as the formula.
-        language: of its words, for hyphenation and screen readers.
-    """
+    """A paper."""
 
     title: Inlines
     blocks: tuple[Block, ...]
-    subtitle: Inlines = field(default=())
-    language: str = "en"
+    subtitle: Inlines = ()  # a line beneath the title, such as the formula
+    language: str = "en"  # of its words, for hyphenation and screen readers
 
     def places(self) -> dict[str, Place]:
-        """Return the kind and number of everything with a label; equations, tables and figures each count from 1.
-
-        Raises:
-            DocumentError: two things have one label.
-        """
+        """Return the place of everything with a label; raise a DocumentError where two things have one label."""
         found: dict[str, Place] = {}
         counts = dict.fromkeys((EQUATION, TABLE, FIGURE), 0)
         for block in self.blocks:
@@ -212,11 +165,7 @@ class Document:
                 yield from (cell for row in block.rows for cell in row)
 
     def check(self) -> None:
-        """Raise unless every reference has its label and every row of a table its cells.
-
-        Raises:
-            DocumentError: something is missing; the sentence names it.
-        """
+        """Raise a DocumentError unless every reference has its label and every row of a table its cells."""
         places = self.places()
         for pieces in self.texts():
             for piece in pieces:

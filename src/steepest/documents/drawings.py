@@ -13,21 +13,18 @@ _LOCAL = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")
 
 
 def embedded(svg: str, name: str, title: str, description: str) -> str:
-    """Return a picture as an ``<svg>`` element of an HTML page.
+    """Return a picture as an ``<svg>`` element of an HTML page; raise a DocumentError where the text is no SVG.
 
-    Args:
-        svg: the picture as a file.
-        name: prefix of its ids on this page.
-        title: its title, if it has none.
-        description: a description, for those who cannot see it.
-
-    Raises:
-        DocumentError: the text is no SVG.
+    ``name`` is the prefix of its ids on the page, ``title`` its title if it has none of its own.
     """
-    root = _parsed(svg)
-    found = root.find(f"{{{_SVG}}}title")
+    try:
+        root = ElementTree.fromstring(svg.strip())
+    except ElementTree.ParseError as error:
+        raise DocumentError(f"a picture of the paper is no SVG: {error}") from None
+    if root.tag != f"{{{_SVG}}}svg":
+        raise DocumentError(f"a picture of the paper is no SVG but begins with the element {root.tag!r}")
     heading = ElementTree.Element(f"{{{_SVG}}}title", id=f"{name}-title")
-    heading.text = title if found is None or not found.text else found.text
+    heading.text = root.findtext(f"{{{_SVG}}}title") or title
     said = ElementTree.Element(f"{{{_SVG}}}desc", id=f"{name}-description")
     said.text = description
     for tag in ("title", "desc", "metadata"):
@@ -42,24 +39,17 @@ def embedded(svg: str, name: str, title: str, description: str) -> str:
     root.set("id", f"{name}-picture")
     for style in root.iter(f"{{{_SVG}}}style"):
         # Nested in the picture's own name its rules do not reach the page, nor those of another picture.
-        style.text = f"#{name}-picture{{{_nested(style.text or '', name)}}}"
-    return _written(root)
+        rules = re.sub(r"(^|[{},\s])svg(?=[\s{,.:])", r"\1&", _LOCAL.sub(rf"url(#{name}-\2)", style.text or ""))
+        style.text = f"#{name}-picture{{{rules}}}"
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _XLINK)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def address(svg: str, title: str, description: str) -> str:
     """Return a picture as a ``data:`` address, for an image of a Markdown text."""
     text = embedded(svg, "picture", title, description)
     return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
-
-
-def _parsed(svg: str) -> ElementTree.Element:
-    try:
-        root = ElementTree.fromstring(svg.strip())
-    except ElementTree.ParseError as error:
-        raise DocumentError(f"a picture of the paper is no SVG: {error}") from None
-    if root.tag != f"{{{_SVG}}}svg":
-        raise DocumentError(f"a picture of the paper is no SVG but begins with the element {root.tag!r}")
-    return root
 
 
 def _rename(element: ElementTree.Element, name: str) -> None:
@@ -72,15 +62,3 @@ def _rename(element: ElementTree.Element, name: str) -> None:
             element.set(key, " ".join(f"{name}-{part}" for part in value.split()))
         elif "url(" in value:
             element.set(key, _LOCAL.sub(rf"url(#{name}-\2)", value))
-
-
-def _nested(style: str, name: str) -> str:
-    """Rewrite the rules of a style so that they can be nested in a rule for the picture itself."""
-    style = _LOCAL.sub(rf"url(#{name}-\2)", style)
-    return re.sub(r"(^|[{},\s])svg(?=[\s{,.:])", r"\1&", style)
-
-
-def _written(root: ElementTree.Element) -> str:
-    ElementTree.register_namespace("", _SVG)
-    ElementTree.register_namespace("xlink", _XLINK)
-    return ElementTree.tostring(root, encoding="unicode")

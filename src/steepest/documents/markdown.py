@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
+from itertools import count
 
+from steepest.documents import document as doc
 from steepest.documents.atoms import width
 from steepest.documents.breaking import lines
-from steepest.documents.document import (
-    Code,
-    Document,
-    Equation,
-    Equations,
-    Figure,
-    Formula,
-    Heading,
-    Inlines,
-    ItemList,
-    Paragraph,
-    Piece,
-    Place,
-    Reference,
-    Table,
-    plain,
-)
 from steepest.documents.drawings import address
 from steepest.documents.layout import sign_latex
 
@@ -33,10 +18,10 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]$|~])")
 _AT_LINE = re.compile(r"^(\s*)([#+>-]|\d+[.)])(?=\s|$)")  # what would begin a heading, a list or a quotation
 
 
-def write(document: Document) -> str:
+def write(document: doc.Document) -> str:
     r"""Return the paper as the text of an ``.md`` file.
 
-    >>> print(write(Document(("Slopes",), (Paragraph(("50 % of x_i",)),))))
+    >>> print(write(doc.Document(("Slopes",), (doc.Paragraph(("50 % of x_i",)),))))
     # Slopes
     <BLANKLINE>
     50 % of x\_i
@@ -49,10 +34,10 @@ def write(document: Document) -> str:
 class Writer:
     """Writes blocks of a document as Markdown, numbering them in order."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: doc.Document) -> None:
         self.document = document
-        self.places: Mapping[str, Place] = document.places()
-        self.counts = {"equation": 0, "table": 0, "figure": 0}
+        self.places = document.places()
+        self.numbers = {kind: count(1) for kind in (doc.EQUATION, doc.TABLE, doc.FIGURE)}
 
     def head(self) -> str:
         """Write title and subtitle."""
@@ -62,48 +47,44 @@ class Writer:
     def block(self, block: object) -> str:
         """Write a block, without an empty line at its end."""
         match block:
-            case Heading():
+            case doc.Heading():
                 return f"{'#' * (1 + max(1, min(block.level, 3)))} {self.running(block.text)}"
-            case Paragraph():
+            case doc.Paragraph():
                 return _line(self.running(block.pieces))
-            case ItemList():
+            case doc.ItemList():
                 return "\n".join(f"- {_line(self.running(item))}" for item in block.items)
-            case Equations():
+            case doc.Equations():
                 return "\n\n".join(map(self._equation, block.lines))
-            case Table():
+            case doc.Table():
                 return self._grid(block)
-            case Figure():
-                number = self._next("figure")
+            case doc.Figure():
+                number = next(self.numbers[doc.FIGURE])
                 # An element, since several readers of Markdown take no SVG as the address of an image.
                 said = escape(re.sub(r"\s+", " ", block.alternative).strip())
                 caption = f"{_anchor('figure', number)}*Figure {number}. {self.running(block.caption)}*"
                 if not block.svg.strip():
                     return f"{caption}\n\n{_line(_escaped(block.alternative))}"
-                source = address(block.svg, plain(block.caption, self.places), block.alternative)
+                source = address(block.svg, doc.plain(block.caption, self.places), block.alternative)
                 return f'{caption}\n\n<img alt="{said}" src="{source}"/>'
-            case Code():
+            case doc.Code():
                 fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", block.text)), default=0))
                 return f"{fence}{block.language}\n{block.text.strip(chr(10))}\n{fence}"
         raise TypeError(f"a paper has no block of the type {type(block).__name__}")
 
-    def running(self, pieces: Inlines, in_table: bool = False) -> str:
+    def running(self, pieces: doc.Inlines, in_table: bool = False) -> str:
         """Write running text on one line."""
         return "".join(self._piece(piece, in_table) for piece in pieces)
 
-    def _piece(self, piece: Piece, in_table: bool) -> str:
-        if isinstance(piece, Formula):
+    def _piece(self, piece: doc.Piece, in_table: bool) -> str:
+        if isinstance(piece, doc.Formula):
             return f"${_within(piece.latex, in_table)}$"
-        if isinstance(piece, Reference):
+        if isinstance(piece, doc.Reference):
             place = self.places[piece.label]
             return f"[{place.text}](#{place.kind}-{place.number})"
         return _escaped(re.sub(r"[ \t\r\n]+", " ", piece))
 
-    def _next(self, kind: str) -> int:
-        self.counts[kind] += 1
-        return self.counts[kind]
-
-    def _equation(self, line: Equation) -> str:
-        number = self._next("equation")
+    def _equation(self, line: doc.Equation) -> str:
+        number = next(self.numbers[doc.EQUATION])
         left = f"{line.left.latex} " if line.left else "{} "
         sign = sign_latex(line.sign)
         taken = width(line.left.latex) if line.left else 0.0
@@ -118,14 +99,14 @@ class Writer:
         anchor = _anchor("equation", number) if line.label else ""
         return f"{anchor}{rule}$$\n{_within(formula, False).strip()} \\tag{{{number}}}\n$$"
 
-    def _grid(self, grid: Table) -> str:
-        number = self._next("table")
+    def _grid(self, grid: doc.Table) -> str:
+        number = next(self.numbers[doc.TABLE])
         marks = ["--:" if k in grid.numeric else ":--" for k in range(len(grid.header))]
         rows = [self._row(grid.header), f"| {' | '.join(marks)} |", *map(self._row, grid.rows)]
         caption = f"*Table {number}. {self.running(grid.caption)}*"
         return f"{_anchor('table', number)}{caption}\n\n" + "\n".join(rows)
 
-    def _row(self, cells: Sequence[Inlines]) -> str:
+    def _row(self, cells: Sequence[doc.Inlines]) -> str:
         return f"| {' | '.join(self.running(cell, in_table=True) or ' ' for cell in cells)} |"
 
 
