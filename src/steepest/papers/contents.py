@@ -12,18 +12,7 @@ from steepest.derivations.lines import formula
 from steepest.derivations.notation import HAT, SAMPLE, element, over_samples, symbol
 from steepest.derivations.problem import TARGET, in_indices, problem_of
 from steepest.diagrams.network import Diagram
-from steepest.documents.document import (
-    Block,
-    Code,
-    Document,
-    Equation,
-    Equations,
-    Figure,
-    Formula,
-    Heading,
-    Inlines,
-    Paragraph,
-)
+from steepest.documents import document as doc
 from steepest.errors import MissingLibraryError
 from steepest.expressions.expression import PARAMETER, Expression, leaves, transform, with_args
 from steepest.objectives.costs import COSTS
@@ -48,7 +37,7 @@ _SOURCES = {
 }
 
 
-def document_of(experiment: Experiment, symbolic: bool | None, title: str | None) -> Document:
+def document_of(experiment: Experiment, symbolic: bool | None, title: str | None) -> doc.Document:
     """Return the document that reports an experiment."""
     model = experiment.model
     blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derivation_of(model, symbolic)]
@@ -61,8 +50,8 @@ def document_of(experiment: Experiment, symbolic: bool | None, title: str | None
     blocks += _again(experiment)
     shown = model.formula if len(model.formula) <= 80 else model.formula[:79] + "…"
     if title is None:
-        return Document((f"{kind_of(model, symbolic)}: {shown}",), tuple(blocks))
-    return Document((title,), tuple(blocks), (shown,))
+        return doc.Document((f"{kind_of(model, symbolic)}: {shown}",), tuple(blocks))
+    return doc.Document((title,), tuple(blocks), (shown,))
 
 
 def kind_of(model: Specification, symbolic: bool | None = None) -> str:
@@ -89,25 +78,25 @@ def hatted(model: Specification) -> str:
     return f"{model.target.name or 'y'}{HAT}"
 
 
-def _model(experiment: Experiment) -> list[Block]:
+def _model(experiment: Experiment) -> list[doc.Block]:
     model = experiment.model
     inputs = [node for node in leaves([model.prediction]) if node.operation is not PARAMETER]
     several = len(inputs) > 1 or bool(inputs and inputs[0].shape)
-    shown: list[Inlines] = [(formula(node), _row(experiment, node)) for node in inputs]
-    has: Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
+    shown: list[doc.Inlines] = [(formula(node), _row(experiment, node)) for node in inputs]
+    has: doc.Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
     hat = formula(symbol(hatted(model), "", model.prediction.shape, per_sample=True))
     picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
     return [
-        Heading(("The model",)),
-        Paragraph((
-            "Sample ", Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
+        doc.Heading(("The model",)),
+        doc.Paragraph((
+            "Sample ", doc.Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
         )),
-        Equations((Equation(hat, formula(model.prediction), "", "model"),)),
-        Paragraph((
+        doc.Equations((doc.Equation(hat, formula(model.prediction), "", "model"),)),
+        doc.Paragraph((
             f"with {count(experiment.numbers, 'parameter')}: ",
-            *_listed([of_parameter(node) for node in parameters_of(model.prediction)]), ".",
+            *_listed([_parameter(node) for node in parameters_of(model.prediction)]), ".",
         )),
-        Figure(
+        doc.Figure(
             picture.svg(), picture.tikz(), picture.description,
             ("The model as neurons, weights and activations." if dense_layers(model.prediction) else "The model.",),
             "picture",
@@ -124,16 +113,15 @@ def _row(experiment: Experiment, node: Expression) -> str:
     return f", a row of {count(node.shape[0], 'number')}{names},"
 
 
-def of_parameter(node: Expression) -> Inlines:
+def _parameter(node: Expression) -> doc.Inlines:
     """Return a parameter with its shape."""
-    name = formula(node)
     if not node.shape:
-        return (name,)
-    lengths = r" \times ".join(map(str, node.shape)), "×".join(map(str, node.shape))
-    return (name, " of shape ", Formula(lengths[0], lengths[1]))
+        return (formula(node),)
+    latex, text = (sign.join(map(str, node.shape)) for sign in (r" \times ", "×"))
+    return (formula(node), " of shape ", doc.Formula(latex, text))
 
 
-def _listed(parts: list[Inlines]) -> Inlines:
+def _listed(parts: list[doc.Inlines]) -> doc.Inlines:
     """Join parts as a, b and c."""
     found: list[Any] = []
     for k, part in enumerate(parts):
@@ -143,38 +131,38 @@ def _listed(parts: list[Inlines]) -> Inlines:
     return tuple(found)
 
 
-def _cost(model: Specification) -> list[Block]:
+def _cost(model: Specification) -> list[doc.Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
-    blocks: list[Block] = [Heading(("The cost",))]
-    blocks.append(Paragraph(("The error of the predictions is measured by " + what + ",",)))
-    blocks.append(Equations((Equation(cost_letter(model), _short_cost(model), "", "cost"),)))
-    objective = model.objective
-    said: list[str | Formula] = ["where ", Formula("n", "n"), " is the number of samples."]
+    letter, rate, objective = cost_letter(model), _rate(model), model.objective
+    said: list[str | doc.Formula] = ["where ", doc.Formula("n", "n"), " is the number of samples."]
     if objective.weighted:
-        said += [" Sample ", Formula("i", "i"), " weighs ", Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
+        said += [" Sample ", doc.Formula("i", "i"), " weighs ", doc.Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
     if objective.l1 or objective.l2:
         said.append(" The last terms penalise large weights.")
-    letter, rate = cost_letter(model), _rate(model)
     said += [" Learning means lowering ", letter, " by repeated steps against its gradient:"]
-    blocks.append(Paragraph(tuple(said)))
     name = formula(parameters_of(model.cost)[0])
-    step = Formula(
+    step = doc.Formula(
         rf"{name.latex} - {rate.latex} \frac{{\partial {letter.latex}}}{{\partial {name.latex}}}",
         f"{name.text} − {rate.text} ∂{letter.text}/∂{name.text}",
     )
-    blocks.append(Equations((Equation(name, step, "", "update", ":="),)))
-    blocks.append(Paragraph(("and likewise for every parameter, all at once, with a small rate ", rate, ".")))
-    return blocks
+    return [
+        doc.Heading(("The cost",)),
+        doc.Paragraph((f"The error of the predictions is measured by {what},",)),
+        doc.Equations((doc.Equation(letter, _short_cost(model), "", "cost"),)),
+        doc.Paragraph(tuple(said)),
+        doc.Equations((doc.Equation(name, step, "", "update", ":="),)),
+        doc.Paragraph(("and likewise for every parameter, all at once, with a small rate ", rate, ".")),
+    ]
 
 
-def _rate(model: Specification) -> Formula:
+def _rate(model: Specification) -> doc.Formula:
     """Return α, or η where α is a name in the model."""
     named = {"alpha", "α"} & {*model.cost.data, *model.cost.parameters}
-    return Formula(r"\eta", "η") if named else Formula(r"\alpha", "α")
+    return doc.Formula(r"\eta", "η") if named else doc.Formula(r"\alpha", "α")
 
 
-def _short_cost(model: Specification) -> Formula:
+def _short_cost(model: Specification) -> doc.Formula:
     """Return the cost; for a network in terms of its prediction ŷ, not of the whole formula."""
     problem = problem_of(model, symbolic=False)
     short = None if problem is None or len(problem.layers) < 2 or problem.has_penalty else in_indices(problem, "j")
@@ -189,13 +177,13 @@ def _short_cost(model: Specification) -> Formula:
     if not problem.has_classes:
         return found
     target = formula(element(symbol(model.target.name or TARGET), SAMPLE))
-    return Formula(
+    return doc.Formula(
         rf"{found.latex}, \quad t_{{ij}} = [{target.latex} = j]",
         f"{found.text}, where t_ij is 1 if j is the class of sample i, else 0",
     )
 
 
-def _again(experiment: Experiment) -> list[Block]:
+def _again(experiment: Experiment) -> list[doc.Block]:
     """Return the section with the program that repeats the experiment."""
     model = experiment.model
     nodes = leaves([model.prediction, model.target])
@@ -213,7 +201,7 @@ def _again(experiment: Experiment) -> list[Block]:
     given += [f"{name}={value!r}" for name, value in extras.items() if value]
     lines = ["import steepest as st", "", *_call("model = st.Model", given)]
     if experiment.run is None:
-        return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.cost)"]))]
+        return [doc.Heading(("The same in Python",)), doc.Code("\n".join([*lines, "print(model.cost)"]))]
     settings = [f"{name}={value!r}" for name, value in experiment.settings.items()]
     if experiment.na != "error":
         settings.append(f"na={experiment.na!r}")
@@ -223,7 +211,7 @@ def _again(experiment: Experiment) -> list[Block]:
     elif not experiment.begun:
         lines.append("# The starting parameters are drawn from the seed.")
     lines += _call("model.fit", [_table(experiment), *settings])
-    return [Heading(("The same in Python",)), Code("\n".join([*lines, "print(model.run)"]))]
+    return [doc.Heading(("The same in Python",)), doc.Code("\n".join([*lines, "print(model.run)"]))]
 
 
 def _call(function: str, arguments: list[str]) -> list[str]:

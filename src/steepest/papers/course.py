@@ -15,7 +15,6 @@ from steepest.engines import evaluate
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.expressions.expression import PARAMETER, Expression, leaves
 from steepest.expressions.latex import latex_name
-from steepest.papers.experiment import summary
 from steepest.papers.words import count, duration, number
 from steepest.training.optimisers import OPTIMISERS
 
@@ -32,16 +31,13 @@ def training_of(experiment: Experiment) -> list[Block]:
 
     run = experiment.run
     assert run is not None  # document_of calls this only after a training
-    picture = pictures.training(run, experiment.model.cost, experiment.columns) if run.epochs else None
     blocks: list[Block] = [Heading(("The training",)), Paragraph(_course(experiment, run)), *_update(experiment)]
-    if picture is not None:
-        blocks.append(
-            Figure(picture.svg(), picture.tikz(), picture.description, ("The course of the training.",), "training")
-        )
+    if run.epochs:
+        picture = pictures.training(run, experiment.model.cost, experiment.columns)
+        caption = ("The course of the training.",)
+        blocks.append(Figure(picture.svg(), picture.tikz(), picture.description, caption, "training"))
     blocks += [Paragraph((sentence[0].upper() + sentence[1:] + ".",)) for sentence in run.warnings]
-    blocks.append(_parameters(experiment, run))
-    blocks += _predictions(experiment, run)
-    return blocks
+    return [*blocks, _parameters(run), *_predictions(experiment, run)]
 
 
 def _course(experiment: Experiment, run: Descent) -> Inlines:
@@ -79,28 +75,25 @@ def _update(experiment: Experiment) -> list[Block]:
     return [Paragraph((f"The update of a parameter w is as follows. {rule}",))]
 
 
-def _parameters(experiment: Experiment, run: Descent) -> Table:
-    small = all(np.size(value) <= _MOST_ROWS for value in run.params.values())
-    if small:
-        rows: list[tuple[Inlines, ...]] = []
+def _parameters(run: Descent) -> Table:
+    rows: list[tuple[Inlines, ...]] = []
+    if all(np.size(value) <= _MOST_ROWS for value in run.params.values()):
         for name, value in run.params.items():
             for place in np.ndindex(*np.shape(value)):
                 where = ",".join(str(k + 1) for k in place)
-                latex = latex_name(name)
-                latex = f"({latex})_{{{where}}}" if place else latex
-                text = f"{name}[{where}]" if place else name
-                begin = np.asarray(run.start[name])[place]
-                end = np.asarray(value)[place]
-                rows.append(((Formula(latex, text),), (number(float(begin), 6),), (number(float(end), 12),)))
+                indexed = Formula(f"({latex_name(name)})_{{{where}}}", f"{name}[{where}]")
+                begin, end = (float(np.asarray(each)[place]) for each in (run.start[name], value))
+                shown = indexed if place else Formula(latex_name(name), name)
+                rows.append(((shown,), (number(begin, 6),), (number(end, 12),)))
         header: tuple[Inlines, ...] = (("parameter",), ("start",), ("end",))
         return Table(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
-    header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
-    large: list[tuple[Inlines, ...]] = []
     for name, value in run.params.items():
-        figures = tuple((number(each, 5),) for each in summary(value))
-        shape = " × ".join(map(str, np.shape(value))) or "a number"
-        large.append(((Formula(latex_name(name), name),), (shape,), *figures))
-    return Table(header, tuple(large), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
+        array = np.asarray(value, float)
+        figures = (array.min(), array.max(), array.mean(), np.linalg.norm(array))
+        shape = " × ".join(map(str, array.shape)) or "a number"
+        rows.append(((Formula(latex_name(name), name),), (shape,), *((number(float(each), 5),) for each in figures)))
+    header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
+    return Table(header, tuple(rows), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
 
 
 def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
@@ -123,9 +116,8 @@ def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]
         rows = tuple(tuple((number(float(v), 6),) for v in row) for row in zip(*columns, strict=True))
-        return [
-            Table(tuple(header), rows, ("The targets and the predictions.",), tuple(range(len(header))), "predictions")
-        ]
+        caption, numeric = ("The targets and the predictions.",), tuple(range(len(header)))
+        return [Table(tuple(header), rows, caption, numeric, "predictions")]
     return [Paragraph(_worth(model, found, target))]
 
 
@@ -144,11 +136,8 @@ def _worth(model: Any, found: Any, target: Any) -> Inlines:
         return (f"The accuracy on these samples is {np.mean((one >= 0.5) == (target == 1)):.2%}.",)
     spread = float(((target - target.mean(axis=0)) ** 2).sum())
     share = 1 - float(((target - one) ** 2).sum()) / spread if spread else float("nan")
-    return (
-        "The predictions explain ",
-        Formula(f"R^2 = {share:.4f}", f"R² = {share:.4f}"),
-        " of the target's variance.",
-    )
+    explained = Formula(f"R^2 = {share:.4f}", f"R² = {share:.4f}")
+    return ("The predictions explain ", explained, " of the target's variance.")
 
 
 def surface_of(experiment: Experiment) -> list[Block]:

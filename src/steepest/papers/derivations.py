@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
 
 _MOST_DERIVED = 8  # parameters that are derived one by one
+_HEADING = Heading(("The gradient, derived",))
 
 
 def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
@@ -39,25 +40,24 @@ def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
 
 
 def _by_rules(model: Specification) -> list[Block]:
-    blocks: list[Block] = [Heading(("The gradient, derived",))]
-    blocks.append(
+    derivations = [derive(model.cost, name, "textbook") for name in model.cost.parameters]
+    blocks: list[Block] = [
+        _HEADING,
         Paragraph((
             "The partial derivative of the cost with respect to each parameter, line by line; each line "
             "names the rule that led to it. ",
             Formula(r"\partial_{w}", "∂/∂w"), " denotes the partial derivative of what follows with respect to ",
             Formula("w", "w"), ".",
-        ))
-    )  # fmt: skip
-    for passage in elementary.passages(model.prediction):
-        blocks += passage.blocks()
-    names = model.cost.parameters
-    derivations = [derive(model.cost, name, "textbook") for name in names]
-    blocks += [Paragraph(("The names in the derivation:",)), _equations(derivations[0], 0)]
+        )),
+        *(block for passage in elementary.passages(model.prediction) for block in passage.blocks()),
+        Paragraph(("The names in the derivation:",)),
+        _equations(derivations[0], 0),
+    ]  # fmt: skip
     for each in derivations:
         name = formula(next(node for node in toposort([model.cost]) if node.name == each.wrt))
         blocks += [Heading(("With respect to ", name), 2)]
         blocks += [_equations(each, k) for k in range(1, len(each.blocks()))]
-    if len(names) > 1:
+    if len(derivations) > 1:
         blocks += [Paragraph(("Together the gradient is",)), Equations(tuple(_last(each) for each in derivations))]
     return blocks
 
@@ -73,20 +73,21 @@ def _last(derivation: Derivation) -> Equation:
 
 
 def _layered(derivation: LayeredDerivation) -> list[Block]:
-    blocks: list[Block] = [Heading(("The gradient, derived",))]
-    found = derivation.verify()
-    words = {"indices": "in indices", "vectors": "in vectors", "matrices": "in matrices"}
-    shown = [words[form.name] for form in derivation.forms if form.name in words]
-    blocks.append(
-        Paragraph((
-            "The same derivation ", ", ".join(shown[:-1]), " and " * (len(shown) > 1), shown[-1], ": "
-            "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
-            " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
-            " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
-            *_signs(), *_said(list(found.values()), _is_narrowed(derivation)),
-        ))
-    )  # fmt: skip
-    return [*blocks, *derivation.blocks()]
+    found, problem = derivation.verify(), derivation.problem
+    narrower = list(sizes(problem)) != list(sizes(narrowed(problem)))  # fewer neurons than the model has
+    shown = [f"in {form.name}" for form in derivation.forms if form.name in ("indices", "vectors", "matrices")]
+    told = Paragraph((
+        "The same derivation ", ", ".join(shown[:-1]), " and " * (len(shown) > 1), shown[-1], ": "
+        "for each layer ", Formula("z^{(l)}", "z^(l)"), " are the weighted sums, ", Formula("a^{(l)}", "a^(l)"),
+        " the activations, and ", Formula(r"\delta^{(l)}", "δ^(l)"),
+        " the partial derivatives of a sample's loss with respect to these sums. ", *_names(derivation),
+        # Signs that not every reader knows.
+        "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
+        " multiplies element by element; functions and numbers act on vectors and matrices element by element, too; ",
+        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
+        *_said(list(found.values()), narrower),
+    ))  # fmt: skip
+    return [_HEADING, told, *derivation.blocks()]
 
 
 def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
@@ -109,32 +110,14 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
 
 def _nodewise(model: Specification) -> list[Block]:
     derivation = derive_nodes(model.cost)
-    blocks: list[Block] = [Heading(("The gradient, derived",))]
-    blocks.append(
-        Paragraph((
-            "Back-propagation through every operation of the cost; the local derivatives come from the table of "
-            "operations. ", *_said([derivation.verify()], False),
-        ))
-    )  # fmt: skip
-    return [*blocks, *derivation.blocks()]
+    told = Paragraph((
+        "Back-propagation through every operation of the cost; the local derivatives come from the table of "
+        "operations. ", *_said([derivation.verify()]),
+    ))  # fmt: skip
+    return [_HEADING, told, *derivation.blocks()]
 
 
-def _signs() -> tuple[str | Formula, ...]:
-    """Explain the signs that not every reader knows."""
-    return (
-        "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
-        " multiplies element by element; functions and numbers act on vectors and matrices element by element, too; ",
-        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
-    )  # fmt: skip
-
-
-def _is_narrowed(derivation: LayeredDerivation) -> bool:
-    """Whether the equations are evaluated for fewer neurons than the model has."""
-    problem = derivation.problem
-    return list(sizes(problem)) != list(sizes(narrowed(problem)))
-
-
-def _said(found: list[Verification], narrower: bool) -> tuple[str | Formula, ...]:
+def _said(found: list[Verification], narrower: bool = False) -> tuple[str | Formula, ...]:
     """State what the evaluation of the equations found."""
     equations = sum(each.equations for each in found)
     error = max(each.error for each in found)

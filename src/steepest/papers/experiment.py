@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.checking.finite_differences import StepRow, shrinking_steps
@@ -40,18 +39,11 @@ _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of an epoch of descent, by the gradient and by finite differences.
+    """Times of an epoch of descent, by the gradient and by finite differences."""
 
-    Attributes:
-        gradient: seconds an epoch by back-propagation, the least of the rounds.
-        difference: the same by forward differences.
-        epochs: how many of each were timed in a round.
-        engine: what ran them.
-    """
-
-    gradient: float
-    difference: float
-    epochs: tuple[int, int]
+    gradient: float  # seconds an epoch by back-propagation, the least of the rounds
+    difference: float  # the same by forward differences
+    epochs: tuple[int, int]  # how many of each were timed in a round
     engine: str
 
     @property
@@ -62,36 +54,20 @@ class Timing:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The numbers that a paper reports.
-
-    Attributes:
-        model: the model.
-        columns: the data; empty without a table.
-        source: where the table is from.
-        rows: how many samples there are.
-        start: the parameters at which the gradient is checked and the training begins.
-        report: the verdicts; None without a table, or for too many parameters.
-        steps: differences for an ε that shrinks, with respect to the first number among the parameters.
-        run: the training; None without a table.
-        settings: of the training, as they were given here, to the fit, or to the command that saved the model.
-        begun: whether the start was given, and not drawn from the seed.
-        na: what became of rows with missing values.
-        dropped: how many rows were left out for that.
-        timing: of both ways of descending; None where it is left out.
-    """
+    """The numbers that a paper reports."""
 
     model: Specification
-    columns: Mapping[str, NDArray[Any]]
-    source: str
+    columns: Mapping[str, NDArray[Any]]  # the data; empty without a table
+    source: str  # where the table is from
     rows: int
-    start: Mapping[str, Any]
-    report: Report | None
-    steps: tuple[StepRow, ...]
-    run: Descent | None
-    settings: Mapping[str, Any]
-    begun: bool
-    na: str
-    dropped: int
+    start: Mapping[str, Any]  # the parameters at which the gradient is checked and the training begins
+    report: Report | None  # None without a table, or for too many parameters
+    steps: tuple[StepRow, ...]  # for an ε that shrinks, with respect to the first number among the parameters
+    run: Descent | None  # None without a table
+    settings: Mapping[str, Any]  # as they were given here, to the fit, or to the command that saved the model
+    begun: bool  # whether the start was given, and not drawn from the seed
+    na: str  # what became of rows with missing values
+    dropped: int  # how many rows were left out for that
     timing: Timing | None
 
     @property
@@ -192,9 +168,3 @@ def timed(
             idle = min(seconds(0, way) for _ in range(2))
             least[k] = min(least[k], (seconds(counts[k], way) - idle) / counts[k])
     return Timing(least[0], least[1], (counts[0], counts[1]), engine) if min(least) > 0 else None
-
-
-def summary(array: ArrayLike) -> tuple[float, float, float, float]:
-    """Return smallest and largest value, mean and Euclidean norm of a parameter."""
-    values = np.asarray(array, dtype=float)
-    return float(values.min()), float(values.max()), float(values.mean()), float(np.linalg.norm(values))

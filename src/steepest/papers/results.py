@@ -9,17 +9,7 @@ import numpy as np
 from steepest.checking.gradient_check import KINK, Verdict
 from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
-from steepest.documents.document import (
-    Block,
-    Equation,
-    Equations,
-    Formula,
-    Heading,
-    Inlines,
-    Paragraph,
-    Reference,
-    Table,
-)
+from steepest.documents import document as doc
 from steepest.expressions.latex import latex_name
 from steepest.papers.words import cost_letter, count, duration, number
 
@@ -29,28 +19,28 @@ if TYPE_CHECKING:
 _MEASURED = 3.29  # how the notes timed NAND
 
 
-def limit_of(experiment: Experiment) -> list[Block]:
+def limit_of(experiment: Experiment) -> list[doc.Block]:
     """Return the derivative as a limit, and what it costs to take it as a difference."""
     first = experiment.parameters[0]
     layers = dense_layers(experiment.model.prediction)
-    name = Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
+    name = doc.Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
     c = cost_letter(experiment.model).text
-    left = Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
-    limit = Formula(
+    left = doc.Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
+    limit = doc.Formula(
         rf"\lim_{{\varepsilon \to 0}} \frac{{{c}({w} + \varepsilon) - {c}({w})}}{{\varepsilon}}",
         f"lim ε→0 ({c}({text} + ε) − {c}({text}))/ε",
     )
-    blocks: list[Block] = [
-        Heading(("The derivative as a limit",)),
-        Paragraph((
+    blocks: list[doc.Block] = [
+        doc.Heading(("The derivative as a limit",)),
+        doc.Paragraph((
             "The partial derivative with respect to a number ", name, " among the parameters, the others held "
             "constant, is the limit of a difference quotient:",
         )),
-        Equations((Equation(left, limit, "", "limit"),)),
-        Paragraph((
-            "With a small ", Formula(r"\varepsilon", "ε"), " in place of the limit only the cost itself is needed, but "
-            f"it is computed {count(experiment.numbers + 1, 'time')} for one gradient: once as it is, and once for "
+        doc.Equations((doc.Equation(left, limit, "", "limit"),)),
+        doc.Paragraph((
+            "With a small ", doc.Formula(r"\varepsilon", "ε"), " in place of the limit only the cost itself is needed, "
+            f"but it is computed {count(experiment.numbers + 1, 'time')} for one gradient: once as it is, and once for "
             "each shifted parameter. The gradient derived below takes as many operations as a few costs, however many "
             "parameters there are.",
         )),
@@ -61,9 +51,9 @@ def limit_of(experiment: Experiment) -> list[Block]:
             ((_power(row.step),), (number(row.difference, 10),), (number(row.error, 2),)) for row in experiment.steps
         )
         blocks += [
-            Paragraph(_settling(experiment)),
-            Table(
-                ((Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
+            doc.Paragraph(_settling(experiment)),
+            doc.Table(
+                ((doc.Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
                 ("Forward differences with respect to ", moved, " at the start, and their errors."),
                 (0, 1, 2), "steps",
             ),
@@ -71,9 +61,9 @@ def limit_of(experiment: Experiment) -> list[Block]:
     return blocks
 
 
-def _settling(experiment: Experiment) -> Inlines:
+def _settling(experiment: Experiment) -> doc.Inlines:
     """State how the differences behave as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
-    ε, table = Formula(r"\varepsilon", "ε"), ("(table ", Reference("steps"), ").")
+    ε, table = doc.Formula(r"\varepsilon", "ε"), ("(table ", doc.Reference("steps"), ").")
     best = min(experiment.steps, key=lambda row: row.error)
     kinks = experiment.report is not None and any(row.verdict == KINK for row in experiment.report)
     if kinks:
@@ -88,12 +78,12 @@ def _settling(experiment: Experiment) -> Inlines:
     return ("How close the differences come for each ", ε, " is shown here ", *table)
 
 
-def _power(step: float) -> Formula:
+def _power(step: float) -> doc.Formula:
     exponent = round(np.log10(step))
-    return Formula(rf"10^{{{exponent}}}", f"1e{exponent}")
+    return doc.Formula(rf"10^{{{exponent}}}", f"1e{exponent}")
 
 
-def check_of(experiment: Experiment) -> list[Block]:
+def check_of(experiment: Experiment) -> list[doc.Block]:
     """Return the section about the check of the gradient."""
     report = experiment.report
     if report is None:
@@ -105,16 +95,16 @@ def check_of(experiment: Experiment) -> list[Block]:
         else "Not all of them are correct. At a kink there is no derivative; the rules take a one-sided value there "
         "by convention."
     )
-    details = tuple(Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
+    details = tuple(doc.Paragraph((f"{row.name}: {row.detail}.",)) for row in report if not row.ok and row.detail)
     arrays = any(node.shape for node in experiment.parameters)
     which = " For a matrix or vector the table shows the entry with the largest discrepancy." * arrays
     return [
-        Heading(("The gradient, checked",)),
-        Paragraph((
+        doc.Heading(("The gradient, checked",)),
+        doc.Paragraph((
             f"At the start, on {experiment.place}, the derived gradient is compared with central differences and their "
-            "error bounds (table ", Reference("check"), f"). {said}{which}",
+            "error bounds (table ", doc.Reference("check"), f"). {said}{which}",
         )),
-        Table(
+        doc.Table(
             (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
             ("The gradient at the start of the training.",), (2, 3, 4), "check",
         ),
@@ -122,26 +112,21 @@ def check_of(experiment: Experiment) -> list[Block]:
     ]  # fmt: skip
 
 
-def _verdict(row: Verdict) -> tuple[Inlines, ...]:
+def _verdict(row: Verdict) -> tuple[doc.Inlines, ...]:
     verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
-    name = Formula(latex_name(row.name), row.name)
+    name = doc.Formula(latex_name(row.name), row.name)
     return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
 
 
-def comparison_of(experiment: Experiment) -> list[Block]:
+def comparison_of(experiment: Experiment) -> list[doc.Block]:
     """Return the section that times both ways of descending."""
     timing = experiment.timing
     if timing is None:
         return []
-    costs = experiment.numbers + 1
+    many, costs = [f"{epochs:,}" for epochs in timing.epochs], count(experiment.numbers + 1, "time")
     rows = (
-        (
-            ("finite differences",),
-            (f"{timing.epochs[1]:,}",),
-            (duration(timing.difference),),
-            (number(timing.ratio, 3),),
-        ),
-        (("the derived gradient",), (f"{timing.epochs[0]:,}",), (duration(timing.gradient),), ("1",)),
+        (("finite differences",), (many[1],), (duration(timing.difference),), (number(timing.ratio, 3),)),
+        (("the derived gradient",), (many[0],), (duration(timing.gradient),), ("1",)),
     )
     neuron = experiment.model.formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
     notes = (
@@ -150,16 +135,15 @@ def comparison_of(experiment: Experiment) -> list[Block]:
     )
     notes += f" A lecture note on this neuron measured a ratio of {_MEASURED}; counting sigmoids says 4." * neuron
     return [
-        Heading(("Two ways of descending, timed",)),
-        Paragraph((
-            f"An epoch by forward differences computes the cost {count(costs, 'time')}, one by the derived gradient "
-            "the cost and its gradient once. Table ", Reference("times"), " gives the times per epoch on the "
+        doc.Heading(("Two ways of descending, timed",)),
+        doc.Paragraph((
+            f"An epoch by forward differences computes the cost {costs}, one by the derived gradient "
+            "the cost and its gradient once. Table ", doc.Reference("times"), " gives the times per epoch on the "
             f"author's machine ({timing.engine} engine). The ratio hardly depends on the number of epochs; "
             f"only the gap between the times grows with it.{notes}",
         )),
-        Table(
+        doc.Table(
             (("method",), ("epochs timed",), ("an epoch",), ("ratio",)), rows,
-            ("Times of an epoch, the shortest of several runs.",), (1, 2, 3),
-            "times",
+            ("Times of an epoch, the shortest of several runs.",), (1, 2, 3), "times",
         ),
     ]  # fmt: skip
