@@ -112,8 +112,8 @@ def register_isru() -> None:
     c_functions.ELEMENTWISE["isru"] = c_functions.Helper(
         "static T isru(T x)\n{\n    return x / pow(1 + x * x, 0.5);\n}\n"
     )
-    numpy_source.PRIMITIVES["isru"] = numpy_source.Call("isru", "def isru(x):\n    return x / np.sqrt(1 + x * x)\n")
-    onnx.PRIMITIVES["isru"] = onnx.Composed(_isru_onnx)
+    numpy_source.PRIMITIVES["isru"] = numpy_source.Helper("def isru(x):\n    return x / np.sqrt(1 + x * x)\n")
+    onnx.PRIMITIVES["isru"] = _isru_onnx
 
     @native("isru")
     def _isru(builder: Value, x: Value) -> Value:

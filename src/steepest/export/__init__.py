@@ -24,19 +24,12 @@ Method: TypeAlias = "str | Optimiser | None"
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of exported file.
+    """A kind of exported file; ``write`` is given a model, a dtype, the name of its functions and an optimiser."""
 
-    Attributes:
-        suffix: the suffix of a file's name if none is given.
-        write: return the content of a file, given a model, a dtype, the name of its functions and an optimiser.
-        trains: whether the file can train the model.
-        by_suffix: whether the suffix of a path chooses this format.
-    """
-
-    suffix: str
+    suffix: str  # of a file's name if none is given
     write: Callable[[Specification, str, str, Method], bytes]
-    trains: bool = False
-    by_suffix: bool = True
+    trains: bool = False  # whether the file can train the model
+    by_suffix: bool = True  # whether the suffix of a path chooses this format
 
 
 def _onnx(model: Specification, dtype: str, name: str, _: Method) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from steepest.calculus.passes import users
 from steepest.calculus.program import Program
-from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c_code import PRIMITIVES, Code, Place, of_sample, size_of
 from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES, array_literal
 from steepest.export.names import Identifiers, in_c_comment
@@ -98,26 +98,19 @@ def _arrays(prepared: Prepared, names: Identifiers, prefix: str, places: dict[Ex
         variable = names.pick(f"{prefix}_{node.name}")
         places[node] = Place(variable, size_of(node))
         numbers = array_literal(prepared.values[node.name], prepared.dtype)
-        meaning, declared = (
-            prepared.meanings.get(node.name, node.name),
-            f"static const {TYPES[prepared.dtype]} {variable}",
-        )
+        said = in_c_comment(prepared.meanings.get(node.name, node.name))
+        declared = f"static const {TYPES[prepared.dtype]} {variable}"
         if node.shape:
             shape = " x ".join(map(str, node.shape))
-            arrays.append(f"/* {in_c_comment(meaning)}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
+            arrays.append(f"/* {said}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
         else:
-            arrays.append(f"/* {in_c_comment(meaning)} */\n{declared} = {numbers.strip(_BRACES)};\n")
+            arrays.append(f"/* {said} */\n{declared} = {numbers.strip(_BRACES)};\n")
     return arrays
 
 
 def joined(parts: Sequence[str]) -> bytes:
     """Join the parts of a file that are not empty, with an empty line between them."""
     return "\n".join(part for part in parts if part).encode()
-
-
-def of_sample(node: Expression, pointer: str) -> Place:
-    """Return the place of a leaf's value, given the pointer to it."""
-    return Place(pointer, size_of(node)) if node.shape else Place(f"{pointer}[0]")
 
 
 def address(pointer: str, node: Expression) -> str:
@@ -135,13 +128,5 @@ def predicting(
     code = Code(functions, names.inner(), places, users(program), {root: target} if root.args else {})
     code.compute(program.nodes)
     if not root.args:
-        copy_into(code, target, places[root])
+        code.copy(target, places[root])
     return code
-
-
-def copy_into(code: Code, target: Place, source: Place) -> None:
-    """Write statements that copy a value."""
-    if target.size:
-        code.loop(target.size, f"{target.text}[i] = {source.element()};")
-    else:
-        code.add(f"{target.text} = {source.text};")

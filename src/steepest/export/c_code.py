@@ -11,27 +11,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.export.c_functions import ELEMENTWISE, Comparison, ElementwiseForm, Functions, Written
+from steepest.export.c_functions import ELEMENTWISE, ElementwiseForm, Functions
 from steepest.export.c_literals import TYPES, literal
 from steepest.export.names import Identifiers
-from steepest.export.prepared import constant_value
+from steepest.export.prepared import constant_value, is_comparison
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.printing import ATOM, COMPARISON, SIGN, SUM, Template, call, write
+from steepest.expressions.printing import ATOM, SIGN, Template, call, write
 
 _LONGEST = 12  # operations inlined into one expression, which then fits a line
 
 
 @dataclass(frozen=True)
 class Statements:
-    """A primitive that needs statements.
-
-    Attributes:
-        write: adds the statements to the code, given the node and the array or variable for the result.
-        reads_once: whether each element of the arguments is read once, so that arguments can be inlined.
-    """
+    """A primitive that needs statements, which ``write`` adds, given the array or variable for the result."""
 
     write: Callable[[Code, Expression, str], None]
-    reads_once: bool = False
+    reads_once: bool = False  # whether each element of the arguments is, so that arguments can be inlined
 
 
 def is_elementwise(node: Expression) -> bool:
@@ -56,16 +51,16 @@ def size_of(node: Expression) -> int:
     return math.prod(node.shape) if node.shape else 0
 
 
-class Code:
-    """Writes the statements for nodes, one section after another.
+def of_sample(node: Expression, pointer: str) -> Place:
+    """Return the place of a leaf's value, given the pointer to it."""
+    return Place(pointer, size_of(node)) if node.shape else Place(f"{pointer}[0]")
 
-    Args:
-        functions: the helpers of the file.
-        names: the identifiers of the file.
-        places: the places of leaves; the place of every variable written is added.
-        users: the users of each node; see :func:`steepest.calculus.passes.users`.
-        targets: the places for the values of some nodes, instead of new variables.
-        static: whether arrays of values that all samples share are static instead of on the stack.
+
+class Code:
+    """Writes the statements for nodes, one section after another, and adds the place of every variable to ``places``.
+
+    The values of some nodes get the places in ``targets`` instead of new variables. Arrays of values that all samples
+    share are on the stack, or ``static``.
     """
 
     def __init__(
@@ -73,7 +68,7 @@ class Code:
         users: Mapping[Expression, Sequence[Expression]], targets: Mapping[Expression, Place] | None = None,
         static: bool = False,
     ) -> None:  # fmt: skip
-        self.functions, self.names, self.places, self._users = functions, names, places, users
+        self.functions, self.names, self.places, self.users = functions, names, places, users
         self._targets = targets or {}
         self.dtype, self.type = functions.dtype, TYPES[functions.dtype]
         self.lines: list[str] = []
@@ -82,10 +77,6 @@ class Code:
         self._static = static
         self._inlined: dict[Expression, int] = {}
         self._conditions: set[Expression] = set()
-
-    def go_on(self, users: Mapping[Expression, Sequence[Expression]]) -> None:
-        """Continue with another program, which can use the values computed so far."""
-        self._users = users
 
     def add(self, *lines: str) -> None:
         """Add statements at the current indentation."""
@@ -110,7 +101,7 @@ class Code:
 
     def _within_user(self, node: Expression) -> bool:
         """Return whether a node is inlined into the expression of its only user."""
-        used = self._users.get(node, ())
+        used = self.users.get(node, ())
         if len(used) != 1 or not is_elementwise(node):
             return False
         (user,) = used
@@ -122,8 +113,7 @@ class Code:
         if length > _LONGEST or not section or not (alike or collected):
             return False
         self._inlined[node] = length
-        comparison = isinstance(PRIMITIVES[node.operation.name], Comparison)
-        if comparison and name == "where" and user.args[0] is node:
+        if is_comparison(PRIMITIVES[node.operation.name]) and name == "where" and user.args[0] is node:
             self._conditions.add(node)
         return True
 
@@ -171,17 +161,19 @@ class Code:
 
     def accumulate(self, node: Expression, target: str) -> None:
         """Add one sample's share to a sum over the samples."""
-        if node.operation.name == "total":
-            text = self.text(node.args[0])
-            if node.shape:
-                self.loop(size_of(node), f"{target}[i] += {text};")
-            else:
-                self.add(f"{target} += {text};")
-            return
-        rows, columns = node.shape
-        x, y = (self.places[arg].text for arg in node.args)
-        self.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
-                  f"    {target}[i * {columns} + j] += {x}[i] * {y}[j];")  # fmt: skip
+        if node.operation.name == "total_outer":
+            _outer(self, node, target, "+=")
+        elif node.shape:
+            self.loop(size_of(node), f"{target}[i] += {self.text(node.args[0])};")
+        else:
+            self.add(f"{target} += {self.text(node.args[0])};")
+
+    def copy(self, target: Place, source: Place) -> None:
+        """Copy a value."""
+        if target.size:
+            self.loop(target.size, f"{target.text}[i] = {source.element()};")
+        else:
+            self.add(f"{target.text} = {source.text};")
 
     # -- a printer of `expressions.printing` --
 
@@ -190,14 +182,12 @@ class Code:
     def template(self, node: Expression) -> Template:
         """Return the template of a primitive in C."""
         form = PRIMITIVES[node.operation.name]
-        if isinstance(form, Comparison):
-            if node in self._conditions:
-                return Template(f"{{0}} {form.sign} {{1}}", COMPARISON, (SUM, SUM))
-            return Template(f"({self.type})({{0}} {form.sign} {{1}})", SIGN, (SUM, SUM))
         if node.operation.name == "where" and node.args[0] in self._conditions:
             return Template("({0} ? {1} : {2})")
-        if isinstance(form, Written):
-            return form.template
+        if isinstance(form, Template):
+            if not is_comparison(form) or node in self._conditions:
+                return form
+            return Template(f"({self.type})({form.pattern})", SIGN, form.operands)
         return call(self.functions.called(node.operation.name), node.operation.arity)
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
@@ -272,11 +262,11 @@ def _transpose(code: Code, node: Expression, target: str) -> None:
               f"    {target}[j * {rows} + i] = {x}[i * {columns} + j];")  # fmt: skip
 
 
-def _outer(code: Code, node: Expression, target: str) -> None:
+def _outer(code: Code, node: Expression, target: str, sign: str = "=") -> None:
     rows, columns = node.shape
     x, y = (code.places[arg].text for arg in node.args)
     code.loop(rows, f"for (size_t j = 0; j < {columns}; j++)",
-              f"    {target}[i * {columns} + j] = {x}[i] * {y}[j];")  # fmt: skip
+              f"    {target}[i * {columns} + j] {sign} {x}[i] * {y}[j];")  # fmt: skip
 
 
 def _accumulated(code: Code, node: Expression, target: str) -> None:

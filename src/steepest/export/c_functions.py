@@ -7,28 +7,8 @@ from dataclasses import dataclass
 
 from steepest.export.c_literals import MATHS_FUNCTIONS, TYPES
 from steepest.export.names import Identifiers
-from steepest.expressions.printing import ATOM, PRODUCT, SIGN, SUM, Template, infix
-
-
-@dataclass(frozen=True)
-class Written:
-    """A primitive that is written by a template."""
-
-    template: Template
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A primitive that is written as a comparison, whose value is an int."""
-
-    sign: str
-
-
-@dataclass(frozen=True)
-class Library:
-    """A primitive that is a function of ``<math.h>``."""
-
-    name: str
+from steepest.export.prepared import INFIX
+from steepest.expressions.printing import ATOM, SIGN, SUM, Template
 
 
 @dataclass(frozen=True)
@@ -40,32 +20,16 @@ class Helper:
 
 _MATHS_CALL = re.compile(rf"\b({'|'.join(MATHS_FUNCTIONS)})\(")
 
-ElementwiseForm = Written | Comparison | Library | Helper
+ElementwiseForm = Template | str | Helper
 
 ELEMENTWISE: dict[str, ElementwiseForm] = {
-    "add": Written(infix(" + ", SUM)),
-    "subtract": Written(infix(" - ", SUM)),
-    "multiply": Written(infix(" * ", PRODUCT)),
-    "divide": Written(infix(" / ", PRODUCT)),
-    "negate": Written(Template("-{0}", SIGN, (SIGN + 1,))),  # two signs would be a decrement
-    "where": Written(Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,))),
-    "expand": Written(Template("{0}", SIGN, (SIGN,))),
-    "less": Comparison("<"),
-    "less_equal": Comparison("<="),
-    "greater": Comparison(">"),
-    "greater_equal": Comparison(">="),
-    "equal": Comparison("=="),
-    "not_equal": Comparison("!="),
-    "power": Library("pow"),
-    "exp": Library("exp"),
-    "log": Library("log"),
-    "log1p": Library("log1p"),
-    "expm1": Library("expm1"),
-    "sqrt": Library("sqrt"),
-    "sin": Library("sin"),
-    "cos": Library("cos"),
-    "tanh": Library("tanh"),
-    "abs": Library("fabs"),
+    **INFIX,
+    "negate": Template("-{0}", SIGN, (SIGN + 1,)),  # two signs would be a decrement
+    "where": Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,)),
+    "expand": Template("{0}", SIGN, (SIGN,)),
+    **{name: name for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+    "abs": "fabs",
+    "power": "pow",
     "sigmoid": Helper("""static T sigmoid(T x)
 {
     T decay = exp(-fabs(x));
@@ -93,7 +57,10 @@ ELEMENTWISE: dict[str, ElementwiseForm] = {
 }
 """),
 }
-"""How C writes every primitive that acts on each element alone; to add one, add an entry."""
+"""How C writes every primitive that acts on each element alone: a template, a function of ``<math.h>``, or a helper.
+
+To add one, add an entry.
+"""
 
 
 class Functions:
@@ -111,8 +78,8 @@ class Functions:
         if isinstance(form, Helper):
             self._used.add(operation)
             return self._names[operation]
-        assert isinstance(form, Library)  # the other forms are no calls
-        return form.name + ("f" if self.dtype == "float32" else "")
+        assert isinstance(form, str)  # templates are no calls
+        return form + ("f" if self.dtype == "float32" else "")
 
     def source(self) -> str:
         """Return the definitions of the helpers that were used."""

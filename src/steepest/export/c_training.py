@@ -12,19 +12,8 @@ from steepest.calculus.stability import stabilise
 from steepest.engines import DTYPES
 from steepest.engines.step import RATE, UPDATES, Step
 from steepest.errors import ModelError
-from steepest.export.c import (
-    COMPILING,
-    INCLUDES,
-    address,
-    comment,
-    copy_into,
-    described,
-    joined,
-    of_sample,
-    predicting,
-    sizes,
-)
-from steepest.export.c_code import PRIMITIVES, Code, Place, size_of
+from steepest.export.c import COMPILING, INCLUDES, address, comment, described, joined, predicting, sizes
+from steepest.export.c_code import PRIMITIVES, Code, Place, of_sample, size_of
 from steepest.export.c_functions import Functions
 from steepest.export.c_literals import RESERVED, TYPES
 from steepest.export.names import Identifiers
@@ -41,18 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class File:
-    """What the functions of one file have in common.
-
-    Attributes:
-        functions: the helpers, with the precision.
-        names: the identifiers.
-        columns, params: the identifiers of the leaves that are arguments.
-    """
+    """What the functions of one file have in common."""
 
     functions: Functions
     names: Identifiers
-    columns: Mapping[Expression, str]
-    params: Mapping[Expression, str]
+    columns: Mapping[Expression, str]  # the identifiers of the leaves that are arguments
+    params: Mapping[Expression, str]  # likewise
 
     @property
     def type(self) -> str:
@@ -75,16 +58,7 @@ class File:
 def write_training(
     model: Specification, dtype: str, name: str = "model", optimiser: str | Optimiser | None = None
 ) -> bytes:
-    """Return a file of C99 that trains a model by gradient descent.
-
-    Args:
-        model: a model, fitted or not, whose columns are known.
-        dtype: the precision of all numbers.
-        name: the prefix of the functions.
-        optimiser: the update rule, by name or as a value [default: gradient descent].
-
-    Returns:
-        The file's content.
+    """Return a file of C99 that trains a model, fitted or not, by gradient descent or another optimiser.
 
     Raises:
         ModelError: the gradient is zero everywhere, or the cost has no parameter or no data.
@@ -216,11 +190,11 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
         places[node] = Place(variable, size_of(node))
         if node.shape:
             code.add(f"static {file.type} {variable}[{size_of(node)}];")
-            copy_into(code, places[node], places[first])
+            code.copy(places[node], places[first])
         else:
             code.add(f"{file.type} {variable} = {places[first].text};")
     epoch = names.pick("epoch")
-    code.go_on(users(program))
+    code.users = users(program)  # goes on with another program, which can use the values computed so far
     code.add(f"for (long {epoch} = 0; {epoch} < {epochs}; {epoch}++) {{")
     code.indent += 1
     _over_samples(code, program, file)
@@ -229,7 +203,7 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
     found = dict(zip(step.updates, next_values, strict=True))
     kept = {node: _kept(code, value) for node, value in found.items() if value is not node}
     for node, place in kept.items():
-        copy_into(code, places[node], place)
+        code.copy(places[node], place)
     code.indent -= 1
     code.add("}")
     code.add(f"return (double){cost}(n, {', '.join([*file.columns.values(), *file.params.values()])});")
@@ -248,7 +222,7 @@ def _kept(code: Code, value: Expression) -> Place:
         return place
     copy = code.declare(value, "kept", code.places[value])
     if copy.size:
-        copy_into(code, copy, place)
+        code.copy(copy, place)
     return copy
 
 

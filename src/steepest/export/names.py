@@ -8,11 +8,7 @@ from collections.abc import Collection
 
 
 class Identifiers:
-    """Assigns a unique identifier to every name.
-
-    Args:
-        reserved: words that may not be used.
-        unicode: whether identifiers may contain letters beyond ASCII.
+    """Assigns a unique identifier to every name; with ``unicode`` it may contain letters beyond ASCII.
 
     No identifier begins with ``_``, because those are reserved in C.
 
@@ -43,12 +39,18 @@ class Identifiers:
             text = "x" + text
         if text in self._reserved:
             text += "_"
-        found, k = text, 1
-        while found in self._taken:
-            k += 1
-            found = f"{text}_{k}"
+        found = unused(text, self._taken)
         self._taken.add(found)
         return found
+
+
+def unused(wanted: str, taken: Collection[str], join: str = "_") -> str:
+    """Return the name, with the least number from 2 on if it is taken."""
+    found, k = wanted, 1
+    while found in taken:
+        k += 1
+        found = f"{wanted}{join}{k}"
+    return found
 
 
 def one_line(text: str) -> str:

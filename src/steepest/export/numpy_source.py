@@ -5,54 +5,30 @@ from __future__ import annotations
 import builtins
 import keyword
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from steepest.calculus.passes import users
 from steepest.export.names import Identifiers, in_docstring, one_line
-from steepest.export.prepared import Array, Prepared, require
+from steepest.export.prepared import INFIX, Array, Prepared, is_comparison, require
 from steepest.expressions.expression import CONSTANT, Expression
-from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, infix, write
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, Template, call, infix, write
 
 _LONGEST = 10  # operations in one line, which a reader can still take in
 
 
-@dataclass(frozen=True)
-class Infix:
-    """A primitive that is written by a template of its operands."""
-
-    pattern: str
-    level: int
-    operands: tuple[int, ...]
+Mixing = Callable[[Expression], Template]
+"""A primitive that mixes elements, as a function from the node to its template."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A primitive that is written as a comparison, whose value is boolean."""
+class Helper:
+    """A primitive that calls a function with its name, whose source is included in the file."""
 
-    sign: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """A primitive that calls a function of NumPy, or a helper whose source is included in the file."""
-
-    function: str
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Mixing:
-    """A primitive that mixes elements, as a function from the node to its template."""
-
-    template: Callable[[Expression], Template]
-    source: str = ""
-
-
-def _left(sign: str, level: int) -> Infix:
-    return Infix(f"{{0}} {sign} {{1}}", level, (level, level + 1))
+    source: str
+    template: Mixing | None = None  # if the call has more arguments than the operands
 
 
 def _reduced(method: str) -> Mixing:
@@ -62,7 +38,7 @@ def _reduced(method: str) -> Mixing:
         axes = "-1" if len(node.args[0].shape) == 1 else "(-2, -1)"
         return Template(f"{{0}}.{method}(axis={axes})", ATOM, (ATOM,))
 
-    return Mixing(template)
+    return template
 
 
 def _expand(node: Expression) -> Template:
@@ -79,53 +55,35 @@ def _product(node: Expression) -> Template:
     return Template(f'np.einsum("...{letters}", {{0}}, {{1}})')
 
 
-PRIMITIVES: dict[str, Infix | Comparison | Call | Mixing] = {
-    "add": _left("+", SUM),
-    "subtract": _left("-", SUM),
-    "multiply": _left("*", PRODUCT),
-    "divide": _left("/", PRODUCT),
-    "power": Infix("{0} ** {1}", POWER, (POWER + 1, SIGN)),
-    "negate": Mixing(lambda node: Template("-{0}", SIGN, (SIGN,))),
-    "where": Call("np.where"),
-    **{name: Call(f"np.{name}") for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
-    **{name: Call(f"np.{name}") for name in ("abs", "sign", "maximum", "minimum")},
-    "less": Comparison("<"),
-    "less_equal": Comparison("<="),
-    "greater": Comparison(">"),
-    "greater_equal": Comparison(">="),
-    "equal": Comparison("=="),
-    "not_equal": Comparison("!="),
-    "sigmoid": Call(
-        "sigmoid",
-        '''def sigmoid(x):
+PRIMITIVES: dict[str, Template | Mixing | Helper] = {
+    **INFIX,
+    "power": Template("{0} ** {1}", POWER, (POWER + 1, SIGN)),
+    "negate": Template("-{0}", SIGN, (SIGN,)),
+    "where": call("np.where", 3),
+    **{name: call(f"np.{name}", 1) for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+    **{name: call(f"np.{name}", arity) for name, arity in (("abs", 1), ("sign", 1), ("maximum", 2), ("minimum", 2))},
+    "sigmoid": Helper('''def sigmoid(x):
     """The logistic function, which never overflows."""
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decay) / (1 + decay)
-''',
-    ),
-    "softplus": Call(
-        "softplus",
-        '''def softplus(x):
+'''),
+    "softplus": Helper('''def softplus(x):
     """log(1 + exp(x)), which never overflows."""
     return np.logaddexp(x, DTYPE(0))
-''',
-    ),
+'''),
     "sum": _reduced("sum"),
     "largest": _reduced("max"),
-    "transpose": Mixing(lambda node: Template("np.swapaxes({0}, -2, -1)")),
-    "outer": Mixing(lambda node: Template("{0}[..., :, None] * {1}[..., None, :]", PRODUCT, (ATOM, ATOM))),
-    "expand": Mixing(_expand),
-    "one_hot": Mixing(
-        lambda node: Template(f"one_hot({{0}}, {node.shape[0]})"),
-        '''def one_hot(x, classes):
+    "transpose": Template("np.swapaxes({0}, -2, -1)"),
+    "outer": Template("{0}[..., :, None] * {1}[..., None, :]", PRODUCT, (ATOM, ATOM)),
+    "expand": _expand,
+    "one_hot": Helper('''def one_hot(x, classes):
     """1 at the place of the class number, 0 at the others."""
     x = x[..., None]
     return np.where(np.isnan(x), x, x == np.arange(classes)).astype(DTYPE)
-''',
-    ),
-    "matmul": Mixing(_product),
-    "dot": Mixing(_product),
-}
+''', lambda node: Template(f"one_hot({{0}}, {node.shape[0]})")),
+    "matmul": _product,
+    "dot": _product,
+}  # fmt: skip
 """How NumPy source writes every primitive of a prediction; to add an elementary function, add an entry."""
 
 _NAMES = {"exp": "e", "softplus": "s", "maximum": "m", "largest": "top", "sum": "total"}
@@ -158,7 +116,8 @@ class _Writer:
                 continue
             if len(used) == 1 and length <= _LONGEST and node not in self._layers and not _needs_name(node, used[0]):
                 self._inlined[node] = length
-                if isinstance(PRIMITIVES[node.operation.name], Comparison) and _is_condition(node, used[0]):
+                in_condition = used[0].operation.name == "where" and used[0].args[0] is node
+                if is_comparison(PRIMITIVES[node.operation.name]) and in_condition:
                     self._conditions.add(node)
                 continue
             text = write(node, self, root_is_plain=True)
@@ -174,32 +133,20 @@ class _Writer:
     def template(self, node: Expression) -> Template:
         """Return the template of a primitive in NumPy."""
         form = PRIMITIVES[node.operation.name]
-        if isinstance(form, Comparison):
-            bare = self._lifted(f"{{0}} {form.sign} {{1}}", node, (SUM, SUM), COMPARISON)
-            if node in self._conditions:
-                return bare
-            if node.per_sample:
-                return Template(f"({bare.pattern}).astype(DTYPE)", ATOM, bare.operands)
-            return Template(f"DTYPE({bare.pattern})", ATOM, bare.operands)
-        if isinstance(form, Infix):
-            return self._lifted(form.pattern, node, form.operands, form.level)
-        if form.source:
+        if isinstance(form, Helper):
             self.helpers.add(node.operation.name)
-        if isinstance(form, Mixing):
-            return form.template(node)
-        places = ", ".join(f"{{{k}}}" for k in range(node.operation.arity))
-        return self._lifted(f"{form.function}({places})", node, (), ATOM)
-
-    @staticmethod
-    def _lifted(pattern: str, node: Expression, strengths: Sequence[int], level: int) -> Template:
-        """Return a template in which one number per sample has axes to broadcast over features."""
-        found = list(strengths) + [0] * (node.operation.arity - len(strengths))
-        axes = ", None" * len(node.shape)
-        for k, arg in enumerate(node.args):
-            if node.shape and arg.per_sample and not arg.shape:
-                pattern = pattern.replace(f"{{{k}}}", f"{{{k}}}[...{axes}]")
-                found[k] = ATOM
-        return Template(pattern, level, tuple(found))
+            form = form.template or call(node.operation.name, node.operation.arity)
+        if not isinstance(form, Template):
+            return form(node)
+        # One number per sample gets axes to broadcast over features.
+        lifted = [bool(node.shape) and arg.per_sample and not arg.shape for arg in node.args]
+        pattern = form.pattern
+        for k in (k for k, lifts in enumerate(lifted) if lifts):
+            pattern = pattern.replace(f"{{{k}}}", f"{{{k}}}[...{', None' * len(node.shape)}]")
+        operands = tuple(ATOM if lifts else form.strength(k) for k, lifts in enumerate(lifted))
+        if not is_comparison(form) or node in self._conditions:
+            return Template(pattern, form.level, operands)
+        return Template(f"({pattern}).astype(DTYPE)" if node.per_sample else f"DTYPE({pattern})", ATOM, operands)
 
     def leaf(self, node: Expression) -> tuple[str, int] | None:
         """Return the text of a number or a named value."""
@@ -213,10 +160,6 @@ class _Writer:
     def attributes(self, node: Expression) -> str:
         """Return an empty text, because the templates contain the lengths."""
         return ""
-
-
-def _is_condition(node: Expression, user: Expression) -> bool:
-    return user.operation.name == "where" and user.args[0] is node
 
 
 def _needs_name(node: Expression, user: Expression) -> bool:
@@ -261,8 +204,7 @@ def _wrapped(row: str, before: str, after: str, indent: str) -> str:
 def write_numpy(prepared: Prepared) -> bytes:
     """Return a module of NumPy that computes a prediction, which was prepared with ``fold=False``."""
     require(prepared.program, PRIMITIVES, "NumPy")
-    forms = {name: form for name, form in PRIMITIVES.items() if isinstance(form, Call | Mixing)}
-    sources = {name: form.source for name, form in forms.items() if form.source}
+    sources = {name: form.source for name, form in PRIMITIVES.items() if isinstance(form, Helper)}
     names = Identifiers(_RESERVED | sources.keys(), unicode=True)
     columns = [names.pick(node.name) for node in prepared.columns]
     writer = _Writer(prepared, names)

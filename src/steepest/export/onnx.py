@@ -16,18 +16,13 @@ import numpy as np
 
 from steepest.calculus.passes import users
 from steepest.errors import ModelError, missing
+from steepest.export.names import unused
 from steepest.export.prepared import Prepared, constant_value, require
 from steepest.expressions.expression import CONSTANT, Expression, Shape
+from steepest.version import __version__
 
 OPSET, IR_VERSION = 12, 7
 """The lowest operator set with every operator used here (GreaterOrEqual, Einsum), and the format it came with."""
-
-
-@dataclass(frozen=True)
-class Operator:
-    """An elementwise primitive that is one operator of ONNX."""
-
-    name: str
 
 
 @dataclass(frozen=True)
@@ -36,21 +31,6 @@ class Comparison:
 
     name: str
     negated: bool = False
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A primitive composed of several operators, as a function from the graph and the node to the result's name."""
-
-    write: Callable[[_Graph, Expression], str]
-
-
-def _library() -> Any:
-    try:
-        import onnx
-    except ImportError:
-        raise ModelError(missing("exporting to ONNX needs", "onnx", "onnx")) from None
-    return onnx
 
 
 class _Graph:
@@ -70,10 +50,7 @@ class _Graph:
 
     def name(self, wanted: str) -> str:
         """Return a new name in the graph."""
-        found, k = wanted, 1
-        while found in self._taken:
-            k += 1
-            found = f"{wanted}_{k}"
+        found = unused(wanted, self._taken)
         self._taken.add(found)
         return found
 
@@ -100,11 +77,11 @@ class _Graph:
     def node(self, node: Expression) -> str:
         """Add a primitive and return the name of its result."""
         form = PRIMITIVES[node.operation.name]
-        if isinstance(form, Operator):
-            return self(form.name, *(self.lifted(arg, node.shape) for arg in node.args))
+        if isinstance(form, str):
+            return self(form, *(self.lifted(arg, node.shape) for arg in node.args))
         if isinstance(form, Comparison):
             return self("Cast", self.truth(node), to=self.kind)
-        return form.write(self, node)
+        return form(self, node)
 
     def lifted(self, arg: Expression, shape: Shape, name: str = "") -> str:
         """Return the name of an argument, with axes of length 1 if it must broadcast over features."""
@@ -243,34 +220,33 @@ def _product(graph: _Graph, node: Expression) -> str:
     return graph("Einsum", *names, equation=f"{'n' * a.per_sample}{left},{'n' * b.per_sample}{right}->{result}")
 
 
-PRIMITIVES: dict[str, Operator | Comparison | Composed] = {
-    "add": Operator("Add"), "subtract": Operator("Sub"), "multiply": Operator("Mul"), "divide": Operator("Div"),
-    "negate": Operator("Neg"), "power": Operator("Pow"), "exp": Operator("Exp"), "log": Operator("Log"),
-    "sqrt": Operator("Sqrt"), "sin": Operator("Sin"), "cos": Operator("Cos"), "tanh": Operator("Tanh"),
-    "abs": Operator("Abs"), "sign": Operator("Sign"), "maximum": Operator("Max"), "minimum": Operator("Min"),
+PRIMITIVES: dict[str, str | Comparison | Callable[[_Graph, Expression], str]] = {
+    "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negate": "Neg", "power": "Pow", "exp": "Exp",
+    "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "abs": "Abs", "sign": "Sign",
+    "maximum": "Max", "minimum": "Min",
     "less": Comparison("Less"), "less_equal": Comparison("LessOrEqual"), "greater": Comparison("Greater"),
     "greater_equal": Comparison("GreaterOrEqual"), "equal": Comparison("Equal"),
     "not_equal": Comparison("Equal", negated=True),
-    "where": Composed(_where), "sigmoid": Composed(_sigmoid), "softplus": Composed(_softplus),
-    "log1p": Composed(lambda graph, node: _log1p_of(graph, graph.names[node.args[0]])), "expm1": Composed(_expm1),
-    "sum": Composed(_sum), "largest": Composed(_largest), "transpose": Composed(_transpose), "outer": Composed(_outer),
-    "expand": Composed(_expand), "one_hot": Composed(_one_hot), "matmul": Composed(_product),
-    "dot": Composed(_product),
+    "where": _where, "sigmoid": _sigmoid, "softplus": _softplus, "expm1": _expm1,
+    "log1p": lambda graph, node: _log1p_of(graph, graph.names[node.args[0]]),
+    "sum": _sum, "largest": _largest, "transpose": _transpose, "outer": _outer, "expand": _expand, "one_hot": _one_hot,
+    "matmul": _product, "dot": _product,
 }  # fmt: skip
-"""How ONNX writes every primitive of a prediction; to add an elementary function, add an entry."""
+"""How ONNX writes every primitive of a prediction; to add an elementary function, add an entry.
+
+An elementwise primitive is one operator, or a function from the graph and the node to the result's name adds several.
+"""
 
 
 def write_onnx(prepared: Prepared) -> bytes:
     """Return an ONNX file that computes a prediction.
 
     Inputs have the names of the columns and the batch axis ``n`` first; the output is ``prediction``.
-
-    Raises:
-        ModelError: onnx is not installed.
     """
-    from steepest.version import __version__
-
-    onnx = _library()
+    try:
+        import onnx
+    except ImportError:
+        raise ModelError(missing("exporting to ONNX needs", "onnx", "onnx")) from None
     helper = onnx.helper
     require(prepared.program, PRIMITIVES, "ONNX")
     graph = _Graph(onnx, prepared)
@@ -305,16 +281,7 @@ def write_onnx(prepared: Prepared) -> bytes:
 
 
 def largest_difference(content: bytes, columns: dict[str, Any], wanted: Any) -> float:
-    """Return the largest difference between the output of ONNX Runtime for an ONNX file and a prediction.
-
-    Args:
-        content: the content of the file.
-        columns: arrays by the names of the inputs.
-        wanted: the prediction, ``(n, …)``.
-
-    Raises:
-        ModelError: onnxruntime is not installed.
-    """
+    """Return the largest difference between the output of ONNX Runtime for an ONNX file and a prediction ``(n, …)``."""
     try:
         import onnxruntime
     except ImportError:

@@ -1,4 +1,4 @@
-"""Prepare a model for export: its stable prediction in primitives, with the values of its parameters."""
+"""Prepare a model for export: its stable prediction in primitives with parameter values, and what formats share."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from steepest.calculus.program import Program, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import DTYPES, evaluate
 from steepest.errors import ModelError
+from steepest.export.names import unused
 from steepest.expressions.expression import (
     CONSTANT,
     DATA,
@@ -28,39 +29,37 @@ from steepest.expressions.expression import (
     toposort,
 )
 from steepest.expressions.operations import count
+from steepest.expressions.printing import COMPARISON, PRODUCT, SUM, Template, infix
 from steepest.tables.values import fit_shape, number_array
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
 
 Array = NDArray[Any]
+_COMPARISONS = {
+    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+}  # fmt: skip
+INFIX = {
+    "add": infix(" + ", SUM), "subtract": infix(" - ", SUM),
+    "multiply": infix(" * ", PRODUCT), "divide": infix(" / ", PRODUCT),
+    **{name: Template(f"{{0}} {sign} {{1}}", COMPARISON, (SUM, SUM)) for name, sign in _COMPARISONS.items()},
+}  # fmt: skip
+"""The primitives that C and Python write alike."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prediction ready to be written in another language.
+    """A prediction ready to be written in another language."""
 
-    Attributes:
-        name: the prefix of generated functions.
-        formula: the formula as written.
-        program: the prediction as primitives.
-        columns: the data columns, in reading order.
-        values: an array of ``dtype`` for every parameter of the program, in its shape.
-        dtype: ``"float64"`` or ``"float32"``.
-        layers: the nodes of the program that are layers; see :func:`steepest.calculus.layers.find_layers`.
-        blocks: the columns of each feature group.
-        meanings: formula text of each parameter of the program that was computed from those of the model.
-    """
-
-    name: str
-    formula: str
-    program: Program
-    columns: tuple[Expression, ...]
-    values: Mapping[str, Array]
-    dtype: str
-    layers: tuple[Expression, ...]
-    blocks: Mapping[str, Sequence[str]]
-    meanings: Mapping[str, str]
+    name: str  # the prefix of generated functions
+    formula: str  # as written
+    program: Program  # the prediction as primitives
+    columns: tuple[Expression, ...]  # in reading order
+    values: Mapping[str, Array]  # of ``dtype``, for every parameter of the program, in its shape
+    dtype: str  # ``"float64"`` or ``"float32"``
+    layers: tuple[Expression, ...]  # those nodes of the program; see :func:`steepest.calculus.layers.find_layers`
+    blocks: Mapping[str, Sequence[str]]  # the columns of each feature group
+    meanings: Mapping[str, str]  # formula text of each parameter that was computed from those of the model
 
     @property
     def output(self) -> Expression:
@@ -79,16 +78,9 @@ class Prepared:
 
 
 def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = True) -> Prepared:
-    """Convert a model's prediction to the form that every format writes.
+    """Convert a model's prediction to the form that every format writes, or raise a ModelError.
 
-    Args:
-        model: fitted, or with parameters set by hand.
-        dtype: the precision of the numbers that are written.
-        name: the prefix of generated functions.
-        fold: whether parts without data columns are replaced by their values, or only parts without parameters.
-
-    Raises:
-        ModelError: the model is not fitted, or its prediction cannot be computed sample by sample.
+    ``fold`` replaces all parts without data columns by their values, not only those without parameters.
     """
     if dtype not in DTYPES:
         raise ModelError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
@@ -100,7 +92,7 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
     values = fitted(model, prediction, dtype)
     stable = stabilise([prediction])[prediction]
     meanings: dict[str, str] = {}
-    root, values = _folded(stable, values, dtype, meanings, _shared([stable]) if fold else _unnamed([stable]))
+    root, values = _folded(stable, values, dtype, meanings, _known(stable, fold))
     columns = tuple(node for node in leaves([prediction]) if node.operation is DATA)
     program = lower([root])
     layers = lower([root, *(layer.output for layer in find_layers(root))]).outputs[1:]
@@ -108,11 +100,7 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
 
 
 def refuse_samples(prediction: Expression) -> None:
-    """Raise unless a prediction depends on the columns of one sample alone.
-
-    Raises:
-        ModelError: it contains no column, or an operation over all samples.
-    """
+    """Raise a ModelError unless a prediction depends on the columns of one sample alone."""
     for node in toposort([prediction]):
         if node.operation.over_samples or node.operation is count:
             raise ModelError(
@@ -127,33 +115,24 @@ def refuse_samples(prediction: Expression) -> None:
 
 
 def fitted(model: Specification, root: Expression, dtype: str) -> dict[str, Array]:
-    """Return the values of the parameters in an expression, in their shapes.
-
-    Raises:
-        ModelError: a parameter has no value.
-    """
+    """Return the values of the parameters in an expression, in their shapes; raise a ModelError if one has none."""
     values = {}
     for node in leaves([root]):
+        name = node.name
         if node.operation is PARAMETER:
-            if node.name not in model.params:
+            if name not in model.params:
                 raise ModelError(
-                    f"the parameter {node.name!r} has no value yet; fit the model, or set model.params, and export then"
+                    f"the parameter {name!r} has no value yet; fit the model, or set model.params, and export then"
                 )
-            values[node.name] = fit_shape(
-                node.name, number_array(node.name, model.params[node.name], dtype), node.shape
-            )
+            values[name] = fit_shape(name, number_array(name, model.params[name], dtype), node.shape)
     return values
 
 
-def _shared(roots: Sequence[Expression]) -> set[Expression]:
-    return {node for node in toposort(roots) if not node.per_sample}
-
-
-def _unnamed(roots: Sequence[Expression]) -> set[Expression]:
-    """Return the nodes that contain numbers alone."""
+def _known(root: Expression, fold: bool) -> set[Expression]:
+    """Return the nodes without data columns if ``fold``, else those of numbers alone."""
     found: set[Expression] = set()
-    for node in toposort(roots):
-        if not node.name and found.issuperset(node.args):
+    for node in toposort([root]):
+        if (fold and not node.per_sample) or (not node.name and found.issuperset(node.args)):
             found.add(node)
     return found
 
@@ -169,7 +148,7 @@ def _folded(
     leaf_of: dict[Expression, Expression] = {}
     for node in parts:
         if node.shape or leaves([node]):
-            name = _free(f"part {len(meanings) + 1}", {*values, *root.data, *root.parameters})
+            name = unused(f"part {len(meanings) + 1}", {*values, *root.data, *root.parameters}, " ")
             leaf_of[node] = leaf(PARAMETER, name, node.shape)
             values[name] = np.asarray(found[node], dtype)
             text = str(node)
@@ -181,14 +160,6 @@ def _folded(
     return result, {name: value for name, value in values.items() if name in kept}
 
 
-def _free(wanted: str, taken: set[str]) -> str:
-    found, k = wanted, 1
-    while found in taken:
-        k += 1
-        found = f"{wanted} {k}"
-    return found
-
-
 def constant_value(node: Expression, dtype: str) -> float:
     """Return the value of a constant, rounded to the dtype."""
     assert node.operation is CONSTANT
@@ -196,12 +167,13 @@ def constant_value(node: Expression, dtype: str) -> float:
         return float(np.dtype(dtype).type(node.value))
 
 
-def require(program: Program, primitives: Mapping[str, Any], language: str) -> None:
-    """Raise unless a language supports every primitive of a program.
+def is_comparison(form: object) -> bool:
+    """Return whether a primitive is written as a comparison, whose value is boolean."""
+    return isinstance(form, Template) and form.level == COMPARISON
 
-    Raises:
-        ModelError: it lacks one; the message names both.
-    """
+
+def require(program: Program, primitives: Mapping[str, Any], language: str) -> None:
+    """Raise a ModelError unless a language supports every primitive of a program."""
     for node in program.nodes:
         name = node.operation.name
         if node.args and name not in primitives:
