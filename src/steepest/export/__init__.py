@@ -100,17 +100,9 @@ def export_model(
     dtype: str = "float64",
     optimiser: Method = None,
 ) -> str:
-    """Write a model to a file for use without steepest.
+    """Write a model to a file for use without steepest, and return the format; see :func:`export_bytes`.
 
-    Args:
-        model: as for :func:`export_bytes`.
-        path: the file. Its name is the prefix of functions in C.
-        to: one of :data:`FORMATS` [default: by the suffix of the path].
-        dtype: ``"float64"`` or ``"float32"``.
-        optimiser: as for :func:`export_bytes`.
-
-    Returns:
-        The format.
+    The format is by default that of the path's suffix; the file's name is the prefix of functions in C.
 
     Raises:
         ModelError: as :func:`export_bytes`, or the path's suffix is that of no format.

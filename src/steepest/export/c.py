@@ -9,13 +9,12 @@ from steepest.calculus.passes import users
 from steepest.calculus.program import Program
 from steepest.export.c_code import PRIMITIVES, Code, Place, of_sample, size_of
 from steepest.export.c_functions import Functions
-from steepest.export.c_literals import RESERVED, TYPES, array_literal
+from steepest.export.c_literals import RESERVED, TYPES, array_literal, literal
 from steepest.export.names import Identifiers, in_c_comment
 from steepest.export.prepared import Prepared, require
 from steepest.expressions.expression import Expression
 
 INCLUDES = "#include <math.h>\n#include <stddef.h>\n"
-_BRACES = "{},\n "
 COMPILING = (
     "C99, compiled for example by: cc -std=c99 -O2 -c FILE.c, and linked with -lm where the system keeps mathematical "
     "functions in a library of their own."
@@ -97,14 +96,15 @@ def _arrays(prepared: Prepared, names: Identifiers, prefix: str, places: dict[Ex
     for node in prepared.params:
         variable = names.pick(f"{prefix}_{node.name}")
         places[node] = Place(variable, size_of(node))
-        numbers = array_literal(prepared.values[node.name], prepared.dtype)
+        value = prepared.values[node.name]
         said = in_c_comment(prepared.meanings.get(node.name, node.name))
         declared = f"static const {TYPES[prepared.dtype]} {variable}"
         if node.shape:
             shape = " x ".join(map(str, node.shape))
+            numbers = array_literal(value, prepared.dtype)
             arrays.append(f"/* {said}, {shape} */\n{declared}[{size_of(node)}] = {numbers};\n")
         else:
-            arrays.append(f"/* {said} */\n{declared} = {numbers.strip(_BRACES)};\n")
+            arrays.append(f"/* {said} */\n{declared} = {literal(float(value), prepared.dtype)};\n")
     return arrays
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from steepest.export.prepared import Array
+from steepest.export.prepared import Array, wrapped
 
 TYPES = {"float64": "double", "float32": "float"}
 
@@ -55,11 +55,5 @@ def literal(value: float, dtype: str) -> str:
 
 def array_literal(array: Array, dtype: str) -> str:
     """Return the elements of an array between braces, in C order, on lines of bounded length."""
-    numbers = [literal(float(value), dtype) for value in np.asarray(array).ravel()]
-    lines, line = [], ""
-    for text in numbers:
-        if len(line) + len(text) > 110:
-            lines.append(line)
-            line = ""
-        line += f"{' ' if line else ''}{text},"
-    return "{\n" + "".join(f"    {each}\n" for each in [*lines, line]) + "}"
+    lines = wrapped((literal(float(value), dtype) for value in np.asarray(array).ravel()), 111)
+    return "{\n" + "".join(f"    {line}\n" for line in lines) + "}"

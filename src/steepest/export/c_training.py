@@ -102,16 +102,13 @@ def _head(
     kind = file.type
     weights = [name for node, name in file.columns.items() if node.name == WEIGHT]
     arguments = ", ".join(["4", *file.columns.values(), *file.params.values()])
-    arrays = [
-        *(f"    {kind} {v}[4{f' * {size_of(n)}' if n.shape else ''}] = {{0}};" for n, v in file.columns.items()),
-        *(f"    {kind} {v}[{size_of(n) or 1}] = {{0}};" for n, v in file.params.items()),
-    ]
     calling = [
         "    #include <stdio.h>",
         *(f"    {each};" for each in declarations),
         "    int main(void)",
         "    {",
-        *(f"    {line}" for line in arrays),
+        *(f"        {kind} {v}[4{f' * {size_of(n)}' if n.shape else ''}] = {{0}};" for n, v in file.columns.items()),
+        *(f"        {kind} {v}[{size_of(n) or 1}] = {{0}};" for n, v in file.params.items()),
         f'        printf("%g\\n", {called["train"]}({arguments}, 0.1{"f" if kind == "float" else ""}, 1000));',
         "        return 0;",
         "    }",

@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.calculus.passes import users
 from steepest.export.names import Identifiers, in_docstring, one_line
-from steepest.export.prepared import INFIX, Array, Prepared, is_comparison, require
+from steepest.export.prepared import INFIX, Array, Prepared, is_comparison, require, wrapped
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, Template, call, infix, write
 
@@ -140,9 +140,8 @@ class _Writer:
             return form(node)
         # One number per sample gets axes to broadcast over features.
         lifted = [bool(node.shape) and arg.per_sample and not arg.shape for arg in node.args]
-        pattern = form.pattern
-        for k in (k for k, lifts in enumerate(lifted) if lifts):
-            pattern = pattern.replace(f"{{{k}}}", f"{{{k}}}[...{', None' * len(node.shape)}]")
+        axes = f"[...{', None' * len(node.shape)}]"
+        pattern = form.pattern.format(*(f"{{{k}}}{axes * lifts}" for k, lifts in enumerate(lifted)))
         operands = tuple(ATOM if lifts else form.strength(k) for k, lifts in enumerate(lifted))
         if not is_comparison(form) or node in self._conditions:
             return Template(pattern, form.level, operands)
@@ -176,7 +175,7 @@ def _number(value: float) -> str:
     return str(int(value)) if whole else repr(value)
 
 
-def _array(array: Array, indent: str) -> str:
+def _array(array: Array) -> str:
     """Return an array as nested lists of the shortest decimals that round-trip."""
     if array.ndim == 0:
         return f"DTYPE({_number(float(array))})"
@@ -185,20 +184,11 @@ def _array(array: Array, indent: str) -> str:
     if array.ndim == 1:
         text = rows[0]
     if len(text) > 90:
-        opening = ("[", "],") if array.ndim == 2 else ("", ",")
-        text = "\n" + "".join(_wrapped(row, *opening, indent) for row in rows)
+        before, after = ("[", "]") if array.ndim == 2 else ("", "")
+        filled = [wrapped(row.split(", "), 100 - len(before)) for row in rows]
+        joined = [f"\n    {' ' * len(before)}".join(lines).rstrip(",") for lines in filled]
+        text = "\n" + "".join(f"    {before}{row}{after},\n" for row in joined)
     return f"np.array([{text}], dtype=DTYPE)"
-
-
-def _wrapped(row: str, before: str, after: str, indent: str) -> str:
-    lines, line = [], before
-    for text in row.split(", "):
-        if len(line) + len(text) > 100:
-            lines.append(line.rstrip())
-            line = " " * len(before)
-        line += f"{text}, "
-    lines.append(line.rstrip(", ") + after)
-    return "".join(f"{indent}{each}\n" for each in lines)
 
 
 def write_numpy(prepared: Prepared) -> bytes:
@@ -214,7 +204,7 @@ def write_numpy(prepared: Prepared) -> bytes:
         writer.names[node] = names.pick(node.name)
         meaning = prepared.meanings.get(node.name, "" if writer.names[node] == node.name else node.name)
         remark = f"  # {one_line(meaning)}" if meaning else ""
-        values.append(f"{writer.names[node]} = {_array(prepared.values[node.name], '    ')}{remark}")
+        values.append(f"{writer.names[node]} = {_array(prepared.values[node.name])}{remark}")
     result = writer.compute()
     if prepared.output.shape == (1,):
         whole = not prepared.output.args or writer.template(prepared.output).level >= ATOM

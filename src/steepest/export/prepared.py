@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +165,16 @@ def constant_value(node: Expression, dtype: str) -> float:
     assert node.operation is CONSTANT
     with np.errstate(over="ignore"):
         return float(np.dtype(dtype).type(node.value))
+
+
+def wrapped(texts: Iterable[str], width: int) -> list[str]:
+    """Return texts, each with a comma after it, on lines of about this width."""
+    lines = [""]
+    for text in texts:
+        if len(lines[-1]) + len(text) > width:
+            lines.append("")
+        lines[-1] += f"{text}, "
+    return [line.rstrip() for line in lines]
 
 
 def is_comparison(form: object) -> bool:

@@ -41,15 +41,13 @@ def duration(seconds: float) -> str:
     >>> duration(2.16e-8), duration(0.25)
     ('21.6 ns', '250 ms')
     """
-    for unit, name in _PREFIXES:
-        if seconds >= unit:
-            return f"{seconds / unit:.3g} {name}"
-    return f"{seconds / 1e-9:.3g} ns"
+    unit, name = next((pair for pair in _PREFIXES if seconds >= pair[0]), _PREFIXES[-1])
+    return f"{seconds / unit:.3g} {name}"
 
 
-def count(many: int, one: str, several: str = "") -> str:
+def count(many: int, one: str) -> str:
     """Write a number of things: ``1 sample``, ``4 samples``."""
-    return f"{many:,} {one if many == 1 else several or one + 's'}"
+    return f"{many:,} {one}{'s' * (many != 1)}"
 
 
 def cost_letter(model: Specification) -> Formula:
