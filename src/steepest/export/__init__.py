@@ -139,7 +139,7 @@ def largest_difference(model: Specification, path: str | os.PathLike[str], table
         ModelError: onnxruntime is not installed.
         StorageError: the file cannot be read.
     """
-    from steepest.export.onnx import largest_difference as compare
+    import numpy as np
 
     try:
         with open(path, "rb") as file:
@@ -148,4 +148,18 @@ def largest_difference(model: Specification, path: str | os.PathLike[str], table
         raise StorageError(
             f"cannot read {os.fspath(path)}: {error.strerror or error}; export the model first"
         ) from None
-    return compare(content, dict(model.inputs(table).arrays), model.predict(table))
+    columns, wanted = model.inputs(table).arrays, np.asarray(model.predict(table), np.float64)
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            "running an ONNX file needs the package onnxruntime, which is not installed; install it, or compare "
+            "with another runtime"
+        ) from None
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    kinds = {each.name: np.float64 if "double" in each.type else np.float32 for each in session.get_inputs()}
+    (found,) = session.run(None, {name: np.asarray(columns[name], kind) for name, kind in kinds.items()})
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(found.astype(np.float64) - wanted)
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    return float(np.max(np.where(same, 0.0, gap), initial=0.0))

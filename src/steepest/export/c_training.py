@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,13 +42,10 @@ class File:
         """The type of every number."""
         return TYPES[self.functions.dtype]
 
-    def data(self, of: Sequence[Expression]) -> list[str]:
-        """Return the declarations of columns as arguments."""
-        return [f"const {self.type} *{self.columns[node]}" for node in of]
-
-    def parameters(self, of: Sequence[Expression], fixed: bool) -> list[str]:
-        """Return the declarations of parameters as arguments, const if ``fixed``."""
-        return [f"{'const ' if fixed else ''}{self.type} *{self.params[node]}" for node in of]
+    def arguments(self, of: Iterable[Expression], fixed: bool = True) -> list[str]:
+        """Return the declarations of columns and parameters as arguments; parameters are const only if ``fixed``."""
+        names = {**self.columns, **self.params}
+        return [f"{'const ' * (fixed or node in self.columns)}{self.type} *{names[node]}" for node in of]
 
     def places(self) -> dict[Expression, Place]:
         """Return the places of the parameters."""
@@ -154,7 +151,7 @@ def _predicting(file: File, model: Specification, called: str) -> str:
     names = file.names.inner()
     output = names.pick("prediction")
     code = predicting(program, file.functions, names, places, output)
-    arguments = [*file.data(columns), *file.parameters(params, fixed=True), f"{file.type} *{output}"]
+    arguments = [*file.arguments([*columns, *params]), f"{file.type} *{output}"]
     body = "\n".join(code.lines)
     return f"void {called}({', '.join(arguments)})\n{{\n{body}\n}}\n"
 
@@ -165,7 +162,7 @@ def _costing(file: File, step: Step, called: str) -> tuple[str, int]:
     code = Code(file.functions, file.names.inner(), file.places(), users(program), static=True)
     _over_samples(code, program, file)
     code.add(f"return {code.places[program.outputs[0]].text};")
-    arguments = ["size_t n", *file.data(list(file.columns)), *file.parameters(list(file.params), fixed=True)]
+    arguments = ["size_t n", *file.arguments([*file.columns, *file.params])]
     unused = [f"    (void){v};" for n, v in {**file.columns, **file.params}.items() if n not in program.nodes]
     body = "\n".join([*unused, *code.lines])
     return f"{file.type} {called}({', '.join(arguments)})\n{{\n{body}\n}}\n", code.stack
@@ -204,10 +201,8 @@ def _training(file: File, step: Step, called: str, cost: str, rate: str, epochs:
     code.indent -= 1
     code.add("}")
     code.add(f"return (double){cost}(n, {', '.join([*file.columns.values(), *file.params.values()])});")
-    arguments = [
-        "size_t n", *file.data(list(file.columns)), *file.parameters(list(file.params), fixed=False),
-        f"{file.type} {rate}", f"long {epochs}",
-    ]  # fmt: skip
+    arguments = ["size_t n", *file.arguments([*file.columns, *file.params], fixed=False)]
+    arguments += [f"{file.type} {rate}", f"long {epochs}"]
     body = "\n".join(code.lines)
     return f"double {called}({', '.join(arguments)})\n{{\n{body}\n}}\n", code.stack
 

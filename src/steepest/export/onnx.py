@@ -278,22 +278,3 @@ def write_onnx(prepared: Prepared) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
-
-
-def largest_difference(content: bytes, columns: dict[str, Any], wanted: Any) -> float:
-    """Return the largest difference between the output of ONNX Runtime for an ONNX file and a prediction ``(n, …)``."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(
-            "running an ONNX file needs the package onnxruntime, which is not installed; install it, or compare "
-            "with another runtime"
-        ) from None
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    kinds = {each.name: np.float64 if "double" in each.type else np.float32 for each in session.get_inputs()}
-    (found,) = session.run(None, {name: np.asarray(columns[name], kind) for name, kind in kinds.items()})
-    wanted = np.asarray(wanted, np.float64)
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(found.astype(np.float64) - wanted)
-    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
-    return float(np.max(np.where(same, 0.0, gap), initial=0.0))
