@@ -29,9 +29,8 @@ from native_cases import Case, chain, line, network
 from pictures import OUT, curves, picture, write_table
 from start_up import steepest_command
 from steepest.bench import compiled, frameworks
-from steepest.bench.errors import BenchError
 from steepest.bench.neuron import Method, final_cost
-from steepest.bench.peer import Peer, Run
+from steepest.bench.peer import BenchError, Peer, Run
 from steepest.bench.peers import ENGINE, Steepest
 from timing import Options, RefusedError, Times, benchmark, interleaved, processes, ratio, table
 

@@ -17,10 +17,9 @@ import pytest
 
 from plain_loops import nand_loop
 from steepest.bench import compiled, experiment, neuron, peers, report
-from steepest.bench.errors import BenchError
 from steepest.bench.experiment import Report, Row, measure
 from steepest.bench.neuron import METHODS, Method
-from steepest.bench.peer import Peer, Run
+from steepest.bench.peer import BenchError, Peer, Run
 from steepest.bench.peers import Steepest
 from steepest.errors import SteepestError
 

@@ -18,9 +18,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from steepest.bench.errors import BenchError
 from steepest.bench.neuron import RATE, START, STEP, Method, X, Y, Z, cost
-from steepest.bench.peer import Peer, Run
+from steepest.bench.peer import BenchError, Peer, Run
 
 PLAIN = ("-O3",)
 FAST = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
@@ -34,11 +33,7 @@ _COMPILE_SECONDS = 120  # for slow machines; usual is less than one
 
 
 def compiler() -> list[str]:
-    """Return the command of the C compiler: ``$CC``, else the first of cc, gcc and clang that exists.
-
-    Raises:
-        BenchError: there is no C compiler.
-    """
+    """Return the command of the C compiler: ``$CC``, else the first of cc, gcc and clang that exists."""
     given = shlex.split(os.environ.get("CC", ""))
     if given:
         if shutil.which(given[0]) is None:
@@ -56,11 +51,7 @@ def neuron_library(flags: Sequence[str]) -> ctypes.CDLL:
 
 
 def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
-    """Compile C source and load it.
-
-    Raises:
-        BenchError: the compiler fails, or its output cannot be loaded.
-    """
+    """Compile C source and load it."""
     words = compiler()
     with tempfile.TemporaryDirectory(prefix="steepest", ignore_cleanup_errors=True) as folder:
         text, object_file, made = (Path(folder) / f"loops.{suffix}" for suffix in ("c", "o", "so"))
@@ -76,11 +67,7 @@ def library(source: str, flags: Sequence[str]) -> ctypes.CDLL:
 
 
 def _make(command: list[str], made: Path) -> None:
-    """Run the compiler to make a file.
-
-    Raises:
-        BenchError: it fails.
-    """
+    """Run the compiler to make a file."""
     name = command[0]
     try:
         done = subprocess.run(
@@ -98,13 +85,7 @@ def _make(command: list[str], made: Path) -> None:
 class C(Peer):
     """The whole loop in C; the cost is computed at the end only, which is in its favour.
 
-    Args:
-        flags: compiler flags.
-        dtype: the precision.
-        first: use the first variant, the plain one, rather than the fastest.
-
-    Attributes:
-        ways: the fastest variant by method.
+    ``ways`` has the fastest variant by method, or the first, which is the plain one, if ``first`` is set.
     """
 
     def __init__(self, flags: Sequence[str], dtype: str, first: bool = False) -> None:

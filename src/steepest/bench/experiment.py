@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.bench.compiled import C
-from steepest.bench.errors import BenchError
 from steepest.bench.neuron import EPOCHS, METHODS, RATE, START, STEP, Method, final_cost
-from steepest.bench.peer import Peer, Run, load
+from steepest.bench.peer import BenchError, Peer, Run, load
 from steepest.bench.peers import BASE, chosen
 from steepest.errors import SteepestError
+from steepest.messages.numbers import whole
 
 PAPER = 3.29  # time of an epoch of finite differences by that of gradient descent, as measured in the notes
 THEORY = 4.0  # P + 1 costs in place of one gradient
@@ -41,19 +41,14 @@ _LEAST_GROWTH, _MOST_GROWTH = 2.0, 10.0
 _clock = time.perf_counter
 
 OnProgress = Callable[[str], None]
+_Task = tuple[Peer, Method, int, Run, float]  # a warmed-up peer, its number of epochs and its fixed seconds
 
 
 @dataclass(frozen=True)
 class Row:
-    """The times of one peer and method.
+    """The times of one peer and method: ``seconds`` per round of ``epochs``, and ``fixed`` ones spent once.
 
-    Attributes:
-        peer: the peer.
-        method: ``"GD"`` or ``"FD"``.
-        epochs: the number of epochs per round.
-        seconds: their duration in each round.
-        cost: C at the final parameters, in float64.
-        fixed: the seconds spent once on compiling and the first call.
+    ``cost`` is C at the final parameters, in float64.
     """
 
     peer: Peer
@@ -81,15 +76,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The results of the experiment.
-
-    Attributes:
-        epochs: the requested number of epochs; slow peers run fewer.
-        rounds: the number of rounds.
-        rows: one row for each peer and method.
-        left_out: the reasons for peers that were not measured.
-        quick: whether this was a smoke test.
-    """
+    """The results of the experiment: a row for each peer and method, and the reasons for peers left out."""
 
     epochs: int
     rounds: int
@@ -154,14 +141,9 @@ def measure(
         names: the peers to compare with the native engine; all if empty.
         quick: run a smoke test, whose numbers mean little.
         on_progress: called with a description of each task.
-
-    Raises:
-        BenchError: a peer is unknown, no peer could run, or a number is not positive.
     """
-    wanted = epochs if epochs is not None else QUICK_EPOCHS if quick else EPOCHS
-    for word, number in (("epochs", wanted), ("rounds", rounds)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise BenchError(f"{word} is a whole number from 1, not {number!r}")
+    wanted = whole("epochs", epochs if epochs is not None else QUICK_EPOCHS if quick else EPOCHS, 1, BenchError)
+    rounds = whole("rounds", rounds, 1, BenchError)
     left_out: dict[str, str] = {}
     tasks: list[_Task] = []
     base: dict[Method, float] = {}
@@ -179,24 +161,13 @@ def measure(
                 if peer.name == BASE:
                     base[method] = an_epoch
                 granted = _enough(an_epoch, wanted, quick, base.get(method, 0.0))
-                tasks.append(_Task(peer, method, granted, run, fixed))
+                tasks.append((peer, method, granted, run, fixed))
             except Exception as error:
                 left_out[_label(peer, method)] = _sentence(error)
     rows = _timed(tasks, rounds, left_out, on_progress)
     if not rows:
         raise BenchError("no peer could be measured: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
     return Report(wanted, rounds, rows, left_out, quick)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A timing task: a warmed-up peer, a method, a number of epochs."""
-
-    peer: Peer
-    method: Method
-    epochs: int
-    run: Run
-    fixed: float
 
 
 def _prepared(peer: Peer, method: Method) -> tuple[Run, float]:
@@ -213,19 +184,18 @@ def _timed(tasks: Sequence[_Task], rounds: int, left_out: dict[str, str], on_pro
     """Time every task once per round; return the rows by method, in the order of the peers."""
     rows: dict[str, Row] = {}
     for k in range(rounds):
-        for task in tasks:
-            peer, method, epochs = task.peer, task.method, task.epochs
+        for peer, method, epochs, run, fixed in tasks:
             label = _label(peer, method)
             if label in left_out:
                 continue
             on_progress(f"round {k + 1} of {rounds}: {peer.title}, {method}, {epochs:,} epochs")
             try:
-                spent, cost = task.run(epochs)
+                spent, cost = run(epochs)
             except Exception as error:
                 left_out[label] = _sentence(error)
                 rows.pop(label, None)
                 continue
-            rows.setdefault(label, Row(peer, method, epochs, [], cost, task.fixed)).seconds.append(spent)
+            rows.setdefault(label, Row(peer, method, epochs, [], cost, fixed)).seconds.append(spent)
     return [row for method in METHODS for row in rows.values() if row.method == method]
 
 
@@ -274,11 +244,7 @@ def _pace(run: Run, wanted: int, quick: bool) -> float:
 def _enough(an_epoch: float, wanted: int, quick: bool, base: float = 0.0) -> int:
     """Return the requested number of epochs, reduced for slow peers.
 
-    Args:
-        an_epoch: seconds that an epoch takes.
-        wanted: the requested number.
-        quick: whether this is a smoke test.
-        base: seconds that an epoch of the native engine takes, which is never slow; 0 if unknown.
+    ``base`` are the seconds that an epoch of the native engine takes, which is never slow; 0 if unknown.
     """
     longest, shortened = (_QUICK_LONGEST, _QUICK_SHORTENED) if quick else (_LONGEST, _SHORTENED)
     if an_epoch * wanted <= max(longest, _SLOWER * base * wanted):

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from steepest.bench.neuron import LOOPS, RATE, START, STEP, Method, X, Y, Z, cost
-from steepest.bench.peer import Peer, Run, load
+from steepest.bench.peer import Peer, Run, load, timed
 
 
 class Jax(Peer):
@@ -82,13 +82,7 @@ class Numba(Peer):
         loop = numba.njit(fastmath=self.fast)(LOOPS[method])
         columns = [np.array(column) for column in (X, Y, Z)]
         loop(*columns, START, RATE, STEP, 0)
-
-        def run(epochs: int) -> tuple[float, float]:
-            clock = time.perf_counter()
-            found = loop(*columns, START, RATE, STEP, epochs)
-            return time.perf_counter() - clock, cost(X, Y, Z, *found)
-
-        return run
+        return timed(lambda epochs: loop(*columns, START, RATE, STEP, epochs))
 
 
 class Torch(Peer):
@@ -124,14 +118,7 @@ class Torch(Peer):
                     params = params - RATE / STEP * (costs[1:] - costs[0])
             return params.tolist()
 
-        descend = by_gradient if method == "GD" else by_differences
-
-        def run(epochs: int) -> tuple[float, float]:
-            clock = time.perf_counter()
-            found = descend(epochs)
-            return time.perf_counter() - clock, cost(X, Y, Z, *found)
-
-        return run
+        return timed(by_gradient if method == "GD" else by_differences)
 
 
 class ScikitLearn(Peer):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from steepest.bench.neuron import METHODS, Method
+from steepest.bench.neuron import METHODS, Method, X, Y, Z, cost
+from steepest.errors import SteepestError
 
 Run = Callable[[int], tuple[float, float]]
 """A function from the number of epochs to the seconds in the loop and the final cost."""
+
+
+class BenchError(SteepestError):
+    """A benchmark has nothing to measure, or a peer cannot run."""
 
 
 class Peer(ABC):
@@ -44,6 +50,17 @@ class Peer(ABC):
     @abstractmethod
     def prepare(self, method: Method) -> Run:
         """Compile and do other one-time work; return a function that runs a descent from the start at each call."""
+
+
+def timed(descend: Callable[[int], Iterable[float]]) -> Run:
+    """Return the run of a descent that takes a number of epochs and returns the final parameters."""
+
+    def run(epochs: int) -> tuple[float, float]:
+        clock = time.perf_counter()
+        found = descend(epochs)
+        return time.perf_counter() - clock, cost(X, Y, Z, *found)
+
+    return run
 
 
 def load(name: str) -> Any:

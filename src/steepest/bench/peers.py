@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from steepest.bench.compiled import FAST, PLAIN, C
-from steepest.bench.errors import BenchError
 from steepest.bench.frameworks import Jax, Numba, ScikitLearn, Torch
 from steepest.bench.neuron import LOOPS, RATE, START, STEP, Method, X, Y, Z, cost
-from steepest.bench.peer import Peer, Run
+from steepest.bench.peer import BenchError, Peer, Run, timed
 from steepest.messages.hints import nearest
 
 ENGINE = "native"  # the engine that is measured, by its name in st.descend
@@ -68,13 +66,7 @@ class Python(Peer):
 
     def prepare(self, method: Method) -> Run:
         """Return the loop; there is nothing to compile."""
-
-        def run(epochs: int) -> tuple[float, float]:
-            clock = time.perf_counter()
-            found = LOOPS[method](X, Y, Z, START, RATE, STEP, epochs)
-            return time.perf_counter() - clock, cost(X, Y, Z, *found)
-
-        return run
+        return timed(lambda epochs: LOOPS[method](X, Y, Z, START, RATE, STEP, epochs))
 
 
 def every_peer() -> list[Peer]:
@@ -82,10 +74,7 @@ def every_peer() -> list[Peer]:
     return [
         Steepest(BASE, ENGINE),
         Steepest(f"{BASE}-float32", ENGINE, "float32"),
-        C(FAST, "float64"),
-        C(FAST, "float32"),
-        C(PLAIN, "float64"),
-        C(PLAIN, "float32"),
+        *(C(flags, dtype) for flags in (FAST, PLAIN) for dtype in ("float64", "float32")),
         Jax(),
         Numba(fast=True),
         Numba(fast=False),
@@ -97,11 +86,7 @@ def every_peer() -> list[Peer]:
 
 
 def chosen(names: Sequence[str]) -> list[Peer]:
-    """Return the peers of these names and the base of comparison; all if no name is given.
-
-    Raises:
-        BenchError: a peer is unknown.
-    """
+    """Return the peers of these names and the base of comparison; all if no name is given."""
     peers = every_peer()
     known = [peer.name for peer in peers]
     for name in names:

@@ -10,9 +10,9 @@ from steepest.bench.experiment import PAPER, THEORY, OnProgress, Report
 
 
 @contextmanager
-def progress_shown(wanted: bool | None = None) -> Iterator[OnProgress]:
-    """Show progress on standard error: always, never, or only on a terminal (None)."""
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+def progress_shown() -> Iterator[OnProgress]:
+    """Show progress on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
         yield lambda text: None
         return
     from steepest.display.console import console
