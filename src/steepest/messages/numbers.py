@@ -23,14 +23,7 @@ def is_finite(value: object) -> bool:
 
 
 def positive(name: str, value: Any, error: type[SteepestError], also: str = "") -> Any:
-    """Return a positive, finite number as it was given.
-
-    Args:
-        name: what the number is called.
-        value: the number.
-        error: raised for anything else.
-        also: what else may be given, for the message.
-    """
+    """Return a positive, finite number as it was given; for the message, ``also`` says what else may be given."""
     if not (is_finite(value) and value > 0):
         raise error(f"{name} is a positive number{also}, not {value!r}")
     return value

@@ -14,13 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """One choice.
-
-    Attributes:
-        name: the name that users write.
-        value: the registered object.
-        help: one line, without a full stop.
-    """
+    """One choice: the name that users write, the registered object, and one line of help without a full stop."""
 
     name: str
     value: T
@@ -50,11 +44,7 @@ class Registry(Mapping[str, T]):
         self._entries: dict[str, Entry[T]] = {}
 
     def add(self, name: str, value: T, help: str) -> T:
-        """Register a choice and return its value.
-
-        Raises:
-            SteepestError: the name is taken.
-        """
+        """Register a choice and return its value."""
         if name in self._entries:
             raise self._error(f"there is a {self.kind} {name!r} already; give the new one another name")
         self._entries[name] = Entry(name, value, help)
@@ -71,12 +61,7 @@ class Registry(Mapping[str, T]):
     def find(self, name: object, where: str = "") -> T:
         """Return the value of a choice, by its name or by its name in another library.
 
-        Args:
-            name: the name.
-            where: the context for the message: ``" for 'W1'"``.
-
-        Raises:
-            SteepestError: there is no such choice; the message lists all and suggests one.
+        If there is none, the message has the context ``where``, such as ``" for 'W1'"``, lists all and suggests one.
         """
         return self._entries[self.name_of(name, where)].value
 

@@ -17,248 +17,210 @@ _SLIP = 0.85  # of equal letters: a slip in another library's word, which is a g
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SETTINGS = {
-    "rate": "learning_rate lr eta eta0 step_size learning_rate_init stepsize",
-    "optimiser": "optimizer solver algorithm",
-    "cost": "loss criterion objective loss_function loss_fn",
-    "batch": "batch_size batchsize minibatch mini_batch",
-    "maximise": "maximize",
-    "seed": "random_state random_seed rng_seed",
-    "epochs": "n_epochs num_epochs max_epochs max_iter maxiter n_iter num_iter iterations n_iterations max_nfev "
-    "max_fun maxfev",
-    "tolerance": "tol ftol xtol atol rtol",
-    "gradient_tolerance": "gtol grad_tol gradient_tol",
-    "restarts": "n_restarts num_restarts n_init multistart",
-    "start": "x0 p0 init_params initial_params starting_values",
-    "initial": "init initializer initialiser kernel_initializer init_scheme weight_init",
-    "progress": "verbose progress_bar",
-    "validate": "validation_split validation_fraction validation_data",
-    "patience": "n_iter_no_change early_stopping_rounds",
-    "on_epoch": "callback callbacks iter_cb",
-    "max_seconds": "max_time timeout time_limit",
-    "dtype": "precision",
-    "class_weight": "class_weights",
-    "weights": "sample_weight sample_weights",
-    "activation": "activation_function act nonlinearity",
-    "checkpoint": "checkpoint_path",
-    "layers": "hidden hidden_layers hidden_layer_sizes hidden_sizes hidden_units",
-    "schedule": "scheduler lr_schedule lr_scheduler learning_rate_schedule",
-    "l2": "weight_decay ridge reg_lambda kernel_regularizer",
-    "l1": "lasso",
-    "step": "epsilon finite_difference_step rel_step diff_step",
-    "na": "nan_policy missing na_action",
-    "output": "output_activation",
-    "check": "gradcheck check_gradient check_grad",
-}
-_OPTIMISERS = {
-    "gradient-descent": "sgd gd gradient_descent batch_gradient_descent steepest_descent vanilla",
-    "momentum": "sgd_momentum heavy_ball",
-    "nesterov": "nag nesterov_momentum",
-    "rmsprop": "rms_prop",
-    "adagrad": "ada_grad",
-    "lbfgs": "l_bfgs l_bfgs_b bfgs lbfgsb",
-    "adamw": "adam_w",
-}
-_COSTS = {
-    "mse": "squared_error mean_squared_error squared_loss least_squares l2_loss mseloss quadratic",
-    "mae": "absolute_error mean_absolute_error l1_loss l1loss",
-    "huber": "smooth_l1 smooth_l1_loss huber_loss smoothl1loss",
-    "cross_entropy": "bce bce_loss bceloss binary_cross_entropy binary_crossentropy log_loss logloss logistic_loss "
-    "crossentropy categorical_cross_entropy categorical_crossentropy sparse_categorical_crossentropy "
-    "crossentropyloss softmax_cross_entropy nll nll_loss",
-    "poisson": "poisson_nll poisson_nll_loss poisson_loss",
-}
-_INITIALISERS = {
-    "glorot": "xavier xavier_uniform glorot_uniform xavier_uniform_",
-    "glorot_normal": "xavier_normal xavier_normal_",
-    "he": "kaiming kaiming_normal he_normal kaiming_normal_",
-    "lecun": "lecun_normal",
-    "zeros": "zero constant",
-    "normal": "randn random gaussian random_normal normal_",
-}
-_SCHEDULES = {
-    "cosine": "cosine_annealing cosineannealing cosine_decay cosineannealinglr",
-    "step": "step_lr steplr step_decay",
-    "exponential": "exponential_decay exponentiallr",
-    "plateau": "reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
-    "warm-up": "warmup linear_warmup",
-    "constant": "constant_schedule",
-}
-_FUNCTIONS = {
-    "sigmoid": "logistic expit",
-    "sign": "sgn signum",
-    "step": "heaviside unit_step threshold",
-    "largest": "amax reduce_max",
-    "total": "sum_samples",
-    "expand": "broadcast_to",
-    "count": "n_samples",
-    "softplus": "log1pexp",
-    "leaky_relu": "leakyrelu lrelu",
-    "log_softmax": "logsoftmax",
-    "abs": "fabs absolute",
-    "power": "pow",
-}
-_ACTIVATIONS = {
-    "linear": "identity none",
-    "sigmoid": "logistic expit",
-    "softplus": "log1pexp",
-    "leaky_relu": "leakyrelu lrelu",
-    "step": "heaviside unit_step threshold",
-    "z*sigmoid(z)": "silu swish",
-    "z*tanh(softplus(z))": "mish",
-    "z/(1 + abs(z))": "softsign",
-    "max(z, 0) + expm1(min(z, 0))": "elu",
-    "min(max(z, 0), 6)": "relu6",
-    "min(max(z, -1), 1)": "hardtanh hard_tanh",
-    "z - tanh(z)": "tanhshrink",
-    "exp": "exponential",
-}
-
-
-def _by_word(names: Mapping[str, str]) -> dict[str, str]:
-    return {word: name for name, words in names.items() for word in words.split()}
-
-
-def _not_offered(words: str) -> dict[str, str]:
-    return dict.fromkeys(words.split(), "it is not offered")
-
-
-ALIASES: Mapping[str, Mapping[str, str]] = {
-    "setting": _by_word(_SETTINGS),
-    "optimiser": _by_word(_OPTIMISERS),
-    "cost": _by_word(_COSTS),
-    "scheme of initial values": _by_word(_INITIALISERS),
-    "schedule": _by_word(_SCHEDULES),
-    "function": _by_word(_FUNCTIONS),
-    "activation": _by_word(_ACTIVATIONS),
-}
-"""For each kind of name the words that mean one of ours."""
-
-SENTENCES: Mapping[str, Mapping[str, str]] = {
-    "function": {
-        "tan": "tan(x) is written sin(x)/cos(x)",
-        "sinh": "sinh(x) is written (exp(x) - exp(-x))/2",
-        "cosh": "cosh(x) is written (exp(x) + exp(-x))/2",
-        "log10": "log10(x) is written log(x)/log(10)",
-        "log2": "log2(x) is written log(x)/log(2)",
-        "exp2": "exp2(x) is written 2^x",
-        "square": "square(x) is written x^2",
-        "cbrt": "cbrt(x) is written sign(x)*abs(x)^(1/3)",
-        "hypot": "hypot(x, y) is written sqrt(x^2 + y^2)",
-        "sec": "sec(x) is written 1/cos(x)",
-        "csc": "csc(x) is written 1/sin(x)",
-        "cot": "cot(x) is written cos(x)/sin(x)",
-        "logit": "logit(x) is written log(x/(1 - x))",
-        "clip": "clip(x, a, b) is written min(max(x, a), b)",
-        "logsumexp": "logsumexp(x) is written log(sum(exp(x)))",
-        "silu": "silu(x) is written x*sigmoid(x)",
-        "swish": "swish(x) is written x*sigmoid(x)",
-        "mish": "mish(x) is written x*tanh(softplus(x))",
-        "elu": "elu(x) is written max(x, 0) + expm1(min(x, 0))",
-        "softsign": "softsign(x) is written x/(1 + abs(x))",
-        "identity": "the identity is written x",
-        "linear": "the identity is written x",
-        "gelu": "GELU needs erf, which is not offered; x*sigmoid(1.702*x) approximates it",
-        "erf": "erf is not offered",
-        "gamma": "gamma is not offered",
-        "lgamma": "lgamma is not offered",
-        "asin": "asin is not offered", "arcsin": "arcsin is not offered",
-        "acos": "acos is not offered", "arccos": "arccos is not offered",
-        "atan": "atan is not offered", "arctan": "arctan is not offered", "atan2": "atan2 is not offered",
-        "floor": "floor is not offered: its derivative is 0 almost everywhere",
-        "ceil": "ceil is not offered: its derivative is 0 almost everywhere",
-        "round": "round is not offered: its derivative is 0 almost everywhere",
-        "argmax": "argmax is not offered: its derivative is 0 almost everywhere",
-    },
-    "activation": {
-        "gelu": "GELU needs erf, which is not offered; the formula z*sigmoid(1.702*z) approximates it",
-        "selu": "write 1.0507*(max(z, 0) + 1.67326*expm1(min(z, 0)))",
-        "celu": "write max(z, 0) + a*expm1(min(z/a, 0)) with a number for a",
-        "prelu": "its slope is a parameter; write leaky_relu, or max(0.25*z, z)",
-        "hard_sigmoid": "write min(max(z/6 + 0.5, 0), 1)", "hardsigmoid": "write min(max(z/6 + 0.5, 0), 1)",
-        "hardswish": "write z*min(max(z/6 + 0.5, 0), 1)", "hard_swish": "write z*min(max(z/6 + 0.5, 0), 1)",
-        "glu": "it has two inputs; write the product in the formula",
+_WORDS = {
+    "setting": {
+        "rate": "learning_rate lr eta eta0 step_size learning_rate_init stepsize",
+        "optimiser": "optimizer solver algorithm",
+        "cost": "loss criterion objective loss_function loss_fn",
+        "batch": "batch_size batchsize minibatch mini_batch",
+        "maximise": "maximize",
+        "seed": "random_state random_seed rng_seed",
+        "epochs": "n_epochs num_epochs max_epochs max_iter maxiter n_iter num_iter iterations n_iterations max_nfev "
+        "max_fun maxfev",
+        "tolerance": "tol ftol xtol atol rtol",
+        "gradient_tolerance": "gtol grad_tol gradient_tol",
+        "restarts": "n_restarts num_restarts n_init multistart",
+        "start": "x0 p0 init_params initial_params starting_values",
+        "initial": "init initializer initialiser kernel_initializer init_scheme weight_init",
+        "progress": "verbose progress_bar",
+        "validate": "validation_split validation_fraction validation_data",
+        "patience": "n_iter_no_change early_stopping_rounds",
+        "on_epoch": "callback callbacks iter_cb",
+        "max_seconds": "max_time timeout time_limit",
+        "dtype": "precision",
+        "class_weight": "class_weights",
+        "weights": "sample_weight sample_weights",
+        "activation": "activation_function act nonlinearity",
+        "checkpoint": "checkpoint_path",
+        "layers": "hidden hidden_layers hidden_layer_sizes hidden_sizes hidden_units",
+        "schedule": "scheduler lr_schedule lr_scheduler learning_rate_schedule",
+        "l2": "weight_decay ridge reg_lambda kernel_regularizer",
+        "l1": "lasso",
+        "step": "epsilon finite_difference_step rel_step diff_step",
+        "na": "nan_policy missing na_action",
+        "output": "output_activation",
+        "check": "gradcheck check_gradient check_grad",
     },
     "optimiser": {
-        "nadam": "Nadam is not offered; adam is nearest", "adamax": "AdaMax is not offered; adam is nearest",
-        "adadelta": "Adadelta is not offered; rmsprop is nearest", "rprop": "Rprop is not offered; rmsprop is nearest",
-        "newton": "Newton's method is not offered; lbfgs is nearest",
-        "levenberg_marquardt": "Levenberg-Marquardt is not offered; lbfgs is nearest",
-        "lm": "Levenberg-Marquardt is not offered; lbfgs is nearest",
-        "cg": "conjugate gradients are not offered; lbfgs is nearest",
-        **_not_offered(
-            "adafactor adamaxw amsgrad asgd dogbox fromage lamb lars leastsq nelder_mead newton_cg noisy_sgd novograd "
-            "optimistic_gradient_descent polyak_sgd powell radam sm3 tnc trf yogi"
-        ),
+        "gradient-descent": "sgd gd gradient_descent batch_gradient_descent steepest_descent vanilla",
+        "momentum": "sgd_momentum heavy_ball",
+        "nesterov": "nag nesterov_momentum",
+        "rmsprop": "rms_prop",
+        "adagrad": "ada_grad",
+        "lbfgs": "l_bfgs l_bfgs_b bfgs lbfgsb",
+        "adamw": "adam_w",
     },
     "cost": {
-        "hinge": "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)",
-        "hinge_loss": "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)",
-        "rmse": "take mse: its root has its minimum at the same parameters",
-        "r2": "take mse: R² is highest where it is lowest",
-        "accuracy": "accuracy has no gradient; take cross_entropy",
-        "msle": "the squared logarithmic error is the formula (log(1 + prediction) - log(1 + target))^2",
-        "log_cosh": "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - log(2)",
-        "mape": "the relative error is the formula abs((prediction - target)/target)",
-        "mean_absolute_percentage_error": "the relative error is the formula abs((prediction - target)/target)",
-        "logcosh": "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - log(2)",
-        "squared_hinge": "for targets −1 and 1 it is the formula max(1 - target*prediction, 0)^2",
-        "perceptron": "for targets −1 and 1 it is the formula max(-target*prediction, 0)",
-        "soft_l1": "it is the formula 2*(sqrt(1 + (prediction - target)^2) - 1)",
-        "cauchy": "it is the formula log(1 + (prediction - target)^2)",
-        "quantile": "for the quantile 0.9 it is the formula max(0.9*(target - prediction), 0.1*(prediction - target))",
-        "bcewithlogitsloss": "end the prediction with sigmoid and take cross_entropy, which is computed from the logit",
-        "sse": "take mse, whose minimum is at the same parameters",
-        "ssr": "take mse, whose minimum is at the same parameters",
-        "rss": "take mse, whose minimum is at the same parameters",
-        **_not_offered(
-            "arctan cosine_similarity epsilon_insensitive gamma hingeembeddingloss kld kldivloss kl_divergence "
-            "likelihood linear modified_huber tweedie"
-        ),
+        "mse": "squared_error mean_squared_error squared_loss least_squares l2_loss mseloss quadratic",
+        "mae": "absolute_error mean_absolute_error l1_loss l1loss",
+        "huber": "smooth_l1 smooth_l1_loss huber_loss smoothl1loss",
+        "cross_entropy": "bce bce_loss bceloss binary_cross_entropy binary_crossentropy log_loss logloss logistic_loss "
+        "crossentropy categorical_cross_entropy categorical_crossentropy sparse_categorical_crossentropy "
+        "crossentropyloss softmax_cross_entropy nll nll_loss",
+        "poisson": "poisson_nll poisson_nll_loss poisson_loss",
     },
     "scheme of initial values": {
-        "he_uniform": "he draws from a normal distribution of the same variance",
-        "kaiming_uniform": "he draws from a normal distribution of the same variance",
-        "lecun_uniform": "lecun draws from a normal distribution of the same variance",
-        "orthogonal": "orthogonal matrices are not offered; glorot is nearest",
-        "truncated_normal": "truncated distributions are not offered; write normal(0.1)",
-        "uniform": "write glorot, which is uniform, or normal(0.1)",
-        "ones": "equal weights stay equal under descent; write normal(0.1), or give start=",
+        "glorot": "xavier xavier_uniform glorot_uniform xavier_uniform_",
+        "glorot_normal": "xavier_normal xavier_normal_",
+        "he": "kaiming kaiming_normal he_normal kaiming_normal_",
+        "lecun": "lecun_normal",
+        "zeros": "zero constant",
+        "normal": "randn random gaussian random_normal normal_",
+    },
+    "schedule": {
+        "cosine": "cosine_annealing cosineannealing cosine_decay cosineannealinglr",
+        "step": "step_lr steplr step_decay",
+        "exponential": "exponential_decay exponentiallr",
+        "plateau": "reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
+        "warm-up": "warmup linear_warmup",
+        "constant": "constant_schedule",
+    },
+    "function": {
+        "sigmoid": "logistic expit",
+        "sign": "sgn signum",
+        "step": "heaviside unit_step threshold",
+        "largest": "amax reduce_max",
+        "total": "sum_samples",
+        "expand": "broadcast_to",
+        "count": "n_samples",
+        "softplus": "log1pexp",
+        "leaky_relu": "leakyrelu lrelu",
+        "log_softmax": "logsoftmax",
+        "abs": "fabs absolute",
+        "power": "pow",
+    },
+    "activation": {
+        "linear": "identity none",
+        "sigmoid": "logistic expit",
+        "softplus": "log1pexp",
+        "leaky_relu": "leakyrelu lrelu",
+        "step": "heaviside unit_step threshold",
+        "z*sigmoid(z)": "silu swish",
+        "z*tanh(softplus(z))": "mish",
+        "z/(1 + abs(z))": "softsign",
+        "max(z, 0) + expm1(min(z, 0))": "elu",
+        "min(max(z, 0), 6)": "relu6",
+        "min(max(z, -1), 1)": "hardtanh hard_tanh",
+        "z - tanh(z)": "tanhshrink",
+        "exp": "exponential",
+    },
+}
+_WRITTEN = {
+    "tan(x)": "sin(x)/cos(x)", "sinh(x)": "(exp(x) - exp(-x))/2", "cosh(x)": "(exp(x) + exp(-x))/2",
+    "sec(x)": "1/cos(x)", "csc(x)": "1/sin(x)", "cot(x)": "cos(x)/sin(x)", "exp2(x)": "2^x", "square(x)": "x^2",
+    "log2(x)": "log(x)/log(2)", "log10(x)": "log(x)/log(10)", "logit(x)": "log(x/(1 - x))",
+    "cbrt(x)": "sign(x)*abs(x)^(1/3)", "hypot(x, y)": "sqrt(x^2 + y^2)", "clip(x, a, b)": "min(max(x, a), b)",
+    "logsumexp(x)": "log(sum(exp(x)))", "silu(x)": "x*sigmoid(x)", "swish(x)": "x*sigmoid(x)",
+    "mish(x)": "x*tanh(softplus(x))", "elu(x)": "max(x, 0) + expm1(min(x, 0))", "softsign(x)": "x/(1 + abs(x))",
+}  # fmt: skip
+_FLAT = "floor ceil round argmax"
+_MISSING = "erf gamma lgamma asin arcsin acos arccos atan arctan atan2"
+_ANSWERS: dict[str, dict[str, str]] = {
+    "function": {
+        **{f"{call} is written {formula}": call.partition("(")[0] for call, formula in _WRITTEN.items()},
+        **{f"{name} is not offered: its derivative is 0 almost everywhere": name for name in _FLAT.split()},
+        **{f"{name} is not offered": name for name in _MISSING.split()},
+        "the identity is written x": "identity linear",
+        "GELU needs erf, which is not offered; x*sigmoid(1.702*x) approximates it": "gelu",
+    },
+    "activation": {
+        "GELU needs erf, which is not offered; the formula z*sigmoid(1.702*z) approximates it": "gelu",
+        "write 1.0507*(max(z, 0) + 1.67326*expm1(min(z, 0)))": "selu",
+        "write max(z, 0) + a*expm1(min(z/a, 0)) with a number for a": "celu",
+        "its slope is a parameter; write leaky_relu, or max(0.25*z, z)": "prelu",
+        "write min(max(z/6 + 0.5, 0), 1)": "hard_sigmoid hardsigmoid",
+        "write z*min(max(z/6 + 0.5, 0), 1)": "hardswish hard_swish",
+        "it has two inputs; write the product in the formula": "glu",
+    },
+    "optimiser": {
+        "Nadam is not offered; adam is nearest": "nadam",
+        "AdaMax is not offered; adam is nearest": "adamax",
+        "Adadelta is not offered; rmsprop is nearest": "adadelta",
+        "Rprop is not offered; rmsprop is nearest": "rprop",
+        "Newton's method is not offered; lbfgs is nearest": "newton",
+        "Levenberg-Marquardt is not offered; lbfgs is nearest": "levenberg_marquardt lm",
+        "conjugate gradients are not offered; lbfgs is nearest": "cg",
+        "it is not offered": "adafactor adamaxw amsgrad asgd dogbox fromage lamb lars leastsq nelder_mead newton_cg "
+        "noisy_sgd novograd optimistic_gradient_descent polyak_sgd powell radam sm3 tnc trf yogi",
+    },
+    "cost": {
+        "the hinge loss of targets −1 and 1 is the formula max(1 - target*prediction, 0)": "hinge hinge_loss",
+        "take mse: its root has its minimum at the same parameters": "rmse",
+        "take mse: R² is highest where it is lowest": "r2",
+        "accuracy has no gradient; take cross_entropy": "accuracy",
+        "the squared logarithmic error is the formula (log(1 + prediction) - log(1 + target))^2": "msle",
+        "log-cosh is the formula softplus(2*(prediction - target)) - (prediction - target) - "
+        "log(2)": "log_cosh logcosh",
+        "the relative error is the formula abs((prediction - target)/target)": "mape mean_absolute_percentage_error",
+        "for targets −1 and 1 it is the formula max(1 - target*prediction, 0)^2": "squared_hinge",
+        "for targets −1 and 1 it is the formula max(-target*prediction, 0)": "perceptron",
+        "it is the formula 2*(sqrt(1 + (prediction - target)^2) - 1)": "soft_l1",
+        "it is the formula log(1 + (prediction - target)^2)": "cauchy",
+        "for the quantile 0.9 it is the formula max(0.9*(target - prediction), 0.1*(prediction - target))": "quantile",
+        "end the prediction with sigmoid and take cross_entropy, which is computed from the logit": "bcewithlogitsloss",
+        "take mse, whose minimum is at the same parameters": "sse ssr rss",
+        "it is not offered": "arctan cosine_similarity epsilon_insensitive gamma hingeembeddingloss kld kldivloss "
+        "kl_divergence likelihood linear modified_huber tweedie",
+    },
+    "scheme of initial values": {
+        "he draws from a normal distribution of the same variance": "he_uniform kaiming_uniform",
+        "lecun draws from a normal distribution of the same variance": "lecun_uniform",
+        "orthogonal matrices are not offered; glorot is nearest": "orthogonal",
+        "truncated distributions are not offered; write normal(0.1)": "truncated_normal",
+        "write glorot, which is uniform, or normal(0.1)": "uniform",
+        "equal weights stay equal under descent; write normal(0.1), or give start=": "ones",
     },
     "setting": {
-        "device": "steepest runs on the processor; engine= chooses how",
-        "n_jobs": "restarts run on all cores that pay already",
-        "shuffle": "with batches each epoch takes the samples in another order, by the seed",
-        "early_stopping": "give patience, with validate",
-        "momentum": "write optimiser='momentum', or optimisers.momentum(decay)",
-        "decay": "give a schedule, such as rate='exponential:0.95'",
-        "bounds": "bounds are not offered; write the formula in exp(p) or sigmoid(p) of a free parameter",
-        "jac": "the gradient is derived; leave jac out",
-        "method": "write optimiser= for the update rule, or gradient= for how the gradient is computed",
-        "alpha": "write rate= for the learning rate, or l2= for the penalty",
-        "penalty": "write l1= or l2= with a factor",
-        "c": "write l2= with its inverse over the number of samples",
-        "sigma": "write weights=, the name of a column with 1/σ²",
-        "absolute_sigma": "weights= are divided by their mean",
-        "warm_start": "write start=run.params and memory=run.memory of the last run",
-        "fit_intercept": "write + b in the formula, or leave it out",
-        "beta_1": "write optimiser=optimisers.adam(beta1=…)", "beta1": "write optimiser=optimisers.adam(beta1=…)",
-        "beta_2": "write optimiser=optimisers.adam(beta2=…)", "beta2": "write optimiser=optimisers.adam(beta2=…)",
-        "nesterovs_momentum": "write optimiser='nesterov'", "nesterov": "write optimiser='nesterov'",
-        "metrics": "model.evaluate(table) returns them",
-        "constraints": "constraints are not offered; write the formula so that they hold",
-        "hess": "second derivatives are not used", "hessp": "second derivatives are not used",
-        "xdata": "write table=, with a column for each name of the formula",
-        "ydata": "write table=, with a column for each name of the formula",
-        "units": "write sizes of layers: models.network([inputs, …, outputs])",
-        "steps_per_epoch": "an epoch is one pass through the table; batch= is the number of samples per update",
-        **_not_offered(
-            "average check_finite dropout dual f_scale full_output initial_epoch intercept_scaling l1_ratio power_t "
-            "tr_options tr_solver workers x_scale"
-        ),
+        "steepest runs on the processor; engine= chooses how": "device",
+        "restarts run on all cores that pay already": "n_jobs",
+        "with batches each epoch takes the samples in another order, by the seed": "shuffle",
+        "give patience, with validate": "early_stopping",
+        "write optimiser='momentum', or optimisers.momentum(decay)": "momentum",
+        "give a schedule, such as rate='exponential:0.95'": "decay",
+        "bounds are not offered; write the formula in exp(p) or sigmoid(p) of a free parameter": "bounds",
+        "the gradient is derived; leave jac out": "jac",
+        "write optimiser= for the update rule, or gradient= for how the gradient is computed": "method",
+        "write rate= for the learning rate, or l2= for the penalty": "alpha",
+        "write l1= or l2= with a factor": "penalty",
+        "write l2= with its inverse over the number of samples": "c",
+        "write weights=, the name of a column with 1/σ²": "sigma",
+        "weights= are divided by their mean": "absolute_sigma",
+        "write start=run.params and memory=run.memory of the last run": "warm_start",
+        "write + b in the formula, or leave it out": "fit_intercept",
+        "write optimiser=optimisers.adam(beta1=…)": "beta_1 beta1",
+        "write optimiser=optimisers.adam(beta2=…)": "beta_2 beta2",
+        "write optimiser='nesterov'": "nesterovs_momentum nesterov",
+        "model.evaluate(table) returns them": "metrics",
+        "constraints are not offered; write the formula so that they hold": "constraints",
+        "second derivatives are not used": "hess hessp",
+        "write table=, with a column for each name of the formula": "xdata ydata",
+        "write sizes of layers: models.network([inputs, …, outputs])": "units",
+        "an epoch is one pass through the table; batch= is the number of samples per update": "steps_per_epoch",
+        "it is not offered": "average check_finite dropout dual f_scale full_output initial_epoch intercept_scaling "
+        "l1_ratio power_t tr_options tr_solver workers x_scale",
     },
-}  # fmt: skip
-"""Words without an exact equivalent, and what to write instead."""
+}
+
+
+def _by_word(words: Mapping[str, str]) -> dict[str, str]:
+    return {word: meaning for meaning, each in words.items() for word in each.split()}
+
+
+ALIASES: Mapping[str, Mapping[str, str]] = {kind: _by_word(words) for kind, words in _WORDS.items()}
+"""For each kind of name the words that mean one of ours."""
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {kind: _by_word(words) for kind, words in _ANSWERS.items()}
+"""For each kind the words without an exact equivalent, and what to write instead."""
 
 
 def _key(word: str) -> str:
@@ -301,7 +263,7 @@ def setting(word: str, names: Collection[str]) -> str | None:
     ('rate', 'hidden', None)
     """
     main = ours("setting", word) or _key(word)
-    return next((name for name in (main, *_SETTINGS.get(main, "").split()) if name in names), None)
+    return next((name for name in (main, *_WORDS["setting"].get(main, "").split()) if name in names), None)
 
 
 def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
