@@ -18,9 +18,6 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
         again: whether one process writes the file repeatedly; the temporary file then has a fixed name, so that what a
             killed process leaves is overwritten by the next one.
         private: whether only this user may read and write the file, as for cached machine code.
-
-    Raises:
-        StorageError: the folder does not exist or is not writable.
     """
     target = Path(path)
     temporary = ""

@@ -26,13 +26,7 @@ _KEY, _SUM = "steepest", "sha256"
 
 
 def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, Any]) -> None:
-    """Save parameters with the description of their model.
-
-    Args:
-        path: the file, by convention ending in ``.safetensors``.
-        params: numbers or arrays by name.
-        about: formula, shapes, cost and version, as values that JSON can represent.
-    """
+    """Save parameters with formula, shapes, cost and version of their model, as values that JSON can represent."""
     tensors = {name: np.asarray(value, np.float64) for name, value in params.items()}
     write_tensors(path, tensors, _KEY, about)
 
@@ -41,18 +35,7 @@ def write_tensors(
     path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
     again: bool = False,
 ) -> None:  # fmt: skip
-    """Write arrays and metadata, with a checksum of both.
-
-    Args:
-        path: the file.
-        tensors: arrays by name.
-        key: the key of the metadata, which identifies the kind of file.
-        about: the metadata, as values that JSON can represent.
-        again: as for :func:`write_atomically`.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
+    """Write arrays and metadata, under a key that identifies the kind of file, with a checksum of both."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the memory of an array as it is, so it must be in C order.
@@ -72,11 +55,7 @@ def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
 
 
 def refuse_place(path: str | os.PathLike[str]) -> None:
-    """Raise if a file cannot be written here, before time is spent on its content.
-
-    Raises:
-        StorageError: the folder does not exist or is not writable.
-    """
+    """Raise if a file cannot be written here, before time is spent on its content."""
     target = Path(path)
     if target.is_dir():
         raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
@@ -93,14 +72,7 @@ def refuse_place(path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
-    """Load a model written by :func:`save`.
-
-    Returns:
-        The parameters and the metadata.
-
-    Raises:
-        StorageError: there is no such file, it is not a saved model, is damaged, or of a newer version.
-    """
+    """Load the parameters and the metadata of a model written by :func:`save`."""
     params, about = read_tensors(path, _KEY, "model")
     for name, array in params.items():
         if array.dtype != np.float64 or not np.all(np.isfinite(array)):
@@ -113,12 +85,7 @@ _AGAIN = {"model": "fit the model again and save it", "checkpoint": "begin again
 
 
 def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read a file written by :func:`write_tensors`.
-
-    Args:
-        path: the file.
-        key: the key of the metadata, which identifies the kind of file.
-        what: the kind for messages: ``"model"`` or ``"checkpoint"``.
+    """Read a file written by :func:`write_tensors` with this key; ``what`` it is, "model" or "checkpoint", in messages.
 
     Raises:
         StorageError: there is no such file, or it is of another kind, damaged, or of a newer version.

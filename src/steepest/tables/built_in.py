@@ -9,14 +9,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A table that comes with steepest.
-
-    Attributes:
-        name: The name that `open_table` accepts.
-        columns: Values by column name.
-        formula: The formula that is fitted to it by default.
-        start: The starting parameters of that formula.
-        about: One line on what it shows.
+    """A table that comes with steepest, the formula that is fitted to it by default, and where that starts.
 
     Examples:
         >>> BUILT_IN["twice"].formula, dict(BUILT_IN["twice"].start)

@@ -35,26 +35,16 @@ def read_all(stream: Any, source: str) -> bytes:
         if isinstance(data, str):
             data = data.encode("utf-8")
     except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
-        what = f"it cannot be read ({line(error)})"
-        raise TableError(f"{source}: {what}; open it for reading, as UTF-8") from None
+        raise TableError(f"{source}: it cannot be read ({line(error)}); open it for reading, as UTF-8") from None
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TableError(f"{source}: reading it gave {type(data).__name__}; give a file of bytes or text")
     return bytes(data)
 
 
 def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, pl.Series]:
-    """Read a header and one line per row, separated by commas or else by semicolons or tabs.
+    """Read a header and one line per row, separated by commas, else semicolons or tabs; by tabs only if `tabs` is set.
 
-    Args:
-        data: The text's bytes, UTF-8.
-        source: The name of the text in messages.
-        tabs: Whether the separator is a tab, regardless of the header.
-
-    Returns:
-        The columns as text by name, in order and of equal length; null or "" for an empty field.
-
-    Raises:
-        TableError: The bytes are not UTF-8 text, or the text is not a header followed by rows of the same width.
+    The columns are returned as text of equal length; null or "" for an empty field.
     """
     data = _plain_lines(data, source)
     separator = "\t" if tabs else _separator(data)
@@ -143,8 +133,7 @@ def _names(lines: io.BytesIO, separator: str, source: str) -> tuple[str, ...]:
     try:
         names = tuple(name.strip() for name in next(_csv_rows(lines, separator)))
     except csv.Error as error:
-        what = f"the header is not valid CSV ({error})"
-        raise TableError(f"{source}: {what}; check its quotation marks") from None
+        raise TableError(f"{source}: the header is not valid CSV ({error}); check its quotation marks") from None
     if all(_is_number(name) for name in names):
         what = f"the first line holds numbers ({listed(names, 5)})"
         raise TableError(f"{source}: {what}; put a line of column names above it")

@@ -23,9 +23,6 @@ DEFAULT = "X"
 def spelt_out(features: Features | None) -> dict[str, tuple[str, ...]]:
     """Return the groups by name, each as a tuple of columns or patterns; a group without a name is X.
 
-    Raises:
-        ModelError: the value is not a pattern, a list of columns, or a mapping from names to these.
-
     >>> spelt_out("pixel_*"), spelt_out({"Z": ["a", "b"]})
     ({'X': ('pixel_*',)}, {'Z': ('a', 'b')})
     """
@@ -49,15 +46,8 @@ def resolve(
 ) -> dict[str, tuple[str, ...]]:
     """Return the columns of each group, in the order of the list, or of the table for a pattern.
 
-    Args:
-        blocks: columns or patterns by the name of the group.
-        table: the table.
-        names: the names in the formula.
-        taken: columns that a pattern does not match, because the formula or the weights use them.
-
-    Raises:
-        ModelError: a group is not in the formula.
-        TableError: a column does not exist, a pattern matches none, or a column has the name of a group.
+    ``names`` are those in the formula; a pattern does not match the ``taken`` columns, which the formula or the
+    weights use.
 
     >>> from steepest.tables.table import open_table
     >>> resolve({"X": ["p*"]}, open_table({"p2": [1], "y": [1], "p1": [2]}), ["y", "X"], ["y"])
@@ -71,10 +61,7 @@ def resolve(
             )
         if name in table.names:
             raise TableError(f"{table.source}: there is a column {name!r} already; give the feature group another name")
-        members: dict[str, None] = {}
-        for part in parts:
-            members |= dict.fromkeys(_matching(part, table, taken))
-        found[name] = tuple(members)
+        found[name] = tuple(dict.fromkeys(column for part in parts for column in _matching(part, table, taken)))
     return found
 
 
@@ -86,18 +73,13 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
     matching = [column for column in table.names if fnmatchcase(column, part) and column not in taken]
     if not matching:
         hint = nearest(part.strip("*?"), table.names)
-        what = f"no column matches {part!r}{hint}"
-        raise TableError(f"{table.source}: {what}; its columns are {listed(table.names)}")
+        raise TableError(f"{table.source}: no column matches {part!r}{hint}; its columns are {listed(table.names)}")
     return matching
 
 
 @dataclass(frozen=True, eq=False)
 class GroupedTable(Table):
-    """A table with feature groups.
-
-    Args:
-        table: the table without groups.
-        blocks: the columns of each group.
+    """A table with feature groups: those without, and the columns of each group.
 
     >>> from steepest.tables.table import open_table
     >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})

@@ -17,24 +17,14 @@ WHOLE_BYTES = 512 << 20  # a table up to this size in float64 is read at once
 
 
 def is_read_in_parts(table: Table, width: int) -> bool:
-    """Return whether a table is on disk and too large to be read at once.
-
-    Args:
-        table: the table.
-        width: the number of values per row in the columns that are needed.
-    """
+    """Return whether a table is on disk and too large to be read at once, with so many values per row."""
     return table.in_parts and 8 * width * table.rows > WHOLE_BYTES
 
 
 class Parts:
-    """A table in parts of consecutive rows, each read on demand.
+    """A table in parts of consecutive rows, each read on demand and converted to the required precision.
 
-    Args:
-        table: the table.
-        names: the columns to read.
-        na: ``"drop"`` leaves out rows with missing values.
-        convert: converts columns to arrays of the required precision.
-        width: the number of values per row.
+    ``width`` is the number of values per row.
     """
 
     def __init__(

@@ -17,11 +17,7 @@ ClassWeight = Literal["balanced"] | Mapping[Any, float]
 
 
 def check_class_weight(given: object) -> None:
-    """Raise if class weights are neither "balanced" nor a mapping from class numbers to weights.
-
-    Raises:
-        ModelError: they are something else.
-    """
+    """Raise if class weights are neither "balanced" nor a mapping from class numbers to weights."""
     if given is None or (isinstance(given, str) and given == "balanced"):
         return
     if not isinstance(given, Mapping) or not given:
@@ -48,12 +44,6 @@ def sample_weights(
         column: the name and the values ``(n,)`` of a column of weights, if there is one.
         class_weight: ``"balanced"``, or the weight of each class.
         target: the name and the values ``(n,)`` of the target.
-
-    Returns:
-        ``(n,)``, float64.
-
-    Raises:
-        ModelError: a weight is negative, all are 0, or the targets are not class numbers.
 
     >>> sample_weights(4, None, "balanced", ("y", np.array([0.0, 0, 0, 1])))
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])

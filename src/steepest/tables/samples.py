@@ -33,11 +33,7 @@ class Samples:
     source: str = field(default="the samples", kw_only=True)
 
     def select(self, names: Any) -> Samples:
-        """Return some of the columns.
-
-        Raises:
-            TableError: there is no such column.
-        """
+        """Return some of the columns."""
         for name in names:
             if name not in self.arrays:
                 raise TableError(
@@ -47,19 +43,10 @@ class Samples:
 
     def head(self, rows: int) -> Samples:
         """Return the first rows, or all if there are fewer."""
-        if rows >= self.rows:
-            return self
-        return self._taken(slice(0, rows))
+        return self if rows >= self.rows else self._taken(slice(0, rows))
 
     def split(self, share: float, seed: int) -> tuple[Samples, Samples, NDArray[np.intp]]:
-        """Split off a random share of the rows.
-
-        Returns:
-            The other rows, the rows drawn, and the indices of those.
-
-        Raises:
-            DescentError: one of the parts would be empty.
-        """
+        """Split off a random share of the rows; return the other rows, the rows drawn, and the indices of those."""
         drawn = round(self.rows * share)
         if not 0 < drawn < self.rows:
             raise DescentError(

@@ -57,8 +57,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if not self.rows:
-            what = "there are column names but no rows; add one row per sample below them"
-            raise TableError(f"{self.source}: {what}")
+            raise TableError(f"{self.source}: there are column names but no rows; add one row per sample below them")
 
     @property
     def in_parts(self) -> bool:
@@ -66,12 +65,7 @@ class Table:
         return self.slice is not None
 
     def part(self, first: int, count: int, names: Iterable[str]) -> Table:
-        """Return a table of consecutive rows.
-
-        Args:
-            first: The first row, from 0.
-            count: The number of rows.
-            names: The columns to read.
+        """Return a table of consecutive rows, counted from 0, with the named columns.
 
         Examples:
             >>> open_table({"x": [1, 2, 3, 4]}).part(1, 2, ["x"]).select(["x"]).arrays["x"]
@@ -79,9 +73,8 @@ class Table:
         """
         if self.slice is not None:
             return self.slice(first, count, tuple(dict.fromkeys(names)))
-        after = first + count
         source = f"{self.source}, counted from data row {first + 1}"
-        return Table(self.names, source, count, lambda name: self.read(name)[first:after])
+        return Table(self.names, source, count, lambda name: self.read(name)[first : first + count])
 
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
         """Return the named columns as numbers.
@@ -90,9 +83,6 @@ class Table:
             names: The columns; no other is read.
             na: "error" raises at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
                 each row with a missing value in one of the columns.
-
-        Returns:
-            The columns, each (n,) or (n, d) float64.
 
         Raises:
             TableError: A column does not exist, has a value that is not a finite number, or misses a value.
@@ -143,12 +133,6 @@ def open_table(source: object) -> Table:
             a file object, of bytes or text, with CSV or Parquet in it;
             a mapping from names to arrays (n,), or (n, d) for a feature group;
             a DataFrame of pandas, polars, pyarrow or another library that narwhals supports.
-
-    Returns:
-        The table; its columns are converted later.
-
-    Raises:
-        TableError: There is no such table, or it is not a valid one.
 
     Examples:
         >>> table = open_table(io.StringIO("x,name\\n1,one\\n2,two\\n"))
@@ -214,8 +198,7 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
     first, rows = next(iter(lengths.items()))
     for name, length in lengths.items():
         if length != rows:
-            what = f"column {first!r} has {rows} rows and {name!r} has {length}"
-            raise TableError(f"{source}: {what}; make them equal")
+            raise TableError(f"{source}: column {first!r} has {rows} rows and {name!r} has {length}; make them equal")
     return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source))
 
 
@@ -341,9 +324,10 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
     try:
         if not path.exists() or not os.fspath(source):
             remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
-            if "~" in str(path)[1:]:  # a leading ~ is a home directory
+            if "\n" in str(path):
+                remedy = "give the text of a table as io.StringIO(text)"
+            elif "~" in str(path)[1:]:  # a leading ~ is a home directory
                 remedy = "it reads like a formula; name the table first, then the formula"
-            remedy = "give the text of a table as io.StringIO(text)" if "\n" in str(path) else remedy
             raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
         if path.is_dir():
             raise TableError(f"{label}: this is a directory; name a {readable} file in it")

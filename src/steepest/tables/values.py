@@ -51,16 +51,7 @@ def number_array(name: str, value: ArrayLike, dtype: str) -> Array:
 
 
 def bind(roots: Iterable[Expression], values: Mapping[str, ArrayLike], dtype: str = "float64") -> Bound:
-    """Return arrays for every name in the expressions.
-
-    Args:
-        roots: the expressions.
-        values: a number or array for each name; names that do not occur are ignored.
-        dtype: the precision of the arrays.
-
-    Raises:
-        ValuesError: a name has no value, a value has a wrong shape, or columns differ in length.
-    """
+    """Return arrays of a precision for every name in the expressions; values of other names are ignored."""
     data: dict[str, Array] = {}
     params: dict[str, Array] = {}
     lengths: dict[str, int] = {}
