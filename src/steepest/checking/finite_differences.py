@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,10 +111,6 @@ class CostFunction:
         shifted[index] += change + step * 1j
         return float(np.imag(self._complex({**self._complex_arrays, name: shifted}, self.bound.rows)[0]) / step)
 
-    def elements(self, name: str) -> Iterator[tuple[int, ...]]:
-        """Yield the indices of a parameter's elements."""
-        yield from np.ndindex(self._arrays[name].shape)
-
 
 def finite_difference(
     cost: Expression, values: Mapping[str, ArrayLike], wrt: Iterable[str] | None = None, step: float | str = "auto",
@@ -161,7 +157,7 @@ def finite_difference(
             raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, function.bound.params)}")
         shape = function.bound.params[name].shape
         parts = [np.empty(shape) for _ in range(3)]
-        for index in function.elements(name):
+        for index in np.ndindex(shape):
             if automatic and scheme == "complex":
                 row = complex_difference(function, name, index)
             elif automatic:

@@ -55,21 +55,14 @@ class Kink:
 
 
 def kinks_at(cost: Expression, point: Mapping[str, Any], variables: Collection[Expression] | None = None) -> list[Kink]:
-    """Return the kinks at a point.
-
-    Args:
-        cost: an expression.
-        point: a value for every name in it.
-        variables: the leaves on which an operation must depend; the parameters if left out.
-    """
+    """Return the kinks at a point of operations that depend on the variables, the parameters if left out."""
     candidates: list[tuple[Expression, Expression]] = []
     varying: set[Expression] = set()
     for node in toposort([cost]):
         varies = node.operation is PARAMETER if variables is None else node in variables
         if varies or any(arg in varying for arg in node.args):
             varying.add(node)
-            for kink in node.operation.kinks:
-                candidates.append((node, kink(*node.args)))
+            candidates += [(node, kink(*node.args)) for kink in node.operation.kinks]
     if not candidates:
         return []
     distances = evaluate_per_sample(cost, dict(enumerate(distance for _, distance in candidates)), point)
@@ -83,13 +76,7 @@ def kinks_at(cost: Expression, point: Mapping[str, Any], variables: Collection[E
 
 
 def kink_left(cost: Expression, kinks: Sequence[Kink], point: Mapping[str, Any]) -> Kink | None:
-    """Return the first kink that is not at another point, if there is one.
-
-    Args:
-        cost: the expression with the kinks.
-        kinks: the kinks at the first point.
-        point: the other point.
-    """
+    """Return the first kink that is not at another point, if there is one."""
     if not kinks:
         return None
     values = evaluate_per_sample(cost, dict(enumerate(kink.distance for kink in kinks)), point)
@@ -100,20 +87,14 @@ def kink_left(cost: Expression, kinks: Sequence[Kink], point: Mapping[str, Any])
 def kink_along(cost: Expression, values: Mapping[str, ArrayLike], direction: Mapping[str, ArrayLike]) -> Kink | None:
     """Return the kink at a point if the derivative along a direction jumps there, else None.
 
-    Arguments of ``stop_gradient`` are constant.
-
-    Args:
-        cost: a scalar expression.
-        values: a value for every name in it.
-        direction: the change of each name, a number or array of the value's shape; other names are constant.
+    Arguments of ``stop_gradient`` are constant, as are names without a direction. A direction is the change of a name,
+    a number or an array of the value's shape.
 
     >>> from steepest.expressions.expression import params
     >>> from steepest.expressions.operations import absolute, relu
     >>> x = params("x")
     >>> kink_along(absolute(x), {"x": 0.0}, {"x": 1.0}).place, kink_along(relu(x)**2, {"x": 0.0}, {"x": 1.0})
     ('abs(x), where x = 0', None)
-
-    Source: definition.
     """
     point = bind([cost], values).arrays
     variables = [node for node in leaves([cost]) if node.name in direction]
