@@ -8,17 +8,12 @@ from steepest.cli import options
 from steepest.cli.output import print_json
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest bench --quick
     steepest bench --peer c-fast --epochs 1000000 --rounds 5
-    """,
-)
+""")
 @click.option("--epochs", type=int, help="Epochs per descent [default: 8,000,000; fewer for slow peers].")
-@click.option(
-    "--rounds", type=int, default=3, show_default=True, help="Rounds of timing; each round times every peer once."
-)
+@options.shown("--rounds", 3, "Rounds of timing; each round times every peer once.")
 @click.option("--peer", "peers", multiple=True, metavar="NAME", help="Compare with this peer only; may be repeated.")
 @click.option(
     "--quick", is_flag=True, help="A smoke test of a few seconds with 20,000 epochs; its times are not meaningful."

@@ -40,102 +40,61 @@ def layer_sizes(ctx: click.Context, param: click.Parameter, value: Any) -> list[
         raise click.BadParameter(f"{value!r} is not of the form 32,16: neurons of each layer", ctx, param) from None
 
 
-def _validate(ctx: click.Context, param: click.Parameter, value: Any) -> float | str | None:
-    """Convert a share of the rows to a number, for click; anything else names a table."""
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return str(value)
-
-
 _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect the fit; a saved model omits them
-_choice = click.Choice
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest fit nand
     steepest fit iris.csv "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)" --cost cross_entropy
     steepest fit xor --rate 1 --epochs 10000 --restarts 1000
     steepest fit digits.csv digit --layers 32 --optimiser adam --rate 0.01 --batch 32 --epochs 50 --validate 0.2
     steepest fit data.csv "y ~ a*x^2 + b*x + c" --rate auto --start a=1,b=0 --save model.safetensors
     cat data.csv | steepest fit - "y ~ x*w" --json
-    """,
-)
+""")
 @click.argument("table")
 @click.argument("formula", required=False)
 @options.cost
 @click.option(
     "--features", metavar="PATTERN", help="Columns grouped as X: 'pixel_*' or a,b,c; with --layers, by default all."
 )
-@click.option(
-    "--layers",
-    callback=layer_sizes,
-    type=click.UNPROCESSED,
-    metavar="N,…",
-    help="Fit a network with hidden layers of these sizes.",
+@options.converted("--layers", layer_sizes, "N,…", "Fit a network with hidden layers of these sizes.")
+@options.shown(
+    "--activation", "tanh", "Activation of hidden layers: a name, a formula in z, or one per layer (relu,tanh)."
 )
-@click.option(
-    "--activation",
-    default="tanh",
-    show_default=True,
-    help="Activation of hidden layers: a name, a formula in z, or one per layer (relu,tanh).",
-)
-@click.option(
-    "--output",
-    default="auto",
-    show_default=True,
-    help="Output activation: sigmoid, softmax, linear, …; auto chooses by the target.",
-)
-@click.option(
+@options.shown("--output", "auto", "Output activation: sigmoid, softmax, linear, …; auto chooses by the target.")
+@options.named(
     "--initial",
-    cls=options.Named,
-    registry="training.initialisers:SCHEMES",
+    "training.initialisers:SCHEMES",
+    "Initial values: {} or normal(0.1) [default: chosen by the activation].",
     metavar="SCHEME",
-    help="Initial values: {} or normal(0.1) [default: chosen by the activation].",
 )
-@click.option(
-    "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
-)
-@click.option(
-    "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
-)
-@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
+@options.penalties
 @click.option("--balanced", is_flag=True, help="Weight the samples so that all classes count the same.")
-@click.option("--optimiser", cls=options.Named, registry="training.optimisers:OPTIMISERS", default="gradient-descent",
-              show_default=True, metavar="NAME", help="Update rule: {}.")  # fmt: skip
-@click.option(
-    "--rate", type=options.Rate(), default=0.1, show_default=True, help="Learning rate; auto finds one by a search."
-)
-@click.option(
+@options.named("--optimiser", "training.optimisers:OPTIMISERS", "Update rule: {}.", default="gradient-descent")
+@options.rate("Learning rate; auto finds one by a search.", default=0.1, show_default=True)
+@options.named(
     "--schedule",
-    cls=options.Named,
-    registry="training.schedules:SCHEDULES",
+    "training.schedules:SCHEDULES",
+    "Learning rate schedule: {}; settings are written step:30:0.1, warm-up:5+cosine.",
     metavar="TEXT",
-    help="Learning rate schedule: {}; settings are written step:30:0.1, warm-up:5+cosine.",
 )
-@click.option("--batch", type=int, help="Samples per update [default: all].")
-@click.option("--epochs", type=int, default=1000, show_default=True, help="Maximum number of passes through the table.")
-@options.assignments("--start", "Parameters to start from.")
+@options.batch
+@options.shown("--epochs", 1000, "Maximum number of passes through the table.")
+@options.start
 @options.seed
-@click.option("--gradient", type=_choice(["backprop", "finite-difference", "layerwise"]), default="backprop",
-              show_default=True, help="How the gradient is computed.")  # fmt: skip
-@click.option("--step", type=float, default=1e-3, show_default=True, help="ε of finite differences.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, native or reference.")
-@click.option("--dtype", type=_choice(["float64", "float32"]), default="float64", show_default=True)
+@options.choice("--gradient", ["backprop", "finite-difference", "layerwise"], "How the gradient is computed.")
+@options.shown("--step", 1e-3, "ε of finite differences.")
+@options.shown("--engine", "auto", "auto, native or reference.", metavar="NAME")
+@options.choice("--dtype", ["float64", "float32"])
 @click.option("--maximise", is_flag=True, help="Maximise the cost instead.")
 @click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
 @click.option("--tolerance", type=float, help="Stop when the relative change of the cost is below this.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
-@click.option(
+@options.converted(
     "--validate",
-    callback=_validate,
-    type=click.UNPROCESSED,
-    metavar="SHARE|TABLE",
-    help="Share of rows, or a table, held out for validation after each epoch.",
+    options.number_or_word,
+    "SHARE|TABLE",
+    "Share of rows, or a table, held out for validation after each epoch.",
 )
 @click.option(
     "--patience",
@@ -194,11 +153,14 @@ def fit(
     options.warn(notes)
     if settings["restarts"] is None:
         settings["start"] = start
-    run = _run(model, opened if samples is None else samples, {**settings, "seed": seed or 0, "na": na}, as_json)
+    run = descent_of(model, opened if samples is None else samples, {**settings, "seed": seed or 0, "na": na}, as_json)
+    if settings["resume"]:
+        where = "no checkpoint was found" if run.resumed is None else f"resumed from epoch {run.resumed}"
+        options.tell(f"note: {where}")
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     # The start may be that of a built-in table, which the context does not hold.
     model.settings = {**effective, "start": start, "cost": model.cost_name, "engine": run.engine}
-    return _report(model, samples, report, notes, save, as_json, seed or 0, plot)
+    return _report(model, run, samples, report, notes, save, as_json, seed or 0, plot)
 
 
 def _built_in(table: str) -> tuple[str, dict[str, float]]:
@@ -221,8 +183,8 @@ def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> Non
         raise click.UsageError(f"{checkpoint} already exists; continue from it with --resume, or name another file")
 
 
-def _run(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
-    """Fit the model; its warnings are printed later, with the exit status."""
+def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
+    """Fit the model and return the descent, whose warnings are still to be printed."""
     from steepest.errors import SteepestWarning
 
     with warnings.catch_warnings():
@@ -230,9 +192,6 @@ def _run(model: Model, source: Table | Samples, settings: dict[str, Any], quiet:
         model.fit(source, progress=False if quiet else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it
-    if settings["resume"]:
-        where = "no checkpoint was found" if run.resumed is None else f"resumed from epoch {run.resumed}"
-        options.tell(f"note: {where}")
     return run
 
 
@@ -323,12 +282,10 @@ def _checked(
 
 
 def _report(
-    model: Model, samples: Samples | None, report: Report | None, notes: list[str], save: str | None, as_json: bool,
-    seed: int, plot: bool | None,
+    model: Model, run: Descent, samples: Samples | None, report: Report | None, notes: list[str], save: str | None,
+    as_json: bool, seed: int, plot: bool | None,
 ) -> int:  # fmt: skip
     """Print the result, save the model, print warnings, and return the exit status."""
-    run = model.run
-    assert run is not None  # fit has just set it
     if as_json:
         document = {
             "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
-from steepest.cli.subjects import guessed_columns, is_saved
+from steepest.cli.subjects import built_in_model, built_in_table, columns_in, cost_of, guessed_columns, is_saved
 from steepest.messages.hints import nearest
 
 if TYPE_CHECKING:
-    from steepest.diagrams.graph import ComputationalGraph
     from steepest.diagrams.network import Diagram
     from steepest.expressions.expression import Expression
     from steepest.models.model import Model
 
-_SAVED = ".safetensors"
+_NODE = ("node", "operation", "value", "gradient", "local")
 
 
-@dataclass
-class _Asked:
-    """An expression to draw as a graph, and its values."""
-
-    expression: Expression
-    values: dict[str, Any]
-    names: dict[str, Expression] = field(default_factory=dict)
-
-
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest graph "(x + y)*z" --at x=-2,y=5,z=-4 --explain x
     steepest graph "s = w*x; z = s + b; a = relu(z); e = y - a; e^2" --at w=1,b=1,x=5,y=4 -o graph.svg
     steepest graph "z ~ sigmoid(x*w1 + y*w2 + b)" --table nand --at w1=.3,w2=.6,b=.1 --sample 3 -o graph.html
-    """,
-)
+""")
 @click.argument("formula")
 @options.assignments(
     "--at", "Values of all names; with a table, of parameters: those left out are drawn from the seed."
@@ -54,12 +40,7 @@ class _Asked:
     help="Explain the chain rule at this node; may be repeated.",
 )
 @click.option("--unfold", metavar="LAYER,…|all", help="Layers of a large graph to draw node by node.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    help="Draw the graph: .svg, .png, .dot, .tex (TikZ) or .html, in which folded layers can be opened.",
-)
+@options.output("Draw the graph: .svg, .png, .dot, .tex (TikZ) or .html, in which folded layers can be opened.")
 @click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data, if there is no table.")
 @options.cost
 @options.seed
@@ -76,27 +57,31 @@ def graph(
     node q. Prints a table of the nodes; with -o, draws the graph.
     """
     from steepest.diagrams.graph import graph as drawn
+    from steepest.display.console import table as print_table
 
-    asked = _asked(formula, at, table, data, cost, seed or 0, na)
+    expression, values, names = _asked(formula, at, table, data, cost, seed or 0, na)
     chosen = None if unfold is None else "all" if unfold.strip() == "all" else [p.strip() for p in unfold.split(",")]
-    found = drawn(asked.expression, asked.values, names=asked.names, sample=sample, unfold=chosen)
+    found = drawn(expression, values, names=names, sample=sample, unfold=chosen)
     sentences = {node: found.explain(node) for node in explained}
     if output:
         found.save(output)
         options.tell(f"written to {output}")
     if as_json:
-        print_json(_graph_json(found, sentences))
+        nodes = [{field: getattr(row, field) for field in _NODE} for row in found.table()]
+        print_json({"nodes": nodes, "layers": found.layers, "folded": found.folded, "explain": sentences})
     elif sentences:
         click.echo("\n".join(sentences.values()))
     elif not output:
-        _show_graph(found)
+        rows = [[row.node, row.operation, *row.shown, "; ".join(row.local)] for row in found.table()]
+        print_table(rows, [*_NODE[:4], "local derivatives"])
     return 0
 
 
 def _asked(
     formula: str, at: dict[str, float], table: str | None, data: list[str] | None, cost: str, seed: int, na: str
-) -> _Asked:
-    """Return the expression that a formula stands for, with its values."""
+) -> tuple[Expression, dict[str, Any], dict[str, Expression]]:
+    """Return the expression that a formula stands for, the values of its names, and the parts that it names."""
+    from steepest.expressions.traversal import toposort
     from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
@@ -106,38 +91,21 @@ def _asked(
         model = load(formula)
         if table is None:
             raise click.UsageError("the graph of a saved model needs data: give --table")
-        columns = model.samples(table, na).arrays
-        return _Asked(model.cost, {**columns, **model.params, **at})
+        return model.cost, {**model.samples(table, na).arrays, **model.params, **at}, {}
     opened = None if table is None else open_table(table)
-    expression, names = _read(formula, cost, data, None if opened is None else opened.names)
+    expression, parts = cost_of(formula, cost, data if opened is None else columns_in(formula, opened))
+    inside = set(toposort([expression]))
+    # A part that the formula does not use, or that is a single name or number, has no node to label.
+    names = {name: part for name, part in parts.items() if part in inside and part.args}
     if opened is None:
         _refuse_unknown(at, expression)
-        return _Asked(expression, dict(at), names)
+        return expression, at, names
     columns = dict(opened.select(expression.data, na=na).arrays)
     point = initial(expression, at, seed, "--at")
     drawn = [name for name in expression.parameters if name not in at]
     if drawn:
         options.tell(f"note: {', '.join(drawn)} drawn from the seed {seed}; set them with --at")
-    return _Asked(expression, {**columns, **point}, names)
-
-
-def _read(
-    text: str, cost: str, data: list[str] | None, columns: tuple[str, ...] | None
-) -> tuple[Expression, dict[str, Expression]]:
-    """Return the expression of a formula, or the cost of a model, and the parts that the text names."""
-    from steepest.expressions.traversal import toposort
-    from steepest.language.formula import names_in, parse_formula
-    from steepest.objectives.costs import cost_named
-
-    if columns is not None:
-        data = [name for name in names_in(text) if name in columns]
-    formula = parse_formula(text, data=guessed_columns(text) if data is None else data)
-    whole = formula.expression
-    if formula.target is not None:
-        whole = cost_named(cost)(whole, formula.target)
-    inside = set(toposort([whole]))
-    # A part that the formula does not use, or that is a single name or number, has no node to label.
-    return whole, {name: part for name, part in formula.definitions.items() if part in inside and part.args}
+    return expression, {**columns, **point}, names
 
 
 def _refuse_unknown(at: dict[str, float], expression: Expression) -> None:
@@ -152,39 +120,13 @@ def _refuse_unknown(at: dict[str, float], expression: Expression) -> None:
         )
 
 
-def _graph_json(found: ComputationalGraph, sentences: dict[str, str]) -> dict[str, Any]:
-    """Return the nodes with their values and gradients, the layers, and the explanations."""
-    rows = [
-        {
-            "node": row.node,
-            "operation": row.operation,
-            "value": row.value,
-            "gradient": row.gradient,
-            "local": list(row.local),
-        }
-        for row in found.table()
-    ]
-    return {"nodes": rows, "layers": list(found.layers), "folded": list(found.folded), "explain": sentences}
-
-
-def _show_graph(found: ComputationalGraph) -> None:
-    """Print the table of nodes."""
-    from steepest.display.console import table
-
-    rows = [[row.node, row.operation, *row.shown, "; ".join(row.local)] for row in found.table()]
-    table(rows, ["node", "operation", "value", "gradient", "local derivatives"])
-
-
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest diagram "z ~ sigmoid(x*w1 + y*w2 + b)" -o neuron.svg
     steepest diagram "network 2,3,1" -o network.tex
     steepest diagram model.safetensors -o model.svg
-    """,
-)
+""")
 @click.argument("model")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Draw the diagram: .svg, .png or .tex (TikZ).")
+@options.output("Draw the diagram: .svg, .png or .tex (TikZ).")
 @click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data (one value per sample).")
 @options.as_json
 def diagram(model: str, output: str | None, data: list[str] | None, as_json: bool) -> int:
@@ -207,20 +149,14 @@ def diagram(model: str, output: str | None, data: list[str] | None, as_json: boo
 def _model(text: str, data: list[str] | None) -> Model:
     """Return the model that a text stands for."""
     from steepest.models.model import Model, load
-    from steepest.tables.built_in import BUILT_IN
 
     if is_saved(text):
         return load(text)
     if "~" not in text:
-        built = options.built_in(text)
+        built = built_in_model(text)
         if built is not None:
             return built
-        if text not in BUILT_IN:
-            raise click.UsageError(
-                f"{text!r} is neither a saved model nor a formula 'target ~ prediction'; the built-in models are "
-                f"linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
-            )
-        table = BUILT_IN[text]
+        table = built_in_table(text)
         text, data = table.formula, list(table.columns)
     return Model(text, data=guessed_columns(text) if data is None else data)
 

@@ -13,11 +13,9 @@ import click
 
 from steepest.cli import options
 from steepest.cli.bench import bench
-from steepest.cli.check import check, tangent
-from steepest.cli.derive import derive
+from steepest.cli.derivatives import check, derive, ops, tangent
 from steepest.cli.fit import fit
 from steepest.cli.graphs import diagram, graph
-from steepest.cli.operations import ops
 from steepest.cli.options import BAD_INPUT, INTERNAL_ERROR, INTERRUPTED, READER_LEFT
 from steepest.cli.paper import paper
 from steepest.cli.plots import plot

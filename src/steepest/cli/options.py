@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from steepest.messages.vocabulary import hint, setting
+
+Decorator = Callable[[Any], Any]
 
 FOUND, BAD_INPUT, INTERNAL_ERROR = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
@@ -99,7 +102,7 @@ def _ours(arg: str, known: set[str]) -> str:
     return f"{ours}{equals}{value}"
 
 
-class _WithExamples(click.Command):
+class Command(click.Command):
     """A command whose help begins with examples, and that has the option ``--no-unicode``."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
@@ -133,11 +136,7 @@ class _WithExamples(click.Command):
         super().format_help(ctx, formatter)
 
 
-class Command(_WithExamples):
-    """A command whose help begins with examples."""
-
-
-class Group(_WithExamples, click.Group):
+class Group(Command, click.Group):
     """A group of commands whose help begins with examples."""
 
     command_class = Command
@@ -165,89 +164,79 @@ class Named(click.Option):
             self.help = before
 
 
-if TYPE_CHECKING:
-    from steepest.models.model import Model
-
-    _Dicts = click.ParamType[dict[str, float]]
-else:
-    _Dicts = click.ParamType  # takes no parameter before click 8.2
+def command(examples: str) -> Callable[[Callable[..., int]], Command]:
+    """Return a decorator that makes a command whose help begins with examples."""
+    return click.command(cls=Command, examples=examples)
 
 
-class Assignments(_Dicts):
-    """The type of ``w1=.3,w2=.6``, converted to a dict."""
+def together(*parts: Decorator) -> Decorator:
+    """Return a decorator that adds several options, in this order."""
 
-    name = "NAME=NUMBER,…"
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for part in reversed(parts):
+            function = part(function)
+        return function
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        """Return the dict; a usage error names the part that does not have this form."""
-        if isinstance(value, dict):
-            return value
-        found: dict[str, float] = {}
-        for part in str(value).split(","):
-            name, _, number = part.rpartition("=")
-            name = bare(name)
-            if name in found:
-                self.fail(f"{name!r} has two values; give it one", param, ctx)
-            try:
-                found[name] = float(number)
-            except ValueError:
-                name = ""
-            if not name or not math.isfinite(found[name]):
-                self.fail(f"{part!r} is not of the form name=number, with a finite number", param, ctx)
-        return found
+    return add
 
 
-class Rate(click.ParamType):  # type: ignore[type-arg]  # takes no parameter before click 8.2
-    """The type of a learning rate: a number, or ``auto``."""
-
-    name = "NUMBER|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """Return the number or ``auto``."""
-        try:
-            return "auto" if value == "auto" else float(value)
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+def output(help_text: str, required: bool = False) -> Decorator:
+    """Return the option of the file to write."""
+    return click.option("-o", "--output", type=click.Path(dir_okay=False), required=required, help=help_text)
 
 
-def _joined(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, float], ...]) -> dict[str, float]:
-    """Merge the dicts of a repeated option."""
+def shown(flag: str, default: Any, help_text: str | None = None, name: str | None = None, **settings: Any) -> Decorator:
+    """Return an option whose help shows its default."""
+    words = [flag] if name is None else [flag, name]
+    return click.option(*words, default=default, show_default=True, help=help_text, **settings)
+
+
+def choice(flag: str, words: list[str], help_text: str | None = None, name: str | None = None) -> Decorator:
+    """Return an option that takes one of several words; the first is the default."""
+    return shown(flag, words[0], help_text, name, type=click.Choice(words))
+
+
+def named(flag: str, registry: str, help_text: str, metavar: str | None = "NAME", **settings: Any) -> Decorator:
+    """Return an option that takes a name of a registry; a default is shown."""
+    settings |= {"cls": Named, "registry": registry, "metavar": metavar, "show_default": "default" in settings}
+    return click.option(flag, help=help_text, **settings)
+
+
+def converted(flag: str, convert: Callable[..., Any], metavar: str, help_text: str, **settings: Any) -> Decorator:
+    """Return an option that a function converts, also from a value of the file."""
+    return click.option(flag, type=click.UNPROCESSED, callback=convert, metavar=metavar, help=help_text, **settings)
+
+
+def assignments(flag: str, help_text: str, required: bool = False) -> Decorator:
+    """Return an option ``w1=.3,w2=.6`` that may be repeated."""
+    return converted(flag, _assigned, "NAME=NUMBER,…", help_text, multiple=True, required=required)
+
+
+def _assigned(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, float]:
+    """Convert each ``w1=.3,w2=.6`` to a dict, and merge them, for click; a dict of the file stays."""
     found: dict[str, float] = {}
-    for value in values:
-        for name, number in value.items():
+    for each in [value if isinstance(value, dict) else _numbers(ctx, param, str(value)) for value in values]:
+        for name, number in each.items():
             if name in found:
                 raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
             found[name] = number
     return found
 
 
-def assignments(flag: str, help_text: str, required: bool = False) -> Callable[[Any], Any]:
-    """Return an option ``w1=.3,w2=.6`` that may be repeated."""
-    return click.option(
-        flag, type=Assignments(), multiple=True, callback=_joined, required=required, help=help_text
-    )  # fmt: skip
-
-
-def built_in(text: str) -> Model | None:
-    """Return a built-in model such as ``chain 3``; None if the text does not name one."""
-    from steepest import models
-
-    kind, _, rest = text.strip().partition(" ")
-    makers: dict[str, Any] = {"linear": models.linear, "neuron": models.neuron, "threshold_unit": models.threshold_unit}
-    if kind in makers and not rest:
-        made: Model = makers[kind]()
-        return made
-    if kind not in ("chain", "network"):
-        return None
-    try:
-        sizes = [int(part) for part in rest.split(",")]
-    except ValueError:
-        sizes = []
-    if kind == "network":
-        return models.network(sizes)
-    if len(sizes) != 1:
-        raise click.UsageError(f"a chain has one length, as 'chain 3', not {rest!r}")
-    return models.chain(sizes[0])
+def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        name = bare(name)
+        if name in found:
+            raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
+        try:
+            found[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name or not math.isfinite(found[name]):
+            raise click.BadParameter(f"{part!r} is not of the form name=number, with a finite number", ctx, param)
+    return found
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
@@ -266,15 +255,71 @@ def bare(name: str) -> str:
     return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
 
 
+def number_or_word(ctx: click.Context, param: click.Parameter, value: Any) -> float | str | None:
+    """Convert a number, for click; a word stays."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return str(value)
+
+
+def _rate(ctx: click.Context, param: click.Parameter, value: Any) -> float | str | None:
+    """Convert a learning rate, for click; ``auto`` stays."""
+    try:
+        return value if value in (None, "auto") else float(value)
+    except (TypeError, ValueError):
+        raise click.BadParameter(f"{value!r} is neither a number nor auto", ctx, param) from None
+
+
+def rate(help_text: str, **settings: Any) -> Decorator:
+    """Return the option of a learning rate: a number, or ``auto``."""
+    return converted("--rate", _rate, "NUMBER|AUTO", help_text, **settings)
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-cost = click.option(
-    "--cost", cls=Named, registry="objectives.costs:COSTS", default="mse", metavar="NAME", show_default=True,
-    help="Cost: {}, or a formula in prediction and target; with --layers chosen by the output.",
-)  # fmt: skip
+cost = named(
+    "--cost",
+    "objectives.costs:COSTS",
+    "Cost: {}, or a formula in prediction and target; with --layers chosen by the output.",
+    default="mse",
+)
 na = click.option(
-    "--na",
-    type=click.Choice(["error", "drop"]),
-    default="error",
-    help="Rows with missing values: refuse or drop.",
+    "--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values: refuse or drop."
 )
 seed = click.option("--seed", type=int, default=None, help="Seed of random starting parameters.")
+start = assignments("--start", "Parameters to start from.")
+batch = click.option("--batch", type=int, help="Samples per update [default: all].")
+penalties = together(
+    click.option(
+        "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
+    ),
+    click.option(
+        "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
+    ),
+    click.option("--weights", metavar="COLUMN", help="Column of sample weights."),
+)
+
+
+# --- pictures ---
+
+RANGE = re.compile(r"(?:(.+)=)?([^:=]+):([^:=]+)")
+"""``low:high``, perhaps with ``name=`` before it."""
+
+title = click.option("--title", help="Title of the picture; replaces the default one.")
+picture = output("File to write; its suffix is the format: svg, png, pdf, html, tex.", required=True)
+
+
+def width(default: str = "column") -> Decorator:
+    """Return the option of a picture's width, a word or inches."""
+    return shown("--width", default, "column, page or inches.", callback=number_or_word, metavar="WIDTH")
+
+
+def refuse_format(path: str, more: tuple[str, ...] = ()) -> None:
+    """Raise if a picture cannot be written to this file, before anything is computed."""
+    from steepest.storage.tensors import refuse_place
+
+    suffix, known = Path(path).suffix.lower().lstrip("."), ("svg", "png", "pdf", "html", "tex", *more)
+    if suffix not in known:
+        given = f"no format {suffix!r}" if suffix else "no format without an ending"
+        raise click.UsageError(f"there is {given} for this picture; end the file name in .{', .'.join(known)}")
+    refuse_place(path)

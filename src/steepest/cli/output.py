@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from steepest.cli import options
+
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
+    from steepest.display.picture import Picture
     from steepest.models.model import Model
     from steepest.tables.samples import Samples
     from steepest.tables.table import Table
     from steepest.training.descent import Descent
+
+_MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+_FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -48,50 +54,46 @@ def show_check(report: Report) -> None:
     table([row.cells() for row in report], CELLS, right=[2])
 
 
+def finish(picture: Picture, path: str, as_json: bool) -> int:
+    """Write a picture and print its description."""
+    picture.save(path)
+    if as_json:
+        print_json({"title": picture.title, "description": picture.description, "output": path})
+    else:
+        click.echo(picture.description)
+    options.tell(f"written to {path}")
+    return 0
+
+
 def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
-    """Print the model, its cost, the table, and the check of the gradient.
-
-    Args:
-        model: the model.
-        opened: the table.
-        samples: its samples; None if the table is read in parts.
-        report: the check; None if there was none.
-    """
+    """Print the model, its cost, the table (read in parts if without samples), and the check of the gradient."""
     from steepest.display.console import say, table
+    from steepest.messages.sentences import listed
 
     rows = opened.rows if samples is None else samples.rows
+    blocks = [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
     table(
         [
-            ["model", model.formula], *_inputs(model), ["cost", f"{model.cost_name}, C = {model.cost}"],
+            ["model", model.formula], *blocks, ["cost", f"{model.cost_name}, C = {model.cost}"],
             ["table", f"{opened.source}, {rows:,} row{'s'[rows == 1 :]}{', read in parts' * (samples is None)}"],
         ]
     )  # fmt: skip
     say()
-    if report is None:
-        return
-    say("The gradient at the start, checked against finite differences:")
-    show_check(report)
-    say()
-
-
-def _inputs(model: Model) -> list[list[str]]:
-    """Return a line for each group of columns."""
-    from steepest.messages.sentences import listed
-
-    return [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
+    if report is not None:
+        say("The gradient at the start, checked against finite differences:")
+        show_check(report)
+        say()
 
 
 def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) -> None:
-    """Print the result of a fit: parameters, costs, and how well the predictions match the targets.
+    """Print the result of a fit: parameters, costs, a plot, and how well the predictions match the targets.
 
-    Args:
-        model: the model.
-        samples: the samples that it was fitted to; None if the table is read in parts.
-        plot: whether to plot cost against epoch; None means if the terminal is large enough.
+    Without samples, as the table is read in parts, no prediction is shown. ``plot`` None means a plot of cost against
+    epoch if the terminal is large enough.
     """
     import numpy as np
 
@@ -102,10 +104,8 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
     many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
     say(f"{many}{how} ({run.seconds:.2g} s, engine {run.engine}):")
-    rows = []
-    for name, value in run.params.items():
-        rows += [[name, _number(value)]] if not np.ndim(value) else [[name, f"array of shape {np.shape(value)}"]]
-    rows.append(["cost", _number(run.cost)])
+    params = {name: f"array of shape {np.shape(p)}" if np.ndim(p) else _number(p) for name, p in run.params.items()}
+    rows = [*map(list, params.items()), ["cost", _number(run.cost)]]
     if run.validation:
         epoch, lowest = min(run.validation, key=lambda row: row[1])
         last = lowest if run.best_epoch is not None else run.validation[-1][1]
@@ -150,11 +150,8 @@ def show_evaluation(found: dict[str, Any]) -> None:
         say(f"{len(counts)} classes; --json prints the confusion matrix")
         return
     say("Confusion matrix (rows: true class, columns: predicted):")
-    table([[str(k), *map(str, row)] for k, row in enumerate(counts)], ["class", *map(str, range(len(counts)))],
-          right=range(1, len(counts) + 1))  # fmt: skip
-
-
-_MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+    rows = [[str(k), *map(str, row)] for k, row in enumerate(counts)]
+    table(rows, ["class", *map(str, range(len(counts)))], right=range(1, len(counts) + 1))
 
 
 def _show_levels(run: Descent) -> None:
@@ -181,16 +178,11 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
     """Print a small plot of cost against epoch."""
     from steepest.display.console import say, show_plot
 
-    if wanted is False:
-        return
-    found = run.cost_plot() if run.epochs >= _FEW_EPOCHS or wanted else None
+    found = run.cost_plot() if wanted or (wanted is None and run.epochs >= _FEW_EPOCHS) else None
     if found is not None:
         show_plot(found, always=bool(wanted))
     elif wanted:
         say("  (too few epochs with a finite cost to draw)")
-
-
-_FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
 def _summary(predicted: Any, target: Any) -> str:

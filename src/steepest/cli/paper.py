@@ -9,6 +9,7 @@ import click
 
 from steepest.cli import options
 from steepest.cli.output import print_json
+from steepest.cli.subjects import built_in_model, built_in_table
 from steepest.documents import FORMATS, check_format
 
 if TYPE_CHECKING:
@@ -17,41 +18,28 @@ if TYPE_CHECKING:
 _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries())
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest paper nand -o neuron.html
     steepest paper "y ~ sigmoid(sigmoid(x*w1 + b1)*w2 + b2)" data.csv -o chain.tex --rate 0.5
     steepest paper model.safetensors data.csv -o model.ipynb
-    """,
-)
+""")
 @click.argument("model")
 @click.argument("table", required=False)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help=f"File to write: {_FORMATS}.")
+@options.output(f"File to write: {_FORMATS}.", required=True)
 @options.cost
 @click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data, if there is no table.")
 @click.option("--title", help="Title; replaces the default one.")
 @click.option(
     "--symbolic/--explicit", default=None, help="Write layers for a general l, or each one [default: by their number]."
 )
-@options.assignments("--start", "Parameters to start from.")
-@click.option(
-    "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
-)
-@click.option(
-    "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
-)
-@click.option("--weights", metavar="COLUMN", help="Column of sample weights.")
-@click.option("--rate", type=options.Rate(), help="Learning rate [default: 0.1]; auto finds one by a search.")
+@options.start
+@options.penalties
+@options.rate("Learning rate [default: 0.1]; auto finds one by a search.")
 @click.option("--epochs", type=int, help="Epochs of the training [default: 1000].")
 @click.option("--optimiser", metavar="NAME", help="Update rule, as for fit [default: gradient descent].")
-@click.option("--batch", type=int, help="Samples per update [default: all].")
+@options.batch
 @options.seed
-@click.option(
-    "--compare/--no-compare",
-    default=True,
-    help="Time finite differences, too; takes a second.",
-)
+@click.option("--compare/--no-compare", default=True, help="Time finite differences, too; takes a second.")
 @options.na
 @options.as_json
 def paper(
@@ -70,21 +58,15 @@ def paper(
     extras = {"l1": l1, "l2": l2, "weights": weights}
     subject, table, begin = _subject(model, table, cost, data, start, extras)
     settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
-    chosen = {name: value for name, value in settings.items() if value is not None}
+    chosen = {name: value for name, value in settings.items() if table and value is not None}
     written = subject.paper(
-        table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **(chosen if table else {})
+        table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **chosen
     )
     written.save(output)
-    for note in subject.notes:
-        options.tell(f"warning: {note}")
+    options.warn(subject.notes)
     run = written.experiment.run
     if as_json:
-        found = {
-            "output": output,
-            "cost": None if run is None else run.cost,
-            "params": None if run is None else run.params,
-        }
-        print_json(found)
+        print_json({"output": output, "cost": getattr(run, "cost", None), "params": getattr(run, "params", None)})
     else:
         options.tell(f"wrote {output}")
     if run is not None and run.diverged:
@@ -99,7 +81,6 @@ def _subject(
     """Return the model, its table and the starting parameters."""
     from steepest.language.formula import guess_data
     from steepest.models.model import Model, load
-    from steepest.tables.built_in import BUILT_IN
 
     if model.endswith(".safetensors"):
         if any(extras.values()):
@@ -107,19 +88,16 @@ def _subject(
                 "a saved model has its own penalties and weights; leave out --l1, --l2 and --weights"
             )
         return load(model), table, start
-    built = options.built_in(model) if "~" not in model else None
+    if "~" in model:
+        if table is not None:
+            data = None  # the table tells
+        elif data is None:
+            data = guess_data(model, [])
+        return Model(model, cost, data=data, **extras), table, start
+    built = built_in_model(model)
     if built is not None:
         if any(extras.values()):
             raise click.UsageError(f"--l1, --l2 and --weights need a formula; leave them out for {model!r}")
         return built, table, start
-    if "~" not in model:
-        if model not in BUILT_IN:
-            raise click.UsageError(
-                f"{model!r} is neither a saved model (.safetensors) nor a formula 'target ~ prediction'; the built-in "
-                f"models are linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
-            )
-        known = BUILT_IN[model]
-        return Model(known.formula, cost, **extras), table or model, start or dict(known.start)
-    if table is None:
-        return Model(model, cost, data=data if data is not None else guess_data(model, []), **extras), None, start
-    return Model(model, cost, **extras), table, start
+    known = built_in_table(model, "a saved model (.safetensors)")
+    return Model(known.formula, cost, **extras), table or model, start or dict(known.start)

@@ -12,23 +12,22 @@ from steepest.cli import options
 from steepest.cli.options import BAD_INPUT, FOUND
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest proofread notes.tex
     steepest proofread notes.md --explain
     steepest proofread *.tex --format html -o proof.html
     cat notes.md | steepest proofread - --json
-    """,
-)
+""")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "sarif", "html"]), default="text", show_default=True,
-    help="Format of the report; sarif is for editors and CI, html shows the document with each equation marked.",
-)  # fmt: skip
+@options.choice(
+    "--format",
+    ["text", "json", "sarif", "html"],
+    "Format of the report; sarif is for editors and CI, html shows the document with each equation marked.",
+    name="form",
+)
 @click.option("--explain", is_flag=True, help="Show every equality, with its values at the points tried.")
 @options.assignments("--assume", "Numbers of samples, layers or classes, or values of letters: n=4.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File for the report [default: standard output].")
+@options.output("File for the report [default: standard output].")
 @options.as_json
 def proofread(
     files: tuple[str, ...], form: str, explain: bool, assume: dict[str, float], output: str | None, as_json: bool
@@ -44,14 +43,11 @@ def proofread(
     from steepest.storage.files import write_atomically
 
     done = []
-    unreadable = False
     for file in files:
         text = _text_of(file)
-        if text is None:
-            unreadable = True
-        else:
+        if text is not None:
             done.append(("standard input" if file == "-" else file, read(text, assume)))
-    if unreadable and not done:
+    if not done:
         return BAD_INPUT
     form = "json" if as_json else form
     if form == "json":
@@ -70,7 +66,7 @@ def proofread(
         write_atomically(output, (said + "\n").encode())
     else:
         click.echo(said)
-    if unreadable:
+    if len(done) < len(files):
         return BAD_INPUT
     return 0 if all(proof.ok for _, proof in done) else FOUND
 

@@ -11,21 +11,13 @@ from steepest.cli import options
 from steepest.cli.output import plain, print_json
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest predict model.safetensors new.csv
     steepest predict model.safetensors new.csv -o predictions.csv
-    """,
-)
+""")
 @click.argument("model")
 @click.argument("table")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    help="File for the CSV [default: standard output].",
-)
+@options.output("File for the CSV [default: standard output].")
 @options.na
 @options.as_json
 def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
@@ -48,12 +40,11 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
         shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
     else:
         shown["prediction"] = found
-    classes = found.argmax(axis=1) if loaded.prediction.operation.name == "softmax" else None
-    if classes is not None:
-        shown["class"] = classes
+    classes = {"class": found.argmax(axis=1)} if loaded.prediction.operation.name == "softmax" else {}
+    shown |= classes
     if as_json:
-        document = {"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped}
-        text = json.dumps(plain(document | ({} if classes is None else {"class": classes})), allow_nan=False)
+        document = {"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped, **classes}
+        text = json.dumps(plain(document), allow_nan=False)
     else:
         rows = zip(*(column.tolist() for column in shown.values()), strict=True)
         text = "\n".join([",".join(shown), *(",".join(map(repr, row)) for row in rows)])
@@ -66,13 +57,10 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     return 0
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest evaluate model.safetensors test.csv
     steepest evaluate model.safetensors test.csv --json
-    """,
-)
+""")
 @click.argument("model")
 @click.argument("table")
 @options.na
@@ -98,18 +86,15 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     return 0
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest export model.safetensors --to onnx
     steepest export model.safetensors --to c -o model.c --dtype float32
-    """,
-)
+""")
 @click.argument("model")
-@click.option("--to", "to", required=True, cls=options.Named, registry="export:FORMATS", help="Format: {}.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write [default: next to the model].")
+@options.named("--to", "export:FORMATS", "Format: {}.", metavar=None, required=True)
+@options.output("File to write [default: next to the model].")
 @click.option("--optimiser", metavar="NAME", help="Update rule of c-train [default: gradient descent].")
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True)
+@options.shown("--dtype", "float64", type=click.Choice(["float32", "float64"]))
 def export(model: str, to: str, output: str | None, optimiser: str | None, dtype: str) -> int:
     """Write a saved MODEL as ONNX, as C99 that predicts or trains, or as plain NumPy source."""
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from steepest.cli import options
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression
     from steepest.models.model import Model
+    from steepest.tables.built_in import BuiltIn
     from steepest.tables.table import Table
 
 
@@ -61,3 +62,53 @@ def subject(formula: str, opened: Table | None, cost: str) -> Model | Expression
     expression = parse(formula, columns_in(formula, opened))
     options.warn(notes_on_names(expression, [name for name in opened.names if name not in expression.data]))
     return expression
+
+
+def cost_of(
+    text: str, cost: str, data: list[str] | None, wrt: Iterable[str] = ()
+) -> tuple[Expression, dict[str, Expression]]:
+    """Return the expression of a formula, or the cost of a model, and the parts that the text names.
+
+    Names that are data are guessed if they are not given.
+    """
+    from steepest.language.formula import parse_formula
+    from steepest.objectives.costs import cost_named
+
+    formula = parse_formula(text, data=guessed_columns(text, wrt) if data is None else data)
+    if formula.target is None:
+        return formula.expression, formula.definitions
+    return cost_named(cost)(formula.expression, formula.target), formula.definitions
+
+
+def built_in_model(text: str) -> Model | None:
+    """Return a built-in model such as ``chain 3``; None if the text does not name one."""
+    from steepest import models
+
+    kind, _, rest = text.strip().partition(" ")
+    makers: dict[str, Any] = {"linear": models.linear, "neuron": models.neuron, "threshold_unit": models.threshold_unit}
+    if kind in makers and not rest:
+        made: Model = makers[kind]()
+        return made
+    if kind not in ("chain", "network"):
+        return None
+    try:
+        sizes = [int(part) for part in rest.split(",")]
+    except ValueError:
+        sizes = []
+    if kind == "network":
+        return models.network(sizes)
+    if len(sizes) != 1:
+        raise click.UsageError(f"a chain has one length, as 'chain 3', not {rest!r}")
+    return models.chain(sizes[0])
+
+
+def built_in_table(text: str, saved: str = "a saved model") -> BuiltIn:
+    """Return a built-in table, whose formula stands for a model; every other kind of model was tried before."""
+    from steepest.tables.built_in import BUILT_IN
+
+    if text not in BUILT_IN:
+        raise click.UsageError(
+            f"{text!r} is neither {saved} nor a formula 'target ~ prediction'; the built-in models are "
+            f"linear, neuron, 'chain 3', 'network 2,3,1', {', '.join(BUILT_IN)}"
+        )
+    return BUILT_IN[text]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import options
-from steepest.cli.picture_options import RANGE, finish, inches, picture_title, picture_width, refuse_format
+from steepest.cli.output import finish
 from steepest.cli.subjects import subject
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _ranges(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     """Convert ``w=-2:4`` to a dict of ranges, for click."""
     found = {}
     for text in (part for value in values for part in _parted(value)):
-        match = RANGE.fullmatch(text.strip())
+        match = options.RANGE.fullmatch(text.strip())
         try:
             if match is None or match[1] is None:
                 raise ValueError
@@ -46,16 +46,13 @@ def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list
     return "principal" if found == ["principal"] else found
 
 
-@click.command(
-    cls=options.Command,
-    examples="""
+@options.command("""
     steepest surface "2*x^2 + y^2" --at x=.5,y=.5 --move x=.1,y=.1 --look 3d -o tangent-plane.svg
     steepest surface "y ~ x*w" twice --over w --at w=3 -o curve.png
     steepest surface "z ~ sigmoid(x*w1 + y*w2 + b)" nand --over w1,b --start w1=.3,w2=.6,b=.1 --rate 1 -o path.svg
     steepest surface nand -o nand.svg
     steepest surface "x^2 + 4*y^2" --start x=-4,y=2 --optimiser momentum --optimiser adam:.5 -o two.gif
-    """,
-)
+""")
 @click.argument("formula")
 @click.argument("table", required=False)
 @click.option(
@@ -64,46 +61,33 @@ def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 )  # fmt: skip
 @options.assignments("--at", "Values of parameters: the point to mark, or that of the tangent.")
 @click.option(
-    "--range",
-    "ranges",
-    multiple=True,
-    callback=_ranges,
-    metavar="NAME=LOW:HIGH",
+    "--range", "ranges", multiple=True, callback=_ranges, metavar="NAME=LOW:HIGH",
     help="Range of an axis (w=-2:4); may be repeated.",
-)
+)  # fmt: skip
 @options.assignments("--move", "Length of the path A → B → C along each axis; draws the tangent plane at A.")
 @click.option("--field", is_flag=True, help="Draw arrows along the negative gradient.")
-@click.option("--look", type=click.Choice(["contours", "3d", "both"]), default="contours", show_default=True)
+@options.choice("--look", ["contours", "3d", "both"])
 @options.assignments("--start", "Parameters that descents start from.")
 @click.option(
     "--optimiser", "optimisers", multiple=True, metavar="NAME[:RATE]",
     help="Draw a descent with this optimiser; may be repeated. finite-difference uses numerical gradients.",
 )  # fmt: skip
-@click.option("--rate", type=float, default=0.1, show_default=True, help="Learning rate of the descents.")
-@click.option("--epochs", type=int, default=100, show_default=True, help="Epochs of each descent.")
+@options.shown("--rate", 0.1, "Learning rate of the descents.")
+@options.shown("--epochs", 100, "Epochs of each descent.")
 @click.option("--maximise", is_flag=True, help="Maximise instead.")
 @options.cost
 @options.seed
 @options.na
-@click.option(
-    "--points", type=click.IntRange(2, 2000), default=200, show_default=True, help="Points of the grid along an axis."
-)
-@click.option(
-    "--frames",
-    type=click.IntRange(2, 1000),
-    default=60,
-    show_default=True,
-    help="Frames of a gif or mp4, at most.",
-)
-@picture_width
-@picture_title
-@click.option("-o", "--output", type=click.Path(dir_okay=False), required=True,
-              help="File to write; its suffix is the format: svg, png, pdf, html, tex, gif, mp4.")  # fmt: skip
+@options.shown("--points", 200, "Points of the grid along an axis.", type=click.IntRange(2, 2000))
+@options.shown("--frames", 60, "Frames of a gif or mp4, at most.", type=click.IntRange(2, 1000))
+@options.width()
+@options.title
+@options.output("File to write; its suffix is the format: svg, png, pdf, html, tex, gif, mp4.", required=True)
 @options.as_json
 def surface(
     formula: str, table: str | None, over: Any, at: dict[str, float], ranges: dict[str, tuple[float, float]],
     move: dict[str, float], field: bool, look: str, start: dict[str, float], optimisers: tuple[str, ...], rate: float,
-    epochs: int, maximise: bool, cost: str, seed: int | None, na: str, points: int, frames: int, width: str,
+    epochs: int, maximise: bool, cost: str, seed: int | None, na: str, points: int, frames: int, width: float | str,
     title: str | None, output: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Draw the cost of FORMULA over one or two parameters.
@@ -113,48 +97,36 @@ def surface(
     are drawn; a gif or mp4 animates them.
     """
     from steepest import pictures
-
-    refuse_format(output, _MOVING)
-    formula, table, start = _built_in(formula, table, start, bool(at) or seed is not None)
+    from steepest.tables.built_in import BUILT_IN
     from steepest.tables.table import open_table
 
+    options.refuse_format(output, _MOVING)
+    if formula in BUILT_IN:
+        known, table = BUILT_IN[formula], table or formula
+        formula, start = known.formula, start if start or at or seed is not None else dict(known.start)
     opened = None if table is None else open_table(table)
     asked = subject(formula, opened, cost)
     paths = None
     if start or optimisers or seed is not None:
-        paths = _descents(asked, opened, start, optimisers, rate, epochs, maximise, seed, na)
+        settings = {"rate": rate, "epochs": epochs, "maximise": maximise, "na": na}
+        paths = _descents(asked, opened, start, seed or 0, optimisers, settings)
+    drawing: dict[str, Any] = {"ranges": ranges, "points": points, "width": width, "title": title, "na": na}
     if Path(output).suffix.lower().lstrip(".") in _MOVING:
         if paths is None:
             raise click.UsageError("a moving picture shows a descent; give its start with --start w=0,b=0")
         if move or field or look != "contours":
             raise click.UsageError("a moving picture shows contours; leave --move, --field and --look out")
-        moving = pictures.animate(
-            paths, asked, opened, at or None, names=over, ranges=ranges, frames=frames, points=points,
-            width=inches(width), title=title, na=na,
-        )  # fmt: skip
+        moving = pictures.animate(paths, asked, opened, at or None, names=over, frames=frames, **drawing)
         return finish(moving, output, as_json)
     made = pictures.surface(
-        asked, opened, at or None, names=over, paths=paths, ranges=ranges, move=move or None, field=field, look=look,
-        points=points, width=inches(width), title=title, na=na,
-    )  # fmt: skip
+        asked, opened, at or None, names=over, paths=paths, move=move or None, field=field, look=look, **drawing
+    )
     return finish(made, output, as_json)
 
 
-def _built_in(
-    formula: str, table: str | None, start: dict[str, float], placed: bool
-) -> tuple[str, str | None, dict[str, float]]:
-    """Replace the name of a built-in table by its formula, and by its start unless a point is given."""
-    from steepest.tables.built_in import BUILT_IN
-
-    if formula not in BUILT_IN:
-        return formula, table, start
-    known = BUILT_IN[formula]
-    return known.formula, table or formula, start if start or placed else dict(known.start)
-
-
 def _descents(
-    asked: Any, opened: Table | None, start: dict[str, float], optimisers: tuple[str, ...], rate: float, epochs: int,
-    maximise: bool, seed: int | None, na: str,
+    asked: Any, opened: Table | None, start: dict[str, float], seed: int, optimisers: tuple[str, ...],
+    settings: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Run a descent with each optimiser; return them by name."""
     from steepest.calculus.prepared import prepare
@@ -164,17 +136,17 @@ def _descents(
     data: Any
     cost, data = prepare(asked.cost if hasattr(asked, "objective") else asked), opened
     if opened is not None and hasattr(asked, "objective"):
-        data = asked.samples(opened, na)
-    begin = initial(cost.cost, start, seed or 0, "--start")
+        data = asked.samples(opened, settings["na"])
+    begin = initial(cost.cost, start, seed, "--start")
     found = {}
     for text in optimisers or ("gradient-descent",):
         name, _, own = text.partition(":")
         try:
-            chosen = float(own) if own else rate
+            rate = float(own) if own else settings["rate"]
         except ValueError:
             raise click.UsageError(f"--optimiser {text}: {own!r} is not a learning rate; write adam:0.3") from None
         how: dict[str, Any] = {"gradient": _DIFFERENCE} if name == _DIFFERENCE else {"optimiser": name}
-        run = descend(cost, data, begin, chosen, epochs, maximise=maximise, na=na, progress=False, **how)
+        run = descend(cost, data, begin, progress=False, **{**settings, **how, "rate": rate})
         if run.diverged:
             options.tell(f"warning: {name}: {run.message}")
         found[name.replace("-", " ")] = run
