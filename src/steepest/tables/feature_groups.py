@@ -79,7 +79,7 @@ def _matching(part: str, table: Table, taken: Collection[str]) -> Iterable[str]:
 
 @dataclass(frozen=True, eq=False)
 class GroupedTable(Table):
-    """A table with feature groups: those without, and the columns of each group.
+    """A table with feature groups: ``table`` is the one without them, ``blocks`` the columns of each.
 
     >>> from steepest.tables.table import open_table
     >>> table = with_blocks(open_table({"a": [1, 2], "b": [3, 4]}), {"X": ["a", "b"]})

@@ -77,7 +77,7 @@ class Table:
         return Table(self.names, source, count, lambda name: self.read(name)[first : first + count])
 
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
-        """Return the named columns as numbers.
+        """Return the named columns, each (n,) or (n, d) float64.
 
         Args:
             names: The columns; no other is read.
