@@ -155,6 +155,10 @@ def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
         ("rate = 1\n", "steepest.toml has 'rate', which is not the name of a command"),
         ("[fit\n", "steepest.toml cannot be read"),
         ('[fit]\nrate = "fast"\n', "'fast' is neither a number nor auto"),
+        ("[fit]\nrate = [1]\n", "[1] is neither a number nor auto"),
+        ("[fit]\nlayers = [[4]]\n", "[[4]] is not of the form 32,16"),
+        ("[fit]\nlayers = [1.5]\n", "[1.5] is not of the form 32,16"),
+        ("[fit]\nvalidate = [1, 2]\n", "[1, 2]: there is no such file"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_one_sentence(steepest: Steepest, text: str, says: str) -> None:

@@ -35,7 +35,7 @@ def layer_sizes(ctx: click.Context, param: click.Parameter, value: Any) -> list[
         return None
     parts = value if isinstance(value, list) else str(value).split(",")
     try:
-        return [int(part) for part in parts]
+        return [int(str(part)) for part in parts]
     except ValueError:
         raise click.BadParameter(f"{value!r} is not of the form 32,16: neurons of each layer", ctx, param) from None
 

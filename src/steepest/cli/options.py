@@ -259,7 +259,7 @@ def number_or_word(ctx: click.Context, param: click.Parameter, value: Any) -> fl
     """Convert a number, for click; a word stays."""
     try:
         return None if value is None else float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return str(value)
 
 

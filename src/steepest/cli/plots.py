@@ -58,9 +58,7 @@ def activation(
 
 # The options of a training, a selection of those of ``fit``.
 _fitting = options.together(
-    click.option(
-        "--layers", callback=layer_sizes, metavar="N,…", help="Fit a network; FORMULA is then the name of the target."
-    ),
+    options.converted("--layers", layer_sizes, "N,…", "Fit a network; FORMULA is then the name of the target."),
     click.option("--features", metavar="PATTERN", help="Columns grouped as X."),
     options.shown("--activation", "tanh", "Activation of hidden layers."),
     click.option("--cost", metavar="NAME", help="Cost, as for fit."),
