@@ -11,12 +11,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis.
-
-    Attributes:
-        low, high: the values at its ends.
-        log: whether equal distances are equal ratios.
-    """
+    """An axis from one value to another; on a logarithmic one equal distances are equal ratios."""
 
     low: float
     high: float
@@ -43,15 +38,11 @@ class Axis:
             if lowest < highest:
                 decades = -(-(highest - lowest + 1) // most)
                 return [float(f"1e{power}") for power in range(lowest, highest + 1, decades)]
-        step = _round_step((self.high - self.low) / max(most - 1, 1))
+        least = (self.high - self.low) / max(most - 1, 1)
+        power = 10.0 ** math.floor(math.log10(least))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
-
-
-def _round_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is not below this."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
 def axis(values: Iterable[float], log: bool = False) -> Axis:
@@ -78,27 +69,17 @@ def written(tick: float) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve of costs over epochs.
-
-    Attributes:
-        name: cost, or validation cost.
-        points: rows (epoch, cost), finite, those that the axes hold.
-    """
+    """A curve of costs, or validation costs, over epochs."""
 
     name: str
-    points: tuple[Point, ...]
+    points: tuple[Point, ...]  # epoch and cost, finite, those that the axes hold
 
 
 @dataclass(frozen=True)
 class CostPlot:
-    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs.
+    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs."""
 
-    Attributes:
-        curves: the cost, and that of the validation rows if there are any.
-        x, y: the axes of epochs and costs.
-    """
-
-    curves: tuple[Curve, ...]
+    curves: tuple[Curve, ...]  # the cost, and that of the validation rows if there are any
     x: Axis
     y: Axis
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from steepest.display.axes import Axis, CostPlot, Point, written
+from steepest.display.axes import Axis, CostPlot, written
 
 _BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot, row by row. Source: The Unicode Standard, block Braille Patterns."""
@@ -12,12 +12,7 @@ _PLAIN = " '.:"  # by whether the upper and the lower dot are there
 
 
 class Dots:
-    """A sheet of dots.
-
-    Args:
-        columns, rows: of characters.
-        plain: whether these are ASCII, with fewer dots.
-    """
+    """A sheet of dots in columns and rows of characters, which have fewer dots in plain ASCII."""
 
     def __init__(self, columns: int, rows: int, plain: bool = False) -> None:
         self.plain = plain
@@ -45,31 +40,22 @@ class Dots:
         return ["".join(chr(0x2800 + bits) if bits else " " for bits in row) for row in self._bits]
 
 
-def placed(points: Sequence[Point], x: Axis, y: Axis, sheet: Dots) -> Iterator[tuple[int, int]]:
-    """Yield the dots of points on a sheet."""
-    for value, height in points:
-        yield round(x.place(value) * (sheet.width - 1)), round(y.place(height) * (sheet.height - 1))
-
-
 def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False) -> str:
     """Return costs by epoch as lines of text; the cost is a line, that of the validation rows dots.
 
-    Args:
-        found: the curves and their axes.
-        width: characters of the whole, axes included.
-        height: lines of the curves; two more are the axis of epochs.
-        plain: whether in ASCII.
+    The width is that of the whole, the height that of the curves: two more lines are the axis of epochs.
     """
     ticks = _row_labels(found.y, height)
     margin = max(len(text) for text in ticks.values())
     sheet = Dots(max(width - margin - 2, 10), height, plain)
     for k, curve in enumerate(found.curves):
-        dots = list(placed(curve.points, found.x, found.y, sheet))
+        across = [round(found.x.place(epoch) * (sheet.width - 1)) for epoch, _ in curve.points]
+        up = [round(found.y.place(cost) * (sheet.height - 1)) for _, cost in curve.points]
         if k == 0:
-            sheet.line(dots)
+            sheet.line(list(zip(across, up, strict=True)))
         else:
-            for dot in dots:
-                sheet.put(*dot)
+            for x, y in zip(across, up, strict=True):
+                sheet.put(x, y)
     edge, corner, along, at = ("|", "+", "-", "+") if plain else ("│", "└", "─", "┬")
     tick = "+" if plain else "┤"
     rows = [
@@ -78,14 +64,11 @@ def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False
     ]
     marks, labels = _column_labels(found.x, sheet.width // sheet.across)
     axis = "".join(at if k in marks else along for k in range(sheet.width // sheet.across))
-    names = "cost" if len(found.curves) == 1 and found.curves[0].name == "cost" else _legend(found)
+    drawn = ", ".join(f"{curve.name} ({'dots' if k else 'line'})" for k, curve in enumerate(found.curves))
+    names = "cost" if drawn == "cost (line)" else drawn
     return "\n".join(
         [f"{names} by epoch", *rows, f"{'':>{margin}} {corner}{axis}", f"{'':>{margin}}  {labels}".rstrip()]
     )
-
-
-def _legend(found: CostPlot) -> str:
-    return ", ".join(f"{curve.name} ({'dots' if k else 'line'})" for k, curve in enumerate(found.curves))
 
 
 def _row_labels(axis: Axis, height: int) -> dict[int, str]:

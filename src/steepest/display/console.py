@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 _UNBOUNDED = 1_000_000  # columns of a file or pipe, which has no edge to wrap at
 _LEAST_WIDTH, _LEAST_HEIGHT = 44, 20  # of a terminal on which a plot is drawn unasked
 _NARROW = 24  # a cell up to this long is not broken over lines
+_STYLES = {"correct": "green", "kink": "yellow", "inconclusive": "yellow"}
 
 
 def prepare(plain: bool) -> None:
-    """Set both outputs so that they show every text: in ASCII if that is wanted, or what their encoding has not.
-
-    Args:
-        plain: whether everything is to be ASCII.
-    """
+    """Set both outputs so that they show every text: in ASCII if that is wanted, or what their encoding has not."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             ascii_only = plain or codecs.lookup(stream.encoding).name in ("ascii", PLAIN)
@@ -49,13 +46,7 @@ def console(error: bool = False) -> Console:
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequence[int] = ()) -> None:
-    """Print rows in columns; on a terminal long cells are broken over lines at its edge.
-
-    Args:
-        rows: texts; the first column is indented.
-        header: the columns' names, if any.
-        right: the numbers of the columns that are flush right.
-    """
+    """Print rows in indented columns, some flush right; on a terminal long cells are broken over lines at its edge."""
     from rich.table import Table
     from rich.text import Text
 
@@ -71,28 +62,15 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequ
     # A name or number broken in two is hard to read, so other columns give way first if the terminal is wide enough.
     whole = [width <= _NARROW and k < columns - 1 for k, width in enumerate(widths)]
     fits = where.width > _NARROW + sum(width + 3 for k, width in enumerate(widths) if whole[k])
-    for k in range(columns):
-        shown.add_column(
-            header[k] if header else "",
-            justify="right" if k in right else "left",
-            no_wrap=fits and whole[k],
-            overflow="fold",
-        )
+    for k, name in enumerate(header or [""] * columns):
+        shown.add_column(name, justify="right" if k in right else "left", no_wrap=fits and whole[k], overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+        style = [_STYLES.get(cell, "red" if cell.startswith("wrong") else "") for cell in row]
+        shown.add_row(*map(Text, row, style))
     for line in where.render_lines(shown, where.options.update(width=where.width - 2), pad=False):
         pieces = [(segment.text, segment.style or "") for segment in line]
-        where.print(Text.assemble("  ", *pieces) if where.is_terminal else _joined(pieces), markup=False)
-
-
-def _joined(pieces: Iterable[tuple[str, object]]) -> str:
-    return ("  " + "".join(text for text, _ in pieces)).rstrip()
-
-
-def _style(cell: str) -> str:
-    if cell == "correct":
-        return "green"
-    return "red" if cell.startswith("wrong") else "yellow" if cell in ("kink", "inconclusive") else ""
+        bare = ("  " + "".join(text for text, _ in pieces)).rstrip()
+        where.print(Text.assemble("  ", *pieces) if where.is_terminal else bare, markup=False)
 
 
 def say(text: str = "") -> None:
@@ -101,18 +79,11 @@ def say(text: str = "") -> None:
 
 
 def show_plot(found: CostPlot, always: bool = False) -> None:
-    """Print costs by epoch on standard output, after an empty line.
-
-    Args:
-        found: the curves.
-        always: whether to draw also on a small terminal, or if the output is not a terminal.
-    """
+    """Print costs by epoch on standard output, after an empty line; always, or only on a terminal with room for it."""
     from steepest.display.braille import plot
 
     where = console()
-    roomy = where.is_terminal and where.width >= _LEAST_WIDTH and where.height >= _LEAST_HEIGHT
-    if roomy or always:
-        width = min(where.width - 2, WIDEST)
+    if always or (where.is_terminal and where.width >= _LEAST_WIDTH and where.height >= _LEAST_HEIGHT):
         say()
-        for line in plot(found, width, plain=is_plain()).splitlines():
+        for line in plot(found, min(where.width - 2, WIDEST), plain=is_plain()).splitlines():
             where.print(f"  {line}", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from steepest.display.scene import Point
 from steepest.errors import MissingLibraryError
@@ -33,19 +34,13 @@ class Arc:
 
 @dataclass(frozen=True)
 class Layout:
-    """The positions of boxes, arcs and labels, in points from the upper left corner.
-
-    Attributes:
-        places: the middle of each box.
-        curves: Bézier points of each arc, as they were given.
-        labels: the middle of each arc's label; None for an arc without a label.
-    """
+    """The positions of boxes, arcs and labels, in points from the upper left corner."""
 
     width: float
     height: float
-    places: dict[str, Point]
-    curves: list[tuple[Point, ...]]
-    labels: list[Point | None]
+    places: dict[str, Point]  # the middle of each box
+    curves: list[tuple[Point, ...]]  # Bézier points of each arc, as they were given
+    labels: list[Point | None]  # the middle of each arc's label, if it has one
 
 
 def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Layout:
@@ -53,9 +48,6 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
 
     A label is placed as a box of its own through which its arc runs straight, so that its text lies above and below
     the line and nothing crosses it.
-
-    Raises:
-        PictureError: pygraphviz is not installed.
     """
     try:
         import pygraphviz
@@ -68,10 +60,12 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
     graph.layout("dot")
     _, _, width, height = map(float, graph.graph_attr["bb"].split(","))
 
-    def flipped(x: float, y: float) -> Point:
-        return x, height - y
+    def points(part: Any) -> tuple[Point, ...]:
+        """Return the middle of a box, or the points of an edge, from the upper left corner."""
+        pairs = (map(float, pair.split(",")) for pair in part.attr["pos"].split())
+        return tuple((x, height - y) for x, y in pairs)
 
-    places = {box.name: flipped(*_pair(graph.get_node(box.name).attr["pos"])) for box in boxes}
+    places = {box.name: points(graph.get_node(box.name))[0] for box in boxes}
     curves: list[tuple[Point, ...]] = []
     labels: list[Point | None] = []
     size = {box.name: box.width for box in boxes}
@@ -81,13 +75,13 @@ def lay_out(boxes: Sequence[Box], arcs: Sequence[Arc], gap: float = 10.0) -> Lay
             curves.append(((x0 + size[arc.source] / 2, y0), (x1 - size[arc.target] / 2, y1)))
             labels.append(None)
         elif arc.label is None:
-            curves.append(_curve(graph.get_edge(arc.source, arc.target, f"e{k}").attr["pos"], height))
+            curves.append(points(graph.get_edge(arc.source, arc.target, f"e{k}")))
             labels.append(None)
         else:
-            first = _curve(graph.get_edge(arc.source, f"label{k}", f"e{k}a").attr["pos"], height)
-            second = _curve(graph.get_edge(f"label{k}", arc.target, f"e{k}b").attr["pos"], height)
+            first = points(graph.get_edge(arc.source, f"label{k}", f"e{k}a"))
+            second = points(graph.get_edge(f"label{k}", arc.target, f"e{k}b"))
             curves.append((*first, first[-1], second[0], *second))
-            labels.append(flipped(*_pair(graph.get_node(f"label{k}").attr["pos"])))
+            labels += points(graph.get_node(f"label{k}"))
     graph.close()
     return Layout(width, height, places, curves, labels)
 
@@ -143,13 +137,3 @@ def _text(boxes: Sequence[Box], arcs: Sequence[Arc | None], gap: float) -> str:
         lines.append(f"{arc.source} -> label{k} [key=e{k}a headport=w]")
         lines.append(f"label{k} -> {arc.target} [key=e{k}b tailport=e]")
     return "\n".join([*lines, "}"])
-
-
-def _pair(text: str) -> Point:
-    x, y = text.split(",")
-    return float(x), float(y)
-
-
-def _curve(text: str, height: float) -> tuple[Point, ...]:
-    """Return the points of an edge's ``pos``."""
-    return tuple((x, height - y) for x, y in map(_pair, text.split()))

@@ -95,36 +95,31 @@ def is_number(node: Expression) -> bool:
 
 def sign(node: Expression) -> str:
     """Return the sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
-    if node.operation.name in _SIGNS:
-        return _SIGNS[node.operation.name][0]
-    places = {arg: PLACE for arg in node.args if not is_number(arg)}
-    if len(places) == len(node.args):
-        if node.operation.name in _GATES:
-            return _GATES[node.operation.name][0]
-        pattern = (node.operation.maths or node.operation.text).pattern
-        bare = _bare(pattern, len(node.args))
-        if bare is not None:
-            return bare
-    return write(node, Plain({}, places), root_is_plain=True)
+    found = _short_sign(node, 0, (node.operation.maths or node.operation.text).pattern)
+    return write(node, Plain({}, dict.fromkeys(_places(node), PLACE)), root_is_plain=True) if found is None else found
 
 
 def latex_sign(node: Expression) -> str:
     """Return the sign of an operation in LaTeX, without ``$``."""
-    if node.operation.name in _SIGNS:
-        return _SIGNS[node.operation.name][1]
-    places = {arg for arg in node.args if not is_number(arg)}
-    if len(places) == len(node.args):
-        if node.operation.name in _GATES:
-            return _GATES[node.operation.name][1]
-        pattern = node.operation.latex.pattern.replace("{{", "{").replace("}}", "}")
-        bare = _bare(pattern.replace(r"\left", "").replace(r"\right", ""), len(node.args))
-        if bare is not None:
-            return bare
-    return write(node, _Places(places), root_is_plain=True)
+    pattern = node.operation.latex.pattern.replace("{{", "{").replace("}}", "}")
+    found = _short_sign(node, 1, pattern.replace(r"\left", "").replace(r"\right", ""))
+    return write(node, _Places(_places(node)), root_is_plain=True) if found is None else found
 
 
-def _bare(pattern: str, arity: int) -> str | None:
-    """Return the sign in a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``; None for any other."""
+def _places(node: Expression) -> set[Expression]:
+    """Return the operands that a placeholder stands for."""
+    return {arg for arg in node.args if not is_number(arg)}
+
+
+def _short_sign(node: Expression, column: int, pattern: str) -> str | None:
+    """Return the sign in a column of the tables, or in a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``."""
+    name, arity = node.operation.name, len(node.args)
+    if name in _SIGNS:
+        return _SIGNS[name][column]
+    if len(_places(node)) < arity:
+        return None
+    if name in _GATES:
+        return _GATES[name][column]
     if "{attributes}" in pattern:
         return None
     places = ", ".join(f"{{{k}}}" for k in range(arity))

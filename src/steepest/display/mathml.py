@@ -31,12 +31,7 @@ _BOLD_ITALIC = {  # of which MathML Core has no variant
 
 
 def mathml(latex: str, text: str, display: bool = False) -> str:
-    r"""Return a formula as a ``<math>`` element.
-
-    Args:
-        latex: LaTeX mathematics.
-        text: the formula as text, for screen readers.
-        display: whether it is displayed rather than part of running text.
+    r"""Return a formula as a ``<math>`` element, its text for screen readers.
 
     Raises:
         DocumentError: latex2mathml is not installed, or cannot read the formula.
@@ -50,13 +45,7 @@ def mathml(latex: str, text: str, display: bool = False) -> str:
 
 
 def mathml_lines(lines: Sequence[str], text: str, mark: str = "") -> str:
-    """Return a displayed formula broken into lines, which screen readers read as one.
-
-    Args:
-        lines: LaTeX mathematics.
-        text: the whole formula as text.
-        mark: the comma or full stop after it.
-    """
+    """Return a displayed formula broken into lines, which screen readers read as one, and the full stop after it."""
     if len(lines) == 1:
         return mathml(lines[0], text, display=True) + mark
     inside = "".join(

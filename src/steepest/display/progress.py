@@ -18,27 +18,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Details:
-    """What a bar shows besides epochs and cost; what is None or 0 is left out.
+    """What a bar shows besides epochs and cost; what is None or 0 is left out."""
 
-    Attributes:
-        validation: the last cost of the validation rows.
-        rate: the current learning rate α.
-        rows: samples of an epoch.
-    """
-
-    validation: float | None = None
-    rate: float | None = None
-    rows: int = 0
+    validation: float | None = None  # the last cost of the validation rows
+    rate: float | None = None  # the current learning rate α
+    rows: int = 0  # samples of an epoch
 
 
 @contextmanager
 def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: Details()) -> Iterator[Progress | None]:
-    """Show a bar on standard error: always (True), never (False), or if that is a terminal (None).
-
-    Args:
-        wanted: when to show it.
-        details: from an epoch to what else there is to show.
-    """
+    """Show a bar on standard error: always (True), never (False), or if that is a terminal (None)."""
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield None
         return
@@ -65,11 +54,6 @@ def bar(wanted: bool | None, details: Callable[[int], Details] = lambda epoch: D
 
 
 def _written(found: Details, epochs: int, seconds: float) -> str:
-    parts = []
-    if found.validation is not None:
-        parts.append(f"validation {found.validation:.4g}")
-    if found.rate is not None:
-        parts.append(f"rate {found.rate:.3g}")
-    if found.rows:
-        parts.append(f"{found.rows * epochs / seconds:.3g} samples/s")
-    return "".join(f", {part}" for part in parts)
+    validation = "" if found.validation is None else f", validation {found.validation:.4g}"
+    rate = "" if found.rate is None else f", rate {found.rate:.3g}"
+    return validation + rate + (f", {found.rows * epochs / seconds:.3g} samples/s" if found.rows else "")

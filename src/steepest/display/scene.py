@@ -22,26 +22,18 @@ _RAISED = frozenset(SUBSCRIPTS + SUPERSCRIPTS + "⁽⁾ᵢⱼᵀ")
 
 @dataclass(frozen=True)
 class Text:
-    """A text; ``y`` is the middle of its line.
-
-    Attributes:
-        text: in Unicode.
-        latex: in LaTeX, with ``$`` around mathematics; it may be empty where the text is plain.
-        anchor: ``start``, ``middle`` or ``end``: the part of the text at x.
-        halo: whether it has a margin that hides lines behind it.
-        role: the class of its SVG element, for programs that read the SVG.
-    """
+    """A text; ``y`` is the middle of its line."""
 
     x: float
     y: float
-    text: str
-    latex: str = ""
+    text: str  # in Unicode
+    latex: str = ""  # with ``$`` around mathematics; it may be empty where the text is plain
     size: float = SIZE
-    anchor: str = "middle"
+    anchor: str = "middle"  # ``start``, ``middle`` or ``end``: the part of the text at x
     colour: str = ""
-    role: str = ""
+    role: str = ""  # the class of its SVG element, for programs that read the SVG
     italic: bool = False
-    halo: bool = False
+    halo: bool = False  # whether it has a margin that hides lines behind it
 
 
 @dataclass(frozen=True)
@@ -62,18 +54,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Wire:
-    """A straight line of two points, or Bézier curves of 1 + 3k.
-
-    Attributes:
-        ends: the names of the shapes that a straight line joins, where it does.
-    """
+    """A straight line of two points, or Bézier curves of 1 + 3k."""
 
     points: tuple[Point, ...]
     arrow: bool = True
     colour: str = ""
     line: float = 0.7
     dashed: bool = False
-    ends: tuple[str, str] | None = None
+    ends: tuple[str, str] | None = None  # the names of the shapes that a straight line joins, where it does
 
 
 Mark = Text | Shape | Wire
@@ -81,19 +69,12 @@ Mark = Text | Shape | Wire
 
 @dataclass(frozen=True)
 class Group:
-    """Marks that belong together.
-
-    Attributes:
-        marks: what is drawn.
-        title: its tooltip.
-        role: its kind, such as ``node`` or ``edge``.
-        name: the name of the node or edge that it shows.
-    """
+    """Marks that belong together."""
 
     marks: tuple[Mark, ...]
-    title: str = ""
-    role: str = ""
-    name: str = ""
+    title: str = ""  # its tooltip
+    role: str = ""  # its kind, such as ``node`` or ``edge``
+    name: str = ""  # of the node or edge that it shows
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,17 @@ _numbers = count(1)  # ids are of a document, and a page may hold several drawin
 def svg(scene: Scene, title: str, description: str) -> str:
     """Return a drawing as an SVG document with its title and description."""
     own = f"steepest-{next(_numbers)}"
-    size = (
-        f'width="{pt(scene.width)}pt" height="{pt(scene.height)}pt" viewBox="0 0 {pt(scene.width)} {pt(scene.height)}"'
-    )
+    width, height = pt(scene.width), pt(scene.height)
+    size = f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}"'
     labels = f'role="img" aria-labelledby="{own}-title {own}-desc"'
-    parts = [
+    return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {labels}>',
         f'<title id="{own}-title">{escape(title)}</title>',
         f'<desc id="{own}-desc">{escape(description)}</desc>',
         f"<style>{STYLE}{_text_colours()}</style>",
-    ]
-    for group in scene.groups:
-        parts += _group(group)
-    return "\n".join([*parts, "</svg>", ""])
+        *(line for group in scene.groups for line in _group(group)),
+        "</svg>", "",
+    ])  # fmt: skip
 
 
 def _text_colours() -> str:
@@ -46,11 +44,9 @@ def _group(group: Group) -> list[str]:
 
 
 def _mark(mark: Mark) -> list[str]:
-    if isinstance(mark, Text):
-        return [_text(mark)]
-    if isinstance(mark, Shape):
-        return [_shape(mark)] if mark.kind != "none" else []
-    return _wire(mark)
+    if isinstance(mark, Wire):
+        return _wire(mark)
+    return [_text(mark)] if isinstance(mark, Text) else [_shape(mark)] if mark.kind != "none" else []
 
 
 def _text(text: Text) -> str:
@@ -58,11 +54,10 @@ def _text(text: Text) -> str:
     classes = " ".join(part for part in (text.role, coloured, "halo" if text.halo else "") if part)
     style = f' style="fill:{text.colour}"' if text.colour and text.colour not in READABLE else ""
     slanted = ' font-style="italic"' if text.italic else ""
-    anchor = f' text-anchor="{text.anchor}"'
     kind = f' class="{classes}"' if classes else ""
     # The baseline is set by hand: not every viewer knows dominant-baseline.
     place = f'x="{pt(text.x)}" y="{pt(text.y + 0.35 * text.size)}" font-size="{pt(text.size)}"'
-    return f"<text {place}{anchor}{kind}{slanted}{style}>{escape(_clean(text.text))}</text>"
+    return f'<text {place} text-anchor="{text.anchor}"{kind}{slanted}{style}>{escape(_clean(text.text))}</text>'
 
 
 def _shape(shape: Shape) -> str:
@@ -85,7 +80,8 @@ def _wire(wire: Wire) -> list[str]:
 
 def _head(wire: Wire) -> str:
     """Return the arrowhead as a triangle: not every viewer gives SVG markers the colour of their line."""
-    (x1, y1), (x0, y0) = wire.points[-1], _before(wire)
+    (x1, y1) = last = wire.points[-1]
+    x0, y0 = next((p for p in reversed(wire.points[:-1]) if p != last), last)
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
     reach, half = 4.2 + wire.line, 1.5 + 0.6 * wire.line
@@ -95,12 +91,6 @@ def _head(wire: Wire) -> str:
         (x1 - reach * ux + half * uy, y1 - reach * uy - half * ux),
     ]
     return " ".join(f"{pt(x)},{pt(y)}" for x, y in corners)
-
-
-def _before(wire: Wire) -> tuple[float, float]:
-    """Return the last point of a wire that differs from its end, which gives the direction of the arrowhead."""
-    last = wire.points[-1]
-    return next((p for p in reversed(wire.points[:-1]) if p != last), last)
 
 
 def _stroke(colour: str, width: float, dashed: bool) -> str:

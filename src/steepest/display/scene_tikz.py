@@ -6,29 +6,20 @@ from steepest.display.palette import READABLE
 from steepest.display.scene import Mark, Scene, Shape, Text, Wire, pt
 from steepest.expressions.characters import latex_text
 
-TEXT_WIDTH = 4.7
-"""The largest width of a picture in inches: that of the text of LaTeX's article."""
-
-_POINT = 72.0  # points an inch
+_MOST = 4.7 * 72.0  # points: the largest width of a picture is that of the text of LaTeX's article, 4.7 inches
 _LINE = 0.7  # points: the default width of lines in a scene, set once for the picture
 
 
-def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
-    """Return a drawing as a ``tikzpicture`` environment.
-
-    Args:
-        scene: the drawing.
-        width: the largest width in inches; a wider drawing is scaled down, with its letters.
-    """
-    scale = min(1.0, width * _POINT / scene.width)
+def tikz(scene: Scene) -> str:
+    """Return a drawing as a ``tikzpicture`` environment; one wider than a page is scaled down, with its letters."""
+    scale = min(1.0, _MOST / scene.width)
     options = ["x=1bp", "y=-1bp", f"line width={pt(_LINE * scale)}bp", ">=stealth"]
     if scale < 1:
         options.append(f"scale={scale:.4f}, transform shape")
     colours = sorted({mark.colour for mark in scene.marks()} | {m.fill for m in scene.marks() if isinstance(m, Shape)})
     lines = [rf"\begin{{tikzpicture}}[{', '.join(options)}]"]
-    for colour in colours:
-        if colour:
-            lines.append(rf"\definecolor{{{_colour(colour)}}}{{HTML}}{{{colour[1:]}}}")
+    for colour in filter(None, colours):
+        lines.append(rf"\definecolor{{{_colour(colour)}}}{{HTML}}{{{colour[1:]}}}")
         if colour in READABLE:
             lines.append(rf"\definecolor{{{_colour(colour)}text}}{{HTML}}{{{READABLE[colour][0][1:]}}}")
     named = {m.name for m in scene.marks() if isinstance(m, Shape) and m.name}
@@ -45,11 +36,9 @@ def tikz(scene: Scene, width: float = TEXT_WIDTH) -> str:
 
 
 def _mark(mark: Mark, joins: bool, scale: float) -> str:
-    if isinstance(mark, Text):
-        return _text(mark)
-    if isinstance(mark, Shape):
-        return _shape(mark, scale)
-    style = _options(["->"] if mark.arrow else [], mark.colour, mark.line, mark.dashed, scale)
+    if not isinstance(mark, Wire):
+        return _text(mark) if isinstance(mark, Text) else _shape(mark, scale)
+    style = _options(["->"] if mark.arrow else [], mark, scale)
     if joins and mark.ends is not None:
         return rf"\draw{style} ({mark.ends[0]}) -- ({mark.ends[1]});"
     first, *rest = [f"({pt(x)},{pt(y)})" for x, y in mark.points]
@@ -75,22 +64,19 @@ def _shape(shape: Shape, scale: float) -> str:
     kind = ["circle", "draw"] if shape.kind == "circle" else ["rectangle", f"rounded corners={pt(4 * scale)}bp", "draw"]
     box = [f"minimum width={pt(shape.width)}bp", f"minimum height={pt(shape.height)}bp", "inner sep=0"]
     fill = [f"fill={_colour(shape.fill)}!15"] if shape.fill else []
-    style = _options([*kind, *box, *fill], shape.colour, shape.line, shape.dashed, scale)
+    style = _options([*kind, *box, *fill], shape, scale)
     name = f" ({shape.name})" if shape.name else ""
     return rf"\node{style}{name} at ({pt(shape.x)},{pt(shape.y)}) {{}};"
 
 
-def _options(first: list[str], colour: str, width: float, dashed: bool, scale: float) -> str:
-    found = [*first]
-    if colour:
-        found.append(_colour(colour))
-    if abs(width - _LINE) > 1e-9:
-        found.append(f"line width={pt(width * scale)}bp")  # TikZ scales lengths, but not the widths of lines
-    if dashed:
-        found.append("dashed")
+def _options(first: list[str], mark: Shape | Wire, scale: float) -> str:
+    colour = [_colour(mark.colour)] if mark.colour else []
+    # TikZ scales lengths, but not the widths of lines.
+    line = [f"line width={pt(mark.line * scale)}bp"] if abs(mark.line - _LINE) > 1e-9 else []
+    found = [*first, *colour, *line, *["dashed"] * mark.dashed]
     return f"[{', '.join(found)}]" if found else ""
 
 
 def _colour(colour: str) -> str:
     """Return a name for a colour that LaTeX accepts."""
-    return f"steepest{colour[1:]}" if colour else ""
+    return f"steepest{colour[1:]}"

@@ -33,21 +33,13 @@ _MOST_ROWS = 40  # of a table, about a screen
 
 @dataclass(frozen=True)
 class SummaryTable:
-    """A table.
-
-    Attributes:
-        caption: the caption.
-        header: the names of the columns; empty for a list of names and values.
-        rows: the cells.
-        numeric: the numbers of the columns that are flush right.
-        marks: for each row ``good``, ``bad``, ``open`` or an empty text, which chooses its colour.
-    """
+    """A table of texts."""
 
     caption: str
-    header: tuple[str, ...]
+    header: tuple[str, ...]  # the names of the columns; empty for a list of names and values
     rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[int, ...] = ()
-    marks: tuple[str, ...] = ()
+    numeric: tuple[int, ...] = ()  # the numbers of the columns that are flush right
+    marks: tuple[str, ...] = ()  # for each row ``good``, ``bad``, ``open`` or an empty text, which chooses its colour
 
     def html(self) -> str:
         """Return an HTML table; a long one is cut after its first rows."""
@@ -61,8 +53,7 @@ class SummaryTable:
         if left > 0:
             lines.append(f'<tr><td colspan="{len(self.rows[0])}">… and {left} more</td></tr>')
         head = f"<thead><tr>{heads}</tr></thead>" if self.header else ""
-        body = "".join(lines)
-        return f"<table><caption>{escape(self.caption)}</caption>{head}<tbody>{body}</tbody></table>"
+        return f"<table><caption>{escape(self.caption)}</caption>{head}<tbody>{''.join(lines)}</tbody></table>"
 
     def _number(self, column: int) -> str:
         return ' class="number"' if column in self.numeric else ""
@@ -84,19 +75,12 @@ class SummaryTable:
 
 @dataclass(frozen=True)
 class Summary:
-    """Tables, a curve and sentences on one result.
-
-    Attributes:
-        title: one line.
-        tables: the tables.
-        plot: costs by epoch.
-        notes: warnings.
-    """
+    """Tables, a curve and sentences on one result."""
 
     title: str
     tables: tuple[SummaryTable, ...] = ()
-    plot: CostPlot | None = None
-    notes: tuple[str, ...] = ()
+    plot: CostPlot | None = None  # costs by epoch
+    notes: tuple[str, ...] = ()  # warnings
 
     def html(self) -> str:
         """Return HTML that takes ink and paper from the page around it."""
@@ -110,14 +94,12 @@ class Summary:
     def text(self, width: int = 72, plain: bool = False) -> str:
         """Return lines of text, in ASCII if they are to be plain."""
         from steepest.display.braille import plot
-        from steepest.expressions.ascii import transliterated
 
         card = self.plain() if plain else self
         parts = [card.title, *(table.text() for table in card.tables)]
         if self.plot:
             parts.append(plot(self.plot, width, 8, plain))
-        parts += [f"warning: {transliterated(note) if plain else note}" for note in card.notes]
-        return "\n".join(parts)
+        return "\n".join([*parts, *(f"warning: {note}" for note in card.notes)])
 
     def plain(self) -> Summary:
         """Return the same in ASCII."""
@@ -148,14 +130,9 @@ class ReprMixin(ABC):
         return {"text/plain": card.text(), "text/html": card.html()}
 
     def __rich__(self) -> RenderableType:
-        return rich_text(self.card())
+        from steepest.expressions.showing import Renderable
 
-
-def rich_text(card: Summary) -> RenderableType:
-    """Return a summary as what rich prints: in Unicode or ASCII, as the console can show."""
-    from steepest.display.console import Renderable
-
-    return Renderable(lambda width, plain: card.text(width, plain))
+        return Renderable(self.card().text)
 
 
 def value_text(value: Any) -> str:
