@@ -55,8 +55,7 @@ class Diagram(Picture):
         self.params = known if set(prediction.parameters) <= set(known) else {}
         self.structure = decompose(prediction)
         self._columns = dict(columns or {})
-        formula = f"{target} ~ {prediction}"
-        self.title = f"Model {short(formula, 100)}"
+        self.title = f"Model {short(f'{target} ~ {prediction}', 100)}"
 
     @cached_property
     def _layout(self) -> NetworkLayout | None:
@@ -102,9 +101,8 @@ class Diagram(Picture):
 def _draw(layout: NetworkLayout) -> Scene:
     """Draw columns of neurons, each centred in the height of the drawing."""
     tall = max(column.height for column in layout.columns)
-    left = max(text_width(node.label) for node in layout.columns[0].nodes)
     places: dict[str, Point] = {}
-    x = _MARGIN + left
+    x = _MARGIN + max(text_width(node.label) for node in layout.columns[0].nodes)
     for k, column in enumerate(layout.columns):
         if k:
             x += max(_GAP, column.radius + layout.columns[k - 1].radius + layout.gap(k))
@@ -119,18 +117,12 @@ def _draw(layout: NetworkLayout) -> Scene:
             places[edge.target] = (places[edge.target][0], places[edge.source][1])
     top = _MARGIN + tall
     groups = _edges(layout, places)
-    radius = {node.key: column.radius for column in layout.columns for node in column.nodes}
-    for column in layout.columns:
-        for node in column.nodes:
-            groups.append(_node(node, places[node.key], radius[node.key]))
+    groups += [_node(node, places[node.key], column.radius) for column in layout.columns for node in column.nodes]
     right = x + max(text_width(node.label) for node in layout.columns[-1].nodes) + _MARGIN
     for column in layout.columns:
         if column.caption and column.nodes:
             at = places[column.nodes[0].key][0]
-            lines = [
-                Text(at, top + 6 + 9 * k, text, tex, SMALL, role="caption")
-                for k, (text, tex) in enumerate(column.caption)
-            ]  # fmt: skip
+            lines = [Text(at, top + 6 + 9 * k, *line, SMALL, role="caption") for k, line in enumerate(column.caption)]
             groups.append(Group(tuple(lines), role="captions"))
             right = max(right, at + max(text_width(text, SMALL) for text, _ in column.caption) / 2 + _MARGIN)
     bottom = top + 9 * max(len(column.caption) for column in layout.columns) + _MARGIN
@@ -150,8 +142,7 @@ def _edges(layout: NetworkLayout, places: Mapping[str, Point]) -> list[Group]:
     for edge in layout.edges:
         start, end = places[edge.source], places[edge.target]
         first = _end(kinds[edge.source], start, end, radius[edge.source], 1.0)
-        last = _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
-        lines[edge] = (first, last)
+        lines[edge] = first, _end(kinds[edge.target], end, start, radius[edge.target], -1.0)
     groups, texts = [], []
     taken = [_bias_box(node, places[node.key], radius[node.key]) for column in layout.columns for node in column.nodes]
     for edge, (first, last) in lines.items():
@@ -234,18 +225,18 @@ def _overlap(a: _Box, b: _Box) -> bool:
 def _crosses(line: tuple[Point, Point], box: _Box) -> bool:
     """Return whether a line passes through a box, by its heights at the left and right of the box."""
     (x0, y0), (x1, y1) = line
-    heights = []
-    for x in (box[0], box[2]):
-        share = min(max((x - x0) / ((x1 - x0) or 1.0), 0.0), 1.0)
-        heights.append(y0 + share * (y1 - y0))
+    shares = (min(max((x - x0) / ((x1 - x0) or 1.0), 0.0), 1.0) for x in (box[0], box[2]))
+    heights = [y0 + share * (y1 - y0) for share in shares]
     return min(heights) < box[3] and max(heights) > box[1]
 
 
 def _node(node: Node, place: Point, radius: float) -> Group:
     x, y = place
     if node.kind == "neuron":
-        marks: list[Shape | Text] = [Shape(x, y, 2 * radius, 2 * radius, "circle", node.key)]
-        marks.append(Text(x, y, node.label, node.latex, letter_size(node.label), role="activation"))
+        marks: list[Shape | Text] = [
+            Shape(x, y, 2 * radius, 2 * radius, "circle", node.key),
+            Text(x, y, node.label, node.latex, letter_size(node.label), role="activation"),
+        ]
         if node.below:
             below = latex_figure(node.below)
             marks.append(Text(x, y + radius + 5, node.below, below, SMALL, colour=node.colour, role="bias", halo=True))
@@ -253,8 +244,7 @@ def _node(node: Node, place: Point, radius: float) -> Group:
     if node.kind == "ellipsis":
         return Group((Text(x, y, node.label, node.latex, role="ellipsis"),), node.title, "ellipsis")
     width = text_width(node.label)
-    at = x - width / 2 if node.kind == "input" else x + width / 2
-    anchor = "end" if node.kind == "input" else "start"
+    at, anchor = (x - width / 2, "end") if node.kind == "input" else (x + width / 2, "start")
     area = Shape(at, y, width + 4, SIZE + 4, "none", node.key)  # not drawn; edges of TikZ end at it
     text = Text(x, y, node.label, node.latex, anchor=anchor, role="name", italic=True)
     return Group((area, text), node.title, node.kind, node.key)
@@ -295,10 +285,8 @@ def _draw_box(diagram: Diagram) -> Scene:
             marks = (Text(left, at, pretty(name), f"${latex_name(name)}$", anchor="end", role="name", italic=True),
                      Wire(((left + 3, at), (x - width / 2, at))))  # fmt: skip
             groups.append(Group(marks, f"input {name}", "input", name))
-    title = f"{diagram.title}; parameters {', '.join(_valued(diagram))}"
-    groups.append(
-        Group((Shape(x, y, width, height, "box", "f"), Text(x, y, text, tex, role="formula")), title, "formula")
-    )  # fmt: skip
+    box = Shape(x, y, width, height, "box", "f"), Text(x, y, text, tex, role="formula")
+    groups.append(Group(box, f"{diagram.title}; parameters {', '.join(_valued(diagram))}", "formula"))
     end = x + width / 2 + 30
     shown = str(target)
     named = Text(end + 3, y, pretty(shown), f"${latex(target).replace('_{i}', '')}$", anchor="start", role="name",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from steepest.calculus.layers import Structure, Term, WeightedLayer
 from steepest.diagrams.network_layout import Column, Edge, NetworkLayout, Node, fits_neuron, place_nodes
@@ -16,13 +15,12 @@ from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.engines import evaluate
 from steepest.expressions.expression import CONSTANT, DATA, Expression, leaf
 from steepest.expressions.latex import latex, latex_name
+from steepest.tables.values import Array
 
 MOST = 7
 """Nodes that a column shows at most, the first and the last; more would be smaller than the letters."""
 _MOST_COLUMNS = 8  # layers, of more the first three and the last two are drawn: a page of text has no space for more
 _BIASED = 8  # neurons in a layer up to which their biases are shown; in larger layers these would hide the edges
-
-Array = NDArray[Any]
 
 
 @dataclass
@@ -39,23 +37,23 @@ class _LayoutBuilder:
     def __post_init__(self) -> None:
         self.depth = max(layer.level for layer in self.structure.layers)
         self.layered = self.depth > 1 and all(
-            _digits(name) == str(layer.level)
+            name[len(name.rstrip("0123456789")) :] == str(layer.level)
             for layer in self.structure.layers
-            for part in [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]
-            if part is not None
+            for part in _parts(layer)
             for name in part.parameters
         )
 
     def name(self, part: Expression, negative: bool = False) -> tuple[str, str]:
         """Return a weight or bias as text and as LaTeX."""
-        minus = "−" if negative else ""
+        minus, latex_minus = ("−", "-") if negative else ("", "")
         if part.operation is CONSTANT:
             text = figure(-part.value if negative else part.value)
             return text, latex_figure(text)
         if part.name:
-            tex = latex_name(part.name, layer=self.layered)
-            return minus + pretty(part.name, self.layered), f"${'-' if negative else ''}{tex}$"
-        return f"{minus}{written(part, {})}", f"${'-' if negative else ''}{latex(part)}$"
+            return minus + pretty(
+                part.name, self.layered
+            ), f"${latex_minus}{latex_name(part.name, layer=self.layered)}$"
+        return f"{minus}{written(part, {})}", f"${latex_minus}{latex(part)}$"
 
     def value(self, part: Expression | None, negative: bool = False) -> Array | None:
         """Return the numbers of a weight or bias, if they are known; 1 for no weight."""
@@ -67,38 +65,36 @@ class _LayoutBuilder:
             found = np.asarray(evaluate(part, self.params))
         return -found if negative else found
 
+    def drawn(self, layer: WeightedLayer) -> list[tuple[int, str]]:
+        """Return the neurons of a layer that are drawn, each with its key."""
+        return [(j, self.keys[layer.output, j]) for j in range(layer.size) if (layer.output, j) in self.keys]
+
+
+def _parts(layer: WeightedLayer) -> list[Expression]:
+    """Return the weights and biases of a layer."""
+    parts = [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]
+    return [part for part in parts if part is not None]
+
 
 def lay_out(
     structure: Structure, target: Expression, params: Mapping[str, ArrayLike], columns: Mapping[str, Sequence[str]]
 ) -> NetworkLayout:
-    """Lay a structure out in columns.
-
-    Args:
-        structure: the layers.
-        target: what the prediction is for.
-        params: the fitted parameters; empty for a model that is not fitted.
-        columns: the names of the columns of a feature group.
-    """
+    """Lay a structure out in columns; the parameters of a model that is not fitted are empty."""
     builder = _LayoutBuilder(structure, target, params, columns)
     found = [_inputs(builder)]
     levels = range(1, builder.depth + 1)
     hidden = list(levels)[3:-2] if builder.depth > _MOST_COLUMNS else []
     for level in levels:
-        if level in hidden:
-            if level == hidden[0]:
-                label = f"layers {hidden[0]} to {hidden[-1]} are not drawn"
-                found.append(Column((Node("skipped", "ellipsis", "⋯", r"$\cdots$", label),)))
-            continue
-        found.append(_column(builder, level))
+        if level not in hidden:
+            found.append(_column(builder, level))
+        elif level == hidden[0]:
+            label = f"layers {hidden[0]} to {hidden[-1]} are not drawn"
+            found.append(Column((Node("skipped", "ellipsis", "⋯", r"$\cdots$", label),)))
     _wire(builder, hidden)
     found.append(_targets(builder, structure.layers[-1]))
     laid = tuple(place_nodes(column, k) for k, column in enumerate(found))
     fitted = [abs(edge.value) for edge in builder.edges if edge.value is not None and builder.params]
     return NetworkLayout(laid, tuple(builder.edges), max(fitted, default=0.0), _describe(builder))
-
-
-def _digits(name: str) -> str:
-    return name[len(name.rstrip("0123456789")) :]
 
 
 def _kept(size: int) -> list[int | None]:
@@ -115,8 +111,7 @@ def _inputs(builder: _LayoutBuilder) -> Column:
             continue
         node, k = everything[at]
         text, tex = _input_name(builder, node, k)
-        key = f"x{at + 1}"
-        builder.keys[node, k] = key
+        key = builder.keys[node, k] = f"x{at + 1}"
         nodes.append(Node(key, "input", text, tex, f"input {text}"))
     return Column(tuple(nodes))
 
@@ -209,8 +204,8 @@ def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> t
 def _shapes(builder: _LayoutBuilder, layer: WeightedLayer) -> list[tuple[str, str]]:
     """Return the names of matrices and vectors with their shapes."""
     lines = []
-    for part in [*(term.weight for term in layer.terms), *(bias for bias, _ in layer.biases)]:
-        if part is not None and part.shape:
+    for part in _parts(layer):
+        if part.shape:
             text, tex = builder.name(part)
             size = " × ".join(map(str, part.shape))
             lines.append((f"{text}: {size}", f"{tex}: ${size.replace('×', chr(92) + 'times')}$"))
@@ -227,30 +222,25 @@ def _wire(builder: _LayoutBuilder, hidden: Sequence[int]) -> None:
             value = builder.value(term.weight, term.negative)
             gap = f"{level_of.get(term.source, 0)} {layer.level}"
             if level_of.get(term.source) in hidden:
-                for j in range(layer.size):
-                    if (layer.output, j) in builder.keys:
-                        to = builder.keys[layer.output, j]
-                        builder.edges.append(Edge("skipped", to, "", "", "", None, gap))
+                builder.edges += [Edge("skipped", end, "", "", "", None, gap) for _, end in builder.drawn(layer)]
                 continue
             for (source, i), start in list(builder.keys.items()):
                 if source is term.source:
                     _join(builder, layer, term, i, start, value, gap)
-    if hidden:
-        for layer in builder.structure.layers:
-            if layer.level == hidden[0] - 1:
-                for j in range(layer.size):
-                    if (layer.output, j) in builder.keys:
-                        start = builder.keys[layer.output, j]
-                        builder.edges.append(Edge(start, "skipped", "", "", "", None, "skipped"))
+    for layer in builder.structure.layers if hidden else ():
+        if layer.level == hidden[0] - 1:
+            for _, start in builder.drawn(layer):
+                builder.edges.append(Edge(start, "skipped", "", "", "", None, "skipped"))
 
 
 def _join(
     builder: _LayoutBuilder, layer: WeightedLayer, term: Term, i: int, start: str, value: Array | None, gap: str
 ) -> None:
     """Add the edges from one element of a source."""
-    for j in range(layer.size):
-        end, place = builder.keys.get((layer.output, j)), term.place(i, j)
-        if end is None or place is None:
+    written_inside = builder.depth == 1 and _alone(layer) is not None and not layer.output.shape
+    for j, end in builder.drawn(layer):
+        place = term.place(i, j)
+        if place is None:
             continue
         number = None if value is None else float(value[place] if value.ndim else value)
         label, tex = "", ""
@@ -258,23 +248,17 @@ def _join(
         where = f"[{', '.join(str(p + 1) for p in place)}]" if place else ""
         title = f"{'−' if term.negative else ''}{named}{where}" + (f" = {figure(number)}" if number is not None else "")
         if number is not None and builder.params and term.weight is not None:
-            label = figure(number, 3)
-            tex = latex_figure(label)
-        elif term.weight is not None and not term.weight.shape and not _is_written_inside(builder, layer):
+            label, tex = figure(number, 3), latex_figure(figure(number, 3))
+        elif term.weight is not None and not term.weight.shape and not written_inside:
             label, tex = builder.name(term.weight, term.negative)
         elif term.weight is None and term.negative:
             label, tex = "−", "$-$"
-        shown = number if builder.params else None
-        builder.edges.append(Edge(start, end, label, tex, title, shown, gap))
-
-
-def _is_written_inside(builder: _LayoutBuilder, layer: WeightedLayer) -> bool:
-    return builder.depth == 1 and _alone(layer) is not None and not layer.output.shape
+        builder.edges.append(Edge(start, end, label, tex, title, number if builder.params else None, gap))
 
 
 def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
     """Return the column of the target, or of one for each of the last layer's neurons, and add the edges to it."""
-    drawn = [(j, builder.keys[last.output, j]) for j in range(last.size) if (last.output, j) in builder.keys]
+    drawn = builder.drawn(last)
     name = written(builder.target, {})
     tex = latex(builder.target).replace("_{i}", "")
     nodes: list[Node] = []
@@ -287,16 +271,15 @@ def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
             text, latex_text = f"{name} = {j}", f"${tex} = {j}$"
         else:
             text, latex_text = pretty(f"{name}{j + 1}"), f"${tex}_{{{j + 1}}}$"
-        key = f"y{j + 1}"
-        nodes.append(Node(key, "target", text, latex_text, f"target {text}"))
-        builder.edges.append(Edge(start, key, "", "", f"the prediction of {text}", None, "target"))
+        nodes.append(Node(f"y{j + 1}", "target", text, latex_text, f"target {text}"))
+        builder.edges.append(Edge(start, f"y{j + 1}", "", "", f"the prediction of {text}", None, "target"))
     return Column(tuple(nodes))
 
 
 def _describe(builder: _LayoutBuilder) -> str:
-    """Describe the model in sentences."""
-    inputs = builder.structure.inputs
-    named = [f"{written(node, {})} of {node.shape[0]} features" if node.shape else written(node, {}) for node in inputs]
+    named = [
+        written(node, {}) + (f" of {node.shape[0]} features" if node.shape else "") for node in builder.structure.inputs
+    ]
     parts = [f"The inputs are {', '.join(named)}."]
     layers = builder.structure.layers
     for layer in layers if len(layers) <= 12 else [*layers[:6], *layers[-3:]]:

@@ -15,23 +15,16 @@ _CROSSING, _CROWDED = 4, 8  # labels in a gap beyond which its width is that of 
 
 @dataclass(frozen=True)
 class Node:
-    """An input, a neuron, an ellipsis or a target.
+    """An input, a neuron, an ellipsis or a target."""
 
-    Attributes:
-        key: what edges refer to.
-        kind: ``input``, ``neuron``, ``ellipsis`` or ``target``.
-        below: the bias of a fitted neuron.
-        offset: down from the top of its column.
-    """
-
-    key: str
-    kind: str
+    key: str  # what edges refer to
+    kind: str  # ``input``, ``neuron``, ``ellipsis`` or ``target``
     label: str
     latex: str
     title: str
-    below: str = ""
+    below: str = ""  # the bias of a fitted neuron
     colour: str = ""
-    offset: float = 0.0
+    offset: float = 0.0  # down from the top of its column
 
 
 @dataclass(frozen=True)
@@ -59,17 +52,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class NetworkLayout:
-    """The columns and edges of a network diagram.
-
-    Attributes:
-        largest: the largest absolute weight of a fitted model; 0 for one that is not fitted.
-        description: the model in sentences.
-    """
+    """The columns and edges of a network diagram."""
 
     columns: tuple[Column, ...]
     edges: tuple[Edge, ...]
-    largest: float
-    description: str
+    largest: float  # the largest absolute weight of a fitted model; 0 for one that is not fitted
+    description: str  # the model in sentences
 
     def gap(self, k: int) -> float:
         """Return the space between column k and the one before, for the labels of edges."""

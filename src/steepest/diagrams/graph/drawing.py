@@ -1,4 +1,4 @@
-"""The drawing of a graph: gates and names, the value above each wire and the gradient below it."""
+"""The drawing of a graph: gates and names, the value above each wire and the gradient below it; and its DOT text."""
 
 from __future__ import annotations
 
@@ -20,37 +20,32 @@ _MANY = 800  # boxes and links up to which labels have boxes: more would keep Gr
 
 
 def draw(view: View) -> Scene:
-    """Lay a view out and draw it.
-
-    Raises:
-        PictureError: pygraphviz is not installed.
-    """
+    """Lay a view out and draw it."""
     many = len(view.boxes) + len(view.links) > _MANY
     boxes = [graphviz.Box(box.key, _width(box), _height(box)) for box in view.boxes]
     boxes.append(graphviz.Box("out", 0.5, 0.5))
     arcs = [graphviz.Arc(link.source, link.target or "out", None if many else _label_size(link)) for link in view.links]
     layout = graphviz.lay_out(boxes, arcs, _WIDE_GAP if many else _GAP)
-    top = left = _MARGIN
     groups: list[Group] = []
     known = {box.key: box for box in view.boxes}
     for link, curve, label in zip(view.links, layout.curves, layout.labels, strict=True):
         first = _edge_of(known[link.source], layout.places[link.source], curve[0])
         last = _edge_of(known[link.target], layout.places[link.target], curve[-1]) if link.target else curve[-1]
-        reaching = (first, *curve[1:-1], last)
-        groups.append(_link(link, _moved(reaching, left, top), _shift(label, left, top)))
+        middle = None if label is None else _moved(label)[0]
+        groups.append(_link(link, _moved(first, *curve[1:-1], last), middle))
     for box in view.boxes:
-        x, y = layout.places[box.key]
-        groups.append(_box(box, x + left, y + top))
+        groups.append(_box(box, *_moved(layout.places[box.key])[0]))
     return Scene(layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN, tuple(groups))
 
 
-def _lines(box: Box) -> int:
-    return bool(box.below) + bool(box.gradient)
+def _moved(*points: Point) -> tuple[Point, ...]:
+    """Move points by the margin around the drawing."""
+    return tuple((x + _MARGIN, y + _MARGIN) for x, y in points)
 
 
 def _width(box: Box) -> float:
-    beneath = max(text_width(box.below, SMALL), text_width(_sum_of(box), SMALL) if box.gradient else 0.0)
-    return max(_body(box), beneath)
+    beneath = text_width(f"Σ {box.gradient}", SMALL) if box.gradient else 0.0
+    return max(_body(box), text_width(box.below, SMALL), beneath)
 
 
 def _body(box: Box) -> float:
@@ -64,15 +59,11 @@ def _body(box: Box) -> float:
 def _height(box: Box) -> float:
     # Lines beneath a gate take as much space above it, since Graphviz ends wires at the middle of a box.
     body = _NAME if box.kind == "leaf" else _GATE
-    return body + 2 * _BELOW * _lines(box)
+    return body + 2 * _BELOW * (bool(box.below) + bool(box.gradient))
 
 
 def _label_size(link: Link) -> tuple[float, float]:
     return max(text_width(link.value, SMALL), text_width(link.gradient, SMALL)) + 4, 2 * SMALL + 5
-
-
-def _sum_of(box: Box) -> str:
-    return f"Σ {box.gradient}"
 
 
 def _box(box: Box, x: float, y: float) -> Group:
@@ -82,19 +73,17 @@ def _box(box: Box, x: float, y: float) -> Group:
         marks.append(Text(x, y, box.label, box.latex, role="name", italic=True))
         base = y + _NAME / 2
     else:
-        kind = "circle" if _is_round(box) else "box"
         fill = BLUE if box.kind == "group" else ""
-        marks.append(Shape(x, y, body, _GATE, kind, fill=fill))
+        marks.append(Shape(x, y, body, _GATE, "circle" if _is_round(box) else "box", fill=fill))
         marks.append(Text(x, y, box.label, box.latex, role="operation" if box.kind == "operation" else "label"))
         base = y + _GATE / 2
     if box.below:
         base += _BELOW / 2
-        slanted = box.kind == "operation"
-        marks.append(Text(x, base, box.below, box.latex_below, SMALL, role="name", italic=slanted))
+        marks.append(Text(x, base, box.below, box.latex_below, SMALL, role="name", italic=box.kind == "operation"))
         base += _BELOW / 2
     if box.gradient:
         latex = f"$\\Sigma$ {latex_figure(box.gradient)}"
-        marks.append(Text(x, base + _BELOW / 2, _sum_of(box), latex, SMALL, colour=GRADIENT, role="sum"))
+        marks.append(Text(x, base + _BELOW / 2, f"Σ {box.gradient}", latex, SMALL, colour=GRADIENT, role="sum"))
     return Group(tuple(marks), box.title, box.kind, box.name)
 
 
@@ -127,9 +116,28 @@ def _is_round(box: Box) -> bool:
     return box.kind == "operation" and _body(box) <= _GATE
 
 
-def _moved(curve: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
-    return tuple((x + dx, y + dy) for x, y in curve)
+_SHAPES = {"leaf": "plaintext", "operation": "circle", "group": "box"}
 
 
-def _shift(point: Point | None, dx: float, dy: float) -> Point | None:
-    return None if point is None else (point[0] + dx, point[1] + dy)
+def dot(view: View, title: str) -> str:
+    """Write the boxes and links with their labels and numbers as DOT text, for Graphviz and other programs."""
+    lines = [
+        f"digraph {_quoted(title)} {{",
+        "  rankdir=LR",
+        '  node [fontname="Helvetica" fontsize=10] edge [fontname="Helvetica" fontsize=8]',
+    ]
+    for box in view.boxes:
+        below = f" xlabel={_quoted(box.below)}" if box.below else ""
+        label = f"label={_quoted(box.label)} shape={_SHAPES[box.kind]}{below}"
+        lines.append(f"  {box.key} [{label} tooltip={_quoted(box.title)}]")
+    lines.append('  out [label="" shape=none width=0 height=0]')
+    for link in view.links:
+        label = _quoted(f"{link.value}\n{link.gradient}")
+        lines.append(f"  {link.source} -> {link.target or 'out'} [label={label} tooltip={_quoted(link.title)}]")
+    return "\n".join([*lines, "}", ""])
+
+
+def _quoted(text: str) -> str:
+    """Return a quoted text as DOT reads it, with backslashes taken literally."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{plain}"'

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.checking.kinks import kink_along
-from steepest.diagrams.graph.names import summary
 from steepest.diagrams.graph.numbers import Local, Numbers
 from steepest.display.labels import figure, written
 from steepest.expressions.expression import Expression
@@ -33,7 +32,7 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
             if arg is node:
                 users.setdefault(user, []).append(k)
     terms = [_term(numbers, names, node, user, places) for user, places in users.items()]
-    found = summary(numbers.of_sample(numbers.adjoints[node], node.per_sample), _in_samples(numbers, node))
+    found = numbers.shown(numbers.adjoints[node], node)
     texts = [" + ".join(term.text for term in terms)]
     finite = np.isfinite(numbers.adjoints[node]).all()
     if all(term.products for term in terms):
@@ -44,8 +43,7 @@ def explain(numbers: Numbers, names: Mapping[Expression, str], node: Expression)
             texts.append(shown)
     if texts[-1] != found:
         texts.append(found)
-    sentence = " = ".join([left, *texts])
-    return sentence + _remark(numbers, terms, node) + _at_kink(numbers, names, node)
+    return " = ".join([left, *texts]) + _remark(numbers, terms, node) + _at_kink(numbers, names, node)
 
 
 _VARIED = 0.6180339887498949  # the golden ratio less 1: the fractional parts of its multiples are spread evenly
@@ -80,24 +78,16 @@ def _remark(numbers: Numbers, terms: list[_Term], node: Expression) -> str:
     return f"; sample {numbers.sample} gives {_sum(chosen)} = {figure(given)} of it"
 
 
-def _in_samples(numbers: Numbers, node: Expression) -> bool:
-    return node.per_sample and numbers.samples > 1 and numbers.sample is None
-
-
 Product = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class _Term:
-    """The contribution of one user of a node: a text, and products of numbers if they are numbers.
-
-    Attributes:
-        chosen: the products of the chosen sample, where samples are added up.
-    """
+    """The contribution of one user of a node: a text, and products of numbers if they are numbers."""
 
     text: str
     products: list[Product]
-    chosen: list[Product]
+    chosen: list[Product]  # of the chosen sample, where samples are added up
 
 
 def _term(
@@ -142,12 +132,10 @@ def whole(numbers: Numbers, names: Mapping[Expression, str]) -> str:
 
 def _pairs(numbers: Numbers, user: Expression, parts: Sequence[Local]) -> list[Product]:
     """Return adjoint and local derivative for each sample, without the root's adjoint, which is 1."""
-    rows = (numbers.samples,)
-    adjoint = np.broadcast_to(numbers.adjoints[user], rows)
-    local = np.broadcast_to(sum(np.asarray(part.value) for part in parts), rows)
+    local = np.broadcast_to(sum(np.asarray(part.value) for part in parts), numbers.samples).tolist()
     if user is numbers.root:
-        return [(float(b),) for b in local]
-    return [(float(a), float(b)) for a, b in zip(adjoint, local, strict=True)]
+        return [(b,) for b in local]
+    return list(zip(np.broadcast_to(numbers.adjoints[user], numbers.samples).tolist(), local, strict=True))
 
 
 def _sum(products: list[Product]) -> str:

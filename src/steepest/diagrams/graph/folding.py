@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from steepest.calculus.layers import find_layers
 from steepest.errors import PictureError
@@ -22,19 +23,12 @@ COST = "cost"
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Nodes that are drawn as one box.
+    """Nodes that are drawn as one box."""
 
-    Attributes:
-        name: of the layer's activation, a1, a2, …, or ``cost``; of several layers ``a3…a98``.
-        label: the text in the box.
-        nodes: the nodes in it.
-        members: the names of the layers in it.
-    """
-
-    name: str
-    label: str
+    name: str  # of the layer's activation, a1, a2, …, or ``cost``; of several layers ``a3…a98``
+    label: str  # the text in the box
     nodes: frozenset[Expression]
-    members: tuple[str, ...]
+    members: tuple[str, ...]  # the names of the layers in it
 
 
 def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Expression, str]) -> list[Group]:
@@ -69,36 +63,21 @@ def find_groups(root: Expression, nodes: Sequence[Expression], names: Mapping[Ex
 
 
 def folded(groups: Sequence[Group], unfold: str | Iterable[str] | None, size: int) -> list[Group]:
-    """Return the groups that are drawn as boxes.
+    """Return the groups that are drawn as boxes in a graph of so many nodes.
 
-    Args:
-        groups: all of them.
-        unfold: names of those to be drawn node by node, or ``"all"``; if left out, all of a graph of few nodes.
-        size: how many nodes the graph has.
-
-    Raises:
-        PictureError: there is no such layer, or the graph is too large to be drawn.
+    The others are drawn node by node: those named, or ``"all"``; if left out, all of a graph of few nodes.
     """
-    if unfold is None:
-        wanted = {group.name for group in groups} if size <= UNFOLDED_UP_TO else set()
-    elif unfold == "all":
-        wanted = {group.name for group in groups}
-    else:
-        wanted = {unfold} if isinstance(unfold, str) else set(unfold)
     known = [group.name for group in groups]
+    if unfold is None:
+        unfold = "all" if size <= UNFOLDED_UP_TO else ()
+    wanted = set(known if unfold == "all" else [unfold] if isinstance(unfold, str) else unfold)
     for name in wanted:
         if name not in known:
             there = f"the layers are {listed(known, 8)}" if known else "this graph has no layers, so it is drawn whole"
             raise PictureError(f"there is no layer {name!r} to unfold{nearest(name, known)}; {there}")
     boxes: list[Group] = []
-    run: list[Group] = []
-    for group in groups:
-        if group.name in wanted:
-            boxes += _joined(run)
-            run = []
-        else:
-            run.append(group)
-    boxes += _joined(run)
+    for is_open, run in groupby(groups, lambda group: group.name in wanted):
+        boxes += [] if is_open else _joined(list(run))
     drawn = size - sum(len(box.nodes) - 1 for box in boxes)
     if drawn > MOST_DRAWN:
         remedy = "unfold fewer layers" if groups else "take a part of the formula"
@@ -113,6 +92,5 @@ def _joined(run: list[Group]) -> list[Group]:
     first, middle, last = run[:_ENDS], run[_ENDS:-_ENDS], run[-_ENDS:]
     nodes = frozenset[Expression]().union(*(group.nodes for group in middle))
     members = tuple(name for group in middle for name in group.members)
-    ends = (middle[0].label.removeprefix("layer "), middle[-1].label.removeprefix("layer "))
-    label = f"layers {ends[0]} … {ends[1]}"
+    label = f"layers {middle[0].label.removeprefix('layer ')} … {middle[-1].label.removeprefix('layer ')}"
     return [*first, Group(f"{members[0]}…{members[-1]}", label, nodes, members), *last]

@@ -10,8 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from steepest.diagrams.graph import explaining
-from steepest.diagrams.graph.dot import dot
-from steepest.diagrams.graph.drawing import draw
+from steepest.diagrams.graph.drawing import dot, draw
 from steepest.diagrams.graph.folding import find_groups, folded
 from steepest.diagrams.graph.names import layer_names, name_nodes
 from steepest.diagrams.graph.numbers import Numbers, compute
@@ -77,8 +76,7 @@ class ComputationalGraph(Picture):
         layers = {node: name for node, name in layer_names(numbers.root).items() if names.get(node) == name}
         several = sum(name.startswith("a") for name in layers.values()) > 1
         self._viewer = Viewer(numbers, names, layers if several else {})
-        whole = names[numbers.root]
-        self.title = f"Computational graph of {whole} = {short(numbers.root, 80)}"
+        self.title = f"Computational graph of {names[numbers.root]} = {short(numbers.root, 80)}"
 
     def table(self) -> tuple[Row, ...]:
         """Return a row for every node, also those in folded layers, arguments before what uses them."""
@@ -128,8 +126,7 @@ class ComputationalGraph(Picture):
         shown = [f"{box.title}." for box in self.view.boxes[:40]]
         if len(self.view.boxes) > len(shown):
             shown.append(f"And {len(self.view.boxes) - len(shown)} more.")
-        how = "Values run forward from left to right, and gradients come back."
-        return " ".join([how, *shown])
+        return " ".join(["Values run forward from left to right, and gradients come back.", *shown])
 
     def svg(self) -> str:
         """Return the graph as SVG: the value above each wire, the gradient below it, local derivatives as tooltips."""
@@ -197,7 +194,9 @@ class ComputationalGraph(Picture):
             return by_name[wanted]
         shapes = {node.name: node.shape for node in self.names if node.operation is DATA}
         params = {node.name: node.shape for node in self.names if node.operation is PARAMETER}
-        named = "".join(f"{name} = ({node}); " for name, node in self._given().items())
+        # The formula may use the names of inner nodes, if they are few and short.
+        inner = [f"{name} = ({node}); " for name, node in by_name.items() if node.args and name.isidentifier()]
+        named = "".join(inner) if len(inner) <= 50 else ""
         try:
             found = parse_formula(named + wanted, shapes, params).expression
         except FormulaError:
@@ -206,14 +205,8 @@ class ComputationalGraph(Picture):
             return found
         raise PictureError(f"there is no node {wanted!r} in the graph{nearest(wanted, by_name)}; {self._nodes()}")
 
-    def _given(self) -> dict[str, Expression]:
-        """Return the names of inner nodes that a formula may use, if they are few and short."""
-        inner = {name: node for node, name in self.names.items() if node.args and name.isidentifier()}
-        return inner if len(inner) <= 50 else {}
-
     def _nodes(self) -> str:
-        names = list(self.names.values())
-        return f"its nodes are {listed(names)}"
+        return f"its nodes are {listed(list(self.names.values()))}"
 
 
 def graph(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,7 @@ _LISTED = 3  # samples whose values are listed
 def name_nodes(
     root: Expression, nodes: Collection[Expression], given: Mapping[str, Expression] | None
 ) -> dict[Expression, str]:
-    """Return a name for every node: those given, a and z in layers, f or C for the root, v1, v2, … for all others.
-
-    Raises:
-        PictureError: a given name is that of something else, or its expression is not in the graph.
-    """
+    """Return a name for every node: those given, a and z in layers, f or C for the root, v1, v2, … for all others."""
     inside = set(nodes)
     names = {node: node.name for node in nodes if node.is_leaf}
     taken = set(names.values())
@@ -41,19 +38,12 @@ def name_nodes(
         usual = ("C", "J", "F") if summed else ("f", "F", "C")
         names[root] = next(name for name in (*usual, f"{usual[0]}(…)") if name not in taken)
         taken.add(names[root])
-    layers = layer_names(root)
-    for node, name in layers.items():
+    for node, name in layer_names(root).items():
         if node in inside and node not in names and name not in taken:
             names[node] = name
             taken.add(name)
-    counter = 0
-    for node in nodes:
-        if node not in names:
-            counter += 1
-            while f"v{counter}" in taken:
-                counter += 1
-            names[node] = f"v{counter}"
-    return names
+    unused = (name for k in count(1) if (name := f"v{k}") not in taken)
+    return names | {node: next(unused) for node in nodes if node not in names}
 
 
 def layer_names(root: Expression) -> dict[Expression, str]:
@@ -69,12 +59,7 @@ def layer_names(root: Expression) -> dict[Expression, str]:
 
 
 def summary(array: NDArray[Any], over_samples: bool = False) -> str:
-    """Return a value in a few signs: a number; a few samples' numbers, or their range; else shape and norm.
-
-    Args:
-        array: the value.
-        over_samples: whether its first axis is the samples'.
-    """
+    """Return a value in a few signs: a number; a few samples' numbers, or their range; else shape and norm."""
     if array.ndim == 0:
         return figure(float(array))
     if over_samples and array.size == len(array):

@@ -8,14 +8,15 @@ the table of operations; those of the leaves, and any that overflow, are from th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from steepest.calculus.gradient import Adjoint, backward_pass, gradient, pullback
 from steepest.calculus.simplify import simplify
+from steepest.diagrams.graph.names import summary
 from steepest.display.labels import is_number
 from steepest.engines import evaluate
 from steepest.errors import PictureError
@@ -23,9 +24,8 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
 from steepest.expressions.traversal import in_reading_order
 from steepest.messages.sentences import short
-from steepest.tables.values import Bound, bind
+from steepest.tables.values import Array, bind
 
-Array = NDArray[Any]
 Step = tuple[Expression, int]
 """A node and the number of one of its arguments."""
 
@@ -36,46 +36,28 @@ _MOST_REPAIRED = 200  # adjoints that are derived again one by one
 
 @dataclass(frozen=True)
 class Local:
-    """The derivative of an operation with respect to one of its arguments.
+    """The derivative of an operation with respect to one of its arguments: a factor of the adjoint, or else a rule."""
 
-    Attributes:
-        factor: the factor of the adjoint, an expression of the arguments and the result; None where the rule is not
-            such a product.
-        rule: the term passed back to the argument, in terms of ``adjoint``; None where there is a factor.
-        adjoint: the symbol of the operation's own adjoint in the rule.
-        value: of the factor: a number or array, with the samples in front if it has one value a sample.
-    """
-
-    factor: Expression | None
-    rule: Expression | None = None
-    adjoint: Expression | None = None
-    value: Array | None = None
+    factor: Expression | None  # an expression of the arguments and the result
+    rule: Expression | None = None  # the term passed back to the argument, in terms of ``adjoint``
+    adjoint: Expression | None = None  # the symbol of the operation's own adjoint in the rule
+    value: Array | None = None  # of the factor, with the samples in front if it has one value a sample
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """The numbers of a graph.
-
-    Attributes:
-        root: the expression.
-        nodes: its nodes but numbers, in reading order: arguments before what uses them.
-        values: of each node, ``(n, …)`` if it has one value a sample.
-        adjoints: ∂root/∂node of each node, shaped as its value.
-        shares: the term of an argument's adjoint that a node contributes, shaped as that argument's value; with a
-            sample chosen and an argument that all samples share, the contribution of this sample.
-        local: the local derivatives.
-        samples: how many there are.
-        sample: the chosen one.
-    """
+    """The numbers of a graph."""
 
     root: Expression
-    nodes: tuple[Expression, ...]
-    values: dict[Expression, Array]
-    adjoints: dict[Expression, Array]
+    nodes: tuple[Expression, ...]  # all but numbers, in reading order: arguments before what uses them
+    values: dict[Expression, Array]  # ``(n, …)`` of a node that has one value a sample
+    adjoints: dict[Expression, Array]  # ∂root/∂node of each node, shaped as its value
+    # The term of an argument's adjoint that a node contributes, shaped as that argument's value; with a sample chosen
+    # and an argument that all samples share, the contribution of this sample.
     shares: dict[Step, Array]
     local: dict[Step, Local]
-    samples: int
-    sample: int | None
+    samples: int  # how many there are
+    sample: int | None  # the chosen one
 
     def as_one_number(self, free: Mapping[Expression, str]) -> tuple[Expression, dict[str, Array]]:
         """Return the differentiated quantity as one number, and its values; some nodes become leaves of these names."""
@@ -93,19 +75,14 @@ class Numbers:
             return np.asarray(array[self.sample])
         return np.asarray(array[0]) if self.samples == 1 else array
 
+    def shown(self, array: Array, node: Expression) -> str:
+        """Return a node's value or adjoint in a few signs."""
+        several = node.per_sample and self.samples > 1 and self.sample is None
+        return summary(self.of_sample(array, node.per_sample), several)
+
 
 def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | None = None) -> Numbers:
-    """Evaluate a graph forward and backward.
-
-    Args:
-        root: an expression of one number, or of one a sample.
-        values: a number or array for each name.
-        sample: the sample, from 0, whose values are wanted.
-
-    Raises:
-        PictureError: the root has several features, or there is no such sample.
-        ValuesError: a name has no value, or one of a wrong shape.
-    """
+    """Evaluate a graph of one number, or of one a sample, forward and backward."""
     expect_expression(root, "graph")
     if root.shape not in ((), (1,), (1, 1)):
         raise PictureError(
@@ -116,13 +93,14 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
         raise PictureError(f"sample is a whole number from 0, not {sample!r}")
     if sample is not None and not 0 <= sample < bound.rows:
-        last = bound.rows - 1
-        raise PictureError(f"there is no sample {sample}; the table's are 0{f' to {last}' if last else ' alone'}")
+        others = f" to {bound.rows - 1}" if bound.rows > 1 else " alone"
+        raise PictureError(f"there is no sample {sample}; the table's are 0{others}")
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))
     if not nodes:
         raise PictureError(f"{short(root)} is a number, without data or parameters; there is nothing to draw")
-    carried = _adjoints(root, nodes, sample)
+    seed = leaf(DATA, SEED) if root.per_sample and sample is not None else constant(1)
+    carried = backward_pass({root: Adjoint(seed)}, nodes)
     steps = [(node, k) for node in nodes for k, arg in enumerate(node.args) if not is_number(arg)]
     local = {step: _local(*step) for step in steps}
     asked: dict[Any, Expression] = {("value", node): node for node in nodes}
@@ -130,7 +108,8 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     shares = {step: _share(*step, carried.get(step[0]), sample) for step in steps}
     asked |= {("share", *step): share for step, share in shares.items() if share is not None}
     asked |= {("local", *step): part.factor for step, part in local.items() if part.factor is not None}
-    found = evaluate(asked, {**given, **_spread(bound)})
+    # Columns keep their sample axis, also those of a single sample.
+    found = evaluate(asked, given | {name: np.ascontiguousarray(array) for name, array in bound.data.items()})
     adjoints = {n: _as(found.get(("adjoint", n), 0.0), n, bound.rows) for n in nodes}
     _put_stable(root, nodes, sample, given, adjoints, np.asarray(found["value", root]))
     return Numbers(
@@ -138,25 +117,9 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
         {n: _as(found["value", n], n, bound.rows) for n in nodes},
         adjoints,
         {(n, k): _as(found.get(("share", n, k), 0.0), n.args[k], bound.rows) for n, k in steps},
-        {s: _with_value(part, found.get(("local", *s))) for s, part in local.items()},
+        {s: replace(p, value=np.asarray(found["local", *s])) if p.factor is not None else p for s, p in local.items()},
         bound.rows, sample,
     )  # fmt: skip
-
-
-def _spread(bound: Bound) -> dict[str, Array]:
-    """Return columns with their sample axis, also of a single sample."""
-    return {name: np.ascontiguousarray(array) for name, array in bound.data.items()}
-
-
-def _seed(root: Expression, sample: int | None) -> Expression:
-    """Return the root's own adjoint: 1, or 1 for the chosen sample only."""
-    if root.per_sample and sample is not None:
-        return leaf(DATA, SEED)
-    return constant(1)
-
-
-def _adjoints(root: Expression, nodes: tuple[Expression, ...], sample: int | None) -> dict[Expression, Adjoint]:
-    return backward_pass({root: Adjoint(_seed(root, sample))}, nodes)
 
 
 def _share(node: Expression, k: int, adjoint: Adjoint | None, sample: int | None) -> Expression | None:
@@ -197,10 +160,6 @@ def _factor(rule: Expression, adjoint: Expression) -> Expression | None:
     return None if adjoint in in_reading_order([other]) else other
 
 
-def _with_value(local: Local, value: Any) -> Local:
-    return local if value is None else Local(local.factor, value=np.asarray(value))
-
-
 def _as(value: Any, node: Expression, rows: int) -> Array:
     """Return a value in the shape of a node's; an adjoint is kept as one number where all are equal."""
     array = np.asarray(value)
@@ -212,9 +171,7 @@ def _as(value: Any, node: Expression, rows: int) -> Array:
 
 def _one_number(root: Expression, sample: int | None) -> Expression:
     """Return an expression as one number: the sum of its values over the samples, or the chosen one."""
-    cost = root
-    if root.per_sample:
-        cost = op.total(root if sample is None else leaf(DATA, SEED) * root)
+    cost = op.total(root if sample is None else leaf(DATA, SEED) * root) if root.per_sample else root
     return op.sum_(cost) if cost.shape else cost
 
 

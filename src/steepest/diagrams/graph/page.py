@@ -11,6 +11,7 @@ from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
 
 _MOST_OPENED = 12  # layers with a picture of their own
 _MOST_ROWS = 500  # nodes in the table, which limits the size of the page
+_COLUMNS = ("node", "operation", "value", "gradient", "local", "chain rule")
 
 _STYLE = (
     f":root{{color-scheme:light dark}}body{{color:{INK};background:{PAPER};font:16px/1.5 system-ui,sans-serif;"
@@ -29,15 +30,10 @@ def page(
 ) -> str:  # fmt: skip
     """Return the page of a graph.
 
-    Args:
-        title: what the graph is of.
-        svg: the picture.
-        layers: the boxes of folded layers.
-        unfolded: the picture with the box of a name drawn node by node, as SVG.
-        rows: the cells of each node: name, operation, value, gradient, local derivatives, chain rule.
-        size: the number of nodes; only the first rows of many are taken.
+    ``unfolded`` returns the picture with the box of a name drawn node by node. The rows are the cells of each node,
+    as in the header of the table; only the first of many are taken.
     """
-    parts = [
+    return "\n".join([
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
@@ -47,9 +43,8 @@ def page(
         f'<div class="wide">{svg}</div>',
         *_layers(layers, unfolded),
         *_rows(rows, size),
-        "</body></html>",
-    ]
-    return "\n".join([*parts, ""])
+        "</body></html>", "",
+    ])  # fmt: skip
 
 
 def _layers(boxes: Sequence[Group], unfolded: Callable[[str], str]) -> list[str]:
@@ -62,24 +57,19 @@ def _layers(boxes: Sequence[Group], unfolded: Callable[[str], str]) -> list[str]
         name = "" if box.name == box.label else f" ({box.name})"
         what = escape(f"{box.label}{name}, {len(box.nodes)} nodes")
         if box in opened:
-            inner = unfolded(box.name)
-            parts.append(f'<details><summary>{what}</summary><div class="wide">{inner}</div></details>')
+            parts.append(f'<details><summary>{what}</summary><div class="wide">{unfolded(box.name)}</div></details>')
         else:
-            first = box.members[0]
-            parts.append(f'<p>{what}: unfold one by <code>graph.unfold("{escape(first)}")</code>.</p>')
+            parts.append(f'<p>{what}: unfold one by <code>graph.unfold("{escape(box.members[0])}")</code>.</p>')
     return parts
 
 
 def _rows(rows: Iterable[Sequence[str]], size: int) -> list[str]:
     """Write the table, with the chain rule at each node."""
-    header = "".join(
-        f'<th scope="col">{name}</th>' for name in ("node", "operation", "value", "gradient", "local", "chain rule")
-    )
+    header = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
     parts = ["<h2>Nodes</h2>", f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>']
     for name, *cells in islice(rows, _MOST_ROWS):
-        parts.append(
-            f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
-        )
+        others = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        parts.append(f'<tr><th scope="row">{escape(name)}</th>{others}</tr>')
     parts.append("</tbody></table></div>")
     if size > _MOST_ROWS:
         parts.append(f"<p>And {size - _MOST_ROWS:,} more, which <code>graph.table()</code> lists.</p>")

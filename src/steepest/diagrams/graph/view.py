@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from steepest.diagrams.graph.explaining import whole
 from steepest.diagrams.graph.folding import Group
 from steepest.diagrams.graph.names import summary
-from steepest.diagrams.graph.numbers import Array, Numbers
+from steepest.diagrams.graph.numbers import Numbers
 from steepest.display.labels import described, latex_sign, pretty, sign, written
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex_name
@@ -19,27 +20,17 @@ from steepest.expressions.printing import quoted
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """A node, or the box of a folded layer.
+    """A node, or the box of a folded layer."""
 
-    Attributes:
-        key: what links refer to.
-        name: the name of the node or group.
-        kind: ``leaf``, ``operation`` or ``group``.
-        label, latex: the text in it.
-        below, latex_below: the text beneath it: the name of an operation's result, the size of a group.
-        gradient: of a node with several users, which no single wire shows; empty for any other.
-        title: operation, value, gradient and local derivatives in a sentence.
-    """
-
-    key: str
-    name: str
-    kind: str
-    label: str
+    key: str  # what links refer to
+    name: str  # of the node or group
+    kind: str  # ``leaf``, ``operation`` or ``group``
+    label: str  # the text in it
     latex: str
-    below: str
+    below: str  # the text beneath it: the name of an operation's result, the size of a group
     latex_below: str
-    gradient: str
-    title: str
+    gradient: str  # of a node with several users, which no single wire shows; empty for any other
+    title: str  # operation, value, gradient and local derivatives in a sentence
 
 
 @dataclass(frozen=True)
@@ -65,8 +56,7 @@ class Viewer:
     """Writes the numbers of a graph for its nodes and links."""
 
     def __init__(self, numbers: Numbers, names: Mapping[Expression, str], layers: Mapping[Expression, str]) -> None:
-        self.numbers, self.names = numbers, names
-        self._layers = layers
+        self.numbers, self.names, self._layers = numbers, names, layers
         self._whole = whole(numbers, names)
         # Names are quoted within formulas, and shown bare in the drawing.
         self._quoted = {node: quoted(name) if node.is_leaf else name for node, name in names.items()}
@@ -84,44 +74,38 @@ class Viewer:
             for k, arg in enumerate(user.args):
                 if arg in self.names and (group_of.get(arg, arg) is not target):
                     shares.setdefault((arg, keys[target]), []).append((user, k))
-        counts: dict[Expression, int] = {}
-        for arg, _ in shares:
-            counts[arg] = counts.get(arg, 0) + 1
+        counts = Counter(arg for arg, _ in shares)
         links = [
             self._link(arg, keys[group_of.get(arg, arg)], target, steps) for (arg, target), steps in shares.items()
         ]
         end = keys[group_of.get(numbers.root, numbers.root)]
         links.append(Link(end, "", self.value(numbers.root), "1", self.sentence(numbers.root)))
         boxes = [
-            self._group(what, key) if isinstance(what, Group) else self._node(what, key, counts.get(what, 0))
+            self._group(what, key) if isinstance(what, Group) else self._node(what, key, counts[what])
             for what, key in keys.items()
         ]
         return View(tuple(self._in_order(boxes, links)), tuple(links))
 
     def value(self, node: Expression) -> str:
         """Return a node's value in a few signs."""
-        return self._shown(self.numbers.values[node], node)
+        return self.numbers.shown(self.numbers.values[node], node)
 
     def gradient(self, node: Expression) -> str:
         """Return a node's gradient in a few signs."""
-        return self._shown(self.numbers.adjoints[node], node)
+        return self.numbers.shown(self.numbers.adjoints[node], node)
 
     def local(self, user: Expression, k: int) -> str:
         """Return the derivative of a node with respect to its k-th argument: ``∂e/∂a = −1``."""
         part = self.numbers.local[user, k]
         left = f"∂{self.names[user]}/∂{self.names[user.args[k]]}"
         if part.factor is None:
+            assert part.rule is not None  # there is no factor
+            assert part.adjoint is not None
             adjoint = f"∂{self._whole}/∂{self.names[user]}"
-            rule = (
-                written(part.rule, self._quoted, {part.adjoint: adjoint})
-                if part.rule is not None and part.adjoint is not None
-                else ""
-            )
-            return f"{left} contributes {rule}"
+            return f"{left} contributes {written(part.rule, self._quoted, {part.adjoint: adjoint})}"
         text = written(part.factor, self._quoted)
         factor = self.numbers.of_sample(np.asarray(part.value), part.factor.per_sample)
-        several = part.factor.per_sample and factor.ndim > len(part.factor.shape)
-        shown = summary(factor, several)
+        shown = summary(factor, part.factor.per_sample and factor.ndim > len(part.factor.shape))
         return f"{left} = {text}" + (f" = {shown}" if shown != text else "")
 
     def sentence(self, node: Expression) -> str:
@@ -132,13 +116,8 @@ class Viewer:
         parts += [self.local(node, k) for k, arg in enumerate(node.args) if arg in self.names]
         return "; ".join(dict.fromkeys(parts))
 
-    def _shown(self, array: Array, node: Expression) -> str:
-        numbers = self.numbers
-        several = node.per_sample and numbers.sample is None and numbers.samples > 1
-        return summary(numbers.of_sample(array, node.per_sample), several)
-
     def _link(self, arg: Expression, source: str, target: str, steps: list[tuple[Expression, int]]) -> Link:
-        gradient = self._shown(np.asarray(sum(self.numbers.shares[step] for step in steps)), arg)
+        gradient = self.numbers.shown(np.asarray(sum(self.numbers.shares[step] for step in steps)), arg)
         locals_ = "; ".join(dict.fromkeys(self.local(*step) for step in steps[:4]))
         more = f"; and {len(steps) - 4} more" if len(steps) > 4 else ""
         title = f"{self.names[arg]} = {self.value(arg)}; gradient along this edge {gradient}; "
@@ -153,17 +132,15 @@ class Viewer:
         total = self.gradient(node) if uses > 1 or (shared and node.is_leaf) else ""
         if node.is_leaf:
             return Box(key, name, "leaf", shown, latex, "", "", total, self.sentence(node))
-        return Box(
-            key, name, "operation", sign(node), f"${latex_sign(node)}$", shown, latex, total, self.sentence(node)
-        )  # fmt: skip
+        gate = sign(node), f"${latex_sign(node)}$"
+        return Box(key, name, "operation", *gate, shown, latex, total, self.sentence(node))
 
     def _group(self, group: Group, key: str) -> Box:
         inner = [node for node in self.numbers.nodes if node in group.nodes]
         own = [self.names[node] for node in inner if node.is_leaf]
         listed = ", ".join(own) if len(own) <= 6 else f"{', '.join(own[:3])}, …, {own[-1]}"
         size = f"{len(inner)} nodes"
-        last = inner[-1]
-        title = f"{group.label}: {size}{f', with {listed}' if own else ''}; {self.sentence(last)}"
+        title = f"{group.label}: {size}{f', with {listed}' if own else ''}; {self.sentence(inner[-1])}"
         return Box(key, group.name, "group", group.label, "", size, "", "", title)
 
     def _in_order(self, boxes: list[Box], links: list[Link]) -> list[Box]:
