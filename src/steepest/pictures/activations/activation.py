@@ -5,6 +5,7 @@ from __future__ import annotations
 from steepest.display.labels import figure, short
 from steepest.errors import PictureError
 from steepest.objectives.activations import Activation
+from steepest.pictures.activations.drawing import draw_responses, response_figure
 from steepest.pictures.activations.numbers import Response, response
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
@@ -45,12 +46,8 @@ def activation(
         raise PictureError(f"the range goes from {low:g} to {high:g}; give a lower and a higher number")
     inches = width_of(width)
     found = tuple(response(each, float(low), float(high), max(points, 20)) for each in functions)
-    called = title or (
-        f"{found[0].name} and its derivative" if len(found) == 1 else "Activations and their derivatives"
-    )
-    from steepest.pictures.activations.interactive import response_figure
-    from steepest.pictures.activations.static import draw_responses
-
+    usual = f"{found[0].name} and its derivative" if len(found) == 1 else "Activations and their derivatives"
+    called = title or usual
     return MatplotlibPicture(
         called, " ".join(map(_describe, found)), found, lambda: draw_responses(found, called, inches),
         lambda: response_figure(found, called),

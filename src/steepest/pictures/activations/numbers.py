@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steepest.calculus.gradient import gradient
 from steepest.engines import evaluate
@@ -16,8 +16,7 @@ from steepest.errors import ModelError, PictureError
 from steepest.expressions.expression import DATA, Expression, Operation, constant, leaf, params, toposort
 from steepest.expressions.operations import TABLE, sum_
 from steepest.objectives.activations import Activation, function_of, is_elementwise
-
-Array = NDArray[Any]
+from steepest.tables.values import Array
 
 _OTHER_ARGUMENTS = (2.0, 0.0)  # the values of the other arguments of an operation on several numbers
 _FLAT = 0.01  # a slope below this share of the steepest one, or of 1, counts as saturated
@@ -83,26 +82,13 @@ class Response:
         if not len(there):
             return largest, ()
         runs = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
-        return largest, tuple((_rounded(self.x[run[0]]), _rounded(self.x[run[-1]])) for run in runs)
-
-
-def _rounded(place: float) -> float:
-    """Return a position without the tiny offset by which samples near a kink are shifted."""
-    return round(float(place), 6) + 0.0
+        # Rounding takes away the tiny offset by which samples near a kink are shifted.
+        low, high = ([round(float(self.x[run[k]]), 6) + 0.0 for run in runs] for k in (0, -1))
+        return largest, tuple(zip(low, high, strict=True))
 
 
 def response(activation: Activation, low: float, high: float, points: int) -> Response:
-    """Compute the response of an activation over a range.
-
-    Args:
-        activation: an operation by its name, or an argument of
-            :func:`steepest.objectives.activations.function_of`.
-        low, high: the range.
-        points: the number of points.
-
-    Raises:
-        PictureError: there is no such function, or it is not finite anywhere in the range.
-    """
+    """Compute the response of an activation over a range, at so many points and on both sides of its kinks."""
     name, meaning, function = _function(activation)
 
     def at(x: Any) -> tuple[Array, Array]:
@@ -133,8 +119,9 @@ def response(activation: Activation, low: float, high: float, points: int) -> Re
 
 
 def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], Expression]]:
-    """Return the name of an activation, its meaning, and the function."""
-    row = _row(activation)
+    """Return the name of an activation, its meaning in terms of z, and the function."""
+    row = activation if isinstance(activation, Operation) else None
+    row = row or next((row for row in TABLE if activation in (row.name, *row.aliases)), None)
     if row is None:
         try:
             function = function_of(activation)
@@ -151,20 +138,11 @@ def _function(activation: Activation) -> tuple[str, str, Callable[[Expression], 
     def applied(z: Expression) -> Expression:
         return row(z, *_OTHER_ARGUMENTS[: row.arity - 1])
 
-    return str(applied(leaf(DATA, "z", (2,)))), _meaning(row), applied
-
-
-def _meaning(row: Operation) -> str:
-    """Return the meaning of an operation in terms of z; it is stated for x, or for x and y, the last two arguments."""
+    # The meaning of an operation is stated for x, or for x and y, the last two arguments.
     given = ["z", *(f"{value:g}" for value in _OTHER_ARGUMENTS)][: row.arity]
     shown = dict(zip("xy", given[-2:], strict=False))
-    return re.sub(r"(?<![A-Za-z])[xy](?![A-Za-z])", lambda found: shown[found[0]], row.meaning)
-
-
-def _row(activation: Activation) -> Operation | None:
-    if isinstance(activation, Operation):
-        return activation
-    return next((row for row in TABLE if activation in (row.name, *row.aliases)), None)
+    meaning = re.sub(r"(?<![A-Za-z])[xy](?![A-Za-z])", lambda found: shown[found[0]], row.meaning)
+    return str(applied(leaf(DATA, "z", (2,)))), meaning, applied
 
 
 def _kink_places(function: Callable[[Expression], Expression], grid: Array) -> list[float]:
@@ -186,8 +164,8 @@ def _zeros(where: Expression, grid: Array) -> list[float]:
 
     heights = [at(x) for x in grid]
     found = [float(x) for x, height in zip(grid, heights, strict=True) if height == 0]
-    for k in range(len(grid) - 1):
-        if heights[k] * heights[k + 1] < 0:
+    for k, (before, after) in enumerate(pairwise(heights)):
+        if before * after < 0:
             low, high = float(grid[k]), float(grid[k + 1])
             for _ in range(80):
                 middle = (low + high) / 2
@@ -206,16 +184,13 @@ def _saturated(x: Array, values: Array, slopes: Array, kinks: Sequence[Kink]) ->
     jumps = [int(np.searchsorted(x, kink.x)) for kink in kinks if abs(kink.values[1] - kink.values[0]) > 1e-6]
     ends = [] if flat.all() else [int(np.argmin(flat)), len(x) - int(np.argmin(flat[::-1]))]
     first, last = min([*jumps, *ends[:1]], default=len(x)), max([*jumps, *ends[1:]], default=len(x))
-    found = []
+    found, near = [], 4 * _APART * float(x[-1] - x[0])
     for begin, end, outer in ((0, first, 0), (last, len(x), -1)):
         part = slice(begin, end)
         if end - begin > 1 and np.ptp(values[part]) <= _STILL * np.ptp(x[part]):
-            low, high = (_at_kink(float(edge), kinks, x) for edge in (x[begin], x[end - 1]))
+            low, high = (
+                next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge)  # a kink next to which it ends
+                for edge in (float(x[begin]), float(x[end - 1]))
+            )
             found.append(Region(low, high, float(values[part][outer])))
     return tuple(found)
-
-
-def _at_kink(edge: float, kinks: Sequence[Kink], x: Array) -> float:
-    """Return the kink next to which a region ends, else the end itself."""
-    near = 4 * _APART * float(x[-1] - x[0])
-    return next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge)

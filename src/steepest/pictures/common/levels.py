@@ -18,17 +18,11 @@ _STEEP = 30.0  # times the distance from lowest to median, beyond which costs sh
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of contour lines.
+    """The levels of contour lines."""
 
-    Attributes:
-        heights: increasing.
-        capped: whether costs are above the last one.
-        power: the growth of the distances: height k of n is the share (k/n)^power of the way up.
-    """
-
-    heights: Array
-    capped: bool
-    power: float
+    heights: Array  # increasing
+    capped: bool  # whether costs are above the last one
+    power: float  # the growth of the distances: height k of n is the share (k/n)^power of the way up
 
     def shares(self, costs: Array) -> Array:
         """Return positions of costs between the first level, 0, and the last, 1, evenly from level to level."""
@@ -41,10 +35,7 @@ def levels(costs: Array, number: int = _LEVELS) -> Levels:
     """Return levels from the lowest cost upwards, ever further apart: rings around a quadratic minimum are even.
 
     Where hardly any costs are low, or hardly any high, the distances grow so that the middle level is the median.
-
-    Args:
-        costs: a grid; values that are not finite are left out.
-        number: of levels.
+    Costs that are not finite are left out.
 
     >>> levels(np.array([[0.0, 1.0], [4.0, 9.0]]), 4).heights
     array([0., 1., 4., 9.])

@@ -41,10 +41,10 @@ def line_style(k: int) -> dict[str, Any]:
     return {"color": SERIES[k % len(SERIES)], "dash": DASHES[k % len(DASHES)], "width": 3}
 
 
-def layout(figure: Any, title: str, height: int = 560) -> Any:
+def layout(figure: Any, title: str) -> Any:
     """Set the style that all figures share; the background is that of the page."""
     figure.update_layout(
-        title={"text": escape(title)}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=height,
+        title={"text": escape(title)}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=560,
         font={"family": "system-ui, sans-serif", "color": INK, "size": 14}, template="none",
         margin={"l": 70, "r": 20, "t": 60, "b": 60}, legend={"orientation": "h", "y": -0.16},
         modebar={"bgcolor": "rgba(0,0,0,0)"},

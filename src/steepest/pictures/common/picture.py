@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
-from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
+from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER, STYLE
 from steepest.display.picture import Picture
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.pictures.common.style import style
-from steepest.pictures.common.svg import finished
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS = 200  # per inch
+_FONTS = re.compile(r"'DejaVu Sans'(?:, [^;\"]*)?")
 
 
 class MatplotlibPicture(Picture):
@@ -50,7 +53,7 @@ class MatplotlibPicture(Picture):
         made = io.StringIO()
         with style(INK):
             self.figure.savefig(made, format="svg", metadata={"Date": None})
-        return finished(made.getvalue(), INK, self.title, self.description)
+        return _finished(made.getvalue(), self.title, self.description)
 
     def png(self, dark: bool = False, dots: int = _DOTS) -> bytes:
         """Return the picture as PNG.
@@ -113,3 +116,20 @@ class MatplotlibPicture(Picture):
         if self._tikz is not None:
             found["tex"] = lambda: self.tikz().encode()
         return found
+
+
+def _finished(text: str, title: str, description: str) -> str:
+    """Adapt the SVG of Matplotlib to web pages: text alternative, ink that follows light and dark, no dates."""
+    body = text[text.index("<svg") :]
+    body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(INK, "currentColor", body, flags=re.IGNORECASE)
+    body = _FONTS.sub("system-ui, sans-serif", body)
+    body = re.sub(r"(?m)[ \t]+$", "", body)
+    start, end = body.split(">", 1)
+    mark = hashlib.sha256(f"{title}\n{description}".encode()).hexdigest()[:8]
+    return (
+        f'{start} role="img" aria-labelledby="title-{mark} desc-{mark}">'
+        f'\n <title id="title-{mark}">{escape(title)}</title>'
+        f'\n <desc id="desc-{mark}">{escape(description)}</desc>'
+        f"\n <style>{STYLE}</style>{end}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from steepest.display.palette import COLUMN, PAGE, SERIES
 from steepest.errors import MissingLibraryError, PictureError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = "viridis"
@@ -23,11 +25,7 @@ _NARROWEST, _WIDEST = 2.0, 30.0  # inches: axes with their labels fit; a poster 
 
 
 def width_of(width: float | str) -> float:
-    """Return a width in inches: that of ``"column"``, of ``"page"``, or the number itself.
-
-    Raises:
-        PictureError: any other width.
-    """
+    """Return a width in inches: that of ``"column"``, of ``"page"``, or the number itself."""
     inches = _WIDTHS.get(width) if isinstance(width, str) else width
     if inches is None or not _NARROWEST <= inches <= _WIDEST:
         raise PictureError(f"a width is 'column', 'page' or from 2 to 30 inches, not {width!r}")
@@ -36,11 +34,7 @@ def width_of(width: float | str) -> float:
 
 @contextmanager
 def style(ink: str) -> Iterator[None]:
-    """Set this ink for figures that are made or written within the context; restore matplotlib's settings afterwards.
-
-    Raises:
-        PictureError: matplotlib is not installed.
-    """
+    """Set this ink for figures made or written within the context; restore matplotlib's settings afterwards."""
     try:
         import matplotlib
     except ImportError:
@@ -64,12 +58,15 @@ def style(ink: str) -> Iterator[None]:
         yield
 
 
-def canvas(width: float, height: float) -> Figure:
-    """Return a figure without axes yet, laid out so that nothing is cut off.
+def ink() -> str:
+    """Return the colour of the ink that is set."""
+    import matplotlib
 
-    Args:
-        width, height: in inches.
-    """
+    return str(matplotlib.rcParams["text.color"])
+
+
+def canvas(width: float, height: float) -> Figure:
+    """Return a figure without axes yet, its size in inches, laid out so that nothing is cut off."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -78,10 +75,25 @@ def canvas(width: float, height: float) -> Figure:
     return figure
 
 
+def panels(figure: Figure, title: str, number: int, columns: int, **shared: Any) -> list[Axes]:
+    """Return so many axes in rows below a title."""
+    figure.suptitle(wrapped(title, figure.get_figwidth()))
+    places = list(figure.subplots(-(-number // columns), columns, squeeze=False, **shared).flat)
+    for axes in places[number:]:
+        axes.remove()
+    return places[:number]
+
+
+def colour_bar(figure: Figure, filled: Any, axes: Any, label: str, **more: Any) -> Any:
+    """Add a bar of the colours of a drawing to its axes."""
+    bar = figure.colorbar(filled, ax=axes, **more)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.4)
+    return bar
+
+
 def wrapped(text: str, width: float) -> str:
     """Wrap a title into lines that fit a width in inches."""
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, max(int(width * 15), 20))) or text
 
 
@@ -107,8 +119,6 @@ def legend_height(labels: Sequence[str], width: float, columns: int = 2) -> floa
 
 def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str], int]:
     """Wrap labels into lines that fit, and return them with the number of columns."""
-    import textwrap
-
     folded = [textwrap.fill(label, max(int(width * _LETTERS) - _HANDLE, 20)) for label in labels]
     longest = max(len(line) for label in folded for line in label.split("\n"))
     return folded, min(columns, len(labels), max(1, int(width * _LETTERS / (longest + _HANDLE - 1))))

@@ -16,13 +16,7 @@ DASHES = ("solid", "dashed", "densely dotted", "dash dot", "densely dashed", "lo
 
 
 def picture(options: Iterable[str], body: Iterable[str], width: float = 2.6, height: float = 1.75) -> str:
-    """Return a ``tikzpicture`` of one axis, with labels and all at most a column wide.
-
-    Args:
-        options: of the axis.
-        body: lines within it.
-        width, height: of the axis itself, in inches.
-    """
+    """Return a ``tikzpicture`` of one axis of so many inches, with labels and all at most a column wide."""
     colours = [f"\\definecolor{{steepest{k}}}{{HTML}}{{{colour[1:]}}}" for k, colour in enumerate(SERIES)]
     shared = [
         f"width={width}in, height={height}in, scale only axis", r"tick label style={font=\footnotesize}",

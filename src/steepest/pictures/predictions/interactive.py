@@ -46,29 +46,24 @@ def confusion_figure(found: Confusion, title: str) -> Any:
     return layout(figure, title)
 
 
-def _bands(classes: int) -> list[list[Any]]:
-    """Return a colour scale with one colour for each class, without gradients between them."""
-    return [[(c + end) / classes, SERIES[c % len(SERIES)]] for c in range(classes) for end in (0, 1)]
-
-
 def plane_figure(found: Plane, title: str) -> Any:
     """Draw the prediction over two inputs, with a slider for the epochs."""
     import plotly.graph_objects as go
 
     low, high = (0.0, 1.0) if found.classes == 2 else (float(found.predicted.min()), float(found.predicted.max()))
+    # A colour scale with one colour for each class, without gradients between them.
+    bands = [[(c + end) / found.classes, SERIES[c % len(SERIES)]] for c in range(found.classes) for end in (0, 1)]
     figure = go.Figure()
     for k in range(len(found.epochs)):
         shared = {"x": found.x, "y": found.y, "z": found.predicted[k], "visible": k == len(found.epochs) - 1,
                   "hovertemplate": "%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>"}  # fmt: skip
         if found.classes > 2:  # class numbers have no contours: there are no values between them
             figure.add_heatmap(
-                **shared, colorscale=_bands(found.classes), zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False,
-                opacity=0.5, showscale=False,
+                **shared, colorscale=bands, zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False, opacity=0.5,
+                showscale=False,
             )  # fmt: skip
         else:
-            figure.add_contour(
-                **shared, colorscale="Viridis", zmin=low, zmax=high, colorbar={"title": "predicted"}
-            )  # fmt: skip
+            figure.add_contour(**shared, colorscale="Viridis", zmin=low, zmax=high, colorbar={"title": "predicted"})
     values = np.unique(found.targets) if found.classes else [None]
     for c, value in enumerate(values):
         here = found.targets == value if found.classes else np.ones(len(found.targets), bool)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steepest.engines import evaluate
 from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, leaves
 from steepest.objectives.metrics import regression
 from steepest.pictures.common.levels import thinned
+from steepest.tables.values import Array
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
-
-Array = NDArray[Any]
 
 _MARGIN = 0.12  # around the samples, as a share of their extent
 _MOST_POINTS = 5000  # samples that are drawn
@@ -70,8 +68,7 @@ class Confusion:
     @property
     def shares(self) -> Array:
         """The counts as shares of their true class; 0 for a class without samples."""
-        whole = self.counts.sum(axis=1, keepdims=True)
-        found: Array = self.counts / np.maximum(whole, 1)
+        found: Array = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
         return found
 
 
@@ -108,10 +105,8 @@ class Plane:
 
 def classes_of(model: Specification) -> int:
     """Return the number of classes of the prediction; 0 for a quantity."""
-    row = model.prediction.operation.name
-    if row == "softmax":
-        return int(model.prediction.shape[0])
-    return 2 if row in ("sigmoid", "step") and model.prediction.shape in ((), (1,)) else 0
+    row, shape = model.prediction.operation.name, model.prediction.shape
+    return shape[0] if row == "softmax" else 2 if row in ("sigmoid", "step") and shape in ((), (1,)) else 0
 
 
 def _targets(model: Specification, arrays: Any) -> Array:
@@ -120,12 +115,7 @@ def _targets(model: Specification, arrays: Any) -> Array:
 
 
 def compared(model: Specification, table: Any, na: str) -> Compared:
-    """Compute predicted and true values of a table.
-
-    Raises:
-        PictureError: the predictions are of several numbers a sample, or of classes.
-        ModelError: the model is not fitted.
-    """
+    """Compute predicted and true values of a table."""
     columns = model.samples(table, na)
     predicted, true = model.predict(columns.arrays), _targets(model, columns.arrays)
     if predicted.ndim != 1 or true.ndim != 1:
@@ -138,12 +128,7 @@ def compared(model: Specification, table: Any, na: str) -> Compared:
 
 
 def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
-    """Return the confusion matrix of a model on a table.
-
-    Raises:
-        PictureError: the predictions are not of classes.
-        ModelError: the model is not fitted.
-    """
+    """Return the confusion matrix of a model on a table."""
     found = model.evaluate(table, na)
     if "confusion" not in found:
         raise PictureError(
@@ -156,16 +141,8 @@ def confusion_of(model: Specification, table: Any, na: str) -> Confusion:
 def plane(model: Specification, table: Any, panels: int, points: int, na: str) -> Plane:
     """Compute predictions over the plane of a model's two inputs, at several epochs of its descent.
 
-    Args:
-        model: with two inputs: two columns, or a feature group of two.
-        table: samples to draw, and whose extent is that of the plane.
-        panels: how many sets of parameters, the last ones among them; one if the model has no path.
-        points: of the grid along an axis.
-        na: ``"drop"`` leaves out rows with missing values.
-
-    Raises:
-        PictureError: the model does not have two inputs.
-        ModelError: the model is not fitted.
+    The inputs are two columns, or a feature group of two; the extent of the plane is that of the table's samples. There
+    are so many panels, each for a set of parameters, the last ones among them; one if the model has no path.
     """
     columns = model.samples(table, na)
     inputs = [leaf for leaf in leaves([model.prediction]) if leaf.operation is DATA]
@@ -229,8 +206,9 @@ def _states(model: Specification, panels: int) -> Sequence[tuple[int, Any]]:
     run = model.run
     if run is None or panels < 2:
         return [(-1 if run is None else run.epochs, model.params)]
-    last = len(run.path) - 1
     share = np.linspace(0, 1, panels) ** 3  # much happens early
-    chosen = np.unique(np.round(share * last).astype(int))
-    states = [run.path[k] for k in chosen[:-1]]
-    return [*states, (run.epochs if run.best_epoch is None else run.best_epoch, model.params)]
+    chosen = np.unique(np.round(share * (len(run.path) - 1)).astype(int))
+    return [
+        *(run.path[k] for k in chosen[:-1]),
+        (run.epochs if run.best_epoch is None else run.best_epoch, model.params),
+    ]

@@ -7,7 +7,9 @@ from typing import Any
 from steepest.display.labels import short
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
+from steepest.pictures.predictions.interactive import compared_figure, confusion_figure, plane_figure
 from steepest.pictures.predictions.numbers import compared, confusion_of, plane
+from steepest.pictures.predictions.static import draw_compared, draw_confusion, draw_plane
 
 _LISTED = 8  # classes up to which the description lists the confusions
 
@@ -40,9 +42,6 @@ def predicted(
     Source: definition.
     """
     inches, found = width_of(width), compared(model, table, na)
-    from steepest.pictures.predictions.interactive import compared_figure
-    from steepest.pictures.predictions.static import draw_compared
-
     called = title or f"Predicted and true {found.target}"
     about = (
         f"{len(found.true)} samples, predicted {found.target} over true {found.target}, which goes from "
@@ -82,9 +81,6 @@ def confusion(
     Source: definition.
     """
     inches, found = width_of(width), confusion_of(model, table, na)
-    from steepest.pictures.predictions.interactive import confusion_figure
-    from steepest.pictures.predictions.static import draw_confusion
-
     called = title or f"Confusion matrix of {found.target}"
     sentences = [f"{found.accuracy:.1%} of {int(found.counts.sum())} samples are classified correctly."]
     if len(found.counts) <= _LISTED:
@@ -127,9 +123,6 @@ def boundary(
     Source: rows A4 and D1 of the notes.
     """
     inches, found = width_of(width), plane(model, table, max(panels, 1), max(points, 2), na)
-    from steepest.pictures.predictions.interactive import plane_figure
-    from steepest.pictures.predictions.static import draw_plane
-
     kind = "The boundary of" if found.classes else "The prediction of"
     called = title or f"{kind} {found.target} over {found.names[0]} and {found.names[1]}"
     sentences = [

@@ -1,4 +1,4 @@
-"""Drawings of predictions: against true values, as a confusion matrix, over two inputs."""
+"""Drawings of predictions by Matplotlib: against true values, as a confusion matrix, over two inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.display.labels import short
 from steepest.display.palette import BLUE, EDGE, OVER, SERIES, VERMILION
-from steepest.pictures.common.style import COLOURS, MARKS, canvas, legend_below, wrapped
+from steepest.pictures.common.style import COLOURS, MARKS, canvas, colour_bar, ink, legend_below, panels, wrapped
 from steepest.pictures.predictions.numbers import Compared, Confusion, Plane
 
 if TYPE_CHECKING:
@@ -22,13 +22,10 @@ _COUNTED = 20  # classes up to which the counts are written into the cells
 
 def draw_compared(found: Compared, title: str, width: float) -> Figure:
     """Plot predicted over true values, with the line on which they would be equal."""
-    import matplotlib
-
-    ink = matplotlib.rcParams["text.color"]
     figure = canvas(width, min(width, 4.6) * 0.95)
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
-    axes.plot(found.extent, found.extent, color=ink, linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true",
+    axes.plot(found.extent, found.extent, color=ink(), linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true",
               gid="equal", zorder=1)  # fmt: skip
     inside = found.learnt
     dense = len(found.true) > _DENSE
@@ -39,8 +36,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     if len(found.apart):
         axes.plot(found.true[~inside], found.predicted[~inside], "^", color=VERMILION, label="held out", gid="held-out",
                   **style)  # fmt: skip
-    axes.set_xlabel(f"true {found.target}")
-    axes.set_ylabel(f"predicted {found.target}")
+    axes.set(xlabel=f"true {found.target}", ylabel=f"predicted {found.target}")
     axes.text(0.03, 0.97, f"R² = {short(found.r2)}", transform=axes.transAxes, va="top")
     legend_below(figure, 3)
     return figure
@@ -51,8 +47,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     classes = len(found.counts)
     side = min(width, max(3.0, 1.3 + 0.42 * classes), 5.5)
     figure = canvas(min(width, side + 0.7), side)
-    figure.suptitle(wrapped(title, min(width, side + 0.7)))
-    axes = figure.add_subplot()
+    (axes,) = panels(figure, title, 1, 1)
     shares = found.shares
     edges = np.arange(classes + 1) - 0.5
     cells = axes.pcolormesh(edges, edges, shares, cmap=COLOURS, vmin=0, vmax=1, edgecolors="none", gid="cells")
@@ -66,62 +61,48 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     axes.set_aspect("equal")
     axes.invert_yaxis()
     ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
-    axes.set_xlabel(f"predicted ({found.target})")
-    axes.set_ylabel(f"true {found.target}")
+    axes.set(xticks=ticks, yticks=ticks, xlabel=f"predicted ({found.target})", ylabel=f"true {found.target}")
     for spine in axes.spines.values():
         spine.set_visible(True)
-    bar = figure.colorbar(cells, ax=axes, shrink=0.8, pad=0.03, fraction=0.06)
-    bar.set_label("share of the true class")
-    bar.outline.set_linewidth(0.4)
+    colour_bar(figure, cells, axes, "share of the true class", shrink=0.8, pad=0.03, fraction=0.06)
     return figure
 
 
 def draw_plane(found: Plane, title: str, width: float) -> Figure:
     """Draw a panel for each set of parameters: the prediction, the boundary, and the samples."""
-    panels = len(found.epochs)
-    columns = min(panels, 1 if width < 3 else 2 if width < 5 else 4)
-    rows = -(-panels // columns)
-    figure = canvas(width, rows * (0.92 * min(width / columns, 4.0)) + 0.75)
-    figure.suptitle(wrapped(title, width))
-    places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
+    number = len(found.epochs)
+    columns = min(number, 1 if width < 3 else 2 if width < 5 else 4)
+    figure = canvas(width, -(-number // columns) * (0.92 * min(width / columns, 4.0)) + 0.75)
+    places = panels(figure, title, number, columns, sharex=True, sharey=True)
     filled: Any = None
-    for k, axes in enumerate(places[:panels]):
+    for k, axes in enumerate(places):
         filled = _panel(axes, found, k, narrow=width / columns < 2.4)
         if k % columns == 0:
             axes.set_ylabel(found.names[1])
-        if k + columns >= panels:
+        if k + columns >= number:
             axes.set_xlabel(found.names[0])
             axes.tick_params(labelbottom=True)
-    for axes in places[panels:]:
-        axes.remove()
     if found.classes <= 2:
-        bar = figure.colorbar(filled, ax=places[:panels], pad=0.02, shrink=0.9)
-        bar.set_label("predicted" if not found.classes else f"probability of {found.target} = 1")
-        bar.outline.set_linewidth(0.4)
+        shown = f"probability of {found.target} = 1" if found.classes else "predicted"
+        colour_bar(figure, filled, places, shown, pad=0.02, shrink=0.9)
     legend_below(figure, 4)
     return figure
 
 
 def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
-    grid = found.predicted[k]
-    filled = None
+    grid, filled = found.predicted[k], None
     if found.classes > 2:
         _regions(axes, found, k)
     else:
         low, high = (0.0, 1.0) if found.classes else (float(found.predicted.min()), float(found.predicted.max()))
         bands = np.linspace(low, high if high > low else low + 1, 11)
-        filled = axes.contourf(
-            found.x, found.y, np.clip(grid, low, high), bands, cmap=COLOURS, vmin=low, vmax=bands[-1]
-        )
+        place = found.x, found.y
+        filled = axes.contourf(*place, np.clip(grid, low, high), bands, cmap=COLOURS, vmin=low, vmax=bands[-1])
         filled.set_edgecolor("face")
         filled.set_linewidth(0.2)
         if found.classes and grid.min() < 0.5 < grid.max():
-            axes.contour(found.x, found.y, grid, [0.5], colors=[EDGE], linewidths=2.8, zorder=5)
-            axes.contour(found.x, found.y, grid, [0.5], colors=["#ffffff"], linewidths=1.4, zorder=6).set_gid(
-                "boundary"
-            )
+            axes.contour(*place, grid, [0.5], colors=[EDGE], linewidths=2.8, zorder=5)
+            axes.contour(*place, grid, [0.5], colors=["#ffffff"], linewidths=1.4, zorder=6).set_gid("boundary")
     _samples(axes, found)
     heading = [] if found.epochs[k] < 0 else [f"epoch {found.epochs[k]}"]
     heading += [f"accuracy {found.accuracies[k]:.0%}"] if found.accuracies else []
@@ -131,15 +112,12 @@ def _panel(axes: Axes, found: Plane, k: int, narrow: bool) -> Any:
 
 def _regions(axes: Axes, found: Plane, k: int) -> None:
     """Fill the region of each class, where its lead is positive; class numbers themselves have no contours."""
-    import matplotlib
-
-    ink = matplotlib.rcParams["text.color"]
     for c, lead in enumerate(found.leads[k]):
         if lead.max() > 0:
             region = axes.contourf(found.x, found.y, lead, [0.0, np.inf], colors=[SERIES[c % len(SERIES)]], alpha=0.35)
             region.set_gid(f"region-{c}")
         if lead.min() < 0 < lead.max():
-            axes.contour(found.x, found.y, lead, [0.0], colors=[ink], linewidths=0.8).set_gid(f"boundary-{c}")
+            axes.contour(found.x, found.y, lead, [0.0], colors=[ink()], linewidths=0.8).set_gid(f"boundary-{c}")
 
 
 def _samples(axes: Axes, found: Plane) -> None:
