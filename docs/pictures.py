@@ -14,10 +14,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import steepest as st
+from steepest.display.labels import power
 from steepest.display.palette import DARK_PAPER, GREEN, PAPER, READABLE, SERIES, VERMILION
 from steepest.display.picture import Picture
 from steepest.pictures import MatplotlibPicture
-from steepest.pictures.trainings.static import power
 
 FOLDER = Path(__file__).parent / "images"
 XOR = {"X": [[0, 0], [0, 1], [1, 0], [1, 1]], "y": [0, 1, 1, 0]}

@@ -21,9 +21,9 @@ from steepest.errors import PictureError
 from steepest.pictures.common.style import style, width_of
 from steepest.pictures.surfaces.numbers import Surface
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.sections import Range
+from steepest.pictures.surfaces.sections import Name, Range
+from steepest.pictures.surfaces.static import draw_moving
 from steepest.pictures.surfaces.surface import surface
-from steepest.pictures.surfaces.viewing import Name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,8 +55,6 @@ class Animation(Picture):
 
     def frames(self) -> Iterator[Any]:
         """Yield the frames as arrays of bytes, ``(height, width, 3)``; height and width are even, as MP4 requires."""
-        from steepest.pictures.surfaces.static import draw_moving
-
         with style(INK):
             figure, show = draw_moving(self.still.numbers, self.title, self._width)
             figure.set_dpi(_DOTS)

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from steepest.calculus.gradient import gradient
 from steepest.calculus.stability import stabilise
@@ -21,9 +21,8 @@ from steepest.expressions.expression import PARAMETER, Expression, leaves, topos
 from steepest.expressions.printing import quoted
 from steepest.messages.hints import nearest
 from steepest.tables.table import open_table
-from steepest.tables.values import bind, fit_shape, number_array
+from steepest.tables.values import Array, bind, fit_shape, number_array
 
-Array = NDArray[Any]
 Params = Mapping[str, Any]
 
 _ELEMENT = re.compile(r"(.+)\[(\d+)(?:,\s*(\d+))?\]")
@@ -33,20 +32,12 @@ _COMPILED, _INTERPRETED = 2.5e10, 1e8  # values of nodes that an engine computes
 
 @dataclass(frozen=True)
 class Landscape:
-    """A cost over a table, evaluated at any parameters.
+    """A cost over a table, evaluated at any parameters."""
 
-    Attributes:
-        cost: one number of the parameters.
-        data: the columns of the table, arrays.
-        rows: the number of samples.
-        shapes: the shape of each parameter by name.
-        engine: the name of the engine that computes it.
-    """
-
-    cost: Expression
-    data: Params
-    rows: int
-    shapes: Mapping[str, tuple[int, ...]]
+    cost: Expression  # one number
+    data: Params  # the columns of the table
+    rows: int  # the number of samples
+    shapes: Mapping[str, tuple[int, ...]]  # of each parameter by name
     engine: str = "auto"
 
     def without(self, rows: Array) -> Landscape:
@@ -79,13 +70,10 @@ class Landscape:
     def costs(self, vectors: Array) -> Array:
         """Return the cost at rows of numbers, ``(k, size)`` to ``(k,)``."""
         each = max(1, _AT_ONCE // max(self.size, 1))
-        sweep = self._sweep(min(len(vectors), each))
+        stable, points = stabilise([self.cost])[self.cost], min(len(vectors), each)
+        sweep = choose(self.engine, "float64").grid(stable, dict(self.data), self.rows, "float64", points)
         parts = [sweep(self.params(vectors[k : k + each])) for k in range(0, len(vectors), each)]
         return np.concatenate(parts) if parts else np.zeros(0)
-
-    def _sweep(self, points: int) -> Any:
-        stable = stabilise([self.cost])[self.cost]
-        return choose(self.engine, "float64").grid(stable, dict(self.data), self.rows, "float64", points)
 
     @cached_property
     def _slopes(self) -> dict[str, Expression]:
@@ -94,18 +82,16 @@ class Landscape:
     def gradients(self, vectors: Array) -> Array:
         """Return the gradient at rows of numbers, ``(k, size)`` to ``(k, size)``."""
         rows = []
-        for k in range(len(vectors)):
-            slopes = evaluate(self._slopes, {**self.data, **self._at(vectors[k])})
+        for vector in vectors:
+            slopes = evaluate(self._slopes, {**self.data, **self._at(vector)})
             rows.append(np.concatenate([np.ravel(np.broadcast_to(slopes[n], s)) for n, s in self.shapes.items()]))
         return np.array(rows).reshape(-1, self.size)
 
     def no_slope(self, vector: Array, directions: Sequence[Array]) -> str:
         """Return why there is no tangent at a point along some directions; an empty text where there is one.
 
-        Args:
-            vector: the parameters there, ``(size,)``.
-            directions: ``(size,)`` each; the sum and difference of two are checked, too: a surface with slopes along
-                both axes has no tangent plane if the slope between them jumps.
+        The sum and difference of two directions are checked, too: a surface with slopes along both axes has no tangent
+        plane if the slope between them jumps.
         """
         if len(directions) == 2:
             first, second = (direction / np.linalg.norm(direction) for direction in directions)
@@ -123,16 +109,9 @@ class Landscape:
         return {name: values[0] for name, values in self.params(vector[None]).items()}
 
     def resolution(self, most: int, axes: int, least: int) -> int:
-        """Return the number of points along an axis for which a grid takes a few seconds at most.
-
-        Args:
-            most: the largest number.
-            axes: 1 or 2.
-            least: the smallest number, whatever time it takes.
-        """
-        elements = sum(
-            max(prod(node.shape), 1) * (self.rows if node.per_sample else 1) for node in toposort([self.cost])
-        )
+        """Return the number of points along each axis for which a grid takes a few seconds at most."""
+        nodes = toposort([self.cost])
+        elements = sum(max(prod(node.shape), 1) * (self.rows if node.per_sample else 1) for node in nodes)
         products = self.size * (self.rows if self.data else 1)
         compiled = choose(self.engine, "float64").name == "native"
         affordable = (_COMPILED if compiled else _INTERPRETED) / (elements + products)
@@ -142,18 +121,7 @@ class Landscape:
 def landscape(
     cost: Expression, table: Any = None, *, columns: Params | None = None, na: str = "error", engine: str = "auto"
 ) -> Landscape:
-    """Return the landscape of a cost over a table.
-
-    Args:
-        cost: one number.
-        table: the data, as for :func:`steepest.descend`; None for a pure function of parameters.
-        columns: arrays to take instead of a table.
-        na: ``"drop"`` leaves out rows with missing values.
-        engine: what computes it.
-
-    Raises:
-        PictureError: the cost is not one number, has no parameters, or holds data and there is no table.
-    """
+    """Return the landscape of a cost over a table, or over arrays; neither is needed for a function of parameters."""
     if cost.per_sample or cost.shape:
         raise PictureError("a picture is drawn of one number; take the mean, total or sum of the expression")
     shapes = {leaf.name: leaf.shape for leaf in leaves([cost]) if leaf.operation is PARAMETER}
@@ -170,27 +138,16 @@ def landscape(
 
 @dataclass(frozen=True)
 class Axis:
-    """A direction through the parameters.
+    """A direction through the parameters."""
 
-    Attributes:
-        label: its name: a parameter, an element of one, or a direction.
-        direction: the change of the parameters with one unit of the coordinate, ``(size,)``.
-        element: the index, among all elements, of the one that the coordinate is; None for a direction.
-        share: of the variance of a descent's path that it carries, if there is one.
-    """
-
-    label: str
-    direction: Array
-    element: int | None = None
-    share: float | None = None
+    label: str  # a parameter, an element of one, or a direction
+    direction: Array  # the change of the parameters with one unit of the coordinate, ``(size,)``
+    element: int | None = None  # the index, among all elements, of the one that the coordinate is; None for a direction
+    share: float | None = None  # of the variance of a descent's path that it carries, if there is one
 
 
 def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "") -> Axis:
-    """Return the axis of a parameter, of an element such as ``"W1[0,2]"``, or of a direction.
-
-    Raises:
-        PictureError: there is no such parameter, or it is not one number.
-    """
+    """Return the axis of a parameter, of an element such as ``"W1[0,2]"``, or of a direction."""
     if isinstance(name, Mapping):
         unknown = [key for key in name if key not in land.shapes]
         if unknown:
@@ -200,8 +157,9 @@ def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "
         if not np.any(direction):
             raise PictureError("a direction is 0 in all parameters; give one that leads somewhere")
         return Axis(label or "direction", direction)
-    found = _ELEMENT.fullmatch(name)
-    bare, index = (name, ()) if found is None or name in land.shapes else (found[1], _index(found))
+    found = None if name in land.shapes else _ELEMENT.fullmatch(name)
+    bare = name if found is None else found[1]
+    index = () if found is None else tuple(int(part) for part in found.groups()[1:] if part is not None)
     if bare not in land.shapes:
         known = ", ".join(land.shapes)
         raise PictureError(f"{bare!r} is not a parameter of the cost{nearest(bare, land.shapes)}; those are {known}")
@@ -217,24 +175,16 @@ def axis_of(land: Landscape, name: str | Mapping[str, ArrayLike], label: str = "
     return Axis(name, direction, element)
 
 
-def _index(found: re.Match[str]) -> tuple[int, ...]:
-    return tuple(int(part) for part in found.groups()[1:] if part is not None)
-
-
 @dataclass(frozen=True)
 class Span:
     """The points base + Σ coordinate · direction of one axis or two.
 
     The coordinate along a parameter is its value, so ``base`` is 0 there; along a direction it is the distance from
     ``base`` in units of that direction.
-
-    Attributes:
-        axes: the directions.
-        base: the parameters where all coordinates are 0, ``(size,)``.
     """
 
     axes: tuple[Axis, ...]
-    base: Array
+    base: Array  # the parameters where all coordinates are 0, ``(size,)``
 
     def points(self, *coordinates: Array) -> Array:
         """Return the parameters at coordinates, each ``(k,)``, as rows ``(k, size)``."""
@@ -259,15 +209,9 @@ class Span:
 
 
 def span_of(axes: Sequence[Axis], at: Array) -> Span:
-    """Return the span of axes through a point.
-
-    Raises:
-        PictureError: two axes are the same direction.
-    """
+    """Return the span of axes through a point."""
     base = at.copy()
-    for axis in axes:
-        if axis.element is not None:
-            base[axis.element] = 0.0
+    base[[axis.element for axis in axes if axis.element is not None]] = 0.0
     directions = np.array([axis.direction / np.linalg.norm(axis.direction) for axis in axes])
     if len(axes) == 2 and abs(directions[0] @ directions[1]) > 1 - 1e-12:
         raise PictureError(f"{axes[0].label} and {axes[1].label} are one direction; choose two")

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steepest.display.labels import short
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.paths import Trail
-
-Array = NDArray[Any]
+from steepest.tables.values import Array
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steepest.display.labels import figure
 from steepest.errors import PictureError
 from steepest.pictures.surfaces.landscape import Axis, Landscape, Span
+from steepest.tables.values import Array
 
 if TYPE_CHECKING:
     from steepest.training.result import Descent
-
-Array = NDArray[Any]
 
 _KEPT = 500  # points of a trail that are drawn: more than a picture has pixels for
 
@@ -56,45 +54,22 @@ class Trail:
 
 @dataclass(frozen=True)
 class Route:
-    """A descent as rows of numbers.
-
-    Attributes:
-        label: its name.
-        epochs: ``(k,)``.
-        vectors: the parameters, ``(k, size)``.
-        final: the cost at the end.
-        diverged: whether it did.
-    """
+    """A descent as rows of numbers."""
 
     label: str
-    epochs: Array
-    vectors: Array
-    final: float
+    epochs: Array  # ``(k,)``
+    vectors: Array  # the parameters, ``(k, size)``
+    final: float  # the cost at the end
     diverged: bool
-
-    def thinned(self, kept: int = _KEPT) -> Route:
-        """Return a route of at most so many points: the first few, the last, and ever fewer in between."""
-        if len(self.epochs) <= kept:
-            return self
-        chosen = np.unique(np.round(np.linspace(0, 1, kept) ** 1.5 * (len(self.epochs) - 1)).astype(int))
-        return Route(self.label, self.epochs[chosen], self.vectors[chosen], self.final, self.diverged)
 
 
 def named(runs: Any) -> dict[str, Descent]:
-    """Return one descent, several, or several with names, as a dict by name.
-
-    Raises:
-        PictureError: these are no descents.
-    """
-    if runs is None:
-        return {}
-    found: dict[str, Any]
+    """Return one descent, several, or several with names, as a dict by name."""
+    found: dict[str, Any] = {} if runs is None else {"descent": runs}
     if isinstance(runs, Mapping):
         found = {str(label): run for label, run in runs.items()}
     elif isinstance(runs, Sequence):
         found = {f"descent {k}": run for k, run in enumerate(runs, start=1)}
-    else:
-        found = {"descent": runs}
     for label, run in found.items():
         if not hasattr(run, "path"):
             raise PictureError(f"paths are results of st.descend, one, a list, or a dict by name; {label} is {run!r}")
@@ -102,11 +77,7 @@ def named(runs: Any) -> dict[str, Descent]:
 
 
 def routes(land: Landscape, runs: Any) -> tuple[Route, ...]:
-    """Return the paths of descents of this landscape.
-
-    Raises:
-        PictureError: a descent has other parameters than the cost.
-    """
+    """Return the paths of descents of this landscape."""
     found = []
     for label, run in named(runs).items():
         missing = [name for name in land.shapes if name not in run.params]
@@ -120,12 +91,15 @@ def routes(land: Landscape, runs: Any) -> tuple[Route, ...]:
 
 
 def trail(land: Landscape, span: Span, route: Route) -> Trail:
-    """Project a route onto a span."""
-    kept = route.thinned()
-    places = span.coordinates(kept.vectors)
-    costs = land.costs(kept.vectors)
+    """Project a route onto a span, with the first few of its points, the last, and ever fewer in between."""
+    last = len(route.epochs) - 1
+    kept = np.arange(last + 1)
+    if last >= _KEPT:
+        kept = np.unique(np.round(np.linspace(0, 1, _KEPT) ** 1.5 * last).astype(int))
+    vectors = route.vectors[kept]
+    places, costs = span.coordinates(vectors), land.costs(vectors)
     heights = land.costs(span.points(*places.T)) if land.size > len(span.axes) else costs
-    return Trail(kept.label, kept.epochs, places, costs, heights, kept.final, kept.diverged)
+    return Trail(route.label, route.epochs[kept], places, costs, heights, route.final, route.diverged)
 
 
 def principal_axes(route: Route) -> tuple[Axis, Axis]:
@@ -133,12 +107,6 @@ def principal_axes(route: Route) -> tuple[Axis, Axis]:
 
     The directions are the first two right singular vectors of the path's points less their mean; the share is the
     square of the singular value over the sum of all squares.
-
-    Args:
-        route: of at least two numbers and three points.
-
-    Raises:
-        PictureError: the path has fewer, or does not move.
 
     Source: Lorch 2016, Visualizing deep network training trajectories with PCA; Li et al. 2018, Visualizing the loss
     landscape of neural nets, section 7.1.
@@ -167,4 +135,4 @@ def shares(route: Route, axes: Sequence[Axis]) -> tuple[Axis, ...]:
     if not whole:
         return tuple(axes)
     parts = [float(np.sum((away @ axis.direction) ** 2) / np.sum(axis.direction**2)) / whole for axis in axes]
-    return tuple(Axis(a.label, a.direction, a.element, part) for a, part in zip(axes, parts, strict=True))
+    return tuple(replace(axis, share=part) for axis, part in zip(axes, parts, strict=True))

@@ -12,11 +12,13 @@ from steepest.display.labels import figure, short
 from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
+from steepest.pictures.surfaces.interactive import curve_figure, surface_figure
 from steepest.pictures.surfaces.landscape import Axis
 from steepest.pictures.surfaces.numbers import Curve, Fixed, Surface
 from steepest.pictures.surfaces.paths import Trail
-from steepest.pictures.surfaces.sections import Range
-from steepest.pictures.surfaces.viewing import Name, Request, compute, landscape_of
+from steepest.pictures.surfaces.sections import Name, Range, compute, landscape_of
+from steepest.pictures.surfaces.static import draw_curve, draw_surface
+from steepest.pictures.surfaces.tikz import curve_code, surface_code
 
 _LISTED = 6  # fixed numbers up to which each is listed: more would hide the other sentences
 _VIEWS = ("contours", "3d", "both")
@@ -67,38 +69,21 @@ def surface(
         raise PictureError(f"look is one of {', '.join(_VIEWS)}, not {look!r}")
     inches = width_of(width)
     land, runs, known = landscape_of(cost, table, paths, at, na, engine)
-    found = compute(land, runs, known, Request(at, names, ranges or {}, move, field, points))
+    found = compute(land, runs, known, at, names, ranges or {}, move, field, points)
+    if isinstance(found, Curve):
+        called = title or f"The cost over {found.axis.label}"
+        return MatplotlibPicture(
+            called, _describe_curve(found), found, lambda: draw_curve(found, called, inches),
+            lambda: curve_figure(found, called), lambda: curve_code(found),
+        )  # fmt: skip
     called = title or _title(found)
-    if isinstance(found, Curve):
-        return _curve_picture(found, called, inches)
-    return _surface_picture(found, called, inches, look)
-
-
-def _curve_picture(found: Curve, title: str, width: float) -> MatplotlibPicture:
-    from steepest.pictures.surfaces.interactive import curve_figure
-    from steepest.pictures.surfaces.static import draw_curve
-    from steepest.pictures.surfaces.tikz import curve_code
-
     return MatplotlibPicture(
-        title, _describe_curve(found), found, lambda: draw_curve(found, title, width),
-        lambda: curve_figure(found, title), lambda: curve_code(found),
+        called, _describe_surface(found), found, lambda: draw_surface(found, called, inches, look),
+        lambda: surface_figure(found, called, look), lambda: surface_code(found),
     )  # fmt: skip
 
 
-def _surface_picture(found: Surface, title: str, width: float, look: str) -> MatplotlibPicture:
-    from steepest.pictures.surfaces.interactive import surface_figure
-    from steepest.pictures.surfaces.static import draw_surface
-    from steepest.pictures.surfaces.tikz import surface_code
-
-    return MatplotlibPicture(
-        title, _describe_surface(found), found, lambda: draw_surface(found, title, width, look),
-        lambda: surface_figure(found, title, look), lambda: surface_code(found),
-    )  # fmt: skip
-
-
-def _title(found: Curve | Surface) -> str:
-    if isinstance(found, Curve):
-        return f"The cost over {found.axis.label}"
+def _title(found: Surface) -> str:
     first, second = found.axes
     if first.element is None and second.element is None and first.label.startswith("principal direction"):
         return "The cost over the path's principal directions"

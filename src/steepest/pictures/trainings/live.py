@@ -11,7 +11,8 @@ from steepest.display.labels import short
 from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
-from steepest.pictures.trainings.numbers import Course, Line
+from steepest.pictures.trainings.drawing import draw_courses
+from steepest.pictures.trainings.numbers import Course, line_of
 from steepest.pictures.trainings.training import describe
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ class Live:
         assert self._latest is not None  # there were two
         of = "" if self.epochs is None else f" of {self.epochs}"
         title = f"Epoch {self._latest.epoch}{of}, {self._latest.seconds:.1f} s: cost {short(self._latest.cost)}"
-        from steepest.pictures.trainings.static import draw_courses
-
         return MatplotlibPicture(title, describe([found]), (found,), lambda: draw_courses([found], title, self._inches))
 
     def _course(self) -> Course | None:
@@ -101,11 +100,8 @@ class Live:
             seen += [] if latest.validation is None else [(latest.epoch, latest.validation)]
         if len(rows) < 2:
             return None
-
-        def line(pairs: list[tuple[int, float]]) -> Line:
-            return Line(np.array([epoch for epoch, _ in pairs]), np.array([value for _, value in pairs]))
-
-        return Course("descent", line(rows), line(seen) if seen else None, None, {}, None, None, (), "", False)
+        validation = line_of(seen) if seen else None
+        return Course("descent", line_of(rows), validation, None, {}, None, None, (), "", False)
 
     def draw(self) -> None:
         """Draw what there is, in the place of the last drawing."""

@@ -10,7 +10,8 @@ from steepest.errors import PictureError
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.paths import named
-from steepest.pictures.surfaces.viewing import landscape_of
+from steepest.pictures.surfaces.sections import landscape_of
+from steepest.pictures.trainings.drawing import course_code, course_figure, draw_courses
 from steepest.pictures.trainings.numbers import Course, course
 
 
@@ -56,10 +57,6 @@ def training(
     land = _landscape(model if cost is None else cost, table, runs, na)
     found = tuple(course(label, each, land) for label, each in runs.items())
     called = title or ("The course of the descent" if len(found) == 1 else "The courses of the descents")
-    from steepest.pictures.trainings.interactive import course_figure
-    from steepest.pictures.trainings.static import draw_courses
-    from steepest.pictures.trainings.tikz import course_code
-
     return MatplotlibPicture(
         called, describe(found), found, lambda: draw_courses(found, called, inches),
         lambda: course_figure(found, called), lambda: course_code(found),
