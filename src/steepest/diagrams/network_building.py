@@ -50,9 +50,8 @@ class _LayoutBuilder:
             text = figure(-part.value if negative else part.value)
             return text, latex_figure(text)
         if part.name:
-            return minus + pretty(
-                part.name, self.layered
-            ), f"${latex_minus}{latex_name(part.name, layer=self.layered)}$"
+            tex = latex_name(part.name, layer=self.layered)
+            return minus + pretty(part.name, self.layered), f"${latex_minus}{tex}$"
         return f"{minus}{written(part, {})}", f"${latex_minus}{latex(part)}$"
 
     def value(self, part: Expression | None, negative: bool = False) -> Array | None:
@@ -248,7 +247,8 @@ def _join(
         where = f"[{', '.join(str(p + 1) for p in place)}]" if place else ""
         title = f"{'−' if term.negative else ''}{named}{where}" + (f" = {figure(number)}" if number is not None else "")
         if number is not None and builder.params and term.weight is not None:
-            label, tex = figure(number, 3), latex_figure(figure(number, 3))
+            label = figure(number, 3)
+            tex = latex_figure(label)
         elif term.weight is not None and not term.weight.shape and not written_inside:
             label, tex = builder.name(term.weight, term.negative)
         elif term.weight is None and term.negative:
@@ -277,9 +277,9 @@ def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
 
 
 def _describe(builder: _LayoutBuilder) -> str:
-    named = [
-        written(node, {}) + (f" of {node.shape[0]} features" if node.shape else "") for node in builder.structure.inputs
-    ]
+    """Describe the model in sentences."""
+    inputs = builder.structure.inputs
+    named = [written(node, {}) + (f" of {node.shape[0]} features" if node.shape else "") for node in inputs]
     parts = [f"The inputs are {', '.join(named)}."]
     layers = builder.structure.layers
     for layer in layers if len(layers) <= 12 else [*layers[:6], *layers[-3:]]:

@@ -96,18 +96,18 @@ def is_number(node: Expression) -> bool:
 def sign(node: Expression) -> str:
     """Return the sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
     found = _short_sign(node, 0, (node.operation.maths or node.operation.text).pattern)
-    return write(node, Plain({}, dict.fromkeys(_places(node), PLACE)), root_is_plain=True) if found is None else found
+    return write(node, Plain({}, dict.fromkeys(_operands(node), PLACE)), root_is_plain=True) if found is None else found
 
 
 def latex_sign(node: Expression) -> str:
     """Return the sign of an operation in LaTeX, without ``$``."""
     pattern = node.operation.latex.pattern.replace("{{", "{").replace("}}", "}")
     found = _short_sign(node, 1, pattern.replace(r"\left", "").replace(r"\right", ""))
-    return write(node, _Places(_places(node)), root_is_plain=True) if found is None else found
+    return write(node, _Places(_operands(node)), root_is_plain=True) if found is None else found
 
 
-def _places(node: Expression) -> set[Expression]:
-    """Return the operands that a placeholder stands for."""
+def _operands(node: Expression) -> set[Expression]:
+    """Return the operands that a placeholder stands for: all but numbers, each once."""
     return {arg for arg in node.args if not is_number(arg)}
 
 
@@ -116,7 +116,7 @@ def _short_sign(node: Expression, column: int, pattern: str) -> str | None:
     name, arity = node.operation.name, len(node.args)
     if name in _SIGNS:
         return _SIGNS[name][column]
-    if len(_places(node)) < arity:
+    if len(_operands(node)) < arity:  # a number, or an operand that is there twice, belongs to the sign
         return None
     if name in _GATES:
         return _GATES[name][column]

@@ -1,7 +1,7 @@
 """Pictures: costs over their parameters, activations, trainings, predictions; still, interactive and moving.
 
-Each kind is a package: ``numbers`` computes what is drawn, ``static`` draws it with Matplotlib, ``interactive`` with
-plotly, ``tikz`` writes it for LaTeX, and a module named after the kind has the public functions.
+Each kind is a package: ``numbers`` computes what is drawn, ``drawing`` (three modules for surfaces) draws it with
+Matplotlib and plotly and writes it for LaTeX, and a module named after the kind has the public functions.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
         raise PictureError(f"sample is a whole number from 0, not {sample!r}")
     if sample is not None and not 0 <= sample < bound.rows:
-        others = f" to {bound.rows - 1}" if bound.rows > 1 else " alone"
+        others = f" to {bound.rows - 1}" if bound.rows != 1 else " alone"
         raise PictureError(f"there is no sample {sample}; the table's are 0{others}")
     given = {**bound.arrays, SEED: np.eye(1, bound.rows, sample or 0)[0]}
     nodes = tuple(node for node in in_reading_order([root]) if not is_number(node))

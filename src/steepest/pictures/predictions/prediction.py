@@ -7,9 +7,8 @@ from typing import Any
 from steepest.display.labels import short
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
-from steepest.pictures.predictions.interactive import compared_figure, confusion_figure, plane_figure
+from steepest.pictures.predictions import drawing
 from steepest.pictures.predictions.numbers import compared, confusion_of, plane
-from steepest.pictures.predictions.static import draw_compared, draw_confusion, draw_plane
 
 _LISTED = 8  # classes up to which the description lists the confusions
 
@@ -50,8 +49,9 @@ def predicted(
     )
     about += f" {len(found.apart)} of them were held out from the fit." if len(found.apart) else ""
     return MatplotlibPicture(
-        called, about, found, lambda: draw_compared(found, called, inches), lambda: compared_figure(found, called)
-    )
+        called, about, found, lambda: drawing.draw_compared(found, called, inches),
+        lambda: drawing.compared_figure(found, called),
+    )  # fmt: skip
 
 
 def confusion(
@@ -88,8 +88,8 @@ def confusion(
             counts = ", ".join(f"{int(count)} predicted as {c}" for c, count in enumerate(row) if count)
             sentences.append(f"Class {k}: {counts or 'no samples'}.")
     return MatplotlibPicture(
-        called, " ".join(sentences), found, lambda: draw_confusion(found, called, inches),
-        lambda: confusion_figure(found, called),
+        called, " ".join(sentences), found, lambda: drawing.draw_confusion(found, called, inches),
+        lambda: drawing.confusion_figure(found, called),
     )  # fmt: skip
 
 
@@ -135,6 +135,6 @@ def boundary(
         classified = f"classifies {found.accuracies[k]:.0%} of the samples correctly" if found.accuracies else ""
         sentences.append(f"{when} {classified or f'predicts from {short(low)} to {short(high)}'}.")
     return MatplotlibPicture(
-        called, " ".join(sentences), found, lambda: draw_plane(found, called, inches),
-        lambda: plane_figure(found, called),
+        called, " ".join(sentences), found, lambda: drawing.draw_plane(found, called, inches),
+        lambda: drawing.plane_figure(found, called),
     )  # fmt: skip

@@ -81,14 +81,12 @@ def _add_trails(figure: Any, found: Surface, view: str, top: float) -> None:
         across, up = trail.coordinates.T
         place = {"x": across, "y": up, "mode": "lines+markers", "name": escape(trail.label),
                  "text": _hover_texts(trail), "hoverinfo": "text"}  # fmt: skip
-        drawn = {**line_style(k), "width": 4, "color": OVER[k % len(OVER)]}
+        drawn, symbol = {**line_style(k), "width": 4, "color": OVER[k % len(OVER)]}, MARKS[k % len(MARKS)]
         if view == "contours":
-            figure.add_scatter(**place, line=drawn, marker={"symbol": MARKS[k % len(MARKS)], "size": 6})
+            figure.add_scatter(**place, line=drawn, marker={"symbol": symbol, "size": 6})
         else:
-            figure.add_scatter3d(
-                **place, z=np.minimum(trail.heights, top), line=drawn,
-                marker={"symbol": MARKS[k % len(MARKS)], "size": 3},
-            )  # fmt: skip
+            z = np.minimum(trail.heights, top)
+            figure.add_scatter3d(**place, z=z, line=drawn, marker={"symbol": symbol, "size": 3})
 
 
 def _add_point(figure: Any, found: Surface, view: str) -> None:

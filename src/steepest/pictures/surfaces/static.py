@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,16 @@ from steepest.display.labels import figure as number
 from steepest.display.labels import short
 from steepest.display.palette import BLUE, EDGE, OVER, VERMILION
 from steepest.pictures.common.levels import levels, thinned, ticks
-from steepest.pictures.common.style import COLOURS, canvas, legend_below, legend_height, series, wrapped
+from steepest.pictures.common.style import (
+    COLOURS,
+    canvas,
+    colour_bar,
+    ink,
+    legend_below,
+    legend_height,
+    series,
+    wrapped,
+)
 from steepest.pictures.surfaces.numbers import Curve, Point, Surface
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 COST = "cost"
 _MESH = 41  # points along an axis of a surface in space
 _TRAIL = {"linewidth": 1.2, "markersize": 3.0}
+_APART = 0.09  # of the picture: the least distance between marks of a path
 
 
 def draw_curve(found: Curve, title: str, width: float) -> Figure:
@@ -31,8 +41,7 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     axes = figure.add_subplot()
     axes.set_title(wrapped(title, width))
     axes.plot(found.x, found.costs, color=BLUE, label=COST, gid="curve")
-    axes.set_xlim(found.x[0], found.x[-1])
-    axes.set_ylim(*found.heights)
+    axes.set(xlim=(found.x[0], found.x[-1]), ylim=found.heights, xlabel=found.axis.label, ylabel=COST)
     tangent = found.tangent
     if tangent is not None and tangent.missing:
         axes.plot([tangent.at], [tangent.value], "o", color=VERMILION, markersize=4, linestyle="none", gid="point",
@@ -48,8 +57,6 @@ def draw_curve(found: Curve, title: str, width: float) -> Figure:
     for k, trail in enumerate(found.trails, start=2):
         axes.plot(trail.coordinates[:, 0], trail.heights, label=trail.legend, gid=f"trail-{k - 1}",
                   **{**series(k), **_TRAIL})  # fmt: skip
-    axes.set_xlabel(found.axis.label)
-    axes.set_ylabel(COST)
     if tangent is not None or found.trails:
         legend_below(figure)
     return figure
@@ -84,22 +91,17 @@ def _labels(found: Surface) -> list[str]:
 def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
     from matplotlib.colors import BoundaryNorm
 
-    lines = levels(found.costs)
-    heights, capped = lines.heights, lines.capped
-    costs = np.ma.masked_invalid(found.costs)
+    lines, costs = levels(found.costs), np.ma.masked_invalid(found.costs)
+    extend: Any = "max" if lines.capped else "neither"
     # A colour for each band, the same step from band to band: levels are not evenly spaced.
-    norm = BoundaryNorm(heights, 256, extend="max" if capped else "neither")
-    filled = axes.contourf(
-        found.x, found.y, costs, heights, cmap=COLOURS, norm=norm, extend="max" if capped else "neither"
-    )
+    norm = BoundaryNorm(lines.heights, 256, extend=extend)
+    filled = axes.contourf(found.x, found.y, costs, lines.heights, cmap=COLOURS, norm=norm, extend=extend)
     filled.set_edgecolor("face")
     filled.set_linewidth(0.2)
     filled.set_gid("bands")
-    bar = figure.colorbar(filled, ax=axes, ticks=ticks(lines), pad=0.02)
+    bar = colour_bar(figure, filled, axes, COST, ticks=ticks(lines), pad=0.02)
     bar.ax.set_yticklabels([number(tick, 12) for tick in ticks(lines)])
     bar.ax.minorticks_off()  # the levels, which are no round numbers
-    bar.set_label(COST)
-    bar.outline.set_linewidth(0.4)
     _arrows(axes, found)
     for k, trail in enumerate(found.trails):
         _over(axes, (trail.coordinates[:, 0], trail.coordinates[:, 1]), k, trail.legend)
@@ -108,13 +110,11 @@ def _contours(figure: Figure, axes: Axes, found: Surface) -> None:
         axes.plot([p.x], [p.y], "*", color="white", markeredgecolor=EDGE, markersize=9, markeredgewidth=0.6, zorder=6,
                   linestyle="none", label=found.legend, gid="point")  # fmt: skip
     _letters(axes, found)
-    axes.set_xlim(found.x[0], found.x[-1])
-    axes.set_ylim(found.y[0], found.y[-1])
+    axes.set(xlim=(found.x[0], found.x[-1]), ylim=(found.y[0], found.y[-1]))
     first, second = found.axes
     axes.set_xlabel(first.label if first.share is None else f"{first.label} ({first.share:.1%} of variance)")
     axes.set_ylabel(second.label if second.share is None else f"{second.label} ({second.share:.1%})")
-    for spine in axes.spines.values():
-        spine.set_visible(True)
+    axes.spines[:].set_visible(True)
 
 
 def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
@@ -122,14 +122,10 @@ def _over(axes: Any, place: tuple[Any, ...], k: int, label: str) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
     line_style = {**series(k + 1), **_TRAIL, "color": OVER[k % len(OVER)]}
+    apart = _APART if len(place[0]) > 2 else None  # few points are all marked
     (line,) = axes.plot(*place, label=label, gid=f"trail-{k + 1}", zorder=5, markeredgecolor=EDGE, markeredgewidth=0.4,
-                        markevery=_apart(len(place[0])), **line_style)  # fmt: skip
+                        markevery=apart, **line_style)  # fmt: skip
     line.set_path_effects([Stroke(linewidth=2.6, foreground=EDGE), Normal()])
-
-
-def _apart(points: int) -> float | None:
-    """Return the least distance of a path's marks, as a share of the picture; None to mark all of few points."""
-    return 0.09 if points > 2 else None
 
 
 def _arrows(axes: Axes, found: Surface) -> None:
@@ -149,17 +145,15 @@ def _letters(axes: Axes, found: Surface) -> None:
         return
     move = found.move
     axes.plot(move.x, move.y, "-o", color="white", markeredgecolor=EDGE, linewidth=1.4, markersize=4, gid="move",
-              zorder=6, label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
+              zorder=6, label=f"A → B → C: {', '.join(map(short, move.costs))}")  # fmt: skip
     for letter, x, y in zip("ABC", move.x, move.y, strict=True):
         axes.annotate(letter, (x, y), xytext=(5, 5), textcoords="offset points", color="white", weight="bold", zorder=7)
 
 
-def _three(costs: Sequence[float]) -> str:
-    return ", ".join(short(cost) for cost in costs)
-
-
-def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
+def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> None:
     """Draw the surface in space, with everything on it."""
+    from matplotlib.ticker import MaxNLocator
+
     axes: Any = figure.add_subplot(*place, projection="3d", computed_zorder=False)
     columns, rows = thinned(found.x, _MESH), thinned(found.y, _MESH)
     top = float(levels(found.costs).heights[-1])
@@ -182,26 +176,17 @@ def _space(figure: Figure, found: Surface, place: tuple[int, int, int]) -> Any:
                   gid="point")  # fmt: skip
     if found.move is not None:
         _move_in_space(axes, found)
-    axes.set_xlim(found.x[0], found.x[-1])
-    axes.set_ylim(found.y[0], found.y[-1])
-    axes.set_xlabel(found.axes[0].label)
-    axes.set_ylabel(found.axes[1].label)
+    axes.set(xlim=(found.x[0], found.x[-1]), ylim=(found.y[0], found.y[-1]))
+    axes.set(xlabel=found.axes[0].label, ylabel=found.axes[1].label)
     axes.text2D(0.0, 0.95, f"height: {COST}", transform=axes.transAxes)  # a label at the axis would be cut off
     axes.view_init(elev=28, azim=-58)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((0, 0, 0, 0))
-        axis.set_major_locator(_fewer())
+        axis.set_major_locator(MaxNLocator(4))
         axis.labelpad = 0 if axis is axes.zaxis else -3
     axes.tick_params(pad=-2)
     # Labels lie outside the box, where the layout does not see them; two panels in a row leave less space for them.
     axes.set_box_aspect(None, zoom=0.84 if place[:2] == (1, 2) else 0.98)
-    return axes
-
-
-def _fewer() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)
 
 
 def _plane(axes: Any, found: Surface, point: Point, across: float, up: float) -> None:
@@ -211,13 +196,11 @@ def _plane(axes: Any, found: Surface, point: Point, across: float, up: float) ->
 
 
 def _move_in_space(axes: Any, found: Surface) -> None:
-    import matplotlib
-
-    move, ink = found.move, matplotlib.rcParams["text.color"]
+    move = found.move
     assert move is not None  # drawn only if there is one
     _plane(axes, found, move.point, 2.5 * abs(move.x[2] - move.x[0]), 2.5 * abs(move.y[2] - move.y[0]))
-    axes.plot(move.x, move.y, move.costs, "-o", color=ink, linewidth=1.6, markersize=3.5, zorder=6, gid="move",
-              label=f"A → B → C: {_three(move.costs)}")  # fmt: skip
+    axes.plot(move.x, move.y, move.costs, "-o", color=ink(), linewidth=1.6, markersize=3.5, zorder=6, gid="move",
+              label=f"A → B → C: {', '.join(map(short, move.costs))}")  # fmt: skip
     axes.plot([move.x[0], move.x[2]], [move.y[0], move.y[2]], [move.costs[0], move.tangent_value], "--s", zorder=6,
               color=VERMILION, linewidth=1.4, markersize=3, gid="along-plane",
               label=f"tangent plane at A, {short(move.tangent_value)} above C")  # fmt: skip

@@ -99,11 +99,8 @@ def _describe_curve(found: Curve) -> str:
     if found.tangent is not None:
         t = found.tangent
         where = f"at {found.axis.label} = {figure(t.at)}, where the cost is {figure(t.value)}"
-        sentences.append(
-            f"There is no tangent {where}: {t.missing}."
-            if t.missing
-            else f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}."
-        )
+        there = f"The tangent {where}, has the slope {figure(t.slope)}: {t.trend}."
+        sentences.append(f"There is no tangent {where}: {t.missing}." if t.missing else there)
     sentences += _describe_fixed(found.fixed)
     if found.trails and not found.whole:
         share = found.axis.share

@@ -75,11 +75,9 @@ def surface_code(found: Surface) -> str:
     for k, trail in enumerate(found.trails):
         body += _over(trail.coordinates[:, 0], trail.coordinates[:, 1], k, trail.legend)
     if found.move is not None:
-        move = found.move
-        body += _over(np.array(move.x), np.array(move.y), 0, "A, B, C: " + ", ".join(short(c) for c in move.costs))
+        body += _over(found.move.x, found.move.y, 0, f"A, B, C: {', '.join(map(short, found.move.costs))}")
     if found.point is not None:
-        p = found.point
-        body += _over(np.array([p.x]), np.array([p.y]), 0, found.legend, only_mark=True)
+        body += _over([found.point.x], [found.point.y], 0, found.legend, only_mark=True)
     return picture(options, body, width=2.1, height=1.75)
 
 

@@ -1,13 +1,15 @@
-"""Drawings of predictions by Matplotlib: against true values, as a confusion matrix, over two inputs."""
+"""Drawings of predictions by Matplotlib and plotly: against true values, as a confusion matrix, over two inputs."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from steepest.display.labels import short
 from steepest.display.palette import BLUE, EDGE, OVER, SERIES, VERMILION
+from steepest.pictures.common import page
 from steepest.pictures.common.style import COLOURS, MARKS, canvas, colour_bar, ink, legend_below, panels, wrapped
 from steepest.pictures.predictions.numbers import Compared, Confusion, Plane
 
@@ -27,8 +29,7 @@ def draw_compared(found: Compared, title: str, width: float) -> Figure:
     axes.set_title(wrapped(title, width))
     axes.plot(found.extent, found.extent, color=ink(), linewidth=0.8, linestyle=(0, (4, 2)), label="predicted = true",
               gid="equal", zorder=1)  # fmt: skip
-    inside = found.learnt
-    dense = len(found.true) > _DENSE
+    inside, dense = found.learnt, len(found.true) > _DENSE
     style: dict[str, Any] = {"linestyle": "none", "markersize": 2 if dense else 3.5, "alpha": 0.75 if dense else 1.0,
                              "markeredgewidth": 0}  # fmt: skip
     name = "training" if len(found.apart) else "samples"
@@ -62,8 +63,7 @@ def draw_confusion(found: Confusion, title: str, width: float) -> Figure:
     axes.invert_yaxis()
     ticks = np.arange(classes) if classes <= _COUNTED else np.linspace(0, classes - 1, 6).round()
     axes.set(xticks=ticks, yticks=ticks, xlabel=f"predicted ({found.target})", ylabel=f"true {found.target}")
-    for spine in axes.spines.values():
-        spine.set_visible(True)
+    axes.spines[:].set_visible(True)
     colour_bar(figure, cells, axes, "share of the true class", shrink=0.8, pad=0.03, fraction=0.06)
     return figure
 
@@ -131,3 +131,79 @@ def _samples(axes: Axes, found: Plane) -> None:
         colour = SERIES[c % len(SERIES)] if found.classes > 2 else OVER[c % 2]
         axes.plot(found.points[here, 0], found.points[here, 1], MARKS[c % len(MARKS)], color=colour,
                   label=f"{found.target} = {value:g}", gid=f"class-{value:g}", **edge)  # fmt: skip
+
+
+def compared_figure(found: Compared, title: str) -> Any:
+    """Plot predicted over true values with plotly."""
+    import plotly.graph_objects as go
+
+    numbers = np.arange(1, len(found.true) + 1)
+    figure = go.Figure()
+    learnt = "training" if len(found.apart) else "samples"
+    for part, name, mark in ((found.learnt, learnt, 0), (~found.learnt, "held out", 2)):
+        if part.any():
+            figure.add_scatter(
+                x=found.true[part], y=found.predicted[part], mode="markers", name=name, text=numbers[part],
+                marker={"symbol": page.MARKS[mark]}, hovertemplate="row %{text}<br>true %{x:.6g}<br>predicted %{y:.6g}",
+            )  # fmt: skip
+    ends = found.extent
+    figure.add_scatter(x=ends, y=ends, mode="lines", name="predicted = true", line={"dash": "dash", "color": "grey"})
+    figure.update_xaxes(title=f"true {escape(found.target)}")
+    figure.update_yaxes(title=f"predicted {escape(found.target)}")
+    return page.layout(figure, title)
+
+
+def confusion_figure(found: Confusion, title: str) -> Any:
+    """Draw a cell for each pair of classes with plotly."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Heatmap(
+        z=found.shares, text=found.counts, texttemplate="%{text}" if len(found.counts) <= _COUNTED else None, zmin=0,
+        zmax=1, colorscale="Viridis", colorbar={"title": "share"},
+        hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
+    ))  # fmt: skip
+    figure.update_xaxes(title=f"predicted ({escape(found.target)})", dtick=1)
+    figure.update_yaxes(title=f"true {escape(found.target)}", autorange="reversed", dtick=1)
+    return page.layout(figure, title)
+
+
+def plane_figure(found: Plane, title: str) -> Any:
+    """Draw the prediction over two inputs with plotly, with a slider for the epochs."""
+    import plotly.graph_objects as go
+
+    low, high = (0.0, 1.0) if found.classes == 2 else (float(found.predicted.min()), float(found.predicted.max()))
+    # A colour scale with one colour for each class, without gradients between them.
+    bands = [[(c + end) / found.classes, SERIES[c % len(SERIES)]] for c in range(found.classes) for end in (0, 1)]
+    figure = go.Figure()
+    for k in range(len(found.epochs)):
+        shared = {"x": found.x, "y": found.y, "z": found.predicted[k], "visible": k == len(found.epochs) - 1,
+                  "hovertemplate": "%{x:.4g}, %{y:.4g}: %{z:.4g}<extra></extra>"}  # fmt: skip
+        if found.classes > 2:  # class numbers have no contours: there are no values between them
+            figure.add_heatmap(
+                **shared, colorscale=bands, zmin=-0.5, zmax=found.classes - 0.5, zsmooth=False, opacity=0.5,
+                showscale=False,
+            )  # fmt: skip
+        else:
+            figure.add_contour(**shared, colorscale="Viridis", zmin=low, zmax=high, colorbar={"title": "predicted"})
+    values = np.unique(found.targets) if found.classes else [None]
+    for c, value in enumerate(values):
+        here = found.targets == value if found.classes else np.ones(len(found.targets), bool)
+        name = escape(f"{found.target} = {value:g}") if value is not None else "samples"
+        colour = {"color": SERIES[int(value or 0) % len(SERIES)]} if found.classes > 2 else {}
+        symbol = page.MARKS[c % len(page.MARKS)]
+        figure.add_scatter(
+            x=found.points[here, 0], y=found.points[here, 1], mode="markers", name=name,
+            marker={"symbol": symbol, "size": 8, "line": {"width": 1, "color": "white"}, **colour},
+        )  # fmt: skip
+    if len(found.epochs) > 1:
+        steps = [
+            {"label": str(epoch), "method": "restyle",
+             "args": [{"visible": [j == k for j in range(len(found.epochs))] + [True] * len(values)}]}
+            for k, epoch in enumerate(found.epochs)
+        ]  # fmt: skip
+        figure.update_layout(sliders=[
+            {"steps": steps, "active": len(steps) - 1, "currentvalue": {"prefix": "epoch "}, "pad": {"t": 90}}
+        ])  # fmt: skip
+    figure.update_xaxes(title=escape(found.names[0]))
+    figure.update_yaxes(title=escape(found.names[1]))
+    return page.layout(figure, title)
