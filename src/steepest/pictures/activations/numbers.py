@@ -188,9 +188,7 @@ def _saturated(x: Array, values: Array, slopes: Array, kinks: Sequence[Kink]) ->
     for begin, end, outer in ((0, first, 0), (last, len(x), -1)):
         part = slice(begin, end)
         if end - begin > 1 and np.ptp(values[part]) <= _STILL * np.ptp(x[part]):
-            low, high = (
-                next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge)  # a kink next to which it ends
-                for edge in (float(x[begin]), float(x[end - 1]))
-            )
+            edges = float(x[begin]), float(x[end - 1])  # a region that ends next to a kink ends at it
+            low, high = (next((kink.x for kink in kinks if abs(kink.x - edge) < near), edge) for edge in edges)
             found.append(Region(low, high, float(values[part][outer])))
     return tuple(found)
