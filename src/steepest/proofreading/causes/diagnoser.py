@@ -97,15 +97,7 @@ class Diagnoser:
     def describe(
         self, document: DocumentModel, repair: Repair, side: Side, changed: Node, around: Surroundings
     ) -> Diagnosis:
-        """Describe a repair by a sentence and the corrected side.
-
-        Args:
-            document: the model of the document.
-            repair: the repair.
-            side: the side that it changes.
-            changed: the tree of that side after the repair.
-            around: the surroundings from which the repair was made.
-        """
+        """Describe a repair of a side, which it changes to another tree, by a sentence and the corrected side."""
         old, new = self.writer.latex(repair.old), self.writer.patched(repair.old, repair.new)
         corrected = self.writer.spliced(side, repair.old, repair.new)
         output = self._through_output(repair, around) if repair.cause == "activation" else None

@@ -36,14 +36,7 @@ _SMALL_DENOMINATOR, _LARGE_DENOMINATOR = 20, 1000  # a fraction as people write 
 
 
 def find_factor(mismatch: Mismatch, writer: Writer, comparison: Comparison, simple: bool) -> Diagnosis | None:
-    """Diagnose a constant factor between the sides.
-
-    Args:
-        mismatch: the line.
-        writer: writes the corrected side.
-        comparison: the values of both sides.
-        simple: whether to leave out unlikely factors, such as 2/3.
-    """
+    """Diagnose a constant factor between the sides; ``simple`` leaves out unlikely ones, such as 2/3."""
     side, right = mismatch.side, mismatch.node
     large = np.abs(comparison.right) > _LARGE
     if large.sum() < _FEWEST or np.any(np.abs(comparison.left[~large]) > _VANISHING):

@@ -5,7 +5,7 @@ What the author wrote is kept, down to the spaces; only what changes is written 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node, walk
@@ -13,9 +13,10 @@ from steepest.proofreading.reading.tree import Node, walk
 _TEMPLATES = {
     "group": r"\left({0}\right)", "divide": r"\frac{{{0}}}{{{1}}}", "change": r"\Delta {0}",
     "iverson": r"\left[{0}\right]", "stopped": r"\operatorname{{stopgrad}}\left({0}\right)", "sqrt": r"\sqrt{{{0}}}",
-    "else": r"\text{{otherwise}}", "norm": r"\|{0}\|", "abs": r"\left|{0}\right|",
+    "else": r"\text{{otherwise}}", "norm": r"\|{0}\|", "abs": r"\left|{0}\right|", "number": "{value}",
+    "words": r"\text{{{value}}}",
 }  # fmt: skip
-"""The LaTeX of kinds of nodes from that of their arguments."""
+"""The LaTeX of kinds of nodes from their value and the LaTeX of their arguments."""
 
 _FUNCTIONS = {
     "sigmoid": r"\sigma", "relu": r"\operatorname{ReLU}", "log": r"\ln", "softmax": r"\operatorname{softmax}",
@@ -25,27 +26,20 @@ _COMPARISONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 
 
 class Writer:
-    """Knows the text of every node of a document.
-
-    Args:
-        sides: all sides of the document.
-    """
+    """Knows the text of every node of a document, from all of its sides."""
 
     def __init__(self, sides: Iterable[Side]) -> None:
         self._has_stars = False
         self._texts: dict[int, str] = {}
         self._kept: list[Node] = []
         for side in sides:
-            self._add_side(side)
-
-    def _add_side(self, side: Side) -> None:
-        if side.node is None:
-            return
-        self._has_stars = self._has_stars or any(t.text == "*" and t.kind == "sign" for t in side.tokens)
-        for node in walk(side.node):
-            if 0 <= node.start < node.end:
-                self._texts[id(node)] = side.passage.text[node.start : node.end]
-                self._kept.append(node)  # an id belongs to one node as long as that node lives
+            if side.node is None:
+                continue
+            self._has_stars = self._has_stars or any(t.text == "*" and t.kind == "sign" for t in side.tokens)
+            for node in walk(side.node):
+                if 0 <= node.start < node.end:
+                    self._texts[id(node)] = side.passage.text[node.start : node.end]
+                    self._kept.append(node)  # an id belongs to one node as long as that node lives
 
     def latex(self, node: Node) -> str:
         """Return a node as LaTeX."""
@@ -54,12 +48,9 @@ class Writer:
             return known.strip()
         template = _TEMPLATES.get(node.kind)
         if template is not None:
-            return template.format(*map(self.latex, node.args))
+            return template.format(*map(self.latex, node.args), value=node.value)
         method = getattr(self, "_" + node.kind, None)
-        if method is None:
-            return r"\ldots"
-        text: str = method(node)
-        return text
+        return str(method(node)) if method else r"\ldots"
 
     def spliced(self, side: Side, old: Node, new: Node) -> str:
         """Return the text of a side with one of its parts replaced."""
@@ -99,19 +90,12 @@ class Writer:
         text = self.latex(node)
         return rf"\left({text}\right)" if node.kind in ("add", "negate") else text
 
-    def _number(self, node: Node) -> str:
-        return str(node.value)
-
     def _symbol(self, node: Node) -> str:
-        subs = [self.latex(a) for r, a in node.indices if r == "sub"]
-        ups = [
-            f"({self.latex(a)})" if r.startswith("paren") else f"[{self.latex(a)}]"
-            for r, a in node.indices
-            if r != "sub"
-        ]
-        low = "".join(subs)
-        under = "" if not subs else f"_{low}" if len(low) == 1 else f"_{{{low}}}"
-        return node.base + under + (f"^{{{''.join(ups)}}}" if ups else "")
+        written = [(role, self.latex(index)) for role, index in node.indices]
+        low = "".join(text for role, text in written if role == "sub")
+        high = "".join(f"({t})" if r.startswith("paren") else f"[{t}]" for r, t in written if r != "sub")
+        under = "" if "sub" not in node.roles else f"_{low}" if len(low) == 1 else f"_{{{low}}}"
+        return node.base + under + (f"^{{{high}}}" if high else "")
 
     def _add(self, node: Node) -> str:
         parts = []
@@ -162,7 +146,10 @@ class Writer:
         limits = f"_{node.value}"
         if len(node.args) == 3:
             limits = f"_{{{node.value}={self.latex(node.args[1])}}}^{{{self.latex(node.args[2])}}}"
-        return rf"\sum{limits} {self._factor(node.args[0])}"
+        sign = r"\sum" if node.kind == "sum" else r"\prod"
+        return f"{sign}{limits} {self._factor(node.args[0])}"
+
+    _product = _sum
 
     def _transpose(self, node: Node) -> str:
         inner = node.args[0]
@@ -179,16 +166,15 @@ class Writer:
         return f"{self.latex(node.args[0])} {_COMPARISONS.get(node.value, node.value)} {self.latex(node.args[1])}"
 
     def _cases(self, node: Node) -> str:
-        rows = [f"{self.latex(v)} & {self.latex(c)}" for v, c in zip(node.args[::2], node.args[1::2], strict=True)]
-        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
-
-    def _words(self, node: Node) -> str:
-        return rf"\text{{{node.value}}}"
+        return self._rows("cases", node.args, 2)
 
     def _matrix(self, node: Node) -> str:
-        cells = [self.latex(a) for a in node.args]
-        rows = [" & ".join(cells[k : k + node.value]) for k in range(0, len(cells), node.value)]
-        return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
+        return self._rows("bmatrix", node.args, node.value)
+
+    def _rows(self, environment: str, nodes: Sequence[Node], width: int) -> str:
+        cells = [self.latex(node) for node in nodes]
+        rows = [" & ".join(cells[k : k + width]) for k in range(0, len(cells), width)]
+        return rf"\begin{{{environment}}} " + r" \\ ".join(rows) + rf" \end{{{environment}}}"
 
     def _tuple(self, node: Node) -> str:
         return rf"\left({', '.join(self.latex(a) for a in node.args)}\right)"
@@ -201,6 +187,3 @@ class Writer:
         if node.value is None:
             return rf"\sum {self._factor(node.args[0])}"
         return rf"\operatorname{{np.sum}}({self.latex(node.args[0])}, axis={node.value}, keepdims=True)"
-
-    def _product(self, node: Node) -> str:
-        return self._sum(node).replace(r"\sum", r"\prod", 1)

@@ -19,25 +19,15 @@ _SMALL_SCALE, _LOOSE = 1e-5, 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Mismatch:
-    """A line of which one side is taken to be right and the other to be wrong.
+    """A line of which one side is taken to be right and the other to be wrong."""
 
-    Attributes:
-        document: the model under which the sides are compared.
-        statement_index: the number of the statement.
-        truth: the tree that is taken to be right.
-        side: the side that is taken to be wrong.
-        node: the tree of that side.
-        interpretation: the interpretation of symbols under which the sides were compared.
-        approximate: whether the line is to hold to first order only.
-    """
-
-    document: DocumentModel
+    document: DocumentModel  # under which the sides are compared
     statement_index: int
-    truth: Node
-    side: Side
-    node: Node
+    truth: Node  # the tree that is taken to be right
+    side: Side  # the side that is taken to be wrong
+    node: Node  # the tree of that side
     interpretation: Interpretation = Interpretation.AS_WRITTEN
-    approximate: bool = False
+    approximate: bool = False  # whether the line is to hold to first order only
 
     @cached_property
     def degree(self) -> int:
@@ -50,33 +40,20 @@ class Mismatch:
         return self.approximate and self.degree > 1
 
     def compare(self, node: Node, quick: bool = False) -> Comparison:
-        """Compare the right side of the mismatch with a tree at many points.
-
-        Raises:
-            UndecidedError: a part has no value.
-            ShapeClashError: shapes do not match.
-        """
+        """Compare the right side of the mismatch with a tree at many points; raise NoValueError if that fails."""
         scale, loose = (_SMALL_SCALE, _LOOSE) if self.approximate else (1.0, 0.0)
         return compare(self.document, self.truth, node, self.statement_index, self.interpretation, scale, loose, quick)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why a side is wrong.
+    """Why a side is wrong."""
 
-    Attributes:
-        cause: one of ``findings.CAUSES``.
-        message: one sentence.
-        corrected: the corrected side in LaTeX.
-        node: its tree; None where another line is to be changed.
-        constant: the letter that must be held constant by its definition.
-    """
-
-    cause: str
-    message: str
-    corrected: str
-    node: Node | None = None
-    constant: str = ""
+    cause: str  # one of ``findings.CAUSES``
+    message: str  # one sentence
+    corrected: str  # the corrected side in LaTeX
+    node: Node | None = None  # its tree; None where another line is to be changed
+    constant: str = ""  # the letter that must be held constant by its definition
 
 
 _TRIES = 6_000  # changes tried for one document

@@ -10,19 +10,12 @@ from steepest.proofreading.reading.tree import Node, make, number, same, signatu
 
 @dataclass(frozen=True, eq=False)
 class Repair:
-    """A change of one part of a side.
+    """A change of one part of a side."""
 
-    Attributes:
-        cause: one of ``findings.CAUSES``.
-        old: the part that is wrong.
-        new: the part that replaces it.
-        kind: the kind of mistake, a key of the sentences.
-    """
-
-    cause: str
-    old: Node
-    new: Node
-    kind: str
+    cause: str  # one of ``findings.CAUSES``
+    old: Node  # the part that is wrong
+    new: Node  # the part that replaces it
+    kind: str  # the kind of mistake, a key of the sentences
 
 
 def distinct(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -33,41 +33,22 @@ _ACTIVATION_LETTERS = ("\\sigma", "\\phi", "g", "\\psi", "f")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What repairs take from the lines around.
-
-    Attributes:
-        letters: symbols.
-        factors: what may be missing in a product.
-        terms: what may be missing in a sum.
-        indices: letters of indices.
-        activations: pairs of the output and the input of an activation: ``(a, z)`` for ``a = σ(z)``.
-        outputs: symbols for the output of an activation.
-        inputs: symbols for the input of an activation.
-        has_matrices: whether transposes matter.
-    """
+    """What repairs take from the lines around."""
 
     letters: tuple[Node, ...] = ()
-    factors: tuple[Node, ...] = ()
-    terms: tuple[Node, ...] = ()
-    indices: tuple[str, ...] = ()
-    activations: tuple[tuple[Node, Node], ...] = ()
-    outputs: tuple[Node, ...] = ()
-    inputs: tuple[Node, ...] = ()
-    has_matrices: bool = False
+    factors: tuple[Node, ...] = ()  # what may be missing in a product
+    terms: tuple[Node, ...] = ()  # what may be missing in a sum
+    indices: tuple[str, ...] = ()  # letters of indices
+    activations: tuple[tuple[Node, Node], ...] = ()  # outputs with their inputs: ``(a, z)`` for ``a = σ(z)``
+    outputs: tuple[Node, ...] = ()  # symbols for the outputs of activations
+    inputs: tuple[Node, ...] = ()  # symbols for the inputs of activations
+    has_matrices: bool = False  # whether transposes matter
 
 
 def find_surroundings(
     document: DocumentModel, statements: Sequence[Statement], statement_index: int, left: Node, right: Node
 ) -> Surroundings:
-    """Return the surroundings of a line.
-
-    Args:
-        document: the model of the document.
-        statements: its statements.
-        statement_index: the number of the statement of the line.
-        left: the tree of one side.
-        right: the tree of the other side.
-    """
+    """Return the surroundings of a line."""
     own = statements[statement_index]
     around = statements[max(0, statement_index - _BEFORE) : statement_index + _AFTER]
     chain = [side.node for side in own.sides if side.node is not None]

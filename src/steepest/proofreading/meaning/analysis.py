@@ -27,13 +27,9 @@ _MOST_DEPENDENCIES = 6  # a letter with more variables is more likely several le
 def analyse(
     parsed: ParsedDocument, passages: Sequence[Passage], assumed: Mapping[str, float], infer: bool = True
 ) -> DocumentModel:
-    """Return the symbol table of a document.
+    """Return the symbol table of a document, whose trees are completed in place.
 
-    Args:
-        parsed: its statements; their trees are completed.
-        passages: its text.
-        assumed: values that the caller gives letters.
-        infer: whether to take definitions from ``∂s/∂x = ∂(wx)/∂x``, too.
+    ``infer`` takes definitions from ``∂s/∂x = ∂(wx)/∂x``, too.
     """
     prose = " ".join(p.text for p in passages if not p.is_maths)
     depth_letter = find_depth_letter(prose, parsed, passages)

@@ -34,38 +34,23 @@ COSTS = frozenset({
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A definition.
+    """A definition."""
 
-    Attributes:
-        target: the symbol, change, cost gradient or derivative that is defined.
-        formals: the formal arguments, if it is a function.
-        body: its value.
-        statement_index: the index of the statement that defines it.
-        section: the section of that statement; -1 for a definition that is valid in every section.
-    """
-
-    target: Node
-    formals: tuple[Node, ...]
-    body: Node
-    statement_index: int
-    section: int = 0
+    target: Node  # the symbol, change, cost gradient or derivative that is defined
+    formals: tuple[Node, ...]  # the formal arguments, if it is a function
+    body: Node  # its value
+    statement_index: int  # of the statement that defines it
+    section: int = 0  # of that statement; -1 for a definition that is valid in every section
 
 
 @dataclass(frozen=True, eq=False)
 class ImpliedLoss:
-    """A loss that is known by its derivative: ``dz = a - y`` after a sigmoid.
+    """A loss that is known by its derivative: ``dz = a - y`` after a sigmoid."""
 
-    Attributes:
-        inner: z, the argument of the last activation.
-        target: y.
-        kind: ``sigmoid``, ``softmax`` or ``identity``.
-        scale: a factor of the derivatives with respect to parameters, such as ``\\frac{1}{m}``, or None.
-    """
-
-    inner: Node
-    target: Node
-    kind: str
-    scale: Node | None
+    inner: Node  # z, the argument of the last activation
+    target: Node  # y
+    kind: str  # ``sigmoid``, ``softmax`` or ``identity``
+    scale: Node | None  # a factor of the derivatives with respect to parameters, such as ``\frac{1}{m}``, or None
 
 
 class Work:
@@ -77,21 +62,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Indices:
-    """What the document says of index letters.
+    """What the document says of index letters."""
 
-    Attributes:
-        sizes: the number of samples, classes, layers, … that each letter counts.
-        ranges: the last value of each index letter; the first one is 1.
-        roles: for each letter, the combinations of roles of its indices, outside denominators of derivatives.
-        classes: letters whose values are class numbers, with the index letter over the classes.
-        depth_letter: the letter that counts the layers; empty if there is none.
-    """
-
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    ranges: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)  # how many samples, classes, layers, … a letter counts
+    ranges: Mapping[str, int] = field(default_factory=dict)  # the last value of each index letter; the first one is 1
+    # For each letter, the combinations of roles of its indices, outside denominators of derivatives.
     roles: Mapping[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
-    classes: Mapping[str, str] = field(default_factory=dict)
-    depth_letter: str = ""
+    classes: Mapping[str, str] = field(default_factory=dict)  # letters of class numbers, with the index over classes
+    depth_letter: str = ""  # the letter that counts the layers; empty if there is none
 
     def range_of(self, letter: str) -> int:
         """Return the last value of an index letter."""
@@ -104,17 +82,12 @@ class Indices:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Shapes of vectors and matrices.
+    """Shapes of vectors and matrices."""
 
-    Attributes:
-        by_key: rows and columns of symbols; an index of None matches any number. A symbol without entry is a number.
-        has_matrices: whether the document has vectors and matrices.
-        samples_in_rows: whether samples are rows of matrices rather than columns.
-    """
-
+    # Rows and columns; an index of None matches any number. A symbol without entry is a number.
     by_key: Mapping[ShapeKey, tuple[int, int]] = field(default_factory=dict)
-    has_matrices: bool = False
-    samples_in_rows: bool = False
+    has_matrices: bool = False  # whether the document has vectors and matrices
+    samples_in_rows: bool = False  # whether samples are rows of matrices rather than columns
 
     def find(self, key: Key) -> tuple[int, int] | None:
         """Return rows and columns of a symbol; None for a number."""
@@ -130,58 +103,35 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Letters:
-    """Sets of letters with a property in common.
+    """Sets of letters with a property in common."""
 
-    Attributes:
-        constants: declared constant by the document; their derivatives are zero.
-        simplex: their elements sum to 1.
-        sampled: their value depends on the sample.
-        ignored: their definitions are ignored, to test whether a line holds for any function.
-    """
-
-    constants: frozenset[str] = frozenset()
-    simplex: frozenset[str] = frozenset()
-    sampled: frozenset[str] = frozenset()
-    ignored: frozenset[str] = frozenset()
+    constants: frozenset[str] = frozenset()  # declared constant; their derivatives are zero
+    simplex: frozenset[str] = frozenset()  # their elements sum to 1
+    sampled: frozenset[str] = frozenset()  # their value depends on the sample
+    ignored: frozenset[str] = frozenset()  # their definitions are, to test whether a line holds for any function
 
 
 @dataclass(frozen=True, eq=False)
 class DocumentModel:
-    """The symbol table of a document: a value that is never changed; the methods ``with_…`` return new ones.
+    """The symbol table of a document: a value that is never changed; the methods ``with_…`` return new ones."""
 
-    Attributes:
-        definitions: by node kind and letter, in the order of the document.
-        indices: sizes, ranges and roles of index letters.
-        shapes: shapes of vectors and matrices.
-        letters: sets of letters with a property in common.
-        dependencies: by section and letter, the variables on which a letter without a definition depends, taken from
-            the derivatives in that section.
-        losses: the loss whose derivatives are written ``dW``, where the document defines no cost that can be
-            evaluated: for one sample (key False) and for all samples (key True, capital letters).
-        batch_from: the first statement with a derivative with respect to all samples at once.
-        assumed: the values that the caller gives letters.
-        assignments: statement indices with the values that the statements assign to letters.
-        sections: the section of each statement.
-        prose: all text outside formulas.
-        has_derivatives: whether a definition contains a derivative; comparisons are then less accurate.
-        memo: values computed under this model; every new model begins with an empty one.
-        work: the work done for the document, shared by all its models.
-    """
-
-    definitions: Mapping[tuple[str, str], tuple[Definition, ...]] = field(default_factory=dict)
+    definitions: Mapping[tuple[str, str], tuple[Definition, ...]] = field(default_factory=dict)  # by kind and letter
     indices: Indices = Indices()
     shapes: Shapes = Shapes()
     letters: Letters = Letters()
+    # By section and letter, the variables on which a letter without a definition depends by the derivatives there.
     dependencies: Mapping[tuple[int, str], tuple[Node, ...]] = field(default_factory=dict)
+    # The loss whose derivatives are written ``dW``, where the document defines no cost that can be evaluated: for one
+    # sample (key False) and for all samples (key True, capital letters).
     losses: Mapping[bool, ImpliedLoss] = field(default_factory=dict)
-    batch_from: int = 10**9
-    assumed: Mapping[str, float] = field(default_factory=dict)
-    assignments: tuple[tuple[int, Mapping[str, float]], ...] = ()
-    sections: tuple[int, ...] = ()
-    prose: str = ""
-    has_derivatives: bool = False
-    memo: dict[object, Any] = field(default_factory=dict, repr=False)
-    work: Work = field(default_factory=Work, repr=False)
+    batch_from: int = 10**9  # the first statement with a derivative with respect to all samples at once
+    assumed: Mapping[str, float] = field(default_factory=dict)  # the values that the caller gives letters
+    assignments: tuple[tuple[int, Mapping[str, float]], ...] = ()  # by statements, to letters
+    sections: tuple[int, ...] = ()  # the section of each statement
+    prose: str = ""  # all text outside formulas
+    has_derivatives: bool = False  # whether a definition contains a derivative; comparisons are then less accurate
+    memo: dict[object, Any] = field(default_factory=dict, repr=False)  # values computed under this model alone
+    work: Work = field(default_factory=Work, repr=False)  # shared by all models of the document
 
     def replace(self, **changes: Any) -> DocumentModel:
         """Return a model with other fields; what was computed under this one is not kept."""

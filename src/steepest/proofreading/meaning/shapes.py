@@ -232,10 +232,7 @@ class _Finder:
 def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[Node]) -> Shapes:
     """Return the shapes of all symbols; a document without transposes and matrix products has only numbers.
 
-    Args:
-        document: what the document says.
-        lines: all sides of its equations.
-        heads: the left sides with which its chains begin.
+    The lines are all sides of its equations, the heads the left sides with which its chains begin.
     """
     parts = [part for line in lines for part in walk(line)]
     marks = any(p.kind == "transpose" or (p.kind == "array_sum" and p.value is not None) for p in parts)

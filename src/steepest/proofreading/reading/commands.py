@@ -14,11 +14,7 @@ _MOST_CELLS = 64  # of a matrix
 
 
 class CommandReader:
-    """Reads commands.
-
-    Attributes:
-        readers: the method for each command.
-    """
+    """Reads commands."""
 
     def __init__(self, parser: ExpressionReader) -> None:
         self.parser, self.stream = parser, parser.stream

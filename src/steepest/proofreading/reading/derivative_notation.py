@@ -18,11 +18,7 @@ def cost_gradient(variable: Node, start: int) -> Node:
 
 
 class DerivativeReader:
-    """Reads derivatives, and fractions that are not derivatives.
-
-    Attributes:
-        readers: the method for each command.
-    """
+    """Reads derivatives, and fractions that are not derivatives."""
 
     def __init__(self, parser: ExpressionReader) -> None:
         self.parser, self.stream = parser, parser.stream

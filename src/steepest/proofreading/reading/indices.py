@@ -90,11 +90,7 @@ class IndexReader:
         return node
 
     def argument(self) -> list[Token]:
-        """Take the tokens of an argument: a group in braces or a single token.
-
-        Raises:
-            UnreadableError: nothing follows, or the brace is not closed.
-        """
+        """Take the tokens of an argument: a group in braces or a single token."""
         token = self.stream.next()
         if token.text != "{" or token.kind != "sign":
             if token.text in ("hat", "bar", "tilde", "frac", "sqrt"):

@@ -17,24 +17,15 @@ _MAX_LENGTH = 100_000  # of an expanded formula
 
 @dataclass(frozen=True)
 class Macro:
-    """A macro of the document.
+    """A macro of the document."""
 
-    Attributes:
-        name: without its backslash.
-        pattern: the text between the arguments of a ``\\def``, one text before each and one after the last;
-            None for arguments in braces.
-        arguments: how many.
-        default: of the first argument, if that is optional.
-        body: what it stands for.
-        place: where it is defined; it means nothing before.
-    """
-
-    name: str
+    name: str  # without its backslash
+    # The texts before each argument of a ``\def`` and after the last one; None for arguments in braces.
     pattern: tuple[str, ...] | None
-    arguments: int
-    default: str | None
-    body: str
-    place: int
+    arguments: int  # how many
+    default: str | None  # of the first argument, if that is optional
+    body: str  # what it stands for
+    place: int  # where it is defined; it means nothing before
 
 
 _DEFINING = re.compile(

@@ -21,13 +21,7 @@ _STOPS = {")", "]", "}", ",", "&", ";"}
 
 
 class Parser:
-    """Reads one expression, with a reader each for indices, derivatives and commands.
-
-    Args:
-        tokens: the formula.
-        context: what the document says of its letters.
-        depth: the depth at which the formula is nested in others.
-    """
+    """Reads one expression, with a reader each for indices, derivatives and commands."""
 
     def __init__(self, tokens: Sequence[Token], context: Context, depth: int = 0) -> None:
         self.stream = TokenStream(tokens)
@@ -45,11 +39,7 @@ class Parser:
     # -- sums and products -----------------------------------------------------------------------------------
 
     def parse(self) -> Node:
-        """Read all tokens as one expression.
-
-        Raises:
-            UnreadableError: they are no expression; the error names the token.
-        """
+        """Read all tokens as one expression; raise UnreadableError at a token that does not belong to it."""
         node = self.expression()
         while (token := self.stream.peek()) is not None and (
             token.kind in ("space", "note") or token.text in (".", ",", ";")

@@ -19,17 +19,11 @@ _MAX_CHARACTERS = 2_000_000
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of a document, formulas or prose.
+    """A stretch of a document, formulas or prose."""
 
-    Attributes:
-        text: its text; macros in formulas are expanded.
-        places: the offset in the document of each character of it, and of its end.
-        kind: ``display``, ``inline``, ``prose`` or ``heading``.
-    """
-
-    text: str
-    places: tuple[int, ...]
-    kind: str
+    text: str  # macros in formulas are expanded
+    places: tuple[int, ...]  # the offset in the document of each character of it, and of its end
+    kind: str  # ``display``, ``inline``, ``prose`` or ``heading``
 
     @property
     def is_maths(self) -> bool:
@@ -62,11 +56,7 @@ def is_latex(text: str) -> bool:
 
 
 def passages(text: str) -> list[Passage]:
-    """Return the formulas and the prose of a document in their order.
-
-    Args:
-        text: the whole document; text beyond two million characters is not read.
-    """
+    """Return the formulas and the prose of a document in their order; beyond two million characters nothing is read."""
     latex = is_latex(text)
     text = text[:_MAX_CHARACTERS]
     clean = _blanked(text, latex)

@@ -38,22 +38,14 @@ class Side:
     Its tree changes in place when notation is completed and when a mistake is corrected: lines and corrections refer to
     sides by identity, and a definition to the very tree that is its body. A frozen side would have to be replaced in
     all of them.
-
-    Attributes:
-        passage: the passage that contains it.
-        start: its offset in the text of the passage.
-        end: the offset of its end.
-        tokens: its tokens.
-        node: its tree; None if it is not understood.
-        trouble: why it is not understood.
     """
 
     passage: Passage
-    start: int
+    start: int  # its offset in the text of the passage
     end: int
     tokens: list[Token]
-    node: Node | None = None
-    trouble: UnreadableError | None = None
+    node: Node | None = None  # its tree; None if it is not understood
+    trouble: UnreadableError | None = None  # why it is not understood
 
     @property
     def text(self) -> str:
@@ -75,27 +67,16 @@ class Side:
 
 @dataclass(eq=False)
 class Statement:
-    """A chain ``a = b = c``.
-
-    Attributes:
-        sides: its sides.
-        relations: the relations between them.
-        section: the number of headings before it.
-        before: the prose before its passage.
-        origin: ``formula``, or ``prose`` for a formula in plain words.
-        passage: the number of its passage.
-        after: the prose after it.
-        point: the point that the prose before it names, if any.
-    """
+    """A chain ``a = b = c``."""
 
     sides: list[Side]
-    relations: list[str]
-    section: int = 0
-    before: str = ""
-    origin: str = "formula"
-    passage: int = 0
-    after: str = ""
-    point: tuple[float, ...] | None = None
+    relations: list[str]  # between the sides
+    section: int = 0  # the number of headings before it
+    before: str = ""  # the prose before its passage
+    origin: str = "formula"  # ``formula``, or ``prose`` for a formula in plain words
+    passage: int = 0  # the number of its passage
+    after: str = ""  # the prose after it
+    point: tuple[float, ...] | None = None  # the point that the prose before it names, if any
 
     @property
     def place(self) -> int:
@@ -105,19 +86,13 @@ class Statement:
 
 @dataclass
 class ParsedDocument:
-    """All statements of a document.
-
-    Attributes:
-        statements: in order.
-        context: what the document says of its letters.
-        standalone: formulas without a relation, with the numbers of their passages; they name things in the prose.
-        troubles: passages that could not be split into tokens.
-    """
+    """All statements of a document."""
 
     statements: list[Statement] = field(default_factory=list)
     context: Context = field(default_factory=Context)
+    # Formulas without a relation, with the numbers of their passages; they name things in the prose.
     standalone: list[tuple[int, Side]] = field(default_factory=list)
-    troubles: list[tuple[Passage, UnreadableError]] = field(default_factory=list)
+    troubles: list[tuple[Passage, UnreadableError]] = field(default_factory=list)  # not split into tokens
 
     def nodes(self, standalone: bool = False) -> list[Node]:
         """Return the trees of all sides that were understood, on request with those of standalone formulas."""

@@ -11,18 +11,12 @@ from steepest.proofreading.reading.vocabulary import Context
 
 
 class TokenStream:
-    """Tokens that are taken one after another.
-
-    Attributes:
-        tokens: all of them.
-        position: the index of the next one.
-        open_bars: the number of bars | and ‖ that are open; a further bar then closes rather than opens.
-    """
+    """Tokens that are taken one after another."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = tokens
-        self.position = 0
-        self.open_bars = 0
+        self.position = 0  # the index of the next one
+        self.open_bars = 0  # the number of bars | and ‖ that are open; a further bar then closes rather than opens
 
     def peek(self, ahead: int = 0) -> Token | None:
         """Return the next token, or one after it, without taking it."""
@@ -30,11 +24,7 @@ class TokenStream:
         return self.tokens[position] if position < len(self.tokens) else None
 
     def next(self) -> Token:
-        """Take a token.
-
-        Raises:
-            UnreadableError: there is no further one.
-        """
+        """Take a token; raise UnreadableError if there is no further one."""
         token = self.peek()
         if token is None:
             raise self.missing()

@@ -17,32 +17,19 @@ from steepest.proofreading.reading.macros import closing
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    r"""A token of a formula.
+    """A token of a formula."""
 
-    Attributes:
-        kind: ``number``, ``letter``, ``command`` (σ and ``\hat`` too), ``word`` (a name of several letters),
-            ``note`` (text), ``space`` (a wide one), ``sign``.
-        text: the characters; for a command its name without backslash.
-        start: its offset in the text.
-        end: the offset of its end.
-        glued: whether it follows the token before without a space.
-    """
-
+    # ``number``, ``letter``, ``command`` (σ and ``\hat`` too), ``word`` (a name of several letters), ``note`` (text),
+    # ``space`` (a wide one), ``sign``.
     kind: str
-    text: str
-    start: int
+    text: str  # the characters; for a command its name without backslash
+    start: int  # its offset in the text
     end: int
-    glued: bool = False
+    glued: bool = False  # whether it follows the token before without a space
 
 
 class UnreadableError(Exception):
-    """A formula contains something that is not understood.
-
-    Attributes:
-        token: the text that is not understood.
-        start: its offset in the text of the formula.
-        end: the offset of its end.
-    """
+    """A formula contains something that is not understood: a token, with its offsets in the text."""
 
     def __init__(self, token: str, start: int, end: int, why: str = "") -> None:
         super().__init__(why or f"{token!r} is not understood")
@@ -127,11 +114,7 @@ def _scanner(spellings: frozenset[str]) -> re.Pattern[str]:
 
 
 def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
-    """Return the tokens of a formula.
-
-    Raises:
-        UnreadableError: it is too long.
-    """
+    """Return the tokens of a formula; raise UnreadableError if it is too long."""
     end = len(text) if end is None else end
     scanner = _scanner(frozenset(functions()) - _NO_WORDS)
     found: list[Token] = []

@@ -122,6 +122,16 @@ def is_derivative(node: Node) -> bool:
     return node.kind in DERIVATIVES or (node.kind == "call" and bool(node.value))
 
 
+def is_of_symbols(node: Node) -> bool:
+    """Return whether a node is the derivative of one symbol with respect to another."""
+    return node.kind == "derivative" and len(node.args) == 2 and all(a.kind == "symbol" for a in node.args)
+
+
+def function_name(function: Node) -> str:
+    """Return the name of a function that needs no definition, ``sigmoid`` for σ; an empty text for any other."""
+    return str(function.value) if function.kind == "function" else "sigmoid" if function.base == "\\sigma" else ""
+
+
 _LONG, _FEW = 8, 3  # three terms show a wrong index as well as many do
 
 

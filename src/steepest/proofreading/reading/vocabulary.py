@@ -37,13 +37,8 @@ RUNS = set("ijklmnpqrst")
 
 @dataclass(frozen=True)
 class Context:
-    """What the document says of its letters.
+    """What the document says of its letters."""
 
-    Attributes:
-        functions: letters that it defines as functions.
-        letters: letters that it uses as symbols of their own, such as ``e`` for an error.
-    """
-
-    functions: frozenset[str] = frozenset()
-    letters: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()  # letters that it defines as functions
+    letters: frozenset[str] = frozenset()  # letters that it uses as symbols of their own, such as ``e`` for an error
     comparisons: Mapping[str, str] = field(default_factory=lambda: COMPARISONS)

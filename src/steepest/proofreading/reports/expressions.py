@@ -6,7 +6,8 @@ number of samples. Vectors, matrices, functions of the document's own and other 
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
+from operator import mul
 
 from steepest.calculus.gradient import gradient
 from steepest.errors import SteepestError
@@ -14,10 +15,9 @@ from steepest.expressions import operations
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf
 from steepest.proofreading.meaning.document_model import linear
 from steepest.proofreading.reading.functions import operation_of
-from steepest.proofreading.reading.tree import Node, walk
+from steepest.proofreading.reading.tree import Node, function_name, walk
 
-_OPERATIONS: Any = operations  # its functions are made from a table, which a type checker cannot see
-
+_UNARY = {"sqrt": operations.sqrt, "abs": operations.absolute, "stopped": operations.stop_gradient}
 _SAMPLES = ("i",)
 _GREEK = {"\\alpha": "α", "\\beta": "β", "\\gamma": "γ", "\\delta": "δ", "\\theta": "θ", "\\lambda": "λ", "\\mu": "μ"}
 
@@ -27,15 +27,11 @@ class _OnPaperError(Exception):
 
 
 def expression_of(node: Node | None) -> Expression | None:
-    """Return the expression of a tree, or None if it has none.
-
-    Args:
-        node: the tree; None for a side that could not be read.
-    """
+    """Return the expression of a tree, None if it has none or for a side that could not be read."""
     if node is None:
         return None
     try:
-        return _Builder().build(node)
+        return _Builder(node).of(node)
     except (_OnPaperError, SteepestError, ArithmeticError, ValueError):
         return None
 
@@ -43,37 +39,50 @@ def expression_of(node: Node | None) -> Expression | None:
 class _Builder:
     """Builds an expression; the tree's depth is bounded by the parser."""
 
-    def __init__(self) -> None:
-        self.counts: set[str] = set()
-
-    def build(self, node: Node) -> Expression:
-        """Return the expression of a tree.
-
-        Raises:
-            _OnPaperError: it has none.
-        """
-        self.counts |= {
-            str(part.args[2].base)
-            for part in walk(node)
-            if part.kind == "sum" and len(part.args) == 3 and part.args[2].base
-        }
-        return self.of(node)
+    def __init__(self, root: Node) -> None:
+        limits = [part.args[2] for part in walk(root) if part.kind == "sum" and len(part.args) == 3]
+        self.counts = {limit.base for limit in limits if limit.base}
 
     def of(self, node: Node) -> Expression:
-        """Return the expression of a part."""
-        method = getattr(self, "_" + node.kind, None)
-        if method is None:
-            raise _OnPaperError(node.kind)
-        found: Expression = method(node)
-        return found
-
-    def _number(self, node: Node) -> Expression:
-        return constant(float(node.value))
+        """Return the expression of a part; raise _OnPaperError if it has none."""
+        match node.kind:
+            case "number":
+                return constant(float(node.value))
+            case "symbol":
+                return self._symbol(node)
+            case "group":
+                return self.of(node.args[0])
+            case "negate":
+                return -self.of(node.args[0])
+            case "add":
+                total = self.of(node.args[0]) if node.value[0] > 0 else -self.of(node.args[0])
+                for sign, term in zip(node.value[1:], node.args[1:], strict=True):
+                    total = total + self.of(term) if sign > 0 else total - self.of(term)
+                return total
+            case "multiply":
+                return reduce(mul, map(self.of, node.args))
+            case "divide":
+                return self.of(node.args[0]) / self.of(node.args[1])
+            case "power":
+                return self.of(node.args[0]) ** self.of(node.args[1])
+            case "sqrt" | "abs" | "stopped":
+                return _UNARY[node.kind](self.of(node.args[0]))
+            case "call":
+                operation = operation_of(function_name(node.args[0]))
+                if node.value or operation is None:
+                    raise _OnPaperError("call")
+                return operation(*(self.of(a) for a in node.args[1:]))
+            case "sum":
+                if node.value not in _SAMPLES or not (body := self.of(node.args[0])).per_sample:
+                    raise _OnPaperError("sum")
+                return operations.total(body)
+            case "derivative":
+                return self._derivative(node)
+        raise _OnPaperError(node.kind)
 
     def _symbol(self, node: Node) -> Expression:
         if node.base in self.counts and not node.args:
-            found: Expression = _OPERATIONS.count()
-            return found
+            return operations.count()
         name, sampled = _GREEK.get(node.base, node.base.strip("\\")), False
         for role, index in node.indices:
             letter, offset = linear(index)
@@ -84,62 +93,6 @@ class _Builder:
             else:
                 raise _OnPaperError(name)
         return leaf(DATA if sampled else PARAMETER, name)
-
-    def _group(self, node: Node) -> Expression:
-        return self.of(node.args[0])
-
-    def _negate(self, node: Node) -> Expression:
-        return -self.of(node.args[0])
-
-    def _add(self, node: Node) -> Expression:
-        total: Expression | None = None
-        for sign, term in zip(node.value, node.args, strict=True):
-            part = self.of(term)
-            signed = part if sign > 0 else -part
-            total = signed if total is None else total + part if sign > 0 else total - part
-        assert total is not None  # a sum has terms
-        return total
-
-    def _multiply(self, node: Node) -> Expression:
-        total = self.of(node.args[0])
-        for factor in node.args[1:]:
-            total = total * self.of(factor)
-        return total
-
-    def _divide(self, node: Node) -> Expression:
-        return self.of(node.args[0]) / self.of(node.args[1])
-
-    def _power(self, node: Node) -> Expression:
-        return self.of(node.args[0]) ** self.of(node.args[1])
-
-    def _sqrt(self, node: Node) -> Expression:
-        found: Expression = _OPERATIONS.sqrt(self.of(node.args[0]))
-        return found
-
-    def _abs(self, node: Node) -> Expression:
-        found: Expression = _OPERATIONS.absolute(self.of(node.args[0]))
-        return found
-
-    def _stopped(self, node: Node) -> Expression:
-        found: Expression = _OPERATIONS.stop_gradient(self.of(node.args[0]))
-        return found
-
-    def _call(self, node: Node) -> Expression:
-        function = node.args[0]
-        name = function.value if function.kind == "function" else "sigmoid" if function.base == "\\sigma" else ""
-        operation = operation_of(name)
-        if node.value or operation is None:
-            raise _OnPaperError(str(name))
-        return operation(*(self.of(a) for a in node.args[1:]))
-
-    def _sum(self, node: Node) -> Expression:
-        if node.value not in _SAMPLES:
-            raise _OnPaperError("sum")
-        body = self.of(node.args[0])
-        if not body.per_sample:
-            raise _OnPaperError("sum")
-        found: Expression = _OPERATIONS.total(body)
-        return found
 
     def _derivative(self, node: Node) -> Expression:
         body = self.of(node.args[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import RATES, Key
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.errors import ShapeClashError
+from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 POINTS = 16
@@ -20,11 +20,7 @@ POINTS = 16
 
 
 def elementwise(operation: Any, left: Array, right: Array, node: Node) -> Array:
-    """Apply an operation to each element; numbers are broadcast, and so is a bias over the samples of a matrix.
-
-    Raises:
-        ShapeClashError: the shapes fit in no other way.
-    """
+    """Apply an operation to each element; numbers are broadcast, and so is a bias over the samples of a matrix."""
     if left.ndim == right.ndim == 1:
         return np.asarray(operation(left, right))
     if left.ndim == 1:
@@ -38,6 +34,13 @@ def elementwise(operation: Any, left: Array, right: Array, node: Node) -> Array:
         if not bias:
             raise ShapeClashError(f"{one[0]}×{one[1]} and {other[0]}×{other[1]} do not fit", node)
     return np.asarray(operation(left, right))
+
+
+def stacked(cells: Sequence[Array], trouble: str, node: Node) -> Array:
+    """Stack numbers along a new last axis; raise UndecidedError with this trouble if one of them is an array."""
+    if any(cell.ndim != 1 for cell in cells):
+        raise UndecidedError(trouble, node)
+    return np.stack(cells, axis=-1)
 
 
 @lru_cache(maxsize=4096)

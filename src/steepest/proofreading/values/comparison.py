@@ -12,7 +12,7 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel, Key
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, free_letters, is_derivative, walk
 from steepest.proofreading.values.arrays import POINTS, Array
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+from steepest.proofreading.values.errors import NoValueError, ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.scope import Interpretation, Scope
 
@@ -25,29 +25,17 @@ _LAYER_LETTERS = ("l", "L", "\\ell")
 
 @dataclass(frozen=True)
 class Comparison:
-    """The values of two sides and where they agree.
+    """The values of two sides and where they agree."""
 
-    Attributes:
-        left: the values of the left side, over all points, elements and indices.
-        right: those of the right side.
-        agree: where they agree.
-        tolerance: the tolerance, relative to their size.
-        leaves: the letters that had random values.
-        letters: their values at the points.
-        numbers: the values of the free indices, case by case.
-        points: the index of the point of each value.
-        lost: the share of points at which only the left side has a value.
-    """
-
-    left: Array
+    left: Array  # over all points, elements and indices
     right: Array
     agree: Any
-    tolerance: float
-    leaves: frozenset[Any] = frozenset()
-    letters: Mapping[Any, Array] = field(default_factory=dict)
-    numbers: tuple[dict[str, int], ...] = ()
-    points: Any = None
-    lost: float = 0.0
+    tolerance: float  # relative to the size of the sides
+    leaves: frozenset[Any] = frozenset()  # the letters that had random values
+    letters: Mapping[Any, Array] = field(default_factory=dict)  # their values at the points
+    numbers: tuple[dict[str, int], ...] = ()  # the values of the free indices, case by case
+    points: Any = None  # the index of the point of each value
+    lost: float = 0.0  # the share of points at which only the left side has a value
 
     @property
     def holds(self) -> bool:
@@ -67,13 +55,7 @@ def counterexample(comparison: Comparison) -> tuple[int, dict[str, float]]:
 
 
 def values_at(comparison: Comparison, k: int, changes: bool = False) -> dict[str, float]:
-    """Return the values of the letters at the point of a value, sorted so that reports repeat.
-
-    Args:
-        comparison: the values of both sides.
-        k: the index of the value.
-        changes: whether to include all changes Δ, too.
-    """
+    """Return the letters, on request all changes Δ too, at the point of value k, sorted so that reports repeat."""
     point = int(comparison.points[k]) % POINTS
     return {
         name_of(key): float(np.real(values[point]))
@@ -103,12 +85,10 @@ def holds_for_some(comparison: Comparison) -> bool:
 
 def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
     """Return the values of the free indices for which a line is evaluated."""
-    letters: dict[str, str] = {}
-    for node in nodes:
-        letters |= free_letters(node)
+    letters = {letter: role for node in nodes for letter, role in free_letters(node).items()}
     ranges: list[list[tuple[str, int]]] = []
     for letter, role in letters.items():
-        if letter in document.indices.sizes and letter not in document.indices.ranges:
+        if document.indices.is_size(letter):
             continue
         if letter in _LAYER_LETTERS or (
             role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in document.indices.ranges
@@ -120,8 +100,7 @@ def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
     chosen = list(itertools.islice(itertools.product(*ranges), 400))
     if len(chosen) > _MAX_CASES:
         # The first case is skipped: its indices are all equal, which hides mistakes in them.
-        step = max(1, len(chosen) // _MAX_CASES)
-        chosen = chosen[1::step][:_MAX_CASES]
+        chosen = chosen[1 :: len(chosen) // _MAX_CASES][:_MAX_CASES]
     return [dict(case) for case in chosen]
 
 
@@ -177,6 +156,20 @@ def compare(
     return Comparison(a, b, agree, tolerance, frozenset(leaves), letters, tuple(numbers), at, lost)
 
 
+def compared(
+    document: DocumentModel,
+    left: Node,
+    right: Node,
+    statement_index: int,
+    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+) -> Comparison | None:
+    """Compute both sides at many points; return None if one has no value."""
+    try:
+        return compare(document, left, right, statement_index, interpretation)
+    except NoValueError:
+        return None
+
+
 def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
     """Return both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
     if one.ndim == 3 and one.shape[1:] == (1, 1) and other.ndim == 1:
@@ -185,11 +178,10 @@ def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
         other = other[:, 0, 0]
     if one.shape == other.shape:
         return one, other
-    if one.ndim != other.ndim and not np.any(one if one.ndim == 1 else other):
-        zero = one if one.ndim == 1 else other
-        full = other if one.ndim == 1 else one
-        spread = np.broadcast_to(zero[:, None, None], full.shape)
-        return (spread, full) if one.ndim == 1 else (full, spread)
+    if one.ndim == 1 and other.ndim == 3 and not np.any(one):
+        return np.broadcast_to(one[:, None, None], other.shape), other
+    if one.ndim == 3 and other.ndim == 1 and not np.any(other):
+        return one, np.broadcast_to(other[:, None, None], one.shape)
     raise ShapeClashError(f"the left side is {shape_words(one)}, the right side {shape_words(other)}", node)
 
 
@@ -232,10 +224,6 @@ def convergence_orders(
 
 def degree(node: Node) -> int:
     """Return the highest power of a small quantity in a formula; 0 if there is none."""
-    found = 0
-    for part in walk(node):
-        if part.kind == "power" and part.args[1].kind == "number":
-            small = part.args[0].kind == "change" or (part.args[0].base in SMALL and not part.args[0].args)
-            if small:
-                found = max(found, int(float(part.args[1].value)))
-    return found
+    powers = [part.args for part in walk(node) if part.kind == "power" and part.args[1].kind == "number"]
+    small = [e for b, e in powers if b.kind == "change" or (b.base in SMALL and not b.args)]
+    return max((int(float(exponent.value)) for exponent in small), default=0)

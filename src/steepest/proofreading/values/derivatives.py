@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import ImpliedLoss, Key, bind
+from steepest.proofreading.meaning.document_model import Key, bind
 from steepest.proofreading.meaning.objective import find_objective, is_vague
-from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.arrays import POINTS, Array, elementwise
+from steepest.proofreading.reading.tree import Node, is_of_symbols
+from steepest.proofreading.values.arrays import POINTS, Array, elementwise, stacked
 from steepest.proofreading.values.errors import NoValueError, UndecidedError
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope, ScopedEvaluator
-from steepest.proofreading.values.symbols import SymbolLookup
+from steepest.proofreading.values.symbols import Bound, SymbolLookup, symbol_of
 
 _COMPLEX_STEP = 1e-30  # its square vanishes beside 1, so that the step leaves no truncation error
 # The truncation error of this difference is of order h^6, its round-off of order eps/h.
@@ -50,9 +50,6 @@ class Differentiator:
     def _by_differences(self, function: Callable[[Array], Array], at: Array) -> Array:
         return np.asarray(sum(w * (function(at + k * _STEP) - function(at - k * _STEP)) for k, w in _STENCIL) / _STEP)
 
-    def prime(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError("the variable of this derivative is not given", node)
-
     def derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the derivative that a node asks for."""
         given = self.given_derivative(node, numbers)
@@ -60,12 +57,10 @@ class Differentiator:
 
     def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
         """Return a derivative that the document gives without defining the function; None if it does not."""
-        body = node.args[0]
-        found = self.document.definitions.get(("derivative", body.base if body.kind == "symbol" else ""), ())
-        if not found or len(node.args) != 2 or body.kind != "symbol" or node.args[1].kind != "symbol":
+        found = self.document.definitions.get(("derivative", node.args[0].base), ())
+        if not found or not is_of_symbols(node):
             return None
-        concrete = self.symbols.key(body, numbers)
-        by = self.symbols.key(node.args[1], numbers)
+        concrete, by = (self.symbols.key(part, numbers) for part in node.args)
         for definition in self.document.by_nearness(found, self.scope.statement_index):
             bound: dict[str, int] | None = {}
             for target, key in ((definition.target.args[0], concrete), (definition.target.args[1], by)):
@@ -90,9 +85,8 @@ class Differentiator:
         keys = self.variable(variable, numbers, node)
         if len(keys) > 1:
             cells = [self.by_key(inner, key, variable, numbers) for key in keys]
-            if any(c.ndim != 1 for c in cells):
-                raise UndecidedError("derivatives of vectors with respect to vectors are not evaluated here", node)
-            return np.stack(cells, axis=-1)[:, :, None]
+            trouble = "derivatives of vectors with respect to vectors are not evaluated here"
+            return stacked(cells, trouble, node)[:, :, None]
         return self.by_key(inner, keys[0], variable, numbers)
 
     def by_key(
@@ -110,16 +104,15 @@ class Differentiator:
             # A vector's derivative by a number has its shape; the complex step goes through as it is.
             return self.differentiate(function, at)
         cells = []
-        for row in range(at.shape[1]):
-            for column in range(at.shape[2]):
+        for row, column in np.ndindex(at.shape[1:]):
 
-                def moved(value: Array, row: int = row, column: int = column) -> Array:
-                    array = at.astype(np.result_type(at, value)).copy()
-                    array[:, row, column] = value
-                    return function(array)
+            def moved(value: Array, row: int = row, column: int = column) -> Array:
+                array = at.astype(np.result_type(at, value)).copy()
+                array[:, row, column] = value
+                return function(array)
 
-                cell = self.differentiate(moved, at[:, row, column])
-                cells.append(cell[:, 0, 0] if cell.ndim == 3 and cell.shape[1:] == (1, 1) else cell)
+            cell = self.differentiate(moved, at[:, row, column])
+            cells.append(cell[:, 0, 0] if cell.ndim == 3 and cell.shape[1:] == (1, 1) else cell)
         if all(c.ndim == 1 for c in cells):
             return np.stack(cells, axis=-1).reshape(at.shape)
         if all(c.ndim == 3 and c.shape[2] == 1 for c in cells) and at.shape[2] == 1:
@@ -130,9 +123,7 @@ class Differentiator:
         """Return the value of the symbol with respect to which a derivative is taken."""
         if variable.kind == "change":
             return self.change(variable, numbers)
-        role_nodes = tuple(Node("number", (), str(n)) for _, n in key[1])
-        node = Node("symbol", role_nodes, (key[0], tuple(r for r, _ in key[1])))
-        return self.symbols.of_key(key, node, numbers)
+        return self.symbols.of_key(key, symbol_of(key), numbers)
 
     def variable(self, variable: Node, numbers: Mapping[str, int], node: Node) -> list[Key]:
         """Return the keys of a variable: one, or those of the parts of θ."""
@@ -143,9 +134,7 @@ class Differentiator:
                     return [(inner.base, ((role, number),))]
         if variable.kind == "change":
             return [("\\Delta " + variable.args[0].base, ())]
-        if variable.kind in ("group", "transpose"):
-            return self.variable(variable.args[0], numbers, node)
-        if variable.kind == "call" and variable.args[0].kind == "symbol":
+        if variable.kind in ("group", "transpose") or (variable.kind == "call" and variable.args[0].kind == "symbol"):
             return self.variable(variable.args[0], numbers, node)
         if variable.kind != "symbol":
             raise UndecidedError("derivatives are taken with respect to symbols", variable)
@@ -156,18 +145,17 @@ class Differentiator:
         key = self.symbols.key(variable, numbers)
         for _ in range(4):  # a^{(0)} defined as x: derivatives by it are by x
             if self.document.shapes.has_matrices:
-                key, variable = self.symbols.canonical(key, variable, numbers)
-            found = self.symbols.find(variable, key, numbers) if key not in self.scope.overrides else None
+                key, variable = self.symbols.canonical(key, variable)
+            found = self.symbols.find(variable, key) if key not in self.scope.overrides else None
             if found is None:
-                return [key]
+                break
             definition, bound = found
-            if definition.body.kind == "symbol" and not definition.formals:
-                variable, numbers = definition.body, bound
-                key = self.symbols.key(variable, numbers)
-                continue
             if definition.body.kind in ("matrix", "tuple") and all(c.kind == "symbol" for c in definition.body.args):
                 return [self.symbols.key(cell, {**numbers, **bound}) for cell in definition.body.args]
-            return [key]
+            if definition.body.kind != "symbol" or definition.formals:
+                break
+            variable, numbers = definition.body, bound
+            key = self.symbols.key(variable, numbers)
         return [key]
 
     def gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
@@ -180,9 +168,7 @@ class Differentiator:
         if len(variables) == 1:
             return self.derivative_of(body, (variables[0],), numbers, node)
         cells = [self.derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
-        if any(c.ndim != 1 for c in cells):
-            raise UndecidedError("gradients with respect to vectors are not evaluated here", node)
-        return np.stack(cells, axis=-1)[:, :, None]
+        return stacked(cells, "gradients with respect to vectors are not evaluated here", node)[:, :, None]
 
     def variables_of(self, body: Node) -> Sequence[Node]:
         """Return the variables of a function."""
@@ -191,24 +177,18 @@ class Differentiator:
             return ()
         if body.kind == "call" and len(body.args) > 2:
             return body.args[1:]
-        found = sorted(
-            self.document.definitions_of(name, self.scope.statement_index),
-            key=lambda d: (
-                d.statement_index >= self.scope.statement_index,
-                -d.statement_index if d.statement_index < self.scope.statement_index else d.statement_index,
-                -len(d.formals),
-            ),
-        )
-        for definition in found:
-            formals = definition.formals
+        here = self.scope.statement_index
+        found = self.document.definitions_of(name, here)
+        found.sort(key=lambda d: (d.statement_index >= here, abs(d.statement_index - here), -len(d.formals)))
+        for formals in (definition.formals for definition in found):
             if len(formals) == 1:
                 key = self.symbols.key(formals[0], {})
-                inner = self.symbols.find(formals[0], key, {})
+                inner = self.symbols.find(formals[0], key)
                 if inner is not None and inner[0].body.kind in ("matrix", "tuple"):
                     return inner[0].body.args
             if formals:
                 return formals
-        return self.document.dependencies_of(name.base, self.scope.statement_index)
+        return self.document.dependencies_of(name.base, here)
 
     def change(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
@@ -221,42 +201,34 @@ class Differentiator:
         if variables:
             moved: dict[Key, Array] = {}
             for variable in variables:
-                moved[self.symbols.key(variable, numbers)] = self.evaluator.value(variable, numbers) + self.change(
-                    Node("change", (variable,)), numbers
-                )
-            after = self.evaluator.within(self.scope.inner(moved)).value(inner, numbers)
-            return np.asarray(after - self.evaluator.value(inner, numbers))
+                value = self.evaluator.value(variable, numbers)
+                after = value + self.change(Node("change", (variable,)), numbers)
+                moved[self.symbols.key(variable, numbers)] = after
+            later = self.evaluator.within(self.scope.inner(moved)).value(inner, numbers)
+            return np.asarray(later - self.evaluator.value(inner, numbers))
         if not self.document.dependencies_of(inner.base, self.scope.statement_index) or self.document.definitions_of(
             inner, self.scope.statement_index
         ):
-            found = self.symbols.find(node, (inner.base, key[1]), numbers)
-            if (
-                found is not None
-                and (found[0], key) not in self.scope.active
-                and len(self.scope.active) < MAX_DEFINITIONS
-            ):
-                self.scope.active.append((found[0], key))
-                try:
-                    return self.evaluator.value(found[0].body, found[1])
-                finally:
-                    self.scope.active.pop()
+            known = self._by_definition(self.symbols.find(node, (inner.base, key[1])), key, {})
+            if known is not None:
+                return known
         return self.symbols.leaf(key)
+
+    def _by_definition(self, found: Bound | None, key: Key, numbers: Mapping[str, int]) -> Array | None:
+        """Return the value of a definition; None if there is none, or if it is being evaluated already."""
+        if found is None or (found[0], key) in self.scope.active or len(self.scope.active) >= MAX_DEFINITIONS:
+            return None
+        with self.scope.entered((found[0], key)):
+            return self.evaluator.value(found[0].body, {**numbers, **found[1]})
 
     def cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
             raise UndecidedError("the document does not say what this derivative is", node)
         key = self.symbols.key(inner, numbers)
-        found = self.symbols.find(node, key, numbers)
-        if found is not None:
-            definition, bound = found
-            if (definition, key) not in self.scope.active and len(self.scope.active) < MAX_DEFINITIONS:
-                self.scope.active.append((definition, key))
-                try:
-                    return self.evaluator.value(definition.body, {**numbers, **bound})
-                finally:
-                    self.scope.active.pop()
-        known = self.gradient_of_implied_loss(inner, key, numbers)
+        known = self._by_definition(self.symbols.find(node, key), key, numbers)
+        if known is None:
+            known = self.gradient_of_implied_loss(inner, key, numbers)
         if known is not None:
             return known
         cost = find_objective(self.document, self.scope.statement_index)
@@ -266,13 +238,13 @@ class Differentiator:
 
     def gradient_of_implied_loss(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
         """Return the derivative of the implied loss, scaled for parameters; None if a cost is defined."""
-        if not self.document.losses or self.has_computable_cost():
+        losses = self.document.losses
+        if not losses or self.has_computable_cost():
             return None
-        implied = self.implied_loss(inner)
-        if implied is None:
-            return None
+        about_batch = self.document.batch_from <= self.scope.statement_index
+        implied = losses[about_batch] if len(losses) > 1 else next(iter(losses.values()))
         if self.document.shapes.has_matrices:
-            key, inner = self.symbols.canonical(key, inner, numbers)
+            key, inner = self.symbols.canonical(key, inner)
 
         def loss(evaluator: ScopedEvaluator) -> Array:
             z, y = evaluator.value(implied.inner, numbers), evaluator.value(implied.target, numbers)
@@ -282,29 +254,16 @@ class Differentiator:
                 total = 0.5 * (z - y) ** 2
             else:
                 axis = 2 if self.document.shapes.samples_in_rows else 1
-                total = np.log(np.exp(z).sum(axis=axis, keepdims=True)) - elementwise(np.multiply, y, z, inner)
-                if z.ndim == 3 and axis == 1:
-                    total = total + (1 / z.shape[1] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
-                elif z.ndim == 3:
-                    total = total + (1 / z.shape[2] - 1) * np.log(np.exp(z).sum(axis=axis, keepdims=True))
+                powers = np.log(np.exp(z).sum(axis=axis, keepdims=True))
+                total = powers - elementwise(np.multiply, y, z, inner)
+                if z.ndim == 3:
+                    total = total + (1 / z.shape[axis] - 1) * powers
             return np.asarray(total.sum(axis=(1, 2)) if total.ndim == 3 else total)
 
         found = self.by_key(loss, key, inner, numbers)
-        parameter = self.symbols.find(inner, key, numbers) is None
-        if parameter and implied.scale is not None:
+        if implied.scale is not None and self.symbols.find(inner, key) is None:  # a parameter
             found = elementwise(np.multiply, self.evaluator.value(implied.scale, numbers), found, inner)
         return found
-
-    def implied_loss(self, inner: Node) -> ImpliedLoss | None:
-        """Return the implied loss of one sample or of all samples, whichever the line is about."""
-        both = self.document.losses
-        if len(both) == 1:
-            return next(iter(both.values()))
-        return both[self.is_about_batch()]
-
-    def is_about_batch(self) -> bool:
-        """Return whether the statements from here on are about all samples at once."""
-        return self.document.batch_from <= self.scope.statement_index
 
     def has_computable_cost(self) -> bool:
         """Return whether a cost is defined that can be evaluated."""
@@ -326,11 +285,8 @@ class Differentiator:
         body, target, variable = node.args
         if target.kind != "number":
             raise UndecidedError("only limits at a number are evaluated", node)
-        key: Key = (
-            ("\\Delta " + variable.args[0].base, ())
-            if variable.kind == "change"
-            else self.symbols.key(variable, numbers)
-        )
+        is_change = variable.kind == "change"
+        key = ("\\Delta " + variable.args[0].base, ()) if is_change else self.symbols.key(variable, numbers)
         rows: list[Array] = []
         for level in range(_LIMIT_LEVELS):
             value = np.full(POINTS, float(target.value) + _LIMIT_STEP / 2**level)

@@ -6,15 +6,11 @@ from steepest.proofreading.reading.tree import Node
 
 
 class NoValueError(Exception):
-    """A part of a formula has no value.
-
-    Attributes:
-        node: the part.
-    """
+    """A part of a formula has no value."""
 
     def __init__(self, why: str, node: Node) -> None:
         super().__init__(why)
-        self.node = node
+        self.node = node  # the part
 
 
 class UndecidedError(NoValueError):

@@ -7,14 +7,15 @@ its own, and a function that nothing defines is a smooth random function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial, reduce
 
 import numpy as np
 
-from steepest.proofreading.meaning.document_model import Definition, Key, bind, depends_on
+from steepest.proofreading.meaning.document_model import Definition, bind, depends_on
 from steepest.proofreading.reading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
 from steepest.proofreading.reading.vocabulary import RUNS
-from steepest.proofreading.values.arrays import POINTS, Array, elementwise, random_function
+from steepest.proofreading.values.arrays import POINTS, Array, elementwise, random_function, stacked
 from steepest.proofreading.values.derivatives import Differentiator
 from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
 from steepest.proofreading.values.functions import apply, is_known
@@ -30,7 +31,12 @@ _COMPARISONS = {
 }  # fmt: skip
 _DIFFERENTIATED = {
     "derivative": Differentiator.derivative, "gradient": Differentiator.gradient, "change": Differentiator.change,
-    "cost_gradient": Differentiator.cost_gradient, "limit": Differentiator.limit, "prime": Differentiator.prime,
+    "cost_gradient": Differentiator.cost_gradient, "limit": Differentiator.limit,
+}  # fmt: skip
+_OF_ONE = ("group", "iverson", "negate", "transpose", "sqrt", "abs", "norm", "stopped")
+_WITHOUT_VALUE = {
+    "words": "the words “{}” are not a formula", "dots": "the dots represent terms that are not written",
+    "prime": "the variable of this derivative is not given",
 }  # fmt: skip
 _REMEMBERED = ("derivative", "cost_gradient", "gradient", "change")  # which take many evaluations
 
@@ -48,12 +54,7 @@ class Evaluator:
         return Evaluator(scope)
 
     def value(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        """Return the value of a tree for these numbers of the index letters.
-
-        Raises:
-            UndecidedError: a part has no value.
-            ShapeClashError: vectors or matrices do not fit together.
-        """
+        """Return the value of a tree for these numbers of the index letters; raise NoValueError if it has none."""
         scope = self.scope
         scope.work += 1
         self.document.work.done += 1
@@ -74,9 +75,12 @@ class Evaluator:
     def _evaluated(self, node: Node, numbers: Mapping[str, int]) -> Array:
         if node.kind in _DIFFERENTIATED:
             return _DIFFERENTIATED[node.kind](self.derivatives, node, numbers)
+        if node.kind in _OF_ONE:
+            return _of_one(node.kind, self.value(node.args[0], numbers))
         method = getattr(self, "_" + node.kind, None)
         if method is None:
-            raise UndecidedError(f"{node.kind} has no value", node)
+            trouble = _WITHOUT_VALUE.get(node.kind, f"{node.kind} has no value")
+            raise UndecidedError(trouble.format(node.value), node)
         found: Array = method(node, numbers)
         return found
 
@@ -89,25 +93,11 @@ class Evaluator:
             return np.full(POINTS, float(numbers[node.base]))
         return self.symbols.symbol(node, numbers)
 
-    def _group(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return self.value(node.args[0], numbers)
-
-    def _words(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError(f"the words “{node.value}” are not a formula", node)
-
-    def _dots(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        raise UndecidedError("the dots represent terms that are not written", node)
-
     def _add(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        total: Array | None = None
-        for sign, term in zip(node.value, node.args, strict=True):
-            part = self.value(term, numbers) * sign
-            total = part if total is None else elementwise(np.add, total, part, node)
-        assert total is not None  # a sum has terms
+        total: Array = self.value(node.args[0], numbers) * node.value[0]
+        for sign, term in zip(node.value[1:], node.args[1:], strict=True):
+            total = elementwise(np.add, total, self.value(term, numbers) * sign, node)
         return total
-
-    def _negate(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return -self.value(node.args[0], numbers)
 
     def _multiply(self, node: Node, numbers: Mapping[str, int]) -> Array:
         total = self.value(node.args[0], numbers)
@@ -117,9 +107,7 @@ class Evaluator:
 
     def product(self, left: Array, right: Array, sign: str, node: Node) -> Array:
         """Return the product that the sign between two factors stands for."""
-        if left.ndim == 1 or right.ndim == 1:
-            return elementwise(np.multiply, left, right, node)
-        if sign == "*":
+        if left.ndim == 1 or right.ndim == 1 or sign == "*":
             return elementwise(np.multiply, left, right, node)
         if sign == "dot" and left.shape == right.shape and left.shape[2] == 1:
             return np.asarray((left * right).sum(axis=(1, 2)))
@@ -134,53 +122,29 @@ class Evaluator:
 
     def _power(self, node: Node, numbers: Mapping[str, int]) -> Array:
         base, exponent = node.args
-        if (
-            exponent.kind == "number"
-            and float(exponent.value) == int(float(exponent.value))
-            and abs(float(exponent.value)) <= _MAX_EXPONENT
-        ):
-            value = self.value(base, numbers)
-            power = int(float(exponent.value))
-            return value**power if power >= 0 else 1.0 / value**-power
-        value, raised = self.value(base, numbers), self.value(exponent, numbers)
+        value = self.value(base, numbers)
+        power = float(exponent.value) if exponent.kind == "number" else None
+        if power is not None and power == int(power) and abs(power) <= _MAX_EXPONENT:
+            return value ** int(power) if power >= 0 else 1.0 / value ** -int(power)
+        raised = self.value(exponent, numbers)
         if value.ndim == 1 and not np.iscomplexobj(value):
             value = np.where(value > 0, value, np.nan)
         return elementwise(np.power, value, raised, node)
-
-    def _transpose(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        value = self.value(node.args[0], numbers)
-        return value if value.ndim == 1 else np.swapaxes(value, 1, 2)
-
-    def _sqrt(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return apply("sqrt", self.value(node.args[0], numbers))
-
-    def _abs(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        value = self.value(node.args[0], numbers)
-        return np.asarray(np.where(value.real < 0, -value, value))
-
-    def _norm(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        value = self.value(node.args[0], numbers)
-        return np.asarray(np.sqrt((value * value).sum(axis=(1, 2)) if value.ndim == 3 else value * value))
 
     def _array_sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
         if value.ndim == 1:
             return value
-        if node.value is None:
-            return np.asarray(value.sum(axis=(1, 2)))
-        return np.asarray(value.sum(axis=node.value + 1, keepdims=True))
+        whole = node.value is None
+        return np.asarray(value.sum(axis=(1, 2)) if whole else value.sum(axis=node.value + 1, keepdims=True))
 
     def _compare(self, node: Node, numbers: Mapping[str, int]) -> Array:
         left, right = (self.value(a, numbers).real for a in node.args)
         return elementwise(_COMPARISONS[node.value], left, right, node).astype(float)
 
-    def _iverson(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return self.value(node.args[0], numbers)
-
     def _cases(self, node: Node, numbers: Mapping[str, int]) -> Array:
         result: Array | None = None
-        pairs = list(zip(node.args[::2], node.args[1::2], strict=True))
-        for value, condition in reversed(pairs):
+        for value, condition in zip(node.args[-2::-2], node.args[::-2], strict=True):
             part = self.value(value, numbers)
             if condition.kind == "else":
                 result = part
@@ -200,55 +164,41 @@ class Evaluator:
 
     def _matrix(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
-        if any(cell.ndim != 1 for cell in cells):
-            raise UndecidedError("a matrix of matrices cannot be evaluated here", node)
-        return np.stack(cells, axis=-1).reshape(POINTS, -1, node.value)
+        return stacked(cells, "a matrix of matrices cannot be evaluated here", node).reshape(POINTS, -1, node.value)
 
     def _tuple(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
-        if any(cell.ndim != 1 for cell in cells):
-            raise UndecidedError("a tuple of vectors or matrices cannot be evaluated here", node)
-        return np.stack(cells, axis=-1).reshape(POINTS, -1, 1)
-
-    def _stopped(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        value = self.value(node.args[0], numbers)
-        return value.real.astype(float) if np.iscomplexobj(value) else value
+        return stacked(cells, "a tuple of vectors or matrices cannot be evaluated here", node)[:, :, None]
 
     def _element(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
         if value.ndim != 3:
             return value
         places = [self.symbols.index_value(a, numbers) for a in node.args[1:]]
-        row, column = (places[0], places[1]) if len(places) > 1 else (places[0], 1)
+        row, column = [*places, 1][:2]
         if not (1 <= row <= value.shape[1] and 1 <= column <= value.shape[2]):
             raise ShapeClashError("there is no such element", node)
         return value[:, row - 1, column - 1]
 
     def _sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        total: Array | None = None
-        for number in self.running(node, numbers):
-            part = self.value(node.args[0], {**numbers, str(node.value): number})
-            total = part if total is None else elementwise(np.add, total, part, node)
-        return np.zeros(POINTS) if total is None else total
+        terms = self._running(node, numbers)
+        first = next(terms, None)
+        return np.zeros(POINTS) if first is None else reduce(partial(elementwise, np.add, node=node), terms, first)
 
     def _product(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        total = np.ones(POINTS)
-        for number in self.running(node, numbers):
-            total = elementwise(
-                np.multiply, total, self.value(node.args[0], {**numbers, str(node.value): number}), node
-            )
-        return total
+        return reduce(partial(elementwise, np.multiply, node=node), self._running(node, numbers), np.ones(POINTS))
 
-    def running(self, node: Node, numbers: Mapping[str, int]) -> Sequence[int]:
-        """Return the values of the index of a sum."""
-        if len(node.args) < 3:
-            return range(1, self.document.indices.range_of(str(node.value)) + 1)
-        first, last = self.symbols.index_value(node.args[1], numbers), self.symbols.index_value(node.args[2], numbers)
-        if node.args[2].kind == "number":
-            last = end_of_sum(node, first, last)
-        if last - first > _LONGEST_SUM:
-            raise UndecidedError("the sum is too long to be evaluated", node)
-        return range(first, last + 1)
+    def _running(self, node: Node, numbers: Mapping[str, int]) -> Iterator[Array]:
+        """Yield the values of what is summed or multiplied, for each value of the index."""
+        first, last = 1, self.document.indices.range_of(str(node.value))
+        if len(node.args) == 3:
+            first, last = (self.symbols.index_value(limit, numbers) for limit in node.args[1:])
+            if node.args[2].kind == "number":
+                last = end_of_sum(node, first, last)
+            if last - first > _LONGEST_SUM:
+                raise UndecidedError("the sum is too long to be evaluated", node)
+        for number in range(first, last + 1):
+            yield self.value(node.args[0], {**numbers, str(node.value): number})
 
     # -- functions and derivatives ---------------------------------------------------------------------------
 
@@ -277,15 +227,11 @@ class Evaluator:
             except ValueError as error:
                 raise UndecidedError(str(error), function) from None
         key = self.symbols.key(function, numbers)
-        found = [
-            d
-            for d in self.document.definitions.get(("symbol", function.base), ())
-            if sorted(d.target.roles) == sorted(function.roles)
-        ]
+        named = self.document.definitions.get(("symbol", function.base), ())
+        found = [d for d in named if sorted(d.target.roles) == sorted(function.roles)]
         for definition in self.document.by_nearness(found, self.scope.statement_index):
-            bound = bind(
-                definition.target, None, tuple(dict(key[1])[r] for r in definition.target.roles), self.document.indices
-            )
+            concrete = tuple(dict(key[1])[r] for r in definition.target.roles)
+            bound = bind(definition.target, None, concrete, self.document.indices)
             if bound is None or (definition.formals and len(definition.formals) != len(values)):
                 continue
             formals: Sequence[Node] = definition.formals or self.places(definition, arguments)
@@ -294,14 +240,11 @@ class Evaluator:
             mark = (definition, key, "call")
             if sum(m == mark for m in self.scope.active) > 3 or len(self.scope.active) > MAX_DEFINITIONS:
                 raise UndecidedError("this definition is circular", node)
-            self.scope.active.append(mark)
-            try:
+            with self.scope.entered(mark):
                 # σ(z_i) = … holds for every i, also where σ is applied to something without an index.
                 here = {**{x: 1 for f in formals for x in letters_in_indices(f)}, **numbers, **bound}
                 given = dict(zip((self.symbols.key(f, here) for f in formals), values, strict=False))
-                return self.with_values(given, definition.body, here)
-            finally:
-                self.scope.active.pop()
+                return self.within(self.scope.inner(given)).value(definition.body, here)
         if function.base == "\\sigma" and len(values) == 1:
             return apply("sigmoid", values[0])
         scalars = all(v.ndim == 1 for v in values)
@@ -311,28 +254,11 @@ class Evaluator:
 
     def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
         """Return the symbols that the arguments replace in a function defined without formal arguments."""
-        found: list[Node] = []
-        if not any(
-            depends_on(self.document, definition.body, s, self.scope.statement_index)
-            for a in arguments
-            for s in symbols(a)
-        ):
+        body, index = definition.body, self.scope.statement_index
+        near = [[s for s in symbols(a) if depends_on(self.document, body, s, index)] for a in arguments]
+        if not any(near) or not all(a.kind == "symbol" or inner for a, inner in zip(arguments, near, strict=True)):
             return []
-        for argument in arguments:
-            near = [
-                s
-                for s in symbols(argument)
-                if depends_on(self.document, definition.body, s, self.scope.statement_index)
-            ]
-            if argument.kind != "symbol" and near:
-                found.append(near[0])
-            elif argument.kind == "symbol":
-                found.append(argument)
-        return found if len(found) == len(arguments) else []
-
-    def with_values(self, values: Mapping[Key, Array], body: Node, numbers: Mapping[str, int]) -> Array:
-        """Return the value of a body in which some symbols have other values."""
-        return self.within(self.scope.inner(values)).value(body, numbers)
+        return [a if a.kind == "symbol" else inner[0] for a, inner in zip(arguments, near, strict=True)]
 
     def softmax(self, value: Array) -> Array:
         """Return the softmax over the features: the columns if samples are rows, else the whole vector."""
@@ -341,3 +267,21 @@ class Evaluator:
         axis = 1 if value.shape[2] == 1 else 2
         powers = np.exp(value)
         return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
+
+
+def _of_one(kind: str, value: Array) -> Array:
+    """Return the value of a node with one argument, such as a root, from the value of the argument."""
+    match kind:
+        case "negate":
+            return -value
+        case "transpose" if value.ndim == 3:
+            return np.swapaxes(value, 1, 2)
+        case "sqrt":
+            return apply("sqrt", value)
+        case "abs":
+            return np.asarray(np.where(value.real < 0, -value, value))
+        case "norm":
+            return np.asarray(np.sqrt((value * value).sum(axis=(1, 2)) if value.ndim == 3 else value * value))
+        case "stopped" if np.iscomplexobj(value):
+            return value.real.astype(float)
+    return value

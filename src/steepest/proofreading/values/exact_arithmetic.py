@@ -6,13 +6,15 @@ right, the dot is a decimal point that a scanner or a typist raised.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
-from steepest.proofreading.reading.tree import Node, make, transform, walk
+from steepest.proofreading.reading.tree import Node, function_name, make, transform, walk
 from steepest.proofreading.values.functions import apply, is_known
 
 Exact = Fraction | float
@@ -25,74 +27,52 @@ def value_of(node: Node) -> Exact | None:
         found = _value(node)
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
-    if isinstance(found, float) and not np.isfinite(found):
-        return None
-    return found
+    return None if isinstance(found, float) and not np.isfinite(found) else found
 
 
 def _value(node: Node) -> Exact | None:
-    args = [_value(a) for a in node.args] if node.kind != "call" else [_value(a) for a in node.args[1:]]
-    if any(a is None for a in args):
+    args = [_value(a) for a in (node.args[1:] if node.kind == "call" else node.args)]
+    values = [a for a in args if a is not None]
+    if len(values) < len(args):
         return None
-    values: list[Exact] = [a for a in args if a is not None]
-    if node.kind == "number":
-        return Fraction(str(node.value)) if len(str(node.value)) < _MAX_DIGITS else None
-    if node.kind == "group":
-        return values[0]
-    if node.kind == "negate":
-        return -values[0]
-    if node.kind == "add":
-        return _folded([v if s > 0 else -v for s, v in zip(node.value, values, strict=True)], False)
-    if node.kind == "multiply":
-        return _folded(values, True)
-    if node.kind == "divide":
-        a, b = values
-        if isinstance(a, Fraction) and isinstance(b, Fraction):
-            quotient: Fraction = a / b
-            return quotient
-        return float(a) / float(b)
-    if node.kind == "power":
-        return _power(values[0], values[1])
-    if node.kind == "abs":
-        return values[0] if values[0] >= 0 else -values[0]
-    if node.kind == "sqrt":
-        return _power(values[0], Fraction(1, 2))
-    if node.kind == "call" and not node.value:
-        return _applied(node, values)
+    match node.kind:
+        case "number":
+            return Fraction(str(node.value)) if len(str(node.value)) < _MAX_DIGITS else None
+        case "group":
+            return values[0]
+        case "negate":
+            return -values[0]
+        case "add":
+            signed = (v if s > 0 else -v for s, v in zip(node.value, values, strict=True))
+            return reduce(operator.add, signed, Fraction(0))
+        case "multiply":
+            return reduce(operator.mul, values, Fraction(1))
+        case "divide":
+            return values[0] / values[1]
+        case "power":
+            return _power(values[0], values[1])
+        case "abs":
+            return values[0] if values[0] >= 0 else -values[0]
+        case "sqrt":
+            return _power(values[0], Fraction(1, 2))
+        case "call" if not node.value:
+            return _applied(node, values)
     return None
 
 
-def _folded(values: list[Exact], product: bool) -> Exact:
-    total: Exact = Fraction(int(product))
-    for v in values:
-        if isinstance(total, Fraction) and isinstance(v, Fraction):
-            total = total * v if product else total + v
-        else:
-            total = float(total) * float(v) if product else float(total) + float(v)
-    return total
-
-
 def _power(base: Exact, exponent: Exact) -> Exact | None:
-    if (
-        isinstance(base, Fraction)
-        and isinstance(exponent, Fraction)
-        and exponent.denominator == 1
-        and abs(exponent) <= 64
-    ):
-        return Fraction(base**exponent.numerator)
+    match base, exponent:
+        case Fraction() as exact, Fraction(denominator=1, numerator=whole) if abs(whole) <= 64:
+            return Fraction(exact**whole)
     raised = float(base) ** float(exponent)
     return raised if isinstance(raised, float) else None
 
 
 def _applied(node: Node, values: list[Exact]) -> Exact | None:
     """Return a function of numbers; max and min stay exact."""
-    name = (
-        node.args[0].value if node.args[0].kind == "function" else "sigmoid" if node.args[0].base == "\\sigma" else ""
-    )
-    if name == "max":
-        return max(values)
-    if name == "min":
-        return min(values)
+    name = function_name(node.args[0])
+    if name in ("max", "min"):
+        return max(values) if name == "max" else min(values)
     if not is_known(name) or name == "diag":
         return None
     with np.errstate(all="ignore"):
@@ -115,8 +95,7 @@ def is_printed(node: Node) -> bool:
 def agree(left: Exact, right: Exact, printed: Node, approximate: bool = False) -> bool:
     """Return whether a printed number equals a value to the digits that it has."""
     apart = abs(float(left) - float(right))
-    exact = isinstance(left, Fraction) and isinstance(right, Fraction)
-    if (exact and left == right) or apart <= 1e-12 * max(1.0, abs(float(right))):
+    if apart <= 1e-12 * max(1.0, abs(float(right))):
         return True
     places = decimals(printed)
     half = 0.5 * 10.0**-places * (1 + 1e-9)
@@ -132,25 +111,21 @@ def agree(left: Exact, right: Exact, printed: Node, approximate: bool = False) -
 
 def _length(value: Exact) -> int:
     """Return the decimals that a value needs, at most 9."""
-    for places in range(9):
-        if isinstance(value, Fraction) and (value * 10**places).denominator == 1:
-            return places
+    if isinstance(value, Fraction):
+        return next((places for places in range(9) if (value * 10**places).denominator == 1), 9)
     return 9
 
 
 def with_points(node: Node) -> Node | None:
     r"""Return the tree with ``0 \cdot 8`` read as 0.8; None if there is no such place."""
-    found = False
 
     def change(part: Node) -> Node | None:
-        nonlocal found
         if part.kind != "multiply":
             return None
         factors, signs = list(part.args), list(part.value)
         for at, (one, other) in enumerate(pairwise(factors)):
             whole = one.kind == other.kind == "number" and "." not in str(one.value) + str(other.value)
             if whole and signs[at] == "dot":
-                found = True
                 joined = make("number", (), f"{one.value}.{other.value}", one.start, other.end)
                 rest = [*factors[:at], joined, *factors[at + 2 :]]
                 kept = [*signs[:at], *signs[at + 1 :]]
@@ -158,7 +133,7 @@ def with_points(node: Node) -> Node | None:
         return None
 
     changed = transform(node, change)
-    return changed if found else None
+    return None if changed is node else changed
 
 
 def written(value: Exact, like: Node) -> str:

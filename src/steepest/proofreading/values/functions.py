@@ -36,11 +36,7 @@ def is_known(name: str) -> bool:
 
 
 def apply(name: str, *values: Array) -> Array:
-    """Return a known function of arrays; numbers are broadcast over vectors and matrices.
-
-    Raises:
-        ValueError: the function takes another number of arguments.
-    """
+    """Return a known function of arrays, broadcast; raise ValueError if it takes another number of arguments."""
     row = operation_of(name)
     arity = 1 if row is None else row.arity
     if len(values) != arity and not (name in _ANY_NUMBER and values):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -37,37 +38,21 @@ class Recorded:
 
 @dataclass
 class Scope:
-    """Where formulas are evaluated, and what was found there.
-
-    Attributes:
-        document: what the document says.
-        statement_index: the statement at hand, which decides between definitions.
-        interpretation: which definitions serve a symbol with a sample index.
-        scale: a factor of all changes Δ and small quantities, to find what holds to first order.
-        overrides: values that replace symbols.
-        cache: values of symbols.
-        leaves: the random numbers of symbols without definition.
-        leaf_keys: the keys of those that were used.
-        active: the definitions that are being evaluated, to detect circles.
-        complex_depth: the number of complex steps that are being taken.
-        work: the number of parts evaluated.
-        depth: the nesting of the part at hand.
-        derivatives: the number of derivatives around the part at hand.
-    """
+    """Where formulas are evaluated, and what was found there."""
 
     document: DocumentModel
-    statement_index: int
-    interpretation: Interpretation = Interpretation.AS_WRITTEN
-    scale: float = 1.0
-    overrides: dict[Key, Array] = field(default_factory=dict)
-    cache: dict[Key, Recorded] = field(default_factory=dict)
-    leaves: dict[Key, Array] = field(default_factory=dict)
-    leaf_keys: set[Key] = field(default_factory=set)
-    active: list[Any] = field(default_factory=list)
-    complex_depth: int = 0
-    work: int = 0
-    depth: int = 0
-    derivatives: int = 0
+    statement_index: int  # the statement at hand, which decides between definitions
+    interpretation: Interpretation = Interpretation.AS_WRITTEN  # which definitions serve a symbol with a sample index
+    scale: float = 1.0  # a factor of all changes Δ and small quantities, to find what holds to first order
+    overrides: dict[Key, Array] = field(default_factory=dict)  # values that replace symbols
+    cache: dict[Key, Recorded] = field(default_factory=dict)  # values of symbols
+    leaves: dict[Key, Array] = field(default_factory=dict)  # the random numbers of symbols without definition
+    leaf_keys: set[Key] = field(default_factory=set)  # the keys of those that were used
+    active: list[Any] = field(default_factory=list)  # the definitions that are being evaluated, to detect circles
+    complex_depth: int = 0  # the number of complex steps that are being taken
+    work: int = 0  # the number of parts evaluated
+    depth: int = 0  # the nesting of the part at hand
+    derivatives: int = 0  # the number of derivatives around the part at hand
 
     def inner(self, values: Mapping[Key, Array], derivatives: int = 0) -> Scope:
         """Return a scope in which some symbols have other values, inside so many more derivatives."""
@@ -76,6 +61,15 @@ class Scope:
             self.leaves, self.leaf_keys, self.active, self.complex_depth, self.work + _INNER_WORK, self.depth,
             self.derivatives + derivatives,
         )  # fmt: skip
+
+    @contextmanager
+    def entered(self, mark: object) -> Iterator[None]:
+        """Mark a definition as being evaluated."""
+        self.active.append(mark)
+        try:
+            yield
+        finally:
+            self.active.pop()
 
     def record(self, compute: Callable[[], Array]) -> Recorded:
         """Compute a value, and record which random numbers it is made of."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from steepest.proofreading.meaning.document_model import SMALL, Definition, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
-from steepest.proofreading.values.arrays import POINTS, Array, random_function, random_numbers
+from steepest.proofreading.values.arrays import POINTS, Array, random_function, random_numbers, stacked
 from steepest.proofreading.values.errors import UndecidedError
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Interpretation, ScopedEvaluator
+
+Bound = tuple[Definition, dict[str, int]]
+"""A definition with the values of its index letters."""
 
 
 class SymbolLookup:
@@ -60,7 +63,7 @@ class SymbolLookup:
     def of_key(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the value for a key: given, defined, an element of a vector, or a random number."""
         if self.document.shapes.has_matrices:
-            key, node = self.canonical(key, node, numbers)
+            key, node = self.canonical(key, node)
         if key in self.scope.overrides:
             return self.scope.overrides[key]
         recorded = self.scope.cache.get(key)
@@ -77,7 +80,7 @@ class SymbolLookup:
 
     def _found(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the value by a definition, as an element, or a random number; without its tangent if constant."""
-        value = self.defined(node, key, numbers)
+        value = self.defined(node, key)
         if value is None:
             value = self.element(key, node, numbers)
         if value is None:
@@ -88,25 +91,25 @@ class SymbolLookup:
         constant = key[0] in self.document.letters.constants and np.iscomplexobj(value)
         return value.real.astype(float) if constant else value
 
-    def canonical(self, key: Key, node: Node, numbers: Mapping[str, int]) -> tuple[Key, Node]:
+    def canonical(self, key: Key, node: Node) -> tuple[Key, Node]:
         """Return ``z^{[1](1)}`` for ``z^{[1]}`` where the document has samples, since any sample may be meant."""
         if any(r == "paren" for r, _ in key[1]) or node.kind != "symbol":
             return key, node
-        found = self.find(node, key, numbers)
+        found = self.find(node, key)
         sampled = self.is_sampled(key) if found is None else "paren" in found[0].target.roles
         if not sampled:
             return key, node
         full: Key = (key[0], tuple(sorted((*key[1], ("paren", 1)))))
-        return full, _symbol_of(full)
+        return full, symbol_of(full)
 
-    def find(self, node: Node, key: Key, numbers: Mapping[str, int]) -> tuple[Definition, dict[str, int]] | None:
+    def find(self, node: Node, key: Key) -> Bound | None:
         """Return the definition of a symbol with these indices, and the values of its index letters."""
         if key[0] in self.document.letters.ignored:
             return None
         found = self.document.definitions.get((node.kind, node.base or node.args[0].base), ())
         concrete = dict(key[1])
         matrices = self.document.shapes.has_matrices and node.kind == "symbol"
-        general: tuple[Definition, dict[str, int]] | None = None
+        general: Bound | None = None
         for definition in self.document.by_nearness(found, self.scope.statement_index):
             target = definition.target if definition.target.kind == "symbol" else definition.target.args[0]
             sample = target.index("paren") if matrices and "paren" not in concrete else None
@@ -118,11 +121,8 @@ class SymbolLookup:
                     return definition, bound
             if sorted(target.roles) != sorted(r for r, _ in key[1]):
                 continue
-            wanted = (
-                tuple(n for _, n in key[1])
-                if len(set(target.roles)) < len(target.roles)
-                else tuple(concrete[r] for r in target.roles)
-            )
+            repeated = len(set(target.roles)) < len(target.roles)
+            wanted = tuple(n for _, n in key[1]) if repeated else tuple(concrete[r] for r in target.roles)
             bound = bind(target, None, wanted, self.document.indices)
             if bound is not None:
                 # C^{(m)} is meant for the last layer rather than C^{(l)}, which is for those below.
@@ -134,20 +134,18 @@ class SymbolLookup:
     def names_layer(self, target: Node) -> bool:
         """Return whether a definition is for one layer, or for a letter without layers."""
         layers = [linear(a)[0] for r, a in target.indices if r in ("paren", "bracket")]
-        return all(
-            x is None or (x in self.document.indices.sizes and x not in self.document.indices.ranges) for x in layers
-        )
+        return all(x is None or self.document.indices.is_size(x) for x in layers)
 
-    def defined(self, node: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
+    def defined(self, node: Node, key: Key) -> Array | None:
         """Return the value of a symbol by its definition; None if it has none."""
-        found = self.find(node, key, numbers)
+        found = self.find(node, key)
         sample: tuple[str, int] | None = None
         if found is None and self.scope.interpretation is Interpretation.PER_SAMPLE:
             for role in ("sub", "paren"):
                 outer = tuple((r, n) for r, n in key[1] if r != role)
                 if len(outer) != len(key[1]) - 1:
                     continue
-                found = self.find(node.without(role), (key[0], outer), numbers)
+                found = self.find(node.without(role), (key[0], outer))
                 if found is not None:
                     sample = role, dict(key[1])[role]
                     break
@@ -157,13 +155,10 @@ class SymbolLookup:
         mark = (definition, key)
         if mark in self.scope.active or len(self.scope.active) > MAX_DEFINITIONS:
             return None
-        self.scope.active.append(mark)
-        try:
+        with self.scope.entered(mark):
             if sample is not None:
                 return self._for_sample(definition, bound, *sample)
             return self.evaluator.value(definition.body, bound)
-        finally:
-            self.scope.active.pop()
 
     def _for_sample(self, definition: Definition, bound: dict[str, int], role: str, sample: int) -> Array:
         """Return the value of a definition without sample index for one sample: sampled letters get the index."""
@@ -188,38 +183,25 @@ class SymbolLookup:
             array = self.scope.overrides[whole]
         else:
             bare = node.without("sub")
-            if self.find(bare, whole, numbers) is None:
+            if self.find(bare, whole) is None:
                 capital = node.base.upper()  # a_{ij} is an element of A
                 bare = Node("symbol", bare.args, (capital, bare.roles))
-                known = self.find(bare, (capital, outer), numbers) or self.document.shapes.find((capital, outer))
+                known = self.find(bare, (capital, outer)) or self.document.shapes.find((capital, outer))
                 if capital == node.base or known is None:
                     return None
             array = self.symbol(bare, numbers)
-        if array.ndim != 3:
-            return None
-        row, column = (subs[0], subs[1]) if len(subs) > 1 else (subs[0], 1)
-        if len(subs) == 1 and array.shape[1] == 1:
-            row, column = 1, subs[0]
-        if not (1 <= row <= array.shape[1] and 1 <= column <= array.shape[2]):
-            return None
-        return array[:, row - 1, column - 1]
+        cell = _cell(subs, array) if array.ndim == 3 else None
+        return None if cell is None else array[cell]
 
     def patched(self, key: Key, value: Array) -> Array:
         """Return a vector with the elements replaced that have values of their own."""
         for other, given in self.scope.overrides.items():
             subs = [n for r, n in other[1] if r == "sub"]
-            if (
-                other[0] == key[0]
-                and subs
-                and tuple((r, n) for r, n in other[1] if r != "sub") == key[1]
-                and given.ndim == 1
-            ):
-                row, column = (subs[0], subs[1]) if len(subs) > 1 else (subs[0], 1)
-                if len(subs) == 1 and value.shape[1] == 1:
-                    row, column = 1, subs[0]
-                if 1 <= row <= value.shape[1] and 1 <= column <= value.shape[2]:
-                    value = value.astype(np.result_type(value, given))
-                    value[:, row - 1, column - 1] = given
+            outer = tuple((r, n) for r, n in other[1] if r != "sub")
+            cell = _cell(subs, value) if subs and (other[0], outer) == key and given.ndim == 1 else None
+            if cell is not None:
+                value = value.astype(np.result_type(value, given))
+                value[cell] = given
         return value
 
     def leaf(self, key: Key) -> Array:
@@ -227,36 +209,28 @@ class SymbolLookup:
         if key in self.scope.leaves:
             return self.scope.leaves[key]
         shape = self.document.shapes.find(key)
+        variables = self.document.dependencies_of(key[0], self.scope.statement_index)
         if key[0] == "\\mathbf{1}":
             if shape is None:
-                raise UndecidedError("the shape of this vector of ones is not known", _symbol_of(key))
+                raise UndecidedError("the shape of this vector of ones is not known", symbol_of(key))
             return np.ones((POINTS, *shape))
         if shape is not None:
             cells = []
-            for row in range(shape[0]):
-                for column in range(shape[1]):
-                    subs = [("sub", row + 1), ("sub", column + 1)]
-                    subs = subs[:1] if shape[1] == 1 else subs[1:] if shape[0] == 1 else subs
-                    cell: Key = (key[0], tuple(sorted((*key[1], *subs)) if len(subs) < 2 else (*key[1], *subs)))
-                    cells.append(self.scope.overrides[cell] if cell in self.scope.overrides else self.leaf(cell))
-            if any(cell.ndim != 1 for cell in cells):
-                raise UndecidedError(f"an element of {key[0]} is not a number", _symbol_of(key))
-            value = np.stack(cells, axis=-1).reshape(POINTS, *shape)
+            for row, column in np.ndindex(shape):
+                subs = [("sub", row + 1), ("sub", column + 1)]
+                subs = subs[:1] if shape[1] == 1 else subs[1:] if shape[0] == 1 else subs
+                cell: Key = (key[0], tuple(sorted((*key[1], *subs)) if len(subs) < 2 else (*key[1], *subs)))
+                cells.append(self.scope.overrides[cell] if cell in self.scope.overrides else self.leaf(cell))
+            trouble = f"an element of {key[0]} is not a number"
+            value = stacked(cells, trouble, symbol_of(key)).reshape(POINTS, *shape)
         elif key[0] in self.document.letters.simplex and key[1]:
             value = self.share(key)
         elif key[0] in self.document.indices.classes:
             many = self.document.indices.range_of(self.document.indices.classes[key[0]])
             value = np.floor(np.abs(random_numbers((key[0] + "#", key[1]))) * 97) % many + 1
-        elif (
-            not key[1]
-            and self.document.dependencies_of(key[0], self.scope.statement_index)
-            and (key, "generic") not in self.scope.active
-        ):
+        elif not key[1] and variables and (key, "generic") not in self.scope.active:
             self.scope.active.append((key, "generic"))
-            parts = [
-                self.evaluator.value(node, {})
-                for node in self.document.dependencies_of(key[0], self.scope.statement_index)
-            ]
+            parts = [self.evaluator.value(node, {}) for node in variables]
             self.scope.active.pop()
             return random_function(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
         else:
@@ -270,10 +244,8 @@ class SymbolLookup:
     def is_sampled(self, key: Key) -> bool:
         """Return whether the document also has this letter with a sample index; x is then any x^{(i)}."""
         roles = sorted([*dict(key[1]), "paren"])
-        return (
-            any(sorted(r) == roles for r in self.document.indices.roles.get(key[0], set()))
-            and key[0] in self.document.letters.sampled
-        )
+        known = self.document.indices.roles.get(key[0], ())
+        return key[0] in self.document.letters.sampled and any(sorted(r) == roles for r in known)
 
     def share(self, key: Key) -> Array:
         """Return an element of numbers that sum to 1 over the last index."""
@@ -284,6 +256,13 @@ class SymbolLookup:
         return np.asarray(parts[number - 1] / sum(parts))
 
 
-def _symbol_of(key: Key) -> Node:
+def _cell(subs: Sequence[int], array: Array) -> tuple[slice, int, int] | None:
+    """Return what selects the element of a vector or matrix that subscripts name; None if there is no such element."""
+    row, column = subs[:2] if len(subs) > 1 else (1, subs[0]) if array.shape[1] == 1 else (subs[0], 1)
+    inside = 1 <= row <= array.shape[1] and 1 <= column <= array.shape[2]
+    return (slice(None), row - 1, column - 1) if inside else None
+
+
+def symbol_of(key: Key) -> Node:
     """Return a symbol with these indices."""
     return Node("symbol", tuple(number(n) for _, n in key[1]), (key[0], tuple(r for r, _ in key[1])))

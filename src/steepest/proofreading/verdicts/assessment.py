@@ -15,17 +15,11 @@ from steepest.proofreading.values.scope import Interpretation
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One equality of a document: two neighbouring sides of a statement.
-
-    Attributes:
-        statement: the statement that it belongs to.
-        statement_index: the number of that statement in the document.
-        relation_index: the number of its relation in that statement.
-    """
+    """One equality of a document: two neighbouring sides of a statement."""
 
     statement: Statement
     statement_index: int
-    relation_index: int
+    relation_index: int  # of its relation in the statement
 
     @property
     def left_side(self) -> Side:
@@ -62,31 +56,18 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What is known of a line; every step of the check returns new ones.
-
-    Attributes:
-        line: the line.
-        verdict: one of ``findings.VERDICTS``; empty while the sides differ and the cause is still to be found.
-        message: one sentence.
-        cause: one of ``findings.CAUSES`` if the verdict is ``differs``, or None.
-        corrected: the corrected right side in LaTeX.
-        corrected_line: the corrected line, where the left side changes too.
-        comparison: the values of both sides.
-        interpretation: the interpretation of symbols under which the sides were compared.
-        shape_clash: why the shapes of vectors and matrices do not match.
-        unread: the side that could not be read, at which the finding points.
-    """
+    """What is known of a line; every step of the check returns new ones."""
 
     line: Line
-    verdict: str = ""
+    verdict: str = ""  # one of ``findings.VERDICTS``; empty while the sides differ and the cause is still to be found
     message: str = ""
-    cause: str | None = None
-    corrected: str = ""
-    corrected_line: str = ""
+    cause: str | None = None  # one of ``findings.CAUSES`` if the verdict is ``differs``, or None
+    corrected: str = ""  # the corrected right side in LaTeX
+    corrected_line: str = ""  # the corrected line, where the left side changes too
     comparison: Comparison | None = None
-    interpretation: Interpretation = Interpretation.AS_WRITTEN
-    shape_clash: str = ""
-    unread: Side | None = None
+    interpretation: Interpretation = Interpretation.AS_WRITTEN  # of symbols, under which the sides were compared
+    shape_clash: str = ""  # why the shapes of vectors and matrices do not match
+    unread: Side | None = None  # the side that could not be read, at which the finding points
 
     def judged(self, verdict: str, message: str, cause: str | None = None, **changes: Any) -> Assessment:
         """Return an assessment of the same line with a verdict and its reasons."""

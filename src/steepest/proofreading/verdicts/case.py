@@ -20,15 +20,6 @@ class Case:
 
     Two things change while lines are checked, since later lines are judged by what earlier ones establish: the model
     of the document, replaced as a whole, and the corrections.
-
-    Attributes:
-        parsed: the statements of the document.
-        passages: its formulas and prose.
-        lines: its equalities, in order.
-        writer: writes trees in the author's own LaTeX.
-        diagnoser: finds causes.
-        document: the model of the document.
-        corrections: corrected trees of sides that are wrong.
     """
 
     def __init__(self, parsed: ParsedDocument, passages: Sequence[Passage], assumed: Mapping[str, float]) -> None:
@@ -41,7 +32,7 @@ class Case:
         self.writer = Writer(side for statement in parsed.statements for side in statement.sides)
         self.diagnoser = Diagnoser(parsed.statements, self.writer)
         self.document: DocumentModel = analyse(parsed, passages, assumed)
-        self.corrections: dict[Side, Node] = {}
+        self.corrections: dict[Side, Node] = {}  # corrected trees of sides that are wrong
 
     def correct(self, side: Side, changed: Node) -> None:
         """Replace the tree of a side, also in the definitions that it is the body of, for all lines that follow."""
@@ -53,14 +44,6 @@ class Case:
     def diagnose(
         self, assessment: Assessment, truth: Node, side: Side, node: Node, approximate: bool = False
     ) -> Diagnosis | None:
-        """Find the cause of a difference.
-
-        Args:
-            assessment: the assessment of the line so far.
-            truth: the tree that is taken to be right.
-            side: the side that is taken to be wrong.
-            node: the tree of that side.
-            approximate: whether the line is to hold to first order only.
-        """
+        """Find the cause of a difference between what is taken to be right and a side that is taken to be wrong."""
         index, interpretation = assessment.line.statement_index, assessment.interpretation
         return self.diagnoser.diagnose(Mismatch(self.document, index, truth, side, node, interpretation, approximate))

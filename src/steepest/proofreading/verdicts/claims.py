@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from steepest.proofreading.meaning.document_model import Definition, depends_on
 from steepest.proofreading.meaning.objective import find_objective, is_vague
-from steepest.proofreading.reading.tree import DERIVATIVES, Node, same, walk
-from steepest.proofreading.values.comparison import Comparison, compare
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, same, walk
+from steepest.proofreading.values.comparison import Comparison, compare, compared
 from steepest.proofreading.values.errors import NoValueError, ShapeClashError
 from steepest.proofreading.values.scope import Interpretation
 from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
@@ -33,8 +33,7 @@ def check_claim(case: Case, line: Line) -> Assessment:
         return holding
     if assessment.comparison is None:
         return _without_value(case, assessment, reason)
-    message = approximation(case.document, assessment, line.statement_index)
-    if message:
+    if message := approximation(case.document, assessment, line.statement_index):
         return assessment.judged("approximation", message)
     for part in walk(line.left):
         if (
@@ -118,14 +117,10 @@ def _for_any_function(case: Case, assessment: Assessment) -> Assessment | None:
     again = any(p.kind == "derivative" and same(p.args[0], body) for p in walk(line.right))
     if not again or not document.dependencies_of(body.base, line.statement_index):
         return None
-    try:
-        comparison = compare(document.ignoring(body.base), left, line.right, line.statement_index)
-    except NoValueError:
+    comparison = compared(document.ignoring(body.base), left, line.right, line.statement_index)
+    if comparison is None or not comparison.holds or vanishes(comparison):
         return None
-    if not comparison.holds or vanishes(comparison):
-        return None
-    message = f"holds for any ${case.writer.latex(body)}$"
-    return assessment.judged("holds", message, comparison=comparison)
+    return assessment.judged("holds", f"holds for any ${case.writer.latex(body)}$", comparison=comparison)
 
 
 # -- lines without a value -----------------------------------------------------------------------------------
@@ -135,22 +130,17 @@ def _without_value(case: Case, assessment: Assessment, reason: Exception | None)
     """Assess a line of which a side has no value: shapes do not match, or a derivative is given rather than derived."""
     line = assessment.line
     left, index = line.left, line.statement_index
-    if any(p.kind == "limit" for p in walk(line.right)) and left.kind == "derivative" and len(left.args) == 2:
-        body, variable = left.args
-        if body.kind == variable.kind == "symbol" and not depends_on(case.document, body, variable, index):
-            return assessment.judged("not-understood", _UNCONNECTED)
+    limited = is_of_symbols(left) and any(p.kind == "limit" for p in walk(line.right))
+    if limited and not depends_on(case.document, left.args[0], left.args[1], index):
+        return assessment.judged("not-understood", _UNCONNECTED)
     if isinstance(reason, ShapeClashError):
         clashing = replace(assessment, shape_clash=str(reason))
         if has_ones(line):
             return clashing.judged("not-understood", "the length of the vector of ones is not known")
-        try:
-            compare(case.document, left, left, index)
-        except NoValueError:
-            message = f"the shapes on the left side do not match: {reason}"
-            return clashing.judged("not-understood", message)
+        if compared(case.document, left, left, index) is None:
+            return clashing.judged("not-understood", f"the shapes on the left side do not match: {reason}")
         return clashing
-    given = _take_as_given(case, assessment)
-    return given or assessment.judged("not-understood", str(reason))
+    return _take_as_given(case, assessment) or assessment.judged("not-understood", str(reason))
 
 
 def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
@@ -161,9 +151,7 @@ def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
     if left.kind == "cost_gradient" and left.args[0].kind == "symbol":
         case.document = document.with_definition(given)
         return assessment.judged("defines", f"${case.writer.latex(left)}$ is taken as given")
-    if left.kind != "derivative" or len(left.args) != 2 or any(a.kind != "symbol" for a in left.args):
-        return None
-    if document.definitions_of(left.args[0], line.statement_index):
+    if not is_of_symbols(left) or document.definitions_of(left.args[0], line.statement_index):
         return None
     name = case.writer.latex(left.args[0])
     earlier = document.definitions_of(left, line.statement_index)
@@ -171,8 +159,7 @@ def _take_as_given(case: Case, assessment: Assessment) -> Assessment | None:
         message = f"${name}$ is never defined, and its derivative was given differently before"
         return assessment.judged("not-understood", message)
     case.document = document.with_definition(given)
-    message = f"${name}$ is not defined; its derivative is taken as given"
-    return assessment.judged("defines", message)
+    return assessment.judged("defines", f"${name}$ is not defined; its derivative is taken as given")
 
 
 # -- lines whose sides differ --------------------------------------------------------------------------------
@@ -187,14 +174,11 @@ def _doubted(case: Case, assessment: Assessment) -> Assessment:
         given = _take_as_given(case, assessment)
         if given is not None:
             return given
-    message = doubt(case, line)
-    if message:
+    if message := doubt(case, line):
         return assessment.judged("not-understood", message)
-    derived = any(p.kind in DERIVATIVES for p in walk(left))
-    if not derived or not vanishes(comparison):
+    if not any(p.kind in DERIVATIVES for p in walk(left)) or not vanishes(comparison):
         return assessment
-    message = undefined_dependency(case, line)
-    if message:
+    if message := undefined_dependency(case, line):
         return assessment.judged("differs", message, "undefined")
     return assessment.judged("not-understood", _UNCONNECTED)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
-from steepest.proofreading.reading.tree import DERIVATIVES, Node, symbols, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, symbols, walk
 from steepest.proofreading.values.comparison import convergence_orders, degree
 from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.verdicts.assessment import Assessment, Line
@@ -18,14 +18,9 @@ def doubt(case: Case, line: Line) -> str:
     if unconnected is not None:
         name = case.writer.latex(unconnected)
         return f"the document does not define how ${name}$ depends on the variable of its derivative"
-    if (
-        has_ones(line)
-        or _is_over_samples(document, line.left)
-        or _is_over_samples(document, line.right)
-        or _is_gradient_of_nothing(document, line)
-    ):
-        return "a letter here denotes all samples at once"
-    return ""
+    over_samples = _is_over_samples(document, line.left) or _is_over_samples(document, line.right)
+    doubtful = has_ones(line) or over_samples or _is_gradient_of_nothing(document, line)
+    return "a letter here denotes all samples at once" if doubtful else ""
 
 
 def has_ones(line: Line) -> bool:
@@ -74,9 +69,7 @@ def undefined_dependency(case: Case, line: Line) -> str:
     Return an empty text unless the line is a finished derivative whose letters lead to such a letter.
     """
     left, right, document = line.left, line.right, case.document
-    if left.kind != "derivative" or len(left.args) != 2 or any(a.kind != "symbol" for a in left.args):
-        return ""
-    if any(p.kind in DERIVATIVES for p in walk(right)):
+    if not is_of_symbols(left) or any(p.kind in DERIVATIVES for p in walk(right)):
         return ""
     cost, variable = left.args
     known = document.definitions_of(cost, line.statement_index)
@@ -87,7 +80,7 @@ def undefined_dependency(case: Case, line: Line) -> str:
     between = [s for s in letters if any(s.base == r.base for r in symbols(right))]
     if not between:
         return ""
-    name, of, by = (case.writer.latex(n) for n in (between[0], cost, variable))
+    name, of, by = map(case.writer.latex, (between[0], cost, variable))
     return f"${name}$ is never defined: the document does not define how ${of}$ depends on ${by}$"
 
 
@@ -96,13 +89,7 @@ _MARGIN = 0.75
 
 
 def approximation(document: DocumentModel, assessment: Assessment, statement_index: int) -> str:
-    """Describe the order to which a line is true; return an empty text if it is no approximation.
-
-    Args:
-        document: the model under which the sides are compared.
-        assessment: the assessment of the line so far.
-        statement_index: the number of its statement in that model.
-    """
+    """Describe the order to which a line is true under a model; return an empty text if it is no approximation."""
     line = assessment.line
     small = line.relation == "≈" or _has_small_quantity(line.left) or _has_small_quantity(line.right)
     if not small:
@@ -122,6 +109,5 @@ def approximation(document: DocumentModel, assessment: Assessment, statement_ind
 
 
 def _has_small_quantity(node: Node) -> bool:
-    if any(p.kind == "change" for p in walk(node)):
-        return True
-    return any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))
+    changes = any(p.kind == "change" for p in walk(node))
+    return changes or any(s.base in ("h", "\\epsilon") and not s.args for s in symbols(node))

@@ -34,9 +34,9 @@ def assess(case: Case, line: Line) -> list[Assessment]:
 
 
 def _by_kind(case: Case, line: Line) -> Assessment | None:
+    if line.relation in ("∝", "∼"):
+        return Assessment(line, "not-understood", f"the relation {line.relation} is not checked")
     if line.relation not in DECIDED:
-        if line.relation in ("∝", "∼"):
-            return Assessment(line, "not-understood", f"the relation {line.relation} is not checked")
         return None
     for side in (line.left_side, line.right_side):
         if side.trouble is not None:

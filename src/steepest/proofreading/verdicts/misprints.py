@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from steepest.proofreading.causes.candidates import candidates, likely
 from steepest.proofreading.causes.mismatch import Mismatch
@@ -30,7 +31,8 @@ def correct_definition(case: Case, assessments: Sequence[Assessment]) -> list[As
         line = assessment.line
         if assessment.verdict not in ("defines", "") or line.relation_index > 1 or not line.is_read:
             continue
-        for definition in _definitions_by(case, line):
+        own = (d for d in case.document.all_definitions() if d.body is line.right)
+        for definition in [d for d in own if d.statement_index == line.statement_index]:
             about = [a for a in assessments if _is_about(case, a.line, definition)]
             failing = [a for a in about if not a.verdict and a.comparison is not None]
             holding = any(a.verdict == "holds" and a.line.statement_index > definition.statement_index for a in about)
@@ -40,13 +42,6 @@ def correct_definition(case: Case, assessments: Sequence[Assessment]) -> list[As
             if changed:
                 return changed
     return []
-
-
-def _definitions_by(case: Case, line: Line) -> list[Definition]:
-    """Return the definitions whose body is the right side of a line."""
-    return [
-        d for d in case.document.all_definitions() if d.statement_index == line.statement_index and d.body is line.right
-    ]
 
 
 def _is_about(case: Case, line: Line, definition: Definition) -> bool:
@@ -84,9 +79,7 @@ def _corrected(
     around = find_surroundings(case.document, statements, position, body, body)
     first = [*_whole(body), *likely(body, around), *other_letters(parts(body), around)]
     without = case.document.without_definition(definition)
-    for tries, repair in enumerate((*first, *candidates(body, around))):
-        if tries >= _TRIES:
-            return []
+    for repair in islice((*first, *candidates(body, around)), _TRIES):
         changed = swap(body, repair.old, repair.new)
         if changed is body or same(changed, body):
             continue
@@ -106,8 +99,6 @@ def _corrected(
 
 
 def _holds(case: Case, document: DocumentModel, assessment: Assessment) -> bool:
-    line = assessment.line
-    mismatch = Mismatch(
-        document, line.statement_index, line.left, line.right_side, line.right, assessment.interpretation
-    )
+    line, how = assessment.line, assessment.interpretation
+    mismatch = Mismatch(document, line.statement_index, line.left, line.right_side, line.right, how)
     return case.diagnoser.verifier.agrees(mismatch, line.right)

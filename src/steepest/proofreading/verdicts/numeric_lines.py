@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, is_derivative, make, same, swap, symbols, walk
 from steepest.proofreading.values.arrays import POINTS
-from steepest.proofreading.values.comparison import compare
+from steepest.proofreading.values.comparison import compared
 from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
@@ -49,17 +50,17 @@ def _check_arithmetic(case: Case, line: Line) -> Assessment:
             return Assessment(line, "approximation", "correct to the printed digits")
         exact = abs(float(left) - float(right)) < 1e-12
         return Assessment(line, "holds", _AGREE if exact else f"{_AGREE} to the printed digits")
-    for first, second in (
-        (line.left, with_points(line.right)),
-        (with_points(line.left), line.right),
-        (with_points(line.left), with_points(line.right)),
-    ):
+    pointed = with_points(line.left), with_points(line.right)
+    for first, second in ((line.left, pointed[1]), (pointed[0], line.right), pointed):
         if first is None or second is None:
             continue
         a, b = value_of(first), value_of(second)
         if a is not None and b is not None and agree(a, b, second, about):
             return Assessment(line, "holds", f"{_AGREE} with the raised dots read as decimal points")
-    return _wrong_insertion(case, line, left, right) or _wrong_result(line, written(left, line.right))
+    result = written(left, line.right)
+    message = f"the numbers differ: {line.left_side.text} is {result}, not {line.right_side.text}"
+    inserted = _wrong_insertion(case, line, left, right)
+    return inserted or Assessment(line, "differs", message, "arithmetic", corrected=result)
 
 
 def _check_cells(line: Line) -> Assessment:
@@ -67,8 +68,9 @@ def _check_cells(line: Line) -> Assessment:
     left, right = line.left, line.right
     if left.kind == right.kind == "matrix" and left.value == right.value and len(left.args) == len(right.args):
         pairs = [(value_of(a), value_of(b), b) for a, b in zip(left.args, right.args, strict=True)]
-        if all(a is not None and b is not None for a, b, _ in pairs):
-            if all(agree(a, b, printed) for a, b, printed in pairs if a is not None and b is not None):
+        known = [(a, b, printed) for a, b, printed in pairs if a is not None and b is not None]
+        if len(known) == len(pairs):
+            if all(itertools.starmap(agree, known)):
                 return Assessment(line, "holds", _AGREE)
             return Assessment(line, "differs", "the numbers of these vectors differ", "arithmetic")
     return Assessment(line, "not-understood", "these numbers cannot be computed")
@@ -85,18 +87,11 @@ def _wrong_insertion(case: Case, line: Line, left: Exact, right: Exact) -> Asses
             value = value_of(swap(line.left, part, new))
             if value is not None and agree(value, right, line.right) and str(part.value) != number:
                 result = line.right_side.text
-                message = (
-                    f"a wrong number was inserted: {part.value} should be {number}, as in the line before; "
-                    f"the result {result} is right"
-                )
+                wrong = f"a wrong number was inserted: {part.value} should be {number}"
+                message = f"{wrong}, as in the line before; the result {result} is right"
                 corrected = f"{case.writer.spliced(line.left_side, part, new)} = {result}"
                 return Assessment(line, "differs", message, "variable", corrected_line=corrected)
     return None
-
-
-def _wrong_result(line: Line, result: str) -> Assessment:
-    message = f"the numbers differ: {line.left_side.text} is {result}, not {line.right_side.text}"
-    return Assessment(line, "differs", message, "arithmetic", corrected=result)
 
 
 def _expected(case: Case, line: Line) -> tuple[Exact | None, list[str]]:
@@ -155,11 +150,8 @@ def _cells(node: Node) -> list[Node]:
 
 def _undefined_function(case: Case, nodes: Sequence[Node], statement_index: int) -> Node | None:
     """Return a letter whose derivative some formulas are, or contain, without a definition."""
-    for node in nodes:
-        of = node.args[0] if node.kind == "derivative" else node
-        if of is not node and of.kind == "symbol" and not case.document.definitions_of(of, statement_index):
-            return of
-    return None
+    derived = [node.args[0] for node in nodes if node.kind == "derivative" and node.args[0].kind == "symbol"]
+    return next((of for of in derived if not case.document.definitions_of(of, statement_index)), None)
 
 
 def _check_sign_of_left(case: Case, line: Line) -> Assessment | None:
@@ -181,9 +173,8 @@ def _check_identity(case: Case, line: Line) -> Assessment | None:
         return None
     if _undefined_function(case, parts, line.statement_index) is not None:
         return None
-    try:
-        comparison = compare(case.document, line.left, line.right, line.statement_index)
-    except NoValueError:
+    comparison = compared(case.document, line.left, line.right, line.statement_index)
+    if comparison is None:
         return None
     if comparison.holds:
         return Assessment(line, "holds", HOLDS)
@@ -196,11 +187,8 @@ def _check_identity(case: Case, line: Line) -> Assessment | None:
 
 def _known_values(case: Case, statement_index: int) -> dict[str, float]:
     """Return the values that letters were given before a statement."""
-    found: dict[str, float] = {}
-    for index, values in case.document.assignments:
-        if index <= statement_index:
-            found.update(values)
-    return {**found, **case.document.assumed}
+    given = [values for index, values in case.document.assignments if index <= statement_index]
+    return {letter: value for values in (*given, case.document.assumed) for letter, value in values.items()}
 
 
 def _values_of(case: Case, line: Line, cells: Sequence[Node], known: dict[str, float]) -> list[float] | None:
@@ -273,9 +261,8 @@ def _check_function_value(case: Case, line: Line, point: Node) -> Assessment:
     wanted = value_of(line.right)
     functions = [
         d
-        for (kind, base), found in case.document.definitions.items()
-        if kind == "symbol" and base != "\\sigma"
-        for d in found
+        for d in case.document.all_definitions()
+        if d.target.kind == "symbol" and d.target.base != "\\sigma"
         if len(d.formals) == len(coordinates) and d.statement_index < line.statement_index
     ]
     if not functions or wanted is None or any(c is None for c in coordinates):

@@ -8,8 +8,7 @@ from steepest.proofreading.meaning.analysis import analyse
 from steepest.proofreading.meaning.document_model import DocumentModel, definable
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
 from steepest.proofreading.reading.tree import walk
-from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.errors import NoValueError
+from steepest.proofreading.values.comparison import compared
 from steepest.proofreading.verdicts.assessment import Assessment, vanishes
 from steepest.proofreading.verdicts.case import Case
 from steepest.proofreading.verdicts.doubts import approximation
@@ -46,13 +45,12 @@ def check_in_section(case: Case, models: SectionModels, assessment: Assessment) 
     heads = [p.args[0] for p in walk(line.left) if p.kind == "derivative" and p.args[0].kind == "symbol"]
     if any(not model.definitions_of(head, statement_index) for head in heads):
         return []
-    try:
-        comparison = compare(model, line.left, line.right, statement_index)
-    except NoValueError:
+    comparison = compared(model, line.left, line.right, statement_index)
+    if comparison is None:
         return []
     if not comparison.holds:
         message = approximation(model, assessment, statement_index)
         return [assessment.judged("approximation", message)] if message else []
-    if not vanishes(comparison):
-        return [assessment.judged("holds", "holds by the definitions of this section", comparison=comparison)]
-    return []
+    if vanishes(comparison):
+        return []
+    return [assessment.judged("holds", "holds by the definitions of this section", comparison=comparison)]
