@@ -45,7 +45,8 @@ class Diagnoser:
             comparison = mismatch.compare(right)
         except NoValueError:
             comparison = None
-        around = self.surroundings(mismatch)
+        index = mismatch.statement_index
+        around = find_surroundings(mismatch.document, self.statements, index, mismatch.truth, right)
         found: Diagnosis | None = None
         if comparison is not None:
             found = find_factor(mismatch, writer, comparison, simple=True) or find_constant(mismatch, verifier, writer)
@@ -62,12 +63,6 @@ class Diagnoser:
             found = find_number(mismatch, verifier, writer, comparison)
             found = found or find_factor(mismatch, writer, comparison, simple=False)
         return found
-
-    def surroundings(self, mismatch: Mismatch) -> Surroundings:
-        """Return what repairs of a mismatch may use."""
-        return find_surroundings(
-            mismatch.document, self.statements, mismatch.statement_index, mismatch.truth, mismatch.node
-        )
 
     def _by_repair(self, mismatch: Mismatch, repairs: Iterable[Repair], around: Surroundings) -> Diagnosis | None:
         """Return the first repair that makes the line right."""
@@ -129,7 +124,7 @@ class Diagnoser:
         inside = list(short.args) if short.kind == long.kind else [short]
         left = [a for a in long.args if not any(a is b for b in inside)]
         left = [a for a in left if not (a.kind == "group" and a.args[0] is short)]
-        return " ".join(self.writer.latex(a) for a in left) if left else self.writer.latex(long)
+        return " ".join(map(self.writer.latex, left or [long]))
 
 
 def _is_size(document: DocumentModel, repair: Repair) -> bool:

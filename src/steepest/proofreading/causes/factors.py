@@ -13,8 +13,7 @@ from steepest.proofreading.causes.sentences import sentence
 from steepest.proofreading.causes.surroundings import find_bodies
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, symbol, times, walk
-from steepest.proofreading.values.comparison import Comparison, compare
-from steepest.proofreading.values.errors import NoValueError
+from steepest.proofreading.values.comparison import Comparison, compared
 
 # Ratios are taken where the right side is well above round-off; where it is not, the left side must vanish as well.
 _LARGE, _VANISHING, _FEWEST = 1e-7, 1e-6, 4
@@ -124,21 +123,15 @@ def _scaled(mismatch: Mismatch, writer: Writer, factor: Node, text: str) -> str:
 def find_number(mismatch: Mismatch, verifier: Verifier, writer: Writer, comparison: Comparison) -> Diagnosis | None:
     """Diagnose a wrong number: every point asks for the same other value in its place."""
     for part in _numbers(mismatch.node):
-        if mismatch.is_series:
-            values: Iterator[Fraction] = (Fraction(v) for v in _SERIES if not same(part, number(v)))
-        else:
-            values = _wanted(mismatch, part, comparison)
-        for value in values:
+        usual = (Fraction(v) for v in _SERIES if not same(part, number(v)))
+        for value in usual if mismatch.is_series else _wanted(mismatch, part, comparison):
             new = as_node(value)
             changed = swap(mismatch.node, part, new)
             if verifier.agrees(mismatch, changed):
                 opposite = not mismatch.is_series and value == -Fraction(str(part.value))
-                return Diagnosis(
-                    "sign" if opposite else "factor",
-                    sentence("number", str(part.value), fraction(value)),
-                    writer.spliced(mismatch.side, part, new),
-                    changed,
-                )
+                message = sentence("number", str(part.value), fraction(value))
+                corrected = writer.spliced(mismatch.side, part, new)
+                return Diagnosis("sign" if opposite else "factor", message, corrected, changed)
     return None
 
 
@@ -160,13 +153,9 @@ def _wanted(mismatch: Mismatch, part: Node, comparison: Comparison) -> Iterator[
     """
     value = float(part.value)
     moved_node = swap(mismatch.node, part, make("number", (), repr(value + 1)))
-    try:
-        moved = compare(
-            mismatch.document, mismatch.truth, moved_node, mismatch.statement_index, mismatch.interpretation
-        )
-    except NoValueError:
-        return
-    if moved.right.shape != comparison.right.shape:
+    index, how = mismatch.statement_index, mismatch.interpretation
+    moved = compared(mismatch.document, mismatch.truth, moved_node, index, how)
+    if moved is None or moved.right.shape != comparison.right.shape:
         return
     slope = moved.right - comparison.right
     steep = np.abs(slope) > _STEEP
@@ -184,8 +173,7 @@ def _wanted(mismatch: Mismatch, part: Node, comparison: Comparison) -> Iterator[
 def fraction(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
-    sign = "-" if value < 0 else ""
-    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    return rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
 
 def as_node(value: Fraction) -> Node:

@@ -11,7 +11,7 @@ from steepest.proofreading.causes.repairs import distinct
 from steepest.proofreading.causes.sentences import sentence
 from steepest.proofreading.causes.surroundings import find_bodies
 from steepest.proofreading.meaning.document_model import depends_on
-from steepest.proofreading.reading.tree import DERIVATIVES, Node, same, symbols, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, same, symbols, ungrouped, walk
 
 
 def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Diagnosis | None:
@@ -38,19 +38,11 @@ def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Dia
             continue
         held = document.with_constants(document.letters.constants | {symbol.base})
         if verifier.agrees(replace(mismatch, document=held), mismatch.node):
-            message = sentence("stop-gradient", writer.latex(symbol))
-            return Diagnosis("stop-gradient", message, "", None, symbol.base)
+            return Diagnosis("stop-gradient", sentence("stop-gradient", writer.latex(symbol)), "", None, symbol.base)
     return None
 
 
 def _is_target(symbol: Node, nodes: Sequence[Node]) -> bool:
     """Return whether something is compared with a letter: ``(a - t)^2``."""
-    for node in nodes:
-        for part in walk(node):
-            inner = part.args[0] if part.kind == "power" else None
-            inner = inner.args[0] if inner is not None and inner.kind == "group" else inner
-            if inner is None or inner.kind != "add" or len(inner.args) != 2 or inner.value != (1, -1):
-                continue
-            if same(inner.args[1], symbol):
-                return True
-    return False
+    bases = (ungrouped(part.args[0]) for node in nodes for part in walk(node) if part.kind == "power")
+    return any(base.kind == "add" and base.value == (1, -1) and same(base.args[1], symbol) for base in bases)

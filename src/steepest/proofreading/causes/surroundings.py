@@ -7,20 +7,10 @@ from dataclasses import dataclass
 
 from steepest.proofreading.causes.repairs import distinct, one_minus, squared
 from steepest.proofreading.meaning.document_model import DocumentModel
+from steepest.proofreading.reading import tree
 from steepest.proofreading.reading.functions import ACTIVATIONS
 from steepest.proofreading.reading.statements import Statement
-from steepest.proofreading.reading.tree import (
-    Node,
-    free_letters,
-    letters_in_indices,
-    make,
-    number,
-    rename,
-    symbol,
-    symbols,
-    times,
-    walk,
-)
+from steepest.proofreading.reading.tree import Node, make, number, rename, symbol, symbols, times, walk
 
 # Each limit bounds the number of repairs, which is about the product of parts and letters; the cause of a mistake lies
 # near it, so that what comes first in the document order around the line is enough.
@@ -28,6 +18,7 @@ _MOST_PARTS, _MOST_LETTERS, _MOST_RENAMED, _MOST_BODIES, _MOST_DERIVATIVES, _MOS
 _BEFORE, _AFTER = 12, 5  # statements around a line whose letters may be meant
 _DEFINITION_LEVELS = 3
 _DEEPEST_FACTOR, _DEEPEST_PART, _DEEPEST_SUM = 9, 8, 6  # levels of a tree; deeper parts are not tried
+_Nodes = tuple[Node, ...]
 _ACTIVATION_LETTERS = ("\\sigma", "\\phi", "g", "\\psi", "f")
 
 
@@ -35,13 +26,13 @@ _ACTIVATION_LETTERS = ("\\sigma", "\\phi", "g", "\\psi", "f")
 class Surroundings:
     """What repairs take from the lines around."""
 
-    letters: tuple[Node, ...] = ()
-    factors: tuple[Node, ...] = ()  # what may be missing in a product
-    terms: tuple[Node, ...] = ()  # what may be missing in a sum
+    letters: _Nodes = ()
+    factors: _Nodes = ()  # what may be missing in a product
+    terms: _Nodes = ()  # what may be missing in a sum
     indices: tuple[str, ...] = ()  # letters of indices
     activations: tuple[tuple[Node, Node], ...] = ()  # outputs with their inputs: ``(a, z)`` for ``a = σ(z)``
-    outputs: tuple[Node, ...] = ()  # symbols for the outputs of activations
-    inputs: tuple[Node, ...] = ()  # symbols for the inputs of activations
+    outputs: _Nodes = ()  # symbols for the outputs of activations
+    inputs: _Nodes = ()  # symbols for the inputs of activations
     has_matrices: bool = False  # whether transposes matter
 
 
@@ -51,17 +42,19 @@ def find_surroundings(
     """Return the surroundings of a line."""
     own = statements[statement_index]
     around = statements[max(0, statement_index - _BEFORE) : statement_index + _AFTER]
-    chain = [side.node for side in own.sides if side.node is not None]
-    near = [side.node for s in around if s is not own for side in s.sides if side.node is not None]
+    chain = own.nodes
+    near = [node for statement in around if statement is not own for node in statement.nodes]
     bodies = find_bodies(document, [left, right], statement_index)
     letters = distinct([s for n in (*chain, *bodies, *near) for s in symbols(n)])[:_MOST_LETTERS]
     has_matrices = document.shapes.has_matrices
     if has_matrices:
         letters = distinct([*letters, *(_without_sample_index(s) for s in letters)])
     factors, terms = _factors_and_terms([*chain, *bodies])
-    free = [symbol(x) for x in free_letters(left)]
-    renamed = [rename(f, {x: letter}) for f in factors for x in free_letters(f) for letter in free if x != letter.base]
-    indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in letters_in_indices(n)))
+    free = [symbol(x) for x in tree.free_letters(left)]
+    renamed = [
+        rename(f, {x: letter}) for f in factors for x in tree.free_letters(f) for letter in free if x != letter.base
+    ]
+    indices = list(dict.fromkeys(x for n in (*chain, *bodies) for x in tree.letters_in_indices(n)))
     activations, outputs, inputs = _find_activations(document)
     derivatives = [n for o in outputs for n in (times(o, one_minus(o)), one_minus(squared(o)))]
     steps = [make("iverson", (make("compare", (z, number(0)), ">"),)) for z in inputs[:_MOST_STEPS]]
@@ -74,16 +67,15 @@ def find_bodies(document: DocumentModel, nodes: Sequence[Node], statement_index:
     found: list[Node] = []
     level = list(nodes)
     for _ in range(_DEFINITION_LEVELS):
-        inner = [s for n in level for s in symbols(n)] + [
-            n.args[0] for tree in level for n in walk(tree) if n.kind == "call" and n.args[0].kind == "symbol"
-        ]
+        inner = [s for n in level for s in symbols(n)]
+        inner += [n.args[0] for root in level for n in walk(root) if n.kind == "call" and n.args[0].kind == "symbol"]
         known = [document.definitions_of(s, statement_index)[:1] for s in distinct(inner)]
         level = [d.body for definitions in known for d in definitions if d.body not in found]
         found += [b for b in level if b not in found]
     return found[:_MOST_BODIES]
 
 
-def _factors_and_terms(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+def _factors_and_terms(nodes: Sequence[Node]) -> tuple[_Nodes, _Nodes]:
     """Return the factors and the terms that occur in some trees."""
     factors: list[Node] = []
     terms: list[Node] = []
@@ -103,22 +95,18 @@ def _factors_and_terms(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[N
     return tuple(kept[:_MOST_PARTS]), distinct(terms)[:_MOST_PARTS]
 
 
-def _find_activations(
-    document: DocumentModel,
-) -> tuple[tuple[tuple[Node, Node], ...], tuple[Node, ...], tuple[Node, ...]]:
+def _find_activations(document: DocumentModel) -> tuple[tuple[tuple[Node, Node], ...], _Nodes, _Nodes]:
     """Return pairs of output and input of activations, the outputs, and the inputs that are symbols."""
     pairs: list[tuple[Node, Node]] = []
     outputs: list[Node] = []
     for (kind, _), found in document.definitions.items():
-        calls = [d for d in found if kind == "symbol" and d.body.kind == "call"]
-        for definition in calls:
-            function, arguments = definition.body.args[0], definition.body.args[1:]
+        calls = [(d, d.body.args[0], d.body.args[1:]) for d in found if kind == "symbol" and d.body.kind == "call"]
+        for definition, function, arguments in calls:
             named = function.kind == "function" and function.value in ACTIVATIONS
             if not definition.formals and len(arguments) == 1 and (named or function.base in _ACTIVATION_LETTERS):
                 outputs.append(definition.target)
                 pairs.append((definition.target, arguments[0]))
-        for definition in calls:
-            function, arguments = definition.body.args[0], definition.body.args[1:]
+        for definition, function, arguments in calls:
             if len(arguments) == 2 and function.kind == "function":  # a = max(0, z)
                 outputs.append(definition.target)
                 pairs += [(definition.target, a) for a in arguments if a.kind == "symbol"]

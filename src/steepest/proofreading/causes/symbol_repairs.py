@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from steepest.proofreading.causes.repairs import Repair, distinct, exchanged, with_arg
 from steepest.proofreading.causes.surroundings import Surroundings
@@ -105,9 +106,8 @@ def other_transposes(parts: Sequence[Node]) -> Iterator[Repair]:
     for part in parts:
         if part.kind in ("symbol", "cost_gradient", "transpose"):
             yield Repair("transpose", part, _transposed(part), "transpose")
-    products = [part for part in parts if part.kind == "multiply"]
-    for part in products:
-        for k, (one, other) in enumerate(zip(part.args, part.args[1:], strict=False)):
+    for part in (part for part in parts if part.kind == "multiply"):
+        for k, (one, other) in enumerate(pairwise(part.args)):
             if part.value[k] != "*":
                 yield Repair("transpose", part, with_arg(with_arg(part, k, other), k + 1, one), "order")
         for k, sign in enumerate(part.value):
@@ -116,7 +116,7 @@ def other_transposes(parts: Sequence[Node]) -> Iterator[Repair]:
                 yield Repair("transpose", part, make("multiply", part.args, signs), "product")
     for part in parts:
         if part.kind == "multiply":
-            for k, (one, other) in enumerate(zip(part.args, part.args[1:], strict=False)):
+            for k, (one, other) in enumerate(pairwise(part.args)):
                 for first, second in ((_transposed(other), one), (other, _transposed(one))):
                     yield Repair("transpose", part, with_arg(with_arg(part, k, first), k + 1, second), "order")
         if part.kind == "array_sum" and part.value is not None:

@@ -21,6 +21,7 @@ _CONSTANT_WORDS = (
     r"\s+(?:a\s+)?(?:fixed|constant)"
     r"|stop[- ]?gradient|detach|no gradient flows|not differentiated"
 )
+_HOLDING = r"(?:stop[- ]?gradient|detach|constant|hold(?:ing)?|keep(?:ing)?|treat(?:ing)?)[^.$]{0,30}$"
 _MOST_DEPENDENCIES = 6  # a letter with more variables is more likely several letters of one name
 
 
@@ -65,11 +66,9 @@ def analyse(
 
 def _find_batch(parsed: ParsedDocument, default: int) -> int:
     """Return the first statement about a derivative with respect to all samples at once: ``dZ = …``."""
-    for statement_index, statement in enumerate(parsed.statements):
-        head = statement.sides[0].node
-        if head is not None and head.kind == "cost_gradient" and head.args[0].base in ("Z", "A"):
-            return statement_index
-    return default
+    heads = enumerate(statement.sides[0].node for statement in parsed.statements)
+    gradients = ((index, head.args[0]) for index, head in heads if head is not None and head.kind == "cost_gradient")
+    return next((index for index, variable in gradients if variable.base in ("Z", "A")), default)
 
 
 def _find_constants(parsed: ParsedDocument, passages: Sequence[Passage]) -> frozenset[str]:
@@ -81,11 +80,7 @@ def _find_constants(parsed: ParsedDocument, passages: Sequence[Passage]) -> froz
         after = passages[place + 1].text if place + 1 < len(passages) and not passages[place + 1].is_maths else ""
         before = passages[place - 1].text if place and not passages[place - 1].is_maths else ""
         near = re.match(rf"[^.$]{{0,60}}?(?:{_CONSTANT_WORDS})", after, re.IGNORECASE)
-        led = re.search(
-            r"(?:stop[- ]?gradient|detach|constant|hold(?:ing)?|keep(?:ing)?|treat(?:ing)?)[^.$]{0,30}$",
-            before,
-            re.IGNORECASE,
-        )
+        led = re.search(_HOLDING, before, re.IGNORECASE)
         stated = re.match(r"\s*(?:fixed|constant|as (?:a )?constant)", after, re.IGNORECASE)
         if near or (led and (stated or re.search(r"stop|detach|constant", led.group(), re.IGNORECASE))):
             found.add(side.node.base)
@@ -106,15 +101,8 @@ def _find_dependencies(document: DocumentModel, parsed: ParsedDocument) -> dict[
     # Letters inside a definition of the section are independent variables: ∂b/∂w is 0 where a = wx + b.
     leaves = {(d.section, s.base) for d in document.all_definitions() for s in symbols(d.body)}
     found: dict[tuple[int, str], list[Node]] = {}
-    derivatives = (
-        (statement.section, part)
-        for statement in parsed.statements
-        for side in statement.sides
-        if side.node is not None
-        for part in walk(side.node)
-        if part.kind == "derivative"
-    )
-    for section, derivative in derivatives:
+    parts = ((s.section, part) for s in parsed.statements for node in s.nodes for part in walk(node))
+    for section, derivative in ((section, part) for section, part in parts if part.kind == "derivative"):
         body = derivative.args[0]
         if body.kind != "symbol" or body.args or (section, body.base) in leaves:
             continue
@@ -123,13 +111,10 @@ def _find_dependencies(document: DocumentModel, parsed: ParsedDocument) -> dict[
             plain = variable.args[0] if variable.kind in ("group", "transpose") else variable
             if plain.kind == "symbol" and plain.base != body.base and not any(same(plain, v) for v in known):
                 known.append(plain)
-    kept: dict[tuple[int, str], tuple[Node, ...]] = {}
     for key, variables in found.items():
         expanded = [e for v in variables for e in _expanded(document.indices, v)]
-        free = [v for v in expanded if not any(w is not v and _reaches(document, w, v) for w in expanded)]
-        if 0 < len(free) <= _MOST_DEPENDENCIES:
-            kept[key] = tuple(free)
-    return kept
+        found[key] = [v for v in expanded if not any(w is not v and _reaches(document, w, v) for w in expanded)]
+    return {key: tuple(free) for key, free in found.items() if 0 < len(free) <= _MOST_DEPENDENCIES}
 
 
 def _expanded(indices: Indices, variable: Node) -> list[Node]:
@@ -137,7 +122,7 @@ def _expanded(indices: Indices, variable: Node) -> list[Node]:
     if not variable.args:
         return [variable]
     letter, _ = linear(variable.args[0])
-    if len(variable.args) != 1 or variable.roles != ("sub",) or letter is None or letter == "?":
+    if variable.roles != ("sub",) or letter is None or letter == "?":
         return []
     return [make("symbol", (number(k),), variable.value) for k in range(1, indices.range_of(letter) + 1)]
 

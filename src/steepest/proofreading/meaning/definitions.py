@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from steepest.proofreading.meaning.document_model import Definition, DocumentModel, definable, depends_on, occurs
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
-from steepest.proofreading.reading.tree import DERIVATIVES, Node, make, same, symbols, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, make, same, symbols, ungrouped, walk
 
 
 def with_definitions(
@@ -27,12 +27,9 @@ def find_simplex(parsed: ParsedDocument) -> frozenset[str]:
     """Return the letters of which a statement says that they sum to 1: ``Σ_i p_i = 1``."""
     found = set()
     for statement in parsed.statements:
-        if len(statement.sides) == 2 and statement.relations[0] == "=":
-            left, right = (side.node for side in statement.sides)
-            if left is None or right is None or left.kind != "sum" or left.args[0].kind != "symbol":
-                continue
-            if right.kind == "number" and float(right.value) == 1:
-                found.add(left.args[0].base)
+        match statement.relations, statement.nodes:
+            case ["="], [Node(kind="sum", args=(Node(kind="symbol") as summed, *_)), Node(kind="number") as right]:
+                found |= {summed.base} if float(right.value) == 1 else set()
     return frozenset(found)
 
 
@@ -64,9 +61,8 @@ def _with_defined(document: DocumentModel, statement_index: int, statement: Stat
         target, formals = found
         if statement.origin == "prose" and right.kind == "call" and right.args[0].kind == "symbol":
             continue  # "a function y = f(x)" says nothing of y
-        if is_update(target, right) or any(p.kind in ("words", "dots") for p in walk(right)):
-            continue
-        if is_recurrence(target, right):
+        unwritten = any(p.kind in ("words", "dots") for p in walk(right))
+        if unwritten or is_update(target, right) or is_recurrence(target, right):
             continue
         names = left.kind == "call" or not _is_defined_before(document, right, statement_index)
         if right.kind == "symbol" and _is_defined_before(document, target, statement_index) and names:
@@ -99,12 +95,11 @@ def _is_defined_before(document: DocumentModel, target: Node, statement_index: i
 
 def is_update(target: Node, body: Node) -> bool:
     """Return whether an equation is an assignment of a new value: ``w = w - α …``."""
-    if target.kind == "symbol":
-        return any(same(part, target) for part in symbols(body)) and not any(
-            part.kind in ("derivative", "gradient") and occurs(part, target) and len(symbols(body)) == 1
-            for part in walk(body)
-        )
-    return occurs(body, target)
+    if target.kind != "symbol":
+        return occurs(body, target)
+    alone = len(symbols(body)) == 1
+    differentiated = (part.kind in ("derivative", "gradient") and occurs(part, target) for part in walk(body))
+    return any(same(part, target) for part in symbols(body)) and not (alone and any(differentiated))
 
 
 def is_square(node: Node) -> bool:
@@ -119,13 +114,10 @@ def is_recurrence(target: Node, body: Node) -> bool:
     """
     if target.kind != "symbol" or "sub" not in target.roles or all(a.kind == "number" for a in target.args):
         return False
-    ours = [a for r, a in target.indices if r == "sub"]
-    for part in symbols(body):
-        if part.base == target.base and part.roles == target.roles:
-            theirs = [a for r, a in part.indices if r == "sub"]
-            if not all(same(a, b) for a, b in zip(ours, theirs, strict=True)):
-                return True
-    return False
+    ours, *others = (
+        [a for r, a in part.indices if r == "sub"] for part in (target, *symbols(body)) if part.value == target.value
+    )
+    return any(not same(a, b) for theirs in others for a, b in zip(ours, theirs, strict=True))
 
 
 def _denoted(parsed: ParsedDocument, passages: Sequence[Passage]) -> Iterator[Definition]:
@@ -158,19 +150,18 @@ def _with_inferred(document: DocumentModel, parsed: ParsedDocument) -> DocumentM
         for left, right in itertools.pairwise(side.node for side in statement.sides):
             body = _inferred_body(document, left, right, statement_index)
             if left is not None and body is not None:
-                definition = Definition(left.args[0], (), body, statement_index - 1, statement.section)
-                document = document.with_definition(definition)
+                inferred = Definition(left.args[0], (), body, statement_index - 1, statement.section)
+                document = document.with_definition(inferred)
     return document
 
 
 def _inferred_body(document: DocumentModel, left: Node | None, right: Node | None, statement_index: int) -> Node | None:
     """Return what the symbol under the left derivative equals if both sides are derivatives; None if unknown."""
-    if left is None or right is None or left.kind != "derivative" or right.kind != "derivative":
+    if left is None or right is None or not left.kind == right.kind == "derivative":
         return None
     if len(left.args) != len(right.args):
         return None
-    target, body = left.args[0], right.args[0]
-    body = body.args[0] if body.kind == "group" else body
+    target, body = left.args[0], ungrouped(right.args[0])
     if target.kind != "symbol" or (body.kind in ("symbol", "call") and same(target, body)):
         return None
     if not all(same(a, b) for a, b in zip(left.args[1:], right.args[1:], strict=True)) or same(target, body):

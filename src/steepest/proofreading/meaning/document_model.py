@@ -184,25 +184,18 @@ class DocumentModel:
         """Return all definitions."""
         return (definition for found in self.definitions.values() for definition in found)
 
-    def definitions_of(self, target: Node, statement_index: int, functions: bool | None = None) -> list[Definition]:
+    def definitions_of(self, target: Node, statement_index: int) -> list[Definition]:
         """Return the definitions of a target with the same roles, the one that holds at a statement first."""
         found = [d for d in self.definitions.get(_slot(target), ()) if _alike(d.target, target)]
-        if functions is not None:
-            found = [d for d in found if bool(d.formals) == functions]
         return self.by_nearness(found, statement_index)
 
     def by_nearness(self, found: Iterable[Definition], statement_index: int) -> list[Definition]:
         """Sort definitions: the last one before a statement, earlier ones, then later ones of its section."""
         section = self.section(statement_index)
-        found = list(found)
-        before = [d for d in found if d.statement_index < statement_index]
-        after = [
-            d
-            for d in found
-            if d.statement_index == statement_index
-            or (d.statement_index > statement_index and d.section in (section, -1))
-        ]
-        return [*sorted(before, key=lambda d: -d.statement_index), *sorted(after, key=lambda d: d.statement_index)]
+        near = [d for d in found if d.statement_index <= statement_index or d.section in (section, -1)]
+        return sorted(
+            near, key=lambda d: (d.statement_index >= statement_index, abs(d.statement_index - statement_index))
+        )
 
     def section(self, statement_index: int) -> int:
         """Return the section of a statement; -2 for an index outside the document."""
@@ -246,20 +239,15 @@ def bind(
     """Return the values of the index letters of a definition for a symbol; None if it does not define that one."""
     found: dict[str, int] = dict(numbers or {})
     for role, index, wanted in zip(pattern.roles, pattern.args, concrete, strict=True):
-        layered = role != "sub"
         letter, offset = linear(index)
-        if letter is None:
-            if offset != wanted:
-                return None
-            continue
         value = wanted - offset
-        if indices.is_size(letter):
-            if value != indices.sizes[letter]:
-                return None
-            continue
-        if layered and not 1 <= value <= LAYERS + 1:
-            return None
-        if found.setdefault(letter, value) != value:
+        if letter is None:
+            fits = value == 0
+        elif indices.is_size(letter):
+            fits = value == indices.sizes[letter]
+        else:
+            fits = (role == "sub" or 1 <= value <= LAYERS + 1) and found.setdefault(letter, value) == value
+        if not fits:
             return None
     return found
 
@@ -284,17 +272,12 @@ def definable(node: Node) -> tuple[Node, tuple[Node, ...]] | None:
 
     ``a_i``, ``f(x, y)``, ``\\Delta x`` and ``dz`` can be defined, ``2a`` and ``f(3)`` cannot.
     """
-    if node.kind == "symbol":
-        return node, ()
-    if node.kind == "call" and node.value == 0 and node.args[0].kind == "symbol":
-        formals = node.args[1:]
-        if all(f.kind == "symbol" for f in formals) and len({f.base for f in formals}) > 0:
-            return node.args[0], formals
-        return None
-    if node.kind == "change" and node.args[0].kind == "symbol":
-        return node, ()
-    if node.kind == "cost_gradient" and node.args[0].kind == "symbol":
-        return node, ()
+    match node:
+        case Node(kind="symbol") | Node(kind="change" | "cost_gradient", args=(Node(kind="symbol"),)):
+            return node, ()
+        case Node(kind="call", value=0, args=(Node(kind="symbol") as function, _, *_)):
+            formals = node.args[1:]
+            return (function, formals) if all(f.kind == "symbol" for f in formals) else None
     return None
 
 
@@ -303,12 +286,10 @@ def depends_on(document: DocumentModel, node: Node, target: Node, statement_inde
     for part in symbols(node):
         if part.base == target.base and part.roles == target.roles:
             return True
-        if depth < _MAX_DEPTH:
-            for definition in document.definitions_of(part, statement_index)[:1]:
-                if definition.body is not node and depends_on(
-                    document, definition.body, target, statement_index, depth + 1
-                ):
-                    return True
+        for definition in document.definitions_of(part, statement_index)[:1] if depth < _MAX_DEPTH else ():
+            body = definition.body
+            if body is not node and depends_on(document, body, target, statement_index, depth + 1):
+                return True
     return False
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from steepest.proofreading.meaning.document_model import COSTS, Definition, DocumentModel, ImpliedLoss, linear
 from steepest.proofreading.reading.statements import ParsedDocument
-from steepest.proofreading.reading.tree import Node, same, walk
+from steepest.proofreading.reading.tree import Node, function_name, same, walk
 
 
 def find_objective(document: DocumentModel, statement_index: int) -> Node | None:
     """Return the last cost defined before a statement, or else the last function; None if there is neither."""
-    best: Definition | None = None
-    for definition in (d for (kind, _), found in document.definitions.items() if kind == "symbol" for d in found):
-        base = definition.target.base
-        fits = (base in COSTS or definition.formals) and base != "\\sigma"
-        if fits and (best is None or _nearness(definition, statement_index) > _nearness(best, statement_index)):
-            best = definition
-    return None if best is None else best.target
+    symbols = [d for d in document.all_definitions() if d.target.kind == "symbol" and d.target.base != "\\sigma"]
+    fitting = [d for d in symbols if d.target.base in COSTS or d.formals]
+    return max(fitting, key=lambda d: _nearness(d, statement_index)).target if fitting else None
 
 
 def _nearness(definition: Definition, statement_index: int) -> tuple[bool, bool, int]:
@@ -38,15 +34,11 @@ def is_vague(document: DocumentModel, cost: Node, statement_index: int) -> bool:
 def find_losses(document: DocumentModel, parsed: ParsedDocument) -> dict[bool, ImpliedLoss]:
     """Return the losses of one sample (False) and of all samples (True, capital letters)."""
     found: dict[bool, ImpliedLoss] = {}
-    lines = [(s.sides[0].node, s.sides[1].node) for s in parsed.statements if len(s.sides) > 1]
-    gradients = [
-        (le, ri)
-        for le, ri in lines
-        if le is not None and ri is not None and le.kind == "cost_gradient" and le.value == "d"
-    ]
-    for left, right in gradients:
+    lines = [(s.sides[0].node, s.sides[1].node) for s in parsed.statements]
+    known = [(left, right) for left, right in lines if left is not None and right is not None]
+    gradients = [(left, right) for left, right in known if left.kind == "cost_gradient" and left.value == "d"]
+    for left, bare in gradients:
         inner = left.args[0]
-        bare = right
         divided = bare.kind == "divide" or (bare.kind == "multiply" and bare.args[0].kind == "divide")
         while bare.kind in ("group", "divide") or (
             bare.kind == "multiply" and bare.args[0].kind == "divide" and len(bare.args) == 2
@@ -58,12 +50,8 @@ def find_losses(document: DocumentModel, parsed: ParsedDocument) -> dict[bool, I
         kind = _activation_of(document, output, inner)
         if kind is None:
             continue
-        scales = [
-            p
-            for _, ri in gradients
-            for p in walk(ri)
-            if p.kind == "divide" and p.args[1].kind == "symbol" and p.args[1].base in document.indices.sizes
-        ]
+        quotients = [part for _, right in gradients for part in walk(right) if part.kind == "divide"]
+        scales = [q for q in quotients if q.args[1].kind == "symbol" and q.args[1].base in document.indices.sizes]
         upper = inner.base[:1].isupper()
         scale = scales[0] if scales and upper and not divided else None
         found.setdefault(upper, ImpliedLoss(inner, target, kind, scale))
@@ -75,22 +63,9 @@ def _activation_of(document: DocumentModel, output: Node, inner: Node) -> str | 
     bodies = [d.body for d in document.definitions.get(("symbol", output.base), ())]
     bodies += [d.body for d in document.all_definitions() if d.formals]
     for body in bodies:
-        if (
-            body.kind == "call"
-            and len(body.args) == 2
-            and body.args[1].kind == "symbol"
-            and body.args[1].base == inner.base
-        ):
-            indices = [linear(i) for i in body.args[1].args][:1], [linear(i) for i in inner.args][:1]
-            if indices[0] != indices[1]:
-                continue
-            name = (
-                body.args[0].value
-                if body.args[0].kind == "function"
-                else "sigmoid"
-                if body.args[0].base == "\\sigma"
-                else ""
-            )
-            if name in ("sigmoid", "softmax"):
-                return str(name)
+        match body:
+            case Node(kind="call", args=(function, Node(kind="symbol", base=inner.base) as argument)):
+                alike = [linear(i) for i in argument.args[:1]] == [linear(i) for i in inner.args[:1]]
+                if alike and function_name(function) in ("sigmoid", "softmax"):
+                    return function_name(function)
     return "identity" if same(output, inner) else None

@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from steepest.proofreading.meaning.document_model import definable
-from steepest.proofreading.reading.statements import ParsedDocument, Statement
-from steepest.proofreading.reading.tree import Node, free_letters, make, same, symbols, transform, walk
+from steepest.proofreading.reading.statements import ParsedDocument
+from steepest.proofreading.reading.tree import Node, free_letters, make, same, symbols, transform, ungrouped, walk
 
 
 def resolve(parsed: ParsedDocument) -> None:
     """Complete the trees of all statements, in place."""
     for statement in parsed.statements:
-        _resolve(statement, parsed)
-
-
-def _resolve(statement: Statement, parsed: ParsedDocument) -> None:
-    variable: Node | None = None
-    for side in statement.sides:
-        if side.node is not None and variable is None:
-            variable = _variable_of(side.node)
-    for side in statement.sides:
-        if side.node is not None:
-            side.node = transform(side.node, lambda n: _resolved(n, variable, parsed))
+        variable = next((found for found in map(_variable_of, statement.nodes) if found is not None), None)
+        for side in statement.sides:
+            if side.node is not None:
+                side.node = transform(side.node, partial(_resolved, variable=variable, parsed=parsed))
 
 
 def _variable_of(node: Node) -> Node | None:
     """Return the variable of the first derivative in a tree."""
     for part in walk(node):
-        if (
-            part.kind == "call"
-            and part.value
-            and len(part.args) == 2
-            and part.args[1].kind == "symbol"
-            and part.args[0].kind == "symbol"
-        ):
-            return part.args[1]
-        if (
-            part.kind == "prime"
-            and part.args[0].kind == "call"
-            and len(part.args[0].args) == 2
-            and part.args[0].args[1].kind == "symbol"
-        ):
-            return part.args[0].args[1]
-        if part.kind == "derivative" and part.args[1].kind == "symbol":
-            return part.args[1]
+        match part:
+            case Node(kind="call", args=(Node(kind="symbol"), Node(kind="symbol") as variable)) if part.value:
+                return variable
+            case Node(kind="prime", args=(Node(kind="call", args=(_, Node(kind="symbol") as variable)),)):
+                return variable
+            case Node(kind="derivative", args=(_, Node(kind="symbol") as variable, *_)):
+                return variable
     return None
 
 
 def _resolved(node: Node, variable: Node | None, parsed: ParsedDocument) -> Node | None:
     if node.kind == "prime":
-        inner = transform(node.args[0], lambda n: _resolved(n, variable, parsed))
+        inner = transform(node.args[0], partial(_resolved, variable=variable, parsed=parsed))
         by = variable
-        bare = inner.args[0] if inner.kind == "group" else inner
+        bare = ungrouped(inner)
         if bare.kind == "call" and len(bare.args) == 2 and bare.args[1].kind == "symbol":
             by = bare.args[1]
         if by is None and bare.kind == "symbol":
@@ -63,10 +48,8 @@ def _resolved(node: Node, variable: Node | None, parsed: ParsedDocument) -> Node
             by = make("symbol", (), (next((x for x in ("x", "t", "z", "w") if x in letters), "x"), ()))
         return make("derivative", (inner, *([by] * int(node.value))), "prime", node.start, node.end)
     if node.kind in ("sum", "product") and node.value == "":
-        body = transform(node.args[0], lambda n: _resolved(n, variable, parsed))
+        body = transform(node.args[0], partial(_resolved, variable=variable, parsed=parsed))
         free = free_letters(body)
         letter = next((x for x in ("i", "j", "k", "t", "n", "s") if x in free), None)
-        if letter is None:
-            return make("array_sum", (body,), None, node.start, node.end)
-        return make(node.kind, (body,), letter, node.start, node.end)
+        return make("array_sum" if letter is None else node.kind, (body,), letter, node.start, node.end)
     return None

@@ -8,18 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from steepest.proofreading.meaning.document_model import (
-    COSTS,
-    LAYERS,
-    RATES,
-    Definition,
-    DocumentModel,
-    ShapeKey,
-    Shapes,
-    linear,
-)
+from steepest.proofreading.meaning import document_model as model
 from steepest.proofreading.reading.tree import Node, walk
 
 _Dims = tuple[int, int]
@@ -28,11 +18,15 @@ _MAX_PASSES = 6  # shapes travel one definition a pass; networks here have three
 _MATRICES = frozenset("WXZAYHUVPDGQSBTEOR")
 
 
-@dataclass
-class _Unknowns:
-    """Rows and columns, and which of them are equal."""
+class _Finder:
+    """Applies what sums, products and definitions imply to the unknowns, numbers of rows and columns."""
 
-    parents: list[int] = field(default_factory=list)
+    def __init__(self, document: model.DocumentModel, rows: bool) -> None:
+        self.document, self.rows = document, rows
+        self.parents = [0]  # of each unknown an equal one, or itself
+        self.one = 0  # the unknown that is 1
+        self.dims: dict[model.ShapeKey, _Dims] = {}
+        self.changed = False
 
     def new(self) -> int:
         """Return one more unknown."""
@@ -40,7 +34,7 @@ class _Unknowns:
         return len(self.parents) - 1
 
     def root(self, one: int) -> int:
-        """Return the representative of a class."""
+        """Return the representative of a class of equal unknowns."""
         while self.parents[one] != one:
             one = self.parents[one]
         return one
@@ -50,59 +44,34 @@ class _Unknowns:
         a, b = sorted((self.root(one), self.root(other)))
         self.parents[b] = a
 
-
-class _Finder:
-    """Applies what sums, products and definitions imply to the unknowns."""
-
-    def __init__(self, document: DocumentModel, rows: bool) -> None:
-        self.document, self.rows = document, rows
-        self.unknowns = _Unknowns()
-        self.one = self.unknowns.new()
-        self.dims: dict[ShapeKey, _Dims] = {}
-        self.changed = False
-
-    def key(self, node: Node, layers: dict[str, int]) -> ShapeKey | None:
+    def key(self, node: Node, layers: dict[str, int]) -> model.ShapeKey:
         """Return the key of a symbol, in which the numbers of samples are left open."""
         found: list[tuple[str, int | None]] = []
         for role, index in node.indices:
-            letter, offset = linear(index)
+            letter, offset = model.linear(index)
             if letter is None:
                 found.append((role, offset))
             elif letter in layers:
                 found.append((role, layers[letter] + offset))
-            elif self.document.indices.is_size(letter) and role != "sub":
-                found.append((role, self.document.indices.sizes[letter] + offset))
             else:
-                found.append((role, None))
+                counts = self.document.indices.is_size(letter) and role != "sub"
+                found.append((role, self.document.indices.sizes[letter] + offset if counts else None))
         return node.base, tuple(sorted(found, key=repr))
 
     def is_matrix(self, node: Node) -> bool:
         """Return whether a letter is a matrix by convention."""
-        return (
-            len(node.base) == 1
-            and node.base in _MATRICES
-            and node.base not in COSTS
-            and node.base not in self.document.indices.sizes
-            and not _is_element(node)
-        )
+        return node.base in _MATRICES - model.COSTS - self.document.indices.sizes.keys() and not _is_element(node)
 
     def may_be_vector(self, node: Node) -> bool:
         """Return whether a letter may turn out to be a vector."""
-        plain = (
-            node.kind == "symbol"
-            and node.base not in RATES
-            and node.base not in self.document.indices.sizes
-            and node.base not in COSTS
-        )
-        return plain and not _is_element(node)
+        number = node.base in model.RATES | model.COSTS or node.base in self.document.indices.sizes
+        return node.kind == "symbol" and not number and not _is_element(node)
 
     def of_symbol(self, node: Node, layers: dict[str, int]) -> _Dims | None:
         """Return rows and columns of a symbol; None if they are not known."""
         key = self.key(node, layers)
-        if key is None:
-            return None
         if key not in self.dims and self.is_matrix(node):
-            self.dims[key] = (self.unknowns.new(), self.unknowns.new())
+            self.dims[key] = (self.new(), self.new())
             self.changed = True
         return self.dims.get(key)
 
@@ -113,12 +82,9 @@ class _Finder:
         if node.kind == "transpose":
             self.assign(node.args[0], dims[::-1], layers)
         elif node.kind == "symbol" and self.may_be_vector(node):
-            key = self.key(node, layers)
-            if key is None:
-                return
             known = self.of_symbol(node, layers)
             if known is None:
-                self.dims[key] = dims
+                self.dims[self.key(node, layers)] = dims
                 self.changed = True
             else:
                 self.equal(known, dims)
@@ -130,15 +96,15 @@ class _Finder:
     def equal(self, one: _Dims, other: _Dims) -> None:
         """Make two shapes equal."""
         for a, b in zip(one, other, strict=True):
-            if self.unknowns.root(a) != self.unknowns.root(b):
-                self.unknowns.join(a, b)
+            if self.root(a) != self.root(b):
+                self.join(a, b)
                 self.changed = True
 
     def shape(self, node: Node, layers: dict[str, int]) -> _Dims | None:
         """Return the shape of a tree; None if it is not known, and for numbers."""
         if node.kind == "symbol":
             return self.of_symbol(node, layers)
-        if node.kind in ("group", "negate", "power", "prime", "stopped"):
+        if node.kind in ("group", "negate", "power", "prime", "stopped", "divide"):
             return self.shape(node.args[0], layers)
         if node.kind == "transpose":
             inner = self.shape(node.args[0], layers)
@@ -146,8 +112,6 @@ class _Finder:
         if node.kind == "call":
             found = [self.shape(a, layers) for a in node.args[1:]]
             return next((f for f in found if f is not None), None)
-        if node.kind == "divide":
-            return self.shape(node.args[0], layers)
         if node.kind == "add":
             return self._sum(node, layers)
         if node.kind == "multiply":
@@ -163,16 +127,11 @@ class _Finder:
         shapes = [s for _, s in known if s is not None]
         if not shapes:
             return None
-        widest = next((s for s in shapes if self.unknowns.root(self.one) not in map(self.unknowns.root, s)), shapes[0])
+        widest = next((s for s in shapes if self.one not in map(self.root, s)), shapes[0])
         for term, shape in known:
             if shape is None and term.kind in ("symbol", "group", "call"):
-                one = self.unknowns.root(self.one)
-                bias = (
-                    term.kind == "symbol"
-                    and one not in map(self.unknowns.root, widest)
-                    and len(term.base) == 1
-                    and term.base.islower()
-                )
+                letter = len(term.base) == 1 and term.base.islower()
+                bias = letter and self.one not in map(self.root, widest)
                 dims = ((self.one, widest[1]) if self.rows else (widest[0], self.one)) if bias else widest
                 self.assign(term, dims, layers)
             elif shape is not None and not self._is_bias(shape, widest):
@@ -180,11 +139,8 @@ class _Finder:
         return widest
 
     def _is_bias(self, shape: _Dims, full: _Dims) -> bool:
-        one = self.unknowns.root(self.one)
-        a, b = map(self.unknowns.root, shape)
-        return shape != full and (
-            (b == one and self.unknowns.root(full[1]) != one) or (a == one and self.unknowns.root(full[0]) != one)
-        )
+        one_sided = (self.root(a) == self.one != self.root(b) for a, b in zip(shape, full, strict=True))
+        return shape != full and any(one_sided)
 
     def _product(self, node: Node, layers: dict[str, int]) -> _Dims | None:
         total = self.shape(node.args[0], layers)
@@ -193,16 +149,8 @@ class _Finder:
             shape = self.shape(factor, layers)
             if total is None and shape is not None:
                 inner = first.args[0] if first.kind == "transpose" else first
-                if first.kind == "transpose" and first is node.args[0] and self.is_data(inner):
-                    self.assign(inner, (shape[0], self.one), layers)
-                    total = (self.one, shape[1])
-                elif (
-                    self.may_be_vector(first)
-                    and first is node.args[0]
-                    and sign in ("", "times", "dot")
-                    and factor.kind != "transpose"
-                    and self.is_data(first)
-                ):
+                row = self.may_be_vector(first) and sign in ("", "times", "dot") and factor.kind != "transpose"
+                if (row or first.kind == "transpose") and self.is_data(inner):
                     self.assign(first, (self.one, shape[0]), layers)
                     total = (self.one, shape[1])
                 else:
@@ -224,12 +172,11 @@ class _Finder:
         if node.base == "\\mathbf{1}":
             return True
         plain = node.kind == "symbol" and len(node.base) == 1 and node.base.islower()
-        return (
-            plain and node.base not in self.document.indices.sizes and node.base not in RATES and node.base not in "cek"
-        )
+        number = node.base in "cek" or node.base in model.RATES or node.base in self.document.indices.sizes
+        return plain and not number
 
 
-def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[Node]) -> Shapes:
+def find_shapes(document: model.DocumentModel, lines: Sequence[Node], heads: Sequence[Node]) -> model.Shapes:
     """Return the shapes of all symbols; a document without transposes and matrix products has only numbers.
 
     The lines are all sides of its equations, the heads the left sides with which its chains begin.
@@ -238,12 +185,10 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
     marks = any(p.kind == "transpose" or (p.kind == "array_sum" and p.value is not None) for p in parts)
     products = [pair for p in parts if p.kind == "multiply" for pair in itertools.pairwise(p.args)]
     if not (marks or any(_is_layer_product(a, b) for a, b in products)):
-        return Shapes()
+        return model.Shapes()
     rows = any(a.base in ("X", "A", "H") and b.base == "W" for a, b in products)
     finder = _Finder(document, rows)
-    definitions = [
-        d for (kind, _), found in document.definitions.items() if kind == "symbol" for d in found if not d.formals
-    ]
+    definitions = [d for d in document.all_definitions() if d.target.kind == "symbol" and not d.formals]
     for _ in range(_MAX_PASSES):
         finder.changed = False
         for definition in definitions:
@@ -251,13 +196,11 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
                 shape = finder.shape(definition.body, layers)
                 if shape is not None:
                     finder.assign(definition.target, shape, layers)
-                    known = finder.of_symbol(definition.target, layers)
-                    if known is not None:
-                        finder.equal(known, shape)
-                else:
-                    known = finder.of_symbol(definition.target, layers)
-                    if known is not None:
-                        finder.assign(definition.body, known, layers)
+                known = finder.of_symbol(definition.target, layers)
+                if known is not None and shape is not None:
+                    finder.equal(known, shape)
+                elif known is not None:
+                    finder.assign(definition.body, known, layers)
         for part in parts if rows else ():
             _one_column(finder, part)
         for line in heads:
@@ -267,7 +210,7 @@ def find_shapes(document: DocumentModel, lines: Sequence[Node], heads: Sequence[
                 finder.shape(part, {})
         if not finder.changed:
             break
-    return Shapes(_give_sizes(document, finder), True, rows)
+    return model.Shapes(_give_sizes(document, finder), True, rows)
 
 
 def _is_element(node: Node) -> bool:
@@ -282,39 +225,33 @@ def _one_column(finder: _Finder, node: Node) -> None:
     bare = node.without("sub")
     key = finder.key(Node("symbol", bare.args, (node.base.upper(), bare.roles)), {})
     if key in finder.dims:
-        finder.unknowns.join(finder.dims[key][1], finder.one)
+        finder.join(finder.dims[key][1], finder.one)
 
 
 def _is_layer_product(left: Node, right: Node) -> bool:
     return left.base == "W" and right.base in ("x", "a", "X", "A", "h", "z") and "sub" not in left.roles + right.roles
 
 
-def _layers(definition: Definition) -> list[dict[str, int]]:
+def _layers(definition: model.Definition) -> list[dict[str, int]]:
     """Return the values of the layer letters for which a definition is examined."""
-    letters = {linear(index)[0] for role, index in definition.target.indices if role in ("paren", "bracket")} & {
-        "l",
-        "\\ell",
-        "k",
-    }
-    if not letters:
-        return [{}]
-    return [{str(letter): layer for letter in letters if letter} for layer in range(1, LAYERS + 1)]
+    above = {model.linear(index)[0] for role, index in definition.target.indices if role in ("paren", "bracket")}
+    letters = above & {"l", "\\ell", "k"}
+    return [{str(letter): layer for letter in letters} for layer in range(1, model.LAYERS + 1)] if letters else [{}]
 
 
-def _give_sizes(document: DocumentModel, finder: _Finder) -> dict[ShapeKey, tuple[int, int]]:
+def _give_sizes(document: model.DocumentModel, finder: _Finder) -> dict[model.ShapeKey, tuple[int, int]]:
     """Return shapes with a size for each class: 1, the number of samples if it is known, or a small number."""
-    shapes: dict[ShapeKey, tuple[int, int]] = {}
-    sizes: dict[int, int] = {finder.unknowns.root(finder.one): 1}
+    shapes: dict[model.ShapeKey, tuple[int, int]] = {}
+    sizes: dict[int, int] = {finder.one: 1}
     samples = [dims[0 if finder.rows else 1] for key, dims in finder.dims.items() if key[0] == "X"]
     count = next((c for c in ("m", "n", "N", "B") if c in document.indices.sizes), None)
     if count is not None:
         for one in samples:
-            sizes.setdefault(finder.unknowns.root(one), document.indices.sizes[count])
+            sizes.setdefault(finder.root(one), document.indices.sizes[count])
     left = [s for s in _SIZES if s not in sizes.values()]
     for key, dims in finder.dims.items():
-        for one in dims:
-            root = finder.unknowns.root(one)
+        for root in map(finder.root, dims):
             if root not in sizes:
                 sizes[root] = left.pop(0) if left else 2
-        shapes[key] = (sizes[finder.unknowns.root(dims[0])], sizes[finder.unknowns.root(dims[1])])
+        shapes[key] = (sizes[finder.root(dims[0])], sizes[finder.root(dims[1])])
     return shapes

@@ -17,8 +17,7 @@ _LARGEST_SIZE = 64  # larger sums are slow to evaluate
 
 def find_depth_letter(prose: str, parsed: ParsedDocument, passages: Sequence[Passage]) -> str:
     """Return the letter that counts the layers, ``a model with $L$ layers``; an empty text if there is none."""
-    plain = re.search(r"\b(?:with|has|have|of|are)\s+([LmMN])\s+(?:hidden\s+)?layers", prose)
-    if plain is not None:
+    if plain := re.search(r"\b(?:with|has|have|of|are)\s+([LmMN])\s+(?:hidden\s+)?layers", prose):
         return plain[1]
     for place, side in parsed.standalone:
         before, after = (passages[p].text if 0 <= p < len(passages) else "" for p in (place - 1, place + 1))
@@ -34,24 +33,13 @@ def find_sizes(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Return the values of letters that count something, and the ranges of index letters that sums show."""
     counts, tied, ranges = _find_counts(nodes)
-    layered = {
-        letter.base
-        for node in nodes
-        for part in walk(node)
-        if part.kind == "symbol"
-        for role, index in part.indices
-        if role in ("paren", "bracket")
-        for letter in walk(index)
-        if letter.kind == "symbol" and letter.base in ("L", "m", "M")
-    }
-    if depth_letter:
-        layered.add(depth_letter)
+    indices = [index for node in nodes for part in walk(node) for index in part.indices]
+    above = [letter.base for role, index in indices if role in ("paren", "bracket") for letter in walk(index)]
+    layered = {depth_letter, *(base for base in above if base in ("L", "m", "M"))} - {""}
     sizes: dict[str, int] = {}
     for letter in counts:
-        if letter in assumed:
-            sizes[letter] = max(1, min(int(assumed[letter]), _LARGEST_SIZE))
-        else:
-            sizes[letter] = LAYERS if letter in layered else _SIZES[len(sizes) % len(_SIZES)]
+        size = LAYERS if letter in layered else _SIZES[len(sizes) % len(_SIZES)]
+        sizes[letter] = max(1, min(int(assumed[letter]), _LARGEST_SIZE)) if letter in assumed else size
     for letter in sorted(layered):
         sizes.setdefault(letter, LAYERS)
     for letter, counted in tied:

@@ -79,9 +79,9 @@ class Statement:
     point: tuple[float, ...] | None = None  # the point that the prose before it names, if any
 
     @property
-    def place(self) -> int:
-        """Its offset in the document."""
-        return self.sides[0].place
+    def nodes(self) -> list[Node]:
+        """The trees of the sides that were understood."""
+        return [side.node for side in self.sides if side.node is not None]
 
 
 @dataclass
@@ -96,9 +96,8 @@ class ParsedDocument:
 
     def nodes(self, standalone: bool = False) -> list[Node]:
         """Return the trees of all sides that were understood, on request with those of standalone formulas."""
-        sides = [side for statement in self.statements for side in statement.sides]
-        sides += [side for _, side in self.standalone] if standalone else []
-        return [side.node for side in sides if side.node is not None]
+        found = [node for statement in self.statements for node in statement.nodes]
+        return found + [s.node for _, s in self.standalone if s.node is not None] if standalone else found
 
 
 def read_statements(passages: Sequence[Passage]) -> ParsedDocument:

@@ -122,6 +122,11 @@ def is_derivative(node: Node) -> bool:
     return node.kind in DERIVATIVES or (node.kind == "call" and bool(node.value))
 
 
+def ungrouped(node: Node) -> Node:
+    """Return what is inside a bracket, and any other node as it is."""
+    return node.args[0] if node.kind == "group" else node
+
+
 def is_of_symbols(node: Node) -> bool:
     """Return whether a node is the derivative of one symbol with respect to another."""
     return node.kind == "derivative" and len(node.args) == 2 and all(a.kind == "symbol" for a in node.args)

@@ -85,7 +85,5 @@ def conditional_message(comparison: Comparison, first_order: bool = False) -> st
     wrong, values = counterexample(comparison)
     place = ", ".join(f"${name} = {value:.3g}$" for name, value in list(values.items())[:6])
     start = "true to first order only" if first_order else "true only for some values"
-    return (
-        f"{start}: at {place} the left side is {comparison.left[wrong]:.4g}, "
-        f"the right side {comparison.right[wrong]:.4g}"
-    )
+    one, other = comparison.left[wrong], comparison.right[wrong]
+    return f"{start}: at {place} the left side is {one:.4g}, the right side {other:.4g}"

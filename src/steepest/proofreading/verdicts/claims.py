@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from steepest.proofreading.meaning.document_model import Definition, depends_on
 from steepest.proofreading.meaning.objective import find_objective, is_vague
-from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, same, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, same, ungrouped, walk
 from steepest.proofreading.values.comparison import Comparison, compare, compared
 from steepest.proofreading.values.errors import NoValueError, ShapeClashError
 from steepest.proofreading.values.scope import Interpretation
@@ -35,14 +35,9 @@ def check_claim(case: Case, line: Line) -> Assessment:
         return _without_value(case, assessment, reason)
     if message := approximation(case.document, assessment, line.statement_index):
         return assessment.judged("approximation", message)
-    for part in walk(line.left):
-        if (
-            part.kind == "change"
-            and part is not line.left
-            and not case.document.definitions_of(part, line.statement_index)
-            and not changes_with_function(case, part, line)
-            and not any(same(p, part) for p in walk(line.right))
-        ):
+    for part in (p for p in walk(line.left) if p.kind == "change" and p is not line.left):
+        known = case.document.definitions_of(part, line.statement_index) or changes_with_function(case, part, line)
+        if not known and not any(same(p, part) for p in walk(line.right)):
             return assessment.judged("defines", f"defines ${case.writer.latex(part)}$")
     return _doubted(case, assessment)
 
@@ -86,22 +81,16 @@ def _agreeing(case: Case, assessment: Assessment, comparison: Comparison) -> Ass
 
 def _takes_either_sign(node: Node) -> bool:
     """Return whether a formula has a logarithm or root of an even power, defined for letters of either sign."""
-    for part in walk(node):
-        takes = part.kind == "sqrt" or (part.kind == "call" and part.args[0].value == "log")
-        inner = part.args[-1] if takes else None
-        inner = inner.args[0] if inner is not None and inner.kind == "group" else inner
-        if inner is not None and inner.kind == "power" and inner.args[1].kind == "number":
-            return float(inner.args[1].value) % 2 == 0
-    return False
+    takes = (p for p in walk(node) if p.kind == "sqrt" or (p.kind == "call" and p.args[0].value == "log"))
+    inner = map(ungrouped, (p.args[-1] for p in takes))
+    power = next((p for p in inner if p.kind == "power" and p.args[1].kind == "number"), None)
+    return power is not None and float(power.args[1].value) % 2 == 0
 
 
 def changes_with_function(case: Case, node: Node, line: Line) -> bool:
     """Return whether a change, Δf, has a value of its own: that of a function that is defined or depends on letters."""
-    inner = node.args[0]
-    return bool(
-        case.document.definitions_of(inner, line.statement_index)
-        or case.document.dependencies_of(inner.base, line.statement_index)
-    )
+    inner, index, document = node.args[0], line.statement_index, case.document
+    return bool(document.definitions_of(inner, index) or document.dependencies_of(inner.base, index))
 
 
 def _for_any_function(case: Case, assessment: Assessment) -> Assessment | None:

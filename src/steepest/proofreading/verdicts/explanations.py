@@ -42,8 +42,7 @@ def explain(case: Case, assessment: Assessment, others: Assessments) -> list[Ass
         return [assessment.judged(again.verdict, again.message, comparison=again.comparison)]
     assessment = replace(assessment, comparison=again.comparison, interpretation=again.interpretation)
     truth = case.corrections.get(line.left_side, line.left)
-    redefined = _redefinition(case, assessment, truth, others)
-    if redefined:
+    if redefined := _redefinition(case, assessment, truth, others):
         return redefined
     approximate = line.relation == "≈"
     found = case.diagnose(assessment, truth, line.right_side, line.right, approximate)
@@ -54,15 +53,7 @@ def explain(case: Case, assessment: Assessment, others: Assessments) -> list[Ass
     comparison = assessment.comparison
     conditional = comparison is not None and holds_for_some(comparison) and not approximate
     wrong_left = _wrong_left(case, assessment, truth, only_signs=conditional)
-    if wrong_left is not None:
-        return [wrong_left]
-    if comparison is not None and conditional:
-        return [_conditional(assessment, comparison)]
-    return [_unexplained(case, assessment, truth)]
-
-
-def _conditional(assessment: Assessment, comparison: Comparison) -> Assessment:
-    return assessment.judged("differs", conditional_message(comparison), "condition")
+    return [wrong_left or _unexplained(case, assessment, truth, conditional)]
 
 
 def _diagnosed(case: Case, assessment: Assessment, found: Diagnosis, truth: Node) -> Assessment:
@@ -105,17 +96,15 @@ def _redefinition(case: Case, assessment: Assessment, left: Node, others: Assess
     found = definable(left)
     if found is None or (line.relation_index > 0 and left.kind != "symbol") or found[0].kind == "cost_gradient":
         return []
-    target, _ = found
-    index = line.statement_index
+    target, index = found[0], line.statement_index
     known = case.document.definitions_of(target, index)
     earlier = [d for d in known if d.statement_index < index and may_match(d.target, target)]
     if not earlier and target.kind == "change":
         return []
     if target.kind == "symbol" and _repeats(line, earlier):
-        if line.right.kind == "call" and line.right.args[0].kind == "function":
-            misprinted = _misprint_above(case, assessment, others)
-            if misprinted:
-                return misprinted
+        known_function = line.right.kind == "call" and line.right.args[0].kind == "function"
+        if known_function and (misprinted := _misprint_above(case, assessment, others)):
+            return misprinted
         slip = case.diagnose(assessment, left, line.right_side, line.right)
         if slip is not None and slip.cause in _SLIPS and slip.node is not None and len(line.statement.relations) <= 2:
             case.corrections[line.right_side] = slip.node
@@ -174,8 +163,8 @@ def _hold_constant(case: Case, assessment: Assessment, found: Diagnosis, others:
 
 def _layerwise_factor(case: Case, line: Line) -> str:
     """Describe by which factor the derivative of a layer's cost differs from that of the cost itself."""
-    head = next((side.node for side in line.statement.sides if side.node is not None), None)
-    if head is None or head.kind != "derivative" or head.args[0].kind != "symbol" or len(head.args[0].args) != 1:
+    head = line.statement.nodes[0]
+    if head.kind != "derivative" or len(head.args[0].args) != 1 or head.args[0].kind != "symbol":
         return ""
     cost, variable = head.args[0], head.args[1]
     layer = cost.index("paren") or cost.index("bracket")
@@ -203,26 +192,23 @@ def _layerwise_factor(case: Case, line: Line) -> str:
 # -- differences without a small repair ----------------------------------------------------------------------
 
 
-def _unexplained(case: Case, assessment: Assessment, left: Node) -> Assessment:
+def _unexplained(case: Case, assessment: Assessment, left: Node, conditional: bool) -> Assessment:
     """Assess a difference without a small repair: a condition, an undefined letter, or just a difference."""
     line, comparison = assessment.line, assessment.comparison
     if comparison is None:
         message = f"the shapes do not match as they were read: {assessment.shape_clash}"
         return assessment.judged("not-understood", message)
-    if _is_unrelated(case, line, left):
-        message = "neither side is defined, so that the equation cannot be checked"
-        return assessment.judged("not-understood", message)
-    if _SOME_LOW < comparison.share < _SOME_HIGH and len(comparison.agree) >= _SOME_VALUES:
-        return _conditional(assessment, comparison)
+    some = _SOME_LOW < comparison.share < _SOME_HIGH and len(comparison.agree) >= _SOME_VALUES
+    if not conditional and _is_unrelated(case, line, left):
+        return assessment.judged("not-understood", "neither side is defined, so that the equation cannot be checked")
+    if conditional or some:
+        return assessment.judged("differs", conditional_message(comparison), "condition")
     strange = _letters_only_here(case, line, left, comparison)
     if strange:
         return assessment.judged("differs", f"${strange[0]}$ is never defined", "undefined")
     wrong, _ = counterexample(comparison)
-    message = (
-        f"the sides differ: where the left side is {comparison.left[wrong]:.6g}, "
-        f"the right side is {comparison.right[wrong]:.6g}"
-    )
-    return assessment.judged("differs", message)
+    one, other = (f"{side[wrong]:.6g}" for side in (comparison.left, comparison.right))
+    return assessment.judged("differs", f"the sides differ: where the left side is {one}, the right side is {other}")
 
 
 def _is_unrelated(case: Case, line: Line, left: Node) -> bool:
@@ -237,13 +223,8 @@ def _is_unrelated(case: Case, line: Line, left: Node) -> bool:
 def _letters_only_here(case: Case, line: Line, left: Node, comparison: Comparison) -> list[str]:
     """Return the letters of the right side that have random values and occur in no other statement."""
     random = {key[0] for key in comparison.leaves}
-    elsewhere = {
-        symbol.base
-        for statement in case.parsed.statements
-        if statement is not line.statement
-        for side in statement.sides
-        if side.node is not None
-        for symbol in symbols(side.node)
-    }
-    elsewhere |= {s.base for s in symbols(left)} | set(case.document.indices.sizes)
+    others = [
+        node for statement in case.parsed.statements if statement is not line.statement for node in statement.nodes
+    ]
+    elsewhere = {s.base for node in (left, *others) for s in symbols(node)} | set(case.document.indices.sizes)
     return sorted(({s.base for s in symbols(line.right)} & random) - elsewhere)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from steepest.proofreading.causes.repairs import without_factor
 from steepest.proofreading.meaning.definitions import is_update
 from steepest.proofreading.meaning.document_model import COSTS, linear
-from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbol, symbols, walk
+from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbol, symbols, ungrouped, walk
 from steepest.proofreading.verdicts.assessment import Assessment, Line
 from steepest.proofreading.verdicts.case import Case
 
@@ -58,10 +58,8 @@ def _output_layer(case: Case) -> Iterator[Assessment]:
             continue
         layers = symbol(depth)
         new = make("symbol", tuple(layers if a is index else a for a in right.args), right.value)
-        message = (
-            f"an index is wrong: the model has ${depth}$ layers, so that its output is ${case.writer.latex(new)}$, "
-            f"not ${case.writer.latex(right)}$"
-        )
+        meant, written = case.writer.latex(new), case.writer.latex(right)
+        message = f"an index is wrong: the model has ${depth}$ layers, so that its output is ${meant}$, not ${written}$"
         yield _corrected(case, line, "index", message, right, new)
 
 
@@ -83,10 +81,8 @@ def _skipped_layer(case: Case) -> Iterator[Assessment]:
             elif layer > 1 and given.base in inputs and below is not None:
                 if _is_used(case, below, inputs[given.base], line.statement_index):
                     continue
-                message = (
-                    f"a wrong variable: layer {layer} takes the output of layer {layer - 1}, "
-                    f"${case.writer.latex(below)}$, not the input ${case.writer.latex(given)}$"
-                )
+                takes = f"layer {layer} takes the output of layer {layer - 1}, ${case.writer.latex(below)}$"
+                message = f"a wrong variable: {takes}, not the input ${case.writer.latex(given)}$"
                 yield _corrected(case, line, "variable", message, given, below)
         if right.kind == "call" and len(right.args) == 2:
             outputs[layer] = left
@@ -109,12 +105,8 @@ def _weighted(node: Node, layer: int) -> Iterator[Node]:
 
 def _is_used(case: Case, output: Node, first: int, index: int) -> bool:
     """Return whether another statement, from the first layer to the one after a statement, uses an output."""
-    return any(
-        same(symbol, output)
-        for line in _equalities(case)
-        if first < line.statement_index < index + 2 and line.statement_index != index
-        for symbol in symbols(line.right)
-    )
+    lines = (line for line in _equalities(case) if first < line.statement_index < index + 2)
+    return any(same(s, output) for line in lines if line.statement_index != index for s in symbols(line.right))
 
 
 def _sampled_parameter(case: Case) -> Iterator[Assessment]:
@@ -136,10 +128,8 @@ def _sampled_parameter(case: Case) -> Iterator[Assessment]:
             if not bare and (role != "paren" or (part.base, bare) not in updated):
                 continue  # C(x) and x_i: x names something else
             new = make("symbol", part.args[:-1], (part.base, bare))
-            message = (
-                f"an extra index: ${case.writer.latex(new)}$ is a parameter, the same for all samples, "
-                f"and has no index ${last.base}$"
-            )
+            is_parameter = f"${case.writer.latex(new)}$ is a parameter, the same for all samples"
+            message = f"an extra index: {is_parameter}, and has no index ${last.base}$"
             case.document = case.document.without_sample_index(part.base, part.roles)
             yield _corrected(case, line, "index", message, part, new)
 
@@ -181,10 +171,8 @@ def _bare_in_sum(case: Case) -> Iterator[Assessment]:
                 role = indexed[bare.base, bare.roles].roles[-1]
                 index = symbol(part.value)
                 new = make("symbol", (*bare.args, index), (bare.base, (*bare.roles, role)))
-                message = (
-                    f"an index is missing: in the sum over ${part.value}$ it is ${case.writer.latex(new)}$, "
-                    f"not ${case.writer.latex(bare)}$"
-                )
+                meant, written = case.writer.latex(new), case.writer.latex(bare)
+                message = f"an index is missing: in the sum over ${part.value}$ it is ${meant}$, not ${written}$"
                 yield _corrected(case, line, "index", message, bare, new)
 
 
@@ -237,24 +225,15 @@ def _undefined_loss(case: Case) -> Iterator[Assessment]:
 
 def _claimed_gradient(case: Case, statement_index: int) -> Line | None:
     """Return the first line after a statement that gives a derivative as a difference: ``dz = a - y``."""
-    return next(
-        (
-            line
-            for line in _equalities(case)
-            if line.statement_index > statement_index
-            and line.left.kind in ("cost_gradient", "derivative")
-            and line.right.kind == "add"
-            and len(line.right.args) == 2
-            and line.right.value == (1, -1)
-            and all(a.kind == "symbol" for a in line.right.args)
-        ),
-        None,
-    )
+    below = (line for line in _equalities(case) if line.statement_index > statement_index)
+    gradients = (line for line in below if line.left.kind in ("cost_gradient", "derivative"))
+    sums = (line for line in gradients if line.right.kind == "add" and line.right.value == (1, -1))
+    return next((line for line in sums if all(a.kind == "symbol" for a in line.right.args)), None)
 
 
 def _of_two_arguments(call: Node) -> Node:
     """Return ``L(a, y)`` for ``L(a - y)``, and any other call as it is."""
-    inner = call.args[1].args[0] if call.args[1].kind == "group" else call.args[1]
+    inner = ungrouped(call.args[1])
     if len(call.args) == 2 and inner.kind == "add" and len(inner.args) == 2:
         return make("call", (call.args[0], *inner.args), 0)
     return call
@@ -286,8 +265,7 @@ def _chain(case: Case) -> Iterator[Assessment]:
 
 def _leads(links: Sequence[tuple[object, object]], start: object, goal: object) -> bool:
     """Return whether links, each used once, lead from a start to a goal."""
-    remaining = list(links)
-    here = start
+    remaining, here = list(links), start
     while remaining:
         following = next((link for link in remaining if link[0] == here), None)
         if following is None:
