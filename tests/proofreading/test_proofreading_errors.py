@@ -8,8 +8,7 @@ import pytest
 
 from steepest.proofreading import proofread
 from steepest.proofreading.verdicts import checker
-from steepest.proofreading.verdicts.assessment import Assessment, Line
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line
 
 TEXT = r"$f(x) = x^3$ $f'(x) = 3 x^2$ $f''(x) = 5 x$"
 

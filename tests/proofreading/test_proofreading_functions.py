@@ -11,7 +11,7 @@ from steepest.expressions.expression import OPERATIONS, Operation
 from steepest.expressions.operations import FUNCTIONS, cos, exp, operation, sin
 from steepest.expressions.printing import FUNCTION_NAMES
 from steepest.proofreading import proofread
-from steepest.proofreading.reading.functions import functions, operation_of
+from steepest.proofreading.reading.vocabulary import functions, operation_of
 from steepest.proofreading.values.functions import apply, is_known
 
 

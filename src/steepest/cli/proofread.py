@@ -39,7 +39,7 @@ def proofread(
     wrong, 2 if a file cannot be read.
     """
     from steepest.proofreading import proofread as read
-    from steepest.proofreading.reports.findings import as_list, as_text
+    from steepest.proofreading.reports.findings import as_list, as_sarif, as_text
     from steepest.storage.files import write_atomically
 
     done = []
@@ -53,8 +53,6 @@ def proofread(
     if form == "json":
         said = json.dumps(as_list(done), ensure_ascii=False, indent=2)
     elif form == "sarif":
-        from steepest.proofreading.reports.sarif import as_sarif
-
         said = json.dumps(as_sarif(done), ensure_ascii=False, indent=2)
     elif form == "html":
         from steepest.proofreading.reports.html_page import as_html

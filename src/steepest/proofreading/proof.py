@@ -10,7 +10,7 @@ from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
 from steepest.proofreading.values.comparison import Comparison, values_at
-from steepest.proofreading.verdicts.assessment import Assessment
+from steepest.proofreading.verdicts.case import Assessment
 from steepest.proofreading.verdicts.checker import Checker
 
 _SIGNS = {"≈": r"\approx", "<=": r"\le", ">=": r"\ge"}

@@ -8,18 +8,16 @@ from itertools import islice
 
 from steepest.proofreading.causes.candidates import candidates, likely
 from steepest.proofreading.causes.factors import find_factor, find_number
-from steepest.proofreading.causes.held_constant import find_constant
 from steepest.proofreading.causes.latex import Writer
-from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier
-from steepest.proofreading.causes.repairs import Repair, exchanged, parts
-from steepest.proofreading.causes.sentences import sentence
-from steepest.proofreading.causes.surroundings import Surroundings, find_surroundings
+from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier, sentence
+from steepest.proofreading.causes.repairs import Repair, distinct, exchanged, parts
+from steepest.proofreading.causes.surroundings import Surroundings, find_bodies, find_surroundings
 from steepest.proofreading.causes.symbol_repairs import in_conditions
-from steepest.proofreading.meaning.document_model import DocumentModel
+from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.reading.statements import Side, Statement
-from steepest.proofreading.reading.tree import Node, free_letters, same, swap, symbols, walk
+from steepest.proofreading.reading.tree import DERIVATIVES, Node, free_letters, same, swap, symbols, ungrouped, walk
+from steepest.proofreading.values.arrays import NoValueError
 from steepest.proofreading.values.comparison import holds_for_some
-from steepest.proofreading.values.errors import NoValueError
 
 _TRIES_A_LINE = 700  # repairs of one side; the likely ones come first
 _CONDITIONS = 4  # repairs of conditions that are combined with a second repair
@@ -135,3 +133,37 @@ def _is_size(document: DocumentModel, repair: Repair) -> bool:
     kept = {id(n) for n in walk(short)}
     left = [p for p in long.args if id(p) not in kept]
     return bool(left) and all(p.base in document.indices.sizes for p in left)
+
+
+def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Diagnosis | None:
+    """Diagnose a letter that makes the line right if its derivative is 0.
+
+    Only letters are tried whose definition contains a derivative, and targets of a comparison, as authors hold these
+    constant without a word: the error of a layer, the target of a squared difference.
+    """
+    document, index = mismatch.document, mismatch.statement_index
+    sides = [mismatch.truth, mismatch.node]
+    parts = [part for node in sides for part in walk(node)]
+    if not any(part.kind in (*DERIVATIVES, "prime") for part in parts):
+        return None
+    variables = [v for p in parts if p.kind == "derivative" for v in p.args[1:] if v.kind == "symbol"]
+    reached = [*sides, *find_bodies(document, sides, index)]
+    for symbol in distinct([s for node in reached for s in symbols(node)]):
+        definitions = document.definitions_of(symbol, index)
+        if symbol.base in document.letters.constants or not definitions or definitions[0].formals:
+            continue
+        body = definitions[0].body
+        if not any(part.kind in DERIVATIVES for part in walk(body)) and not _is_target(symbol, reached):
+            continue
+        if not any(depends_on(document, body, v, index) for v in variables):
+            continue
+        held = document.with_constants(document.letters.constants | {symbol.base})
+        if verifier.agrees(replace(mismatch, document=held), mismatch.node):
+            return Diagnosis("stop-gradient", sentence("stop-gradient", writer.latex(symbol)), "", None, symbol.base)
+    return None
+
+
+def _is_target(symbol: Node, nodes: Sequence[Node]) -> bool:
+    """Return whether something is compared with a letter: ``(a - t)^2``."""
+    bases = (ungrouped(part.args[0]) for node in nodes for part in walk(node) if part.kind == "power")
+    return any(base.kind == "add" and base.value == (1, -1) and same(base.args[1], symbol) for base in bases)

@@ -8,8 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from steepest.proofreading.causes.latex import Writer
-from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier
-from steepest.proofreading.causes.sentences import sentence
+from steepest.proofreading.causes.mismatch import Diagnosis, Mismatch, Verifier, sentence
 from steepest.proofreading.causes.surroundings import find_bodies
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, symbol, times, walk

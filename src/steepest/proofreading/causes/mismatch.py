@@ -1,4 +1,4 @@
-"""A line whose sides differ, the check whether a changed side makes it right, and the diagnosis of it."""
+"""A line whose sides differ, the check whether a changed side makes it right, and the diagnosis with its sentence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading.statements import Side
 from steepest.proofreading.reading.tree import Node
+from steepest.proofreading.values.arrays import NoValueError
 from steepest.proofreading.values.comparison import Comparison, compare, convergence_orders, degree
-from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.scope import Interpretation
 
 # An approximation is compared where its small quantity is 1e-5: what it leaves out is then far below the tolerance of
@@ -86,3 +86,36 @@ class Verifier:
             return mismatch.compare(node, quick=True).holds and mismatch.compare(node).holds
         except NoValueError:
             return False
+
+
+_SENTENCES = {
+    "whole-sign": "the sign is wrong: the left side is minus the right side",
+    "sign": "a sign is wrong: ${old}$ should be ${new}$",
+    "factor": "a constant factor is wrong: the left side is ${piece}$ times the right side",
+    "scaled": "a constant factor is wrong: ${old}$ should be ${new}$",
+    "number": "the number {old} should be ${new}$",
+    "activation": "this is the derivative of another activation: ${old}$ should be ${new}$",
+    "activation-input": "${old}$ is the derivative of a sigmoid only in terms of its output, ${new}$; by the "
+    "definition above the factor is ${piece}$",
+    "sum": "an index clashes: the left side has this index, so that there is no sum over it; ${old}$ should be ${new}$",
+    "index": "an index is wrong: ${old}$ should be ${new}$",
+    "index-missing": "an index is missing: ${old}$ should be ${new}$",
+    "index-extra": "an extra index: ${old}$ should be ${new}$",
+    "transpose": "a transpose is wrong: ${old}$ should be ${new}$",
+    "order": "the shapes do not match: ${old}$ should be ${new}$",
+    "product": "the product is of the wrong kind: ${old}$ should be ${new}$",
+    "axis": "the shapes do not match: ${old}$ has to be summed over the samples",
+    "variable": "a wrong variable: ${old}$ should be ${new}$",
+    "extra-factor": "an extra factor: ${piece}$",
+    "extra-term": "an extra term: ${piece}$",
+    "missing-factor": "a missing factor: ${piece}$",
+    "missing-divisor": "a missing division by ${piece}$",
+    "missing-term": "a missing term: ${piece}$",
+    "exponent": "a power is wrong: ${old}$ should be ${new}$",
+    "stop-gradient": "${old}$ must be held constant, with no derivative taken through it; the text does not say so",
+}
+
+
+def sentence(kind: str, old: str = "", new: str = "", piece: str = "") -> str:
+    """Return the sentence for a kind of mistake, with the LaTeX of what is wrong and of its correction."""
+    return _SENTENCES[kind].replace("{old}", old).replace("{new}", new).replace("{piece}", piece)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from steepest.proofreading.causes.repairs import distinct, one_minus, squared
 from steepest.proofreading.meaning.document_model import DocumentModel
 from steepest.proofreading.reading import tree
-from steepest.proofreading.reading.functions import ACTIVATIONS
 from steepest.proofreading.reading.statements import Statement
 from steepest.proofreading.reading.tree import Node, make, number, rename, symbol, symbols, times, walk
+from steepest.proofreading.reading.vocabulary import ACTIVATIONS
 
 # Each limit bounds the number of repairs, which is about the product of parts and letters; the cause of a mistake lies
 # near it, so that what comes first in the document order around the line is enough.

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from steepest.proofreading.reading.token_stream import ExpressionReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import Node, make
-from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING, Context
+from steepest.proofreading.reading.vocabulary import ACCENTS, COMPARISONS, GREEK, OPENING
 
 _DOTS = ("dots", "cdots", "vdots", "ddots")
+_BARS = {"||": ("norm", "‖", "the bars ‖ are not closed"), "|": ("abs", "|", "the bar | is not closed")}
 _MOST_CELLS = 64  # of a matrix
 
 
@@ -45,7 +46,7 @@ class CommandReader:
             if self.stream.take("_", "^"):
                 condition = self.parser.nested(self.parser.attachments.argument()).comparison()
                 return make("iverson", (condition,), None, token.start, self.stream.previous.end)
-            if (following := self.stream.peek()) is not None and following.text in OPENING:
+            if self.stream.is_next(*OPENING):
                 group = self.parser.bracket()
                 if group.kind == "iverson":
                     return make("iverson", group.args, None, token.start, group.end)
@@ -104,25 +105,19 @@ class CommandReader:
     def root(self) -> Node:
         r"""Read ``\sqrt{x}`` or √x."""
         token = self.stream.next()
-        if (mark := self.stream.peek()) is not None and mark.text == "[":
+        if self.stream.is_next("["):
             raise UnreadableError("\\sqrt", token.start, token.end)
         inner = self.parser.nested(self.parser.attachments.argument()).parse()
         return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
 
-    def norm(self) -> Node:
-        r"""Read ``\|x\|``."""
-        return self._between_bars("norm", "‖", "the bars ‖ are not closed")
-
-    def absolute_value(self) -> Node:
-        """Read ``|x|``."""
-        return self._between_bars("abs", "|", "the bar | is not closed")
-
-    def _between_bars(self, kind: str, shown: str, trouble: str) -> Node:
+    def between_bars(self) -> Node:
+        r"""Read ``\|x\|`` or ``|x|``."""
         opening = self.stream.next()
         self.stream.open_bars += 1
         inner = self.parser.expression()
         self.stream.open_bars -= 1
         closing = self.stream.take(opening.text)
+        kind, shown, trouble = _BARS[opening.text]
         if closing is None:
             raise UnreadableError(shown, opening.start, opening.end, trouble)
         return make(kind, (inner,), None, opening.start, closing.end)
@@ -149,9 +144,7 @@ class CommandReader:
         depth = 1
         while True:
             token = self.stream.next()
-            depth += {"begin": 1, "end:": -1}.get(
-                token.text[:5].rstrip(":") if token.text.startswith("begin:") else token.text[:4], 0
-            )
+            depth += token.text.startswith("begin:") - token.text.startswith("end:")
             if depth == 0:
                 break
             if depth == 1 and token.text == "&":
@@ -161,21 +154,15 @@ class CommandReader:
             else:
                 rows[-1][-1].append(token)
         rows = [row for row in rows if any(row)]
-        if name in ("cases", "dcases"):
-            return self._cases(rows, opening, token.end)
-        if not name.endswith("matrix") and name not in ("array",):
-            raise UnreadableError(f"\\begin{{{name}}}", opening.start, opening.end)
-        if (
-            rows
-            and len(rows) <= _MOST_CELLS
-            and all(len(row) == 2 and _compares(row[1], self.parser.context) for row in rows)
-        ):
+        conditional = 0 < len(rows) <= _MOST_CELLS and all(len(row) == 2 and _compares(row[1]) for row in rows)
+        begin = f"\\begin{{{name}}}"
+        if not name.endswith("matrix") and name not in ("array", "cases", "dcases"):
+            raise UnreadableError(begin, opening.start, opening.end)
+        if name in ("cases", "dcases") or conditional:
             return self._cases(rows, opening, token.end)
         width = len(rows[0]) if rows else 0
         if not rows or any(len(row) != width for row in rows) or width * len(rows) > _MOST_CELLS:
-            raise UnreadableError(
-                f"\\begin{{{name}}}", opening.start, opening.end, "the rows of this matrix differ in length"
-            )
+            raise UnreadableError(begin, opening.start, opening.end, "the rows of this matrix differ in length")
         cells = tuple(self.parser.nested(cell).parse() for row in rows for cell in row)
         return make("matrix", cells, width, opening.start, token.end)
 
@@ -185,9 +172,8 @@ class CommandReader:
             if len(row) < 2:
                 raise UnreadableError("\\begin{cases}", opening.start, opening.end, "a case has no condition")
             value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).parse()
-            tokens = [
-                t for t in row[1] if t.kind not in ("space", "note") and t.text not in (",", ".", ";", "if", "for")
-            ]
+            words = [t for t in row[1] if t.kind not in ("space", "note")]
+            tokens = [t for t in words if t.text not in (",", ".", ";", "if", "for")]
             if not tokens or tokens[0].text in ("otherwise", "else"):
                 condition = make("else", (), "otherwise", value.end, value.end)
             else:
@@ -200,5 +186,5 @@ class CommandReader:
         return make("cases", tuple(parts), None, opening.start, end)
 
 
-def _compares(tokens: list[Token], context: Context) -> bool:
-    return any(t.text in context.comparisons for t in tokens) or any(t.text == "otherwise" for t in tokens)
+def _compares(tokens: list[Token]) -> bool:
+    return any(t.text in COMPARISONS or t.text == "otherwise" for t in tokens)

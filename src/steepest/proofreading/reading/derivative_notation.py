@@ -66,14 +66,13 @@ class DerivativeReader:
             body = self.parser.nested(rest).parse()
             node = make("derivative", (body, *by), kind, start, end)
             return self.parser.attachments.postfix(self._at_arguments(node))
-        body = self._operand()
+        body = self._operand(narrow=False)
         return make("derivative", (body, *by), kind, start, body.end)
 
     def _at_arguments(self, node: Node) -> Node:
         r"""Read the bracket of ``\frac{df}{dx}(x)``, the point at which the derivative is taken."""
-        token = self.stream.peek()
         body = node.args[0]
-        if token is None or token.text != "(" or body.kind != "symbol" or not self.parser.is_function(body.base):
+        if not self.stream.is_next("(") or body.kind != "symbol" or not self.parser.is_function(body.base):
             return node
         group = self.parser.bracket()
         arguments = self.parser.arguments(group)
@@ -90,11 +89,8 @@ class DerivativeReader:
         for token in tokens:
             if token.kind == "sign":
                 depth += {"{": 1, "}": -1}.get(token.text, 0)
-            if (
-                token.text == mark
-                and depth == 0
-                and (mark == "partial" or not parts or token.glued is False or len(parts[-1]) > 1)
-            ):
+            begins = mark == "partial" or not parts or not token.glued or len(parts[-1]) > 1
+            if token.text == mark and depth == 0 and begins:
                 parts.append([token])
             elif parts:
                 parts[-1].append(token)
@@ -113,15 +109,19 @@ class DerivativeReader:
             found += [node] * many
         return found
 
-    def _operand(self) -> Node:
-        """Read the operand of an operator such as d/dx: a bracket, or the rest of the term."""
+    def _operand(self, narrow: bool) -> Node:
+        r"""Read the operand of an operator: of d/dx a bracket, or the rest of the term.
+
+        That of ``\partial_w`` is narrow: the next factor, or a term that begins with a number or fraction.
+        """
+        while narrow and self.stream.take("cdot"):
+            pass
         token = self.stream.peek()
-        if token is None or not self.parser.begins_factor(token):
+        if token is None or not self.parser.begins_factor(token) or (narrow and token.text in ("+", "-")):
             shown = self.stream.previous
             raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
-        if token.text in OPENING:
-            return self.parser.factor()
-        return self.parser.term()
+        long = token.text in ("frac", "sum", "prod") or token.kind == "number"
+        return self.parser.term() if (long if narrow else token.text not in OPENING) else self.parser.factor()
 
     def partial(self) -> Node:
         r"""Read ``\partial_w C``, ``\partial z / \partial x``, or ``\partial x`` alone."""
@@ -133,28 +133,15 @@ class DerivativeReader:
                 digits = self.parser.attachments.argument()
                 order = int(digits[0].text) if len(digits) == 1 and digits[0].text in "1234" else 1
             by = self.parser.nested(tokens).parse()
-            body = self._narrow_operand()
+            body = self._operand(narrow=True)
             return make("derivative", (body, *([by] * order)), "partial", token.start, body.end)
-        inner = self._narrow_operand()
-        if (slash := self.stream.peek()) is not None and slash.text == "/":
-            below = self.stream.peek(1)
-            if below is not None and below.text == "partial":
-                self.stream.position += 2
-                by = self.parser.factor()
-                return make("derivative", (inner, by), "partial", token.start, by.end)
+        inner = self._operand(narrow=True)
+        below = self.stream.peek(1)
+        if self.stream.is_next("/") and below is not None and below.text == "partial":
+            self.stream.position += 2
+            by = self.parser.factor()
+            return make("derivative", (inner, by), "partial", token.start, by.end)
         return make("cost_gradient", (inner,), "partial", token.start, inner.end)
-
-    def _narrow_operand(self) -> Node:
-        r"""Read the operand of ``\partial_w``: the next factor, or a term that begins with a number or fraction."""
-        while self.stream.take("cdot"):
-            pass
-        token = self.stream.peek()
-        if token is None or not self.parser.begins_factor(token) or token.text in ("+", "-"):
-            shown = self.stream.previous
-            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
-        if token.text in ("frac", "sum", "prod") or token.kind == "number":
-            return self.parser.term()
-        return self.parser.factor()
 
     def cost_gradient(self) -> Node | None:
         """Read ``dW``, the derivative of the cost with respect to W, or ``dy/dx``; None where d is a letter."""
@@ -166,12 +153,11 @@ class DerivativeReader:
             return None
         self.stream.position += 1
         inner = self.parser.factor()
-        if (slash := self.stream.peek()) is not None and slash.text == "/":
-            mark, letter = self.stream.peek(1), self.stream.peek(2)
-            if mark is not None and mark.text == "d" and letter is not None and letter.glued:
-                self.stream.position += 2
-                by = self.parser.factor()
-                return make("derivative", (inner, by), "total", token.start, by.end)
+        mark, letter = self.stream.peek(1), self.stream.peek(2)
+        if self.stream.is_next("/") and mark is not None and mark.text == "d" and letter is not None and letter.glued:
+            self.stream.position += 2
+            by = self.parser.factor()
+            return make("derivative", (inner, by), "total", token.start, by.end)
         if inner.kind == "call" and len(inner.args) == 2:  # dC(ω), the derivative of C at ω
             return make("call", inner.args, int(inner.value) + 1, token.start, inner.end)
         return cost_gradient(inner, token.start)
@@ -179,9 +165,7 @@ class DerivativeReader:
     def limit(self) -> Node:
         r"""Read ``\lim_{h \to 0} …``."""
         token = self.stream.next()
-        if not self.stream.take("_"):
-            raise UnreadableError("\\lim", token.start, token.end)
-        tokens = self.parser.attachments.argument()
+        tokens = self.parser.attachments.argument() if self.stream.take("_") else []
         arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
         if arrow is None:
             raise UnreadableError("\\lim", token.start, token.end)

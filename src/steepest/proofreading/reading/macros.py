@@ -65,19 +65,10 @@ def group(text: str, start: int) -> str | None:
 def closing(text: str, start: int, signs: str = "{}") -> int | None:
     """Return the offset of the partner of an opening brace; None if there is none."""
     depth = 0
-    at = start
-    while at < len(text):
-        sign = text[at]
-        if sign == "\\":
-            at += 2
-            continue
-        if sign == signs[0]:
-            depth += 1
-        elif sign == signs[1]:
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
+    for found in re.compile(rf"\\.|[{re.escape(signs)}]", re.DOTALL).finditer(text, start):
+        depth += {signs[0]: 1, signs[1]: -1}.get(found.group(), 0)
+        if depth == 0:
+            return found.start()
     return None
 
 
@@ -194,6 +185,4 @@ def _until(text: str, at: int, mark: str) -> int | None:
 
 
 def _blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+    return len(text) - len(text[at:].lstrip())

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steepest.proofreading.reading import vocabulary
 from steepest.proofreading.reading.commands import CommandReader
 from steepest.proofreading.reading.derivative_notation import DerivativeReader, cost_gradient
-from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.indices import IndexReader
 from steepest.proofreading.reading.token_stream import TokenStream
 from steepest.proofreading.reading.tokens import Token, UnreadableError
 from steepest.proofreading.reading.tree import MAX_DEPTH, Node, make
-from steepest.proofreading.reading.vocabulary import ALWAYS_FUNCTIONS, GREEK, OPENING, PRODUCTS, STOPPED, Context
+from steepest.proofreading.reading.vocabulary import Context
 
 _STOPS = {")", "]", "}", ",", "&", ";"}
 
@@ -55,21 +55,18 @@ class Parser:
         if self.depth > MAX_DEPTH:
             here = self.stream.tokens[min(self.stream.position, len(self.stream.tokens) - 1)]
             raise UnreadableError(here.text, here.start, here.end, "the formula is nested too deeply to be read")
-        signs, terms = [], []
         first = self.stream.peek()
         start = first.start if first else 0
         sign = self.stream.take("+", "-")
-        while True:
-            signs.append(-1 if sign is not None and sign.text == "-" else 1)
+        signs, terms = [-1 if sign is not None and sign.text == "-" else 1], [self.term()]
+        while (sign := self.stream.take("+", "-")) is not None:
+            signs.append(-1 if sign.text == "-" else 1)
             terms.append(self.term())
-            sign = self.stream.take("+", "-")
-            if sign is None:
-                break
         self.depth -= 1
-        if len(terms) == 1:
-            if signs[0] < 0:
-                return self.checked(make("negate", (terms[0],), None, start, terms[0].end))
+        if signs == [1]:
             return terms[0]
+        if signs == [-1]:
+            return self.checked(make("negate", (terms[0],), None, start, terms[0].end))
         return self.checked(make("add", tuple(terms), tuple(signs), min(start, terms[0].start), terms[-1].end))
 
     def term(self) -> Node:
@@ -91,11 +88,12 @@ class Parser:
                 signs.append(sign)
             factors.append(factor)
             sign, token = "", self.stream.peek()
-            if token is not None and token.text in PRODUCTS and self.followed_by_factor():
-                sign = token.text
-                self.stream.position += 1
-            elif token is not None and token.text in PRODUCTS and self.stream.position + 1 >= len(self.stream.tokens):
-                self.stream.position += 1  # a sign of multiplication at the very end multiplies nothing
+            if token is not None and token.text in vocabulary.PRODUCTS:
+                followed = self.followed_by_factor()
+                sign = token.text if followed else ""
+                # A sign of multiplication at the very end multiplies nothing.
+                if followed or self.stream.position + 1 >= len(self.stream.tokens):
+                    self.stream.position += 1
         if not factors:
             token = self.stream.peek()
             if token is None:
@@ -144,12 +142,10 @@ class Parser:
         if token.kind == "note":
             self.stream.position += 1
             return make("words", (), token.text, token.start, token.end)
-        if token.text in OPENING:
+        if token.text in vocabulary.OPENING:
             return self.attachments.postfix(self.bracket())
-        if token.text == "||":
-            return self.attachments.postfix(self.commands.norm())
-        if token.text == "|":
-            return self.attachments.postfix(self.commands.absolute_value())
+        if token.text in ("|", "||"):
+            return self.attachments.postfix(self.commands.between_bars())
         if token.kind == "word":
             return self.word()
         if token.kind == "letter":
@@ -162,13 +158,13 @@ class Parser:
 
     def command(self, token: Token) -> Node:
         """Read the factor that begins with a command."""
-        if token.text in GREEK:
+        if token.text in vocabulary.GREEK:
             return self.named("\\" + token.text)
         if token.text in self.readers:
             return self.readers[token.text]()
-        if token.text in functions():
+        if token.text in vocabulary.functions():
             self.stream.position += 1
-            return self.applied(make("function", (), functions()[token.text], token.start, token.end))
+            return self.applied(make("function", (), vocabulary.functions()[token.text], token.start, token.end))
         if token.text.startswith("begin:"):
             return self.attachments.postfix(self.commands.environment())
         if token.text == "{":
@@ -182,8 +178,7 @@ class Parser:
 
     def call_of(self, function: Node, primes: int) -> Node | None:
         """Read the call of a function if a bracket follows; None if it does not."""
-        token = self.stream.peek()
-        if token is None or token.text not in ("(", "[", "{") or not self.is_function(function.base):
+        if not self.stream.is_next(*vocabulary.OPENING) or not self.is_function(function.base):
             return None
         group = self.bracket()
         return make("call", (function, *self.arguments(group)), primes, function.start, group.end)
@@ -194,30 +189,27 @@ class Parser:
 
     def is_function(self, base: str) -> bool:
         """Return whether a bracket after this letter encloses its arguments."""
-        return base in ALWAYS_FUNCTIONS or base in self.context.functions
+        return base in vocabulary.ALWAYS_FUNCTIONS or base in self.context.functions
 
     def word(self) -> Node:
         """Read a name of several letters: a known function or a symbol."""
         token = self.stream.next()
         name = token.text.removeprefix("np.")
-        if len(name) == 2 and name[0] == "d" and name not in functions():  # an upright dZ
+        if len(name) == 2 and name[0] == "d" and name not in vocabulary.functions():  # an upright dZ
             return cost_gradient(self.attachments.indexed(name[1], token.start, token.end), token.start)
         if name == "sum":
             return self.commands.numpy_sum(token)
-        if name in STOPPED and (following := self.stream.peek()) is not None and following.text in OPENING:
+        if name in vocabulary.STOPPED and self.stream.is_next(*vocabulary.OPENING):
             group = self.bracket()
             return self.attachments.postfix(make("stopped", (group,), None, token.start, group.end))
-        if name not in functions():
+        if name not in vocabulary.functions():
             symbol = self.attachments.indexed(token.text, token.start, token.end)
-            following = self.stream.peek()
-            if symbol.kind == "symbol" and following is not None and following.text == "(":
+            if symbol.kind == "symbol" and self.stream.is_next("("):
                 group = self.bracket()
-                return self.attachments.postfix(
-                    make("call", (symbol, *self.arguments(group)), 0, token.start, group.end)
-                )
+                call = make("call", (symbol, *self.arguments(group)), 0, token.start, group.end)
+                return self.attachments.postfix(call)
             return symbol
-        function = make("function", (), functions()[name], token.start, token.end)
-        return self.applied(function)
+        return self.applied(make("function", (), vocabulary.functions()[name], token.start, token.end))
 
     def applied(self, function: Node) -> Node:
         r"""Read the argument of a known function: ``\tanh^2(z)``, ``\ln x``."""
@@ -236,26 +228,22 @@ class Parser:
                 exponent = self.nested(tokens).parse()
         token = self.stream.peek()
         if token is None or not self.begins_factor(token):
-            raise UnreadableError(
-                str(function.value), function.start, function.end, f"{function.value} has no argument"
-            )
-        if token.text in OPENING:
+            name = str(function.value)
+            raise UnreadableError(name, function.start, function.end, f"{name} has no argument")
+        if token.text in vocabulary.OPENING:
             arguments = self.arguments(self.bracket())
         else:
             first = self.factor()
             parts = [first]
-            while (
-                first.kind == "number"
-                and (token := self.stream.peek()) is not None
-                and token.kind in ("letter", "command")
-            ):
-                if not self.begins_factor(token) or token.text in PRODUCTS:
+            while first.kind == "number" and (token := self.stream.peek()) is not None:
+                plain = token.kind in ("letter", "command") and token.text not in vocabulary.PRODUCTS
+                if not plain or not self.begins_factor(token):
                     break
                 first = self.factor()
                 parts.append(first)
             arguments = (self._joined(parts, [""] * (len(parts) - 1)),)
         node = make("call", (function, *arguments), primes, function.start, arguments[-1].end)
-        if token is not None and token.text in OPENING:
+        if token is not None and token.text in vocabulary.OPENING:
             node = make("call", (function, *arguments), primes, function.start, self.stream.previous.end)
         if exponent is not None:
             node = make("power", (node, exponent), None, node.start, node.end)
@@ -268,11 +256,10 @@ class Parser:
         parts = [self.comparison()]
         while self.stream.take(",", ";"):
             parts.append(self.comparison())
-        token = self.stream.peek()
-        if token is None or token.text != wanted:
-            shown = token or opening
+        token = self.stream.take(wanted)
+        if token is None:
+            shown = self.stream.peek() or opening
             raise UnreadableError(shown.text, shown.start, shown.end, f"the bracket {opening.text!r} is not closed")
-        self.stream.position += 1
         if len(parts) > 1:
             return make("tuple", tuple(parts), None, opening.start, token.end)
         inner = parts[0]
@@ -284,27 +271,21 @@ class Parser:
         """Read an expression, or two with a sign of comparison between them."""
         left = self.expression()
         token = self.stream.peek()
-        if token is not None and token.text in self.context.comparisons:
+        if token is not None and token.text in vocabulary.COMPARISONS:
             self.stream.position += 1
             right = self.expression()
-            return make("compare", (left, right), self.context.comparisons[token.text], left.start, right.end)
+            return make("compare", (left, right), vocabulary.COMPARISONS[token.text], left.start, right.end)
         return left
 
     def begins_factor(self, token: Token) -> bool:
         """Return whether a factor may begin with this token."""
-        if token.kind in ("number", "letter", "word", "note"):
-            return True
         if token.kind == "sign":
-            if token.text == "|":
-                return self.stream.open_bars == 0
-            return token.text in ("(", "[", "||", "+", "-", "{") and not (
-                token.text == "||" and self.stream.open_bars > 0
-            )
+            closing = token.text in ("|", "||") and self.stream.open_bars > 0
+            return token.text in ("(", "[", "{", "|", "||", "+", "-") and not closing
         if token.kind == "command":
-            if token.text in GREEK or token.text in functions() or token.text.startswith("begin:"):
-                return True
-            return token.text in self.readers or token.text == "{"
-        return False
+            known = token.text in vocabulary.GREEK or token.text in vocabulary.functions() or token.text in self.readers
+            return known or token.text == "{" or token.text.startswith("begin:")
+        return token.kind in ("number", "letter", "word", "note")
 
     def followed_by_factor(self) -> bool:
         """Return whether a factor follows the sign of multiplication at hand."""

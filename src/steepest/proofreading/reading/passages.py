@@ -35,19 +35,12 @@ class Lines:
     """The lines of a document, and which of them holds an offset."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset, counted from 1."""
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
-
-    def line(self, number: int) -> str:
-        """Return the text of a line."""
-        start = self._starts[number - 1]
-        end = self._starts[number] - 1 if number < len(self._starts) else len(self._text)
-        return self._text[start:end].rstrip("\r")
 
 
 def is_latex(text: str) -> bool:
@@ -134,16 +127,12 @@ def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
         else:
             closing = re.compile(r"(?<!\\)\\\]" if opening["square"] else r"(?<!\\)\\\)").search(text, inner)
             kind = "display" if opening["square"] else "inline"
-        if closing is None:
+        if closing is None and (opening["one"] or opening["round"] or opening["square"]):
             at = inner
-            if opening["one"] or opening["round"] or opening["square"]:
-                continue
-            # An environment or display that nobody closed is read to the next blank line.
-            stop = re.compile(r"\n[ \t]*\n|\Z").search(text, inner)
-            assert stop is not None  # the end of the text matches
-            found.append((start, stop.start(), inner, stop.start(), kind))
-            at = max(stop.start(), inner)
             continue
+        # An environment or display that nobody closed is read to the next blank line.
+        closing = closing or re.compile(r"(?=\n[ \t]*\n)|\Z").search(text, inner)
+        assert closing is not None  # the end of the text matches
         found.append((start, closing.end(), inner, closing.start(), kind))
         at = max(closing.end(), inner)
     return found

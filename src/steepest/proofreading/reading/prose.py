@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from steepest.proofreading.reading.functions import IN_PROSE
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
+from steepest.proofreading.reading.vocabulary import IN_PROSE
 
 _LEFT = re.compile(
     r"(?<![\w$\\^_}{|./=−-])(?P<left>[A-Za-z](?:_\w|\d)?\s?(?:\([A-Za-z](?:\s*,?\s*[A-Za-z])*\))?)\s*=(?!=)\s*"

@@ -33,11 +33,12 @@ class TokenStream:
 
     def take(self, *texts: str) -> Token | None:
         """Take the next token if it has one of these texts, else return None."""
+        return self.next() if self.is_next(*texts) else None
+
+    def is_next(self, *texts: str) -> bool:
+        """Return whether the next token has one of these texts."""
         token = self.peek()
-        if token is None or token.text not in texts:
-            return None
-        self.position += 1
-        return token
+        return token is not None and token.text in texts
 
     def next_digit(self) -> Token:
         """Take the first digit of a number and leave the others, as TeX does: ``\\frac12`` is a half."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from steepest.proofreading.reading.functions import functions
 from steepest.proofreading.reading.macros import closing
+from steepest.proofreading.reading.vocabulary import functions
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,10 +191,9 @@ def is_of_indices(node: Node) -> bool:
     """Return whether a condition compares index letters, ``[p = k]``, and not values, ``[z > 0]``."""
     if node.kind != "iverson" or node.args[0].kind != "compare" or node.args[0].value not in ("==", "!="):
         return False
-    plain = [a for a in node.args[0].args if a.kind == "symbol" and not a.args and len(a.base) == 1]
-    return len([a for a in plain if a.base in "ijklmnpqrstuvc"]) >= 1 and all(
-        a.kind in ("symbol", "number") for a in node.args[0].args
-    )
+    sides = node.args[0].args
+    plain = any(a.kind == "symbol" and not a.args and len(a.base) == 1 and a.base in "ijklmnpqrstuvc" for a in sides)
+    return plain and all(a.kind in ("symbol", "number") for a in sides)
 
 
 def symbols(node: Node) -> list[Node]:
@@ -216,15 +215,10 @@ def letters_in_indices(node: Node) -> dict[str, str]:
     """Return the letters in indices, with one role of each."""
     found: dict[str, str] = {}
     for part in walk(node):
-        if part.kind == "symbol":
-            for role, index in part.indices:
-                for letter in walk(index):
-                    if letter.kind == "symbol" and not letter.args:
-                        found.setdefault(letter.base, role)
-        elif is_of_indices(part):
-            for letter in walk(part):
+        for role, index in (("sub", part),) if is_of_indices(part) else part.indices:
+            for letter in walk(index):
                 if letter.kind == "symbol" and not letter.args:
-                    found.setdefault(letter.base, "sub")
+                    found.setdefault(letter.base, role)
     return found
 
 

@@ -14,8 +14,8 @@ from steepest.errors import SteepestError
 from steepest.expressions import operations
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf
 from steepest.proofreading.meaning.document_model import linear
-from steepest.proofreading.reading.functions import operation_of
 from steepest.proofreading.reading.tree import Node, function_name, walk
+from steepest.proofreading.reading.vocabulary import operation_of
 
 _UNARY = {"sqrt": operations.sqrt, "abs": operations.absolute, "stopped": operations.stop_gradient}
 _SAMPLES = ("i",)

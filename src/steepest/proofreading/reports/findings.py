@@ -1,4 +1,4 @@
-"""The result of proof-reading: one finding for every equality, the proof that holds them, and both as text."""
+"""The result of proof-reading: one finding for every equality, the proof of all, and both as text and SARIF."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steepest.expressions.expression import Expression
+from steepest.proofreading.reading.passages import Lines
 from steepest.proofreading.reading.tree import Node
 from steepest.proofreading.reports.expressions import expression_of
+from steepest.version import __version__
 
 VERDICT_WORDS = {
     "holds": "holds", "differs": "wrong", "defines": "defines", "approximation": "approximation",
@@ -184,3 +186,41 @@ def summary(proof: Proof, file: str = "") -> str:
 def as_list(documents: Documents) -> list[dict[str, Any]]:
     """Return the findings of all documents as dicts, for JSON."""
     return [finding.as_dict(file) for file, proof in documents for finding in proof.findings]
+
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def as_sarif(documents: Documents) -> dict[str, Any]:
+    """Return the findings as a SARIF 2.1.0 log."""
+    rules = [{"id": cause, "shortDescription": {"text": words}} for cause, words in CAUSE_WORDS.items()]
+    rules += [
+        {"id": "differs", "shortDescription": {"text": "The sides of an equation differ"}},
+        {"id": "approximation", "shortDescription": {"text": "True to some order only"}},
+        {"id": "not-understood", "shortDescription": {"text": "An equation that could not be checked"}},
+    ]
+    results = [
+        _result(finding, file, Lines(proof.text))
+        for file, proof in documents
+        for finding in proof.findings
+        if finding.verdict in REPORTED
+    ]
+    driver = {"name": "steepest proofread", "version": __version__, "rules": rules}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _result(finding: Finding, file: str, lines: Lines) -> dict[str, Any]:
+    end_line, end_column = lines.place(max(finding.end, finding.start))
+    region = {
+        "startLine": finding.line, "startColumn": finding.column, "endLine": end_line, "endColumn": end_column,
+        "snippet": {"text": finding.source},
+    }  # fmt: skip
+    text = finding.message + (f"; it should be {finding.corrected}" if finding.corrected else "")
+    return {
+        "ruleId": finding.cause or finding.verdict,
+        "level": "error" if finding.verdict == "differs" else "note",
+        "message": {"text": text},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": file.replace(" ", "%20")}, "region": region}}],
+        "properties": {"verdict": finding.verdict, "corrected": finding.corrected or None},
+    }

@@ -1,4 +1,7 @@
-"""Arrays of values at random points: numbers have the shape (POINTS,), vectors and matrices (POINTS, rows, columns)."""
+"""Arrays of values at random points: numbers have the shape (POINTS,), vectors and matrices (POINTS, rows, columns).
+
+What has no value raises an error with the reason.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,23 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import RATES, Key
 from steepest.proofreading.reading.tree import Node
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
+
+
+class NoValueError(Exception):
+    """A part of a formula has no value."""
+
+    def __init__(self, why: str, node: Node) -> None:
+        super().__init__(why)
+        self.node = node  # the part
+
+
+class UndecidedError(NoValueError):
+    """Something that the value depends on is not known."""
+
+
+class ShapeClashError(NoValueError):
+    """Vectors or matrices do not fit together."""
+
 
 Array = np.ndarray[Any, np.dtype[Any]]
 POINTS = 16
@@ -57,17 +76,3 @@ def random_numbers(key: Key) -> Array:
         value = np.abs(value)
     value.flags.writeable = False  # it is kept, and given to everybody
     return value
-
-
-def random_function(name: str, values: Sequence[Array]) -> Array:
-    """Return values of the random function of a name, which is analytic so that a complex step passes through."""
-    rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
-    total: Any = 0.0
-    for _ in range(3):
-        weights = rng.uniform(0.4, 1.3, 6) * rng.choice([-1.0, 1.0], 6)
-        shift, factor = rng.uniform(0.0, 3.0), rng.uniform(0.5, 1.5)
-        inner: Any = shift
-        for weight, value in zip(np.resize(weights, len(values)), values, strict=True):
-            inner = inner + weight * value
-        total = total + factor * np.sin(inner)
-    return np.asarray(total)

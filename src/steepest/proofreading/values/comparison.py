@@ -11,8 +11,7 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import LAYERS, SMALL, DocumentModel, Key
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, free_letters, is_derivative, walk
-from steepest.proofreading.values.arrays import POINTS, Array
-from steepest.proofreading.values.errors import NoValueError, ShapeClashError, UndecidedError
+from steepest.proofreading.values.arrays import POINTS, Array, NoValueError, ShapeClashError, UndecidedError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.scope import Interpretation, Scope
 

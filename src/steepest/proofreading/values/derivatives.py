@@ -13,8 +13,7 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import Key, bind
 from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.tree import Node, is_of_symbols
-from steepest.proofreading.values.arrays import POINTS, Array, elementwise, stacked
-from steepest.proofreading.values.errors import NoValueError, UndecidedError
+from steepest.proofreading.values.arrays import POINTS, Array, NoValueError, UndecidedError, elementwise, stacked
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope, ScopedEvaluator
 from steepest.proofreading.values.symbols import Bound, SymbolLookup, symbol_of
 

@@ -15,10 +15,9 @@ import numpy as np
 from steepest.proofreading.meaning.document_model import Definition, bind, depends_on
 from steepest.proofreading.reading.tree import Node, end_of_sum, letters_in_indices, signature, symbols
 from steepest.proofreading.reading.vocabulary import RUNS
-from steepest.proofreading.values.arrays import POINTS, Array, elementwise, random_function, stacked
+from steepest.proofreading.values.arrays import POINTS, Array, ShapeClashError, UndecidedError, elementwise, stacked
 from steepest.proofreading.values.derivatives import Differentiator
-from steepest.proofreading.values.errors import ShapeClashError, UndecidedError
-from steepest.proofreading.values.functions import apply, is_known
+from steepest.proofreading.values.functions import apply, is_known, random_function
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope
 from steepest.proofreading.values.symbols import SymbolLookup
 

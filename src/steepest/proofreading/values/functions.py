@@ -5,7 +5,8 @@ The operations of the table are run by the reference engine, whose complex kerne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from steepest.engines.reference import Compiled, compile_expressions
 from steepest.expressions.expression import DATA, Operation, leaf
-from steepest.proofreading.reading.functions import operation_of
+from steepest.proofreading.reading.vocabulary import operation_of
 from steepest.proofreading.values.arrays import Array
 
 _ANY_NUMBER = ("max", "min")  # of arguments
@@ -48,6 +49,20 @@ def apply(name: str, *values: Array) -> Array:
     if name in _ANY_NUMBER:
         return reduce(lambda one, other: _run(row, one, other), full)
     return _run(row, *full)
+
+
+def random_function(name: str, values: Sequence[Array]) -> Array:
+    """Return values of the random function of a name, which is analytic so that a complex step passes through."""
+    rng = np.random.default_rng(zlib.crc32(("smooth " + name).encode()))
+    total: Any = 0.0
+    for _ in range(3):
+        weights = rng.uniform(0.4, 1.3, 6) * rng.choice([-1.0, 1.0], 6)
+        shift, factor = rng.uniform(0.0, 3.0), rng.uniform(0.5, 1.5)
+        inner: Any = shift
+        for weight, value in zip(np.resize(weights, len(values)), values, strict=True):
+            inner = inner + weight * value
+        total = total + factor * np.sin(inner)
+    return np.asarray(total)
 
 
 def _run(row: Operation, *values: Array) -> Array:

@@ -8,8 +8,8 @@ import numpy as np
 
 from steepest.proofreading.meaning.document_model import SMALL, Definition, Key, bind, linear
 from steepest.proofreading.reading.tree import Node, number, symbols
-from steepest.proofreading.values.arrays import POINTS, Array, random_function, random_numbers, stacked
-from steepest.proofreading.values.errors import UndecidedError
+from steepest.proofreading.values.arrays import POINTS, Array, UndecidedError, random_numbers, stacked
+from steepest.proofreading.values.functions import random_function
 from steepest.proofreading.values.scope import MAX_DEFINITIONS, Interpretation, ScopedEvaluator
 
 Bound = tuple[Definition, dict[str, int]]

@@ -11,11 +11,10 @@ from dataclasses import replace
 from steepest.proofreading.meaning.document_model import Definition, depends_on
 from steepest.proofreading.meaning.objective import find_objective, is_vague
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, same, ungrouped, walk
+from steepest.proofreading.values.arrays import NoValueError, ShapeClashError
 from steepest.proofreading.values.comparison import Comparison, compare, compared
-from steepest.proofreading.values.errors import NoValueError, ShapeClashError
 from steepest.proofreading.values.scope import Interpretation
-from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line, vanishes
 from steepest.proofreading.verdicts.doubts import approximation, doubt, has_ones, undefined_dependency
 
 HOLDS = "holds at all points tested"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, symbols, walk
+from steepest.proofreading.values.arrays import NoValueError
 from steepest.proofreading.values.comparison import convergence_orders, degree
-from steepest.proofreading.values.errors import NoValueError
-from steepest.proofreading.verdicts.assessment import Assessment, Line
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line
 
 
 def doubt(case: Case, line: Line) -> str:

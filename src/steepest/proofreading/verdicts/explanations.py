@@ -13,12 +13,11 @@ from steepest.proofreading.causes.mismatch import Diagnosis
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import Definition, definable, may_match
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_derivative, make, number, symbols, walk
+from steepest.proofreading.values.arrays import NoValueError
 from steepest.proofreading.values.comparison import Comparison, counterexample, holds_for_some
-from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.scope import Scope
-from steepest.proofreading.verdicts.assessment import Assessment, Line, conditional_message
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line, conditional_message
 from steepest.proofreading.verdicts.claims import check_claim
 
 _NEW_MEANING = re.compile(r"\b(now|instead|another|consider|let|suppose|new)\b|\w:\s*$", re.IGNORECASE)

@@ -13,10 +13,9 @@ from steepest.proofreading.meaning.definitions import is_square, is_update
 from steepest.proofreading.meaning.document_model import definable, may_match
 from steepest.proofreading.reading.statements import DECIDED
 from steepest.proofreading.reading.tree import Node, same, symbols, walk
+from steepest.proofreading.values.arrays import NoValueError
 from steepest.proofreading.values.comparison import compare
-from steepest.proofreading.values.errors import NoValueError
-from steepest.proofreading.verdicts.assessment import Assessment, Line, conditional_message
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line, conditional_message
 from steepest.proofreading.verdicts.claims import HOLDS, changes_with_function, check_claim
 from steepest.proofreading.verdicts.numeric_lines import check_numbers
 

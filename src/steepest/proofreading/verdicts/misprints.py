@@ -17,8 +17,7 @@ from steepest.proofreading.causes.surroundings import find_surroundings
 from steepest.proofreading.causes.symbol_repairs import other_letters
 from steepest.proofreading.meaning.document_model import Definition, DocumentModel, may_match
 from steepest.proofreading.reading.tree import Node, make, number, same, swap, symbols, times
-from steepest.proofreading.verdicts.assessment import Assessment, Line
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line
 from steepest.proofreading.verdicts.claims import HOLDS
 
 _TRIES = 500  # repairs of one definition; each is checked against all lines that fail

@@ -11,14 +11,12 @@ from steepest.proofreading.causes.repairs import with_other_sign
 from steepest.proofreading.meaning.definitions import is_plain_number
 from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.tree import Node, is_derivative, make, same, swap, symbols, walk
-from steepest.proofreading.values.arrays import POINTS
+from steepest.proofreading.values.arrays import POINTS, NoValueError
 from steepest.proofreading.values.comparison import compared
-from steepest.proofreading.values.errors import NoValueError
 from steepest.proofreading.values.evaluator import Evaluator
 from steepest.proofreading.values.exact_arithmetic import Exact, agree, is_printed, value_of, with_points, written
 from steepest.proofreading.values.scope import Scope
-from steepest.proofreading.verdicts.assessment import Assessment, Line, vanishes
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line, vanishes
 from steepest.proofreading.verdicts.claims import HOLDS, check_claim
 
 _AGREE = "the numbers agree"

@@ -12,8 +12,7 @@ from steepest.proofreading.causes.repairs import without_factor
 from steepest.proofreading.meaning.definitions import is_update
 from steepest.proofreading.meaning.document_model import COSTS, linear
 from steepest.proofreading.reading.tree import Node, make, same, signature, swap, symbol, symbols, ungrouped, walk
-from steepest.proofreading.verdicts.assessment import Assessment, Line
-from steepest.proofreading.verdicts.case import Case
+from steepest.proofreading.verdicts.case import Assessment, Case, Line
 
 _SAMPLES = ("i", "j", "k", "n", "s", "t")
 
