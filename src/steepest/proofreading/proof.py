@@ -9,7 +9,7 @@ import numpy as np
 from steepest.proofreading.reading.passages import Lines, passages
 from steepest.proofreading.reading.statements import read_statements
 from steepest.proofreading.reports.findings import Finding, Proof, Trial
-from steepest.proofreading.values.comparison import Comparison, values_at
+from steepest.proofreading.values.comparison import values_at
 from steepest.proofreading.verdicts.case import Assessment
 from steepest.proofreading.verdicts.checker import Checker
 
@@ -43,14 +43,11 @@ def _finding(assessment: Assessment, lines: Lines) -> Finding:
     corrected = assessment.corrected_line or (beginning + assessment.corrected if assessment.corrected else "")
     trials: tuple[Trial, ...] = ()
     if comparison is not None:
-        chosen = np.linspace(0, len(comparison.left) - 1, _TRIALS).astype(int)
-        trials = tuple(_trial(comparison, k) for k in chosen)
+        one, other = comparison.left, comparison.right
+        chosen = np.linspace(0, len(one) - 1, _TRIALS).astype(int)
+        trials = tuple(Trial(float(one[k]), float(other[k]), values_at(comparison, k)) for k in chosen)
     return Finding(
         *lines.place(start), beginning + right.text, assessment.verdict, assessment.cause, assessment.message,
         corrected, start, end, comparison.tolerance if comparison is not None else 0.0, trials,
         (left.node, right.node),
     )  # fmt: skip
-
-
-def _trial(comparison: Comparison, k: int) -> Trial:
-    return Trial(float(comparison.left[k]), float(comparison.right[k]), values_at(comparison, k))

@@ -21,7 +21,8 @@ _RARE = {rf"{sign}\frac{{{a}}}{{{b}}}" for sign in ("", "-") for a in range(1, 6
 _RARE |= {r"\frac{3}{2}", r"-\frac{3}{2}"}
 """Factors that are tried last: another change is the likelier mistake."""
 
-_USUAL = [Fraction(text) for text in ["1", "2", "3", "4", "1/2", "1/3", "1/4", "3/2", "2/3", "5", "6", "8"]]
+_POSITIVE = [Fraction(text) for text in ["1", "2", "3", "4", "1/2", "1/3", "1/4", "3/2", "2/3", "5", "6", "8"]]
+_USUAL = [*_POSITIVE, *(-value for value in _POSITIVE)]
 _PLAIN = ("1", "2", "-1", r"\frac{1}{2}", "-2")
 _EVERYWHERE = 10**6  # a statement index after every statement: all definitions count
 
@@ -61,7 +62,7 @@ def name_factor(
     """Write a ratio as a number or by the numbers of samples or classes; return its tree and LaTeX."""
     nodes = (left, right, *find_bodies(document, [left], _EVERYWHERE))
     near = {s.base for n in nodes for s in walk(n) if s.kind == "symbol" and not s.args}
-    choices = list(_usual_factors())
+    choices = [(float(value), as_node(value), fraction(value)) for value in _USUAL]
     for base, size in document.indices.sizes.items():
         if base in near and size > 1:
             choices += _factors_of_size(base, size)
@@ -74,12 +75,6 @@ def name_factor(
     if abs(float(simple) - ratio) < 1e-7 * abs(ratio) and abs(simple.numerator) <= 64:
         return as_node(simple), fraction(simple)
     return None
-
-
-def _usual_factors() -> Iterator[tuple[float, Node, str]]:
-    for sign in (1, -1):
-        for whole in _USUAL:
-            yield sign * float(whole), as_node(whole * sign), f"{'-' if sign < 0 else ''}{fraction(whole)}"
 
 
 def _factors_of_size(base: str, size: int) -> Iterator[tuple[float, Node, str]]:

@@ -11,6 +11,8 @@ from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.statements import ParsedDocument, Statement
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, make, same, symbols, ungrouped, walk
 
+_LEADS = r"\b(denote|call|write|let|assume|suppose|set|where|with|and)\b"
+
 
 def with_definitions(
     document: DocumentModel, parsed: ParsedDocument, passages: Sequence[Passage], infer: bool
@@ -36,10 +38,8 @@ def find_simplex(parsed: ParsedDocument) -> frozenset[str]:
 def is_plain_number(node: Node) -> bool:
     """Return whether a tree is a number or an expression of numbers, without letters and words."""
     sigmoids = {id(part.args[0]) for part in walk(node) if part.kind == "call" and part.args[0].base == "\\sigma"}
-    return not any(
-        part.kind in ("symbol", "words", "dots", "change", "cost_gradient", "derivative") and id(part) not in sigmoids
-        for part in walk(node)
-    )
+    kinds = {part.kind for part in walk(node) if id(part) not in sigmoids}
+    return kinds.isdisjoint(("symbol", "words", "dots", "change", "cost_gradient", "derivative"))
 
 
 def _with_defined(document: DocumentModel, statement_index: int, statement: Statement) -> DocumentModel:
@@ -130,9 +130,7 @@ def _denoted(parsed: ParsedDocument, passages: Sequence[Passage]) -> Iterator[De
         between, before = passages[place + 1], passages[place - 1]
         if between.is_maths or not re.fullmatch(r"\s*(?:is|as|be|by|for|:?=)\s*", between.text):
             continue
-        leads = re.findall(
-            r"\b(denote|call|write|let|assume|suppose|set|where|with|and)\b", before.text.split(".")[-1], re.IGNORECASE
-        )
+        leads = re.findall(_LEADS, before.text.split(".")[-1], re.IGNORECASE)
         if not leads:
             continue
         target, body = side.node, other.node

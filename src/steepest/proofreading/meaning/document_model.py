@@ -191,11 +191,9 @@ class DocumentModel:
 
     def by_nearness(self, found: Iterable[Definition], statement_index: int) -> list[Definition]:
         """Sort definitions: the last one before a statement, earlier ones, then later ones of its section."""
-        section = self.section(statement_index)
-        near = [d for d in found if d.statement_index <= statement_index or d.section in (section, -1)]
-        return sorted(
-            near, key=lambda d: (d.statement_index >= statement_index, abs(d.statement_index - statement_index))
-        )
+        here, section = statement_index, self.section(statement_index)
+        near = [d for d in found if d.statement_index <= here or d.section in (section, -1)]
+        return sorted(near, key=lambda d: (d.statement_index >= here, abs(d.statement_index - here)))
 
     def section(self, statement_index: int) -> int:
         """Return the section of a statement; -2 for an index outside the document."""
@@ -219,18 +217,14 @@ def _alike(pattern: Node, target: Node) -> bool:
         return False
     if pattern.kind == "symbol":
         return bool(pattern.value == target.value)
-    return len(pattern.args) == len(target.args) and all(
-        _alike(p, t) for p, t in zip(pattern.args, target.args, strict=True)
-    )
+    return len(pattern.args) == len(target.args) and all(map(_alike, pattern.args, target.args))
 
 
 def may_match(pattern: Node, target: Node) -> bool:
     """Return whether two symbols may be the same: no index is one number here and another there."""
     inner = (pattern, target) if pattern.kind == "symbol" else (pattern.args[0], target.args[0])
-    return not any(
-        a.kind == b.kind == "number" and float(str(a.value)) != float(str(b.value))
-        for a, b in zip(inner[0].args, inner[1].args, strict=False)
-    )
+    pairs = zip(inner[0].args, inner[1].args, strict=False)
+    return not any(a.kind == b.kind == "number" and float(str(a.value)) != float(str(b.value)) for a, b in pairs)
 
 
 def bind(

@@ -11,12 +11,12 @@ def find_objective(document: DocumentModel, statement_index: int) -> Node | None
     """Return the last cost defined before a statement, or else the last function; None if there is neither."""
     symbols = [d for d in document.all_definitions() if d.target.kind == "symbol" and d.target.base != "\\sigma"]
     fitting = [d for d in symbols if d.target.base in COSTS or d.formals]
-    return max(fitting, key=lambda d: _nearness(d, statement_index)).target if fitting else None
 
+    def nearness(definition: Definition) -> tuple[bool, bool, int]:
+        before = definition.statement_index < statement_index
+        return before, definition.target.base in COSTS, definition.statement_index
 
-def _nearness(definition: Definition, statement_index: int) -> tuple[bool, bool, int]:
-    before = definition.statement_index < statement_index
-    return before, definition.target.base in COSTS, definition.statement_index
+    return max(fitting, key=nearness).target if fitting else None
 
 
 def is_vague(document: DocumentModel, cost: Node, statement_index: int) -> bool:

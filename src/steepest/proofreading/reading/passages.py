@@ -107,6 +107,7 @@ _OPENING = re.compile(
     rf"(?s)\\begin\{{(?P<name>{_DISPLAYS})\*?\}}(?P<many>\{{\d+\}})?|(?P<fence>(?m:^)```+[ \t]*math[^\n]*\n)"
     r"|(?<!\\)(?P<two>\$\$)|(?<!\\)(?P<one>\$)|(?<!\\)\\(?P<square>\[)|(?<!\\)\\(?P<round>\()"
 )
+_CLOSING = {"fence": r"(?m)^```+[ \t]*$", "two": r"(?<!\\)\$\$", "square": r"(?<!\\)\\\]", "round": r"(?<!\\)\\\)"}
 
 
 def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
@@ -115,18 +116,13 @@ def _formulas(text: str, latex: bool) -> list[tuple[int, int, int, int, str]]:
     at = 0
     while opening := _OPENING.search(text, at):
         start, inner = opening.span()
-        kind = "display"
-        if opening["name"]:
+        kind = "inline" if opening["one"] or opening["round"] else "display"
+        if opening["one"]:
+            closing = _closing_dollar(text, inner, latex)
+        elif opening["name"]:
             closing = re.compile(rf"\\end\{{{opening['name']}\*?\}}").search(text, inner)
-        elif opening["fence"]:
-            closing = re.compile(r"(?m)^```+[ \t]*$").search(text, inner)
-        elif opening["two"]:
-            closing = re.compile(r"(?<!\\)\$\$").search(text, inner)
-        elif opening["one"]:
-            closing, kind = _closing_dollar(text, inner, latex), "inline"
         else:
-            closing = re.compile(r"(?<!\\)\\\]" if opening["square"] else r"(?<!\\)\\\)").search(text, inner)
-            kind = "display" if opening["square"] else "inline"
+            closing = re.compile(_CLOSING[str(opening.lastgroup)]).search(text, inner)
         if closing is None and (opening["one"] or opening["round"] or opening["square"]):
             at = inner
             continue

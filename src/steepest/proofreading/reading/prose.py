@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 from steepest.proofreading.reading.passages import Passage
-from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize
 from steepest.proofreading.reading.vocabulary import IN_PROSE
 
 _LEFT = re.compile(
@@ -54,13 +53,8 @@ def _end_of_right(text: str, at: int) -> int:
             word = re.match(r"[^\W\d_]+", text[position:])
             assert word is not None  # a letter begins one
             plain = word.group()
-            if (len(plain) > 2 and plain not in IN_PROSE) or plain in _SHORT_WORDS:
-                break
-            if (
-                plain in ("a", "A", "I")
-                and re.match(r"\s+[a-z]{2,}", text[position + 1 :])
-                and not re.match(r"\s+(?:and|or)\b", text[position + 1 :])
-            ):
+            begins = plain in ("a", "A", "I") and re.match(r"\s+(?!(?:and|or)\b)[a-z]{2,}", text[position + 1 :])
+            if (len(plain) > 2 and plain not in IN_PROSE) or plain in _SHORT_WORDS or begins:
                 break
             position += len(plain)
             end = position
@@ -73,14 +67,6 @@ def _end_of_right(text: str, at: int) -> int:
     while end > at and text[end - 1] in "+-−*/^·× _.":
         end -= 1
     return end if text[at:end].count("(") == text[at:end].count(")") else at
-
-
-def tokens_of(passage: Passage, start: int, end: int) -> list[Token] | None:
-    """Return the tokens of a stretch of prose; None if it cannot be read."""
-    try:
-        return tokenize(passage.text, start, end)
-    except UnreadableError:
-        return None
 
 
 def points(passage: Passage) -> Iterator[tuple[int, tuple[float, ...]]]:

@@ -121,9 +121,8 @@ def read_statements(passages: Sequence[Passage]) -> ParsedDocument:
             parsed.troubles.append((passage, trouble))
             continue
         for piece in _pieces(tokens):
-            open_statement = _with_piece(
-                parsed, piece, Statement([], [], section, before, passage=number), passage, open_statement
-            )
+            new = Statement([], [], section, before, passage=number)
+            open_statement = _with_piece(parsed, piece, new, passage, open_statement)
         if before.strip() and passage.kind == "display":
             before = ""
     for statement in parsed.statements:
@@ -190,14 +189,14 @@ def _prose_statements(parsed: ParsedDocument, passage: Passage, number: int, sec
     """Take in the formulas in prose without any mark."""
     stops = list(prose.points(passage))
     for start, middle, end in prose.spans(passage):
-        tokens = prose.tokens_of(passage, start, middle), prose.tokens_of(passage, middle, end)
-        if not tokens[0] or not tokens[1]:
+        try:
+            first, right = tokenize(passage.text, start, middle), tokenize(passage.text, middle, end)
+        except UnreadableError:
             continue
-        left = [t for t in tokens[0] if t.text != "="]
-        sides = [
-            Side(passage, left[0].start, left[-1].end, left),
-            Side(passage, tokens[1][0].start, tokens[1][-1].end, tokens[1]),
-        ]
+        if not first or not right:
+            continue
+        left = [t for t in first if t.text != "="]
+        sides = [Side(passage, part[0].start, part[-1].end, part) for part in (left, right)]
         point = next((p for place, p in reversed(stops) if place < start and start - place < 60), None)
         parsed.statements.append(Statement(sides, ["="], section, passage.text, "prose", number, "", point))
 
@@ -313,9 +312,8 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
 
 def _alone(statements: Sequence[Statement]) -> frozenset[str]:
     """Return the letters that occur without a bracket after them."""
-    return frozenset(
-        _base(token) for token, after in _with_following(statements) if _is_letter(token) and after not in "('"
-    )
+    pairs = _with_following(statements)
+    return frozenset(_base(token) for token, after in pairs if _is_letter(token) and after not in "('")
 
 
 def _with_following(statements: Sequence[Statement]) -> Iterator[tuple[Token, str]]:
@@ -336,10 +334,8 @@ def _functions(statements: Sequence[Statement]) -> frozenset[str]:
             if opening is None or any(t.text in ("+", "-", "cdot", "*") for t in tokens[:opening]):
                 continue
             head, inside = tokens[:opening], tokens[opening + 1 : -1]
-            plain = all(
-                _is_letter(t) or t.kind == "number" or t.text in ("_", "^", "{", "}", ",", "(", ")", "[", "]")
-                for t in inside
-            )
+            signs = ("_", "^", "{", "}", ",", "(", ")", "[", "]")
+            plain = all(_is_letter(t) or t.kind == "number" or t.text in signs for t in inside)
             letters = sum(_is_letter(t) for t in head)
             if plain and inside and _is_letter(inside[0]) and (letters == 1 or head[1].text in ("_", "^", "'")):
                 found.add(_base(head[0]))

@@ -254,11 +254,10 @@ def rename(node: Node, names: Mapping[str, Node]) -> Node:
         if part.kind in ("sum", "product") and part.value in names:
             return rename(part, {k: v for k, v in names.items() if k != part.value})
         if (part.kind == "symbol" or is_of_indices(part)) and part.args:
-            args = tuple(
-                transform(a, lambda n: names.get(n.base) if n.kind == "symbol" and not n.args else None)
-                for a in part.args
-            )
-            return replace(part, args=args)
+            return replace(part, args=tuple(transform(a, new_name) for a in part.args))
         return None
+
+    def new_name(part: Node) -> Node | None:
+        return names.get(part.base) if part.kind == "symbol" and not part.args else None
 
     return transform(node, change)

@@ -19,6 +19,7 @@ from steepest.proofreading.values.scope import Interpretation, Scope
 _EXACT, _ROUGH = 1e-9, 2e-6
 _MIN_POINTS = 5  # with a value on both sides, of 16 and more
 _MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
+_AS_WRITTEN = Interpretation.AS_WRITTEN
 _LAYER_LETTERS = ("l", "L", "\\ell")
 
 
@@ -89,9 +90,8 @@ def cases(document: DocumentModel, nodes: list[Node]) -> list[dict[str, int]]:
     for letter, role in letters.items():
         if document.indices.is_size(letter):
             continue
-        if letter in _LAYER_LETTERS or (
-            role in ("paren", "bracket") and letter in ("m", "M", "k") and letter not in document.indices.ranges
-        ):
+        above = role in ("paren", "bracket") and letter not in document.indices.ranges
+        if letter in _LAYER_LETTERS or (above and letter in ("m", "M", "k")):
             given = any(d.target.kind == "derivative" for found in document.definitions.values() for d in found)
             ranges.append([(letter, LAYERS if given else 2)])
         else:
@@ -108,7 +108,7 @@ def compare(
     left: Node,
     right: Node,
     statement_index: int,
-    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+    interpretation: Interpretation = _AS_WRITTEN,
     scale: float = 1.0,
     loose: float = 0.0,
     quick: bool = False,
@@ -156,11 +156,7 @@ def compare(
 
 
 def compared(
-    document: DocumentModel,
-    left: Node,
-    right: Node,
-    statement_index: int,
-    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+    document: DocumentModel, left: Node, right: Node, statement_index: int, interpretation: Interpretation = _AS_WRITTEN
 ) -> Comparison | None:
     """Compute both sides at many points; return None if one has no value."""
     try:
@@ -204,11 +200,7 @@ def _is_rough(document: DocumentModel, node: Node) -> bool:
 
 
 def convergence_orders(
-    document: DocumentModel,
-    left: Node,
-    right: Node,
-    statement_index: int,
-    interpretation: Interpretation = Interpretation.AS_WRITTEN,
+    document: DocumentModel, left: Node, right: Node, statement_index: int, interpretation: Interpretation
 ) -> tuple[float, float] | None:
     """Return the powers with which the difference and the left side vanish with small quantities; None if unknown."""
     errors, sizes = [], []

@@ -205,9 +205,8 @@ class Differentiator:
                 moved[self.symbols.key(variable, numbers)] = after
             later = self.evaluator.within(self.scope.inner(moved)).value(inner, numbers)
             return np.asarray(later - self.evaluator.value(inner, numbers))
-        if not self.document.dependencies_of(inner.base, self.scope.statement_index) or self.document.definitions_of(
-            inner, self.scope.statement_index
-        ):
+        here = self.scope.statement_index
+        if not self.document.dependencies_of(inner.base, here) or self.document.definitions_of(inner, here):
             known = self._by_definition(self.symbols.find(node, (inner.base, key[1])), key, {})
             if known is not None:
                 return known

@@ -111,9 +111,8 @@ class Evaluator:
         if sign == "dot" and left.shape == right.shape and left.shape[2] == 1:
             return np.asarray((left * right).sum(axis=(1, 2)))
         if left.shape[2] != right.shape[1]:
-            raise ShapeClashError(
-                f"{left.shape[1]}×{left.shape[2]} and {right.shape[1]}×{right.shape[2]} have no product", node
-            )
+            one, other = (f"{a.shape[1]}×{a.shape[2]}" for a in (left, right))
+            raise ShapeClashError(f"{one} and {other} have no product", node)
         return left @ right
 
     def _divide(self, node: Node, numbers: Mapping[str, int]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -114,6 +115,18 @@ class Case:
         self.diagnoser = Diagnoser(parsed.statements, self.writer)
         self.document: DocumentModel = analyse(parsed, passages, assumed)
         self.corrections: dict[Side, Node] = {}  # corrected trees of sides that are wrong
+        self._sections: dict[int, tuple[DocumentModel, list[Statement]] | None] = {}
+
+    def model_of_section(self, section: int) -> tuple[DocumentModel, list[Statement]] | None:
+        """Return the model of a section with its statements, built once; None for the only section of a document."""
+        if section not in self._sections:
+            chosen = [s for s in self.parsed.statements if s.section == section]
+            part = ParsedDocument(chosen, self.parsed.context)
+            passages = [p for p in self.passages if p.is_maths or re.search(r"one[- ]hot", p.text, re.IGNORECASE)]
+            model = analyse(part, passages, self.document.assumed, infer=False)
+            model = model.with_constants(self.document.letters.constants)
+            self._sections[section] = None if len(chosen) == len(self.parsed.statements) else (model, chosen)
+        return self._sections[section]
 
     def correct(self, side: Side, changed: Node) -> None:
         """Replace the tree of a side, also in the definitions that it is the body of, for all lines that follow."""

@@ -6,14 +6,12 @@ Notes on several topics use the same letters again, so that lines are also check
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from steepest.proofreading.meaning.analysis import analyse
-from steepest.proofreading.meaning.document_model import DocumentModel, definable
+from steepest.proofreading.meaning.document_model import definable
 from steepest.proofreading.reading.passages import Passage
-from steepest.proofreading.reading.statements import ParsedDocument, Statement
+from steepest.proofreading.reading.statements import ParsedDocument
 from steepest.proofreading.reading.tree import walk
 from steepest.proofreading.values.comparison import compared
 from steepest.proofreading.verdicts.case import Assessment, Case, Line, vanishes
@@ -37,13 +35,13 @@ class Checker:
 
     def run(self) -> list[Assessment]:
         """Return the assessments of all lines."""
-        case, models = self._case, SectionModels()
+        case = self._case
         self._attempt(partial(apply_rules, case))
         for line in case.lines:
             if line not in self._assessments:
                 self._attempt(partial(assess, case, line), line)
         for assessment in self._with_verdict("", "not-understood"):
-            self._attempt(partial(check_in_section, case, models, assessment), assessment.line)
+            self._attempt(partial(check_in_section, case, assessment), assessment.line)
         while self._attempt(lambda: correct_definition(case, list(self._assessments.values()))):
             pass  # a correction makes lines right that may have hidden another misprint
         for assessment in self._with_verdict(""):
@@ -74,28 +72,10 @@ class Checker:
         return bool(found)
 
 
-class SectionModels:
-    """Models of the sections of a document, each built when it is first needed."""
-
-    def __init__(self) -> None:
-        self._models: dict[int, tuple[DocumentModel, list[Statement]] | None] = {}
-
-    def find(self, case: Case, section: int) -> tuple[DocumentModel, list[Statement]] | None:
-        """Return the model of a section with its statements; None for the only section of a document."""
-        if section not in self._models:
-            chosen = [s for s in case.parsed.statements if s.section == section]
-            part = ParsedDocument(chosen, case.parsed.context)
-            passages = [p for p in case.passages if p.is_maths or re.search(r"one[- ]hot", p.text, re.IGNORECASE)]
-            model = analyse(part, passages, case.document.assumed, infer=False)
-            model = model.with_constants(case.document.letters.constants)
-            self._models[section] = None if len(chosen) == len(case.parsed.statements) else (model, chosen)
-        return self._models[section]
-
-
-def check_in_section(case: Case, models: SectionModels, assessment: Assessment) -> list[Assessment]:
+def check_in_section(case: Case, assessment: Assessment) -> list[Assessment]:
     """Return a better assessment if the definitions of its section alone make a line right."""
     line = assessment.line
-    found = models.find(case, line.statement.section)
+    found = case.model_of_section(line.statement.section)
     if found is None or not line.is_read:
         return []
     if definable(line.left) is not None and line.left.kind in ("symbol", "call"):

@@ -222,8 +222,7 @@ def _is_unrelated(case: Case, line: Line, left: Node) -> bool:
 def _letters_only_here(case: Case, line: Line, left: Node, comparison: Comparison) -> list[str]:
     """Return the letters of the right side that have random values and occur in no other statement."""
     random = {key[0] for key in comparison.leaves}
-    others = [
-        node for statement in case.parsed.statements if statement is not line.statement for node in statement.nodes
-    ]
-    elsewhere = {s.base for node in (left, *others) for s in symbols(node)} | set(case.document.indices.sizes)
+    others = [statement.nodes for statement in case.parsed.statements if statement is not line.statement]
+    elsewhere = {s.base for nodes in ([left], *others) for node in nodes for s in symbols(node)}
+    elsewhere |= set(case.document.indices.sizes)
     return sorted(({s.base for s in symbols(line.right)} & random) - elsewhere)

@@ -85,12 +85,9 @@ def _definition(case: Case, line: Line) -> Assessment | None:
         return None
     if line.relation == ":=" and target.kind == "symbol":
         return _defines(case, line, target)
-    earlier = any(
-        d.statement_index < index
-        and may_match(d.target, target)
-        and (not formals or not d.formals or len(formals) == len(d.formals))
-        for d in document.definitions_of(target, index)
-    )
+    before = [d for d in document.definitions_of(target, index) if d.statement_index < index]
+    matching = [d for d in before if may_match(d.target, target)]
+    earlier = any(not formals or not d.formals or len(formals) == len(d.formals) for d in matching)
     if earlier or (target.kind == "change" and changes_with_function(case, left, line)):
         return None
     return _defines(case, line, target)

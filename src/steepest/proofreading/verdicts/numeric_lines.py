@@ -215,10 +215,9 @@ def _values_of(case: Case, line: Line, cells: Sequence[Node], known: dict[str, f
 def _has_recent_values(case: Case, line: Line) -> bool:
     """Return whether letters were given values in the section of a line, or by the caller."""
     statements = case.parsed.statements
-    return bool(case.document.assumed) or any(
-        index <= line.statement_index and statements[min(index, len(statements) - 1)].section == line.statement.section
-        for index, _ in case.document.assignments
-    )
+    places = [index for index, _ in case.document.assignments if index <= line.statement_index]
+    sections = [statements[min(index, len(statements) - 1)].section for index in places]
+    return bool(case.document.assumed) or line.statement.section in sections
 
 
 def _is_updated(case: Case, line: Line) -> bool:
@@ -257,12 +256,9 @@ def _check_function_value(case: Case, line: Line, point: Node) -> Assessment:
     """Assess the value at a point of the function of that many variables that was defined last."""
     coordinates = [value_of(a) for a in point.args]
     wanted = value_of(line.right)
-    functions = [
-        d
-        for d in case.document.all_definitions()
-        if d.target.kind == "symbol" and d.target.base != "\\sigma"
-        if len(d.formals) == len(coordinates) and d.statement_index < line.statement_index
-    ]
+    above = [d for d in case.document.all_definitions() if d.statement_index < line.statement_index]
+    named = [d for d in above if d.target.kind == "symbol" and d.target.base != "\\sigma"]
+    functions = [d for d in named if len(d.formals) == len(coordinates)]
     if not functions or wanted is None or any(c is None for c in coordinates):
         return Assessment(line, "not-understood", "the document does not say which function has this value")
     last = max(functions, key=lambda d: d.statement_index)

@@ -214,10 +214,8 @@ def _undefined_loss(case: Case) -> Iterator[Assessment]:
             if claim is None or case.document.definitions.get(("symbol", loss.base)):
                 continue
             name, left, right = (case.writer.latex(n) for n in (loss, claim.left, claim.right))
-            message = (
-                f"${name}$ is never defined; ${left} = {right}$ further on is right for the cross-entropy of a "
-                "sigmoid's output, and not for a squared error"
-            )
+            fits = f"${left} = {right}$ further on is right for the cross-entropy of a sigmoid's output"
+            message = f"${name}$ is never defined; {fits}, and not for a squared error"
             yield _corrected(case, line, "undefined", message, part, _of_two_arguments(part))
             break
 
