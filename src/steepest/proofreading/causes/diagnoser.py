@@ -143,10 +143,10 @@ def find_constant(mismatch: Mismatch, verifier: Verifier, writer: Writer) -> Dia
     """
     document, index = mismatch.document, mismatch.statement_index
     sides = [mismatch.truth, mismatch.node]
-    parts = [part for node in sides for part in walk(node)]
-    if not any(part.kind in (*DERIVATIVES, "prime") for part in parts):
+    inside = [part for node in sides for part in walk(node)]
+    if not any(part.kind in (*DERIVATIVES, "prime") for part in inside):
         return None
-    variables = [v for p in parts if p.kind == "derivative" for v in p.args[1:] if v.kind == "symbol"]
+    variables = [v for p in inside if p.kind == "derivative" for v in p.args[1:] if v.kind == "symbol"]
     reached = [*sides, *find_bodies(document, sides, index)]
     for symbol in distinct([s for node in reached for s in symbols(node)]):
         definitions = document.definitions_of(symbol, index)

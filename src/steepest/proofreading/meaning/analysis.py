@@ -48,7 +48,6 @@ def analyse(
         letters=Letters(sampled=sampled),
         assumed=dict(assumed),
         sections=tuple(s.section for s in parsed.statements),
-        prose=prose,
     )
     document = with_definitions(document, parsed, passages, infer)
     simplex = find_simplex(parsed)
@@ -105,8 +104,10 @@ def _find_dependencies(document: DocumentModel, parsed: ParsedDocument) -> dict[
     # Letters inside a definition of the section are independent variables: ∂b/∂w is 0 where a = wx + b.
     leaves = {(d.section, s.base) for d in document.all_definitions() for s in symbols(d.body)}
     found: dict[tuple[int, str], list[Node]] = {}
-    parts = ((s.section, part) for s in parsed.statements for node in s.nodes for part in walk(node))
-    for section, derivative in ((section, part) for section, part in parts if part.kind == "derivative"):
+    derivatives = (
+        (s.section, p) for s in parsed.statements for n in s.nodes for p in walk(n) if p.kind == "derivative"
+    )
+    for section, derivative in derivatives:
         body = derivative.args[0]
         if body.kind != "symbol" or body.args or (section, body.base) in leaves:
             continue

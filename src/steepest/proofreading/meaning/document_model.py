@@ -128,7 +128,6 @@ class DocumentModel:
     assumed: Mapping[str, float] = field(default_factory=dict)  # the values that the caller gives letters
     assignments: tuple[tuple[int, Mapping[str, float]], ...] = ()  # by statements, to letters
     sections: tuple[int, ...] = ()  # the section of each statement
-    prose: str = ""  # all text outside formulas
     has_derivatives: bool = False  # whether a definition contains a derivative; comparisons are then less accurate
     memo: dict[object, Any] = field(default_factory=dict, repr=False)  # values computed under this model alone
     work: Work = field(default_factory=Work, repr=False)  # shared by all models of the document

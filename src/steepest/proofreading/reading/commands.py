@@ -29,7 +29,7 @@ class CommandReader:
         accent = self.stream.next()
         tokens = [t for t in self.parser.attachments.argument() if t.kind != "space"]
         if len(tokens) != 1 or (tokens[0].kind != "letter" and tokens[0].text not in GREEK):
-            raise UnreadableError("\\" + accent.text, accent.start, accent.end)
+            raise UnreadableError("\\" + accent.text)
         inner = tokens[0].text if tokens[0].kind == "letter" else "\\" + tokens[0].text
         return self.parser.attachments.indexed(f"\\{accent.text}{{{inner}}}", accent.start, self.stream.previous.end)
 
@@ -50,7 +50,7 @@ class CommandReader:
                 group = self.parser.bracket()
                 if group.kind == "iverson":
                     return make("iverson", group.args, None, token.start, group.end)
-        raise UnreadableError("\\mathbb", token.start, token.end)
+        raise UnreadableError("\\mathbb")
 
     def stopped(self) -> Node:
         """Read ``\\operatorname{stopgrad}(x)``."""
@@ -91,7 +91,7 @@ class CommandReader:
         texts = [t.text for t in tokens]
         name = "\\ell" if texts[0] == "ell" else texts[0]
         if tokens[0].kind != "letter" and texts[0] != "ell":
-            raise UnreadableError("\\" + token.text, token.start, token.end)
+            raise UnreadableError("\\" + token.text)
         if len(texts) == 1:
             return [name], None, None
         if texts[1] == "=":
@@ -100,13 +100,13 @@ class CommandReader:
             return [name], None, self.parser.nested(tokens).comparison()
         if all(t.kind == "letter" or t.text == "," for t in tokens):
             return [t.text for t in tokens if t.text != ","], None, None
-        raise UnreadableError("\\" + token.text, token.start, token.end)
+        raise UnreadableError("\\" + token.text)
 
     def root(self) -> Node:
         r"""Read ``\sqrt{x}`` or √x."""
         token = self.stream.next()
         if self.stream.is_next("["):
-            raise UnreadableError("\\sqrt", token.start, token.end)
+            raise UnreadableError("\\sqrt")
         inner = self.parser.nested(self.parser.attachments.argument()).parse()
         return self.parser.attachments.postfix(make("sqrt", (inner,), None, token.start, self.stream.previous.end))
 
@@ -119,13 +119,13 @@ class CommandReader:
         closing = self.stream.take(opening.text)
         kind, shown, trouble = _BARS[opening.text]
         if closing is None:
-            raise UnreadableError(shown, opening.start, opening.end, trouble)
+            raise UnreadableError(shown, trouble)
         return make(kind, (inner,), None, opening.start, closing.end)
 
     def numpy_sum(self, token: Token) -> Node:
         """Read ``np.sum(dZ, axis=1, keepdims=True)``."""
         if not self.stream.take("("):
-            raise UnreadableError(token.text, token.start, token.end)
+            raise UnreadableError(token.text)
         inner = self.parser.expression()
         axis = None
         while (mark := self.stream.peek()) is not None and mark.text != ")":
@@ -157,12 +157,12 @@ class CommandReader:
         conditional = 0 < len(rows) <= _MOST_CELLS and all(len(row) == 2 and _compares(row[1]) for row in rows)
         begin = f"\\begin{{{name}}}"
         if not name.endswith("matrix") and name not in ("array", "cases", "dcases"):
-            raise UnreadableError(begin, opening.start, opening.end)
+            raise UnreadableError(begin)
         if name in ("cases", "dcases") or conditional:
             return self._cases(rows, opening, token.end)
         width = len(rows[0]) if rows else 0
         if not rows or any(len(row) != width for row in rows) or width * len(rows) > _MOST_CELLS:
-            raise UnreadableError(begin, opening.start, opening.end, "the rows of this matrix differ in length")
+            raise UnreadableError(begin, "the rows of this matrix differ in length")
         cells = tuple(self.parser.nested(cell).parse() for row in rows for cell in row)
         return make("matrix", cells, width, opening.start, token.end)
 
@@ -170,7 +170,7 @@ class CommandReader:
         parts: list[Node] = []
         for row in rows:
             if len(row) < 2:
-                raise UnreadableError("\\begin{cases}", opening.start, opening.end, "a case has no condition")
+                raise UnreadableError("\\begin{cases}", "a case has no condition")
             value = self.parser.nested([t for t in row[0] if t.text not in (",", ";")]).parse()
             words = [t for t in row[1] if t.kind not in ("space", "note")]
             tokens = [t for t in words if t.text not in (",", ".", ";", "if", "for")]
@@ -179,10 +179,10 @@ class CommandReader:
             else:
                 condition = self.parser.nested(tokens).comparison()
                 if condition.kind != "compare":
-                    raise UnreadableError(tokens[0].text, tokens[0].start, tokens[0].end, "this is not a condition")
+                    raise UnreadableError(tokens[0].text, "this is not a condition")
             parts += [value, condition]
         if not parts:
-            raise UnreadableError("\\begin{cases}", opening.start, opening.end)
+            raise UnreadableError("\\begin{cases}")
         return make("cases", tuple(parts), None, opening.start, end)
 
 

@@ -61,7 +61,7 @@ class DerivativeReader:
             order = int(power[0].text) if len(power) == 1 and power[0].text.isdigit() else 0
             rest = rest[reader.stream.position :]
         if order != len(by):
-            raise UnreadableError("\\frac", start, end, "the order of this derivative is not that of its denominator")
+            raise UnreadableError("\\frac", "the order of this derivative is not that of its denominator")
         if rest:
             body = self.parser.nested(rest).parse()
             node = make("derivative", (body, *by), kind, start, end)
@@ -97,7 +97,7 @@ class DerivativeReader:
         found: list[Node] = []
         for part in parts:
             if len(part) < 2:
-                raise UnreadableError(part[0].text, part[0].start, part[0].end)
+                raise UnreadableError(part[0].text)
             node = self.parser.nested(part[1:]).parse()
             many = 1
             if node.kind == "power" and node.args[1].kind == "number":
@@ -105,7 +105,7 @@ class DerivativeReader:
                 node = node.args[0]
             node = node.args[0] if node.kind in ("group", "transpose") else node
             if not 1 <= many <= 4:
-                raise UnreadableError("^", part[0].start, part[-1].end)
+                raise UnreadableError("^")
             found += [node] * many
         return found
 
@@ -118,8 +118,7 @@ class DerivativeReader:
             pass
         token = self.stream.peek()
         if token is None or not self.parser.begins_factor(token) or (narrow and token.text in ("+", "-")):
-            shown = self.stream.previous
-            raise UnreadableError(shown.text, shown.start, shown.end, "this derivative has no operand")
+            raise UnreadableError(self.stream.previous.text, "this derivative has no operand")
         long = token.text in ("frac", "sum", "prod") or token.kind == "number"
         return self.parser.term() if (long if narrow else token.text not in OPENING) else self.parser.factor()
 
@@ -168,7 +167,7 @@ class DerivativeReader:
         tokens = self.parser.attachments.argument() if self.stream.take("_") else []
         arrow = next((k for k, t in enumerate(tokens) if t.text == "to"), None)
         if arrow is None:
-            raise UnreadableError("\\lim", token.start, token.end)
+            raise UnreadableError("\\lim")
         variable = self.parser.nested(tokens[:arrow]).parse()
         target = self.parser.nested(tokens[arrow + 1 :]).parse()
         body = self.parser.term()
@@ -182,7 +181,7 @@ class DerivativeReader:
             by = (self.parser.nested(self.parser.attachments.argument()).parse(),)
         following = self.stream.peek()
         if following is None or following.text == "^" or not self.parser.begins_factor(following):
-            raise UnreadableError("\\nabla", token.start, token.end)
+            raise UnreadableError("\\nabla")
         body = self.parser.factor()
         return make("gradient", (body, *by), None, token.start, body.end)
 
@@ -197,6 +196,6 @@ class DerivativeReader:
         if inner.kind == "power":
             inner, power = inner.args
         if inner.kind != "symbol":
-            raise UnreadableError("\\Delta", token.start, token.end)
+            raise UnreadableError("\\Delta")
         node = make("change", (inner,), None, token.start, inner.end)
         return node if power is None else make("power", (node, power), None, token.start, power.end)

@@ -80,7 +80,7 @@ class IndexReader:
                     self._subscript(tokens, marks)
                     node = make("element", (node, *(index for _, index in marks.indices)), None, node.start, end)
                     continue
-                raise UnreadableError("_", token.start, token.end)
+                raise UnreadableError("_")
             if [t.text for t in tokens] in (["T"], ["top"]):
                 node = make("transpose", (node,), None, node.start, end)
             elif tokens and all(t.text == "'" for t in tokens):
@@ -167,7 +167,7 @@ class IndexReader:
                 return
             exponent = self._inside(tokens)
             if marks.exponent is not None:
-                raise UnreadableError("^", tokens[0].start, tokens[0].end)
+                raise UnreadableError("^")
             marks.exponent = exponent
             return
 

@@ -46,7 +46,7 @@ class Parser:
         ):
             self.stream.position += 1
         if token is not None:
-            raise UnreadableError(token.text, token.start, token.end)
+            raise UnreadableError(token.text)
         return node
 
     def expression(self) -> Node:
@@ -54,7 +54,7 @@ class Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             here = self.stream.tokens[min(self.stream.position, len(self.stream.tokens) - 1)]
-            raise UnreadableError(here.text, here.start, here.end, "the formula is nested too deeply to be read")
+            raise UnreadableError(here.text, "the formula is nested too deeply to be read")
         first = self.stream.peek()
         start = first.start if first else 0
         sign = self.stream.take("+", "-")
@@ -96,9 +96,7 @@ class Parser:
                     self.stream.position += 1
         if not factors:
             token = self.stream.peek()
-            if token is None:
-                raise self.stream.missing()
-            raise UnreadableError(token.text, token.start, token.end)
+            raise UnreadableError(token.text) if token is not None else self.stream.missing()
         return self.checked(self.product(factors, signs))
 
     def product(self, factors: list[Node], signs: list[str]) -> Node:
@@ -154,7 +152,7 @@ class Parser:
             return self.named(token.text)
         if token.kind == "command":
             return self.command(token)
-        raise UnreadableError(token.text, token.start, token.end)
+        raise UnreadableError(token.text)
 
     def command(self, token: Token) -> Node:
         """Read the factor that begins with a command."""
@@ -169,7 +167,7 @@ class Parser:
             return self.attachments.postfix(self.commands.environment())
         if token.text == "{":
             return self.attachments.postfix(self.bracket())
-        raise UnreadableError("\\" + token.text, token.start, token.end)
+        raise UnreadableError("\\" + token.text)
 
     def named(self, base: str) -> Node:
         """Read a symbol with its indices, and its call if it is a function."""
@@ -229,7 +227,7 @@ class Parser:
         token = self.stream.peek()
         if token is None or not self.begins_factor(token):
             name = str(function.value)
-            raise UnreadableError(name, function.start, function.end, f"{name} has no argument")
+            raise UnreadableError(name, f"{name} has no argument")
         if token.text in vocabulary.OPENING:
             arguments = self.arguments(self.bracket())
         else:
@@ -258,8 +256,7 @@ class Parser:
             parts.append(self.comparison())
         token = self.stream.take(wanted)
         if token is None:
-            shown = self.stream.peek() or opening
-            raise UnreadableError(shown.text, shown.start, shown.end, f"the bracket {opening.text!r} is not closed")
+            raise UnreadableError((self.stream.peek() or opening).text, f"the bracket {opening.text!r} is not closed")
         if len(parts) > 1:
             return make("tuple", tuple(parts), None, opening.start, token.end)
         inner = parts[0]
@@ -297,5 +294,5 @@ class Parser:
     def checked(self, node: Node) -> Node:
         """Return the node, or raise if it is nested too deeply."""
         if node.depth > MAX_DEPTH:
-            raise UnreadableError("…", node.start, node.end, "the formula is nested too deeply to be read")
+            raise UnreadableError("…", "the formula is nested too deeply to be read")
         return node

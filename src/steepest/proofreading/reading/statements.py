@@ -276,7 +276,7 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
     """Return the sides of one piece and the relations between them."""
     groups: list[list[Token]] = [[]]
     relations: list[str] = []
-    edges: list[tuple[int, int]] = []
+    edges = [piece[0].start if piece else 0]  # where each side begins
     depth = 0
     for token in piece:
         if token.text in ("(", "[", "{") or (token.kind == "command" and token.text.startswith("begin:")):
@@ -285,18 +285,14 @@ def _sides(passage: Passage, piece: Sequence[Token]) -> tuple[list[Side], list[s
             depth = max(depth - 1, 0)
         if depth == 0 and token.text in RELATIONS and token.kind != "note":
             relations.append(RELATIONS[token.text])
-            edges.append((token.start, token.end))
+            edges.append(token.end)
             groups.append([])
         else:
             groups[-1].append(token)
-    begin = piece[0].start if piece else 0
     sides = []
-    for at, tokens in enumerate(groups):
-        bare = [t for t in tokens if t.kind not in ("note", "space")]
-        while bare and bare[-1].text in (".", ",", ";"):
-            bare.pop()
-        edge = edges[at - 1][1] if at else begin
-        kept = tokens if bare else []
+    for edge, tokens in zip(edges, groups, strict=True):
+        filled = any(t.kind not in ("note", "space") and t.text not in (".", ",", ";") for t in tokens)
+        kept = tokens if filled else []
         while kept and (kept[-1].kind in ("note", "space") or kept[-1].text in (".", ",", ";")):
             if kept[-1].kind == "note" and len(kept) > 1 and kept[-2].text in _ASKING:
                 break

@@ -55,8 +55,7 @@ class TokenStream:
 
     def missing(self) -> UnreadableError:
         """Return the error for a formula that ends too early."""
-        end = self.tokens[-1].end if self.tokens else 0
-        return UnreadableError("", end, end, "something is missing here")
+        return UnreadableError("", "something is missing here")
 
 
 class Attachments(Protocol):

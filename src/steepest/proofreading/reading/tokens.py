@@ -29,11 +29,11 @@ class Token:
 
 
 class UnreadableError(Exception):
-    """A formula contains something that is not understood: a token, with its offsets in the text."""
+    """A formula contains something that is not understood."""
 
-    def __init__(self, token: str, start: int, end: int, why: str = "") -> None:
+    def __init__(self, token: str, why: str = "") -> None:
         super().__init__(why or f"{token!r} is not understood")
-        self.token, self.start, self.end, self.why = token, start, end, why
+        self.token = token
 
 
 _DROPPED = {
@@ -121,7 +121,7 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
     at, touching, sized = start, False, -1
     while at < end:
         if len(found) > _MAX_TOKENS:
-            raise UnreadableError(text[at : at + 10], at, at + 10, "the formula is too long to be read")
+            raise UnreadableError(text[at : at + 10], "the formula is too long to be read")
         match = scanner.match(text, at, end)
         assert match is not None  # any character is a sign
         kind, piece, here = str(match.lastgroup), match.group(), at
@@ -200,7 +200,7 @@ def _command(text: str, name: str, here: int, at: int, end: int, touching: bool,
             return close + 1
     if name in ("begin", "end"):
         if group is None:
-            raise UnreadableError(f"\\{name}", here, at)
+            raise UnreadableError(f"\\{name}")
         inner, after = text[slice(*group)], group[1] + 1
         if name == "begin" and inner.strip("* ") in ("array", "alignedat", "tabular"):
             after = _after_group(text, after, end)

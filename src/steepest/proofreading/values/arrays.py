@@ -13,15 +13,10 @@ from typing import Any
 import numpy as np
 
 from steepest.proofreading.meaning.document_model import RATES, Key
-from steepest.proofreading.reading.tree import Node
 
 
 class NoValueError(Exception):
     """A part of a formula has no value."""
-
-    def __init__(self, why: str, node: Node) -> None:
-        super().__init__(why)
-        self.node = node  # the part
 
 
 class UndecidedError(NoValueError):
@@ -38,7 +33,7 @@ POINTS = 16
 1980); further points are for kinks, conditions and domains, which show at some points only."""
 
 
-def elementwise(operation: Any, left: Array, right: Array, node: Node) -> Array:
+def elementwise(operation: Any, left: Array, right: Array) -> Array:
     """Apply an operation to each element; numbers are broadcast, and so is a bias over the samples of a matrix."""
     if left.ndim == right.ndim == 1:
         return np.asarray(operation(left, right))
@@ -51,14 +46,14 @@ def elementwise(operation: Any, left: Array, right: Array, node: Node) -> Array:
         small, large = sorted((one, other), key=lambda s: s[0] * s[1])
         bias = (small[0] == large[0] and small[1] == 1) or (small[1] == large[1] and small[0] == 1)
         if not bias:
-            raise ShapeClashError(f"{one[0]}×{one[1]} and {other[0]}×{other[1]} do not fit", node)
+            raise ShapeClashError(f"{one[0]}×{one[1]} and {other[0]}×{other[1]} do not fit")
     return np.asarray(operation(left, right))
 
 
-def stacked(cells: Sequence[Array], trouble: str, node: Node) -> Array:
+def stacked(cells: Sequence[Array], trouble: str) -> Array:
     """Stack numbers along a new last axis; raise UndecidedError with this trouble if one of them is an array."""
     if any(cell.ndim != 1 for cell in cells):
-        raise UndecidedError(trouble, node)
+        raise UndecidedError(trouble)
     return np.stack(cells, axis=-1)
 
 

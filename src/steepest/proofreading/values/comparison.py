@@ -137,7 +137,7 @@ def compare(
     for case in numbers:
         evaluator = Evaluator(Scope(document, statement_index, interpretation, scale))
         with np.errstate(all="ignore"):
-            one, other = _aligned(evaluator.value(left, case), evaluator.value(right, case), right)
+            one, other = _aligned(evaluator.value(left, case), evaluator.value(right, case))
         lefts.append(one.ravel())
         rights.append(other.ravel())
         points.append(np.repeat(np.arange(len(one)), one.size // len(one)))
@@ -147,7 +147,7 @@ def compare(
     finite = np.isfinite(a) & np.isfinite(b)
     lost = float(np.mean(np.isfinite(a) & np.isnan(b)))
     if finite.sum() < _MIN_POINTS:
-        raise UndecidedError("there is no point at which both sides have a value", right)
+        raise UndecidedError("there is no point at which both sides have a value")
     a, b, at = a[finite], b[finite], at[finite]
     tolerance = _ROUGH if _is_rough(document, left) or _is_rough(document, right) else _EXACT
     size = np.maximum(np.abs(a), np.abs(b))
@@ -165,7 +165,7 @@ def compared(
         return None
 
 
-def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
+def _aligned(one: Array, other: Array) -> tuple[Array, Array]:
     """Return both sides in one shape; a matrix of one element is a number, and 0 has every shape."""
     if one.ndim == 3 and one.shape[1:] == (1, 1) and other.ndim == 1:
         one = one[:, 0, 0]
@@ -177,7 +177,7 @@ def _aligned(one: Array, other: Array, node: Node) -> tuple[Array, Array]:
         return np.broadcast_to(one[:, None, None], other.shape), other
     if one.ndim == 3 and other.ndim == 1 and not np.any(other):
         return one, np.broadcast_to(other[:, None, None], one.shape)
-    raise ShapeClashError(f"the left side is {shape_words(one)}, the right side {shape_words(other)}", node)
+    raise ShapeClashError(f"the left side is {shape_words(one)}, the right side {shape_words(other)}")
 
 
 def shape_words(value: Array) -> str:

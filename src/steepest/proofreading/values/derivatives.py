@@ -36,7 +36,7 @@ class Differentiator:
         """Return the derivative of an elementwise function."""
         if order > 1:
             if order > _MAX_DERIVATIVES + 1:
-                raise UndecidedError("derivatives of so high an order are not evaluated", Node("words"))
+                raise UndecidedError("derivatives of so high an order are not evaluated")
             return self._by_differences(lambda v: self.differentiate(function, v, order - 1), at)
         if np.iscomplexobj(at) or self.scope.complex_depth:
             return self._by_differences(function, at)
@@ -52,7 +52,7 @@ class Differentiator:
     def derivative(self, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the derivative that a node asks for."""
         given = self.given_derivative(node, numbers)
-        return self.derivative_of(node.args[0], node.args[1:], numbers, node) if given is None else given
+        return self.derivative_of(node.args[0], node.args[1:], numbers) if given is None else given
 
     def given_derivative(self, node: Node, numbers: Mapping[str, int]) -> Array | None:
         """Return a derivative that the document gives without defining the function; None if it does not."""
@@ -71,21 +71,21 @@ class Differentiator:
                 return self.evaluator.value(definition.body, {**numbers, **bound})
         return None
 
-    def derivative_of(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int], node: Node) -> Array:
+    def derivative_of(self, body: Node, by: Sequence[Node], numbers: Mapping[str, int]) -> Array:
         """Return the derivative of a tree with respect to one symbol after another."""
         variable, rest = by[-1], by[:-1]
 
         def inner(evaluator: ScopedEvaluator) -> Array:
             if rest:
                 nested = Differentiator(evaluator, SymbolLookup(evaluator))
-                return nested.derivative_of(body, rest, numbers, node)
+                return nested.derivative_of(body, rest, numbers)
             return evaluator.value(body, numbers)
 
-        keys = self.variable(variable, numbers, node)
+        keys = self.variable(variable, numbers)
         if len(keys) > 1:
             cells = [self.by_key(inner, key, variable, numbers) for key in keys]
             trouble = "derivatives of vectors with respect to vectors are not evaluated here"
-            return stacked(cells, trouble, node)[:, :, None]
+            return stacked(cells, trouble)[:, :, None]
         return self.by_key(inner, keys[0], variable, numbers)
 
     def by_key(
@@ -93,7 +93,7 @@ class Differentiator:
     ) -> Array:
         """Return the derivative with respect to one symbol, number or array."""
         if self.scope.derivatives > _MAX_DERIVATIVES:
-            raise UndecidedError("derivatives are nested too deeply here", variable)
+            raise UndecidedError("derivatives are nested too deeply here")
         at = self.current(key, variable, numbers)
 
         def function(value: Array) -> Array:
@@ -116,7 +116,7 @@ class Differentiator:
             return np.stack(cells, axis=-1).reshape(at.shape)
         if all(c.ndim == 3 and c.shape[2] == 1 for c in cells) and at.shape[2] == 1:
             return np.concatenate(cells, axis=2)
-        raise UndecidedError("derivatives of matrices with respect to matrices are not evaluated here", variable)
+        raise UndecidedError("derivatives of matrices with respect to matrices are not evaluated here")
 
     def current(self, key: Key, variable: Node, numbers: Mapping[str, int]) -> Array:
         """Return the value of the symbol with respect to which a derivative is taken."""
@@ -124,7 +124,7 @@ class Differentiator:
             return self.change(variable, numbers)
         return self.symbols.of_key(key, symbol_of(key), numbers)
 
-    def variable(self, variable: Node, numbers: Mapping[str, int], node: Node) -> list[Key]:
+    def variable(self, variable: Node, numbers: Mapping[str, int]) -> list[Key]:
         """Return the keys of a variable: one, or those of the parts of θ."""
         if variable.kind == "power" and variable.args[0].kind == "symbol" and variable.args[1].kind == "number":
             inner, number = variable.args[0], int(float(variable.args[1].value))  # b^1 for b^{(1)}
@@ -134,9 +134,9 @@ class Differentiator:
         if variable.kind == "change":
             return [("\\Delta " + variable.args[0].base, ())]
         if variable.kind in ("group", "transpose") or (variable.kind == "call" and variable.args[0].kind == "symbol"):
-            return self.variable(variable.args[0], numbers, node)
+            return self.variable(variable.args[0], numbers)
         if variable.kind != "symbol":
-            raise UndecidedError("derivatives are taken with respect to symbols", variable)
+            raise UndecidedError("derivatives are taken with respect to symbols")
         if variable.roles == ("sub",) and ("sub",) not in self.document.indices.roles.get(variable.base, set()):
             for role in ("paren", "bracket"):
                 if (role,) in self.document.indices.roles.get(variable.base, set()):
@@ -160,14 +160,14 @@ class Differentiator:
     def gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body = node.args[0]
         if len(node.args) > 1:
-            return self.derivative_of(body, (node.args[1],), numbers, node)
+            return self.derivative_of(body, (node.args[1],), numbers)
         variables = self.variables_of(body)
         if not variables:
-            raise UndecidedError("the variables of this gradient are not given", node)
+            raise UndecidedError("the variables of this gradient are not given")
         if len(variables) == 1:
-            return self.derivative_of(body, (variables[0],), numbers, node)
+            return self.derivative_of(body, (variables[0],), numbers)
         cells = [self.derivative(Node("derivative", (body, v), "partial"), numbers) for v in variables]
-        return stacked(cells, "gradients with respect to vectors are not evaluated here", node)[:, :, None]
+        return stacked(cells, "gradients with respect to vectors are not evaluated here")[:, :, None]
 
     def variables_of(self, body: Node) -> Sequence[Node]:
         """Return the variables of a function."""
@@ -192,7 +192,7 @@ class Differentiator:
     def change(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
-            raise UndecidedError("Δ is applied to something other than a symbol", node)
+            raise UndecidedError("Δ is applied to something other than a symbol")
         key: Key = ("\\Delta " + inner.base, tuple((r, self.symbols.index_value(a, numbers)) for r, a in inner.indices))
         if key in self.scope.overrides:
             return self.scope.overrides[key]
@@ -222,7 +222,7 @@ class Differentiator:
     def cost_gradient(self, node: Node, numbers: Mapping[str, int]) -> Array:
         inner = node.args[0]
         if inner.kind != "symbol":
-            raise UndecidedError("the document does not say what this derivative is", node)
+            raise UndecidedError("the document does not say what this derivative is")
         key = self.symbols.key(inner, numbers)
         known = self._by_definition(self.symbols.find(node, key), key, numbers)
         if known is None:
@@ -231,7 +231,7 @@ class Differentiator:
             return known
         cost = find_objective(self.document, self.scope.statement_index)
         if cost is None:
-            raise UndecidedError("the document does not say of which cost this is the derivative", node)
+            raise UndecidedError("the document does not say of which cost this is the derivative")
         return self.derivative(Node("derivative", (cost, inner), "partial"), numbers)
 
     def gradient_of_implied_loss(self, inner: Node, key: Key, numbers: Mapping[str, int]) -> Array | None:
@@ -247,20 +247,20 @@ class Differentiator:
         def loss(evaluator: ScopedEvaluator) -> Array:
             z, y = evaluator.value(implied.inner, numbers), evaluator.value(implied.target, numbers)
             if implied.kind == "sigmoid":
-                total = np.log1p(np.exp(z)) - elementwise(np.multiply, y, z, inner)
+                total = np.log1p(np.exp(z)) - elementwise(np.multiply, y, z)
             elif implied.kind == "identity":
                 total = 0.5 * (z - y) ** 2
             else:
                 axis = 2 if self.document.shapes.samples_in_rows else 1
                 powers = np.log(np.exp(z).sum(axis=axis, keepdims=True))
-                total = powers - elementwise(np.multiply, y, z, inner)
+                total = powers - elementwise(np.multiply, y, z)
                 if z.ndim == 3:
                     total = total + (1 / z.shape[axis] - 1) * powers
             return np.asarray(total.sum(axis=(1, 2)) if total.ndim == 3 else total)
 
         found = self.by_key(loss, key, inner, numbers)
         if implied.scale is not None and self.symbols.find(inner, key) is None:  # a parameter
-            found = elementwise(np.multiply, self.evaluator.value(implied.scale, numbers), found, inner)
+            found = elementwise(np.multiply, self.evaluator.value(implied.scale, numbers), found)
         return found
 
     def has_computable_cost(self) -> bool:
@@ -282,7 +282,7 @@ class Differentiator:
     def limit(self, node: Node, numbers: Mapping[str, int]) -> Array:
         body, target, variable = node.args
         if target.kind != "number":
-            raise UndecidedError("only limits at a number are evaluated", node)
+            raise UndecidedError("only limits at a number are evaluated")
         is_change = variable.kind == "change"
         key = ("\\Delta " + variable.args[0].base, ()) if is_change else self.symbols.key(variable, numbers)
         rows: list[Array] = []

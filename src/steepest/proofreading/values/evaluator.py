@@ -58,7 +58,7 @@ class Evaluator:
         scope.work += 1
         self.document.work.done += 1
         if scope.work > _MAX_WORK or scope.depth > _MAX_DEPTH:
-            raise UndecidedError("this formula takes too long to evaluate", node)
+            raise UndecidedError("this formula takes too long to evaluate")
         scope.depth += 1
         try:
             if node.kind not in _REMEMBERED or scope.overrides or scope.complex_depth:
@@ -79,7 +79,7 @@ class Evaluator:
         method = getattr(self, "_" + node.kind, None)
         if method is None:
             trouble = _WITHOUT_VALUE.get(node.kind, f"{node.kind} has no value")
-            raise UndecidedError(trouble.format(node.value), node)
+            raise UndecidedError(trouble.format(node.value))
         found: Array = method(node, numbers)
         return found
 
@@ -95,28 +95,28 @@ class Evaluator:
     def _add(self, node: Node, numbers: Mapping[str, int]) -> Array:
         total: Array = self.value(node.args[0], numbers) * node.value[0]
         for sign, term in zip(node.value[1:], node.args[1:], strict=True):
-            total = elementwise(np.add, total, self.value(term, numbers) * sign, node)
+            total = elementwise(np.add, total, self.value(term, numbers) * sign)
         return total
 
     def _multiply(self, node: Node, numbers: Mapping[str, int]) -> Array:
         total = self.value(node.args[0], numbers)
         for sign, factor in zip(node.value, node.args[1:], strict=True):
-            total = self.product(total, self.value(factor, numbers), sign, node)
+            total = self.product(total, self.value(factor, numbers), sign)
         return total
 
-    def product(self, left: Array, right: Array, sign: str, node: Node) -> Array:
+    def product(self, left: Array, right: Array, sign: str) -> Array:
         """Return the product that the sign between two factors stands for."""
         if left.ndim == 1 or right.ndim == 1 or sign == "*":
-            return elementwise(np.multiply, left, right, node)
+            return elementwise(np.multiply, left, right)
         if sign == "dot" and left.shape == right.shape and left.shape[2] == 1:
             return np.asarray((left * right).sum(axis=(1, 2)))
         if left.shape[2] != right.shape[1]:
             one, other = (f"{a.shape[1]}×{a.shape[2]}" for a in (left, right))
-            raise ShapeClashError(f"{one} and {other} have no product", node)
+            raise ShapeClashError(f"{one} and {other} have no product")
         return left @ right
 
     def _divide(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return elementwise(np.divide, self.value(node.args[0], numbers), self.value(node.args[1], numbers), node)
+        return elementwise(np.divide, self.value(node.args[0], numbers), self.value(node.args[1], numbers))
 
     def _power(self, node: Node, numbers: Mapping[str, int]) -> Array:
         base, exponent = node.args
@@ -127,7 +127,7 @@ class Evaluator:
         raised = self.value(exponent, numbers)
         if value.ndim == 1 and not np.iscomplexobj(value):
             value = np.where(value > 0, value, np.nan)
-        return elementwise(np.power, value, raised, node)
+        return elementwise(np.power, value, raised)
 
     def _array_sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
@@ -138,7 +138,7 @@ class Evaluator:
 
     def _compare(self, node: Node, numbers: Mapping[str, int]) -> Array:
         left, right = (self.value(a, numbers).real for a in node.args)
-        return elementwise(_COMPARISONS[node.value], left, right, node).astype(float)
+        return elementwise(_COMPARISONS[node.value], left, right).astype(float)
 
     def _cases(self, node: Node, numbers: Mapping[str, int]) -> Array:
         result: Array | None = None
@@ -155,18 +155,18 @@ class Evaluator:
                 np.broadcast_to(a[:, None, None], full) if a.ndim < len(full) else a for a in (holds, part, result)
             )
             if not holds.shape == part.shape == result.shape:
-                raise ShapeClashError("the cases are of different shapes", node)
+                raise ShapeClashError("the cases are of different shapes")
             result = np.where(holds > 0, part, result)
         assert result is not None  # the parser wants at least one case
         return result
 
     def _matrix(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
-        return stacked(cells, "a matrix of matrices cannot be evaluated here", node).reshape(POINTS, -1, node.value)
+        return stacked(cells, "a matrix of matrices cannot be evaluated here").reshape(POINTS, -1, node.value)
 
     def _tuple(self, node: Node, numbers: Mapping[str, int]) -> Array:
         cells = [self.value(cell, numbers) for cell in node.args]
-        return stacked(cells, "a tuple of vectors or matrices cannot be evaluated here", node)[:, :, None]
+        return stacked(cells, "a tuple of vectors or matrices cannot be evaluated here")[:, :, None]
 
     def _element(self, node: Node, numbers: Mapping[str, int]) -> Array:
         value = self.value(node.args[0], numbers)
@@ -175,16 +175,16 @@ class Evaluator:
         places = [self.symbols.index_value(a, numbers) for a in node.args[1:]]
         row, column = [*places, 1][:2]
         if not (1 <= row <= value.shape[1] and 1 <= column <= value.shape[2]):
-            raise ShapeClashError("there is no such element", node)
+            raise ShapeClashError("there is no such element")
         return value[:, row - 1, column - 1]
 
     def _sum(self, node: Node, numbers: Mapping[str, int]) -> Array:
         terms = self._running(node, numbers)
         first = next(terms, None)
-        return np.zeros(POINTS) if first is None else reduce(partial(elementwise, np.add, node=node), terms, first)
+        return np.zeros(POINTS) if first is None else reduce(partial(elementwise, np.add), terms, first)
 
     def _product(self, node: Node, numbers: Mapping[str, int]) -> Array:
-        return reduce(partial(elementwise, np.multiply, node=node), self._running(node, numbers), np.ones(POINTS))
+        return reduce(partial(elementwise, np.multiply), self._running(node, numbers), np.ones(POINTS))
 
     def _running(self, node: Node, numbers: Mapping[str, int]) -> Iterator[Array]:
         """Yield the values of what is summed or multiplied, for each value of the index."""
@@ -194,7 +194,7 @@ class Evaluator:
             if node.args[2].kind == "number":
                 last = end_of_sum(node, first, last)
             if last - first > _LONGEST_SUM:
-                raise UndecidedError("the sum is too long to be evaluated", node)
+                raise UndecidedError("the sum is too long to be evaluated")
         for number in range(first, last + 1):
             yield self.value(node.args[0], {**numbers, str(node.value): number})
 
@@ -205,25 +205,25 @@ class Evaluator:
         values = [self.value(a, numbers) for a in arguments]
         if node.value:
             if len(values) != 1:
-                raise UndecidedError("the prime does not say with respect to which of several variables", node)
+                raise UndecidedError("the prime does not say with respect to which of several variables")
             return self.derivatives.differentiate(
-                lambda v: self.applied(function, arguments, [v], numbers, node), values[0], int(node.value)
+                lambda v: self.applied(function, arguments, [v], numbers), values[0], int(node.value)
             )
-        return self.applied(function, arguments, values, numbers, node)
+        return self.applied(function, arguments, values, numbers)
 
     def applied(
-        self, function: Node, arguments: Sequence[Node], values: list[Array], numbers: Mapping[str, int], node: Node
+        self, function: Node, arguments: Sequence[Node], values: list[Array], numbers: Mapping[str, int]
     ) -> Array:
         """Return a function of values."""
         if function.kind == "function":
             if function.value == "softmax":
                 return self.softmax(values[0])
             if not is_known(function.value):
-                raise UndecidedError(f"the function {function.value} is not known here", function)
+                raise UndecidedError(f"the function {function.value} is not known here")
             try:
                 return apply(function.value, *values)
             except ValueError as error:
-                raise UndecidedError(str(error), function) from None
+                raise UndecidedError(str(error)) from None
         key = self.symbols.key(function, numbers)
         named = self.document.definitions.get(("symbol", function.base), ())
         found = [d for d in named if sorted(d.target.roles) == sorted(function.roles)]
@@ -237,7 +237,7 @@ class Evaluator:
                 continue
             mark = (definition, key, "call")
             if sum(m == mark for m in self.scope.active) > 3 or len(self.scope.active) > MAX_DEFINITIONS:
-                raise UndecidedError("this definition is circular", node)
+                raise UndecidedError("this definition is circular")
             with self.scope.entered(mark):
                 # σ(z_i) = … holds for every i, also where σ is applied to something without an index.
                 here = {**{x: 1 for f in formals for x in letters_in_indices(f)}, **numbers, **bound}
@@ -247,7 +247,7 @@ class Evaluator:
             return apply("sigmoid", values[0])
         scalars = all(v.ndim == 1 for v in values)
         if not scalars and len({v.shape for v in values}) > 1:
-            raise UndecidedError(f"the document does not say what {function.base} is", function)
+            raise UndecidedError(f"the document does not say what {function.base} is")
         return random_function(function.base + str(key[1]), values)
 
     def places(self, definition: Definition, arguments: Sequence[Node]) -> list[Node]:
@@ -261,7 +261,7 @@ class Evaluator:
     def softmax(self, value: Array) -> Array:
         """Return the softmax over the features: the columns if samples are rows, else the whole vector."""
         if value.ndim != 3:
-            raise UndecidedError("softmax takes a vector", Node("words"))
+            raise UndecidedError("softmax takes a vector")
         axis = 1 if value.shape[2] == 1 else 2
         powers = np.exp(value)
         return np.asarray(powers / powers.sum(axis=axis, keepdims=True))

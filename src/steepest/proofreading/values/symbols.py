@@ -25,7 +25,7 @@ class SymbolLookup:
     def key(self, node: Node, numbers: Mapping[str, int]) -> Key:
         """Return the letter of a symbol and the numbers of its indices."""
         if node.kind != "symbol":
-            raise UndecidedError("a symbol is expected here", node)
+            raise UndecidedError("a symbol is expected here")
         concrete = tuple(sorted((r, self.index_value(a, numbers)) for r, a in node.indices))
         if len(set(node.roles)) < len(node.roles):  # w_{ij}: the order counts
             concrete = tuple((r, self.index_value(a, numbers)) for r, a in node.indices)
@@ -45,7 +45,7 @@ class SymbolLookup:
             first = float(np.real(np.ravel(value)[0]))
             if first == int(first) and abs(first) < 1e6:
                 return int(first)
-        raise UndecidedError(f"the index {letter} has no value", node)
+        raise UndecidedError(f"the index {letter} has no value")
 
     def symbol(self, node: Node, numbers: Mapping[str, int]) -> Array:
         """Return the value of a symbol."""
@@ -57,7 +57,7 @@ class SymbolLookup:
             if node.base == "\\pi":
                 return np.full(POINTS, np.pi)
             if node.base == "\\infty":
-                raise UndecidedError("∞ is not a number", node)
+                raise UndecidedError("∞ is not a number")
         return self.of_key(self.key(node, numbers), node, numbers)
 
     def of_key(self, key: Key, node: Node, numbers: Mapping[str, int]) -> Array:
@@ -212,7 +212,7 @@ class SymbolLookup:
         variables = self.document.dependencies_of(key[0], self.scope.statement_index)
         if key[0] == "\\mathbf{1}":
             if shape is None:
-                raise UndecidedError("the shape of this vector of ones is not known", symbol_of(key))
+                raise UndecidedError("the shape of this vector of ones is not known")
             return np.ones((POINTS, *shape))
         if shape is not None:
             cells = []
@@ -222,7 +222,7 @@ class SymbolLookup:
                 cell: Key = (key[0], tuple(sorted((*key[1], *subs)) if len(subs) < 2 else (*key[1], *subs)))
                 cells.append(self.scope.overrides[cell] if cell in self.scope.overrides else self.leaf(cell))
             trouble = f"an element of {key[0]} is not a number"
-            value = stacked(cells, trouble, symbol_of(key)).reshape(POINTS, *shape)
+            value = stacked(cells, trouble).reshape(POINTS, *shape)
         elif key[0] in self.document.letters.simplex and key[1]:
             value = self.share(key)
         elif key[0] in self.document.indices.classes:
