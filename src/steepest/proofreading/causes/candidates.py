@@ -1,6 +1,6 @@
 r"""Small changes that may make a wrong side right, in the order in which people make mistakes.
 
-Each repair replaces one part of the wrong side: a sign is changed, a factor dropped_parts, an index changed, a letter
+Each repair replaces one part of the wrong side: a sign is changed, a factor dropped, an index changed, a letter
 exchanged. Which of them is the mistake is decided by computing: the first one that makes the line right at all points
 is taken.
 """
