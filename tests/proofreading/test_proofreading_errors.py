@@ -57,3 +57,16 @@ def test_a_step_does_not_change_what_another_returned(monkeypatch: pytest.Monkey
     monkeypatch.setattr(checker, "assess", noting)
     assert proofread(r"$z = w x$ $a = -\sigma(z)$ $a = \frac{1}{1 + e^{-z}}$ $f(x) = x^2$ $f'(x) = 3x$").wrong
     assert all(vars(assessment) == before for assessment, before in made)
+
+
+@pytest.mark.parametrize("text", ["x + y^{%s}", "%s x", "x_{%s}", r"\sum_{i=1}^{%s} x_i"])
+def test_a_number_of_hundreds_of_digits_is_not_understood(text: str) -> None:
+    findings = proofread(f"$z = {text % ('9' * 400)}$ {TEXT}").findings
+    assert "the number 9999999999… has too many digits" in findings[0].message
+    assert [f.verdict for f in findings] == ["not-understood", "defines", "holds", "differs"]
+
+
+def test_a_maximum_of_three_has_no_expression() -> None:
+    (finding,) = proofread(r"$z = \max(a, b, c)$").findings
+    assert finding.right is None
+    assert proofread(r"$z = \max(a, b)$").findings[0].right is not None

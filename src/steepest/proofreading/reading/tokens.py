@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import isinf
 
 from steepest.proofreading.reading.macros import closing
 from steepest.proofreading.reading.vocabulary import functions
@@ -136,6 +137,8 @@ def tokenize(text: str, start: int = 0, end: int | None = None) -> list[Token]:
         if kind == "number":
             if "," in piece:  # 0,5 is read as two numbers: (0,5) is a point far more often
                 piece, at = piece.split(",")[0], here + piece.index(",")
+            if isinf(float(piece)):
+                raise UnreadableError(piece[:10], f"the number {piece[:10]}… has too many digits")
             found.append(Token("number", piece, here, at, touching))
         elif kind == "command":
             before = len(found)

@@ -69,7 +69,7 @@ class _Builder:
                 return _UNARY[node.kind](self.of(node.args[0]))
             case "call":
                 operation = operation_of(function_name(node.args[0]))
-                if node.value or operation is None:
+                if node.value or operation is None or operation.arity != len(node.args) - 1:
                     raise _OnPaperError("call")
                 return operation(*(self.of(a) for a in node.args[1:]))
             case "sum":

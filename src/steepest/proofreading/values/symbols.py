@@ -230,8 +230,10 @@ class SymbolLookup:
             value = np.floor(np.abs(random_numbers((key[0] + "#", key[1]))) * 97) % many + 1
         elif not key[1] and variables and (key, "generic") not in self.scope.active:
             self.scope.active.append((key, "generic"))
-            parts = [self.evaluator.value(node, {}) for node in variables]
-            self.scope.active.pop()
+            try:
+                parts = [self.evaluator.value(node, {}) for node in variables]
+            finally:
+                self.scope.active.pop()
             return random_function(key[0], [p if p.ndim == 1 else p.sum(axis=(1, 2)) for p in parts])
         else:
             value = random_numbers(key)
