@@ -28,7 +28,7 @@ Values = dict[str, Any]
 Scheme = str | Mapping[str, str]
 Draw = Callable[["np.random.Generator"], "NDArray[np.float64]"]
 
-_RECTIFIERS = (op.relu, op.leaky_relu, op.maximum)
+_RECTIFIERS, _SUMS = {op.relu, op.leaky_relu, op.maximum}, (op.add, op.subtract)
 _NORMAL = re.compile(r"normal\(\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)\s*\)")
 _DEVIATION = 0.5
 
@@ -37,40 +37,32 @@ def _normal(deviation: float, shape: Shape) -> Draw:
     return lambda rng: rng.normal(0, deviation, shape)
 
 
-def _uniform(bound: float, shape: Shape) -> Draw:
+def _glorot(shape: Shape, fans: tuple[int, int]) -> Draw:
+    bound = math.sqrt(6 / sum(fans))
     return lambda rng: rng.uniform(-bound, bound, shape)
 
 
-def _zeros(shape: Shape) -> NDArray[np.float64]:
+def _zeros(shape: Shape, fans: tuple[int, int]) -> Draw:
     import numpy as np
 
-    return np.zeros(shape)
+    return lambda rng: np.zeros(shape)
 
 
 Scale = Callable[[Shape, tuple[int, int]], Draw]
 
 SCHEMES: Registry[Scale] = Registry("scheme of initial values", DescentError, "or normal(σ) with a number")
 """Every scheme by its name: a function of a parameter's shape and its fans (numbers of inputs and outputs)."""
-SCHEMES.add(
-    "glorot",
-    lambda shape, fans: _uniform(math.sqrt(6 / sum(fans)), shape),
-    "uniform, for tanh and sigmoid (Glorot and Bengio 2010, eq. 16)",
-)
-SCHEMES.add(
-    "glorot_normal",
-    lambda shape, fans: _normal(math.sqrt(2 / sum(fans)), shape),
-    "normal with the variance of their eq. 12",
-)
-SCHEMES.add(
-    "he", lambda shape, fans: _normal(math.sqrt(2 / fans[0]), shape), "normal, for rectifiers (He et al. 2015, eq. 10)"
-)
+SCHEMES.add("glorot", _glorot, "uniform, for tanh and sigmoid (Glorot and Bengio 2010, eq. 16)")
+SCHEMES.add("glorot_normal", lambda shape, fans: _normal(math.sqrt(2 / sum(fans)), shape),
+            "normal with the variance of their eq. 12")  # fmt: skip
+SCHEMES.add("he", lambda shape, fans: _normal(math.sqrt(2 / fans[0]), shape),
+            "normal, for rectifiers (He et al. 2015, eq. 10)")  # fmt: skip
 SCHEMES.add("lecun", lambda shape, fans: _normal(math.sqrt(1 / fans[0]), shape), "normal (LeCun et al. 1998, eq. 16)")
-SCHEMES.add("zeros", lambda shape, fans: lambda rng: _zeros(shape), "0, for every parameter")
+SCHEMES.add("zeros", _zeros, "0, for every parameter")
 SCHEMES.add("normal", lambda shape, fans: _normal(_DEVIATION, shape), "standard deviation 1/2, for every parameter")
 
 
 def _drawing(scheme: str, shape: Shape, fans: tuple[int, int]) -> Draw:
-    """Return the function that draws a parameter with these fans."""
     given = _NORMAL.fullmatch(scheme)
     return _normal(float(given[1]), shape) if given else SCHEMES[scheme](shape, fans)
 
@@ -84,13 +76,7 @@ def _check_scheme(scheme: object, place: str = "") -> str:
 class Initial:
     """The distributions of a cost's parameters, determined once and then drawn from many seeds.
 
-    Args:
-        cost: an expression with parameters.
-        scheme: a name of :data:`SCHEMES`, or a mapping from parameters to names. ``zeros`` and ``normal`` apply to
-            every parameter, other names to the matrices of layers only.
-
-    Raises:
-        DescentError: the scheme or parameter does not exist.
+    The schemes ``zeros`` and ``normal`` apply to every parameter, others to the matrices of layers only.
 
     >>> from steepest.expressions.expression import data, params
     >>> X, W, b = data("X", shape=2), params("W", shape=(2, 3)), params("b", shape=3)
@@ -102,53 +88,35 @@ class Initial:
     """
 
     def __init__(self, cost: Expression, scheme: Scheme | None = None) -> None:
-        parameters = [node for node in cost.leaves if node.operation is PARAMETER]
-        self.shapes: dict[str, Shape] = {node.name: node.shape for node in parameters}
+        self.shapes = {node.name: node.shape for node in cost.leaves if node.operation is PARAMETER}
         found, fans = _default_schemes(cost)
         self.schemes = dict(found)
-        self._choose(scheme)
-        self._draws = {
-            name: _drawing(self.schemes[name], shape, fans[name]) for name, shape in self.shapes.items()
-        }  # fmt: skip
-
-    def _choose(self, scheme: Scheme | None) -> None:
         if isinstance(scheme, Mapping):
             for name, each in scheme.items():
-                if name not in self.shapes:
-                    raise DescentError(
-                        f"initial has a scheme for {name!r}, which is not a parameter of the cost"
-                        f"{nearest(str(name), self.shapes)}; its parameters are {', '.join(self.shapes) or 'none'}"
-                    )
+                self._refuse_other(name, "initial has a scheme for")
                 self.schemes[name] = _check_scheme(each, f" for {name!r}")
         elif scheme is not None:
             chosen = _check_scheme(scheme)
             all_of_them = chosen == "zeros" or chosen.startswith("normal")
-            for name, shape in self.shapes.items():
-                if all_of_them or len(shape) == 2:
-                    self.schemes[name] = chosen
+            self.schemes |= {name: chosen for name, shape in self.shapes.items() if all_of_them or len(shape) == 2}
+        self._draws = {name: _drawing(self.schemes[name], shape, fans[name]) for name, shape in self.shapes.items()}
+
+    def _refuse_other(self, name: str, begins: str) -> None:
+        if name not in self.shapes:
+            raise DescentError(
+                f"{begins} {name!r}, which is not a parameter of the cost{nearest(str(name), self.shapes)}; "
+                f"its parameters are {', '.join(self.shapes) or 'none'}"
+            )
 
     def draw(self, seed: int = 0, start: Mapping[str, ArrayLike] | None = None, what: str = "start") -> Values:
-        """Draw the parameters from a seed, except those given.
+        """Draw the parameters, except those in ``start``, whose name in messages is ``what``; see :func:`initial`.
 
-        Args:
-            seed: a whole number from 0; the same seed gives the same values.
-            start: parameters that are not drawn. Giving one does not change the others.
-            what: the name of ``start`` in messages.
-
-        Returns:
-            name to float64 array of the parameter's shape.
-
-        Raises:
-            DescentError: the seed is not a whole number from 0, a name is not a parameter, or a value is not finite.
+        Giving one parameter does not change the others.
         """
         whole("seed", seed, 0, DescentError)
         given = dict(start or {})
         for name in given:
-            if name not in self.shapes:
-                raise DescentError(
-                    f"{what} has {name!r}, which is not a parameter of the cost{nearest(name, self.shapes)}; "
-                    f"its parameters are {', '.join(self.shapes) or 'none'}"
-                )
+            self._refuse_other(name, f"{what} has")
         import numpy as np
 
         from steepest.tables.values import fit_shape, number_array
@@ -209,10 +177,9 @@ def _default_schemes(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, 
             users.setdefault(arg, []).append(node)
     schemes, fans = {}, {}
     for node in (leaf for leaf in cost.leaves if leaf.operation is PARAMETER):
-        inputs, outputs, product = _fans(node, users)
-        fans[node.name] = (inputs, outputs)
+        fans[node.name], product = _fans(node, users)
         if len(node.shape) == 2:
-            rectified = product is not None and _operations_on(product, users) & set(_RECTIFIERS)
+            rectified = product is not None and _operations_on(product, users) & _RECTIFIERS
             schemes[node.name] = "he" if rectified else "glorot"
         else:
             schemes[node.name] = "zeros" if _shifts_a_layer(node, users) else "normal"
@@ -222,7 +189,7 @@ def _default_schemes(cost: Expression) -> tuple[Mapping[str, str], Mapping[str, 
 Users = Mapping[Expression, list[Expression]]
 
 
-def _fans(node: Expression, users: Users) -> tuple[int, int, Expression | None]:
+def _fans(node: Expression, users: Users) -> tuple[tuple[int, int], Expression | None]:
     """Return how many inputs and outputs a parameter connects, and the product in which it does."""
     shape = node.shape
     for user in users.get(node, ()):
@@ -231,10 +198,12 @@ def _fans(node: Expression, users: Users) -> tuple[int, int, Expression | None]:
             used, user = user, users[user][0]
         if user.operation is op.matmul and len(shape) == 2:
             inputs, outputs = used.shape if user.args[1] is used else used.shape[::-1]
-            return inputs, outputs, user
+            return (inputs, outputs), user
         if user.operation in (op.matmul, op.dot):
-            return shape[0], 1, user
-    return (shape[0], shape[1], None) if len(shape) == 2 else (1, shape[0] if shape else 1, None)
+            return (shape[0], 1), user
+    if len(shape) == 2:
+        return (shape[0], shape[1]), None
+    return (1, shape[0] if shape else 1), None
 
 
 def _operations_on(product: Expression, users: Users) -> set[Operation]:
@@ -243,7 +212,7 @@ def _operations_on(product: Expression, users: Users) -> set[Operation]:
     pending, seen = [product], {product}
     while pending:
         for user in users.get(pending.pop(), ()):
-            if user.operation in (op.add, op.subtract) and user not in seen:
+            if user.operation in _SUMS and user not in seen:
                 seen.add(user)
                 pending.append(user)
             elif user.operation is op.multiply and any(arg.operation.name == "constant" for arg in user.args):
@@ -255,12 +224,8 @@ def _operations_on(product: Expression, users: Users) -> set[Operation]:
 
 def _shifts_a_layer(node: Expression, users: Users) -> bool:
     """Return whether a vector is only added to products with a matrix of parameters."""
-    if not node.shape:
-        return False
-    sums = users.get(node, [])
-    return bool(sums) and all(
-        user.operation in (op.add, op.subtract) and any(_is_layer(arg) for arg in user.args) for user in sums
-    )
+    sums = users.get(node, []) if node.shape else []
+    return bool(sums) and all(user.operation in _SUMS and any(map(_is_layer, user.args)) for user in sums)
 
 
 def _is_layer(node: Expression) -> bool:

@@ -185,36 +185,22 @@ def _plateau(rate: float, epochs: float, numbers: list[float], tail: str) -> Pla
 
 SCHEDULES: Registry[ScheduleForm] = Registry("schedule", DescentError)
 """Every schedule by the first word of its text."""
-SCHEDULES.add(
-    "constant", ScheduleForm("constant", lambda rate, epochs, numbers, tail: constant(rate)), "the same rate throughout"
-)
-SCHEDULES.add(
-    "step",
-    ScheduleForm("step:EPOCHS[:FACTOR]", lambda rate, epochs, numbers, tail: step(rate, *numbers), 1, 2),
-    "multiplied by a factor every so many epochs",
-)
-SCHEDULES.add(
-    "exponential",
-    ScheduleForm("exponential:DECAY", lambda rate, epochs, numbers, tail: exponential(rate, *numbers), 1, 1),
-    "multiplied by a factor each epoch, smoothly",
-)
-SCHEDULES.add(
-    "cosine",
-    ScheduleForm(
-        "cosine[:EPOCHS[:FINAL]]",
-        lambda rate, epochs, numbers, tail: cosine(rate, *(numbers or [float(max(epochs, 1))])),
-        0, 2,
-    ),
-    "half a cosine from the rate to a share of it",
-)  # fmt: skip
-SCHEDULES.add(
-    "warm-up", ScheduleForm("warm-up:EPOCHS[:START][+OTHER]", _warm_up, 1, 2), "rises in a line, then another schedule"
-)
-SCHEDULES.add(
-    "plateau",
-    ScheduleForm("plateau[:FACTOR[:PATIENCE]]", _plateau, 0, 2),
-    "multiplied by a factor when the cost stops falling",
-)
+SCHEDULES.add("constant", ScheduleForm("constant", lambda rate, epochs, numbers, tail: constant(rate)),
+              "the same rate throughout")  # fmt: skip
+SCHEDULES.add("step", ScheduleForm(
+    "step:EPOCHS[:FACTOR]", lambda rate, epochs, numbers, tail: step(rate, *numbers), 1, 2,
+), "multiplied by a factor every so many epochs")  # fmt: skip
+SCHEDULES.add("exponential", ScheduleForm(
+    "exponential:DECAY", lambda rate, epochs, numbers, tail: exponential(rate, *numbers), 1, 1,
+), "multiplied by a factor each epoch, smoothly")  # fmt: skip
+SCHEDULES.add("cosine", ScheduleForm(
+    "cosine[:EPOCHS[:FINAL]]",
+    lambda rate, epochs, numbers, tail: cosine(rate, *(numbers or [float(max(epochs, 1))])), 0, 2,
+), "half a cosine from the rate to a share of it")  # fmt: skip
+SCHEDULES.add("warm-up", ScheduleForm("warm-up:EPOCHS[:START][+OTHER]", _warm_up, 1, 2),
+              "rises in a line, then another schedule")  # fmt: skip
+SCHEDULES.add("plateau", ScheduleForm("plateau[:FACTOR[:PATIENCE]]", _plateau, 0, 2),
+              "multiplied by a factor when the cost stops falling")  # fmt: skip
 
 
 def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
