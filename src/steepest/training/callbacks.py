@@ -40,30 +40,17 @@ class EpochInfo:
 
 @dataclass
 class Callbacks:
-    """The callbacks of a descent, when each is due, and their state.
+    """The callbacks of a descent, when each is due, and their state."""
 
-    Attributes:
-        names: the names of the parameters.
-        validate: returns the cost of the validation rows at some parameters.
-        patience: epochs without a lower validation cost after which the descent stops.
-        on_epoch: called after every epoch; stops the descent by returning True.
-        plateau: lowers the rate when the cost does not fall.
-        save: writes a checkpoint.
-        every: epochs between two checkpoints; None to go by ``seconds``.
-        seconds: time between two checkpoints, s.
-        sign: −1 to maximise.
-        checkpoint_error: why a checkpoint could not be written; empty if all were.
-    """
-
-    names: list[str]
+    names: list[str]  # of the parameters
     validate: Callable[[Mapping[str, Any]], float] | None = None
     patience: int | None = None
     on_epoch: OnEpoch | None = None
     plateau: Plateau | None = None
     save: Callable[[DescentState, Record, Callbacks], None] | None = None
-    every: int | None = None
+    every: int | None = None  # epochs between two checkpoints; None to go by ``seconds``
     seconds: float = 60.0
-    sign: float = 1.0
+    sign: float = 1.0  # −1 to maximise
     validation_costs: list[tuple[int, float]] = field(default_factory=list)
     judged: int = -1
     best: Params = field(default_factory=dict)
@@ -72,7 +59,7 @@ class Callbacks:
     lowest: float = math.inf
     waited: int = 0
     factor: float = 1.0
-    checkpoint_error: str = ""
+    checkpoint_error: str = ""  # why a checkpoint could not be written
     _saved: float = field(default_factory=time.perf_counter)
 
     def next(self, epoch: int) -> float:

@@ -23,24 +23,14 @@ _PARTS = ("params", "before", "best")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The checkpoint file of a descent.
-
-    Attributes:
-        path: the file.
-        kind: a digest of cost, settings and data; a file with another digest is refused.
-        stops: the tolerances; a descent that stopped by one of them continues only under other tolerances.
-    """
+    """The checkpoint file of a descent; ``kind`` is a digest of cost, settings and data."""
 
     path: str | os.PathLike[str]
     kind: str
-    stops: tuple[float | None, ...] = ()
+    stops: tuple[float | None, ...]  # a descent that stopped by one of these tolerances continues only under others
 
     def save(self, state: DescentState, record: Record, callbacks: Callbacks) -> None:
-        """Write the state of a descent, atomically.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write the state of a descent, atomically."""
         groups = {"params": state.params, "before": state.before, "best": callbacks.best}
         tensors = {f"{part} {name}": np.asarray(array) for part in _PARTS for name, array in groups[part].items()}
         due = -(-state.epoch // record.stride)  # an interruption may have left later rows
@@ -53,11 +43,7 @@ class Checkpoint:
         write_tensors(self.path, tensors, _KEY, about, again=True)
 
     def load(self, callbacks: Callbacks, record: Record) -> DescentState | None:
-        """Restore callbacks and record and return the state of the descent; None if the file does not exist yet.
-
-        Raises:
-            StorageError: the file is damaged, not a checkpoint, or the checkpoint of another descent.
-        """
+        """Restore callbacks and record and return the state of the descent; None if the file does not exist yet."""
         if not Path(self.path).exists():
             return None
         tensors, about = read_tensors(self.path, _KEY, "checkpoint")

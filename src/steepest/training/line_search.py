@@ -51,13 +51,8 @@ class _Trial:
 class SearchRunner:
     """A descent by line searches; see :class:`steepest.engines.step.Runner`.
 
-    Args:
-        inner: a runner whose next values are the gradient.
-        shapes: the parameters' shapes, by name.
-        length: the number of updates that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
-        sign: −1 to maximise.
-        dtype: the precision of the parameters.
-        rate: the first trial of the first epoch.
+    The next values of ``inner`` are the gradient. L-BFGS remembers ``length`` updates; 0 is gradient descent by
+    Armijo's rule. The sign is −1 to maximise, and ``rate`` is the first trial of the first epoch.
     """
 
     pace = 1
@@ -92,13 +87,12 @@ class SearchRunner:
                     counter.reason = Reason.GRADIENT
                 if counter.reason:
                     break
-                row = self._named(current.params)
                 found, state_after = self._search(current, counter.params)
                 if found is current:
-                    counter.keep(value, row)
+                    counter.keep(value, self._named(current.params))
                     counter.reason = Reason.TOLERANCE  # no step lowers the cost beyond round-off
                     break
-                counter.go_on(value, {**self._named(found.params), **state_after}, row)
+                counter.go_on(value, {**self._named(found.params), **state_after}, self._named(current.params))
                 self._last = found
         except KeyboardInterrupt:
             counter.reason = Reason.INTERRUPTED
@@ -108,13 +102,9 @@ class SearchRunner:
         return np.concatenate([np.ravel(params[name]) for name in self._shapes]).astype(np.float64)
 
     def _named(self, flat: Vector) -> Params:
-        found: Params = {}
-        offset = 0
-        for name, shape in self._shapes.items():
-            size = math.prod(shape)
-            found[name] = flat[offset : offset + size].reshape(shape).astype(self._dtype)[()]
-            offset += size
-        return found
+        sizes = [math.prod(shape) for shape in self._shapes.values()]
+        pieces = zip(self._shapes.items(), np.split(flat, np.cumsum(sizes)[:-1]), strict=True)
+        return {name: piece.reshape(shape).astype(self._dtype)[()] for (name, shape), piece in pieces}
 
     def _evaluate(self, flat: Vector) -> _Point:
         flat = flat.astype(self._dtype).astype(np.float64)  # round as the engine will
@@ -161,12 +151,7 @@ class SearchRunner:
 
 
 def restored_state(memory: Mapping[str, Any], numbers: int, length: int) -> Params:
-    """Return the state of an earlier descent with which another one continues.
-
-    Args:
-        memory: its ``run.memory``.
-        numbers: how many numbers all parameters have together.
-        length: the number of updates that L-BFGS remembers; 0 for gradient descent by Armijo's rule.
+    """Return the state in ``run.memory`` of an earlier descent of as many numbers, to continue with it.
 
     Raises:
         DescentError: the state belongs to another optimiser or to other parameters.

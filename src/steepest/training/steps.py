@@ -7,7 +7,7 @@ import math
 from steepest.calculus.prepared import PreparedCost
 from steepest.engines.step import RATE, UPDATES, Step, partial_derivative
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, leaves, toposort
+from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, toposort
 from steepest.expressions.traversal import memoised
 from steepest.training.optimisers import Optimiser
 
@@ -39,21 +39,12 @@ def is_quadratic(cost: Expression) -> bool:
 
 
 def gradient_step(prepared: PreparedCost, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
-    """Return the step with a derived gradient: back-propagation, or the layer-wise recursion.
-
-    Args:
-        prepared: the cost.
-        method: of :func:`steepest.gradient`.
-        optimiser: the update rule.
-        maximise: whether to ascend.
-        norm: whether to compute the norm of the gradient.
-    """
+    """Return the step with a derived gradient, by a method of :func:`steepest.gradient`, and with its norm if asked."""
     key = ("gradient step", method, optimiser, maximise, norm)
     if key not in prepared.cache:
         partials = _partials(prepared, method)
         updates, initial_state = _updates(partials, optimiser, maximise)
-        norm_of = _norm(partials) if norm else None
-        prepared.cache[key] = Step(prepared.stable, updates, norm_of, memory=initial_state)
+        prepared.cache[key] = Step(prepared.stable, updates, _norm(partials) if norm else None, memory=initial_state)
     found: Step = prepared.cache[key]
     return found
 
@@ -62,20 +53,15 @@ def difference_step(
     prepared: PreparedCost, epsilon: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
 ) -> Step:
     """Return the step with a finite-difference gradient: P + 1 costs per epoch, 2P + 1 if central."""
-    partials = {node: partial_derivative(node) for node in _parameters(prepared.cost)}
+    partials = {node: partial_derivative(node) for node in prepared.cost.leaves if node.operation is PARAMETER}
     updates, initial_state = _updates(partials, optimiser, maximise)
-    return Step(
-        prepared.stable, updates, _norm(partials) if norm else None, epsilon, scheme == "central", initial_state
-    )
-
-
-def _parameters(cost: Expression) -> list[Expression]:
-    return [node for node in leaves([cost]) if node.operation is PARAMETER]
+    norm_of = _norm(partials) if norm else None
+    return Step(prepared.stable, updates, norm_of, epsilon, scheme == "central", initial_state)
 
 
 def _partials(prepared: PreparedCost, method: str) -> dict[Expression, Expression]:
     found = prepared.partials(method)
-    return {node: found[node.name] for node in _parameters(prepared.cost)}
+    return {node: found[node.name] for node in prepared.cost.leaves if node.operation is PARAMETER}
 
 
 def _updates(
@@ -99,10 +85,8 @@ def _updates(
 
 
 def _norm(partials: dict[Expression, Expression]) -> Expression:
-    squares = constant(0)
-    for partial in partials.values():
-        squares = squares + (op.sum_(partial**2) if partial.shape else partial**2)
-    return op.sqrt(squares)
+    squares = (op.sum_(partial**2) if partial.shape else partial**2 for partial in partials.values())
+    return op.sqrt(sum(squares, constant(0)))
 
 
 def search_step(prepared: PreparedCost, method: str) -> Step:

@@ -8,36 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steepest.engines.step import (
-    Batches,
-    DescentState,
-    EpochCounter,
-    Params,
-    Rate,
-    Reason,
-    Record,
-    Runner,
-    StoppingRules,
-)
+from steepest.engines.step import Batches, DescentState, EpochCounter, Rate, Reason, Record, Runner, StoppingRules
 from steepest.tables.parts import Columns, Parts
-
-Array = NDArray[Any]
 
 
 class StreamRunner:
     """A descent in batches through a table in parts; see :class:`steepest.engines.step.Runner`.
 
     Each epoch takes the parts in another order, and the rows of each part in another order; a part's last batch may be
-    short. The cost of the table is the mean of the parts' costs, weighted by their rows.
-
-    Args:
-        parts: the table.
-        runner: returns the runner of a part, given its columns, rows, a rate and batches.
-        cost: returns the cost of a part as a function of parameters, given its columns and rows.
-        rate: α.
-        batches: the batches of each part.
+    short. The cost of the table is the mean of the parts' costs, weighted by their rows. ``runner`` and ``cost`` give
+    the runner of a part and its cost as a function of the parameters.
     """
 
     pace = 1
@@ -47,10 +28,9 @@ class StreamRunner:
         cost: Callable[[Columns, int], Callable[[Mapping[str, Any]], float]], rate: Rate, batches: Batches,
     ) -> None:  # fmt: skip
         self._parts, self._runner, self._cost, self._batches = parts, runner, cost, batches
-        self.rate = rate
-        self._started = False
+        self.rate, self._started = rate, False
 
-    def cost_at(self, params: Params) -> float:
+    def cost_at(self, params: Mapping[str, Any]) -> float:
         """Return the cost at some parameters: of the first part before the first epoch, later of the whole table."""
         order = range(self._parts.number) if self._started else [0]
         total, seen = 0.0, 0
@@ -58,7 +38,7 @@ class StreamRunner:
             total, seen = total + rows * self._cost(columns, rows)(params), seen + rows
         return total / seen if seen else math.nan
 
-    def unpacked(self, rows: Sequence[Any]) -> list[Params]:
+    def unpacked(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the rows unchanged."""
         return list(rows)
 
@@ -69,8 +49,7 @@ class StreamRunner:
         while counter.epoch < until and not counter.reason:
             value, params, reason = self._epoch(counter.epoch, counter.params)
             if reason:
-                stopped = counter.state()
-                return replace(stopped, params=params, before=counter.params, reason=reason)
+                return replace(counter.state(), params=params, before=counter.params, reason=reason)
             counter.judge(value)
             if counter.reason == Reason.DIVERGED:
                 return replace(counter.state(), params=params, epoch=counter.epoch + 1)
@@ -83,7 +62,7 @@ class StreamRunner:
         try:
             order = np.random.default_rng([self._batches.seed, epoch, self._parts.number])
             for k, columns, rows in self._parts.each(order.permutation(self._parts.number).tolist()):
-                batches = Batches(self._batches.size, self._batches.seed, k + 1)
+                batches = replace(self._batches, part=k + 1)
                 runner = self._runner(columns, rows, self._within(epoch, seen, rows), batches)
                 start = DescentState(params, params, math.nan, epoch)
                 after = runner.advance(start, epoch + 1, StoppingRules(), Record())
