@@ -252,13 +252,13 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
 def _refuse(model: Model, settings: dict[str, Any], start: dict[str, float]) -> None:
     """Raise if the settings are not valid, before anything is computed."""
     from steepest.engines import choose
-    from steepest.training.descent import check_settings
+    from steepest.training.settings import Settings
 
     choose(settings["engine"], settings["dtype"])
     if settings["restarts"] is not None and start:
         raise click.UsageError("--restarts draws every start from the seed; leave --start out")
     ours = {name: value for name, value in settings.items() if name not in ("engine", "initial")}
-    check_settings(model.cost, **ours)
+    Settings(**ours).check(model.cost)
 
 
 def _checked(

@@ -26,13 +26,10 @@ from steepest.tables.values import bind
 from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Initial, Scheme
 from steepest.training.initialisers import initial as initial
-from steepest.training.loop import Loop
 from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.restarts import batched, sequential
 from steepest.training.result import Descent as Descent
-from steepest.training.result import Level as Level
 from steepest.training.schedules import Plateau, Schedule
-from steepest.training.settings import GRADIENTS as GRADIENTS
 from steepest.training.settings import Settings
 from steepest.training.setup import DescentSetup
 
@@ -162,24 +159,13 @@ def descend(
         elif ensemble is not None:
             run = batched(initials, ensemble, loop, on_progress)
         else:
-            run = sequential(
-                initials, lambda each: _loop_for(ready, loop, on_epoch, each).run(each, on_progress), maximise
-            )
+
+            def alone(each: Params) -> Descent:  # callbacks belong to one descent
+                own = loop if loop.callbacks is None else ready.loop(on_epoch, each)
+                return own.run(each, on_progress)
+
+            run = sequential(initials, alone, maximise)
     return replace(run, engine=ready.engine.name, held_out=rows_out)
-
-
-def _loop_for(ready: DescentSetup, loop: Loop, on_epoch: OnEpoch | None, start: Params) -> Loop:
-    """Return the loop for another start: the same one, unless its callbacks belong to the last descent."""
-    return loop if loop.callbacks is None else ready.loop(on_epoch, start)
-
-
-def check_settings(cost: Expression, **settings: Any) -> None:
-    """Raise unless a descent of this cost could start with these settings, named as for :func:`descend`.
-
-    Raises:
-        DescentError: a setting is invalid, or the cost is not a scalar with parameters.
-    """
-    Settings(**settings).check(cost)
 
 
 def _opened(cost: Expression, table: Any) -> Table | Samples | None:

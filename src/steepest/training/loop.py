@@ -17,7 +17,6 @@ from steepest.training.settings import Settings
 
 _DIVERGENCE_FACTOR = 1e10  # no run has been seen to recover from such growth of the cost, counted from 1 at least
 _RTOL = {"float64": 1e-9, "float32": 1e-5}  # smaller relative rises of the cost may be round-off of a long sum
-_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
 _PATH_BYTES = 64 << 20  # memory of the recorded parameters; a small share of what a computer has
 _NO_PATH = 1 << 40  # a thinning so large that only the parameters of the start are recorded
 _POLL_INTERVAL = 0.05  # seconds between two checks of time and progress: prompt for a person, rare for an engine
@@ -41,16 +40,6 @@ def _plain(params: Params) -> Params:
     return {name: array if getattr(array, "ndim", 0) else float(array) for name, array in params.items()}
 
 
-def _thinning(params: Params) -> int:
-    """Return how many rows of costs share one row of parameters, so that the path fits in its memory."""
-    size = 2 * ROWS_KEPT * sum(np.asarray(array).nbytes for array in params.values())
-    return 1 << max(-(-size // _PATH_BYTES) - 1, 0).bit_length()
-
-
-def _all_finite(params: Params) -> bool:
-    return all(np.isfinite(array).all() for array in params.values())
-
-
 def _is_flat(history: Sequence[tuple[int, float]]) -> bool:
     """Return whether the cost hardly changed over the last tenth of the epochs."""
     last_epoch, last = history[-1]
@@ -62,13 +51,12 @@ class Loop:
     """One run of a descent: what its stopping rules and its report need to know."""
 
     def __init__(
-        self, runner: Runner, settings: Settings, names: Sequence[str] = (), *, rows: int = 0, may_trap: bool = True,
+        self, runner: Runner, settings: Settings, names: Sequence[str] = (), rows: int = 0, *, may_trap: bool = True,
         suggest: Callable[[Params], float | None] | None = None, callbacks: Callbacks | None = None,
-        resume: Callable[[Record], DescentState | None] = lambda record: None,
+        resume: Callable[[Record], DescentState | None] | None = None,
     ) -> None:  # fmt: skip
         self.runner, self.settings, self.names, self.rows = runner, settings, names, rows
         self.may_trap, self.suggest, self.callbacks, self.resume = may_trap, suggest, callbacks, resume
-        self.rtol, self.epsilon = _RTOL[settings.dtype], _EPSILON[settings.dtype]
         self.first = 0.0
         self.resumed: int | None = None
 
@@ -81,7 +69,7 @@ class Loop:
                 "outside its domain"
             )
         rules, record = self.rules(first), Record(thinning=self.thinning(params))
-        kept = self.resume(record)
+        kept = None if self.resume is None else self.resume(record)
         state, self.resumed = (DescentState(params, params, first), None) if kept is None else (kept, kept.epoch)
         stopped, callbacks = "", self.callbacks
         try:
@@ -93,7 +81,7 @@ class Loop:
                 until = before + pace if callbacks is None else min(before + pace, callbacks.next(before))
                 state = self.runner.advance(state, int(min(self.settings.epochs, until)), rules, record)
                 now = time.perf_counter()
-                left = self._seconds_left(now - started)
+                left = math.inf if self.settings.max_seconds is None else self.settings.max_seconds - (now - started)
                 pace = self._pace(state.epoch - before, now - called, pace, left)
                 if progress is not None:
                     progress(state.epoch, self.settings.epochs, state.last)
@@ -108,8 +96,11 @@ class Loop:
         return self.ended(state, stopped, params, record, progress, started)
 
     def thinning(self, params: Params) -> int:
-        """Return how many rows of costs the record keeps for one of parameters."""
-        return _thinning(self._shown(params)) if self.settings.path else _NO_PATH
+        """Return how many rows of costs share one row of parameters, so that the path fits in its memory."""
+        if not self.settings.path:
+            return _NO_PATH
+        size = 2 * ROWS_KEPT * sum(np.asarray(array).nbytes for array in self._shown(params).values())
+        return 1 << max(-(-size // _PATH_BYTES) - 1, 0).bit_length()
 
     def details(self, epoch: int) -> Details:
         """Return what a progress bar may show about an epoch."""
@@ -124,19 +115,12 @@ class Loop:
 
     def rules(self, first: float) -> StoppingRules:
         """Return the stopping rules of a descent whose first cost is ``first``."""
-
-        def given(tolerance: float | None) -> float:
-            return math.nan if tolerance is None else tolerance
-
+        given = self.settings
         # From 1 at least, because a descent may start at a minimum, where the cost is 0.
-        diverged = math.inf if self.settings.maximise else _DIVERGENCE_FACTOR * max(abs(first), 1.0)
-        return StoppingRules(
-            diverged, given(self.settings.tolerance), given(self.settings.gradient_tolerance), self.rtol,
-            4 * self.epsilon * min(abs(first), 1.0), -1.0 if self.settings.maximise else 1.0,
-        )  # fmt: skip
-
-    def _seconds_left(self, elapsed: float) -> float:
-        return math.inf if self.settings.max_seconds is None else self.settings.max_seconds - elapsed
+        diverged = math.inf if given.maximise else _DIVERGENCE_FACTOR * max(abs(first), 1.0)
+        tolerance, norm = (math.nan if each is None else each for each in (given.tolerance, given.gradient_tolerance))
+        atol = 4 * float(np.finfo(given.dtype).eps) * min(abs(first), 1.0)
+        return StoppingRules(diverged, tolerance, norm, _RTOL[given.dtype], atol, given.sign)
 
     def _pace(self, epochs: int, seconds: float, pace: int, left: float) -> int:
         """Return the epochs to run before the next check of time and progress."""
@@ -144,30 +128,16 @@ class Loop:
         return max(1, min(int(fitting), _PACE_GROWTH * pace))
 
     def ended(
-        self,
-        state: DescentState,
-        stopped: str,
-        start: Params,
-        record: Record,
-        progress: Progress | None,
+        self, state: DescentState, stopped: str, start: Params, record: Record, progress: Progress | None,
         started: float,
-    ) -> Descent:
-        """Return the report of a descent.
-
-        Args:
-            state: its state.
-            stopped: why it was stopped from outside; empty if it was not.
-            start: the parameters at epoch 0.
-            record: the recorded rows.
-            progress: called a last time.
-            started: the performance counter when it started.
-        """
+    ) -> Descent:  # fmt: skip
+        """Return the report of a descent; ``stopped`` is why it was stopped from outside, empty if it was not."""
         params, epoch, reason = dict(state.params), state.epoch, state.reason or stopped or "epochs"
         rules, value = self.rules(self.first), self.runner.cost_at(params)
         rises, first_rise = state.rises, state.first_rise
         if not state.reason and rules.rose(value, state.last):
             rises, first_rise = rises + 1, first_rise or epoch
-        finite = math.isfinite(value) and _all_finite(params)
+        finite = math.isfinite(value) and all(np.isfinite(array).all() for array in params.values())
         if not finite or value > rules.divergence_threshold:
             reason = "diverged"
             if not finite:
@@ -184,7 +154,7 @@ class Loop:
             if self.callbacks.patience is not None and reason != "diverged":
                 params, best_epoch = {**params, **self.callbacks.best}, self.callbacks.best_epoch
                 value = self.runner.cost_at(params)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started  # without the search for a lower rate
         message = self._message(reason, state.epoch, value, start, history)
         warnings = self._warnings(reason, history, start, rises, first_rise)
         return Descent(

@@ -21,11 +21,7 @@ _GAP = 0.01
 
 
 def levels(costs: Sequence[float], scale: float) -> list[Level]:
-    """Group final costs into levels, the lowest first; costs that are not finite are left out.
-
-    Args:
-        costs: final costs.
-        scale: the cost at a typical start; costs closer than a hundredth of it share a level.
+    """Group finite final costs into levels, the lowest first; ``scale`` is the cost at a typical start.
 
     >>> [level.starts for level in levels([0.001, 0.125, 0.002, 0.1253, 0.0], scale=0.3)]
     [3, 2]
@@ -44,13 +40,7 @@ def _typical(firsts: Iterable[float]) -> float:
 
 
 def sequential(starts: Sequence[Params], descend: Callable[[Params], Descent], maximise: bool) -> Descent:
-    """Run descents one after another and return the best; a start where the cost is not finite ends at NaN.
-
-    Args:
-        starts: parameters at the start of each.
-        descend: runs one.
-        maximise: whether the highest cost is the best.
-    """
+    """Run descents one after another and return the best; a start where the cost is not finite ends at NaN."""
     runs: list[Descent] = []
     costs: list[float] = []
     refused: StartError | None = None
@@ -80,12 +70,6 @@ def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: 
 
     The best one is run again alone, for its history. Sums over its samples may then be added in another order, so
     that the last digits differ; if it ends above the next one, that one is run as well.
-
-    Args:
-        starts: parameters at the start of each.
-        ensemble: runs them.
-        loop: runs one, by the same stopping rules.
-        progress: called from time to time.
     """
     started, stop, stopped = time.perf_counter(), threading.Event(), ""
     epochs, seconds = loop.settings.epochs, loop.settings.max_seconds
@@ -109,7 +93,7 @@ def batched(starts: Sequence[Params], ensemble: Ensemble, loop: Loop, progress: 
     results = ensemble.outcomes() or [EnsembleResult(starts[0], loop.runner.cost_at(starts[0]), "", 0)]
     if not stopped and (seconds is not None and time.perf_counter() - started > seconds):
         stopped = "time"
-    sign = -1.0 if loop.settings.maximise else 1.0
+    sign = loop.settings.sign
     order = sorted(range(len(results)), key=lambda k: (results[k].reason == "diverged", sign * results[k].cost))
     costs = [result.cost for result in results]
     if stopped:
@@ -131,28 +115,24 @@ def _rerun_best(
 ) -> Descent:  # fmt: skip
     """Run the best start alone; write its cost into ``costs``."""
     best: Descent | None = None
-    for rank, k in enumerate(order):
+    for k in order:
+        if best is not None and not _is_better(results[k].cost, results[k].reason == "diverged", best, loop):
+            break
         run = loop.run(starts[k], None)
         if run.reason in ("interrupted", "time"):  # in the batch it had made more epochs
             return _stopped_early(starts[order[0]], results[order[0]], loop, run.reason, started)
         costs[k] = run.cost
-        if best is None or _is_better(run.cost, run.diverged, best, loop.settings.maximise):
+        if best is None or _is_better(run.cost, run.diverged, best, loop):
             best = run
-        if rank + 1 == len(order):
-            break
-        following = results[order[rank + 1]]
-        if not _is_better(following.cost, following.reason == "diverged", best, loop.settings.maximise):
-            break
-    assert best is not None
+    assert best is not None  # there is at least one start
     return best
 
 
-def _is_better(cost: float, diverged: bool, best: Descent, maximise: bool) -> bool:
+def _is_better(cost: float, diverged: bool, best: Descent, loop: Loop) -> bool:
     """Return whether a descent ended better than another, by more than round-off."""
     if diverged != best.diverged:
         return best.diverged
-    gained = cost - best.cost if maximise else best.cost - cost
-    return gained > _ROUND_OFF * abs(best.cost)
+    return loop.settings.sign * (best.cost - cost) > _ROUND_OFF * abs(best.cost)
 
 
 def _stopped_early(start: Params, result: EnsembleResult, loop: Loop, stopped: str, started: float) -> Descent:

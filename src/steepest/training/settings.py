@@ -20,11 +20,7 @@ MOST_RESTARTS = 100_000  # starts and results are all kept in memory
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of :func:`steepest.descend`, by the same names; names of choices become their values.
-
-    Raises:
-        DescentError: a schedule or optimiser is unknown; :meth:`check` checks the rest.
-    """
+    """The settings of :func:`steepest.descend`, by the same names; names of choices become their values."""
 
     rate: Any = 0.1
     epochs: int = 1000
@@ -50,7 +46,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str) and self.rate != "auto":
-            self._check_whole("epochs", 0)  # some schedules last as long as the descent
+            whole("epochs", self.epochs, 0, DescentError)  # some schedules last as long as the descent
             object.__setattr__(self, "rate", read_schedule(self.rate, 0.1, self.epochs))
         object.__setattr__(self, "solver", optimiser_named(self.optimiser))
 
@@ -58,6 +54,11 @@ class Settings:
     def searches(self) -> bool:
         """Whether each epoch searches along a line for how far to go."""
         return isinstance(self.solver, LBFGS) or self.rate == "auto"
+
+    @property
+    def remembered(self) -> int:
+        """The number of updates that L-BFGS remembers; 0 for others."""
+        return self.solver.memory if isinstance(self.solver, LBFGS) else 0
 
     @property
     def update_rule(self) -> Optimiser:
@@ -93,11 +94,7 @@ class Settings:
         return plain and self.gradient == "backprop" and self.batch is None
 
     def check(self, cost: Expression) -> None:
-        """Raise unless a descent of this cost could start so.
-
-        Raises:
-            DescentError: a setting makes no sense, or the cost is not one number with parameters.
-        """
+        """Raise a DescentError unless a descent of this cost could start so."""
         self._check_numbers()
         self._check_together()
         if self.gradient not in GRADIENTS:
@@ -117,31 +114,21 @@ class Settings:
             )
 
     def _check_numbers(self) -> None:
-        steps: dict[str, Any] = {
-            "step": self.step, "tolerance": self.tolerance, "gradient_tolerance": self.gradient_tolerance,
-            "max_seconds": self.max_seconds,
-        }  # fmt: skip
+        for label in ("step", "tolerance", "gradient_tolerance", "max_seconds"):
+            if label == "step" or getattr(self, label) is not None:
+                positive(label, getattr(self, label), DescentError)
         if not isinstance(self.rate, Schedule | Plateau) and self.rate != "auto":
-            steps["rate"] = self.rate
-        for label, number in steps.items():
-            given = number is not None or label in ("rate", "step")
-            if given:
-                positive(label, number, DescentError, ", a schedule or 'auto'" if label == "rate" else "")
+            positive("rate", self.rate, DescentError, ", a schedule or 'auto'")
         least = {"epochs": 0, "seed": 0, "restarts": 1, "batch": 1, "patience": 1, "checkpoint_every": 1}
         for label, low in least.items():
-            self._check_whole(label, low)
+            if label in ("epochs", "seed") or getattr(self, label) is not None:
+                whole(label, getattr(self, label), low, DescentError)
         if self.restarts is not None and self.restarts > MOST_RESTARTS:
             raise DescentError(
                 f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; run several seeds for more"
             )
         if is_number(self.validate) and not 0 < self.validate < 1:
             raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
-
-    def _check_whole(self, label: str, low: int) -> None:
-        value: Any = getattr(self, label)
-        given = value is not None or label in ("epochs", "seed")
-        if given:
-            whole(label, value, low, DescentError)
 
     def _check_together(self) -> None:
         if self.searches:

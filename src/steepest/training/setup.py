@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from steepest.calculus.program import described, lower
 from steepest.calculus.stability import stabilise
 from steepest.engines import Engine, Runnable, choose
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import DescentState, Ensemble, Params, Rate, Record, Runner, Step, StoppingRules
+from steepest.engines.step import DescentState, Ensemble, Params, Record, Runner, Step, StoppingRules
 from steepest.errors import DescentError
 from steepest.expressions.expression import PARAMETER
 from steepest.messages.hints import nearest
@@ -43,38 +43,26 @@ def _state_at_start(step: Step, dtype: str) -> Runnable:
 
 
 class DescentSetup:
-    """The step, the engine and the columns of a descent.
-
-    Args:
-        prepared: the cost.
-        settings: the settings of the descent.
-        engine: the name of an engine, or ``"auto"``.
-        bound: the columns; those of the first part, if there are parts.
-        held_out: the columns of the validation rows.
-        parts: a table that is read in parts.
-    """
+    """The step, the engine and the columns of a descent; ``bound`` are those of the first part, if there are parts."""
 
     def __init__(
         self, prepared: PreparedCost, settings: Settings, engine: str, bound: Bound, held_out: Bound | None,
         parts: Parts | None = None,
     ) -> None:  # fmt: skip
-        self._parts = parts
         self.prepared, self.settings, self._bound, self._held_out = prepared, settings, bound, held_out
+        self._parts = parts
         self._shapes = {leaf.name: leaf.shape for leaf in prepared.cost.leaves if leaf.operation is PARAMETER}
-        self.step = self._step()
+        rule, maximise, norm = settings.update_rule, settings.maximise, settings.gradient_tolerance is not None
+        if settings.searches:
+            self.step = search_step(prepared, settings.gradient)
+        elif settings.gradient == "finite-difference":
+            self.step = difference_step(prepared, settings.step, settings.scheme, rule, maximise, norm)
+        else:
+            self.step = gradient_step(prepared, settings.gradient, rule, maximise, norm)
         self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
 
-    def _step(self) -> Step:
-        prepared, given = self.prepared, self.settings
-        norm = given.gradient_tolerance is not None
-        if given.searches:
-            return search_step(prepared, given.gradient)
-        if given.gradient == "finite-difference":
-            return difference_step(prepared, given.step, given.scheme, given.update_rule, given.maximise, norm)
-        return gradient_step(prepared, given.gradient, given.update_rule, given.maximise, norm)
-
-    def _runner_of(self, step: Step, rate: Rate) -> Runner:
-        dtype, batches = self.settings.dtype, self.settings.batches
+    def _runner_of(self, step: Step) -> Runner:
+        rate, dtype, batches = self.settings.scheduled_rate, self.settings.dtype, self.settings.batches
         if self._parts is None or batches is None:
             return self.engine.runner(step, self._bound.data, self._bound.rows, rate, dtype, batches)
         return StreamRunner(
@@ -83,51 +71,39 @@ class DescentSetup:
         )  # fmt: skip
 
     def _runner(self) -> Runner:
-        given, scheduled_rate = self.settings, self.settings.scheduled_rate
-        runner = self._runner_of(self.step, scheduled_rate)
+        given, runner = self.settings, self._runner_of(self.step)
         if not given.searches:
             return runner
-        length = getattr(given.solver, "memory", 0)
-        first = scheduled_rate if isinstance(scheduled_rate, float) else 1.0
-        return SearchRunner(runner, self._shapes, length, given.sign, given.dtype, first)
+        return SearchRunner(runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate)
 
     def _suggest(self, start: Params) -> float | None:
         given, step = self.settings, self.step
         if given.gradient != "backprop":
             step = gradient_step(self.prepared, "backprop", given.update_rule, given.maximise, norm=False)
-        return suggest_lower_rate(self._runner_of(step, given.scheduled_rate), start, given.maximise)
+        return suggest_lower_rate(self._runner_of(step), start, given.sign)
 
     def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
         """Return the loop of the descent; ``start`` enters the digest of a checkpoint."""
-        given, scheduled_rate = self.settings, self.settings.scheduled_rate
-        callbacks = self._callbacks(on_epoch)
-        kept = None
+        given, cost = self.settings, self.prepared.cost
+        callbacks, resume = self._callbacks(on_epoch), None
         if callbacks is not None and given.checkpoint is not None:
             refuse_place(given.checkpoint)
             kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
-            callbacks.save = kept.save
-
-        def resume(record: Record) -> DescentState | None:
-            return kept.load(callbacks, record) if kept is not None and callbacks is not None and given.resume else None
-
-        steady = isinstance(scheduled_rate, float) and given.batch is None and not given.searches
-        cost = self.prepared.cost
+            callbacks.save, resume = kept.save, partial(kept.load, callbacks) if given.resume else None
+        steady = isinstance(given.scheduled_rate, float) and given.batch is None and not given.searches
         return Loop(
-            self._runner(), given, list(self._shapes),
-            rows=self._bound.rows if self._parts is None else self._parts.rows,
+            self._runner(), given, list(self._shapes), (self._parts or self._bound).rows,
             may_trap=bool(cost.data) and not is_quadratic(cost), suggest=self._suggest if steady else None,
             callbacks=callbacks, resume=resume,
         )  # fmt: skip
 
     def ensemble(self, starts: int, loop: Loop) -> Ensemble | None:
         """Return the runner of several descents at once; None if the engine has none for these settings."""
-        given, engine, scheduled_rate = self.settings, self.engine, self.settings.scheduled_rate
-        plain = (
-            given.batch is None and loop.callbacks is None and not given.searches and isinstance(scheduled_rate, float)
-        )
-        if engine.ensemble is None or self.step.epsilon is not None or not plain or callable(scheduled_rate):
+        given, engine, rate = self.settings, self.engine, self.settings.scheduled_rate
+        plain = given.batch is None and loop.callbacks is None and not given.searches and self.step.epsilon is None
+        if engine.ensemble is None or not plain or not isinstance(rate, float):
             return None
-        return engine.ensemble(self.step, self._bound.data, self._bound.rows, scheduled_rate, given.dtype, starts)
+        return engine.ensemble(self.step, self._bound.data, self._bound.rows, rate, given.dtype, starts)
 
     def _callbacks(self, on_epoch: OnEpoch | None) -> Callbacks | None:
         given = self.settings
@@ -138,10 +114,8 @@ class DescentSetup:
             list(self._shapes), patience=given.patience, on_epoch=on_epoch, plateau=plateau,
             every=given.checkpoint_every, sign=given.sign,
         )  # fmt: skip
-        if self._held_out is not None:
-            callbacks.validate = self.engine.cost_function(
-                self.step.cost, self._held_out.data, self._held_out.rows, given.dtype
-            )
+        if (apart := self._held_out) is not None:
+            callbacks.validate = self.engine.cost_function(self.step.cost, apart.data, apart.rows, given.dtype)
         return callbacks
 
     def _kind(self, start: Params) -> str:
@@ -160,37 +134,33 @@ class DescentSetup:
         return kind_of({"about": about}, columns)
 
     def initial_values(self, start: Mapping[str, ArrayLike], memory: Mapping[str, ArrayLike] | None) -> Params:
-        """Return the parameters at a start with the optimiser's state: ``memory``, or its initial values.
-
-        Raises:
-            DescentError: ``memory`` is not the state of this optimiser.
-        """
-        dtype, solver = self.settings.dtype, self.settings.solver
+        """Return the parameters at a start with the optimiser's state: ``memory``, or its initial values."""
+        dtype = self.settings.dtype
         params = {name: number_array(name, value, dtype) for name, value in start.items()}
         if self.settings.searches:
             numbers = sum(math.prod(shape) for shape in self._shapes.values())
-            return {**params, **restored_state(memory or {}, numbers, getattr(solver, "memory", 0))}
+            return {**params, **restored_state(memory or {}, numbers, self.settings.remembered)}
         fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
         values = map(np.array, _state_at_start(self.step, dtype)(params, 1)) if fresh else ()
         first = dict(zip(fresh, values, strict=True))
         for name, value in (memory or {}).items():
             if name not in fresh or np.shape(value) != fresh[name]:
                 raise DescentError(
-                    f"memory has {name!r} of the shape {np.shape(value)}, which is not in the state of {solver.name}"
-                    f"{nearest(name, fresh)}; give run.memory of a descent with the same optimiser"
+                    f"memory has {name!r} of the shape {np.shape(value)}, which is not in the state of "
+                    f"{self.settings.solver.name}{nearest(name, fresh)}; give run.memory of a descent with the same "
+                    "optimiser"
                 )
         given = {name: number_array(name, value, dtype) for name, value in (memory or {}).items()}
         return {**params, **first, **given}
 
 
-def suggest_lower_rate(runner: Any, start: Params, maximise: bool) -> float | None:
+def suggest_lower_rate(runner: Any, start: Params, sign: float) -> float | None:
     """Return the largest of 1/2, 1/4, … of the rate at which the cost improves in each of the first epochs."""
-    rate, sign = float(runner.rate), -1.0 if maximise else 1.0
+    rate = float(runner.rate)
     for _ in range(_HALVINGS):
         rate /= 2
         runner.rate = float(f"{rate:.1g}")
-        record = Record()
-        state = DescentState(start, start, math.nan)
+        record, state = Record(), DescentState(start, start, math.nan)
         while state.epoch < _TRIAL_EPOCHS and not state.reason:
             state = runner.advance(state, _TRIAL_EPOCHS, StoppingRules(), record)
         values = [sign * value for value in record.costs]
