@@ -13,7 +13,6 @@ from steepest.messages.vocabulary import hint, ours
 
 Activation = str | Operation | Callable[[Expression], Expression]
 
-LINEAR = "linear"
 _SHAPE = (2,)  # any layer with more than one neuron shows whether an operation mixes them
 
 
@@ -23,15 +22,7 @@ def is_elementwise(operation: Operation) -> bool:
 
 
 def function_of(activation: Activation, output: bool = False) -> Callable[[Expression], Expression]:
-    """Return an activation as a function of expressions.
-
-    Args:
-        activation: the name of an elementwise operation or ``"linear"``, a formula in one name such as
-            ``"max(0.1*z, z)"``, an operation, or a function from an expression to one.
-        output: whether it belongs to the last layer, which may also be a softmax.
-
-    Raises:
-        ModelError: the operation is unknown or mixes the neurons of a layer, or the formula has other names.
+    """Return an activation as a function of expressions; that of the last layer, the output, may also be a softmax.
 
     >>> z = leaf(DATA, "z")
     >>> print(function_of("tanh")(z), function_of("z*sigmoid(z)")(z), function_of(lambda z: z**2)(z))
@@ -56,7 +47,7 @@ def function_of(activation: Activation, output: bool = False) -> Callable[[Expre
 def _read(text: str) -> tuple[Expression, Expression]:
     """Return the argument of the activation that a text describes, and its expression."""
     z = leaf(DATA, "z", _SHAPE)
-    if text == LINEAR:
+    if text == "linear":
         return z, z
     if text in FUNCTIONS:
         return z, _of_table(FUNCTIONS[text], text, z)

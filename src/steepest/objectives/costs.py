@@ -7,11 +7,11 @@ cross-entropies and the Poisson loss, which are logarithms of probabilities, are
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ModelError
@@ -29,11 +29,8 @@ Cost = Callable[[Expression, Expression], Expression]
 WEIGHT = "(weight)"  # the column of sample weights; no table has a column of this name
 
 
-def _over_features(error: Expression) -> Expression:
-    if not error.shape:
-        return error
-    size = math.prod(error.shape)
-    return op.sum_(error) if size == 1 else op.sum_(error) / size
+def _summed(term: Expression) -> Expression:
+    return op.sum_(term) if term.shape else term
 
 
 def over_samples(loss: Expression, weight: Expression | None = None) -> Expression:
@@ -53,7 +50,8 @@ def over_samples(loss: Expression, weight: Expression | None = None) -> Expressi
                 "the loss of each sample, without mean or total"
             )
         return loss
-    each = _over_features(loss)
+    size = math.prod(loss.shape)
+    each = _summed(loss) if size == 1 else _summed(loss) / size
     return op.mean(each if weight is None else weight * each)
 
 
@@ -107,7 +105,7 @@ def cross_entropy(prediction: Expression, target: Expression, weight: Expression
         loss = -op.sum_(target * op.log(prediction))
     else:
         loss = -(target * op.log(prediction) + (1 - target) * op.log(1 - prediction))
-    return over_samples(op.sum_(loss) if loss.shape else loss, weight)
+    return over_samples(_summed(loss), weight)
 
 
 def poisson(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
@@ -122,8 +120,7 @@ def poisson(prediction: Expression, target: Expression, weight: Expression | Non
 
     Source: McCullagh and Nelder 1989, section 6.2.
     """
-    loss = prediction - target * op.log(prediction)
-    return over_samples(op.sum_(loss) if loss.shape else loss, weight)
+    return over_samples(_summed(prediction - target * op.log(prediction)), weight)
 
 
 def check_targets(prediction: Expression, target: NDArray[Any], name: str, cost: str = "cross_entropy") -> None:
@@ -201,10 +198,10 @@ def cost_named(name: str) -> Callable[..., Expression]:
             raise ModelError(f"the cost {name} lacks {wanted!r}; write a formula with both prediction and target")
 
     def cost(prediction: Expression, target: Expression, weight: Expression | None = None) -> Expression:
-        stand_ins = {"prediction": prediction, "target": target}
-        loss = _read_loss(name, {word: node.shape for word, node in stand_ins.items()})
-        found = {leaf(DATA, word, node.shape): node for word, node in stand_ins.items()}
-        return over_samples(substitute(loss, found), weight)
+        given = zip(_NAMES, (prediction, target), strict=True)
+        stand_ins = {leaf(DATA, word, node.shape): node for word, node in given}
+        loss = _read_loss(name, {stand_in.name: stand_in.shape for stand_in in stand_ins})
+        return over_samples(substitute(loss, stand_ins), weight)
 
     return cost
 
@@ -253,12 +250,8 @@ def penalty(prediction: Expression, l1: float = 0.0, l2: float = 0.0) -> Express
     free = biases(prediction)
     weights = [node for node in leaves([prediction]) if node.operation is PARAMETER and node.name not in free]
     sizes = [(l1, [abs(w) for w in weights]), (l2 / 2, [w**2 for w in weights])]
-    parts = [factor * _added([op.sum_(x) if x.shape else x for x in each]) for factor, each in sizes if factor and each]
-    return _added(parts) if parts else None
-
-
-def _added(terms: list[Expression]) -> Expression:
-    return functools.reduce(operator.add, terms)
+    parts = [factor * reduce(operator.add, map(_summed, each)) for factor, each in sizes if factor and each]
+    return reduce(operator.add, parts) if parts else None
 
 
 @dataclass(frozen=True)
@@ -295,11 +288,8 @@ class Objective:
     def of(self, prediction: Expression, target: Expression) -> Expression:
         """Return the objective of a prediction and a target, a scalar."""
         weight = leaf(DATA, WEIGHT) if self.weighted else None
-        if (
-            prediction.operation is op.softmax
-            and not target.shape
-            and self.cost not in ("cross_entropy", cross_entropy)
-        ):
+        classes = prediction.operation is op.softmax and not target.shape
+        if classes and self.cost not in ("cross_entropy", cross_entropy):
             # Probabilities are compared with the one-hot row of the class, not with its number.
             target = op.one_hot(target, attributes=prediction.shape)
         if isinstance(self.cost, str):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from steepest.calculus.prepared import PreparedCost
 from steepest.errors import ModelError
-from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, toposort
+from steepest.expressions.expression import CONSTANT, Expression, toposort
 from steepest.expressions.operations import power
 from steepest.messages.hints import nearest
 
-_COMPARISONS = [OPERATIONS[n] for n in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")]
+_FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
 def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
@@ -34,15 +34,11 @@ def rows_left_out(dropped: int, rows: int) -> str:
 
 
 def refuse_flat(prepared: PreparedCost) -> None:
-    """Raise if every partial derivative of a cost is 0.
-
-    Raises:
-        ModelError: every partial derivative is 0 by the rules of its operations.
-    """
+    """Raise a ModelError if every partial derivative of a cost is 0 by the rules of its operations."""
     cost, partials = prepared.cost, prepared.partials()
     if partials and all(_is_zero(partial) for partial in partials.values()):
-        flat = [n for n in toposort([cost]) if n.operation.name in ("step", "sign") or n.operation in _COMPARISONS]
-        culprit = f"the derivative of {flat[-1].operation.name} is 0 except at its jump" if flat else "it is constant"
+        flat = [node.operation.name for node in toposort([cost]) if node.operation.name in _FLAT]
+        culprit = f"the derivative of {flat[-1]} is 0 except at its jump" if flat else "it is constant"
         raise ModelError(
             f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
             "step changes a parameter; use sigmoid in its place, or set the parameters by hand"

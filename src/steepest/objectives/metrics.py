@@ -11,15 +11,12 @@ Array = NDArray[Any]
 
 
 def regression(target: Array, prediction: Array) -> dict[str, float]:
-    """Return R², the mean squared error and the mean absolute error.
+    """Return R², the mean squared and the mean absolute error of predictions ``(n,)`` or ``(n, k)``.
 
-    Args:
-        target, prediction: ``(n,)`` or ``(n, k)``; R² of several outputs is the mean over those whose targets vary.
+    R² of several outputs is the mean over those whose targets vary.
 
     >>> regression(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))["r2"]
     0.5
-
-    Source: definition.
     """
     error = (prediction - target) ** 2
     spread = ((target - target.mean(axis=0)) ** 2).sum(axis=0)
@@ -30,25 +27,17 @@ def regression(target: Array, prediction: Array) -> dict[str, float]:
 
 
 def classification(target: Array, prediction: Array) -> dict[str, Any]:
-    """Return accuracy, log-loss and the confusion matrix.
+    """Return accuracy, log-loss and the confusion matrix of probabilities of class 1, ``(n,)``, or of each, ``(n, k)``.
 
-    Args:
-        target: class numbers, ``(n,)``.
-        prediction: probabilities: of class 1, ``(n,)``, or of every class, ``(n, k)``.
-
-    Returns:
-        ``accuracy``, ``log_loss`` (natural logarithm; probabilities are clipped by the machine epsilon of float64) and
-        ``confusion``, ``(k, k)``: rows are the true classes, columns the predicted ones.
+    The logarithm is the natural one, and probabilities are clipped by the machine epsilon of float64. Rows of the
+    matrix are the true classes, columns the predicted ones.
 
     >>> classification(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.9, 0.4]))["confusion"]
     [[1, 0], [1, 1]]
-
-    Source: definition.
     """
     chances = np.stack([1 - prediction, prediction], axis=1) if prediction.ndim == 1 else prediction
     labels, predicted = target.astype(int), chances.argmax(axis=1)
-    classes = chances.shape[1]
-    confusion = np.zeros((classes, classes), int)
+    confusion = np.zeros((chances.shape[1], chances.shape[1]), int)
     np.add.at(confusion, (labels, predicted), 1)
     tiny = np.finfo(float).eps
     right = np.clip(chances[np.arange(len(labels)), labels], tiny, 1 - tiny)
