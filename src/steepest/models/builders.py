@@ -12,8 +12,7 @@ from steepest.errors import ModelError, TableError
 from steepest.expressions.expression import DATA, Shape, leaf
 from steepest.expressions.printing import quoted
 from steepest.language.formula import LIMITS, Limits
-from steepest.models.model import Model as Model
-from steepest.models.model import load as load
+from steepest.models.model import Model
 from steepest.objectives.activations import Activation, function_of, written
 from steepest.objectives.costs import Cost
 from steepest.tables.feature_groups import DEFAULT, Features, resolve, spelt_out
@@ -134,21 +133,10 @@ def network_for(
     table: Table, target: str, layers: Sequence[int], activation: Activation | Sequence[Activation] = "tanh",
     output: str = "auto", cost: str | Cost | None = None, *, features: Features | None = None, **settings: Any,
 ) -> Model:  # fmt: skip
-    """Build a network that predicts a column of a table from others.
+    """Build a network that predicts a column of a table from others: all numeric ones unless features are given.
 
-    Args:
-        table: the table.
-        target: the column to predict.
-        layers: neurons of each hidden layer; empty for no hidden layer.
-        activation: the activation of the hidden layers, as for :func:`network`.
-        output: activation of the last layer; ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it has all
-            class numbers from 0 to at most 999, else linear.
-        cost: as for :func:`network`.
-        features: the input columns: a pattern or a list; all other numeric columns if left out.
-        settings: ``weights``, ``class_weight``, ``l1`` and ``l2``, as for :class:`steepest.Model`.
-
-    Raises:
-        TableError: the target or a feature is not a column of numbers.
+    The layers are the hidden ones. The output ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it has all
+    class numbers from 0 to at most 999, else linear. For the rest see :func:`network`.
 
     >>> from steepest.tables.table import open_table
     >>> network_for(open_table("xor"), "z", [2]).formula

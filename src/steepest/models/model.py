@@ -15,17 +15,20 @@ from steepest.checking.gradient_check import check as check_gradient
 from steepest.derivations.line_by_line import Derivation
 from steepest.derivations.line_by_line import derive as derive_by_rules
 from steepest.display.summaries import ReprMixin, Summary, facts_table, values_table
-from steepest.errors import SteepestWarning
+from steepest.errors import ModelError, SteepestError, SteepestWarning, StorageError
+from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, leaves
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
 from steepest.messages.vocabulary import translated
-from steepest.models import model_file as saved
+from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
 from steepest.objectives.specification import Specification
+from steepest.storage import tensors as storage
 from steepest.tables.samples import Samples
 from steepest.training.descent import Descent, descend
 from steepest.training.initialisers import initial
 from steepest.training.optimisers import Optimiser
+from steepest.version import __version__
 
 if TYPE_CHECKING:
     from steepest.derivations.layered import LayeredDerivation
@@ -183,7 +186,35 @@ class Model(Specification, ReprMixin):
             ModelError: the model is not fitted, or its cost is a function of your own.
             StorageError: the file cannot be written.
         """
-        saved.write(self, path)
+        if not self.params:
+            raise ModelError("the model has no parameters to save yet; fit it first")
+        if self.run is not None and self.run.diverged and self.params == self.run.params:
+            raise ModelError(f"nothing is saved: {self.run.message}")
+        if not isinstance(self.objective.cost, str):
+            known = ", ".join(COSTS)
+            raise ModelError(f"only a model with a named cost can be saved: {known}, or a formula of a cost")
+        about: dict[str, Any] = {"version": __version__, "formula": self.formula, "cost": self.cost_name}
+        nodes = leaves([self.target, self.prediction])
+        for kind in ("data", "parameter"):
+            about[kind] = {node.name: list(node.shape) for node in nodes if node.operation is OPERATIONS[kind]}
+        about |= self._options()
+        if self.settings:
+            about["settings"] = self.settings
+        if self.run is not None:
+            about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
+        missing = [name for name in self.cost.parameters if name not in self.params]
+        if missing:
+            raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
+        storage.save(path, initial(self.cost, self.params, what="params"), about)
+
+    def _options(self) -> dict[str, Any]:
+        """Return the arguments that differ from their defaults, in a form that JSON can hold."""
+        classes = self.class_weight
+        pairs = classes if isinstance(classes, str) else [[float(k), float(w)] for k, w in (classes or {}).items()]
+        blocks = {name: list(columns) for name, columns in (self.blocks or self.features).items()}
+        l1, l2 = float(self.objective.l1), float(self.objective.l2)
+        options = {"features": blocks, "weights": self.weights, "class_weight": pairs, "l1": l1, "l2": l2}
+        return {name: value for name, value in options.items() if value}
 
     def export(
         self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
@@ -208,7 +239,16 @@ class Model(Specification, ReprMixin):
 
     def card(self) -> Summary:
         """Return a summary: formula, cost, parameters, and the last descent if there was one."""
-        return model_card(self)
+        cost = f"{self.cost_name}, C = {shown(self.cost)}" if self.is_bound else self.cost_name
+        tables = [facts_table("Model", [("formula", self.formula), ("cost", cost)])]
+        if self.params:
+            tables.append(values_table("Parameters", self.params))
+        title = f"{self.formula}, {'fitted' if self.params else 'not fitted yet'}"
+        run = self.run
+        if run is None:
+            return Summary(title, tuple(tables), None, tuple(self.notes))
+        tables.append(facts_table("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
+        return Summary(title, tuple(tables), run.cost_plot(), (*self.notes, *run.warnings))
 
     def __repr__(self) -> str:
         return f"Model({self.formula!r}, cost={self.cost_name!r})"
@@ -224,18 +264,26 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
     Raises:
         StorageError: the file is missing, damaged, not a model, or from a newer version.
     """
-    return saved.read(Model, path, limits)
-
-
-def model_card(model: Model) -> Summary:
-    """Return the summary of a model; see :meth:`Model.card`."""
-    cost = f"{model.cost_name}, C = {shown(model.cost)}" if model.is_bound else model.cost_name
-    tables = [facts_table("Model", [("formula", model.formula), ("cost", cost)])]
-    if model.params:
-        tables.append(values_table("Parameters", model.params))
-    title = f"{model.formula}, {'fitted' if model.params else 'not fitted yet'}"
-    run = model.run
-    if run is None:
-        return Summary(title, tuple(tables), None, tuple(model.notes))
-    tables.append(facts_table("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
-    return Summary(title, tuple(tables), run.cost_plot(), (*model.notes, *run.warnings))
+    params, about = storage.load(path)
+    try:
+        data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
+        shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
+        options: dict[str, Any] = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
+        classes = about.get("class_weight")
+        if classes is not None:
+            options["class_weight"] = classes if isinstance(classes, str) else dict(classes)
+        model = Model(about["formula"], about["cost"], data, shapes, limits, **options)
+        model.restore_blocks()
+        nodes = leaves([model.target, model.prediction])
+        expected = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is PARAMETER}
+        columns = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is DATA}
+        found = {name: array.shape for name, array in params.items()}
+        unlike = not expected == shapes == found or columns != data
+        if unlike or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
+            raise StorageError("its parameters or shapes do not fit its formula")
+        model.params = {name: params[name][()] for name in expected}
+        model.settings = dict(about.get("settings", {}))
+    except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, SteepestError) else "its metadata is incomplete"
+        raise StorageError(f"{os.fspath(path)} is not a usable model: {reason}") from None
+    return model
