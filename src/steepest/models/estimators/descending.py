@@ -6,7 +6,7 @@ import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,10 +20,10 @@ from steepest.engines import Runnable
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import PARAMETER, Expression, leaves, toposort
+from steepest.expressions.expression import PARAMETER, Expression, toposort
 from steepest.models.estimators.inputs import Array
 from steepest.models.model import Model
-from steepest.objectives.costs import WEIGHT
+from steepest.objectives.costs import WEIGHT, Cost
 from steepest.training.callbacks import OnEpoch
 from steepest.training.descent import Descent, descend
 from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, optimiser_named
@@ -42,43 +42,31 @@ def _solver(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
     return optimiser_named(optimiser)
 
 
-@dataclass(frozen=True)
-class Built:
-    """A model that can be fitted.
-
-    Attributes:
-        model: the model, with known columns and without parameters.
-        cost: its cost, whose gradient is not 0 everywhere.
-        target: the name of its target.
-    """
-
-    model: Model
-    cost: Expression
-    target: str
+Built = tuple[Model, Expression]
+"""A model that knows its columns and has no parameters yet, with its cost, which has a gradient."""
 
 
-def built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
-    """Build a model, or return it from the cache: the folds of a search use the same settings.
-
-    Raises:
-        ModelError: the gradient of its cost is 0 everywhere.
-    """
+def built(make: Callable[..., Model], *settings: Any, **named: Any) -> Built:
+    """Build a model, or take it from the cache: the folds of a search use the same settings."""
     try:
-        return _built(target, make, *settings)
+        return _built(make, *settings, **named)
     except TypeError:  # a setting that is not hashable
-        return _built.__wrapped__(target, make, *settings)
+        return _built.__wrapped__(make, *settings, **named)
 
 
 @lru_cache(maxsize=32)
-def _built(target: str, make: Callable[..., Model], *settings: Any) -> Built:
-    model = make(*settings)
+def _built(make: Callable[..., Model], *settings: Any, **named: Any) -> Built:
+    model = make(*settings, **named)
     model.refuse_flat()
-    return Built(model, model.cost, target)
+    return model, model.cost
 
 
 class Descending(BaseEstimator):  # type: ignore[misc]
     """An estimator fitted by gradient descent; subclasses add parameters and build the :class:`steepest.Model`."""
 
+    loss: str | Cost
+    l1: float
+    l2: float
     optimiser: Any
     rate: Any
     schedule: str | None
@@ -101,6 +89,10 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     loss_: float
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
+
+    def _store(self, parameters: Mapping[str, Any]) -> None:
+        """Store the arguments of ``__init__`` by their names, unchanged, as scikit-learn requires."""
+        self.__dict__.update({name: value for name, value in parameters.items() if name != "self"})
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -154,48 +146,58 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     # -- fitting
 
-    def _descend(self, built: Built, columns: dict[str, Array], weights: Array | None, part: bool, again: bool) -> None:
-        """Fit a model and store the results.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit to samples; with ``warm_start`` continue from the last fit.
 
         Args:
-            built: the model.
-            columns: its columns, with the target.
-            weights: the weight of each sample, if the model has weights.
-            part: whether these are a part of the samples, for one epoch.
-            again: whether to continue from the last fit.
+            X: ``(n, d)`` numbers, or a DataFrame.
+            y: ``(n,)`` numbers, or labels of any type for a classifier; ``(n, k)`` for several outputs.
+            sample_weight: ``(n,)``; divided by their mean.
+
+        Returns:
+            The estimator.
         """
-        table = columns if weights is None else {**columns, WEIGHT: weights}
-        state, done, initial = None, 0, None
+        return self._fit(X, y, sample_weight, part=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, part: bool) -> Any:
+        """Fit to samples, or run one epoch over a part of them."""
+        raise NotImplementedError
+
+    def _descend(self, built: Built, X: Array, y: Array, weights: Array | None, part: bool, again: bool) -> None:
+        """Fit a model, to a part of the samples for one epoch, or ``again`` from the last fit; store the results."""
+        model, cost = built
+        table = {**self._inputs(X), model.target.name: y, **({} if weights is None else {WEIGHT: weights})}
+        done, state, initial = 0, None, None
         start: Mapping[str, Any] | None
         if again:
-            self._refuse_others(built.cost)
-            same = self._optimiser_state[0] == self._state_key
+            self._refuse_others(cost)
             start, done = self.params_, self.n_iter_
-            state = self._optimiser_state[1] if same else None
+            if self._optimiser_state[0] == self._state_key:
+                state = self._optimiser_state[1]
         else:
             self._first_seed = self._seed()
-            start, initial = self._start_of(built, self._first_seed)
+            start, initial = self._start_of(cost, self._first_seed)
         # Each descent counts its epochs from 0; another seed shuffles the samples anew.
         run = descend(
-            built.cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
+            cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
             optimiser=_solver(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
             seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
-            patience=None if part else self.patience, on_epoch=self._after_epoch(built.model), memory=state or None,
+            patience=None if part else self.patience, on_epoch=self._after_epoch(model), memory=state or None,
             path=False, progress=bool(self.verbose), gradient_tolerance=_ZERO_GRADIENT if self._searches else None,
         )  # fmt: skip
         self._warn(run, part)
-        self._keep(built.model, run, again)
+        self._keep(model, run, again)
 
     def _after_epoch(self, model: Model) -> OnEpoch | None:
         """Return the function to call after each epoch of a fit."""
         return self.on_epoch
 
-    def _start_of(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+    def _start_of(self, cost: Expression, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
         """Return parameters to start from, and the scheme for the others."""
         return self.start, self.initial
 
     def _refuse_others(self, cost: Expression) -> None:
-        shapes = {node.name: node.shape for node in leaves([cost]) if node.operation is PARAMETER}
+        shapes = {node.name: node.shape for node in cost.leaves if node.operation is PARAMETER}
         known = {name: np.shape(value) for name, value in self.params_.items()}
         if shapes != known:
             raise ModelError(
@@ -214,11 +216,10 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def _keep(self, model: Model, run: Descent, again: bool) -> None:
-        curve = [cost for _, cost in run.history[:-1]]
         validation = None if run.validation is None else [cost for epoch, cost in run.validation if epoch]
         earlier = self.validation_loss_curve_ if again else None
         self.loss_ = run.cost
-        self.loss_curve_ = [*(self.loss_curve_ if again else []), *curve]
+        self.loss_curve_ = [*(self.loss_curve_ if again else []), *(cost for _, cost in run.history[:-1])]
         self.validation_loss_curve_ = validation if earlier is None else [*earlier, *(validation or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
         self._optimiser_state = self._state_key, run.memory
@@ -235,11 +236,10 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     def _evaluate(self, X: Array, *expressions: Expression) -> list[Array]:
         """Evaluate expressions, ``(n,)`` or ``(n, k)`` each, in the precision of the features."""
-        double = X.dtype != np.float32 or self.dtype == "float64"
-        kind = np.dtype(np.float64 if double else np.float32)
+        dtype = "float64" if X.dtype != np.float32 or self.dtype == "float64" else "float32"
         inputs = self._inputs(X)
-        values = {name: np.asarray(value, kind) for name, value in {**self.params_, **inputs}.items()}
-        run, alone = _compiled(expressions, kind.name)
+        values = {name: np.asarray(value, dtype) for name, value in {**self.params_, **inputs}.items()}
+        run, alone = _compiled(expressions, dtype)
         size = _ROWS if alone else len(X)
         rows = {name: values[name] for name in inputs}
         parts = [

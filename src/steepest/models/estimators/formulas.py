@@ -53,9 +53,6 @@ class _Written(Descending):
     """An estimator whose model is a formula."""
 
     formula: str | None
-    loss: str | Cost
-    l1: float
-    l2: float
     _indices: dict[str, int | None]
 
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
@@ -69,18 +66,12 @@ class _Written(Descending):
         return self.model_.derive(wrt, level)
 
     def _written(self, X: Array, default: str, classes: int, outputs: int, weighted: bool) -> Built:
-        """Build the model of the formula.
-
-        Args:
-            X: the features.
-            default: the formula if the user gave none.
-            classes: the number of classes; 0 for regression.
-            outputs: numbers per target.
-            weighted: whether samples have weights.
-        """
+        """Build the model of the formula, or of the default; ``classes`` is 0 for regression."""
         formula = default if self.formula is None else self.formula
-        columns = self._columns(X) if self.formula is not None else {}
-        columns = {_BLOCK: None, **columns}
+        columns: dict[str, int | None] = {_BLOCK: None}
+        if self.formula is not None:
+            names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(X.shape[1])])  # of a DataFrame
+            columns |= {str(name): index for index, name in enumerate(names)}
         target = _target_of(formula)
         if target in columns and not (target == _BLOCK and self.formula is None):
             raise ModelError(f"the target {target!r} of the formula is also a feature; leave it out of X")
@@ -89,24 +80,14 @@ class _Written(Descending):
         data = tuple((name, X.shape[1:] if index is None else ()) for name, index in self._indices.items())
         params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
         own = (formula, self.loss, data, params, classes, outputs, weighted, (self.l1, self.l2))
-        return built(target, _of_formula, *own)
-
-    def _columns(self, X: Array) -> dict[str, int | None]:
-        """Return the index of each feature by its name: that of the DataFrame's column, else x0, x1, …"""
-        names = getattr(self, "feature_names_in_", None)
-        return {f"x{k}" if names is None else str(names[k]): k for k in range(X.shape[1])}
+        return built(_of_formula, *own)
 
     def _inputs(self, X: Array) -> dict[str, Array]:
         return {name: X if index is None else X[:, index] for name, index in self._indices.items()}
 
 
 def _target_of(formula: str) -> str:
-    """Return the name on the left side of a formula.
-
-    Raises:
-        FormulaError: there is no left side.
-        ModelError: the left side is not a single name.
-    """
+    """Return the name on the left side of a formula."""
     left, sign, _ = formula.partition("~")
     if not sign:
         raise FormulaError("a formula is written 'target ~ prediction'; this one has no '~'")
@@ -162,11 +143,7 @@ class FormulaRegressor(_Written, Regressor):
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
-        self.formula, self.loss, self.start = formula, loss, start
-        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
-        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
-        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
-        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+        self._store(locals())
 
     def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
         return self._written(X, f"y ~ dense(X, {outputs})", 0, outputs, weighted)
@@ -209,11 +186,7 @@ class FormulaClassifier(_Written, Classifier):
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
-        self.formula, self.loss, self.start, self.class_weight = formula, loss, start, class_weight
-        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
-        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
-        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
-        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+        self._store(locals())
 
     def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
         k = len(classes.labels)

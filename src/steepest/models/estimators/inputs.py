@@ -26,27 +26,13 @@ def features(estimator: Any, X: Any) -> Array:
 
 
 def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: bool) -> tuple[Array, Array]:
-    """Validate features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``.
-
-    Args:
-        estimator: stores the number of features and their names.
-        X: the features.
-        y: the targets.
-        reset: whether this is a first fit; if not, the features must be the same as in it.
-        numeric: whether the targets are numbers.
-    """
+    """Validate features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``; without ``reset`` the features must be known."""
     X, y = validate_data(estimator, X, y, dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset)
     return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def own_weights(given: Any, rows: int) -> Array | None:
-    """Validate the sample weights, ``(n,)`` float64.
-
-    Raises:
-        ValueError: they do not fit the number of samples, or are negative, or all 0.
-    """
-    if given is None:
-        return None
+def _own_weights(given: Any, rows: int) -> Array:
+    """Validate the sample weights, ``(n,)`` float64."""
     weights: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.ndim == 0:
         weights = np.full(rows, weights)
@@ -60,19 +46,12 @@ def own_weights(given: Any, rows: int) -> Array | None:
     return weights
 
 
-def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None, y: Array, whole: bool) -> Array | None:
-    """Return the weight of every sample, its own times that of its class; None if all are 1.
+def joint_weights(given: Any, class_weight: Any, classes: Classes | None, y: Array, whole: bool) -> Array | None:
+    """Return the weight of every sample, its own times that of its class, a number in y; None if all are 1.
 
-    Args:
-        own: the samples' own weights, if any.
-        class_weight: ``"balanced"``, or the weight of each label.
-        classes: what the labels are.
-        y: the numbers of the classes, ``(n,)``.
-        whole: whether these are all samples. Then the weights are divided by their mean; that of a part says nothing.
-
-    Raises:
-        ValueError: balanced weights are asked for a part of the samples, or a class has no number.
+    The weights of the whole table are divided by their mean; that of a part says nothing.
     """
+    own = None if given is None else _own_weights(given, len(y))
     if class_weight is not None and classes is not None:
         if classes.several:
             raise ModelError("class_weight needs one class a sample, not several labels; leave it out")
@@ -93,23 +72,14 @@ def joint_weights(own: Array | None, class_weight: Any, classes: Classes | None,
 
 @dataclass(frozen=True)
 class Classes:
-    """The labels of a classifier.
-
-    Attributes:
-        labels: ``(k,)``, sorted.
-        several: whether a sample may have several labels, given as rows of 0 and 1.
-    """
+    """The labels of a classifier, ``(k,)`` sorted; a sample may have several, given as rows of 0 and 1."""
 
     labels: Array
     several: bool = False
 
     @classmethod
     def of(cls, y: Array, given: Any = None) -> Classes:
-        """Return the labels in some targets, or those given.
-
-        Raises:
-            ValueError: the targets are not classes, or there is only one.
-        """
+        """Return the labels in some targets, or those given."""
         found = np.unique(y) if y.ndim == 1 and y.dtype.kind in "biu" else None
         if found is None or 2 * len(found) > len(y):  # sklearn warns if classes are many
             check_classification_targets(y)
@@ -123,11 +93,7 @@ class Classes:
         return cls(labels)
 
     def codes(self, y: Array) -> Array:
-        """Return the numbers of labels, from 0, ``(n,)``; rows of 0 and 1 are returned unchanged.
-
-        Raises:
-            ValueError: a label is not among these.
-        """
+        """Return the numbers of labels, from 0, ``(n,)``; rows of 0 and 1 are returned unchanged."""
         if self.several:
             if y.ndim != 2 or y.shape[1] != len(self.labels):
                 raise ValueError(f"y should be rows of {len(self.labels)} numbers 0 or 1, not of shape {y.shape}")
@@ -139,11 +105,7 @@ class Classes:
         return codes.astype(np.float64)
 
     def coded(self, class_weight: Any) -> Any:
-        """Return class weights by the numbers of the labels; anything but a mapping is returned unchanged.
-
-        Raises:
-            ValueError: a label is not among these.
-        """
+        """Return class weights by the numbers of the labels; anything but a mapping is returned unchanged."""
         if not isinstance(class_weight, Mapping):
             return class_weight
         codes = {label: code for code, label in enumerate(self.labels.tolist())}

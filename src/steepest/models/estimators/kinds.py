@@ -13,15 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
+from steepest.models.estimators import inputs
 from steepest.models.estimators.descending import Built, Descending
-from steepest.models.estimators.inputs import (
-    Array,
-    Classes,
-    features,
-    features_and_targets,
-    joint_weights,
-    own_weights,
-)
+from steepest.models.estimators.inputs import Array, Classes
 from steepest.models.model import Model
 from steepest.training.callbacks import OnEpoch
 from steepest.training.descent import Descent
@@ -49,19 +43,6 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
         """Build the model for some features and a number of outputs."""
         raise NotImplementedError
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit to samples; with ``warm_start`` continue from the last fit.
-
-        Args:
-            X: ``(n, d)`` numbers, or a DataFrame.
-            y: ``(n,)``, or ``(n, k)`` for several outputs.
-            sample_weight: ``(n,)``; divided by their mean.
-
-        Returns:
-            The estimator.
-        """
-        return self._fit(X, y, sample_weight, part=False)
-
     @available_if(_takes_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Run one epoch over some samples, in batches, continuing from the last fit.
@@ -78,19 +59,19 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, part: bool) -> Regressor:
         again = (part or self.warm_start) and hasattr(self, "model_")
-        X, y = features_and_targets(self, X, y, reset=not again, numeric=True)
-        weights = joint_weights(own_weights(sample_weight, len(X)), None, None, y, whole=not part)
+        X, y = inputs.features_and_targets(self, X, y, reset=not again, numeric=True)
+        weights = inputs.joint_weights(sample_weight, None, None, y, whole=not part)
         outputs = 1 if y.ndim == 1 else y.shape[1]
-        built = self._model(X, outputs, weights is not None)
-        built.model.refuse_targets({built.target: y})
-        self._descend(built, {**self._inputs(X), built.target: y}, weights, part, again)
+        model, cost = self._model(X, outputs, weights is not None)
+        model.refuse_targets({model.target.name: y})
+        self._descend((model, cost), X, y, weights, part, again)
         self.n_outputs_ = outputs
         return self
 
     def predict(self, X: Any) -> Array:
         """Return the prediction for every sample: ``(n,)``, or ``(n, k)`` for several outputs."""
         check_is_fitted(self)
-        return self._evaluate(features(self, X), self.model_.prediction)[0]
+        return self._evaluate(inputs.features(self, X), self.model_.prediction)[0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -109,19 +90,6 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         """Build the model for some features and classes."""
         raise NotImplementedError
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit to samples; with ``warm_start`` continue from the last fit.
-
-        Args:
-            X: ``(n, d)`` numbers, or a DataFrame.
-            y: ``(n,)`` labels of any type.
-            sample_weight: ``(n,)``; divided by their mean.
-
-        Returns:
-            The estimator.
-        """
-        return self._fit(X, y, None, sample_weight, part=False)
-
     @available_if(_takes_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Run one epoch over some samples, in batches, continuing from the last fit.
@@ -135,18 +103,17 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         Returns:
             The estimator.
         """
-        return self._fit(X, y, classes, sample_weight, part=True)
+        return self._fit(X, y, sample_weight, True, classes)
 
-    def _fit(self, X: Any, y: Any, given: Any, sample_weight: Any, part: bool) -> Classifier:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, part: bool, given: Any = None) -> Classifier:
         again = (part or self.warm_start) and hasattr(self, "model_")
-        X, y = features_and_targets(self, X, y, reset=not again, numeric=False)
+        X, y = inputs.features_and_targets(self, X, y, reset=not again, numeric=False)
         classes = self._known(y, given, part, again)
         codes = classes.codes(y)
-        weights = joint_weights(own_weights(sample_weight, len(X)), self.class_weight, classes, codes, whole=not part)
-        built = self._model(X, classes, weights is not None)
-        prediction = built.model.prediction
-        targets = _targets_for(prediction, classes, codes)
-        self._descend(built, {**self._inputs(X), built.target: targets}, weights, part, again)
+        weights = inputs.joint_weights(sample_weight, self.class_weight, classes, codes, whole=not part)
+        model, cost = self._model(X, classes, weights is not None)
+        prediction = model.prediction
+        self._descend((model, cost), X, _targets_for(prediction, classes, codes), weights, part, again)
         self.classes_, self._several = classes.labels, classes.several
         self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
         return self
@@ -188,8 +155,8 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         check_is_fitted(self)
         a = self.model_.prediction
         if a.operation in (op.sigmoid, op.softmax):
-            return self._evaluate(features(self, X), a.args[0])[0]
-        found = self._evaluate(features(self, X), a)[0]
+            return self._evaluate(inputs.features(self, X), a.args[0])[0]
+        found = self._evaluate(inputs.features(self, X), a)[0]
         return found - 0.5 if found.ndim == 1 or self._several else found
 
     def predict(self, X: Any) -> Array:
@@ -244,19 +211,14 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
 
     def _columns_of(self, X: Any, *expressions: Expression) -> Array:
         """Evaluate expressions as columns, ``(n, k)``, in float64, as e^-104 is 0 in float32."""
-        found = self._evaluate(features(self, X).astype(np.float64, copy=False), *expressions)
+        found = self._evaluate(inputs.features(self, X).astype(np.float64, copy=False), *expressions)
         columns = [each.reshape(len(each), -1) for each in found]
         return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
 
 def _targets_for(prediction: Expression, classes: Classes, codes: Array) -> Array:
-    """Return the targets of the model: class numbers, or rows of 0 and 1 if each class has its own output.
-
-    Raises:
-        ValueError: the number of outputs does not fit the number of classes.
-    """
+    """Return the targets of the model: class numbers, or rows of 0 and 1 if each class has its own output."""
     outputs, wanted = prediction.shape, len(classes.labels)
-    single = outputs in ((), (1,))
     if classes.several:
         if prediction.operation is op.softmax or outputs != (wanted,):
             raise ValueError(
@@ -264,10 +226,9 @@ def _targets_for(prediction: Expression, classes: Classes, codes: Array) -> Arra
                 "probability, as a sigmoid gives"
             )
         return codes
-    if single and wanted == 2:
-        return codes
-    if outputs != (wanted,):
+    single = wanted == 2 and outputs in ((), (1,))
+    if not single and outputs != (wanted,):
         raise ValueError(f"y has {wanted} classes, but the prediction has the shape {outputs}; give it one for each")
-    if prediction.operation is op.softmax:
+    if single or prediction.operation is op.softmax:
         return codes
     return np.asarray(codes[:, None] == np.arange(wanted), np.float64)

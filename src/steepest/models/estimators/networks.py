@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import ModelError
-from steepest.expressions.expression import PARAMETER
+from steepest.expressions.expression import PARAMETER, Expression
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.builders import network
 from steepest.models.estimators.descending import Built, Descending, built
 from steepest.models.estimators.inputs import Array, Classes
 from steepest.models.estimators.kinds import Classifier, Regressor
-from steepest.models.model import Model
 from steepest.objectives.activations import Activation
 from steepest.objectives.costs import Cost
 from steepest.training.callbacks import OnEpoch
@@ -24,24 +23,13 @@ from steepest.training.initialisers import Scheme
 from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.schedules import Plateau, Schedule
 
-_TARGET = "y"
-
-
-def _network(
-    sizes: Sequence[int], activation: Any, output: Activation, loss: str | Cost, weighted: bool, l1: float, l2: float
-) -> Model:
-    weights = "sample_weight" if weighted else None
-    return network(sizes, activation, output, loss, target=_TARGET, weights=weights, l1=l1, l2=l2)
-
 
 class _Layers(Descending):
     """An estimator whose model is a network of layers."""
 
     hidden: int | Sequence[int]
     activation: Activation | Sequence[Activation]
-    loss: str | Cost
-    l1: float
-    l2: float
+    output: Activation
 
     @property
     def coefs_(self) -> list[Array]:
@@ -63,14 +51,15 @@ class _Layers(Descending):
             raise ModelError(f"hidden has the sizes of the hidden layers, such as (100,), not {self.hidden!r}")
         each = tuple(self.activation) if isinstance(self.activation, list) else self.activation
         sizes = (X.shape[1], *hidden, outputs)
-        return built(_TARGET, _network, sizes, each, output, self.loss, weighted, self.l1, self.l2)
+        weights = "sample_weight" if weighted else None
+        return built(network, sizes, each, output, self.loss, weights=weights, l1=self.l1, l2=self.l2)
 
-    def _start_of(self, built: Built, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
+    def _start_of(self, cost: Expression, seed: int) -> tuple[Mapping[str, Any] | None, Any]:
         if self.initial != "mlp":
             return None, self.initial
         rng = np.random.default_rng([seed, 1])  # not the random numbers of the matrices
         biases = {}
-        for node in built.cost.leaves:
+        for node in cost.leaves:
             if node.operation is PARAMETER and len(node.shape) == 2:
                 bound = math.sqrt(6 / sum(node.shape))
                 biases[f"b{node.name[1:]}"] = rng.uniform(-bound, bound, node.shape[1])
@@ -146,11 +135,7 @@ class NetworkRegressor(_Layers, Regressor):
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
-        self.hidden, self.activation, self.output, self.loss = hidden, activation, output, loss
-        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
-        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
-        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
-        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+        self._store(locals())
 
     def _model(self, X: Array, outputs: int, weighted: bool) -> Built:
         return self._network(X, outputs, self.output, weighted)
@@ -199,12 +184,7 @@ class NetworkClassifier(_Layers, Classifier):
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
         on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
-        self.hidden, self.activation, self.output, self.loss = hidden, activation, output, loss
-        self.class_weight = class_weight
-        self.optimiser, self.rate, self.schedule, self.batch, self.epochs = optimiser, rate, schedule, batch, epochs
-        self.tolerance, self.validation_fraction, self.patience = tolerance, validation_fraction, patience
-        self.l1, self.l2, self.initial, self.dtype, self.engine = l1, l2, initial, dtype, engine
-        self.random_state, self.warm_start, self.verbose, self.on_epoch = random_state, warm_start, verbose, on_epoch
+        self._store(locals())
 
     def _model(self, X: Array, classes: Classes, weighted: bool) -> Built:
         several, k, output = classes.several, len(classes.labels), self.output
