@@ -6,6 +6,7 @@ that one epoch of the engine computes cost and gradient.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class SearchRunner:
         rate: float = 1.0,
     ) -> None:  # fmt: skip
         self._inner, self._shapes, self._length, self._sign, self._dtype = inner, shapes, length, sign, np.dtype(dtype)
+        self._edges = list(itertools.accumulate(map(math.prod, shapes.values()), initial=0))
         self.rate: Rate = rate
         self._first = rate
         self._last: _Point | None = None
@@ -102,9 +104,8 @@ class SearchRunner:
         return np.concatenate([np.ravel(params[name]) for name in self._shapes]).astype(np.float64)
 
     def _named(self, flat: Vector) -> Params:
-        sizes = [math.prod(shape) for shape in self._shapes.values()]
-        pieces = zip(self._shapes.items(), np.split(flat, np.cumsum(sizes)[:-1]), strict=True)
-        return {name: piece.reshape(shape).astype(self._dtype)[()] for (name, shape), piece in pieces}
+        pieces = zip(self._shapes.items(), itertools.pairwise(self._edges), strict=True)
+        return {name: flat[a:b].reshape(shape).astype(self._dtype)[()] for (name, shape), (a, b) in pieces}
 
     def _evaluate(self, flat: Vector) -> _Point:
         flat = flat.astype(self._dtype).astype(np.float64)  # round as the engine will
