@@ -16,6 +16,7 @@ from steepest.messages.sentences import line, shown
 def test_a_hint_names_what_was_probably_meant() -> None:
     assert "'momentum'" in nearest("momentun", ["adam", "momentum"])
     assert nearest("xyz", ["adam", "momentum"]) == ""
+    assert nearest(3, ["adam", "momentum"]) == ""  # what is no name is refused by its user, and closest to nothing
 
 
 def test_values_are_shown_on_one_short_line() -> None:

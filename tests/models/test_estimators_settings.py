@@ -159,6 +159,12 @@ def test_settings_that_make_no_sense(kind: Any, settings: dict[str, Any], messag
 
 
 @pytest.mark.parametrize("kind", EVERY)
+def test_one_weight_for_all_samples_changes_nothing(kind: Any) -> None:
+    weighted, plain = (quick(kind).fit(X, target(kind), sample_weight=weight).params_ for weight in (2.0, None))
+    assert all(np.array_equal(weighted[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("kind", EVERY)
 def test_inputs_that_make_no_sense(kind: Any) -> None:
     estimator, y = quick(kind), target(kind)
     for method in ("predict", "score") + (("predict_proba", "decision_function") if y is NAMES else ()):
@@ -174,7 +180,7 @@ def test_inputs_that_make_no_sense(kind: Any) -> None:
         with pytest.raises(ValueError, match=message):
             estimator.fit(X, y, sample_weight=weights)
     if y is NAMES:
-        with pytest.raises(ValueError, match="one class"):
+        with pytest.raises(ValueError, match="one class, 'a';"):
             estimator.fit(X, ["a"] * 150)
         with pytest.raises(ValueError, match="class_weight has the class 'rose'"):
             quick(kind, class_weight={"rose": 2.0}).fit(X, y)

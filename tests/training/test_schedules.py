@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -225,6 +226,9 @@ def test_wrong_texts_are_one_sentence(text: str) -> None:
 def test_a_wrong_text_names_the_right_one() -> None:
     with pytest.raises(DescentError, match=r"no schedule 'cosin:3'; did you mean 'cosine'\?; write one of constant"):
         read_schedule("cosin:3", 0.2, 50)
+    for text in ("step", "step:a", "step:3:0.1:7", "step:3+cosine"):
+        with pytest.raises(DescentError, match=rf"'{re.escape(text)}' is not a schedule; the form of step is step:EP"):
+            read_schedule(text, 0.2, 50)
 
 
 @pytest.mark.parametrize("make", [

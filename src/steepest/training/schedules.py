@@ -224,13 +224,14 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
 def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
     head, _, tail = text.partition("+")
     name, *words = head.split(":")
+    form = SCHEDULES.get(name)
+    if form is None:
+        forms = ", ".join(each.form for each in SCHEDULES.values())
+        raise DescentError(f"there is no schedule {text!r}{nearest(name, SCHEDULES)}; write one of {forms}")
     try:
         numbers = [float(word) for word in words]
     except ValueError:
-        name, numbers = "", []
-    form = SCHEDULES.get(name)
-    if form is None or not form.least <= len(numbers) <= form.most or (tail and name != "warm-up"):
-        hint = nearest(text.partition(":")[0], SCHEDULES)
-        forms = ", ".join(each.form for each in SCHEDULES.values())
-        raise DescentError(f"there is no schedule {text!r}{hint}; write one of {forms}")
+        numbers = None
+    if numbers is None or not form.least <= len(numbers) <= form.most or (tail and name != "warm-up"):
+        raise DescentError(f"{text!r} is not a schedule; the form of {name} is {form.form}")
     return form.make(rate, epochs, numbers, tail)

@@ -33,9 +33,8 @@ def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: b
 
 def _own_weights(given: Any, rows: int) -> Array:
     """Validate the sample weights, ``(n,)`` float64."""
+    given = np.full(rows, given) if np.ndim(given) == 0 else given
     weights: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weights.ndim == 0:
-        weights = np.full(rows, weights)
     if weights.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar: one number a sample")
     check_consistent_length(weights, np.empty(rows))
@@ -89,7 +88,9 @@ class Classes:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
         labels = found if given is None and found is not None else np.unique(y if given is None else given)
         if len(labels) < 2:
-            raise ValueError(f"the data holds one class, {labels[0]!r}; a classifier needs samples of at least two")
+            raise ValueError(
+                f"the data holds one class, {labels.tolist()[0]!r}; a classifier needs samples of at least two"
+            )
         return cls(labels)
 
     def codes(self, y: Array) -> Array:
@@ -101,7 +102,8 @@ class Classes:
         codes = np.searchsorted(self.labels, y)
         unknown = np.flatnonzero(self.labels[np.minimum(codes, len(self.labels) - 1)] != y)
         if len(unknown):
-            raise ValueError(f"y has the class {y[unknown[0]]!r}, which is not among classes={list(self.labels)}")
+            label, known = y[unknown].tolist()[0], self.labels.tolist()
+            raise ValueError(f"y has the class {label!r}, which is not among classes={known}")
         return codes.astype(np.float64)
 
     def coded(self, class_weight: Any) -> Any:
