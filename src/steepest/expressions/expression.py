@@ -6,7 +6,6 @@ A node's ``uid`` is larger than those of its arguments, so sorting by it is a to
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 import threading
@@ -17,11 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from steepest.errors import ShapeError, ValuesError
-from steepest.expressions.formula_text import write_formula
+from steepest.expressions import showing
+from steepest.expressions.maths_text import write_formula
 from steepest.expressions.printing import Template
 from steepest.expressions.traversal import check_names as check_names
+from steepest.expressions.traversal import in_reading_order
 from steepest.expressions.traversal import leaves as leaves
-from steepest.expressions.traversal import leaves_below
 from steepest.expressions.traversal import toposort as toposort
 from steepest.expressions.traversal import transform as transform
 from steepest.expressions.traversal import tree_size as tree_size
@@ -35,6 +35,7 @@ Shape = tuple[int, ...]
 Number: TypeAlias = "SupportsFloat | SupportsIndex"
 Operand: TypeAlias = "Expression | SupportsFloat | SupportsIndex"
 Adjoint = Callable[..., "Expression"]
+Operator = Callable[["Expression", Operand], "Expression"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,7 +112,16 @@ def operation_named(name: str) -> Operation:
     return OPERATIONS[name]
 
 
-_WRITERS = "steepest.expressions.showing"
+def _operators(name: str) -> tuple[Operator, Operator]:
+    """Return the methods of an operator for an expression as the left and as the right operand."""
+
+    def left(self: Expression, other: Operand) -> Expression:
+        return OPERATIONS[name](self, other)
+
+    def right(self: Expression, other: Operand) -> Expression:
+        return OPERATIONS[name](other, self)
+
+    return left, right
 
 
 class Expression:
@@ -176,8 +186,9 @@ class Expression:
         try:
             return self._leaves
         except AttributeError:
-            object.__setattr__(self, "_leaves", leaves_below(self))
-            return self._leaves
+            found = tuple(node for node in in_reading_order([self]) if node.name)
+            object.__setattr__(self, "_leaves", found)
+            return found
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -194,7 +205,7 @@ class Expression:
         sample: int | None = None, unfold: str | Iterable[str] | None = None,
     ) -> Any:  # fmt: skip
         """Return ``st.graph(self, values, …)``; deprecated, to be removed in the next release."""
-        return importlib.import_module("steepest").graph(self, values, names=names, sample=sample, unfold=unfold)
+        return import_module("steepest").graph(self, values, names=names, sample=sample, unfold=unfold)
 
     def __str__(self) -> str:
         return write_formula(self)
@@ -203,64 +214,23 @@ class Expression:
         text = str(self) if tree_size(self) < 200 else f"{self.operation.name} of {len(toposort([self]))} nodes"
         return f"<Expression {text if len(text) <= 200 else text[:200] + '…'}>"
 
-    # The writers are in a higher layer, so they are imported by name on first use.
-
     def _repr_latex_(self) -> str | None:
-        return import_module(_WRITERS).displayed(self)  # type: ignore[no-any-return]
+        return showing.displayed(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(import_module(_WRITERS).shown(self))
+        printer.text(showing.shown(self))
 
     def __rich__(self) -> Any:
-        return import_module(_WRITERS).on_console(self)
+        return showing.on_console(self)
 
-    def __add__(self, other: Operand) -> Expression:
-        return _binary("add", self, other)
-
-    def __radd__(self, other: Operand) -> Expression:
-        return _binary("add", other, self)
-
-    def __sub__(self, other: Operand) -> Expression:
-        return _binary("subtract", self, other)
-
-    def __rsub__(self, other: Operand) -> Expression:
-        return _binary("subtract", other, self)
-
-    def __mul__(self, other: Operand) -> Expression:
-        return _binary("multiply", self, other)
-
-    def __rmul__(self, other: Operand) -> Expression:
-        return _binary("multiply", other, self)
-
-    def __truediv__(self, other: Operand) -> Expression:
-        return _binary("divide", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Expression:
-        return _binary("divide", other, self)
-
-    def __pow__(self, other: Operand) -> Expression:
-        return _binary("power", self, other)
-
-    def __rpow__(self, other: Operand) -> Expression:
-        return _binary("power", other, self)
-
-    def __matmul__(self, other: Operand) -> Expression:
-        return _binary("matmul", self, other)
-
-    def __rmatmul__(self, other: Operand) -> Expression:
-        return _binary("matmul", other, self)
-
-    def __lt__(self, other: Operand) -> Expression:
-        return _binary("less", self, other)
-
-    def __le__(self, other: Operand) -> Expression:
-        return _binary("less_equal", self, other)
-
-    def __gt__(self, other: Operand) -> Expression:
-        return _binary("greater", self, other)
-
-    def __ge__(self, other: Operand) -> Expression:
-        return _binary("greater_equal", self, other)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __pow__, __rpow__ = _operators("power")
+    __matmul__, __rmatmul__ = _operators("matmul")
+    __lt__, __gt__ = _operators("less")[0], _operators("greater")[0]
+    __le__, __ge__ = _operators("less_equal")[0], _operators("greater_equal")[0]
 
     def __neg__(self) -> Expression:
         return constant(-self.value) if self.operation is CONSTANT else OPERATIONS["negate"](self)
@@ -312,11 +282,7 @@ _serials = itertools.count()
 
 
 def _intern(
-    operation: Operation,
-    args: tuple[Expression, ...],
-    attributes: tuple[Any, ...],
-    shape: Shape,
-    per_sample: bool,
+    operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...], shape: Shape, per_sample: bool
 ) -> Expression:
     # −0 and 0 compare equal, but their hexadecimal forms differ.
     exact = tuple([a.hex() if isinstance(a, float) else a for a in attributes]) if attributes else ()
@@ -382,10 +348,6 @@ def _operand(operation: str, operand: object) -> Expression:
     if isinstance(operand, str | bytes) or not isinstance(operand, SupportsFloat | SupportsIndex):
         raise TypeError(f"{operation} takes expressions and numbers, not {type(operand).__name__}")
     return constant(operand)
-
-
-def _binary(name: str, left: Operand, right: Operand) -> Expression:
-    return OPERATIONS[name](left, right)
 
 
 # -- leaves --------------------------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import chain
 
 from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
-from steepest.expressions.maths_text import Line, sum_last
+from steepest.expressions.maths_text import FormulaText, Line, sum_last
 from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, N, Node, Template, number, write
 
 
@@ -35,13 +35,10 @@ def latex_name(name: str, index: str = "", layer: bool = False) -> str:
     return written + raised + (f"_{{{below}}}" if below else "")
 
 
-class Latex:
-    """The printer of LaTeX mathematics. ``names`` gives some nodes a name of their own."""
+class Latex(FormulaText):
+    """The printer of LaTeX mathematics."""
 
     brackets = (r"\left(", r"\right)")
-
-    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
-        self._names = {} if names is None else names
 
     def template(self, node: Node) -> Template:
         """Return the operation's own template; the derivative of a single letter needs no brackets."""
@@ -87,19 +84,17 @@ def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = Fals
 
 def align(blocks: Sequence[Sequence[Line]]) -> str:
     """Return lines in blocks as one ``align*`` environment."""
-    rows = []
-    for block in blocks:
-        for line in block:
-            note = rf" && \text{{{line.note}}}" if line.note else ""
-            rows.append(f"{line.left} &= {line.right}{note}")
+    rows = [
+        f"{line.left} &= {line.right}" + (rf" && \text{{{line.note}}}" if line.note else "")
+        for line in chain.from_iterable(blocks)
+    ]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
 def markdown(blocks: Sequence[Sequence[Line]]) -> str:
     """Return lines in blocks as Markdown with ``$$`` formulas, the rules as text above them."""
-    parts = []
-    for block in blocks:
-        for line in block:
-            note = f"{line.note[0].upper()}{line.note[1:]}:\n\n" if line.note else ""
-            parts.append(f"{note}$$ {line.left} = {line.right} $$")
+    parts = [
+        (f"{line.note[0].upper()}{line.note[1:]}:\n\n" if line.note else "") + f"$$ {line.left} = {line.right} $$"
+        for line in chain.from_iterable(blocks)
+    ]
     return "\n\n".join(parts) + "\n"

@@ -26,11 +26,11 @@ def find(name: str) -> Operation:
 
 def describe(operation: Operation) -> dict[str, Any]:
     """Describe an operation: name, aliases, written form, meaning, derivatives, domain, edges, kinks, source."""
-    letters = ("c", "x", "y") if operation.arity == 3 else ("x", "y")
-    args = [leaf(DATA, letter) for letter in letters[: operation.arity]]
+    letters = "cxy" if operation.arity == 3 else "xy"[: operation.arity]
+    args = [leaf(DATA, letter) for letter in letters]
     kinks, derivatives = [], []
     written = operation.text.pattern.replace("{{", "{").replace("}}", "}")
-    for k, letter in enumerate(letters[: operation.arity]):
+    for k, letter in enumerate(letters):
         written = written.replace(f"{{{k}}}", letter)
     if operation.adjoints:
         derivatives = _adjoints(operation, letters)
@@ -57,7 +57,7 @@ def describe(operation: Operation) -> dict[str, Any]:
 _SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((3,),), ((2, 3),), ((),), ((3,), (3, 2)), ((3,), (3,)))
 
 
-def _adjoints(operation: Operation, letters: tuple[str, ...]) -> list[str]:
+def _adjoints(operation: Operation, letters: str) -> list[str]:
     """Describe the pullback to each argument: ``x̄ = r̄ @ transpose(y)``, where r̄ is the adjoint of the result."""
     for shapes in _SHAPES:
         if len(shapes) != operation.arity:

@@ -1,34 +1,72 @@
-"""Write mathematics as Unicode text, for terminals: ``C = 1/n Σ (a_i − z_i)²``."""
+"""Write expressions as text: as formulas, which :func:`steepest.parse` reads, and as mathematics for terminals.
+
+A formula is ``mean((a - z)^2)``; as mathematics it is ``1/n Σ (a_i − z_i)²``.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steepest.expressions import printing
 from steepest.expressions.characters import superscript
-from steepest.expressions.printing import (
-    ATOM,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    N,
-    Node,
-    Template,
-    number,
-    quoted,
-    write,
-)
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, SUM, N, Node, Template, number, quoted, write
+from steepest.expressions.traversal import toposort, tree_size
+
+_NEGATED_NUMBER = printing.call("negate", 1)  # -2 would read back as the number −2
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a derivation: its left side (may be empty), its right side, and the rule."""
+class FormulaText:
+    """The printer of the text that :func:`steepest.parse` reads. ``names`` gives some nodes a name of their own."""
 
-    left: str
-    right: str
-    note: str = ""
+    brackets = ("(", ")")
+
+    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
+        self._names = {} if names is None else names
+
+    def template(self, node: Node) -> Template:
+        """Return the operation's own template, but for the negative of a number."""
+        if node.operation.name == "negate" and node.args[0].operation.name == "constant":
+            return _NEGATED_NUMBER
+        return node.operation.text
+
+    def leaf(self, node: Node) -> tuple[str, int] | None:
+        """Return numbers and names; None for any other node."""
+        if node in self._names:
+            return self._names[node], ATOM
+        if node.operation.name == "constant":
+            text = number(node.value)
+            return text, SIGN if text.startswith("-") else ATOM
+        return (quoted(node.name), ATOM) if node.is_leaf else None
+
+    def attributes(self, node: Node) -> str:
+        """Return lengths, or the name with respect to which a derivative is taken."""
+        return ", ".join(str(a) for a in node.attributes)
+
+
+_WRITTEN_OUT = 4000  # a text with more nodes than this names its shared parts, lest it grow exponentially
+
+
+def write_formula(root: N) -> str:
+    """Return the expression as formula text; :func:`steepest.parse` gives the same graph back.
+
+    A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
+    """
+    if tree_size(root) <= _WRITTEN_OUT:
+        return write(root, FormulaText())
+    order = toposort([root])
+    uses = Counter(arg for node in order for arg in node.args)
+    names: dict[N, str] = {}
+    printer = FormulaText(names)
+    lines: list[str] = []
+    for node in order:
+        if node.args and uses[node] > 1:
+            definition = write(node, printer)
+            names[node] = f"__{len(names) + 1}"
+            lines.append(f"{names[node]} = {definition}")
+    return "; ".join([*lines, write(root, printer)])
 
 
 def sum_last(node: Node, dot: str, minus: str) -> Template | None:
@@ -44,13 +82,8 @@ def sum_last(node: Node, dot: str, minus: str) -> Template | None:
     return Template("{0}" + between + "{1}", SUM + 5, (PRODUCT, SUM + 5))
 
 
-class MathsText:
-    """The printer of mathematical text. ``names`` gives some nodes a name of their own."""
-
-    brackets = ("(", ")")
-
-    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
-        self._names = {} if names is None else names
+class MathsText(FormulaText):
+    """The printer of mathematical text."""
 
     def template(self, node: Node) -> Template:
         """Return the operation's own template; whole powers as raised digits."""
@@ -62,18 +95,13 @@ class MathsText:
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return numbers, names of parameters, and names of data with the index i of their sample."""
-        if node in self._names:
-            return self._names[node] + ("_i" if node.per_sample else ""), ATOM
-        if node.operation.name == "constant":
-            text = number(node.value).replace("-", "−")
-            return text, SIGN if text.startswith("−") else ATOM
-        if node.is_leaf:
-            return quoted(node.name) + ("_i" if node.per_sample else ""), ATOM
-        return None
-
-    def attributes(self, node: Node) -> str:
-        """Return lengths, or the name with respect to which a derivative is taken."""
-        return ", ".join(str(a) for a in node.attributes)
+        found = super().leaf(node)
+        if found is None:
+            return None
+        text, level = found
+        if node.operation.name == "constant" and node not in self._names:
+            text = text.replace("-", "−")
+        return text + ("_i" if node.per_sample else ""), level
 
 
 def maths(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
@@ -86,25 +114,26 @@ def maths(root: N, names: Mapping[N, str] | None = None, definition: bool = Fals
     return write(root, MathsText(names), root_is_plain=definition)
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a derivation: its left side (may be empty), its right side, and the rule."""
+
+    left: str
+    right: str
+    note: str = ""
+
+
 def lay_out(blocks: Sequence[Sequence[Line]], written: Callable[[str], str] = str) -> str:
     """Return lines in blocks, their signs aligned and their notes in one column.
 
-    Args:
-        blocks: the lines.
-        written: applied to each part of a line before it is aligned.
+    Each part of a line is first ``written``, in ASCII for example.
     """
     blocks = [[Line(written(line.left), written(line.right), written(line.note)) for line in block] for block in blocks]
     notes = max((len(_sides(line, block)) for block in blocks for line in block if line.note), default=0)
     column = min(notes, 100)
     texts = []
     for block in blocks:
-        rows = []
-        for line in block:
-            row = _sides(line, block)
-            if line.note:
-                row = f"{row:<{column}}   {line.note}" if len(row) <= column else f"{row}   {line.note}"
-            rows.append(row.rstrip())
-        texts.append("\n".join(rows))
+        texts.append("\n".join(f"{_sides(line, block):<{column}}   {line.note}".rstrip() for line in block))
     return "\n\n".join(texts)
 
 

@@ -12,33 +12,14 @@ algorithmic differentiation*.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
+from operator import ge, le
 from typing import Any
 
+from steepest.expressions import printing, shapes
 from steepest.expressions.expression import OPERATIONS, Expression, Operation
-from steepest.expressions.printing import (
-    ATOM,
-    COMPARISON,
-    FUNCTION_NAMES,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Template,
-    call,
-    infix,
-)
-from steepest.expressions.shapes import (
-    dot_shape,
-    expand_shape,
-    matmul_shape,
-    of_rank,
-    one_hot_shape,
-    samples_shape,
-    sum_shape,
-    total_outer_shape,
-)
+from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Template, call, escaped, infix
 
 # Operations that are used above their own definition have a type annotation, which mypy needs.
 
@@ -57,17 +38,13 @@ def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     fields.setdefault("rule", f"derivative of {name}")
     made = OPERATIONS[name] = Operation(name, arity, meaning, **fields)
     FUNCTIONS.update(dict.fromkeys((name, *made.aliases), made))
-    FUNCTION_NAMES.update((name, *made.aliases))
+    printing.FUNCTION_NAMES.update((name, *made.aliases))
     return made
 
 
 def _latex_call(sign: str, arity: int) -> Template:
     places = ", ".join(f"{{{k}}}" for k in range(arity))
-    return Template(_braces(sign) + rf"\left({places}\right)")
-
-
-def _braces(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    return Template(escaped(sign) + rf"\left({places}\right)")
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -82,15 +59,13 @@ subtract = operation(
     "subtract", 2, "x − y",
     partials=(lambda x, y, r: 1, lambda x, y, r: -1),
     text=infix(" - ", SUM), latex=infix(" - ", SUM), maths=infix(" − ", SUM),
-    rule="sum rule", source="DLMF 1.4.8",
-    differential=lambda x, y, dx, dy: dx - dy,
+    rule="sum rule", source="DLMF 1.4.8", differential=lambda x, y, dx, dy: dx - dy,
 )  # fmt: skip
 multiply = operation(
     "multiply", 2, "x · y",
     partials=(lambda x, y, r: y, lambda x, y, r: x), bilinear=True,
     text=infix("*", PRODUCT), latex=infix(r" \cdot ", PRODUCT), maths=infix("·", PRODUCT),
-    rule="product rule", source="DLMF 1.4.9",
-    differential=lambda x, y, dx, dy: dx * y + x * dy,
+    rule="product rule", source="DLMF 1.4.9", differential=lambda x, y, dx, dy: dx * y + x * dy,
 )  # fmt: skip
 divide = operation(
     "divide", 2, "x ÷ y",
@@ -103,9 +78,7 @@ negate = operation(
     "negate", 1, "−x",
     partials=(lambda x, r: -1,), linear=True,
     text=Template("-{0}", SIGN, (SIGN,)), latex=Template("-{0}", SIGN, (SIGN,)),
-    maths=Template("−{0}", SIGN, (SIGN,)),
-    rule="constant factor rule",
-    differential=lambda x, dx: -dx,
+    maths=Template("−{0}", SIGN, (SIGN,)), rule="constant factor rule", differential=lambda x, dx: -dx,
 )  # fmt: skip
 power = operation(
     "power", 2, "x to the power y",
@@ -203,31 +176,25 @@ sign: Operation = operation(
     partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1),
     kinks=(lambda x: x,), edges="jumps at 0",
 )  # fmt: skip
-maximum: Operation = operation(
-    "maximum", 2, "the larger of x and y",
-    partials=(lambda x, y, r: where(x >= y, 1, 0), lambda x, y, r: where(x >= y, 0, 1)),
-    flops=2,
-    latex=_latex_call(r"\max", 2), aliases=("max",),
-    kinks=(lambda x, y: x - y,), edges="x counts as the larger when equal",
-    differential=lambda x, y, dx, dy: where(x >= y, dx, dy),
-    rule="derivative of the larger one",
-)  # fmt: skip
-minimum: Operation = operation(
-    "minimum", 2, "the smaller of x and y",
-    partials=(lambda x, y, r: where(x <= y, 1, 0), lambda x, y, r: where(x <= y, 0, 1)),
-    flops=2,
-    latex=_latex_call(r"\min", 2), aliases=("min",),
-    kinks=(lambda x, y: x - y,), edges="x counts as the smaller when equal",
-    differential=lambda x, y, dx, dy: where(x <= y, dx, dy),
-    rule="derivative of the smaller one",
-)  # fmt: skip
+
+
+def _extreme(name: str, short: str, size: str, holds: Callable[[Expression, Expression], Expression]) -> Operation:
+    return operation(
+        name, 2, f"the {size} of x and y", aliases=(short,), flops=2, latex=_latex_call(rf"\{short}", 2),
+        partials=(lambda x, y, r: where(holds(x, y), 1, 0), lambda x, y, r: where(holds(x, y), 0, 1)),
+        kinks=(lambda x, y: x - y,), edges=f"x counts as the {size} when equal",
+        differential=lambda x, y, dx, dy: where(holds(x, y), dx, dy), rule=f"derivative of the {size} one",
+    )  # fmt: skip
+
+
+maximum: Operation = _extreme("maximum", "max", "larger", ge)
+minimum: Operation = _extreme("minimum", "min", "smaller", le)
 where: Operation = operation(
     "where", 3, "x if the condition holds (is not 0), else y",
     partials=(lambda c, x, y, r: 0, lambda c, x, y, r: where(c, 1, 0), lambda c, x, y, r: where(c, 0, 1)),
     latex=Template(r"\begin{{cases}}{1} & {0} \\ {2} & \text{{otherwise}}\end{{cases}}", PRODUCT),
     edges="NaN is not 0, so it counts as true",
-    differential=lambda c, x, y, dc, dx, dy: where(c, dx, dy),
-    rule="case by case",
+    differential=lambda c, x, y, dc, dx, dy: where(c, dx, dy), rule="case by case",
 )  # fmt: skip
 
 
@@ -266,71 +233,65 @@ def _matmul_right(adj: Expression, a: Expression, b: Expression, r: Expression) 
 
 matmul = operation(
     "matmul", 2, "product of vectors and matrices",
-    adjoints=(_matmul_left, _matmul_right), shape=matmul_shape, bilinear=True,
+    adjoints=(_matmul_left, _matmul_right), shape=shapes.matmul_shape, bilinear=True,
     text=infix(" @ ", PRODUCT), latex=infix(r"\, ", PRODUCT), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 transpose: Operation = operation(
     "transpose", 1, "rows and columns exchanged",
-    adjoints=(lambda adj, x, r: transpose(adj),), shape=of_rank(2, lambda a: a[::-1]), linear=True,
+    adjoints=(lambda adj, x, r: transpose(adj),), shape=shapes.of_rank(2, lambda a: a[::-1]), linear=True,
     latex=Template(r"{0}^{{\top}}", POWER, (ATOM,)), source="Giles 2008, 2.2",
 )  # fmt: skip
 dot = operation(
     "dot", 2, "sum of the products of two vectors' elements",
-    adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=dot_shape, bilinear=True,
+    adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=shapes.dot_shape, bilinear=True,
     latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 outer = operation(
     "outer", 2, "matrix of the products of two vectors' elements",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), bilinear=True,
-    shape=of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
+    shape=shapes.of_rank(1, lambda a, b: a + b), latex=Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM)),
     rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 sum_ = operation(
     "sum", 1, "sum over the features of a sample",
-    adjoints=(lambda adj, x, r: adj,), shape=sum_shape, linear=True,
+    adjoints=(lambda adj, x, r: adj,), shape=shapes.sum_shape, linear=True,
     latex=Template(r"\sum_{{j}} {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
 expand = operation(
     "expand", 1, "a number repeated to a vector or matrix",
-    adjoints=(lambda adj, x, r: sum_(adj),), shape=expand_shape, linear=True, attributes=2,
+    adjoints=(lambda adj, x, r: sum_(adj),), shape=shapes.expand_shape, linear=True, attributes=2,
     latex=Template(r"\operatorname{{expand}}\left({0}; {attributes}\right)"),
     rule="sum rule", source="Griewank and Walther 2008, 3.2",
 )  # fmt: skip
-
-
 one_hot = operation(
     "one_hot", 1, "1 at the place of the class number (from 0), 0 at the others",
-    adjoints=(lambda adj, x, r: 0,), shape=one_hot_shape, attributes=1,
+    adjoints=(lambda adj, x, r: 0,), shape=shapes.one_hot_shape, attributes=1,
     latex=Template(r"\operatorname{{onehot}}_{{{attributes}}}\left({0}\right)"),
     edges="all 0 if x is not a class number; NaN at NaN", source="definition",
 )  # fmt: skip
 largest = operation(
     "largest", 1, "largest feature of a sample",
-    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=sum_shape,
+    adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=shapes.sum_shape,
     latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
     edges="several largest share the slope 1 equally",
 )  # fmt: skip
 softmax = operation(
     "softmax", 1, "exp(x) over the sum of exp(x), over the features",
-    adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=of_rank(1, lambda a: a), activation=True,
+    adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=shapes.of_rank(1, lambda a: a), activation=True,
     expansion=lambda x: (e := exp(x - largest(x))) / sum_(e), source="Bridle 1990",
 )  # fmt: skip
 log_softmax = operation(
     "log_softmax", 1, "logarithm of softmax, never underflowing",
-    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=of_rank(1, lambda a: a), activation=True,
+    adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=shapes.of_rank(1, lambda a: a), activation=True,
     expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
 )  # fmt: skip
 
 # -- over the samples ----------------------------------------------------------------------------------------
 
-
-count = operation(
-    "count", 0, "number of samples n",
-    latex=Template("n"), maths=Template("n"), domain=(),
-)  # fmt: skip
+count = operation("count", 0, "number of samples n", latex=Template("n"), maths=Template("n"))
 mean: Operation = operation(
     "mean", 1, "mean over the samples",
-    adjoints=(lambda adj, x, r: adj / count(),), shape=samples_shape, over_samples=True, linear=True,
+    adjoints=(lambda adj, x, r: adj / count(),), shape=shapes.samples_shape, over_samples=True, linear=True,
     expansion=lambda x: total(x) / count(),
     latex=Template(r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
     maths=Template("1/n Σ {0}", SUM + 5, (PRODUCT,)), rule="sum rule", source="DLMF 1.4.8",
@@ -338,16 +299,15 @@ mean: Operation = operation(
 )  # fmt: skip
 total: Operation = operation(
     "total", 1, "sum over the samples",
-    adjoints=(lambda adj, x, r: adj,), shape=samples_shape, over_samples=True, linear=True,
+    adjoints=(lambda adj, x, r: adj,), shape=shapes.samples_shape, over_samples=True, linear=True,
     latex=Template(r"\sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,)),
     maths=Template("Σ {0}", SUM + 5, (PRODUCT,)),
-    rule="sum rule", source="DLMF 1.4.8",
-    differential=lambda x, dx: total(dx),
+    rule="sum rule", source="DLMF 1.4.8", differential=lambda x, dx: total(dx),
 )  # fmt: skip
 total_outer = operation(
     "total_outer", 2, "sum over the samples of the outer products of two vectors",
     adjoints=(lambda adj, x, y, r: adj @ y, lambda adj, x, y, r: x @ adj), over_samples=True, bilinear=True,
-    shape=total_outer_shape,
+    shape=shapes.total_outer_shape,
     latex=Template(r"\sum_{{i=1}}^{{n}} {0}\, {1}^{{\top}}", SUM + 5, (PRODUCT, ATOM)),
     rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
@@ -361,14 +321,10 @@ class _Table(Sequence[Operation]):
     """Every operation, in the order in which they were added."""
 
     def __getitem__(self, k: Any) -> Any:
-        return self._operations()[k]
+        return tuple(dict.fromkeys(FUNCTIONS.values()))[k]
 
     def __len__(self) -> int:
-        return len(self._operations())
-
-    @staticmethod
-    def _operations() -> tuple[Operation, ...]:
-        return tuple(dict.fromkeys(FUNCTIONS.values()))
+        return len(set(FUNCTIONS.values()))
 
 
 TABLE: Sequence[Operation] = _Table()

@@ -63,6 +63,11 @@ def infix(sign: str, level: int) -> Template:
     return Template("{0}" + sign + "{1}", level, (level, level + 1))
 
 
+def escaped(text: str) -> str:
+    """Return a text as a pattern, its braces doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 class Operator(Protocol):
     """What writers use of an operation of the table."""
 

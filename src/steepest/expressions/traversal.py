@@ -51,12 +51,7 @@ def in_reading_order(roots: Iterable[N]) -> list[N]:
 
 
 def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
-    """Return the nodes that are leaves of a kind (DATA or PARAMETER) or depend on one.
-
-    Args:
-        nodes: nodes in topological order.
-        leaf: the kind.
-    """
+    """Return which nodes, in topological order, are leaves of a kind (DATA or PARAMETER) or depend on one."""
     found: set[N] = set()
     for node in nodes:
         if node.operation is leaf or any(arg in found for arg in node.args):
@@ -67,22 +62,6 @@ def dependents(nodes: Iterable[N], leaf: Operator) -> set[N]:
 def leaves(roots: Iterable[N]) -> list[N]:
     """Return the data columns and parameters, in reading order."""
     return list(dict.fromkeys(leaf for root in roots for leaf in root.leaves))
-
-
-def leaves_below(root: N) -> tuple[N, ...]:
-    """Compute the data columns and parameters of one expression, which caches them as ``leaves``."""
-    seen: set[N] = set()
-    found: list[N] = []
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.name:
-            found.append(node)
-        stack.extend(reversed(node.args))
-    return tuple(found)
 
 
 def memoised(find: Callable[[N], Answer]) -> Callable[[N], Answer]:
@@ -113,9 +92,7 @@ def check_names(roots: Iterable[N]) -> list[N]:
 
 
 def transform(
-    roots: Sequence[N],
-    visit: Callable[[N, tuple[N, ...]], N],
-    stop: Callable[[N], bool] | None = None,
+    roots: Sequence[N], visit: Callable[[N, tuple[N, ...]], N], stop: Callable[[N], bool] | None = None
 ) -> dict[N, N]:
     """Rebuild a graph from its leaves up; ``visit(node, new_args)`` returns the replacement of each node."""
     new: dict[N, N] = {}
