@@ -12,16 +12,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.arithmetic import number_value
 from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
-from steepest.expressions.expression import (
-    DATA,
-    OPERATIONS,
-    PARAMETER,
-    Expression,
-    Operation,
-    Shape,
-    constant,
-    leaf,
-)
+from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, Expression, Operation, Shape, constant, leaf
 from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
@@ -49,25 +40,13 @@ class Formula:
 
 
 DENSE = "dense"  # not an operation, because it creates parameters
-_SIGNS = {
-    "PLUS": "add",
-    "MINUS": "subtract",
-    "TIMES": "multiply",
-    "OVER": "divide",
-    "AT": "matmul",
-    "POWER": "power",
-}
+# fmt: off
+_SIGNS = {"PLUS": "add", "MINUS": "subtract", "TIMES": "multiply", "OVER": "divide", "AT": "matmul", "POWER": "power"}
 _COMPARISONS = {
-    "<": "less",
-    "<=": "less_equal",
-    "≤": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-    "≥": "greater_equal",
-    "==": "equal",
-    "!=": "not_equal",
-    "≠": "not_equal",
+    "<": "less", "<=": "less_equal", "≤": "less_equal", ">": "greater", ">=": "greater_equal", "≥": "greater_equal",
+    "==": "equal", "!=": "not_equal", "≠": "not_equal",
 }
+# fmt: on
 _DIGITS = str.maketrans(SUPERSCRIPTS + "⁻" + SUBSCRIPTS, "0123456789-0123456789")
 
 
@@ -209,7 +188,7 @@ class _Builder:
         return target, prediction
 
     def _definition(self, token: Token, value: Expression) -> None:
-        name = str(token).translate(_DIGITS)
+        name = _plain(token)
         named = name in self.data or name in (self.params or ())
         if named or name in self.definitions or name in FUNCTION_NAMES or name in RESERVED:
             raise self.error(token, f"the name {name!r} is taken; define another")
@@ -222,7 +201,7 @@ class _Builder:
         return constant(value)
 
     def _name(self, token: Token) -> Expression:
-        name = str(token).translate(_DIGITS)
+        name = _plain(token)
         if name in self.definitions:
             return self.definitions[name]
         if name not in self.data:
@@ -258,7 +237,7 @@ class _Builder:
         return self._apply(sign, OPERATIONS[name], left, right)
 
     def _superscript(self, base: Expression, sign: Token) -> Expression:
-        exponent = constant(float(str(sign).translate(_DIGITS)))
+        exponent = constant(float(_plain(sign)))
         self._check_exponent(sign, exponent)
         return self._apply(sign, OPERATIONS["power"], base, exponent)
 
@@ -286,9 +265,8 @@ class _Builder:
             raise self.error(token, f"the lengths given to {name} must be whole numbers")
         if math.prod(arg.value for arg in extra) > self.limits.elements:
             raise self.error(token, f"{name} makes more than {self.limits.elements:,} elements, the limit for a text")
-        return self._apply(
-            token, operation, *given[: operation.arity], attributes=tuple(int(arg.value) for arg in extra)
-        )
+        lengths = tuple(int(arg.value) for arg in extra)
+        return self._apply(token, operation, *given[: operation.arity], attributes=lengths)
 
     def _dense(self, token: Token, given: list[Expression]) -> Expression:
         """Expand dense(X, 32) to X @ W1 + b1."""
@@ -318,9 +296,7 @@ class _Builder:
             self.layers += 1
         return self.layers
 
-    def _apply(
-        self, token: Token, operation: Operation, *args: Expression, attributes: tuple[Any, ...] = ()
-    ) -> Expression:
+    def _apply(self, token: Token, operation: Operation, *args: Expression, attributes: Shape = ()) -> Expression:
         try:
             return operation(*args, attributes=attributes)
         except ShapeError as error:

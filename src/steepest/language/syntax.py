@@ -26,20 +26,8 @@ class Limits:
 
 LIMITS = Limits()
 
-_EXPECTED = {
-    "NUMBER": "a number",
-    "NAME": "a name",
-    "QUOTED": "a name",
-    "LPAR": "'('",
-    "RPAR": "')'",
-    "COMMA": "','",
-    "ROOT": "'√'",
-    "SEMICOLON": "';'",
-    "EQUAL": "'='",
-    "TILDE": "'~'",
-    "$END": "the end",
-    **dict.fromkeys(("PLUS", "MINUS", "TIMES", "OVER", "AT", "POWER", "SUPERSCRIPT", "COMPARISON"), "an operator"),
-}
+_CLOSING = {"$END": "the end", "COMMA": "','", "RPAR": "')'", "SEMICOLON": "';'"}
+"""What may follow a value besides an operator."""
 
 
 def error_at(text: str, position: int, message: str) -> FormulaError:
@@ -130,12 +118,11 @@ def _about_character(text: str, position: int) -> str:
 def _unexpected(text: str, error: Any) -> FormulaError:
     token: Token = error.token
     names = error.accepts or error.expected
-    expected = list(dict.fromkeys(_EXPECTED[name] for name in sorted(names) if name in _EXPECTED))
     after_value = "NAME" not in names
     if after_value:
-        expected = ["an operator", *[e for e in expected if e in ("')'", "','", "';'", "the end")]]
+        expected = ["an operator", *[text for name, text in _CLOSING.items() if name in names]]
     else:
-        expected = ["a number, a name or '('"] + (["')'"] if "')'" in expected else [])
+        expected = ["a number, a name or '('"] + (["')'"] if "RPAR" in names else [])
     wanted = " or ".join(expected)
     at_end = token.type == "$END"
     position = len(text.rstrip()) if at_end else int(token.start_pos or 0)
