@@ -80,10 +80,9 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
     Nodes in ``keep``, those of the cost, are not split into factors, because they would no longer be shared.
     """
     operation = factor.operation
-    if operation is CONSTANT and factor.value < 0:
-        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), constant(-factor.value))
-    if operation is op.negate and factor not in keep:
-        return _times(Adjoint(adjoint.body, adjoint.scale, not adjoint.positive), factor.args[0], keep)
+    if (operation is CONSTANT and factor.value < 0) or (operation is op.negate and factor not in keep):
+        opposite = constant(-factor.value) if operation is CONSTANT else factor.args[0]
+        return _times(replace(adjoint, positive=not adjoint.positive), opposite, keep)
     body, scale = adjoint.body, adjoint.scale
     if operation is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
         # Choosing between adjoints saves a product and avoids 0·∞, as in sqrt(relu(w)) below 0.
@@ -94,11 +93,9 @@ def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()
         body = _chosen(factor, body)
     elif _is_scalar(factor):
         scale = _product(scale, factor)
-    elif factor in keep:
-        body = _product(body, factor)
-    elif operation is op.multiply:
+    elif operation is op.multiply and factor not in keep:
         return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
-    elif operation is op.divide and factor.args[0].operation is CONSTANT:
+    elif operation is op.divide and factor not in keep and factor.args[0].operation is CONSTANT:
         body, scale = body / factor.args[1], _product(scale, factor.args[0])
     else:
         body = _product(body, factor)
@@ -183,16 +180,7 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
 def backward_pass(
     seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
 ) -> dict[Expression, Adjoint]:
-    """Propagate adjoints from the seeds to the wanted nodes.
-
-    Args:
-        seeds: the nodes to start from, with their adjoints.
-        wanted: the nodes whose adjoints are returned.
-        cut: nodes at which the pass ends.
-
-    Returns:
-        The adjoint of every wanted node that the seeds depend on.
-    """
+    """Propagate adjoints from the seeds down to ``cut``; return those of the wanted nodes that they depend on."""
     targets, ends = set(wanted), set(cut)
     order = toposort(seeds, stop=ends.__contains__)
     leads: set[Expression] = set()
@@ -201,14 +189,12 @@ def backward_pass(
             leads.add(node)
     adjoints: dict[Expression, Adjoint] = dict(seeds)
     for node in reversed(order):
-        adjoint = adjoints.get(node)
-        if adjoint is None or node in ends or node not in leads:
+        if node not in adjoints or node in ends or node not in leads:
             continue
         for k, child in enumerate(node.args):
-            if child in leads:
-                part = pullback(node, k, adjoint)
-                if part is not None:
-                    adjoints[child] = _plus(adjoints.get(child), part)
+            part = pullback(node, k, adjoints[node]) if child in leads else None
+            if part is not None:
+                adjoints[child] = _plus(adjoints.get(child), part)
     return {node: adjoints[node] for node in targets if node in adjoints}
 
 
@@ -238,10 +224,9 @@ def _layerwise(
     n ∂C⁽ˡ⁺¹⁾/∂a by definition, ∂C⁽ˡ⁾/∂a = 2 ∂C⁽ˡ⁺¹⁾/∂a exactly: each layer starts from twice the adjoint that
     reached it.
     """
-    cuts = _cuts(root, layers)
     seeds = {root: Adjoint(ONE)}
     found: dict[Expression, Adjoint] = {}
-    for cut in [*reversed(cuts), None]:
+    for cut in [*reversed(_cuts(root, layers)), None]:
         ends = [] if cut is None else [cut]
         reached = backward_pass(seeds, [*wanted, *ends], ends)
         for node in wanted:

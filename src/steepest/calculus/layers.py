@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from steepest.calculus import polynomials
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, substitute
 from steepest.expressions.traversal import dependents, toposort
@@ -105,14 +106,10 @@ class Structure:
 
 
 def bottlenecks(root: Expression, inside: Collection[Expression]) -> Iterator[Expression]:
-    """Yield the nodes that every path from the root to the leaves crosses, from the root down.
+    """Yield the nodes that every path from the root to the leaves crosses, from the root itself down.
 
-    Args:
-        root: where all paths begin; it is a bottleneck itself.
-        inside: the nodes that paths may use; a path ends at a node without arguments in it.
-
-    Nodes are opened from the youngest to the oldest. An argument is always older than what uses it, so a node that
-    is waiting alone is one that no path can avoid.
+    Paths use nodes ``inside`` and end at one without arguments there. Nodes are opened from the youngest to the oldest.
+    An argument is always older than what uses it, so a node that is waiting alone is one that no path can avoid.
     """
     waiting, seen = [(-root.uid, root)], {root}
     while waiting:
@@ -166,14 +163,13 @@ def decompose(prediction: Expression) -> Structure | None:
         output = waiting.pop()
         if output in found:
             continue
-        total = output
-        parts = _summands(total, on_data, on_params)
+        total: Expression | None = output
+        parts = _summands(output, on_data, on_params)
         if parts is None:
-            inside = _within(output, on_data)
-            parts = None if inside is None else _summands(inside, on_data, on_params)
-            if inside is None or parts is None or len(output.shape) > 1:
-                return None
-            total = inside
+            total = _within(output, on_data) if len(output.shape) < 2 else None
+            parts = None if total is None else _summands(total, on_data, on_params)
+        if total is None or parts is None:
+            return None
         found[output] = (total, *parts)
         for term in reversed(parts[0]):
             (waiting if term.source in on_params else inputs).append(term.source)
@@ -196,20 +192,9 @@ def _summands(
     root: Expression, on_data: set[Expression], on_params: set[Expression]
 ) -> tuple[list[Term], list[tuple[Expression, bool]]] | None:
     """Return the terms and biases of a weighted sum; None if the node is not one."""
-    terms: list[Term] = []
-    biases: list[tuple[Expression, bool]] = []
-    stack = [(root, False)]
-    while stack:
-        node, negative = stack.pop()
-        if node not in on_data:
-            biases.append((node, negative))
-        elif node.operation in (op.add, op.subtract):
-            left, right = node.args
-            stack += [(right, negative != (node.operation is op.subtract)), (left, negative)]
-        elif node.operation is op.negate:
-            stack.append((node.args[0], not negative))
-        else:
-            terms.append(_term(node, negative, on_data))
+    parts = polynomials.terms(root, stop=lambda node: node not in on_data)
+    terms = [_term(node, sign < 0, on_data) for sign, node in parts if node in on_data]
+    biases = [(node, sign < 0) for sign, node in parts if node not in on_data]
     weighted = any(term.weight is not None for term in terms) or bool(biases)
     alone = len(terms) == 1 and terms[0].source is root
     if alone or not (weighted or len(terms) > 1) or root not in on_params:

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from itertools import product
+from operator import mul
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import CONSTANT, Expression, constant, toposort
 
 
-def factors(product: Expression) -> list[Expression]:
-    """Return the factors of a product, from the left."""
-    found: list[Expression] = []
-    stack = [product]
-    while stack:
-        node = stack.pop()
-        if node.operation is op.multiply:
-            stack.extend(reversed(node.args))
-        else:
-            found.append(node)
-    return found
+def factors(line: Expression) -> list[Expression]:
+    """Return the factors of a product, from the left; one that is nested on the right is a factor itself."""
+    found = []
+    while line.operation is op.multiply:
+        line, last = line.args
+        found.append(last)
+    return [line, *reversed(found)]
 
 
 def times(parts: Sequence[Expression]) -> Expression:
     """Return the product of some expressions; 1 if there are none."""
-    product: Expression | None = None
-    for part in parts:
-        product = part if product is None else product * part
-    return constant(1) if product is None else product
+    return reduce(mul, parts) if parts else constant(1)
 
 
-def terms(line: Expression) -> list[tuple[int, Expression]]:
-    """Return the terms of a sum with their signs, from the left."""
+def terms(line: Expression, stop: Callable[[Expression], bool] | None = None) -> list[tuple[int, Expression]]:
+    """Return the terms of a sum with their signs, from the left; where ``stop`` is true, a sum is one term."""
     found: list[tuple[int, Expression]] = []
     stack: list[tuple[int, Expression]] = [(1, line)]
     while stack:
         sign, node = stack.pop()
-        if node.operation is op.add:
-            stack.extend([(sign, node.args[1]), (sign, node.args[0])])
-        elif node.operation is op.subtract:
-            stack.extend([(-sign, node.args[1]), (sign, node.args[0])])
+        if stop is not None and stop(node):
+            found.append((sign, node))
+        elif node.operation in (op.add, op.subtract):
+            left, right = node.args
+            stack.extend([(sign if node.operation is op.add else -sign, right), (sign, left)])
         elif node.operation is op.negate:
             stack.append((-sign, node.args[0]))
         else:
@@ -59,23 +56,20 @@ def added(parts: Sequence[tuple[int, Expression]]) -> Expression:
 
 def cancelled(outer: Expression, inner: Expression) -> Expression | None:
     """Return outer · inner with the denominators of outer cancelled by factors of inner; None if one remains."""
-    sums = terms(outer)
-    parts = factors(inner)
     found: list[tuple[int, Expression]] = []
     met = False
-    for sign, term in sums:
-        left = list(parts)
+    for sign, term in terms(outer):
+        left = factors(inner)
         kept: list[Expression] = []
         for factor in factors(term):
             if factor.operation is op.divide:
-                if factor.args[1] not in left:
+                factor, below = factor.args
+                if below not in left:
                     return None
-                left.remove(factor.args[1])
+                left.remove(below)
                 met = True
-                kept.append(factor.args[0])
-            else:
-                kept.append(factor)
-        found.append((sign, times([*[k for k in kept if not (k.operation is CONSTANT and k.value == 1)], *left])))
+            kept.append(factor)
+        found.append((sign, times([*[k for k in kept if k is not constant(1)], *left])))
     return added(found) if met else None
 
 
@@ -103,7 +97,7 @@ def multiplied_out(line: Expression) -> Expression | None:
             polynomials[node] = joined
     parts = {monomial: c for monomial, c in polynomials[line].items() if c}
     found = _factored(parts)
-    return found if _size(found) < _size(line) else None
+    return found if len(toposort([found])) < len(toposort([line])) else None
 
 
 def _factored(parts: dict[Monomial, float]) -> Expression:
@@ -127,20 +121,15 @@ _POLYNOMIAL = (op.add, op.subtract, op.multiply, op.negate)
 
 def _multiplied(a: dict[Monomial, float], b: dict[Monomial, float]) -> dict[Monomial, float]:
     found: dict[Monomial, float] = {}
-    for first, c in a.items():
-        for second, d in b.items():
-            powers = dict(first)
-            for base, exponent in second:
-                powers[base] = powers.get(base, 0) + exponent
-            key = tuple(sorted(powers.items(), key=lambda item: item[0].uid))
-            found[key] = found.get(key, 0.0) + c * d
+    for (first, c), (second, d) in product(a.items(), b.items()):
+        powers = dict(first)
+        for base, exponent in second:
+            powers[base] = powers.get(base, 0) + exponent
+        key = tuple(sorted(powers.items(), key=lambda item: item[0].uid))
+        found[key] = found.get(key, 0.0) + c * d
     return found
 
 
 def _term(monomial: Monomial, coefficient: float) -> Expression:
     parts = [base if exponent == 1 else base**exponent for base, exponent in monomial]
     return times([*([constant(coefficient)] if coefficient != 1 or not parts else []), *parts])
-
-
-def _size(line: Expression) -> int:
-    return len(toposort([line]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
+from steepest.calculus.polynomials import factors, times
 from steepest.expressions import operations as op
 from steepest.expressions.arithmetic import ROUNDED
 from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, Operation, constant, transform, with_args
@@ -181,35 +182,21 @@ def product_without_brackets(node: Expression) -> Expression | None:
     """x·(y·z) → x·y·z."""
     if node.operation is not op.multiply or node.args[1].operation is not op.multiply:
         return None
-    product, right = node.args
-    for factor in _factors(right):
-        product = product * factor
-    return product
+    return times([node.args[0], *factors(node.args[1])])
 
 
 def cancel_factor(node: Expression) -> Expression | None:
     """x·(1/x) → 1, within a longer product too."""
     if node.operation is not op.multiply:
         return None
-    factors = _factors(node)
-    for k, factor in enumerate(factors):
-        if factor.operation is op.divide and factor.args[1] in factors:
-            kept = [*factors[:k], factor.args[0], *factors[k + 1 :]]
+    parts = factors(node)
+    for k, factor in enumerate(parts):
+        if factor.operation is op.divide and factor.args[1] in parts:
+            kept = [*parts[:k], factor.args[0], *parts[k + 1 :]]
             kept.remove(factor.args[1])
-            product = kept[0]
-            for part in kept[1:]:
-                product = product * part
+            product = times(kept)
             return product if product.shape == node.shape else None
     return None
-
-
-def _factors(product: Expression) -> list[Expression]:
-    """Return the factors of a product that is nested on the left only, from the left."""
-    factors = []
-    while product.operation is op.multiply:
-        product, last = product.args
-        factors.append(last)
-    return [product, *reversed(factors)]
 
 
 def equal_factors(node: Expression) -> Expression | None:
@@ -331,21 +318,17 @@ ADJOINTS: tuple[Rule, ...] = (
 def rewritten(
     node: Expression, rules: tuple[Rule, ...] = RULES, kept: Container[Expression] = ()
 ) -> tuple[Expression, tuple[str, ...]]:
-    """Apply rules at a node until none applies or the node is in ``kept``.
-
-    Returns:
-        The new node, and the names of the rules applied.
-    """
+    """Apply rules at a node until none applies or the node is in ``kept``; return it and the names of the rules."""
     used: list[str] = []
-    changed = True
-    while changed and node not in kept:
-        changed = False
+    while node not in kept:
         for rule in rules:
             better = rule.rewrite(node)
             if better is not None and better is not node:
-                node, changed = better, True
+                node = better
                 used.append(rule.name)
                 break
+        else:
+            break
     return node, tuple(used)
 
 
