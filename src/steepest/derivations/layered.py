@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.derivations import elementary, indices, layerwise, matrices, vectors
+from steepest.derivations import arrays, elementary, indices, layerwise
 from steepest.derivations.lines import Form, formula
 from steepest.derivations.problem import Problem, problem_of
 from steepest.derivations.verification import Verification, verify
@@ -129,7 +129,7 @@ def derive_layers(model: Specification, symbolic: bool | None = None) -> Layered
         )
     found = [
         Form("activations", "The derivatives of the activations", elementary.passages(model.prediction)),
-        by_index, vectors.vectors(problem), matrices.matrices(problem), matrices.columns(problem),
+        by_index, *(arrays.form(problem, kind) for kind in (arrays.Vectors, arrays.Rows)), arrays.columns(problem),
         Form("layerwise", "A cost for each layer", layerwise.passages(problem)),
     ]  # fmt: skip
     return LayeredDerivation(problem, tuple(form for form in found if form is not None and form.passages))
