@@ -8,20 +8,15 @@ column.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, Expression, Operation, Shape, leaf, make
 from steepest.expressions.latex import Latex, latex_name
-from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, POWER, PRODUCT, SUM, Node, Template, call
+from steepest.expressions.maths_text import FormulaText, MathsText
+from steepest.expressions.printing import ATOM, POWER, PRODUCT, SUM, Node, Template, call, escaped
 
 SAMPLE = "i"
 """The index of the samples."""
-
-
-def _of_scalar(row: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
-    return args[1].shape
 
 
 ELEMENT = Operation(
@@ -36,8 +31,8 @@ BRACKET = Operation(
 )  # fmt: skip
 INDEX_SUM = Operation("index_sum", 1, "sum over an index", text=call("index_sum", 1, attributes=True))
 PARTIAL = Operation(
-    "partial", 2, "partial derivative of a number with respect to another, or to each element", shape=_of_scalar,
-    text=call("partial", 2),
+    "partial", 2, "partial derivative of a number with respect to another, or to each element",
+    shape=lambda row, args, attributes: args[1].shape, text=call("partial", 2),
 )  # fmt: skip
 SAMPLE_MEAN = Operation("sample_mean", 1, "mean over the index of the samples", text=call("sample_mean", 1))
 FACTOR = Operation("factor", 1, "a power of 2 with a symbolic exponent", text=call("factor", 1, attributes=True))
@@ -48,14 +43,9 @@ for _row in (ELEMENT, INDEX, BRACKET, INDEX_SUM, PARTIAL, SAMPLE_MEAN, FACTOR):
 def symbol(
     letter: str, layer: str = "", shape: Shape = (), per_sample: bool = False, square: bool = False
 ) -> Expression:
-    """Return a named array, ``a^(1)``; with ``square`` brackets for samples in columns.
+    """Return a named array of a layer, which may be ``l-1`` or ``m``: ``a^(1)``, ``a^[1]`` with samples in columns.
 
-    Args:
-        letter: its letter.
-        layer: a number, or ``l``, ``l-1``, ``m``; none if empty.
-        shape: of one sample's value if ``per_sample``, else of the whole.
-        per_sample: whether it has one value a sample, and so the index i.
-        square: ``[1]`` in place of ``(1)``.
+    The shape is that of one sample's value if it has one ``per_sample``, and so the index i.
     """
     opening, closing = "[]" if square else "()"
     name = f"{letter}^{opening}{layer}{closing}" if layer else letter
@@ -94,18 +84,6 @@ def over_samples(body: Expression) -> Expression:
 
 SUMS = (INDEX_SUM, SAMPLE_MEAN, op.total, op.mean, op.total_outer)
 """Operations written with a leading Σ, which reaches to the end of its product: last in it, they need no brackets."""
-
-
-def _with_a_sum_last(node: Node, dot: str, minus: str) -> Template | None:
-    """Return the template of −Σ … or x·Σ …, which need no brackets around their sum."""
-    row = node.operation
-    if row is op.negate and node.args[0].operation in SUMS:
-        return Template(minus + "{0}", SUM + 5, (SUM + 5,))
-    if row is op.multiply and node.args[1].operation in SUMS and not _is_mixed(node):
-        return Template("{0}" + dot + "{1}", SUM + 5, (PRODUCT, SUM + 5))
-    return None
-
-
 _LAYERED = re.compile(r"(.+)\^([(\[])(.+)[)\]]", re.DOTALL)
 HAT = "\u0302"
 """Marks a name as having a hat."""
@@ -140,140 +118,116 @@ def _around_odot(node: Node) -> tuple[int, int]:
     return first, max(second, PRODUCT + 1)
 
 
-def _is_scaled_product(node: Node) -> bool:
-    """Return whether a node is a number times a product of matrices."""
-    return node.operation is op.multiply and not node.args[0].shape and node.args[1].operation in (op.matmul, op.outer)
+class _Paper(FormulaText):
+    """What layered derivations write alike as text and, with other signs, as LaTeX: vectors are rows."""
 
+    between, odot, dot, minus, ones = " ", " ⊙ ", "·", "−", "1"
+    total, mean = "Σ ", "1/n Σ "
+    slope, operator = "∂{0}/∂{1}", "∂/∂{1}[{0}]"
+    column = PRODUCT  # how strongly a column must bind that is written as the transpose of a row
 
-def _is_ones(node: Node) -> bool:
-    return node.name == "1"
+    def limits(self, letter: str, upper: str) -> str:
+        """Return the pattern of a Σ over an index."""
+        return self.total if letter == SAMPLE else f"Σ_{letter} "
 
+    def factor(self, exponent: str) -> str:
+        """Return the pattern of a power of 2 and its product with the operand."""
+        return f"2^({exponent})·{{0}}"
 
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    def turned(self, node: Node, k: int = 0) -> str:
+        """Return the pattern of an operand's transpose."""
+        return f"{{{k}}}ᵀ"
 
-
-class PaperLatex(Latex):
-    """LaTeX of layered derivations: vectors are rows."""
-
-    def _turned(self, node: Node) -> str:
-        """Return the pattern of a transpose: ⊤ next to the layer of a name that has one, else after it."""
-        found = _indices(node)
-        if found is None or not _parts(found[0])[1]:
-            return r"{0}^{{\top}}"
-        return _escaped(self._written(*found, r"\top"))
+    def written(self, name: str, indices: tuple[str, ...]) -> tuple[str, int]:
+        """Return a name with its layer and indices, ``a^(1)_ij``, and how strongly it binds."""
+        letter, layer = _parts(name)
+        letter = "ω" if letter == "(weight)" else letter
+        below = "".join(indices)
+        return letter + (f"^{layer}" if layer else "") + (f"_{below}" if below else ""), ATOM
 
     def template(self, node: Node) -> Template:
-        """Return sums with limits, ∂/∂ as fractions, ⊙ between arrays; the operation's own template for the rest."""
-        row = node.operation
+        """Return sums with limits, ∂/∂ of two names, ⊙ between arrays; the operation's own template for the rest."""
+        row, both = node.operation, "{0}" + self.between + "{1}"
         if row is INDEX_SUM:
-            letter, upper = node.attributes
-            limits = rf"\sum_{{{letter}=1}}^{{{upper}}} ".replace("{", "{{").replace("}", "}}")
-            return Template(limits + "{0}", SUM + 5, (PRODUCT,))
+            return Template(self.limits(*node.attributes) + "{0}", SUM + 5, (PRODUCT,))
         if row is SAMPLE_MEAN:
-            return Template(r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} {0}", SUM + 5, (PRODUCT,))
+            return Template(self.mean + "{0}", SUM + 5, (PRODUCT,))
         if row is PARTIAL:
-            if self.leaf(node.args[0]):
-                return Template(r"\frac{{\partial {0}}}{{\partial {1}}}", POWER)
-            return Template(r"\frac{{\partial}}{{\partial {1}}} \left({0}\right)", POWER)
+            return Template(self.slope if self.leaf(node.args[0]) else self.operator, POWER)
         if row is FACTOR:
-            return Template(rf"2^{{{{{node.attributes[0]}}}}} \cdot {{0}}", PRODUCT, (PRODUCT + 1,))
+            return Template(self.factor(node.attributes[0]), PRODUCT, (PRODUCT + 1,))
         if row is op.transpose:
-            return Template(self._turned(node.args[0]), POWER, (ATOM,))
+            return Template(self.turned(node), POWER, (ATOM,))
+        if row is op.outer and node.args[0].name == "1":
+            return Template(both, PRODUCT, (PRODUCT, POWER))
+        if row is op.dot or (row is op.outer and node.args[1].name == "1"):
+            return Template("{0}" + self.between + self.turned(node, 1), PRODUCT, (PRODUCT, ATOM))
         if row is op.outer:
-            if _is_ones(node.args[0]):
-                return Template(r"{0}\, {1}", PRODUCT, (PRODUCT, POWER))
-            if _is_ones(node.args[1]):
-                return Template(r"{0}\, {1}^{{\top}}", PRODUCT, (PRODUCT, ATOM))
-            return Template(self._turned(node.args[0]) + r"\, {1}", PRODUCT, (ATOM, PRODUCT))
+            return Template(self.turned(node) + self.between + "{1}", PRODUCT, (ATOM, PRODUCT))
         if row is op.total_outer:
-            turned = r"\sum_{{i=1}}^{{n}} " + self._turned(node.args[0]) + r"\, {1}"
-            return Template(turned, SUM + 5, (ATOM, PRODUCT))
-        if row is op.matmul and len(node.args[0].shape) == 1 and not node.args[0].per_sample:
-            turned = self._turned(node.args[0])  # a column, such as 1
-            return Template(turned + r"\, {1}", PRODUCT, (ATOM, PRODUCT + 1))
-        if row is op.sum_:
-            return Template(r"{0}\, \mathbf{{1}}", PRODUCT, (PRODUCT + 1,))  # a row times a column of ones
-        if row is op.dot:
-            turned = self._turned(node.args[1]).replace("{0}", "{1}")
-            return Template(r"{0}\, " + turned, PRODUCT, (PRODUCT, ATOM))
+            return Template(self.total + self.turned(node) + self.between + "{1}", SUM + 5, (ATOM, PRODUCT))
+        if row is op.matmul and len(node.args[0].shape) == 1 and not node.args[0].per_sample:  # a column, such as 1
+            return Template(self.turned(node) + self.between + "{1}", PRODUCT, (self.column, PRODUCT + 1))
+        if row is op.matmul:
+            return Template(both, PRODUCT, (PRODUCT, PRODUCT + 1))
+        if row is op.sum_:  # a row times a column of ones
+            return Template("{0}" + self.between + self.ones, PRODUCT, (PRODUCT + 1,))
         if _is_mixed(node):
-            return Template(r"{0} \odot {1}", PRODUCT, _around_odot(node))
-        if _is_scaled_product(node):
-            return Template(r"{0}\, {1}", PRODUCT, (PRODUCT, PRODUCT))
-        return _with_a_sum_last(node, r" \cdot ", "-") or super().template(node)
+            return Template("{0}" + self.odot + "{1}", PRODUCT, _around_odot(node))
+        if row is op.multiply and not node.args[0].shape and node.args[1].operation in (op.matmul, op.outer):
+            return Template(both, PRODUCT, (PRODUCT, PRODUCT))  # a number times a product of matrices
+        if row is op.negate and node.args[0].operation in SUMS:
+            return Template(self.minus + "{0}", SUM + 5, (SUM + 5,))
+        if row is op.multiply and node.args[1].operation in SUMS:
+            return Template("{0}" + self.dot + "{1}", SUM + 5, (PRODUCT, SUM + 5))
+        return super().template(node)
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return names with their layer and indices."""
         if node.operation is INDEX:
             return str(node.attributes[0]), ATOM
         found = _indices(node)
-        if found is None:
-            return super().leaf(node)
-        # A raised layer is no power, and a power of it goes outside of brackets.
-        return self._written(*found), POWER if _parts(found[0])[1] else ATOM
-
-    def _written(self, name: str, indices: tuple[str, ...], more: str = "") -> str:
-        """Return a name with its layer and ``more`` above it, its indices below."""
-        letter, layer = _parts(name)
-        if letter.endswith(HAT):
-            written = rf"\hat{{{latex_name(letter[:-1])}}}"
-        else:
-            written = _LETTERS.get(letter) or latex_name(letter)
-        below = "".join(indices) if all(len(x) == 1 for x in indices) else ",".join(indices)
-        if below and "_{" in written:
-            written = written[:-1] + "," + below + "}"
-            below = ""
-        raised = f"^{{{layer}{more}}}" if layer else ""
-        return written + raised + (f"_{{{below}}}" if below else "")
+        return super().leaf(node) if found is None else self.written(*found)
 
 
-class PaperText(MathsText):
+class PaperText(_Paper, MathsText):
     """Text of layered derivations."""
 
-    def template(self, node: Node) -> Template:
-        """Return the same templates as in LaTeX."""
-        row = node.operation
-        if row is INDEX_SUM:
-            letter = node.attributes[0]
-            return Template(f"Σ_{letter} {{0}}" if letter != SAMPLE else "Σ {0}", SUM + 5, (PRODUCT,))
-        if row is SAMPLE_MEAN:
-            return Template("1/n Σ {0}", SUM + 5, (PRODUCT,))
-        if row is PARTIAL:
-            return Template("∂{0}/∂{1}" if self.leaf(node.args[0]) else "∂/∂{1}[{0}]", POWER)
-        if row is FACTOR:
-            return Template(f"2^({node.attributes[0]})·{{0}}", PRODUCT, (PRODUCT + 1,))
-        if row is op.outer:
-            if _is_ones(node.args[0]):
-                return Template("{0} {1}", PRODUCT, (PRODUCT, POWER))
-            if _is_ones(node.args[1]):
-                return Template("{0} {1}ᵀ", PRODUCT, (PRODUCT, ATOM))
-            return Template("{0}ᵀ {1}", PRODUCT, (ATOM, PRODUCT))
-        if row is op.total_outer:
-            return Template("Σ {0}ᵀ {1}", SUM + 5, (ATOM, PRODUCT))
-        if row is op.transpose:
-            return Template("{0}ᵀ", POWER, (ATOM,))
-        if row is op.matmul:
-            column = len(node.args[0].shape) == 1 and not node.args[0].per_sample
-            return Template("{0}ᵀ {1}" if column else "{0} {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
-        if row is op.sum_:
-            return Template("{0} 1", PRODUCT, (PRODUCT + 1,))
-        if row is op.dot:
-            return Template("{0} {1}ᵀ", PRODUCT, (PRODUCT, ATOM))
-        if _is_mixed(node):
-            return Template("{0} ⊙ {1}", PRODUCT, _around_odot(node))
-        if _is_scaled_product(node):
-            return Template("{0} {1}", PRODUCT, (PRODUCT, PRODUCT))
-        return _with_a_sum_last(node, "·", "−") or super().template(node)
 
-    def leaf(self, node: Node) -> tuple[str, int] | None:
-        """Return names with their layer and indices: ``a^(1)_ij``."""
-        if node.operation is INDEX:
-            return str(node.attributes[0]), ATOM
-        found = _indices(node)
-        if found is None:
-            return super().leaf(node)
-        letter, layer = _parts(found[0])
-        letter = "ω" if letter == "(weight)" else letter
-        below = "".join(found[1])
-        return letter + (f"^{layer}" if layer else "") + (f"_{below}" if below else ""), ATOM
+class PaperLatex(_Paper, Latex):
+    """LaTeX of layered derivations."""
+
+    between, odot, dot, minus, ones = r"\, ", r" \odot ", r" \cdot ", "-", r"\mathbf{{1}}"
+    total, mean = r"\sum_{{i=1}}^{{n}} ", r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} "
+    slope = r"\frac{{\partial {0}}}{{\partial {1}}}"
+    operator = r"\frac{{\partial}}{{\partial {1}}} \left({0}\right)"
+    column = ATOM
+
+    def limits(self, letter: str, upper: str) -> str:
+        """Return the pattern of a Σ over an index."""
+        return escaped(rf"\sum_{{{letter}=1}}^{{{upper}}} ")
+
+    def factor(self, exponent: str) -> str:
+        """Return the pattern of a power of 2 and its product with the operand."""
+        return rf"2^{{{{{exponent}}}}} \cdot {{0}}"
+
+    def turned(self, node: Node, k: int = 0) -> str:
+        """Return the pattern of a transpose: ⊤ next to the layer of a name that has one, else after it."""
+        found = _indices(node.args[k])
+        if found is None or not _parts(found[0])[1]:
+            return f"{{{k}}}" + r"^{{\top}}"
+        return escaped(self.written(*found, r"\top")[0])
+
+    def written(self, name: str, indices: tuple[str, ...], more: str = "") -> tuple[str, int]:
+        """Return a name with its layer and ``more`` above it, its indices below, and how strongly it binds."""
+        letter, layer = _parts(name)
+        if letter.endswith(HAT):
+            found = rf"\hat{{{latex_name(letter[:-1])}}}"
+        else:
+            found = _LETTERS.get(letter) or latex_name(letter)
+        below = "".join(indices) if all(len(x) == 1 for x in indices) else ",".join(indices)
+        if below and "_{" in found:
+            found, below = found[:-1] + "," + below + "}", ""
+        raised = f"^{{{layer}{more}}}" if layer else ""
+        # A raised layer is no power, and a power of it goes outside of brackets.
+        return found + raised + (f"_{{{below}}}" if below else ""), POWER if layer else ATOM
