@@ -23,14 +23,11 @@ from steepest.expressions.expression import (
     DATA,
     PARAMETER,
     Expression,
-    check_names,
     constant,
     expect_expression,
-    leaves,
     substitute,
-    toposort,
 )
-from steepest.expressions.traversal import dependents
+from steepest.expressions.traversal import check_names, dependents, leaves, toposort
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 

@@ -18,21 +18,11 @@ from steepest.documents.document import Equation, Formula
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
 from steepest.expressions.ascii import transliterated
-from steepest.expressions.expression import (
-    OPERATIONS,
-    PARAMETER,
-    Expression,
-    Operation,
-    check_names,
-    constant,
-    expect_expression,
-    toposort,
-    transform,
-)
+from steepest.expressions.expression import OPERATIONS, PARAMETER, Expression, Operation, constant, expect_expression
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
 from steepest.expressions.printing import Template
-from steepest.expressions.traversal import dependents
+from steepest.expressions.traversal import check_names, dependents, toposort, transform
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 

@@ -13,36 +13,22 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from steepest.calculus.gradient import ONE, Adjoint, backward_pass
-from steepest.derivations.lines import Line, Passage, formula
+from steepest.derivations.lines import Line, Passage
 from steepest.derivations.notation import PARTIAL, partial, symbol
-from steepest.derivations.verification import Verification, relative_difference
+from steepest.derivations.point_values import SAMPLES, Array, evaluated, inserted, slopes
+from steepest.derivations.verification import Verification, relative_difference, sides, summary
 from steepest.documents.document import Block, Heading
-from steepest.engines.reference import compile_expressions
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import (
-    DATA,
-    PARAMETER,
-    Expression,
-    constant,
-    leaf,
-    leaves,
-    make,
-    substitute,
-    transform,
-)
+from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf, leaves, make, substitute
 from steepest.expressions.traversal import dependents, in_reading_order, toposort
 
-Array = NDArray[Any]
 _MOST_NODES = 60
-_STEP = 1e-30
-_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -81,18 +67,14 @@ class NodeDerivation:
             seed: of the points.
             values: a point of your own instead, one value or one column for each name.
         """
-        worst, where = 0.0, ""
         points = points if values is None else 1
-        for point in range(points):
-            at = _Values(self, np.random.default_rng([seed, point]), values)
-            left: Expression | None = None
-            for line in self.lines:
-                left = line.left if line.left is not None else left
-                assert left is not None  # a chain of equalities begins with one
-                error = relative_difference(at.of(left), _filled(at.of(line.right), line.right, left))
-                if not error <= worst:
-                    worst, where = error, f"{formula(left).text} = {formula(line.right).text}"
-        return Verification(len(self.lines), points, worst, where if worst > 1e-9 else "")
+        at = [_Values(self, np.random.default_rng([seed, point]), values) for point in range(points)]
+        differences = (
+            (relative_difference(each.of(left), _filled(each.of(right), right, left)), left, right)
+            for each in at
+            for left, right in sides(self.lines)
+        )
+        return summary(differences, points)
 
 
 def derive_nodes(cost: Expression) -> NodeDerivation:
@@ -193,32 +175,25 @@ class _Values:
             self.numbers = {name: np.asarray(array, dtype=float) for name, array in given.items()}
             self.rows = max((len(self.numbers[name]) for name in columns), default=1)
             return
-        self.rows = _ROWS
+        self.rows = SAMPLES
         classes = {node.args[0]: node.shape[0] for node in toposort([derivation.cost]) if node.operation is op.one_hot}
         for node in leaves([derivation.cost]):
-            shape = (_ROWS, *node.shape) if node.operation is DATA else node.shape
+            shape = (SAMPLES, *node.shape) if node.operation is DATA else node.shape
             drawn: Array = 0.2 + 0.6 * random.random(shape)  # where logarithms and roots are defined
             drawn = random.integers(0, classes[node], shape) if node in classes else drawn
             self.numbers[node.name] = np.asarray(drawn, dtype=float)
 
     def of(self, side: Expression) -> Array:
         """Evaluate one side of a line."""
-        given: dict[str, Array] = {}
+        return self._run(*inserted(side, self._named))
 
-        def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-            if node.operation is PARTIAL or node in self.nodes:
-                array = self._partial(node.args[1]) if node.operation is PARTIAL else self._run(self.nodes[node], {})
-                name = f"q{node.uid}"
-                given[name] = array
-                return leaf(DATA if node.per_sample else PARAMETER, name, node.shape)
-            return make(node.operation, args, node.attributes) if node.args else node
-
-        rebuilt = transform([side], visit, stop=lambda node: node.operation is PARTIAL)[side]
-        return self._run(rebuilt, given)
+    def _named(self, node: Expression) -> Array | None:
+        if node.operation is PARTIAL:
+            return self._partial(node.args[1])
+        return self._run(self.nodes[node], {}) if node in self.nodes else None
 
     def _run(self, root: Expression, given: Mapping[str, Array], dtype: str = "float64") -> Array:
-        values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
-        return np.asarray(compile_expressions([root], dtype)(values, self.rows)[0])
+        return evaluated(root, {**self.numbers, **given}, self.rows, dtype)
 
     def _constants(self) -> dict[Expression, Expression]:
         """Replace every ``stop_gradient`` by a name with its value at this point."""
@@ -232,9 +207,5 @@ class _Values:
         value = self._run(node, {})
         stand_in = leaf(DATA if node.per_sample else PARAMETER, "(part)", node.shape)
         cost = substitute(self.derivation.cost, {**self._constants(), node: stand_in})
-        found = np.zeros(value.shape)
-        for place in np.ndindex(*value.shape):
-            moved = value.astype(complex)
-            moved[place] += 1j * _STEP
-            found[place] = self._run(cost, {"(part)": moved}, "complex128").imag / _STEP
-        return found
+        found = slopes(value, np.ndindex(*value.shape), lambda moved: self._run(cost, {"(part)": moved}, "complex128"))
+        return np.reshape(found, value.shape)

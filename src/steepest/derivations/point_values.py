@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,18 +16,8 @@ from steepest.derivations.problem import PREDICTION, SHARE, TARGET, Problem
 from steepest.engines.reference import compile_expressions
 from steepest.errors import ShapeError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import (
-    CONSTANT,
-    DATA,
-    PARAMETER,
-    Expression,
-    constant,
-    leaf,
-    substitute,
-    toposort,
-    transform,
-    with_args,
-)
+from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaf, substitute, with_args
+from steepest.expressions.traversal import toposort, transform
 
 Array = NDArray[Any]
 SAMPLES = 5
@@ -48,6 +37,37 @@ def aligned(array: Array, named: tuple[str, ...], letters: list[str]) -> Array:
     moved = array.transpose(order) if named else array
     shape = iter(moved.shape)
     return moved.reshape([next(shape) if letter in named else 1 for letter in letters])
+
+
+def slopes(value: Array, places: Iterable[Any], run: Callable[[Array], Array]) -> list[Array]:
+    """Return the derivatives of a function of an array with respect to some of its places, by complex steps."""
+    found = []
+    for place in places:
+        moved = value.astype(complex)
+        moved[place] += 1j * _STEP
+        found.append(np.imag(run(moved)) / _STEP)
+    return found
+
+
+def evaluated(root: Expression, values: Mapping[str, Array], rows: int, dtype: str) -> Array:
+    """Evaluate an expression by the reference engine."""
+    arrays = {name: np.asarray(array, dtype=dtype) for name, array in values.items()}
+    return np.asarray(compile_expressions([root], dtype)(arrays, rows)[0])
+
+
+def inserted(root: Expression, value: Callable[[Expression], Array | None]) -> tuple[Expression, dict[str, Array]]:
+    """Replace each node of one side that has a value by a name; return the side and the values of the names."""
+    values: dict[str, Array] = {}
+
+    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
+        array = value(node)
+        if array is None:
+            return with_args(node, args) if node.args else node
+        values[f"q{node.uid}"] = array
+        shape = array.shape[1:] if node.per_sample else array.shape
+        return leaf(DATA if node.per_sample else PARAMETER, f"q{node.uid}", shape)
+
+    return transform([root], visit, stop=lambda node: node.operation is PARTIAL)[root], values
 
 
 class Truth:
@@ -112,10 +132,10 @@ class Truth:
         return total
 
     def evaluate(self, root: Expression, given: Mapping[str, Array], dtype: str = "float64") -> Array:
-        """Evaluate an expression by the reference engine."""
-        values = {name: np.asarray(array, dtype=dtype) for name, array in {**self.numbers, **given}.items()}
-        rows = max((len(values[n.name]) for n in toposort([root]) if n.operation is DATA), default=self.rows)
-        return np.asarray(compile_expressions([root], dtype)(values, rows)[0])
+        """Evaluate an expression at this point."""
+        values = {**self.numbers, **given}
+        rows = max((len(values[name]) for name in root.data), default=self.rows)
+        return evaluated(root, values, rows, dtype)
 
     def array(self, letter: str, number: int) -> Array:
         """Return the value of a named quantity: samples first, axes of one neuron left out."""
@@ -169,36 +189,26 @@ class Truth:
         stand_in = leaf(part.operation if part.name else (DATA if part.per_sample else PARAMETER), "(part)", part.shape)
         shifted = substitute(whole, {part: stand_in})
         value = self.evaluate(part, {})
-        columns = []
         # One sample at a time only where samples are combined; elsewhere all are shifted at once.
         alone = part.per_sample and not whole.per_sample
         shape = (self.rows, *part.shape) if alone else part.shape
-        for place in itertools.product(*(range(d) for d in shape)):
-            moved = value.astype(complex)
-            where: Any = place if alone else (..., *place)
-            moved[where] += 1j * _STEP
-            found = self.evaluate(shifted, {"(part)": moved}, "complex128").imag / _STEP
-            columns.append(np.broadcast_to(found, (self.rows, *whole.shape) if whole.per_sample else whole.shape))
-        stacked = np.stack(columns, axis=-1)
+        places = np.ndindex(*shape) if alone else ((..., *place) for place in np.ndindex(*shape))
+        found = slopes(value, places, lambda moved: self.evaluate(shifted, {"(part)": moved}, "complex128"))
+        full = (self.rows, *whole.shape) if whole.per_sample else whole.shape
+        stacked = np.stack([np.broadcast_to(each, full) for each in found], axis=-1)
         return stacked.reshape((*stacked.shape[:-1], *shape))
 
     # -- sides of equations in vectors and matrices --------------------------------------------------------------
 
     def array_value(self, root: Expression, level: int) -> Array:
         """Evaluate one side of an equation in vectors or matrices."""
-        values: dict[str, Array] = {}
 
-        def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-            if not node.name and node.operation is not PARTIAL:
-                return with_args(node, args) if node.args else node
-            array = self._array_partial(node, level) if node.operation is PARTIAL else self._named(node, level)
-            name = f"q{node.uid}"
-            values[name] = array
-            shape = array.shape[1:] if node.per_sample else array.shape
-            return leaf(DATA if node.per_sample else PARAMETER, name, shape)
+        def value(node: Expression) -> Array | None:
+            if node.operation is PARTIAL:
+                return self._array_partial(node, level)
+            return self._named(node, level) if node.name else None
 
-        rebuilt = transform([root], visit, stop=lambda node: node.operation is PARTIAL)[root]
-        return self.evaluate(rebuilt, values)
+        return self.evaluate(*inserted(root, value))
 
     def _array_partial(self, node: Expression, level: int) -> Array:
         of, by = ((letter.lower(), number) for letter, number in (self._place(n.name, level) for n in node.args))
@@ -312,20 +322,13 @@ class Truth:
         name, indices = _named(by)
         place = self._place(name, level)
         base = np.array(self.array(*place), dtype=float)
-        has_samples = SAMPLE in indices
-        inner = base.shape[1:] if has_samples else base.shape
-        primed = [f"{letter}'" for letter in indices if letter != SAMPLE]
-        columns = []
-        letters: tuple[str, ...] = ()
-        for place_in in itertools.product(*(range(d) for d in inner)):
-            where: Any = (..., *place_in)
-            moved = base.astype(complex)
-            moved[where] += 1j * _STEP
-            array, letters = _Shifted(self, place, moved).value(of, level, lengths)
-            columns.append(np.imag(array) / _STEP)
-        stacked = np.stack(np.broadcast_arrays(*columns), axis=-1) if columns else np.zeros(())
+        inner = base.shape[1:] if SAMPLE in indices else base.shape
+        letters = self.value(of, level, lengths)[1]
+        places = ((..., *each) for each in np.ndindex(*inner))
+        columns = slopes(base, places, lambda moved: _Shifted(self, place, moved).value(of, level, lengths)[0])
+        stacked = np.stack(np.broadcast_arrays(*columns), axis=-1)
         stacked = stacked.reshape((*stacked.shape[:-1], *inner))
-        return _diagonal(stacked, (*letters, *(p[:-1] for p in primed)))
+        return _diagonal(stacked, (*letters, *(letter for letter in indices if letter != SAMPLE)))
 
 
 class _Shifted(Truth):

@@ -10,17 +10,8 @@ from steepest.derivations.layers import DenseLayer, dense_layers
 from steepest.derivations.notation import SAMPLE, element, index_sum, symbol
 from steepest.derivations.rules import tidy
 from steepest.expressions import operations as op
-from steepest.expressions.expression import (
-    DATA,
-    Expression,
-    Shape,
-    constant,
-    leaf,
-    leaves,
-    substitute,
-    toposort,
-    transform,
-)
+from steepest.expressions.expression import DATA, Expression, Shape, constant, leaf, substitute
+from steepest.expressions.traversal import leaves, toposort, transform
 from steepest.objectives.costs import WEIGHT
 
 if TYPE_CHECKING:

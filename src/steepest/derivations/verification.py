@@ -7,6 +7,7 @@ of differentiation. Networks are made narrower for that; their layers, activatio
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from steepest.errors import ShapeError
 from steepest.expressions.expression import Expression
 
 _SMALL = 1e-3
+Difference = tuple[float, Expression, Expression]
+"""The difference of two sides of an equation, and these."""
 ARRAYS = ("vectors", "matrices", "columns")
 """The forms whose equations are in whole arrays, not in their elements."""
 
@@ -50,29 +53,44 @@ def verify(problem: Problem, form: Form, points: int = 3, seed: int = 0) -> Veri
         points: at how many random points.
         seed: of the points.
     """
-    count, worst, where = 0, 0.0, ""
+    return summary(_errors(problem, form, points, seed), points)
+
+
+def _errors(problem: Problem, form: Form, points: int, seed: int) -> Iterator[Difference]:
+    compare = array_difference if form.name in ARRAYS else difference
     for point in range(points):
         truth = Truth(problem, np.random.default_rng([seed, point]))
         truth.turned = form.name == "columns"
         for passage in form.passages:
             for level in passage.numbers or (0,):
-                left: Expression | None = None
-                for line in passage.lines:
-                    left = line.left if line.left is not None else left
-                    assert left is not None  # the first line of a passage has one
-                    count += 1
-                    compare = array_difference if form.name in ARRAYS else difference
-                    error = compare(truth, left, line, level)
-                    if not error <= worst:
-                        worst, where = error, f"{formula(left).text} = {formula(line.right).text}"
+                for left, right in sides(passage.lines):
+                    yield compare(truth, left, right, level), left, right
+
+
+def sides(lines: Iterable[Line]) -> Iterator[tuple[Expression, Expression]]:
+    """Yield both sides of every line; one that continues another has its left side."""
+    left: Expression | None = None
+    for line in lines:
+        left = line.left if line.left is not None else left
+        assert left is not None  # a chain of equalities begins with one
+        yield left, line.right
+
+
+def summary(differences: Iterable[Difference], points: int) -> Verification:
+    """Return the result of evaluating equations at several points."""
+    count, worst, where = 0, 0.0, ""
+    for error, left, right in differences:
+        count += 1
+        if not error <= worst:
+            worst, where = error, f"{formula(left).text} = {formula(right).text}"
     return Verification(count // points, points, worst, where if worst > 1e-9 else "")
 
 
-def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
+def difference(truth: Truth, left: Expression, right: Expression, level: int) -> float:
     """Return the largest difference of two sides relative to the largest value; ∞ if their shapes differ."""
     try:
-        lengths = truth.lengths([left, line.right], level)
-        values = [truth.value(side, level, lengths) for side in (left, line.right)]
+        lengths = truth.lengths([left, right], level)
+        values = [truth.value(side, level, lengths) for side in (left, right)]
         letters = sorted({letter for _, named in values for letter in named})
         first, second = (aligned(array, named, letters) for array, named in values)
     except (ShapeError, ValueError):  # NumPy says so where one index runs to different lengths
@@ -82,10 +100,10 @@ def difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
     return relative_difference(first, second)
 
 
-def array_difference(truth: Truth, left: Expression, line: Line, level: int) -> float:
+def array_difference(truth: Truth, left: Expression, right: Expression, level: int) -> float:
     """Return the same difference for an equation in vectors or matrices."""
     try:
-        first, second = (truth.array_value(side, level) for side in (left, line.right))
+        first, second = (truth.array_value(side, level) for side in (left, right))
     except (ShapeError, ValueError):
         return float("inf")
     return relative_difference(first, second) if first.shape == second.shape else float("inf")
