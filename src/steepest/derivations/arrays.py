@@ -13,7 +13,7 @@ Source: rows D3 and D4 of the notes.
 from __future__ import annotations
 
 from steepest.derivations import indices
-from steepest.derivations.indices import COST, INSERT, PENALTY, Symbols, activation_derivative, in_words
+from steepest.derivations.indices import COST, INSERT, PENALTY, Symbols, in_words
 from steepest.derivations.lines import Form, Line, Passage, chained
 from steepest.derivations.notation import ELEMENT, partial, symbol
 from steepest.derivations.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
@@ -57,7 +57,7 @@ class Vectors:
     softmax, square = op.softmax, False
 
     def __init__(self, problem: Problem, view: View) -> None:
-        self.problem, self.view, self.chain = problem, view, problem.is_chain
+        self.problem, self.view, self.chain, self.symbols = problem, view, problem.is_chain, Symbols(problem, view)
         layer = view.layer
         self.z, self.a, self.delta = (self.stack(c, view.label, layer.size) for c in ("z", "a", "δ"))
         self.below = self.stack("a", view.below, layer.inputs) if view.below else self.stack("x", "", layer.inputs)
@@ -109,18 +109,11 @@ class Vectors:
 
     def slope(self) -> Expression:
         """Return the derivative of the activation, for all neurons at once."""
-        return self.lifted(activation_derivative(self.view, Symbols(self.problem, self.view))[0])
+        return self.lifted(self.symbols.slope()[0])
 
     def delta_steps(self) -> Steps:
         """Return the steps of δ of the last layer, for all neurons at once."""
-        s = Symbols(self.problem, self.view)
-        steps = indices.delta_steps(self.view, s, indices.loss_derivative(self.problem, s)[2])
-        return [(self.lifted(each), rule) for each, rule in steps]
-
-    @property
-    def is_cross_entropy(self) -> bool:
-        """Whether the loss of a softmax is a cross-entropy."""
-        return indices.is_cross_entropy(self.problem, Symbols(self.problem, self.view))
+        return [(self.lifted(each), rule) for each, rule in indices.delta_steps(self.symbols)]
 
     @property
     def loss(self) -> Expression:
@@ -159,7 +152,7 @@ class Vectors:
         """Return the lines of δ by the adjoint of softmax in the table: x̄ = r ⊙ (r̄ − Σ r̄ ⊙ r)."""
         row, target = op.softmax.adjoints[0], self.target
         steps = [before, (row(partial(self.loss, self.a), self.z, self.a), "derivative of softmax")]
-        if self.is_cross_entropy:
+        if indices.is_cross_entropy(self.symbols):
             steps += [
                 (row(-(target / self.a), self.z, self.a), INSERT),
                 (self.a * (-(target / self.a) + op.sum_(target)), "cancel"),
@@ -225,7 +218,7 @@ class Rows(Vectors):
         if not self.view.layer.is_softmax:
             (first, _), *steps = self.delta_steps()
             steps = [(first, "both derivatives, element by element"), *steps]
-        elif self.is_cross_entropy and self.problem.has_classes:
+        elif indices.is_cross_entropy(self.symbols) and self.problem.has_classes:
             steps = [(self.a - self.target, "derived for one sample above")]
         else:
             return []

@@ -62,6 +62,23 @@ class Symbols:
         product = index_sum(self.below(k) * self.w(k, j), k if self.wide_below else "", self.upper_below)
         return product + self.b(j) if self.view.layer.bias is not None else product
 
+    def activation(self) -> Expression:
+        """Return f(z_ij), or a softmax by its exponentials."""
+        if self.view.layer.is_softmax:
+            return op.exp(self.z()) / index_sum(op.exp(self.z("p")), "p", self.upper)
+        return self.view.layer.activation(self.z())
+
+    def slope(self) -> tuple[Expression, str]:
+        """Return ∂a_ij/∂z_ij, in terms of a_ij where the table of operations gives it so, and the rules."""
+        body = self.activation()
+        return derivative(body, self.z(), {body: self.a()})
+
+    def loss(self, letter: str = "p") -> Expression:
+        """Return ℓ_i, with an index of the outputs within it."""
+        found = in_indices(self.problem, letter)
+        assert found is not None  # form() has seen to it
+        return found
+
 
 LOSS, COST, PENALTY = element(symbol("ℓ"), SAMPLE), symbol("C"), symbol("R")
 """ℓ_i, the loss of sample i; C, the cost; R, the penalty on the weights."""
@@ -87,10 +104,9 @@ def _forward(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
     found = []
     for view in views:
         s = Symbols(problem, view)
-        lines = [Line(s.z(), s.sums(), label=f"indices-z{view.label}"), Line(s.a(), activation(view, s))]
-        found.append(Passage(_says(problem, view, s), tuple(lines), view.repeats))
-    loss = in_indices(problem, "j")
-    assert loss is not None  # form() has seen to it
+        lines = [Line(s.z(), s.sums(), label=f"indices-z{view.label}"), Line(s.a(), s.activation())]
+        found.append(Passage(_says(s), tuple(lines), view.repeats))
+    loss = Symbols(problem, views[-1]).loss("j")
     lines = [Line(LOSS, loss, label="indices-loss"), Line(COST, over_samples(LOSS))]
     if problem.has_penalty:
         lines[-1] = Line(COST, over_samples(LOSS) + PENALTY)
@@ -119,9 +135,10 @@ def _penalty(problem: Problem, views: tuple[View, ...]) -> Expression:
     return added([(1, term) for term in terms])
 
 
-def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
+def _says(s: Symbols) -> Inlines:
+    view = s.view
     if view.is_general:
-        first, last = view.numbers[0], "m" if len(view.numbers) == len(problem.layers) else "m-1"
+        first, last = view.numbers[0], "m" if len(view.numbers) == len(s.problem.layers) else "m-1"
         label = Formula("l", "l")
         given = Formula(f"l = {first}, \\dots, {last}", f"l = {first}, …, {last}".replace("-", " − "))
         zeroth = element(symbol("a", "0"), SAMPLE, "k" if s.wide_below else "")
@@ -133,23 +150,13 @@ def _says(problem: Problem, view: View, s: Symbols) -> Inlines:
     return (f"{kind}, with {how} and {of}:",)
 
 
-def activation(view: View, s: Symbols, j: str = "j") -> Expression:
-    """Return f(z_ij), or a softmax by its exponentials."""
-    if view.layer.is_softmax:
-        return op.exp(s.z(j)) / index_sum(op.exp(s.z("p")), "p", s.upper)
-    return view.layer.activation(s.z(j))
-
-
 def _derivatives(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
     """Return the partial derivatives of every layer with respect to its weights, biases and inputs."""
     found = []
     for view in views:
         s = Symbols(problem, view)
-        lines: list[Line] = []
         wanted = [s.w(), *([s.b()] if view.layer.bias is not None else []), *([s.below()] if view.below else [])]
-        for by in wanted:
-            lines += _of_sums(s, by)
-        lines += _of_activation(view, s)
+        lines = [line for by in wanted for line in _of_sums(s, by)] + _of_activation(s)
         bias = "" if view.layer.bias is None else ", its bias"
         text = f"The partial derivatives of layer {view.label} with respect to its weights{bias} and its inputs:"
         found.append(Passage((text,), tuple(lines), view.repeats))
@@ -158,27 +165,23 @@ def _derivatives(problem: Problem, views: tuple[View, ...]) -> list[Passage]:
 
 def _of_sums(s: Symbols, by: Expression) -> list[Line]:
     """Return the lines of ∂z_ij/∂(w_kj, b_j or a_ik): index notation applied to the definition."""
-    body = s.sums("p")
+    return _differentiated(s.z(), s.sums("p"), by, DEFINITION, "derivative of the variable")[0]
+
+
+def _differentiated(
+    name: Expression, body: Expression, by: Expression, why: str, simple: str = ""
+) -> tuple[list[Line], Expression]:
+    """Return the lines of ∂name/∂by, first with all brackets, and its last line; ``simple`` is the rule if none is."""
     opened, rules = derivative(body, by)
     closed, only = collapsed(opened)
-    start = partial(body, by)
-    if opened is closed:
-        return chained(partial(s.z(), by), (start, DEFINITION), (opened, rules or "derivative of the variable"))
-    return chained(partial(s.z(), by), (start, DEFINITION), (opened, rules), (closed, only))
+    return chained(partial(name, by), (partial(body, by), why), (opened, rules or simple), (closed, only)), closed
 
 
-def activation_derivative(view: View, s: Symbols, j: str = "j") -> tuple[Expression, str]:
-    """Return ∂a_ij/∂z_ij, in terms of a_ij where the table of operations gives it so, and the rules."""
-    body = activation(view, s, j)
-    return derivative(body, s.z(j), {body: s.a(j)})
-
-
-def _of_activation(view: View, s: Symbols) -> list[Line]:
-    if view.layer.is_linear:
+def _of_activation(s: Symbols) -> list[Line]:
+    if s.view.layer.is_linear:
         return [Line(partial(s.a(), s.z()), constant(1), "derivative of the variable")]
-    if not view.layer.is_softmax:
-        found, rules = activation_derivative(view, s)
-        return chained(partial(s.a(), s.z()), (partial(activation(view, s), s.z()), DEFINITION), (found, rules))
+    if not s.view.layer.is_softmax:
+        return chained(partial(s.a(), s.z()), (partial(s.activation(), s.z()), DEFINITION), s.slope())
     # The quotient rule on e^z_ij / S: numerator and S both hold z_ik.
     top, whole = op.exp(s.z()), index_sum(op.exp(s.z("p")), "p", s.upper)
     same = bracket(index("j"), index("k"))
@@ -194,104 +197,80 @@ def _of_activation(view: View, s: Symbols) -> list[Line]:
 
 def output(problem: Problem, view: View) -> list[Passage]:
     """Return δ of the last layer, from the loss."""
-    top = problem.top_view(view)
-    s = Symbols(problem, top)
-    d = s.delta("k" if view.layer.is_softmax else "j")
+    s = Symbols(problem, problem.top_view(view))
     head = in_words(
         "Back-propagation carries ", Formula(r"\delta^{(l)}", "δ^(l)"), ", the derivatives of a sample's loss with ",
         "respect to ", Formula("z^{(l)}", "z^(l)"), ", from the last layer to the first. It begins with the loss:",
     )  # fmt: skip
     if view.layer.is_softmax:
-        return _softmax(problem, s, head, d)
-    by = s.a()
-    opened, rules, by_a, only = loss_derivative(problem, s)
-    body = in_indices(problem, "p")
-    assert body is not None  # form() has seen to it
-    lines = chained(partial(LOSS, by), (partial(body, by), DEFINITION), (opened, rules), (by_a, only))
+        return [Passage(head, tuple(_softmax(s)))]
+    lines, by_a = _of_loss(s)
     before = (partial(LOSS, s.z()), "definition of δ")
     chain = (partial(LOSS, s.a()) * partial(s.a(), s.z()), CHAIN)
-    lines += chained(d, before, chain, *delta_steps(top, s, by_a), label="indices-delta-top")
+    lines += chained(s.delta(), before, chain, *delta_steps(s, by_a), label="indices-delta-top")
     return [Passage(head, tuple(lines))]
 
 
-def loss_derivative(problem: Problem, s: Symbols) -> tuple[Expression, str, Expression, str]:
-    """Return ∂ℓ_i/∂a_ij of an elementwise output: the line with all brackets, its rules, the last line, its rule."""
-    body = in_indices(problem, "p")
-    assert body is not None  # form() has seen to it
-    opened, rules = derivative(body, s.a())
-    by_a, only = collapsed(opened)
-    return opened, rules, by_a, only
+def _of_loss(s: Symbols) -> tuple[list[Line], Expression]:
+    """Return the lines of ∂ℓ_i/∂a_ij of an elementwise output, and what it is."""
+    return _differentiated(LOSS, s.loss(), s.a(), DEFINITION)
 
 
-def delta_steps(view: View, s: Symbols, by_a: Expression) -> list[tuple[Expression, str]]:
-    """Return the steps of δ_ij after both derivatives are inserted, neuron by neuron."""
-    if view.layer.is_linear:
+def delta_steps(s: Symbols, by_a: Expression | None = None) -> list[tuple[Expression, str]]:
+    """Return the steps of δ_ij after ∂ℓ/∂a and ∂a/∂z are inserted: multiplied, cancelled and multiplied out."""
+    by_a = _of_loss(s)[1] if by_a is None else by_a
+    if s.view.layer.is_linear:
         return [(by_a, INSERT)]
-    of_a, _ = activation_derivative(view, s)
-    product = tidy(by_a * of_a)
-    return [(product, INSERT), *shortened(by_a, of_a, product)]
-
-
-def shortened(by_a: Expression, of_a: Expression, product: Expression) -> list[tuple[Expression, str]]:
-    """Return the steps that cancel and multiply out ∂ℓ/∂a · ∂a/∂z, where that makes it shorter."""
-    found: list[tuple[Expression, str]] = []
+    of_a, _ = s.slope()
+    found = [(tidy(by_a * of_a), INSERT)]
     short = cancelled(by_a, of_a)
     if short is not None:
         found.append((short, "cancel"))
-    out = multiplied_out(short if short is not None else product)
-    if out is not None:
-        found.append((out, "multiply out"))
-    return found
+    out = multiplied_out(found[-1][0])
+    return found if out is None else [*found, (out, "multiply out")]
 
 
-def _softmax(problem: Problem, s: Symbols, head: Inlines, d: Expression) -> list[Passage]:
-    """Return δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
-    target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
-    upper = s.upper
-    loss = in_indices(problem, "p")
-    assert loss is not None  # form() has seen to it
-    of_class, entropy = _entropies(problem, s)
+def _softmax(s: Symbols) -> list[Line]:
+    """Return the lines of δ_ik = Σ_j ∂ℓ_i/∂a_ij ∂a_ij/∂z_ik, which is a_ik − t_ik for a cross-entropy."""
+    target, upper, loss = symbol(INDICATOR if s.problem.has_classes else TARGET), s.upper, s.loss()
+    of_class, entropy = _entropies(s)
     lines: list[Line] = []
     if loss is of_class:
         why = "one of the indicators is 1, the others are 0"
         lines += chained(LOSS, (of_class, DEFINITION), (entropy, why))
         loss = entropy
     by = s.a("j")
-    opened, rules = derivative(loss, by)
-    by_a, only = collapsed(opened)
-    lines += chained(partial(LOSS, by), (partial(loss, by), INSERT), (opened, rules), (by_a, only))
+    more, by_a = _differentiated(LOSS, loss, by, INSERT)
+    lines += more
     chain = index_sum(partial(LOSS, by) * partial(by, s.z("k")), "j", upper)
     same = bracket(index("j"), index("k"))
     steps = [(partial(LOSS, s.z("k")), "definition of δ"), (chain, CHAIN)]
     steps.append((index_sum(by_a * by * (same - s.a("k")), "j", upper), INSERT))
-    t = element(target.args[0], SAMPLE, "j")
     if loss is entropy:
-        t_k, a_k = element(target.args[0], SAMPLE, "k"), s.a("k")
+        t, t_k, a_k = element(target, SAMPLE, "j"), element(target, SAMPLE, "k"), s.a("k")
         steps += [
             (-index_sum(t * (same - a_k), "j", upper), "cancel"),
             (-index_sum(t * same, "j", upper) + a_k * index_sum(t, "j", upper), "sum rule"),
             (-t_k + a_k * index_sum(t, "j", upper), "only the term j = k is left"),
         ]
-        if problem.has_classes:
+        if s.problem.has_classes:
             steps.append((a_k - t_k, "the indicators add up to 1"))
     else:
-        g_k = renamed(by_a, "j", "k")
-        inner = g_k - index_sum(by_a * s.a("j"), "j", upper)
+        inner = renamed(by_a, "j", "k") - index_sum(by_a * s.a("j"), "j", upper)
         steps.append((s.a("k") * inner, "only the term j = k is left, common factor"))
-    lines += chained(d, *steps, label="indices-delta-top")
-    return [Passage(head, tuple(lines))]
+    return lines + chained(s.delta("k"), *steps, label="indices-delta-top")
 
 
-def _entropies(problem: Problem, s: Symbols) -> tuple[Expression, Expression]:
+def _entropies(s: Symbols) -> tuple[Expression, Expression]:
     """Return −ln Σ t a and −Σ t ln a, the two ways of writing a cross-entropy."""
-    target = element(symbol(INDICATOR if problem.has_classes else TARGET), SAMPLE, "p")
+    target = element(symbol(INDICATOR if s.problem.has_classes else TARGET), SAMPLE, "p")
     of_class = -op.log(index_sum(target * s.a("p"), "p", s.upper))
     return of_class, -index_sum(target * op.log(s.a("p")), "p", s.upper)
 
 
-def is_cross_entropy(problem: Problem, s: Symbols) -> bool:
+def is_cross_entropy(s: Symbols) -> bool:
     """Return whether the loss of a softmax is a cross-entropy."""
-    return in_indices(problem, "p") in _entropies(problem, s)
+    return s.loss() in _entropies(s)
 
 
 def _back(problem: Problem, view: View) -> list[Passage]:
@@ -299,7 +278,7 @@ def _back(problem: Problem, view: View) -> list[Passage]:
     hidden = problem.hidden(view)
     found = [_recursion(problem, view, hidden if view.is_general else ())] if hidden else []
     s = Symbols(problem, view)
-    lines = [*_gradient(problem, s, s.w()), *(_gradient(problem, s, s.b()) if view.layer.bias is not None else [])]
+    lines = [*_gradient(s, s.w()), *(_gradient(s, s.b()) if view.layer.bias is not None else [])]
     text = f"The gradient of the cost with respect to the parameters of layer {view.label}:"
     return [*found, Passage((text,), tuple(lines), view.repeats)]
 
@@ -313,13 +292,8 @@ def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passag
     if view.layer.is_linear:
         lines += chained(s.delta(), (insert, CHAIN))
     else:
-        of_a, _ = activation_derivative(view, s)
-        lines += chained(
-            s.delta(),
-            (partial(LOSS, by) * partial(by, s.z()), CHAIN),
-            (tidy(insert * of_a), INSERT),
-            label=f"indices-delta{view.label}",
-        )
+        steps = ((partial(LOSS, by) * partial(by, s.z()), CHAIN), (tidy(insert * s.slope()[0]), INSERT))
+        lines += chained(s.delta(), *steps, label=f"indices-delta{view.label}")
     through = "every neuron of the layer above" if u.wide else "the neuron above"
     text = f"Layer {view.label} reaches the loss through {through}:"
     if numbers:
@@ -328,7 +302,7 @@ def _recursion(problem: Problem, view: View, numbers: tuple[int, ...]) -> Passag
     return Passage((text,), tuple(lines))
 
 
-def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
+def _gradient(s: Symbols, by: Expression) -> list[Line]:
     """Return the lines of ∂C/∂w_kj = 1/n Σ δ_ij a_ik."""
     is_weight = by is s.w()
     inner = s.below() if is_weight else constant(1)
@@ -337,8 +311,8 @@ def _gradient(problem: Problem, s: Symbols, by: Expression) -> list[Line]:
         (over_samples(partial(LOSS, s.z()) * partial(s.z(), by)), CHAIN),
         (over_samples(tidy(s.delta() * inner)), INSERT),
     ]
-    if is_weight and problem.has_penalty:
-        extra = [partial(PENALTY, by), problem.penalty_gradient(by), problem.penalty_gradient(by)]
+    if is_weight and s.problem.has_penalty:
+        extra = [partial(PENALTY, by), *[s.problem.penalty_gradient(by)] * 2]
         steps = [(right + more, rule) for (right, rule), more in zip(steps, extra, strict=True)]
     label = f"indices-d{'w' if is_weight else 'b'}{s.view.label}"
     return chained(partial(COST, by), *steps, label=label)

@@ -9,7 +9,7 @@ Source: rows B2 to B4 of the notes.
 
 from __future__ import annotations
 
-from steepest.derivations.indices import INSERT, Symbols, activation_derivative, in_words
+from steepest.derivations.indices import INSERT, Symbols, in_words
 from steepest.derivations.lines import Line, Passage, chained
 from steepest.derivations.notation import FACTOR, SAMPLE, element, over_samples, partial, symbol
 from steepest.derivations.problem import TARGET, Problem, View, in_indices
@@ -63,15 +63,14 @@ def _e(label: str) -> Expression:
 def _layer(problem: Problem, view: View) -> list[Passage]:
     s = Symbols(problem, view)
     label = view.label
-    of_a = activation_derivative(view, s)[0] if not view.layer.is_linear else None
+    of_a = s.slope()[0] if not view.layer.is_linear else None
     cost = symbol("C", label)
     numbers = view.repeats
     lines: list[Line] = []
+    found = []
     if view.is_general or view.above:
-        e = [Line(_e(label), s.a() - _g(label)), Line(cost, over_samples((s.a() - _e(label)) ** 2))]
-        found = [Passage((f"Layer {label} has this target and this cost:",), tuple(e), numbers[:-1])]
-    else:
-        found = []
+        e = (Line(_e(label), s.a() - _g(label)), Line(cost, over_samples((s.a() - _e(label)) ** 2)))
+        found = [Passage((f"Layer {label} has this target and this cost:",), e, numbers[:-1])]
     for by in (s.w(), *([s.b()] if view.layer.bias is not None else [])):
         inner = s.below() if by is s.w() else None
         through = of_a if inner is None else inner if of_a is None else of_a * inner
@@ -88,12 +87,9 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
     if not view.below:
         return [*found, Passage((), tuple(lines), numbers)]
     through = s.w() if of_a is None else of_a * s.w()
+    text = "is n times the derivative of this cost with respect to the activation there:"
     below = Passage(
-        in_words(
-            "Below it, ",
-            _g(view.below),
-            " is n times the derivative of this cost with respect to the activation there:",
-        ),
+        in_words("Below it, ", _g(view.below), f" {text}"),
         tuple(chained(_g(view.below), (tidy(2 * _g(label) * through), f"{_ONLY}, {CHAIN}"))),
         tuple(n for n in numbers if n > 1),
     )
