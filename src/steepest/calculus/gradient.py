@@ -27,7 +27,7 @@ from steepest.expressions.expression import (
     expect_expression,
     substitute,
 )
-from steepest.expressions.traversal import check_names, dependents, leaves, toposort
+from steepest.expressions.traversal import check_names, dependents, toposort
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 
@@ -240,7 +240,7 @@ def _with_sample_count(partials: list[Expression], cost: Expression) -> list[Exp
 
     The derivative of Σ (w − x) with respect to w is n, which could not be evaluated without a column.
     """
-    columns = [node for node in leaves([cost]) if node.operation is DATA]
+    columns = [node for node in cost.leaves if node.operation is DATA]
     nodes = toposort(partials)
     if not columns or op.count() not in nodes:
         return partials

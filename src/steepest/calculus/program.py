@@ -49,13 +49,7 @@ class Program:
 
 
 def lower(expressions: Sequence[Expression]) -> Program:
-    """Expand every operation into primitives, without unused or repeated nodes.
-
-    Args:
-        expressions: the expressions to compute.
-
-    Returns:
-        The program; its outputs are in the order of ``expressions``.
+    """Expand every operation into primitives, without unused or repeated nodes; the outputs are in the order given.
 
     >>> from steepest.expressions.expression import params
     >>> x = params("x")

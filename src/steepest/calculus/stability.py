@@ -16,10 +16,6 @@ def _is(node: Expression, operation: Operation) -> bool:
     return node.operation is operation
 
 
-def _is_number(node: Expression, value: float) -> bool:
-    return node.operation is CONSTANT and node.value == value
-
-
 def _opposite(x: Expression) -> Expression:
     """Return −x; −(−x) gives x."""
     return x.args[0] if _is(x, op.negate) else -x
@@ -30,7 +26,7 @@ def _one_plus(node: Expression) -> Expression | None:
     if not _is(node, op.add):
         return None
     left, right = node.args
-    return right if _is_number(left, 1) else left if _is_number(right, 1) else None
+    return right if left.value == 1 else left if right.value == 1 else None  # the value of all but numbers is NaN
 
 
 def log_of_exp(node: Expression) -> Expression | None:
@@ -49,7 +45,7 @@ def log_of_complement(node: Expression) -> Expression | None:
     """log(1 − σ(x)) → −softplus(x)."""
     if _is(node, op.log) and _is(node.args[0], op.subtract):
         one, inner = node.args[0].args
-        if _is_number(one, 1) and _is(inner, op.sigmoid):
+        if one.value == 1 and _is(inner, op.sigmoid):
             return -op.softplus(inner.args[0])
     if _is(node, op.log1p) and _is(node.args[0], op.negate) and _is(node.args[0].args[0], op.sigmoid):
         return -op.softplus(node.args[0].args[0].args[0])
@@ -90,14 +86,14 @@ def log_of_one_plus(node: Expression) -> Expression | None:
 
 def exp_minus_one(node: Expression) -> Expression | None:
     """exp(x) − 1 → expm1(x)."""
-    if _is(node, op.subtract) and _is(node.args[0], op.exp) and _is_number(node.args[1], 1):
+    if _is(node, op.subtract) and _is(node.args[0], op.exp) and node.args[1].value == 1:
         return op.expm1(node.args[0].args[0])
     return None
 
 
 def sigmoid_by_exp(node: Expression) -> Expression | None:
     """1/(1 + exp(−x)) → σ(x)."""
-    if not _is(node, op.divide) or not _is_number(node.args[0], 1):
+    if not _is(node, op.divide) or node.args[0].value != 1:
         return None
     inner = _one_plus(node.args[1])
     return op.sigmoid(_opposite(inner.args[0])) if inner is not None and _is(inner, op.exp) else None
@@ -131,13 +127,7 @@ _ROOTS = frozenset(("log", "log1p", "subtract", "divide"))
 
 
 def stabilise(roots: Sequence[Expression]) -> dict[Expression, Expression]:
-    """Rewrite a graph so that it neither overflows nor cancels where its value does not.
-
-    Args:
-        roots: the expressions to rewrite.
-
-    Returns:
-        The replacement of every node.
+    """Rewrite a graph so that it neither overflows nor cancels where its value does not; return the new node of each.
 
     >>> from steepest.expressions.expression import params
     >>> z = params("z")

@@ -19,7 +19,7 @@ from steepest.derivations.notation import ELEMENT, partial, symbol
 from steepest.derivations.problem import INDICATOR, PREDICTION, SHARE, TARGET, Problem, View, in_indices
 from steepest.documents.document import Inlines
 from steepest.expressions import operations as op
-from steepest.expressions.expression import OPERATIONS, Expression, Operation, constant, transform, with_args
+from steepest.expressions.expression import OPERATIONS, Expression, Operation, constant, substitute, toposort
 from steepest.expressions.printing import call
 
 PRODUCTS = "derivative of a matrix product"
@@ -99,13 +99,8 @@ class Vectors:
     def lifted(self, line: Expression) -> Expression:
         """Rewrite a line for neuron j of this layer for all of them at once: arrays for their elements."""
         arrays = {f"z^({self.view.label})": self.z, f"a^({self.view.label})": self.a, **self.given()}
-
-        def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-            if node.operation is ELEMENT:
-                return arrays[node.args[0].name]
-            return with_args(node, args) if node.args else node
-
-        return transform([line], visit, stop=lambda node: node.operation is ELEMENT)[line]
+        elements = [node for node in toposort([line]) if node.operation is ELEMENT]
+        return substitute(line, {node: arrays[node.args[0].name] for node in elements})
 
     def slope(self) -> Expression:
         """Return the derivative of the activation, for all neurons at once."""
@@ -129,14 +124,9 @@ class Vectors:
 
     def _written_loss(self) -> Expression:
         """Return the loss with the names of the derivation."""
-        found = {PREDICTION: self.a, **self.given()}
-
-        def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-            if node.name or node.operation is op.one_hot:
-                return found[node.name or INDICATOR]
-            return with_args(node, args) if node.args else node
-
-        return transform([self.problem.loss], visit)[self.problem.loss]
+        loss, arrays = self.problem.loss, {PREDICTION: self.a, **self.given()}
+        named = [node for node in toposort([loss]) if node.name or node.operation is op.one_hot]
+        return substitute(loss, {node: arrays[node.name or INDICATOR] for node in named})
 
     def top(self) -> list[Line]:
         """Return the lines of δ of the last layer, for all neurons at once."""

@@ -37,9 +37,7 @@ def _tanh(u: Expression) -> tuple[Line, list[Line]]:
 
 
 _KNOWN: dict[Operation, Callable[[Expression], tuple[Line, list[Line]]]] = {op.sigmoid: _sigmoid, op.tanh: _tanh}
-_NOTES = {
-    op.tanh: "As written it overflows for large arguments; it is evaluated in a form that does not.",
-}
+_OVERFLOWS = " As written it overflows for large arguments; it is evaluated in a form that does not."
 
 
 def passages(prediction: Expression) -> tuple[Passage, ...]:
@@ -51,6 +49,6 @@ def passages(prediction: Expression) -> tuple[Passage, ...]:
         if row in used:
             definition, steps = lines(u)
             text = f"The activation {row.name}, whose derivative is a function of its value."
-            note = f" {_NOTES[row]}" if row in _NOTES else ""
+            note = _OVERFLOWS if row is op.tanh else ""
             found.append(Passage((text + note,), (definition, *steps)))
     return tuple(found)

@@ -27,7 +27,7 @@ class Symbols:
         self.view, self.problem = view, problem
         self.wide, self.wide_below = view.layer.size > 1, view.layer.inputs > 1
         self.upper = self._upper(view.label, view.layer.size)
-        self.upper_below = self._upper(view.below, view.layer.inputs) if view.below else str(view.layer.inputs)
+        self.upper_below = self._upper(view.below, view.layer.inputs)
 
     def _upper(self, label: str, width: int) -> str:
         return f"d_{{{label}}}" if self.problem.symbolic and label else str(width)
@@ -53,14 +53,14 @@ class Symbols:
         """Return w_kj of this layer."""
         return element(symbol("w", self.view.label), k if self.wide_below else "", j if self.wide else "")
 
-    def b(self, j: str = "j") -> Expression:
+    def b(self) -> Expression:
         """Return b_j of this layer."""
-        return element(symbol("b", self.view.label), j if self.wide else "")
+        return element(symbol("b", self.view.label), "j" if self.wide else "")
 
-    def sums(self, k: str = "k", j: str = "j") -> Expression:
+    def sums(self, k: str = "k") -> Expression:
         """Return Σ_k a_ik w_kj + b_j."""
-        product = index_sum(self.below(k) * self.w(k, j), k if self.wide_below else "", self.upper_below)
-        return product + self.b(j) if self.view.layer.bias is not None else product
+        product = index_sum(self.below(k) * self.w(k), k if self.wide_below else "", self.upper_below)
+        return product + self.b() if self.view.layer.bias is not None else product
 
     def activation(self) -> Expression:
         """Return f(z_ij), or a softmax by its exponentials."""

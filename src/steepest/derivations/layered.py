@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from steepest.derivations import arrays, elementary, indices, layerwise
-from steepest.derivations.lines import Form, formula
+from steepest.derivations.lines import Form, equation
 from steepest.derivations.problem import Problem, problem_of
 from steepest.derivations.verification import Verification, verify
 from steepest.documents.document import Block, Formula, Heading, plain
@@ -63,10 +64,10 @@ class LayeredDerivation:
         for form in self.forms:
             for passage in form.passages:
                 said = [f"${piece.latex}$" if isinstance(piece, Formula) else str(piece) for piece in passage.text]
-                lines = []
-                for line in passage.lines:
-                    left = "" if line.left is None else formula(line.left).latex
-                    lines.append(TextLine(left, formula(line.right).latex, line.rule))
+                lines = [
+                    TextLine(each.left.latex if each.left else "", each.right.latex, each.rule)
+                    for each in map(equation, passage.lines)
+                ]
                 parts += ["".join(said), align([lines]) if lines else ""]
         return "\n\n".join(part for part in parts if part)
 
@@ -82,15 +83,14 @@ class LayeredDerivation:
         return text.partition("\n")[2].lstrip()
 
     def __str__(self) -> str:
-        parts, number = [], 0
+        parts, number = [], count(1)
         for form in self.forms:
             parts.append(f"{form.title}\n{'-' * len(form.title)}")
             for passage in form.passages:
-                rows = []
-                for line in passage.lines:
-                    number += 1
-                    left = "" if line.left is None else formula(line.left).text
-                    rows.append(TextLine(left, formula(line.right).text, f"({number}) {line.rule}".strip()))
+                rows = [
+                    TextLine(each.left.text if each.left else "", each.right.text, f"({k}) {each.rule}".strip())
+                    for each, k in zip(map(equation, passage.lines), number, strict=False)
+                ]
                 parts.append("\n".join(part for part in (plain(passage.text), lay_out([rows]) if rows else "") if part))
         return "\n\n".join(parts)
 

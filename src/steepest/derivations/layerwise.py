@@ -15,7 +15,7 @@ from steepest.derivations.notation import FACTOR, SAMPLE, element, over_samples,
 from steepest.derivations.problem import TARGET, Problem, View, in_indices
 from steepest.derivations.rules import CHAIN, tidy
 from steepest.documents.document import Formula, Inlines
-from steepest.expressions.expression import Expression, make
+from steepest.expressions.expression import Expression, constant, make
 
 _POWER = "power rule, chain rule"
 _ONLY = "only the term of sample i has it"
@@ -63,8 +63,7 @@ def _e(label: str) -> Expression:
 def _layer(problem: Problem, view: View) -> list[Passage]:
     s = Symbols(problem, view)
     label = view.label
-    of_a = s.slope()[0] if not view.layer.is_linear else None
-    cost = symbol("C", label)
+    of_a, cost = s.slope()[0], symbol("C", label)
     numbers = view.repeats
     lines: list[Line] = []
     found = []
@@ -72,25 +71,24 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
         e = (Line(_e(label), s.a() - _g(label)), Line(cost, over_samples((s.a() - _e(label)) ** 2)))
         found = [Passage((f"Layer {label} has this target and this cost:",), e, numbers[:-1])]
     for by in (s.w(), *([s.b()] if view.layer.bias is not None else [])):
-        inner = s.below() if by is s.w() else None
-        through = of_a if inner is None else inner if of_a is None else of_a * inner
-        product = 2 * _g(label) if through is None else tidy(2 * _g(label) * through)
+        inner = s.below() if by is s.w() else constant(1)
+        product = tidy(2 * _g(label) * (of_a * inner))
         steps = [(over_samples(2 * _g(label) * partial(s.a(), by)), _POWER), (over_samples(product), INSERT)]
         lines += chained(partial(cost, by), *steps)
         true = partial(symbol("C"), by)
-        exponent = "m-l" if view.is_general else str(len(problem.layers) - int(label))
-        factor = make(FACTOR, (true,), (exponent,)) if view.is_general else tidy(2 ** int(exponent) * true)
-        why = "there is no layer above" if exponent == "0" else "one factor 2 for each layer above"
+        why = "one factor 2 for each layer above"
         if view.is_general:
-            why = "one factor 2 for each layer above, by induction from the last"
+            factor, why = make(FACTOR, (true,), ("m-l",)), f"{why}, by induction from the last"
+        else:
+            factor = tidy(2 ** (len(problem.layers) - int(label)) * true)
+            why = why if view.above else "there is no layer above"
         lines += chained(partial(cost, by), (factor, why))
     if not view.below:
         return [*found, Passage((), tuple(lines), numbers)]
-    through = s.w() if of_a is None else of_a * s.w()
     text = "is n times the derivative of this cost with respect to the activation there:"
     below = Passage(
         in_words("Below it, ", _g(view.below), f" {text}"),
-        tuple(chained(_g(view.below), (tidy(2 * _g(label) * through), f"{_ONLY}, {CHAIN}"))),
+        tuple(chained(_g(view.below), (tidy(2 * _g(label) * (of_a * s.w())), f"{_ONLY}, {CHAIN}"))),
         tuple(n for n in numbers if n > 1),
     )
     gradients = Passage((), tuple(lines), numbers)

@@ -22,6 +22,7 @@ from steepest.expressions.expression import OPERATIONS, PARAMETER, Expression, O
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
 from steepest.expressions.printing import Template
+from steepest.expressions.showing import Renderable
 from steepest.expressions.traversal import check_names, dependents, toposort, transform
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
@@ -88,45 +89,40 @@ class Derivation:
 
     def text(self, plain: bool = False) -> str:
         """Return the derivation as lines of text, in ASCII if ``plain``."""
-        return lay_out(self._blocks(_Writer(self.names, False)), transliterated if plain else str)
+        return lay_out(self._blocks(in_latex=False), transliterated if plain else str)
 
     def latex(self) -> str:
         """Return the derivation as an ``align*`` environment of LaTeX."""
-        return align(self._blocks(_Writer(self.names, True)))
+        return align(self._blocks(in_latex=True))
 
     def markdown(self) -> str:
         """Return the derivation as Markdown with formulas between ``$$``."""
-        return markdown(self._blocks(_Writer(self.names, True)))
+        return markdown(self._blocks(in_latex=True))
 
     def _repr_latex_(self) -> str:
         return self.latex()
 
     def blocks(self) -> list[list[Equation]]:
         """Return the lines as equations: the definitions, then one list for each part."""
-        pairs = zip(self._blocks(_Writer(self.names, True)), self._blocks(_Writer(self.names, False)), strict=True)
+        pairs = zip(self._blocks(in_latex=True), self._blocks(in_latex=False), strict=True)
         return [[_equation(*lines) for lines in zip(first, second, strict=True)] for first, second in pairs]
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
 
     def __rich__(self) -> Any:
-        from steepest.display.console import Renderable
-
         return Renderable(lambda width, plain: self.text(plain))
 
-    def _blocks(self, writer: _Writer) -> list[list[Line]]:
+    def _blocks(self, in_latex: bool) -> list[list[Line]]:
+        writer = _Writer(self.names, in_latex)
         blocks = [[Line(writer.name(node), writer.plain(node)) for node in self.names]]
         whole = self.parts[-1]
         if whole.subject not in self.names:
             blocks[0].append(Line(whole.name, writer.plain(whole.subject)))
         for part in self.parts:
-            left = writer.derivative(part, self.wrt)
-            block: list[Line] = []
-            for step in part.steps:
-                if not block:
-                    block.append(Line(left, writer.plain(step.before, part.subject)))
-                block.append(Line("", writer.plain(step.after), step.rule))
-            blocks.append(block or [Line(left, writer.plain(part.result))])
+            first = writer.plain(part.steps[0].before, part.subject) if part.steps else writer.plain(part.result)
+            further = [Line("", writer.plain(step.after), step.rule) for step in part.steps]
+            blocks.append([Line(writer.derivative(part, self.wrt), first), *further])
         return [block for block in blocks if block]
 
 
@@ -236,23 +232,22 @@ def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression
 class _Deriver:
     def __init__(self, wrt: Expression, level: str, names: dict[Expression, str]) -> None:
         self.wrt, self.full, self.textbook, self.names = wrt, level == "full", level == "textbook", names
-        self.taken: set[str] = set()
         self.found: dict[Expression, Expression] = {}
         self.dependent: set[Expression] = set()
         self.subject: Expression | None = None
 
     def derivation(self, root: Expression) -> Derivation:
-        self.taken = {*root.data, *root.parameters}
-        for node in toposort([root]):
+        order = toposort([root])
+        for node in order:
             if node is self.wrt or any(arg in self.dependent for arg in node.args):
                 self.dependent.add(node)
-        inside = set(toposort([root]))
+        inside = set(order)
         self.names = {node: name for node, name in self.names.items() if node in inside}
         parts = [
             self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root
         ]
         usual = "C" if not root.per_sample and root.data else "f"
-        used = {*self.taken, *self.names.values()}
+        used = {*root.data, *root.parameters, *self.names.values()}
         whole = next(name for name in (usual, "F", "J", "Q", f"{usual}(…)") if name not in used)
         parts.append(self._part(root, self.names.get(root, whole)))
         return Derivation(root, self.wrt.name, self.names, tuple(parts), parts[-1].result)
@@ -261,10 +256,8 @@ class _Deriver:
         self.subject = subject
         line = self._open(subject)
         steps: list[Step] = []
-        while True:
-            rule, after = self._next(line)
-            if not rule:
-                break
+        while (found := self._next(line))[0]:
+            rule, after = found
             if after is not line:
                 steps.append(Step(line, rule, after))
             line = after
@@ -370,9 +363,8 @@ class _Deriver:
                 partial = row.partials[k](*u.args, u)
                 partial = partial if isinstance(partial, Expression) else constant(partial)
                 terms.append(simplify(partial, self._kept(), PRESENTATION) * inner[k])
-        result = reduce(operator.add, terms)
         through = any(moves and arg is not self.wrt for arg, moves in zip(u.args, moving, strict=True))
-        return ", ".join([*dict.fromkeys(rules), *(["chain rule"] if through else [])]), result
+        return ", ".join([*dict.fromkeys(rules), *(["chain rule"] if through else [])]), reduce(operator.add, terms)
 
 
 def _replace(line: Expression, replacements: dict[Expression, Expression]) -> Expression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from steepest.derivations.notation import PaperLatex, PaperText
 from steepest.documents.document import Equation, Equations, Formula, Inlines, Paragraph
@@ -50,11 +50,12 @@ class Passage:
         """Return the passage as blocks of a document."""
         found: list[Paragraph | Equations] = [Paragraph(self.text)] if self.text else []
         if self.lines:
-            found.append(Equations(tuple(_equation(line) for line in self.lines)))
+            found.append(Equations(tuple(map(equation, self.lines))))
         return found
 
 
-def _equation(line: Line) -> Equation:
+def equation(line: Line) -> Equation:
+    """Return a line as an equation of a document."""
     left = None if line.left is None else formula(line.left)
     return Equation(left, formula(line.right), line.rule, line.label)
 
@@ -89,5 +90,5 @@ def chained(left: Expression, *steps: tuple[Expression, str], label: str = "") -
         lines.append(Line(left if not lines else None, right, rule))
         before = right
     if label:
-        lines[-1] = Line(lines[-1].left, lines[-1].right, lines[-1].rule, label)
+        lines[-1] = replace(lines[-1], label=label)
     return lines

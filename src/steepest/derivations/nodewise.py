@@ -106,8 +106,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
             f"the cost has {len(inner)} operations on parameters; a derivation node by node of more than "
             f"{_MOST_NODES} is not readable: use st.gradient"
         )
-    taken = tuple(node.name for node in leaves([cost]))
-    letter = next(c for c in ("v", "u", "q", "node") if not any(name.startswith(c) for name in taken))
+    letter = next(c for c in ("v", "u", "q", "node") if not any(leaf.name.startswith(c) for leaf in cost.leaves))
     names = {
         node: symbol("C") if node is cost else symbol(f"{letter}{k}", "", node.shape, node.per_sample)
         for k, node in enumerate(inner, start=1)
@@ -118,7 +117,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     parameters = [node for node in leaves([cost]) if node.operation is PARAMETER]
     for node in [*reversed(inner), *parameters]:
         if node is not cost:
-            backward += _adjoint_lines(names.get(node, node), terms[node])
+            backward.append(_adjoint_line(names.get(node, node), terms[node]))
         for child in dict.fromkeys(node.args):
             if child in moving:
                 terms.setdefault(child, []).append(_contribution(node, child, names))
@@ -139,10 +138,10 @@ def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expres
     return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
 
 
-def _adjoint_lines(name: Expression, terms: list[tuple[Expression, str]]) -> list[Line]:
+def _adjoint_line(name: Expression, terms: list[tuple[Expression, str]]) -> Line:
     total = reduce(operator.add, (term for term, _ in terms))
     rules = [*dict.fromkeys(rule for _, rule in terms), *(["sum over its users"] if len(terms) > 1 else [])]
-    return [Line(partial(symbol("C"), name), total, ", ".join(rules))]
+    return Line(partial(symbol("C"), name), total, ", ".join(rules))
 
 
 def _contribution(
@@ -170,10 +169,9 @@ class _Values:
         self.derivation = derivation
         self.nodes = {name: node for node, name in derivation.names.items()}
         self.numbers: dict[str, Array] = {}
-        columns = [node.name for node in leaves([derivation.cost]) if node.operation is DATA]
         if given is not None:
             self.numbers = {name: np.asarray(array, dtype=float) for name, array in given.items()}
-            self.rows = max((len(self.numbers[name]) for name in columns), default=1)
+            self.rows = max((len(self.numbers[name]) for name in derivation.cost.data), default=1)
             return
         self.rows = SAMPLES
         classes = {node.args[0]: node.shape[0] for node in toposort([derivation.cost]) if node.operation is op.one_hot}

@@ -17,7 +17,7 @@ from steepest.engines.reference import compile_expressions
 from steepest.errors import ShapeError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, constant, leaf, substitute, with_args
-from steepest.expressions.traversal import toposort, transform
+from steepest.expressions.traversal import toposort
 
 Array = NDArray[Any]
 SAMPLES = 5
@@ -57,17 +57,14 @@ def evaluated(root: Expression, values: Mapping[str, Array], rows: int, dtype: s
 
 def inserted(root: Expression, value: Callable[[Expression], Array | None]) -> tuple[Expression, dict[str, Array]]:
     """Replace each node of one side that has a value by a name; return the side and the values of the names."""
+    names: dict[Expression, Expression] = {}
     values: dict[str, Array] = {}
-
-    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        array = value(node)
-        if array is None:
-            return with_args(node, args) if node.args else node
-        values[f"q{node.uid}"] = array
-        shape = array.shape[1:] if node.per_sample else array.shape
-        return leaf(DATA if node.per_sample else PARAMETER, f"q{node.uid}", shape)
-
-    return transform([root], visit, stop=lambda node: node.operation is PARTIAL)[root], values
+    for node in toposort([root], stop=lambda each: each.operation is PARTIAL):
+        array, name = value(node), f"q{node.uid}"
+        if array is not None:
+            shape = array.shape[1:] if node.per_sample else array.shape
+            names[node], values[name] = leaf(DATA if node.per_sample else PARAMETER, name, shape), array
+    return substitute(root, names), values
 
 
 class Truth:
@@ -77,29 +74,28 @@ class Truth:
         self.problem = narrowed(problem)
         self.layers = self.problem.layers
         self.rows = SAMPLES
-        self.random = random
-        self.numbers: dict[str, Array] = self._draw()
+        self.numbers: dict[str, Array] = self._draw(random)
         self._jacobians: dict[tuple[str, str], Array] = {}
         self.turned = False
 
-    def _draw(self) -> dict[str, Any]:
+    def _draw(self, random: np.random.Generator) -> dict[str, Any]:
         """Draw numbers for the inputs, the parameters, the target and the sample weights."""
         found: dict[str, Any] = {}
         first = self.layers[0].below
-        found[first.name] = self.random.normal(size=(self.rows, *first.shape))
+        found[first.name] = random.normal(size=(self.rows, *first.shape))
         for layer in self.layers:
             for node in (layer.weight, layer.bias):
                 if node is not None:
-                    found[node.name] = self.random.normal(size=node.shape) * 0.7
+                    found[node.name] = random.normal(size=node.shape) * 0.7
         if self.problem.has_classes:
-            found[TARGET] = self.random.integers(0, self.problem.width, size=self.rows).astype(float)
+            found[TARGET] = random.integers(0, self.problem.width, size=self.rows).astype(float)
         elif self.problem.last.is_softmax:
-            rows = self.random.random((self.rows, *self.problem.target))
+            rows = random.random((self.rows, *self.problem.target))
             found[TARGET] = rows / rows.sum(axis=1, keepdims=True)
         else:
-            found[TARGET] = self.random.random((self.rows, *self.problem.target))
-        found["u"] = self.random.normal(size=())
-        found[SHARE] = 0.5 + self.random.random(self.rows)
+            found[TARGET] = random.random((self.rows, *self.problem.target))
+        found["u"] = random.normal(size=())
+        found[SHARE] = 0.5 + random.random(self.rows)
         return found
 
     # -- the model's own expressions -----------------------------------------------------------------------------
@@ -107,9 +103,8 @@ class Truth:
     def node(self, letter: str, number: int) -> Expression:
         """Return z or a of a layer, a parameter, ℓ or C, as the model computes it."""
         if letter == "ℓ":
-            return substitute(
-                self.problem.loss, {leaf(DATA, PREDICTION, self.layers[-1].output.shape): self.layers[-1].output}
-            )
+            output = self.layers[-1].output
+            return substitute(self.problem.loss, {leaf(DATA, PREDICTION, output.shape): output})
         if letter == "R":
             return self._penalty()
         if letter == "C" and number:
@@ -336,7 +331,7 @@ class _Shifted(Truth):
 
     def __init__(self, truth: Truth, place: tuple[str, int], array: Array) -> None:
         self.problem, self.layers, self.rows = truth.problem, truth.layers, truth.rows
-        self.random, self.numbers, self._jacobians = truth.random, truth.numbers, truth._jacobians
+        self.numbers, self._jacobians = truth.numbers, truth._jacobians
         self._before, self._place_of, self._array = truth, place, array
 
     def array(self, letter: str, number: int) -> Array:
@@ -384,11 +379,6 @@ def narrowed(problem: Problem) -> Problem:
         replaced[w] = leaf(PARAMETER, w.name, (below, above) if w.shape else ())
         if b is not None:
             replaced[b] = leaf(PARAMETER, b.name, (above,) if b.shape else ())
-
-    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        return replaced[node] if node in replaced else with_args(node, args) if node.args else node
-
-    prediction = transform([problem.last.output], visit)[problem.last.output]
-    layers = dense_layers(prediction)
+    layers = dense_layers(substitute(problem.last.output, replaced))
     assert layers is not None  # only lengths have changed
     return replace(problem, layers=layers)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from steepest.calculus.polynomials import times
 from steepest.derivations.layers import DenseLayer, dense_layers
 from steepest.derivations.notation import SAMPLE, element, index_sum, symbol
 from steepest.derivations.rules import tidy
@@ -146,9 +147,7 @@ class Problem:
 def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | None:
     """Return layers and loss of a model; None if it is not layered, or its loss is no mean over the samples.
 
-    Args:
-        model: the model.
-        symbolic: whether to write the layers for any l; from four layers that are alike if left out.
+    The layers are written for any l if ``symbolic``; left out, from four layers that are alike.
     """
     layers = dense_layers(model.prediction)
     if layers is None:
@@ -166,7 +165,7 @@ def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | 
     if any(node.name not in (PREDICTION, TARGET, SHARE) for node in leaves([loss])):
         return None
     alike = len(layers) > 1 and all(layers[0].acts_like(each) for each in layers[:-1])
-    alike = alike and not layers[0].is_softmax and not (model.objective.l1 or model.objective.l2)
+    alike = alike and not (model.objective.l1 or model.objective.l2)
     return Problem(
         layers, loss, model.target.shape, plain.weighted, float(model.objective.l1), float(model.objective.l2),
         model.prediction.data[0], str(model.target), alike and (len(layers) > _SHOWN if symbolic is None else symbolic),
@@ -174,12 +173,7 @@ def problem_of(model: Specification, symbolic: bool | None = None) -> Problem | 
 
 
 def in_indices(problem: Problem, letter: str) -> Expression | None:
-    """Return the loss of sample i in index notation; None if a part has no such form.
-
-    Args:
-        problem: what is derived.
-        letter: the index of the outputs within it.
-    """
+    """Return the loss of sample i with an index of the outputs; None if a part has no form in index notation."""
     wide = letter if problem.width > 1 else ""
     arrays: dict[str, Any] = {PREDICTION: symbol("a", problem.top), TARGET: symbol(TARGET), SHARE: symbol(SHARE)}
 
@@ -189,21 +183,16 @@ def in_indices(problem: Problem, letter: str) -> Expression | None:
             return element(arrays[node.name], SAMPLE, wide if node.shape else "")
         if row is op.one_hot:
             return element(symbol(INDICATOR), SAMPLE, wide)
-        if row is op.sum_:
-            return index_sum(args[0], wide, str(problem.width))
-        if row is op.dot:
-            return index_sum(args[0] * args[1], wide, str(problem.width))
+        if row in (op.sum_, op.dot):
+            return index_sum(times(args), wide, str(problem.width))
         if row is op.expand:
             return args[0]
         return node if not args else row(*args)
 
-    unknown = [node for node in toposort([problem.loss]) if node.operation.adjoints and node.operation not in _KNOWN]
-    if unknown:
+    known = (op.one_hot, op.sum_, op.dot, op.expand)
+    if any(node.operation.adjoints and node.operation not in known for node in toposort([problem.loss])):
         return None
     return transform([problem.loss], visit)[problem.loss]
-
-
-_KNOWN = (op.one_hot, op.sum_, op.dot, op.expand)
 
 
 def sizes(problem: Problem) -> Iterator[int]:

@@ -7,6 +7,8 @@ array are independent, ∂w_pj/∂w_kj = [p = k]; and a sum over p with that bra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 
 from steepest.calculus.polynomials import factors, times
 from steepest.calculus.simplify import PRESENTATION, Rule, simplify
@@ -21,15 +23,9 @@ ONLY = "only the term {} is left"
 def derivative(
     body: Expression, by: Expression, results: Mapping[Expression, Expression] | None = None
 ) -> tuple[Expression, str]:
-    """Return ∂body/∂by, and the names of the rules used.
+    """Return ∂body/∂by, with brackets [p = k] where elements with other indices were met, and the names of the rules.
 
-    Args:
-        body: an expression of elements and sums over indices.
-        by: an element or a named number.
-        results: names for values of nodes, by which their derivatives are written: a for f(z).
-
-    Returns:
-        The derivative, with brackets [p = k] where elements with other indices were met.
+    ``results`` are names for values of nodes, by which their derivatives are written: a for f(z).
     """
     named = results or {}
     rules: dict[str, None] = {}
@@ -41,11 +37,12 @@ def derivative(
             found[node] = constant(1)
         elif row is ELEMENT or not node.args:
             found[node] = _of_element(node, by)
-        elif row is INDEX_SUM:
-            found[node] = zero if found[node.args[0]] is zero else index_sum(found[node.args[0]], *node.attributes)
-        else:
+        elif row is not INDEX_SUM:
             found[node] = _of_operation(node, [found[arg] for arg in node.args], named, by, rules)
-        if found[node] is not zero and row is INDEX_SUM:
+        elif found[node.args[0]] is zero:
+            found[node] = zero
+        else:
+            found[node] = index_sum(found[node.args[0]], *node.attributes)
             rules["sum rule"] = None
     outermost_first = [rule for rule in reversed(rules) if rule != CHAIN]
     return tidy(found[body]), ", ".join([*outermost_first, *([CHAIN] if CHAIN in rules else [])])
@@ -54,13 +51,8 @@ def derivative(
 def _of_element(node: Expression, by: Expression) -> Expression:
     if node.operation is not ELEMENT or by.operation is not ELEMENT or node.args[0] is not by.args[0]:
         return constant(0)
-    product = constant(1)
-    for own, other in zip(node.attributes, by.attributes, strict=True):
-        if own != other:
-            product = (
-                bracket(index(own), index(other)) if product.value == 1 else product * bracket(index(own), index(other))
-            )
-    return product
+    pairs = zip(node.attributes, by.attributes, strict=True)
+    return times([bracket(index(own), index(other)) for own, other in pairs if own != other])
 
 
 def _of_operation(
@@ -86,23 +78,16 @@ def _of_operation(
         if row is not op.negate:
             rules[row.rule] = None
         return row.differential(*node.args, *inner)
-    total: Expression | None = None
+    terms = []
     for k, moves in enumerate(moving):
         if moves:
             rules[row.rules[k] if row.rules else row.rule] = None
             part = row.partials[k](*node.args, named.get(node, node))
-            term = _product(part if isinstance(part, Expression) else constant(part), inner[k])
-            total = term if total is None else total + term
+            part = part if isinstance(part, Expression) else constant(part)
+            terms.append(part if inner[k] is constant(1) else part * inner[k])
             if node.args[k] is not by and inner[k].operation is not BRACKET:
                 rules[CHAIN] = None
-    assert total is not None  # one of them moves
-    return total
-
-
-def _product(left: Expression, right: Expression) -> Expression:
-    if right.operation is CONSTANT and right.value == 1:
-        return left
-    return left * right
+    return reduce(add, terms)
 
 
 def _quotient(node: Expression) -> Expression | None:
@@ -110,12 +95,7 @@ def _quotient(node: Expression) -> Expression | None:
     if node.operation is not op.multiply:
         return None
     for this, other in (node.args, node.args[::-1]):
-        if (
-            this.operation is not BRACKET
-            and other.operation is op.divide
-            and other.args[0].operation is CONSTANT
-            and other.args[0].value == 1
-        ):
+        if this.operation is not BRACKET and other.operation is op.divide and other.args[0] is constant(1):
             return this / other.args[1]
     return None
 
@@ -148,11 +128,9 @@ _RULES = (
 
 def tidy(line: Expression) -> Expression:
     """Simplify a line as one does by hand: without zero terms and factors 1."""
-    while True:
-        shorter = simplify(line, rules=_RULES)
-        if shorter is line:
-            return line
+    while (shorter := simplify(line, rules=_RULES)) is not line:
         line = shorter
+    return line
 
 
 def collapsed(line: Expression) -> tuple[Expression, str]:
@@ -160,7 +138,7 @@ def collapsed(line: Expression) -> tuple[Expression, str]:
     used: dict[str, None] = {}
 
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        new = with_args(node, args) if node.args else node
+        new = with_args(node, args)
         if new.operation is not INDEX_SUM:
             return new
         letter = str(new.attributes[0])
@@ -191,13 +169,10 @@ def _bracketed(factor: Expression, letter: str) -> str | None:
 
 def renamed(line: Expression, old: str, new: str) -> Expression:
     """Replace one index of a line by another."""
-
-    def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
-        row = node.operation
-        if row is INDEX:
-            return index(new) if node.attributes == (old,) else node
-        if row is ELEMENT:
-            return element(node.args[0], *(new if a == old else str(a) for a in node.attributes))
-        return with_args(node, args) if node.args else node
-
-    return transform([line], visit)[line]
+    found: dict[Expression, Expression] = {}
+    for node in toposort([line]):
+        if node.operation is ELEMENT:
+            found[node] = element(node.args[0], *(new if a == old else str(a) for a in node.attributes))
+        elif node.operation is INDEX and node.attributes == (old,):
+            found[node] = index(new)
+    return substitute(line, found)
