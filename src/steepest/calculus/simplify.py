@@ -6,6 +6,7 @@ A rule is a function from a node to its replacement, or None if it does not appl
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
@@ -52,13 +53,9 @@ _ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
     **{OPERATIONS[name]: function for name, function in ROUNDED.items()},
     op.divide: _exact_quotient,
     op.power: _exact_power,
-    op.less: lambda x, y: float(x < y),
-    op.less_equal: lambda x, y: float(x <= y),
-    op.greater: lambda x, y: float(x > y),
-    op.greater_equal: lambda x, y: float(x >= y),
-    op.equal: lambda x, y: float(x == y),
-    op.not_equal: lambda x, y: float(x != y),
-}
+    op.less: operator.lt, op.less_equal: operator.le, op.greater: operator.gt, op.greater_equal: operator.ge,
+    op.equal: operator.eq, op.not_equal: operator.ne,
+}  # fmt: skip
 
 
 def drop_zero_term(node: Expression) -> Expression | None:
@@ -151,12 +148,10 @@ def sign_of_product(node: Expression) -> Expression | None:
     """(−x)·y → −(x·y), x·(−y) → −(x·y), (−x)/y → −(x/y)."""
     if node.operation not in (op.multiply, op.divide):
         return None
-    for k in (0, 1):
-        if node.args[k].operation is op.negate:
-            pair = list(node.args)
-            pair[k] = pair[k].args[0]
-            return -_finished(node.operation(*pair))
-    return None
+    left, right = node.args
+    if left.operation is op.negate:
+        return -_finished(node.operation(left.args[0], right))
+    return -_finished(node.operation(left, right.args[0])) if right.operation is op.negate else None
 
 
 def number_first(node: Expression) -> Expression | None:
@@ -248,14 +243,12 @@ def complementary_sigmoids(node: Expression) -> Expression | None:
         return None
     if first.args[0] is not -second.args[0] and second.args[0] is not -first.args[0]:
         return None
-    found = _complements(p, q)
-    if found is not None:
+    if (found := _complements(p, q)) is not None:
         c, error = found[0], first - found[1]
-    else:
-        found = _complements(q, p)
-        if found is None:
-            return None
+    elif (found := _complements(q, p)) is not None:
         c, error = found[0], found[1] - second
+    else:
+        return None
     result = error if c is None else c * error
     return result if result.shape == node.shape else None
 

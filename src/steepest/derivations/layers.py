@@ -58,13 +58,12 @@ def dense_layers(prediction: Expression) -> tuple[DenseLayer, ...] | None:
     if structure is None:
         return None
     found: list[DenseLayer] = []
-    taken: set[Expression] = set()
+    taken: set[Expression | None] = set()
     for each in structure.layers:
         layer = _dense(each, len(found) + 1)
-        follows = layer is not None and (layer.below is found[-1].output if found else layer.below.operation is DATA)
-        if layer is None or not follows:
+        if layer is None or not (layer.below is found[-1].output if found else layer.below.operation is DATA):
             return None
-        own = {node for node in (layer.weight, layer.bias) if node is not None}
+        own = {layer.weight, layer.bias} - {None}
         if own & taken:
             return None
         taken |= own

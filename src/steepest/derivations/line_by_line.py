@@ -341,8 +341,7 @@ class _Deriver:
             self.dependent.add(total)
             return "constant factor rule", (1 / op.count()) * self._open(total)
         if row is op.multiply and sum(moving) == 1:
-            left, right = (inner[0], args[1]) if moving[0] else (args[0], inner[1])
-            return "constant factor rule", right * left if moving[0] else left * right
+            return "constant factor rule", args[1] * inner[0] if moving[0] else args[0] * inner[1]
         if row is op.divide and not moving[1]:
             return "constant factor rule", inner[0] / args[1]
         if row.differential is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -366,19 +367,14 @@ def _summed(body: Named, letter: str, mean: bool) -> Named:
 
 def narrowed(problem: Problem) -> Problem:
     """Return the problem with fewer inputs and hidden neurons; the outputs stay, for the loss counts them."""
-    width = {0: min(problem.layers[0].inputs, _WIDTHS[0])}
-    for k, layer in enumerate(problem.layers[:-1], start=1):
-        width[k] = min(layer.size, _WIDTHS[k % 2 + 1])
-    width[len(problem.layers)] = problem.width
-    replaced: dict[Expression, Expression] = {}
+    hidden = (min(layer.size, _WIDTHS[layer.number % 2 + 1]) for layer in problem.layers[:-1])
+    widths = [min(problem.layers[0].inputs, _WIDTHS[0]), *hidden, problem.width]
     first = problem.layers[0].below
-    replaced[first] = leaf(DATA, first.name, (width[0],) if first.shape else ())
-    for layer in problem.layers:
-        above, below = width[layer.number], width[layer.number - 1]
-        w, b = layer.weight, layer.bias
-        replaced[w] = leaf(PARAMETER, w.name, (below, above) if w.shape else ())
-        if b is not None:
-            replaced[b] = leaf(PARAMETER, b.name, (above,) if b.shape else ())
+    replaced = {first: leaf(DATA, first.name, (widths[0],) if first.shape else ())}
+    for layer, lengths in zip(problem.layers, pairwise(widths), strict=True):
+        for node in (layer.weight, layer.bias):
+            if node is not None:
+                replaced[node] = leaf(PARAMETER, node.name, lengths[2 - len(node.shape) :])
     layers = dense_layers(substitute(problem.last.output, replaced))
     assert layers is not None  # only lengths have changed
     return replace(problem, layers=layers)

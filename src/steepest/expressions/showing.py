@@ -42,11 +42,7 @@ def on_console(expression: Node) -> RenderableType:
 
 @dataclass(frozen=True)
 class Renderable:
-    """Lines of text that depend on the width and the encoding of a console of rich.
-
-    Attributes:
-        write: takes the width and whether the console is plain, and returns the text.
-    """
+    """Text that ``write`` returns for the width of a console of rich and for whether it is plain."""
 
     write: Callable[[int, bool], str]
 
