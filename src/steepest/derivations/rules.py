@@ -67,16 +67,14 @@ def _of_operation(
     moving = [not _is_zero(each) for each in inner]
     if not any(moving):
         return constant(0)
-    factor = row in (op.multiply, op.divide) and sum(moving) == 1 and (row is op.multiply or moving[0])
-    if factor or row is op.negate:
+    if row is op.multiply and not all(moving):
         rules["constant factor rule"] = None
-    if factor and row is op.multiply:
         return node.args[1] * inner[0] if moving[0] else node.args[0] * inner[1]
-    if factor:
+    if row is op.divide and not moving[1]:
+        rules["constant factor rule"] = None
         return inner[0] / node.args[1]
     if row.differential is not None:
-        if row is not op.negate:
-            rules[row.rule] = None
+        rules[row.rule] = None
         return row.differential(*node.args, *inner)
     terms = []
     for k, moves in enumerate(moving):

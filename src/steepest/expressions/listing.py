@@ -59,10 +59,8 @@ _SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((3,),), ((2, 3),), ((),), (
 
 def _adjoints(operation: Operation, letters: str) -> list[str]:
     """Describe the pullback to each argument: ``x̄ = r̄ @ transpose(y)``, where r̄ is the adjoint of the result."""
-    for shapes in _SHAPES:
-        if len(shapes) != operation.arity:
-            continue
-        args = [leaf(DATA, letter, shape) for letter, shape in zip(letters, shapes, strict=False)]
+    for shapes in (each for each in _SHAPES if len(each) == operation.arity):
+        args = [leaf(DATA, letter, shape) for letter, shape in zip(letters, shapes, strict=True)]
         try:
             result = operation(*args, attributes=(3,) * bool(operation.attributes))
         except ShapeError:
