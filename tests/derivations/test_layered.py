@@ -32,6 +32,9 @@ MODELS: dict[str, Callable[[], st.Model]] = {
     "chain of 5": lambda: models.chain(5),
     "chain of tanh": lambda: models.chain(3, "tanh"),
     "chain without biases": lambda: st.Model("y ~ tanh(x*w)*v", data=["x", "y"], cost="huber"),
+    "chain whose last layer differs": lambda: st.Model(
+        "y ~ sigmoid(w5*tanh(w4*tanh(w3*tanh(w2*tanh(w1*x + b1) + b2) + b3) + b4) + b5)", data=["x", "y"], cost="mse"
+    ),
     "line": lambda: st.Model("y ~ x*w + b", data=["x", "y"]),
     "2-2-1": lambda: models.network([2, 2, 1], activation="sigmoid", cost="mse"),
     "2-3-1": lambda: models.network([2, 3, 1]),

@@ -80,7 +80,7 @@ def _layer(problem: Problem, view: View) -> list[Passage]:
         if view.is_general:
             factor, why = make(FACTOR, (true,), ("m-l",)), f"{why}, by induction from the last"
         else:
-            factor = tidy(2 ** (len(problem.layers) - int(label)) * true)
+            factor = tidy(2 ** (len(problem.layers) - view.numbers[0]) * true)
             why = why if view.above else "there is no layer above"
         lines += chained(partial(cost, by), (factor, why))
     if not view.below:

@@ -15,6 +15,7 @@ from steepest.calculus.simplify import PRESENTATION, Rule, simplify
 from steepest.derivations.notation import BRACKET, ELEMENT, INDEX, INDEX_SUM, bracket, element, index, index_sum
 from steepest.expressions import operations as op
 from steepest.expressions.expression import CONSTANT, Expression, constant, substitute, toposort, transform, with_args
+from steepest.expressions.traversal import in_reading_order
 
 CHAIN = "chain rule"
 ONLY = "only the term {} is left"
@@ -31,7 +32,7 @@ def derivative(
     rules: dict[str, None] = {}
     found: dict[Expression, Expression] = {}
     zero = constant(0)
-    for node in toposort([body], stop=lambda each: each.operation is ELEMENT):
+    for node in in_reading_order([body], stop=lambda each: each.operation is ELEMENT):
         row = node.operation
         if node is by:
             found[node] = constant(1)

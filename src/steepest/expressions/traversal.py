@@ -31,10 +31,11 @@ def toposort(roots: Iterable[N], stop: Callable[[N], bool] | None = None) -> lis
     return sorted(seen, key=lambda node: node.uid)
 
 
-def in_reading_order(roots: Iterable[N]) -> list[N]:
+def in_reading_order(roots: Iterable[N], stop: Callable[[N], bool] | None = None) -> list[N]:
     """Return every node of the roots' graphs once, in post-order from left to right.
 
-    Unlike that of :func:`toposort`, this order does not depend on what was built before.
+    Unlike that of :func:`toposort`, this order does not depend on what was built before. Nodes for which ``stop`` is
+    true are included, but not their arguments.
     """
     found: dict[N, None] = {}
     stack = [(root, False) for root in roots][::-1]
@@ -46,7 +47,8 @@ def in_reading_order(roots: Iterable[N]) -> list[N]:
             found[node] = None
         else:
             stack.append((node, True))
-            stack.extend((arg, False) for arg in reversed(node.args) if arg not in found)
+            below = node.args if stop is None or not stop(node) else ()
+            stack.extend((arg, False) for arg in reversed(below) if arg not in found)
     return list(found)
 
 
