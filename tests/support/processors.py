@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from steepest.engines.native.arrays import array_runner
-from steepest.engines.native.lanes import batched_runner, bound_kernel, evaluation, grid, lane_runner
+from steepest.engines.native.lanes import bound_kernel
 from steepest.engines.native.llvm import host, kernel
 
 REGISTERS = {"x86-64": 16, "haswell": 32}  # bytes
@@ -24,5 +24,5 @@ def pretend_processor(monkeypatch: pytest.MonkeyPatch, cpu: str) -> None:
     if not real.triple.startswith("x86_64") or real.vector_bytes < REGISTERS[cpu]:
         pytest.skip("this processor cannot run that code")
     other = replace(real, cpu=cpu, features="", vector_bytes=REGISTERS[cpu])
-    for module in (host, kernel, array_runner, batched_runner, bound_kernel, evaluation, grid, lane_runner):
+    for module in (host, kernel, array_runner, bound_kernel):
         monkeypatch.setattr(module, "this_host", lambda: other)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, DescentProgram, KernelConfig, descent_kernel
+from steepest.engines.native.arrays.descent_kernel import ARGUMENTS, DescentProgram, DescentWriter, KernelConfig
 from steepest.engines.native.arrays.layout import array_layout, rows_of, size, whole
 from steepest.engines.native.arrays.schedule import is_supported, multiplications, normalised
 from steepest.engines.native.arrays.shuffler import MOST_SAMPLES, Shuffler
@@ -62,19 +62,19 @@ class ArrayRunner:
         self, step: Step, data: Mapping[str, Array], rows: int, rate: Rate, dtype: str,
         batches: Batches | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
-        table = ArrayTable(data, rows, dtype, threads)
-        self._kernel = _StepOnTable(step, table, batches)
-        self._cost: CostFunction | None = None
-        self._make_cost_function = partial(CostFunction, step.cost, table)
+        self._step, self._table = step, ArrayTable(data, rows, dtype, threads)
+        self._kernel = _StepOnTable(step, self._table, batches)
         self._rows, self._shuffler = rows, None if batches is None else Shuffler(batches, rows)
         self._steps = 1 if batches is None else batches.number(rows)
         self.rate, self.pace = rate, max(1, min(_FIRST // self._kernel.work, _MOST_AT_FIRST))
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
         """Return the cost of all samples at some parameters."""
-        if self._cost is None:
-            self._cost = self._make_cost_function()
         return self._cost(params)
+
+    @cached_property
+    def _cost(self) -> CostFunction:
+        return CostFunction(self._step.cost, self._table)
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Run epochs; see :class:`steepest.engines.step.Runner`."""
@@ -118,12 +118,7 @@ class ArrayRunner:
 
 
 class CostFunction:
-    """The cost of a table as a function of the parameters.
-
-    Args:
-        cost: an expression of one number.
-        table: the columns; a descent may share them.
-    """
+    """The cost of a table, whose columns a descent may share, as a function of the parameters."""
 
     def __init__(self, cost: Expression, table: ArrayTable) -> None:
         self._kernel = _StepOnTable(only(cost), table, None)
@@ -144,14 +139,9 @@ def only(cost: Expression) -> Step:
 
 @dataclass(frozen=True)
 class ArrayTable:
-    """The columns of a table, laid out in rows of whole vectors when they are first needed.
+    """The columns of a table ``(rows, …)``, laid out in ``blocks`` of rows of whole vectors when they are first needed.
 
-    Attributes:
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        dtype: the precision.
-        threads: how many at most; as many as pay if None.
-        blocks: the columns that are laid out, by name.
+    Kernels run on it on as many threads as pay if None are given.
     """
 
     data: Mapping[str, Array]
@@ -168,20 +158,10 @@ class ArrayTable:
         return [self.blocks[name] for name in names]
 
 
-@dataclass(frozen=True)
-class _StepPlan:
-    """What a step is on arrays, whatever the data.
-
-    Attributes:
-        key: the cache key of its kernel.
-        write: writes the kernel.
-        step: what the kernel computes.
-        columns: names of the data columns.
-        multiplications: about as many as a block of samples takes.
-    """
+class _StepPlan(NamedTuple):
+    """What a step is on arrays, whatever the data: the key of its kernel, and the multiplications of a block, about."""
 
     key: str
-    write: Callable[[], Kernel]
     step: DescentProgram
     columns: tuple[str, ...]
     multiplications: int
@@ -198,10 +178,9 @@ def _plan_for(step: Step, config: KernelConfig, dtype: str, host: Host) -> _Step
     updates = dict(zip(leaves, outputs, strict=True))
     made = DescentProgram(program, updates, norm, array_layout(present, config.lanes), recorded)
     extra = [[leaf.name for leaf in present], [leaf.shape for leaf in present], norm is not None, recorded]
-    return _StepPlan(
-        cache_key("train", [program], config, dtype, extra, host), lambda: descent_kernel(made, config, dtype), made,
-        tuple(leaf.name for leaf in program.data_leaves), multiplications(program, config.capacity),
-    )  # fmt: skip
+    key = cache_key("train", [program], config, dtype, extra, host)
+    columns = tuple(leaf.name for leaf in program.data_leaves)
+    return _StepPlan(key, made, columns, multiplications(program, config.capacity))
 
 
 class _StepOnTable:
@@ -216,7 +195,11 @@ class _StepOnTable:
         self.config = KernelConfig(lanes, capacity, batch > _CAPACITY, batches is not None, batches is None)
         plan = _plan_for(step, self.config, table.dtype, host)
         self.where, self.shown = plan.step.where, plan.step.recorded
-        self._kernel = compiled(plan.key, "train", len(ARGUMENTS), plan.write)
+
+        def write() -> Kernel:
+            return DescentWriter(plan.step, self.config, table.dtype).kernel()
+
+        self._kernel = compiled(plan.key, "train", len(ARGUMENTS), write)
         self._columns = table.columns(plan.columns, lanes)
         self._data = addresses(self._columns)
         self.params, self._begins = aligned(self.where.length, self.kind), aligned(2 * self.where.length, self.kind)

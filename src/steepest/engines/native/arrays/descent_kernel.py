@@ -20,10 +20,10 @@ from steepest.engines.native.arrays.layout import ArrayLayout, width
 from steepest.engines.native.arrays.schedule import Round, rounds
 from steepest.engines.native.arrays.writer import Team, Writer
 from steepest.engines.native.functions import ELEMENTWISE
-from steepest.engines.native.llvm.barrier import wait_at_barrier
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
-from steepest.engines.native.llvm.stopping import DIVERGED, stops
+from steepest.engines.native.llvm.stopping import DIVERGED, stopping
+from steepest.engines.native.llvm.threads import wait_at_barrier
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
@@ -84,13 +84,8 @@ class DescentProgram:
     recorded: int
 
 
-def descent_kernel(step: DescentProgram, config: KernelConfig, dtype: str) -> Kernel:
-    """Write a function that descends epoch by epoch."""
-    return _DescentWriter(step, config, dtype).kernel()
-
-
-class _DescentWriter:
-    """Writes the function."""
+class DescentWriter:
+    """Writes a function that descends epoch by epoch."""
 
     def __init__(self, step: DescentProgram, config: KernelConfig, dtype: str) -> None:
         program, updates = step.program, step.updates
@@ -100,18 +95,17 @@ class _DescentWriter:
         elementwise = [ELEMENTWISE[name] for node in program.nodes if (name := node.operation.name) in ELEMENTWISE]
         outlined = sum(primitive.instructions > 1 for primitive in elementwise) > _WRITTEN_OUT
         self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
-        self.team = Team(*(code.read(code.arguments["share"], k, I64) for k in range(2)))
+        self.team = Team(**code.read_all("share", ("threads", "thread"), I64))
         self.passed = code.slot(I64, i64(0))
         self.order = rounds(program)
-        self.columns = {leaf: code.read(code.arguments["data"], k, POINTER)
-                        for k, leaf in enumerate(program.data_leaves)}  # fmt: skip
+        self.columns = code.read_all("data", program.data_leaves, POINTER)
         gathered = list(self.columns) if config.gathered else []
         self.buffers = allocate(program, self.order, updates, gathered, config.capacity, config.lanes, code.size)
         self.writer = Writer(code, self._arrays(), self.team)
         self.targets = {node: self.writer.arrays[leaf] for node, leaf in self.buffers.straight.items()}
         self.numbers = [leaf for leaf in step.where.leaves if not leaf.shape]
-        self.counts = {name: code.read(code.arguments["counters"], k, I64) for k, name in enumerate(COUNTERS)}
-        self.rules = {name: code.read(code.arguments["numbers"], k, DOUBLE) for k, name in enumerate(NUMBERS)}
+        self.counts = code.read_all("counters", COUNTERS, I64)
+        self.rules = code.read_all("numbers", NUMBERS, DOUBLE)
 
     def _arrays(self) -> dict[Expression, Value]:
         """Return the addresses of everything in memory."""
@@ -126,9 +120,11 @@ class _DescentWriter:
     # -- the function
 
     def kernel(self) -> Kernel:
+        """Write the function and return its module."""
         code, build, counts = self.code, self.code.builder, self.counts
         for leaf in self.numbers:
-            self._load(leaf)
+            number = code.read(self.writer.arrays[leaf], 0, code.number)
+            self.writer.bind(leaf, code.broadcast(number, self.config.lanes))
         epoch, path_rows = code.slot(I64, counts["epoch"]), code.slot(I64, counts["path_rows"])
         reason, last = code.slot(I64, i64(0)), code.slot(DOUBLE, self.rules["last"])
         update = code.slot(I64, i64(0))
@@ -181,10 +177,6 @@ class _DescentWriter:
         code = self.code
         wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.passed)
 
-    def _load(self, leaf: Expression) -> None:
-        number = self.code.read(self.writer.arrays[leaf], 0, self.code.number)
-        self.writer.bind(leaf, self.code.broadcast(number, self.config.lanes))
-
     def _save(self) -> None:
         """Write the parameters that are numbers back to memory."""
         for leaf in self.numbers:
@@ -226,7 +218,7 @@ class _DescentWriter:
     def _reason(self, cost: Value, last: Value, epoch: Value) -> Value:
         norm = None if self.norm is None else self.code.widened(self.code.lane(self.writer.number(self.norm)))
         later = self.code.builder.icmp_signed(">", epoch, i64(0))
-        return stops(self.code, self.rules, cost, last, later, norm).reason(self.code, i64)
+        return stopping(self.code, self.rules, cost, last, later, norm, i64)[0]
 
     # -- an epoch
 

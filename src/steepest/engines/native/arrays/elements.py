@@ -14,12 +14,7 @@ from steepest.expressions.expression import CONSTANT, Expression, Shape
 
 
 class ElementWriter:
-    """Writes what both shared arrays and rows of samples consist of.
-
-    Args:
-        code: the function being written.
-        arrays: addresses of the nodes in memory.
-    """
+    """Writes what both shared arrays and rows of samples consist of; ``arrays`` are addresses of nodes in memory."""
 
     def __init__(self, code: Code, arrays: dict[Expression, Value]) -> None:
         self.code, self.arrays, self.lanes, self.kind = code, arrays, code.native, code.vector(code.native)

@@ -31,14 +31,7 @@ def size(shape: Shape, lanes: int) -> int:
 
 @dataclass(frozen=True)
 class ArrayLayout:
-    """The positions of arrays in one block of memory.
-
-    Attributes:
-        leaves: the arrays.
-        begins: the first position of each, by its name.
-        length: of all of them.
-        lanes: numbers of a vector.
-    """
+    """The positions of arrays in one block of ``length`` numbers: the first position of each, by its name."""
 
     leaves: tuple[Expression, ...]
     begins: Mapping[str, int]

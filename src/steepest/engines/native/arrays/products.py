@@ -37,16 +37,7 @@ class Factors:
 
 
 def multiply(code: Code, factors: Factors, a: Value, b: Value, c: Value, rows: Value, inner: Value, width: int) -> None:
-    """Write C = A B or C = C + A B.
-
-    Args:
-        code: the function being written.
-        factors: the strides.
-        a, b, c: the addresses of the matrices.
-        rows: of A and C.
-        inner: columns of A, rows of B.
-        width: columns of C, whole vectors.
-    """
+    """Write C = A B or C = C + A B at addresses, A with ``inner`` columns and C with ``width``, whole vectors."""
     vectors = width // code.native
     groups = -(-vectors // _tile_of(code)[1])
     for k in range(groups):

@@ -15,12 +15,7 @@ _AHEAD = 1 << 16  # samples; for fewer, handing them to another thread costs mor
 
 
 class Shuffler:
-    """Draws the orders of epochs; while some epochs run, those of the next ones are drawn on another thread.
-
-    Args:
-        batches: draw the orders.
-        rows: the number of samples.
-    """
+    """Draws the orders of epochs; while some epochs run, those of the next ones are drawn on another thread."""
 
     def __init__(self, batches: Batches, rows: int) -> None:
         self._batches, self._rows = batches, rows

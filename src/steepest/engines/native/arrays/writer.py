@@ -26,13 +26,7 @@ class Team:
 
 
 class Writer(ElementWriter):
-    """Writes the parts of a step.
-
-    Args:
-        code: the function being written.
-        arrays: addresses of the nodes in memory: leaves, and those of :func:`schedule.nodes_in_memory`.
-        team: the threads.
-    """
+    """Writes the parts of a step; in memory are leaves, and the nodes of :func:`schedule.nodes_in_memory`."""
 
     def __init__(self, code: Code, arrays: dict[Expression, Value], team: Team) -> None:
         super().__init__(code, arrays)
@@ -42,13 +36,7 @@ class Writer(ElementWriter):
     # -- what all samples share
 
     def shared(self, stages: Sequence[Stage], targets: Mapping[Expression, Value], wait: Callable[[], None]) -> None:
-        """Write stages of shared nodes.
-
-        Args:
-            stages: in order.
-            targets: where to store the values of some nodes as well.
-            wait: writes that the threads wait for one another.
-        """
+        """Write stages of shared nodes; ``targets`` is where to store some of them as well, ``wait`` the barrier."""
         for stage in stages:
             for node in stage.whole:
                 self._whole(node)

@@ -11,32 +11,13 @@ from steepest.engines.native.functions.vectors import Real
 from steepest.engines.native.llvm.code import Code, Splat, Value
 
 _CONTRACT = ("contract",)  # a product and a sum may become one fused operation; no other accuracy is given away
-_DIVIDE = 13  # cycles
 
 
-@native("add", latency=ADD)
-def _add(builder: Value, x: Value, y: Value) -> Value:
-    return builder.fadd(x, y, flags=_CONTRACT)
-
-
-@native("subtract", latency=ADD)
-def _subtract(builder: Value, x: Value, y: Value) -> Value:
-    return builder.fsub(x, y, flags=_CONTRACT)
-
-
-@native("multiply", latency=MULTIPLY)
-def _multiply(builder: Value, x: Value, y: Value) -> Value:
-    return builder.fmul(x, y, flags=_CONTRACT)
-
-
-@native("divide", latency=_DIVIDE)
-def _divide(builder: Value, x: Value, y: Value) -> Value:
-    return builder.fdiv(x, y)
-
-
-@native("negate")
-def _negate(builder: Value, x: Value) -> Value:
-    return builder.fneg(x)
+native("add", latency=ADD)(partial(ir.IRBuilder.fadd, flags=_CONTRACT))
+native("subtract", latency=ADD)(partial(ir.IRBuilder.fsub, flags=_CONTRACT))
+native("multiply", latency=MULTIPLY)(partial(ir.IRBuilder.fmul, flags=_CONTRACT))
+native("divide", latency=13)(ir.IRBuilder.fdiv)
+native("negate")(ir.IRBuilder.fneg)
 
 
 @native("abs")

@@ -24,8 +24,7 @@ class Elementwise:
     """What a primitive is on one vector.
 
     Attributes:
-        name: of the primitive.
-        write: emits the code, from an ``IRBuilder`` and the operands to the value.
+        write: emits the code.
         instructions: how many it takes, about; more than one may be called rather than written out at each use.
         latency: cycles until its value is ready, about.
     """

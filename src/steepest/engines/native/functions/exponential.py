@@ -25,8 +25,7 @@ from dataclasses import dataclass
 
 from steepest.engines.native.functions.coefficients import EXPONENTIAL, LESS_ONE
 from steepest.engines.native.functions.elementwise import ELEMENTARY, native
-from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Bits, Mask, Real
+from steepest.engines.native.functions.vectors import Bits, Mask, Real, polynomial
 from steepest.engines.native.llvm.code import Value
 
 LN2_HIGH = {64: float.fromhex("0x1.62e42fefa2p-1"), 32: float.fromhex("0x1.62e4p-1")}

@@ -13,22 +13,20 @@ the form with f²/2 is that of fdlibm (Sun Microsystems, 1993).
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass
+
+import numpy as np
 
 from steepest.engines.native.functions.coefficients import LOGARITHM
 from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, power_of_two
-from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Format, Real
+from steepest.engines.native.functions.vectors import Format, Real, polynomial
 from steepest.engines.native.llvm.code import Value
 
 
-def pattern(number: float, form: Format) -> int:
+def _pattern(number: float, form: Format) -> int:
     """Return the bits of a number as a whole number."""
-    real, whole = ("d", "q") if form.width == 64 else ("f", "i")
-    found: int = struct.unpack(whole, struct.pack(real, number))[0]
-    return found
+    return int(np.array(number, f"f{form.width // 8}").view(f"i{form.width // 8}"))
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ def split_all(x: Real) -> Split:
 
 def _split(x: Real, shift: Real) -> Split:
     form = x.format
-    root, one = pattern(math.sqrt(0.5), form), pattern(1.0, form)
+    root, one = _pattern(math.sqrt(0.5), form), _pattern(1.0, form)
     shifted = x.bits() + (one - root)  # so that the exponent changes at √½, not at 1
     # k + bias is put behind the point of 2^fraction: a conversion that every machine has.
-    k = ((shifted >> form.fraction) | pattern(2.0**form.fraction, form)).real()
+    k = ((shifted >> form.fraction) | _pattern(2.0**form.fraction, form)).real()
     f = ((shifted & ((1 << form.fraction) - 1)) + root).real() - 1.0
     return Split(k - (shift + (2.0**form.fraction + form.bias)), f)
 

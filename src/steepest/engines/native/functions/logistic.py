@@ -14,8 +14,7 @@ from steepest.engines.native.functions.coefficients import TANGENT
 from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import exponential, near, power_of_two
 from steepest.engines.native.functions.logarithm import log_one_plus
-from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import Real
+from steepest.engines.native.functions.vectors import Real, polynomial
 from steepest.engines.native.llvm.code import Value
 
 SMALL = 0.55

@@ -21,8 +21,7 @@ from steepest.engines.native.functions.coefficients import AREA_TANGENT
 from steepest.engines.native.functions.elementwise import ELEMENTARY, native
 from steepest.engines.native.functions.exponential import LN2_HIGH, LN2_LOW, exponential, near
 from steepest.engines.native.functions.logarithm import Split, combine, ratio, split, split_all
-from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real
+from steepest.engines.native.functions.vectors import DOUBLE, Mask, Real, polynomial
 from steepest.engines.native.llvm.code import Value
 
 _HALF_ZEROS = -1 << 27  # what leaves 26 bits of a significand: their products are exact

@@ -18,14 +18,14 @@ Floating-Point Arithmetic, 2nd ed., 2018, chapters 4 and 10; the correction of t
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from llvmlite import ir
 
 from steepest.engines.native.functions.coefficients import COSINE, SINE
 from steepest.engines.native.functions.elementwise import ELEMENTARY, native
-from steepest.engines.native.functions.polynomials import polynomial
-from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real
-from steepest.engines.native.llvm.code import Value
+from steepest.engines.native.functions.vectors import DOUBLE, Bits, Real, polynomial
+from steepest.engines.native.llvm.code import Value, declared
 
 LIMIT = 2.0**20
 """The largest |x| that is reduced here."""
@@ -87,6 +87,7 @@ def _quadrant(x: Real, turn: int, width: int) -> Real:
 
 
 def _function(name: str, turn: int, builder: Value, x: Value) -> Value:
+    """Write sin x or cos x = sin(x + π/2); NaN at ±∞."""
     given = Real(builder, x)
     number = given.converted(DOUBLE)
     fast = _quadrant(number, turn, given.format.width)
@@ -122,8 +123,7 @@ def _lane_by_lane(module: Value, name: str) -> Value:
     if title in module.globals:
         return module.globals[title]
     double, index = ir.DoubleType(), ir.IntType(32)
-    one = ir.FunctionType(double, [double])
-    library = module.globals[name] if name in module.globals else ir.Function(module, one, name)
+    library = declared(module, name, double, [double])
     size = module.declare_intrinsic("llvm.fabs", (double,))
     kind = ir.FunctionType(ir.VoidType(), [double.as_pointer(), double.as_pointer(), index])
     function = ir.Function(module, kind, title)
@@ -152,13 +152,5 @@ def _lane_by_lane(module: Value, name: str) -> Value:
     return function
 
 
-@native("sin", *ELEMENTARY)
-def sin(builder: Value, x: Value) -> Value:
-    """Write sin x; NaN at ±∞."""
-    return _function("sin", 0, builder, x)
-
-
-@native("cos", *ELEMENTARY)
-def cos(builder: Value, x: Value) -> Value:
-    """Write cos x; NaN at ±∞."""
-    return _function("cos", 1, builder, x)
+native("sin", *ELEMENTARY)(partial(_function, "sin", 0))
+native("cos", *ELEMENTARY)(partial(_function, "cos", 1))

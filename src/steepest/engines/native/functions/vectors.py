@@ -6,11 +6,13 @@ operation or two (``llvm.fmuladd``), whichever the machine does quickly, so it i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from llvmlite import ir
 
-from steepest.engines.native.llvm.code import Splat, Value
+from steepest.engines.native.llvm.code import Splat, Value, intrinsic
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,7 @@ SINGLE = Format(32, 23, 127)
 
 
 class Vector:
-    """Values side by side, and the builder that emits what is done with them.
-
-    Args:
-        builder: the ``llvmlite.ir.IRBuilder``.
-        value: an LLVM vector.
-    """
+    """Values side by side, an LLVM vector, and the ``llvmlite.ir.IRBuilder`` that emits what is done with them."""
 
     __slots__ = ("builder", "value")
 
@@ -67,25 +64,29 @@ class Vector:
         count: int = self.value.type.count
         return count
 
-    def _splat(self, number: float) -> Value:
-        return Splat(self.value.type, number)
+    def operand(self, other: Vector | float) -> Value:
+        """Return the LLVM value of a vector, or of a number in every lane."""
+        return other.value if isinstance(other, Vector) else Splat(self.value.type, other)
 
-    def _call(self, intrinsic: str, *operands: Value) -> Value:
-        kind, module = operands[0].type, self.builder.module
-        name = f"llvm.{intrinsic}.v{kind.count}f{64 if isinstance(kind.element, ir.DoubleType) else 32}"
-        if name not in module.globals:
-            ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), name)
-        return self.builder.call(module.globals[name], operands)
+
+_V = TypeVar("_V", bound=Vector)
+
+
+def _operation(name: str, reverse: bool = False) -> Callable[[_V, _V | float], _V]:
+    """Return a method that emits an instruction of ``IRBuilder`` on two vectors; the second may be a number."""
+
+    def operate(self: _V, other: _V | float) -> _V:
+        operands = self.value, self.operand(other)
+        return type(self)(self.builder, getattr(self.builder, name)(*(operands[::-1] if reverse else operands)))
+
+    return operate
 
 
 class Mask(Vector):
     """Truth values."""
 
-    def __and__(self, other: Mask) -> Mask:
-        return Mask(self.builder, self.builder.and_(self.value, other.value))
-
-    def __or__(self, other: Mask) -> Mask:
-        return Mask(self.builder, self.builder.or_(self.value, other.value))
+    __and__ = _operation("and_")
+    __or__ = _operation("or_")
 
     def __invert__(self) -> Mask:
         return Mask(self.builder, self.builder.not_(self.value))
@@ -103,38 +104,20 @@ class Mask(Vector):
 class Bits(Vector):
     """Whole numbers, or the bits of real ones; arithmetic is modulo 2^width."""
 
-    def operand(self, other: Bits | int) -> Value:
-        """Return the LLVM value of a vector, or of a number in every lane."""
-        return other.value if isinstance(other, Bits) else self._splat(other)
-
-    def __add__(self, other: Bits | int) -> Bits:
-        return Bits(self.builder, self.builder.add(self.value, self.operand(other)))
-
-    def __sub__(self, other: Bits | int) -> Bits:
-        return Bits(self.builder, self.builder.sub(self.value, self.operand(other)))
-
-    def __and__(self, other: Bits | int) -> Bits:
-        return Bits(self.builder, self.builder.and_(self.value, self.operand(other)))
-
-    def __or__(self, other: Bits | int) -> Bits:
-        return Bits(self.builder, self.builder.or_(self.value, self.operand(other)))
-
-    def __xor__(self, other: Bits | int) -> Bits:
-        return Bits(self.builder, self.builder.xor(self.value, self.operand(other)))
+    __add__ = _operation("add")
+    __sub__ = _operation("sub")
+    __and__ = _operation("and_")
+    __or__ = _operation("or_")
+    __xor__ = _operation("xor")
+    __lshift__ = _operation("shl")
+    __rshift__ = _operation("lshr")  # the highest bits become 0, whatever the sign
 
     def __neg__(self) -> Bits:
-        return Bits(self.builder, self.builder.sub(self._splat(0), self.value))
-
-    def __lshift__(self, shift: int) -> Bits:
-        return Bits(self.builder, self.builder.shl(self.value, self._splat(shift)))
-
-    def __rshift__(self, shift: int) -> Bits:
-        """Shift to the right; the highest bits become 0, whatever the sign."""
-        return Bits(self.builder, self.builder.lshr(self.value, self._splat(shift)))
+        return Bits(self.builder, self.builder.sub(self.operand(0), self.value))
 
     def negative(self) -> Mask:
         """Return whether the highest bit is set."""
-        return Mask(self.builder, self.builder.icmp_signed("<", self.value, self._splat(0)))
+        return Mask(self.builder, self.builder.icmp_signed("<", self.value, self.operand(0)))
 
     @property
     def format(self) -> Format:
@@ -147,6 +130,15 @@ class Bits(Vector):
         return Real(self.builder, self.builder.bitcast(self.value, ir.VectorType(element, self.lanes)))
 
 
+def _comparison(sign: str) -> Callable[[Real, Real | float], Mask]:
+    """Return a method that compares the numbers; none is true of NaN."""
+
+    def compare(self: Real, other: Real | float) -> Mask:
+        return Mask(self.builder, self.builder.fcmp_ordered(sign, self.value, self.operand(other)))
+
+    return compare
+
+
 class Real(Vector):
     """Floating-point numbers of one format."""
 
@@ -155,53 +147,37 @@ class Real(Vector):
         """Double or single precision."""
         return DOUBLE if isinstance(self.value.type.element, ir.DoubleType) else SINGLE
 
-    def operand(self, other: Real | float) -> Value:
-        """Return the LLVM value of a vector, or of a number in every lane."""
-        return other.value if isinstance(other, Real) else self._splat(other)
-
     def constant(self, number: float) -> Real:
         """Return a number in every lane."""
-        return Real(self.builder, self._splat(number))
+        return Real(self.builder, self.operand(number))
 
-    def __add__(self, other: Real | float) -> Real:
-        return Real(self.builder, self.builder.fadd(self.value, self.operand(other)))
-
-    def __sub__(self, other: Real | float) -> Real:
-        return Real(self.builder, self.builder.fsub(self.value, self.operand(other)))
-
-    def __rsub__(self, other: float) -> Real:
-        return Real(self.builder, self.builder.fsub(self.operand(other), self.value))
-
-    def __mul__(self, other: Real | float) -> Real:
-        return Real(self.builder, self.builder.fmul(self.value, self.operand(other)))
-
-    def __truediv__(self, other: Real | float) -> Real:
-        return Real(self.builder, self.builder.fdiv(self.value, self.operand(other)))
-
-    def __rtruediv__(self, other: float) -> Real:
-        return Real(self.builder, self.builder.fdiv(self.operand(other), self.value))
-
-    __radd__ = __add__
-    __rmul__ = __mul__
+    __add__ = __radd__ = _operation("fadd")
+    __sub__ = _operation("fsub")
+    __rsub__ = _operation("fsub", reverse=True)
+    __mul__ = __rmul__ = _operation("fmul")
+    __truediv__ = _operation("fdiv")
+    __rtruediv__ = _operation("fdiv", reverse=True)
 
     def __neg__(self) -> Real:
         return Real(self.builder, self.builder.fneg(self.value))
 
     def times(self, factor: Real | float, plus: Real | float) -> Real:
         """Return ``self · factor + plus``, rounded once or twice."""
-        return Real(self.builder, self._call("fmuladd", self.value, self.operand(factor), self.operand(plus)))
+        return Real(
+            self.builder, intrinsic(self.builder, "fmuladd", self.value, self.operand(factor), self.operand(plus))
+        )
 
     def magnitude(self) -> Real:
         """Return |x|."""
-        return Real(self.builder, self._call("fabs", self.value))
+        return Real(self.builder, intrinsic(self.builder, "fabs", self.value))
 
     def signed_as(self, other: Real) -> Real:
         """Return |x| with the sign of another vector."""
-        return Real(self.builder, self._call("copysign", self.value, other.value))
+        return Real(self.builder, intrinsic(self.builder, "copysign", self.value, other.value))
 
     def root(self) -> Real:
         """Return √x, correctly rounded."""
-        return Real(self.builder, self._call("sqrt", self.value))
+        return Real(self.builder, intrinsic(self.builder, "sqrt", self.value))
 
     def bits(self) -> Bits:
         """Return the bits of the numbers."""
@@ -216,29 +192,33 @@ class Real(Vector):
             return Real(self.builder, self.builder.fpext(self.value, ir.VectorType(ir.DoubleType(), self.lanes)))
         return Real(self.builder, self.builder.fptrunc(self.value, ir.VectorType(ir.FloatType(), self.lanes)))
 
-    def _compare(self, sign: str, other: Real | float) -> Mask:
-        return Mask(self.builder, self.builder.fcmp_ordered(sign, self.value, self.operand(other)))
-
-    def __lt__(self, other: Real | float) -> Mask:
-        return self._compare("<", other)
-
-    def __gt__(self, other: Real | float) -> Mask:
-        return self._compare(">", other)
-
-    def __le__(self, other: Real | float) -> Mask:
-        return self._compare("<=", other)
-
-    def __ge__(self, other: Real | float) -> Mask:
-        return self._compare(">=", other)
+    __lt__ = _comparison("<")
+    __gt__ = _comparison(">")
+    __le__ = _comparison("<=")
+    __ge__ = _comparison(">=")
+    equals = _comparison("==")  # −0 equals 0, NaN equals nothing
 
     def within(self, bound: float) -> Mask:
         """Return whether x ≤ bound or x is NaN."""
-        return Mask(self.builder, self.builder.fcmp_unordered("<=", self.value, self._splat(bound)))
-
-    def equals(self, other: Real | float) -> Mask:
-        """Return whether x = y; −0 equals 0, NaN equals nothing."""
-        return self._compare("==", other)
+        return Mask(self.builder, self.builder.fcmp_unordered("<=", self.value, self.operand(bound)))
 
     def missing(self) -> Mask:
         """Return whether x is NaN."""
         return Mask(self.builder, self.builder.fcmp_unordered("uno", self.value, self.value))
+
+
+def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
+    """Return Σ cₖ xᵏ, lowest power first, by Estrin's scheme; latency counts, not operations.
+
+    Neighbours are joined into a + b·x, these in pairs into a + b·x², and so on; a degree below 2ᵐ takes m steps.
+
+    Source: Muller et al., Handbook of Floating-Point Arithmetic, 2nd ed., 5.1.5.
+    """
+    terms = [x.constant(c) for c in coefficients]
+    power = x
+    while len(terms) > 1:
+        joined = [b.times(power, plus=a) for a, b in zip(terms[0::2], terms[1::2], strict=False)]
+        terms = joined + terms[2 * len(joined) :]
+        if len(terms) > 1:
+            power = power * power
+    return terms[0]

@@ -7,21 +7,29 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from math import prod
 
 import numpy as np
+from llvmlite import ir
 
-from steepest.engines.native.lanes.batched_kernel import ARGUMENTS, COUNTERS, LANES, batched_descent_kernel
-from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource
-from steepest.engines.native.lanes.plan import make_plan, power_of_two
-from steepest.engines.native.lanes.scheduling import scheduled
-from steepest.engines.native.lanes.state import layout
-from steepest.engines.native.llvm.host import this_host
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, Frame, models_at_once
+from steepest.engines.native.lanes.state import layout, state
+from steepest.engines.native.lanes.tensors import RegisterTensor
+from steepest.engines.native.llvm.code import I64, Code, Value, i64
 from steepest.engines.native.llvm.memory import Array, aligned, processors
-from steepest.engines.step import RULE_REASONS, EnsembleResult, Params, Step, StoppingRules
+from steepest.engines.native.llvm.stopping import DIVERGED, stopping
+from steepest.engines.step import RATE, RULE_REASONS, EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _POLL_INTERVAL = 0.05  # seconds between two polls of a group: progress and interruptions feel immediate
+
+_ARGUMENTS = ("params", "before", "rules", "counters", "lanes")
+"""What the function takes besides what all do."""
+_RULES = ("rate", "tolerance", "gradient_tolerance")
+"""The content of the array ``rules``, in order."""
+_COUNTERS = ("epoch", "until", "cost_only")
+"""The content of the array ``counters`` of int64, in order; ``epoch`` is written as well."""
+_LANES = ("divergence_threshold", "last", "cost", "reason")
+"""Numbers of each lane, in order; ``reason`` is the number of a reason, 0 while the lane goes on."""
 
 
 class BatchedRunner:
@@ -32,21 +40,13 @@ class BatchedRunner:
     """
 
     def __init__(self, step: Step, data: Mapping[str, Array], rows: int, rate: float, dtype: str, starts: int) -> None:
-        self.kind, host = np.dtype(dtype), this_host()
-        program = step.program
-        # Two registers of models: the latency of one is hidden behind the other.
-        most = 2 * host.vector_bytes // self.kind.itemsize
-        plan = make_plan(program, rows, host, self.kind.itemsize, min(power_of_two(max(starts, 2)), most))
-        if plan.unrolled:
-            program = scheduled(program, rows)
         extra = [[leaf.name for leaf in step.updates], step.gradient_norm is not None]
-        source = KernelSource(
-            "descend_many", [program], plan, dtype, extra, ARGUMENTS,
-            lambda: batched_descent_kernel(step, program, plan, dtype),
+        self.kernel = BoundKernel(
+            "descend_many", _ARGUMENTS, [step.program], data, rows, dtype, lambda frame: _write(frame, step),
+            extra, models_at_once(starts, dtype),
         )  # fmt: skip
-        self.kernel = BoundKernel(source, data, rows)
-        self.copies, self.rate, self.pace = plan.lanes.copies, rate, 1
-        self.where = layout(list(step.updates), plan, self.copies)
+        self.kind, self.copies, self.rate, self.pace = self.kernel.kind, self.kernel.plan.lanes.copies, rate, 1
+        self.where = layout(list(step.updates), self.kernel.plan, self.copies)
         self._groups: list[_Group] = []
 
     def run(
@@ -96,8 +96,8 @@ class _Group:
             lanes[:, :starts] = numbers[leaf.name].T
             lanes[:, starts:] = lanes[:, starts - 1 : starts]
         self._rules = np.array([runner.rate, math.nan, math.nan], kind)
-        self._counters = np.zeros(len(COUNTERS), np.int64)
-        self._lanes = aligned(len(LANES) * self._copies, kind)
+        self._counters = np.zeros(len(_COUNTERS), np.int64)
+        self._lanes = aligned(len(_LANES) * self._copies, kind)
         (self._workspace,) = runner.kernel.workspaces()
         self.epoch, self.best, self.begun = 0, math.nan, False
         self.choose: np.ufunc = np.fmin
@@ -145,8 +145,7 @@ class _Group:
 
     def _lanes_of(self, array: Array, leaf: Expression) -> Array:
         """Return the numbers of a parameter in an array of all: element, lane."""
-        begin, size = self._where.begins[leaf.name], prod(leaf.shape)
-        return array[begin : begin + size * self._copies].reshape(size, self._copies)
+        return self._where.view(array, leaf).reshape(-1, self._copies)
 
     def _taken(self, array: Array) -> list[Params]:
         """Return the parameters of every lane."""
@@ -158,7 +157,7 @@ class _Group:
 
     def _lane(self, name: str) -> Array:
         """Return one number of every lane."""
-        k = LANES.index(name)
+        k = _LANES.index(name)
         return self._lanes[k * self._copies : (k + 1) * self._copies]
 
     def _costs(self) -> Array:
@@ -170,3 +169,72 @@ class _Group:
     def _call(self) -> None:
         arrays = self._params, self._before, self._rules, self._counters, self._lanes
         self._runner.kernel.call(self._workspace, *arrays)
+
+
+class _PerLane:
+    """The numbers of each lane, as variables."""
+
+    def __init__(self, code: Code, copies: int) -> None:
+        self.code, self.kind = code, code.vector(copies)
+        self._slots = {}
+        for k, name in enumerate(_LANES):
+            address = code.place(code.arguments["lanes"], k * copies, code.number)
+            self._slots[name] = (code.slot(self.kind, code.read(address, 0, self.kind, code.size)), address)
+
+    def __getitem__(self, name: str) -> Value:
+        return self.code.get(self._slots[name][0], self.kind)
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        self.code.put(value, self._slots[name][0])
+
+    def save(self) -> None:
+        """Write the variables back to memory."""
+        for name, (_, address) in self._slots.items():
+            self.code.write(self[name], address, 0, self.code.size)
+
+
+def _write(frame: Frame, step: Step) -> None:
+    """Write a function that runs many descents at once, with derived gradients: each lane is a model.
+
+    A lane that a rule stops keeps its parameters while the others go on. The function returns at the requested epoch,
+    or when every lane has stopped.
+    """
+    program, code, build, copies = frame.program, frame.code, frame.code.builder, frame.plan.lanes.copies
+    where = layout(list(step.updates), frame.plan, copies)
+    updates = dict(zip(step.updates, program.outputs[1 if step.gradient_norm is None else 2 :], strict=True))
+    params = state(frame.emitter, where)
+    params.expect(updates)
+    lanes = _PerLane(code, copies)
+    rules = {name: code.broadcast(code.read(code.arguments["rules"], k, code.number), copies)
+             for k, name in enumerate(_RULES)}  # fmt: skip
+    counts = code.read_all("counters", _COUNTERS, I64)
+    epoch = code.slot(I64, counts["epoch"])
+
+    head, leave = code.begin_epochs()
+    frame.over.run(program, {**params.now(), RATE: RegisterTensor((), [rules["rate"]])})
+    values = frame.emitter.values
+    cost = values[program.outputs[0]].at(())
+    lanes["cost"] = cost
+    with build.if_then(build.icmp_signed("!=", counts["cost_only"], i64(0)), likely=False):
+        build.branch(leave)
+    active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
+    size = None if step.gradient_norm is None else values[program.outputs[1]].at(())
+    later = build.icmp_signed(">", code.get(epoch, I64), i64(0))
+    rules["divergence_threshold"] = lanes["divergence_threshold"]
+    reason, _ = stopping(
+        code, rules, cost, lanes["last"], code.broadcast(later, copies), size, lambda number: code.splat(number, copies)
+    )
+    lanes["reason"] = build.select(active, reason, lanes["reason"])
+    active = build.fcmp_ordered("==", lanes["reason"], code.splat(0, copies))
+    lanes["last"] = build.select(active, cost, lanes["last"])
+    probe = params.move({leaf: values[node] for leaf, node in updates.items()}, active)
+    lost = build.and_(build.fcmp_unordered("uno", probe, probe), active)
+    lanes["reason"] = build.select(lost, code.splat(DIVERGED, copies), lanes["reason"])
+    code.put(build.add(code.get(epoch, I64), i64(1)), epoch)
+    word = build.bitcast(build.and_(active, build.not_(lost)), ir.IntType(copies))
+    idle = build.icmp_unsigned("==", word, ir.Constant(ir.IntType(copies), 0))
+    done = build.or_(idle, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
+    code.end_epochs(done, head, leave)
+    params.save()
+    lanes.save()
+    code.write(code.get(epoch, I64), code.arguments["counters"], 0)

@@ -17,7 +17,6 @@ from steepest.engines.native.lanes.tensors import (
     Run,
     Tensor,
     fits_registers,
-    indices,
 )
 from steepest.engines.native.llvm.code import Code, Index, Value
 from steepest.engines.native.llvm.memory import ALIGNMENT
@@ -25,11 +24,7 @@ from steepest.expressions.expression import Expression, Shape
 
 
 class Scratch:
-    """Memory for tensors that do not fit into registers, allocated while code is written.
-
-    Args:
-        pointer: its address at run time.
-    """
+    """Memory at ``pointer`` for tensors that do not fit into registers, allocated while code is written."""
 
     def __init__(self, code: Code, pointer: Value) -> None:
         self._code, self._pointer = code, pointer
@@ -87,23 +82,20 @@ class Emitter:
         value = self.values[node].at(place if node.shape else ())
         return self.lanes.spread(self.code, value) if per_sample and not node.per_sample else value
 
-    def each(self, shape: Shape, body: Callable[[Place], None], in_registers: bool) -> None:
-        """Call ``body`` at every index: unrolled if ``in_registers``, else in loops over the long axes."""
-        if in_registers:
-            for place in indices(shape):
-                body(place)
-        else:
-            self._nest(shape, (), body)
+    def loaded(self, tensor: MemoryTensor) -> Tensor:
+        """Load a tensor into registers, if it fits."""
+        return RegisterTensor.of(tensor.shape, tensor.at) if self.in_registers(tensor.shape) else tensor
 
-    def _nest(self, shape: Shape, outer: Place, body: Callable[[Place], None]) -> None:
+    def each(self, shape: Shape, body: Callable[[Place], None], outer: Place = ()) -> None:
+        """Call ``body`` at every index, in loops over the long axes unless everything is unrolled."""
         if not shape:
             body(outer)
-        elif shape[0] <= UNROLLED_AXIS:
+        elif self.unrolled or shape[0] <= UNROLLED_AXIS:
             for k in range(shape[0]):
-                self._nest(shape[1:], (*outer, k), body)
+                self.each(shape[1:], body, (*outer, k))
         else:
             with self.code.loop(0, shape[0]) as index:
-                self._nest(shape[1:], (*outer, index), body)
+                self.each(shape[1:], body, (*outer, index))
 
     # -- nodes
 
@@ -123,13 +115,13 @@ class Emitter:
         if self.is_summand(node):
             return FusedTensor(node.shape, compute)
         if self.in_registers(node.shape):
-            return RegisterTensor(node.shape, [compute(place) for place in indices(node.shape)])
+            return RegisterTensor.of(node.shape, compute)
         runs = self._runs(node)
         if self._is_fused(node):
             return FusedTensor(node.shape, compute, runs)
         made = self.output_buffer(node)
         if runs is None:
-            self.each(node.shape, lambda place: made.put(place, compute(place)), in_registers=False)
+            self.each(node.shape, lambda place: made.put(place, compute(place)))
             return made
         with self.code.loop(0, prod(node.shape), self.stride) as first:
             made.put_run(first, runs(first, self.stride))

@@ -7,14 +7,14 @@ more of them are computed group after group.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import prod
 
 from llvmlite import ir
 
 from steepest.calculus.passes import users
-from steepest.calculus.program import Program
+from steepest.engines.native.lanes.bound_kernel import Frame
 from steepest.engines.native.lanes.emitter import Emitter
-from steepest.engines.native.lanes.frame import Frame
 from steepest.engines.native.lanes.lanes import Lanes
 from steepest.engines.native.lanes.samples import AllAtOnce
 from steepest.engines.native.lanes.state import Layout
@@ -33,17 +33,12 @@ def copies(step: Step) -> int:
 class Differences:
     """Writes an epoch whose gradient is computed by finite differences.
 
-    Args:
-        frame: the function, its program being the cost.
-        step: what an epoch does.
-        moves: the program of the norm and the updated parameters, given the gradient.
-        where: how the parameters lie in memory.
+    The frame's programs are that of the cost, and that of the norm and the updated parameters, given the gradient.
     """
 
-    def __init__(self, frame: Frame, step: Step, moves: Program, where: Layout) -> None:
-        self.frame, self.step, self.moves, self.where = frame, step, moves, where
-        self.code = frame.code
-        plan = frame.plan
+    def __init__(self, frame: Frame, step: Step, where: Layout) -> None:
+        self.frame, self.step, self.where, self.code = frame, step, where, frame.code
+        plan, moves = frame.plan, frame.programs[1]
         in_registers = all(frame.emitter.in_registers(leaf.shape) for leaf in step.updates)
         self.in_memory = not in_registers or copies(step) > plan.lanes.copies
         lanes = Lanes(plan.native) if self.in_memory else plan.lanes
@@ -51,29 +46,19 @@ class Differences:
             frame.code, lanes, plan.unrolled and not self.in_memory, frame.emitter.scratch, frame.emitter.count,
             users(moves), plan.stride,
         )  # fmt: skip
-        self.first: dict[Expression, int] = {}
-        position = 0
-        for leaf in step.parameters:
-            self.first[leaf] = position
-            position += prod(leaf.shape)
-        self.elements = position
+        *begins, self.elements = accumulate((prod(leaf.shape) for leaf in step.parameters), initial=0)
+        self.first = dict(zip(step.parameters, begins, strict=True))
 
     def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
-        """Write cost, gradient and updated parameters.
-
-        Args:
-            now: the parameters.
-            rate: α, a number.
-            step: ε, a number of float64.
+        """Write cost, gradient and updated parameters, given the parameters, α, and ε in float64.
 
         Returns:
             The cost, and the values of the nodes of the norm and the updated parameters.
         """
-        code = self.code
-        epsilon = code.narrowed(step)
+        code, epsilon = self.code, self.code.narrowed(step)
         cost, slopes = self._by_groups(epsilon) if self.in_memory else self._all_at_once(now, epsilon)
         bound = {**now, **slopes, RATE: RegisterTensor((), [code.broadcast(rate, self.emitter.lanes.shared)])}
-        AllAtOnce(self.emitter, 1, {}).run(self.moves, bound)
+        AllAtOnce(self.emitter, 1, {}).run(self.frame.programs[1], bound)
         return cost, self.emitter.values
 
     def _run_cost(self, bound: dict[Expression, Tensor]) -> Value:
@@ -90,9 +75,7 @@ class Differences:
         shift = code.broadcast(epsilon, lanes.copies)
         bound: dict[Expression, Tensor] = {}
         for leaf, first in self.first.items():
-            items = []
-            for k, place in enumerate(indices(leaf.shape)):
-                items.append(self._shifted(now[leaf].at(place), shift, first + k))
+            items = [self._shifted(now[leaf].at(p), shift, first + k) for k, p in enumerate(indices(leaf.shape))]
             bound[leaf] = RegisterTensor(leaf.shape, items)
         costs = self._run_cost(bound)
         here = code.shuffle(costs, [0] * lanes.copies)
@@ -104,8 +87,7 @@ class Differences:
             ratio = code.builder.fdiv(code.builder.fsub(costs, here), shift)
         slopes: dict[Expression, Tensor] = {}
         for leaf, first in self.first.items():
-            start = 1 + first
-            parts = [code.shuffle(ratio, [start + k] * lanes.copies) for k in range(prod(leaf.shape))]
+            parts = [code.shuffle(ratio, [1 + first + k] * lanes.copies) for k in range(prod(leaf.shape))]
             slopes[partial_derivative(leaf)] = RegisterTensor(leaf.shape, parts)
         return RegisterTensor((), [here]), slopes
 
@@ -115,7 +97,7 @@ class Differences:
         signs[1 + element] = 1.0
         if self.step.central:
             signs[1 + self.elements + element] = -1.0
-        ups = ir.Constant(code.vector(count), [code.literal(sign) for sign in signs])
+        ups = ir.Constant(code.vector(count), [ir.Constant(code.number, sign) for sign in signs])
         return code.builder.fadd(value, code.builder.fmul(shift, ups))
 
     # -- group after group
@@ -138,13 +120,7 @@ class Differences:
                     code.write(code.broadcast(number, side), target, 0, code.size)
                 self._shift_group(leaf, shifted, group, epsilon)
                 start = code.place(shifted, begin * side, code.number)
-                in_memory = MemoryTensor(code, leaf.shape, start, side, side)
-                in_registers = self.frame.emitter.in_registers(leaf.shape)
-                bound[leaf] = (
-                    RegisterTensor(leaf.shape, [in_memory.at(p) for p in indices(leaf.shape)])
-                    if in_registers
-                    else in_memory
-                )
+                bound[leaf] = self.frame.emitter.loaded(MemoryTensor(code, leaf.shape, start, side, side))
             target = code.place(costs, build.mul(group, i64(side)), code.number)
             code.write(self._run_cost(bound), target, 0, code.size)
         here = code.broadcast(code.read(costs, 0, code.number), stride)
@@ -177,11 +153,8 @@ class Differences:
             ahead = code.plus(first, 1 + self.first[leaf])
             rise = code.load(costs, ahead, kind)
             if self.step.central:
-                lower = code.plus(ahead, self.elements)
-                fall = code.load(costs, lower, kind)
+                fall = code.load(costs, code.plus(ahead, self.elements), kind)
                 made.put_run(first, build.fdiv(build.fsub(rise, fall), build.fadd(shift, shift)))
             else:
                 made.put_run(first, build.fdiv(build.fsub(rise, here), shift))
-        if self.emitter.in_registers(leaf.shape):
-            return RegisterTensor(leaf.shape, [made.at(p) for p in indices(leaf.shape)])
-        return made
+        return self.emitter.loaded(made)

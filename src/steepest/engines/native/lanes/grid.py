@@ -8,15 +8,10 @@ from math import prod
 
 import numpy as np
 
-from steepest.calculus.program import Program, lower
+from steepest.calculus.program import lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.bound_kernel import BoundKernel, KernelSource
-from steepest.engines.native.lanes.frame import Frame
-from steepest.engines.native.lanes.plan import Plan, make_plan, power_of_two
-from steepest.engines.native.lanes.scheduling import scheduled
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, Frame, models_at_once
 from steepest.engines.native.llvm.code import I64
-from steepest.engines.native.llvm.host import this_host
-from steepest.engines.native.llvm.kernel import Kernel
 from steepest.engines.native.llvm.memory import Array, aligned, processors
 from steepest.expressions.expression import Expression
 
@@ -25,39 +20,16 @@ _AT_ONCE = 32 << 20  # bytes of parameters that are laid out at a time
 
 
 class GridEvaluator:
-    """Evaluates a cost at many points of the parameters.
-
-    Args:
-        cost: in its stable form.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
-        dtype: the precision.
-        points: about how many there will be in a call.
-    """
+    """Evaluates a cost in its stable form at many points of the parameters, about ``points`` in a call."""
 
     def __init__(self, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str, points: int) -> None:
-        self._kind, host = np.dtype(dtype), this_host()
-        program = lower([cost])
-        most = 2 * host.vector_bytes // self._kind.itemsize
-        plan = make_plan(program, rows, host, self._kind.itemsize, min(power_of_two(max(points, 2)), most))
-        if plan.unrolled:
-            program = scheduled(program, rows)
-        source = KernelSource(
-            "sweep", [program], plan, dtype, [], _ARGUMENTS, lambda: grid_kernel(program, plan, dtype)
-        )
-        self._kernel = BoundKernel(source, data, rows)
-        self._copies = plan.lanes.copies
-        self._where = state.layout(program.parameters, plan, self._copies)
+        copies = models_at_once(points, dtype)
+        self._kernel = BoundKernel("sweep", _ARGUMENTS, [lower([cost])], data, rows, dtype, _write, copies=copies)
+        self._kind, self._copies = self._kernel.kind, self._kernel.plan.lanes.copies
+        self._where = state.layout(self._kernel.program.parameters, self._kernel.plan, self._copies)
 
     def __call__(self, params: Mapping[str, Array]) -> Array:
-        """Return the costs.
-
-        Args:
-            params: for each parameter a row for each point, ``(k, …)``; those that the cost lacks are ignored.
-
-        Returns:
-            ``(k,)``.
-        """
+        """Return the costs ``(k,)`` at rows of parameters ``(k, …)``; those that the cost lacks are ignored."""
         points = len(next(iter(params.values())))
         copies, length = self._copies, self._where.length
         groups = -(-points // copies)
@@ -75,29 +47,20 @@ class GridEvaluator:
         packed = aligned((last - first) * length, self._kind)
         view = packed.reshape(last - first, length)
         for leaf in self._where.leaves:
-            begin, size = self._where.begins[leaf.name], prod(leaf.shape)
-            numbers = np.asarray(params[leaf.name])[rows].reshape(last - first, copies, size)
-            view[:, begin : begin + size * copies] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
+            numbers = np.asarray(params[leaf.name])[rows].reshape(last - first, copies, prod(leaf.shape))
+            self._where.view(view, leaf)[...] = numbers.transpose(0, 2, 1).reshape(last - first, -1)
         found = costs[first * copies : last * copies]
         (workspace,) = self._kernel.workspaces()
         self._kernel.call(workspace, packed, found, np.array([last - first], np.int64))
 
 
-def grid_kernel(program: Program, plan: Plan, dtype: str) -> Kernel:
-    """Write a function that computes a cost for one group of points after another, a model in each lane.
-
-    Args:
-        program: of the cost alone.
-        plan: how it is laid out; with copies.
-        dtype: the precision.
-    """
-    frame = Frame(program, plan, dtype, "sweep", _ARGUMENTS)
-    code, copies = frame.code, plan.lanes.copies
-    where = state.layout(program.parameters, plan, copies)
+def _write(frame: Frame) -> None:
+    """Write a function that computes a cost for one group of points after another, a model in each lane."""
+    program, code, copies = frame.program, frame.code, frame.plan.lanes.copies
+    where = state.layout(program.parameters, frame.plan, copies)
     params, costs = code.arguments["params"], code.arguments["costs"]
     with code.loop(0, code.read(code.arguments["groups"], 0, I64)) as group:
         here = code.place(params, code.times(group, where.length), code.number)
         frame.over.run(program, {leaf: state.part(frame.emitter, where, here, leaf) for leaf in where.leaves})
         cost = frame.emitter.values[program.outputs[0]].at(())
         code.store(cost, costs, code.times(group, copies))
-    return frame.finished()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from steepest.engines.native.lanes.plan import Plan
+from steepest.engines.native.llvm.code import Value
 from steepest.engines.native.llvm.memory import Array, aligned, processors
 
 _PART = 20_000  # instructions of a part at least, so that threads do not wait at the barrier for longer than they work
@@ -33,31 +34,25 @@ def blocks_of(column: Array, samples: int) -> Array:
     return made
 
 
-@dataclass(frozen=True)
-class Partition:
-    """How samples are split: blocks, parts of whole blocks, threads."""
+class Partition(NamedTuple):
+    """How samples are split, for one of the threads: numbers, or the run-time values that a kernel reads them as."""
 
-    rows: int
-    blocks: int
-    parts: int
-    threads: int
+    rows: Value
+    blocks: Value
+    parts: Value
+    threads: Value
+    thread: Value = 0
 
     def array(self, thread: int) -> Array:
-        """Return what one thread's kernel gets, in the order of ``frame.PARTITION``."""
-        return np.array([self.rows, self.blocks, self.parts, self.threads, thread], np.int64)
+        """Return what one thread's kernel gets."""
+        return np.array(self._replace(thread=thread), np.int64)
 
 
 def partition(plan: Plan, rows: int, work: int, threads: int | None = None) -> Partition:
     """Split the samples of a table.
 
     The number of parts depends on the table and the program alone, so that sums have the same rounding on any number
-    of processors.
-
-    Args:
-        plan: the layout.
-        rows: the number of samples.
-        work: instructions per register of samples.
-        threads: how many, if not as many as pay.
+    of processors. A register of samples takes ``work`` instructions; as many threads as pay are used if None are given.
     """
     if plan.unrolled:
         return Partition(rows, 1, 1, 1)

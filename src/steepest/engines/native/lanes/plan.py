@@ -72,13 +72,7 @@ def make_plan(program: Program, rows: int, host: Host, size: int, copies: int = 
 
     Few samples are unrolled into at most 2 registers (8 with copies, whose chains are independent). Otherwise a block
     has 4 registers of samples where the program is short enough for its values to stay in registers, else 2 or 1.
-
-    Args:
-        program: what is computed.
-        rows: the number of samples.
-        host: the processor.
-        size: of a number, bytes.
-        copies: of the model in each vector, a power of two.
+    A number has ``size`` bytes; a vector carries a power of two of ``copies`` of the model.
     """
     native, work = host.vector_bytes // size, instructions(program)
     samples = power_of_two(rows)

@@ -55,7 +55,7 @@ def rearranged(name: str) -> Callable[[Callable[[Emitter, Expression], Compute]]
         def write(emitter: Emitter, node: Expression) -> Tensor:
             compute = elements(emitter, node)
             if emitter.in_registers(node.shape):
-                return RegisterTensor(node.shape, [compute(place) for place in indices(node.shape)])
+                return RegisterTensor.of(node.shape, compute)
             return FusedTensor(node.shape, compute)
 
         return write
@@ -105,29 +105,21 @@ def _one_hot(emitter: Emitter, node: Expression) -> Compute:
 # -- reductions --------------------------------------------------------------------------------------------------
 
 
-@lanes("sum")
-def _sum(emitter: Emitter, node: Expression) -> Tensor:
-    return _reduced(emitter, node, ELEMENTWISE["add"], True)
-
-
-@lanes("largest")
-def _largest(emitter: Emitter, node: Expression) -> Tensor:
-    return _reduced(emitter, node, ELEMENTWISE["maximum"], False)
-
-
-def _reduced(emitter: Emitter, node: Expression, join: Callable[..., Value], from_zero: bool) -> Tensor:
-    (arg,), code = node.args, emitter.code
+@lanes("sum", "largest")
+def _reduced(emitter: Emitter, node: Expression) -> Tensor:
+    (arg,), code, is_sum = node.args, emitter.code, node.operation.name == "sum"
+    join = ELEMENTWISE["add" if is_sum else "maximum"]
     if emitter.in_registers(arg.shape):
         items = [emitter.at(arg, p, node.per_sample) for p in indices(arg.shape)]
         return RegisterTensor((), [tree(code, join, items)])
     kind = code.vector(emitter.lanes.width(node.per_sample))
     first = emitter.at(arg, (0,) * len(arg.shape), node.per_sample)
-    sofar = code.slot(kind, code.splat(0, kind.count) if from_zero else first)
+    sofar = code.slot(kind, code.splat(0, kind.count) if is_sum else first)
 
     def take(place: Place) -> None:
         code.put(join(code, code.get(sofar, kind), emitter.at(arg, place, node.per_sample)), sofar)
 
-    emitter.each(arg.shape, take, in_registers=False)
+    emitter.each(arg.shape, take)
     return RegisterTensor((), [code.get(sofar, kind)])
 
 
@@ -153,7 +145,7 @@ def _product(emitter: Emitter, node: Expression) -> Tensor:
     if emitter.is_summand(node):
         return FusedTensor(node.shape, element)
     if emitter.unrolled or (inner <= UNROLLED_AXIS and emitter.in_registers(node.shape)):
-        return RegisterTensor(node.shape, [element(place) for place in indices(node.shape)])
+        return RegisterTensor.of(node.shape, element)
     if emitter.in_registers(node.shape):
         return RegisterTensor(node.shape, _dots(emitter, node, list(indices(node.shape))))
     return _tiled_product(emitter, node)
@@ -178,7 +170,7 @@ def _tiled_product(emitter: Emitter, node: Expression) -> Tensor:
         if last > whole:
             tile(outer, whole, last - whole)
 
-    emitter.each(node.shape[:-1], along, in_registers=False)
+    emitter.each(node.shape[:-1], along)
     return made
 
 
@@ -222,3 +214,8 @@ SUMS: dict[str, Callable[[Emitter, Expression, Place], tuple[Value, ...]]] = {
     "total_outer": _total_outer,
 }
 """What is added up at an index: one value, or two that are multiplied; the passes over the samples add."""
+
+
+def term(code: Code, factors: Sequence[Value]) -> Value:
+    """Return what is added up, of the values that ``SUMS`` give: one, or the product of two."""
+    return factors[0] if len(factors) == 1 else ELEMENTWISE["multiply"](code, *factors)

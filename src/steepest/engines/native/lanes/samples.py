@@ -7,8 +7,8 @@ run the whole program; they wait at a barrier once in each pass over the samples
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 from steepest.calculus.passes import Pass, passes
@@ -16,46 +16,25 @@ from steepest.calculus.program import Program
 from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.lanes.emitter import Emitter
 from steepest.engines.native.lanes.lanes import add_halves
-from steepest.engines.native.lanes.primitives import SUMS
+from steepest.engines.native.lanes.partition import Partition
+from steepest.engines.native.lanes.primitives import SUMS, term
 from steepest.engines.native.lanes.scheduling import ready_times
 from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, indices
-from steepest.engines.native.llvm.barrier import wait_at_barrier
-from steepest.engines.native.llvm.code import I64, Code, Index, Value, i64
+from steepest.engines.native.llvm.code import I64, Index, Value, i64
+from steepest.engines.native.llvm.threads import wait_at_barrier
 from steepest.expressions.expression import DATA, Expression, Shape
 
 Sink = Callable[[Expression, Value], None]
 """Consumes a per-sample output: gets the node and the index of the first sample."""
 
 
-@dataclass
-class PartitionValues:
-    """The partition of the samples as run-time values: see the module's docstring."""
-
-    blocks: Value
-    parts: Value
-    threads: Value
-    thread: Value
-    partials: Value
-    barrier: Value
-    rows: Value
-
-
-def _add(code: Code, x: Value, y: Value) -> Value:
-    return ELEMENTWISE["add"](code, x, y)
-
-
-def _multiply(code: Code, x: Value, y: Value) -> Value:
-    return ELEMENTWISE["multiply"](code, x, y)
-
-
 class AllAtOnce:
     """Writes straight-line code with every sample in a lane of its own.
 
-    Args:
-        emitter: writes the primitives.
-        rows: how many samples there are.
-        columns: for each data leaf the address of its numbers, element after element, padded to the lanes.
+    For each data leaf it takes the address of its numbers, element after element, padded to the lanes.
     """
+
+    partial_size = 0
 
     def __init__(self, emitter: Emitter, rows: int, columns: dict[Expression, Value]) -> None:
         self.emitter, self.rows = emitter, rows
@@ -63,36 +42,27 @@ class AllAtOnce:
         self._data: dict[Expression, Tensor] = {}
         for leaf, pointer in columns.items():
             column = MemoryTensor(code, leaf.shape, pointer, lanes.samples, lanes.samples)
-            self._data[leaf] = RegisterTensor(
-                leaf.shape, [lanes.repeat(code, column.at(p)) for p in indices(leaf.shape)]
-            )
+            items = [lanes.repeat(code, column.at(place)) for place in indices(leaf.shape)]
+            self._data[leaf] = RegisterTensor(leaf.shape, items)
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
-        """Write the program; afterwards the emitter has the values of all its nodes.
-
-        Args:
-            program: what to compute.
-            bound: its parameters.
-            sink: consumes per-sample outputs.
-        """
+        """Write a program of bound parameters; afterwards the emitter has the values of all its nodes."""
         emitter = self.emitter
-        emitter.values.update(bound)
-        emitter.values.update(self._data)
+        emitter.values |= bound | self._data
         emitter.ready = ready_times(program)
         for each in passes(program):
             for node in (*each.shared, *each.sampled):
                 if node not in emitter.values:
                     emitter.emit(node)
             for node in each.sums:
-                emitter.values[node] = RegisterTensor(node.shape, [self._sum(node, p) for p in indices(node.shape)])
+                emitter.values[node] = RegisterTensor.of(node.shape, partial(self._sum, node))
             for node in each.outputs:
                 if sink is not None:
                     sink(node, i64(0))
 
-    def _sum(self, node: Expression, place: tuple[int, ...]) -> Value:
+    def _sum(self, node: Expression, place: Place) -> Value:
         emitter, code, lanes = self.emitter, self.emitter.code, self.emitter.lanes
-        factors = SUMS[node.operation.name](emitter, node, place)
-        value = factors[0] if len(factors) == 1 else _multiply(code, *factors)
+        value = term(code, SUMS[node.operation.name](emitter, node, place))
         present = lanes.present(code, self.rows)
         if present is not None:
             value = code.builder.select(present, value, code.splat(0, lanes.sampled))
@@ -102,20 +72,15 @@ class AllAtOnce:
 class BlockByBlock:
     """Writes loops over blocks of as many samples as there are lanes, or over samples where lanes carry copies.
 
-    Args:
-        emitter: writes the primitives.
-        partition: how the samples are split.
-        ragged: whether the last block is not full.
-        columns: for each data leaf the address of its numbers: block, element, lane.
-        native: numbers that a vector register holds.
+    For each data leaf it takes the address of its numbers: block, element, lane. The last block is not full if it is
+    ``ragged``; a vector register holds ``native`` numbers.
     """
 
     def __init__(
-        self, emitter: Emitter, partition: PartitionValues, ragged: bool, columns: dict[Expression, Value], native: int
+        self, emitter: Emitter, partition: Partition, ragged: bool, columns: dict[Expression, Value], native: int
     ) -> None:
         self.emitter, self.partition, self.ragged, self.columns = emitter, partition, ragged, columns
-        lanes = emitter.lanes
-        self.lanes = lanes
+        self.lanes = lanes = emitter.lanes
         self.kept = lanes.copies if lanes.copies > 1 else min(lanes.samples, native)
         self.number = lanes.copies if lanes.copies > 1 else 1
         self.partial_size = 0
@@ -125,7 +90,7 @@ class BlockByBlock:
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of its shared nodes."""
         emitter = self.emitter
-        emitter.values.update(bound)
+        emitter.values |= bound
         rounds = passes(program)
         self.partial_size = max(self._places(each)[1] for each in rounds)
         for each in rounds:
@@ -160,14 +125,12 @@ class BlockByBlock:
             for node, sofar in sums.items():
                 sofar.store(code.place(mine, places_of[node], code.number))
         if each.sums:
-            self._wait_at_barrier()
+            wait_at_barrier(code, partition.threads, code.arguments["barrier"], self._passed)
             joined = self._joined(region, size)
             for node in each.sums:
                 start = code.place(joined, places_of[node], code.number)
                 in_memory = MemoryTensor(code, node.shape, start, self.number, self.lanes.shared)
-                in_registers = self.emitter.in_registers(node.shape)
-                items = [in_memory.at(place) for place in indices(node.shape)] if in_registers else []
-                self.emitter.values[node] = RegisterTensor(node.shape, items) if in_registers else in_memory
+                self.emitter.values[node] = self.emitter.loaded(in_memory)
 
     def _region(self) -> Value:
         """Return the memory of this pass's sums: two halves in turn, so that no thread overwrites what another reads.
@@ -178,7 +141,7 @@ class BlockByBlock:
         parity = code.get(self._parity, I64)
         code.put(code.builder.xor(parity, i64(1)), self._parity)
         length = code.builder.mul(self.partition.parts, i64(max(self.partial_size, self.emitter.stride)))
-        return code.place(self.partition.partials, code.builder.mul(parity, length), code.number)
+        return code.place(code.arguments["partials"], code.builder.mul(parity, length), code.number)
 
     def _block(self, each: Pass, block: Value, sums: dict[Expression, _Sum], sink: Sink | None) -> None:
         emitter, code, lanes = self.emitter, self.emitter.code, self.lanes
@@ -219,10 +182,6 @@ class BlockByBlock:
             code.store(code.get(sofar, kind), made, offset)
         return made
 
-    def _wait_at_barrier(self) -> None:
-        """Write code that waits until every thread is here."""
-        wait_at_barrier(self.emitter.code, self.partition.threads, self.partition.barrier, self._passed)
-
 
 class _Sum:
     """The running sum over the samples of one part."""
@@ -244,39 +203,30 @@ class _Sum:
 
     def add(self, present: Value | None) -> None:
         """Add the samples of a block."""
+        code, kept, kind = self.code, self.over.kept, self.code.vector(self.lanes.sampled)
         if self.in_registers:
-            self._add_in_registers(present)
-        else:
-            self._add_in_memory(present)
+            for slot, place in zip(self.slots, indices(self.node.shape), strict=True):
+                code.put(self._grown(code.get(slot, kind), self._factors(place, present)), slot)
+            return
 
-    def _factors(self, place: Place, present: Value | None) -> tuple[Value, ...]:
+        def grow(place: Place) -> None:
+            sofar, factors = self.memory.at(place), self._factors(place, present)
+            for start in range(0, self.lanes.sampled, kept):
+                sofar = self._grown(sofar, [code.shuffle(f, list(range(start, start + kept))) for f in factors])
+            self.memory.put(place, sofar)
+
+        self.over.emitter.each(self.node.shape, grow)
+
+    def _factors(self, place: Place, present: Value | None) -> Sequence[Value]:
         """Return what is added at an index: one value, or two to be multiplied; missing samples are zero."""
         found = SUMS[self.node.operation.name](self.over.emitter, self.node, place)
         if present is None:
             return found
         zero = self.code.splat(0, self.lanes.sampled)
-        return tuple(self.code.builder.select(present, each, zero) for each in found)
+        return [self.code.builder.select(present, each, zero) for each in found]
 
-    def _grown(self, sofar: Value, factors: tuple[Value, ...]) -> Value:
-        term = factors[0] if len(factors) == 1 else _multiply(self.code, *factors)
-        return _add(self.code, sofar, term)
-
-    def _add_in_registers(self, present: Value | None) -> None:
-        kind = self.code.vector(self.lanes.sampled)
-        for slot, place in zip(self.slots, indices(self.node.shape), strict=True):
-            self.code.put(self._grown(self.code.get(slot, kind), self._factors(place, present)), slot)
-
-    def _add_in_memory(self, present: Value | None) -> None:
-        kept, code = self.over.kept, self.code
-
-        def grow(place: Place) -> None:
-            sofar, factors = self.memory.at(place), self._factors(place, present)
-            for start in range(0, self.lanes.sampled, kept):
-                pieces = tuple(code.shuffle(f, list(range(start, start + kept))) for f in factors)
-                sofar = self._grown(sofar, pieces)
-            self.memory.put(place, sofar)
-
-        self.over.emitter.each(self.node.shape, grow, in_registers=False)
+    def _grown(self, sofar: Value, factors: Sequence[Value]) -> Value:
+        return ELEMENTWISE["add"](self.code, sofar, term(self.code, factors))
 
     def store(self, target: Value) -> None:
         """Write the part's sum to memory: per element one number, or one for each copy."""
@@ -284,8 +234,7 @@ class _Sum:
         if self.in_registers:
             kind = code.vector(self.lanes.sampled)
             for k, slot in enumerate(self.slots):
-                found = self.lanes.total(code, code.get(slot, kind))
-                self._write(found, target, k * number)
+                self._write(self.lanes.total(code, code.get(slot, kind)), target, k * number)
             return
         with code.loop(0, prod(self.node.shape)) as k:
             found = code.load(self.memory.pointer, code.times(k, self.over.kept), code.vector(self.over.kept))

@@ -63,11 +63,7 @@ def scheduled_sum(
 
     A product fuses with another term if that one is ready early enough, else it is computed meanwhile. Then the two
     terms that are ready first are added, and so on (Huffman's algorithm with latencies for weights).
-
-    Args:
-        code: the function being written.
-        products: the factors of terms, and when they are ready.
-        others: other terms, and when they are ready.
+    Both the factors of products and the other terms come with the time when they are ready.
     """
     waiting = sorted(others, key=lambda term: term[0])
     terms: list[tuple[int, int, Value]] = []

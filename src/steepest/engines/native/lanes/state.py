@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -23,13 +23,9 @@ _IN_REGISTERS = 24  # numbers; AVX-512 has 32 registers, and with more parameter
 
 @dataclass(frozen=True)
 class Layout:
-    """The positions of parameters in one array.
+    """The positions of parameters in one array of ``length``: the first one of each, by its name.
 
-    Attributes:
-        leaves: the parameters.
-        begins: the first position of each, by its name.
-        length: of the array.
-        copies: numbers per element.
+    Each element has ``copies`` numbers.
     """
 
     leaves: tuple[Expression, ...]
@@ -37,25 +33,20 @@ class Layout:
     length: int
     copies: int
 
+    def view(self, array: Array, leaf: Expression) -> Array:
+        """Return the numbers of a parameter in an array, or in each row of one."""
+        begin = self.begins[leaf.name]
+        return array[..., begin : begin + prod(leaf.shape) * self.copies]
+
     def pack(self, values: Mapping[str, Any], target: Array) -> Array:
         """Write parameters to their positions in an array and return it."""
         for leaf in self.leaves:
-            begin = self.begins[leaf.name]
-            target[begin : begin + prod(leaf.shape)] = np.ravel(values[leaf.name])
+            self.view(target, leaf)[...] = np.ravel(values[leaf.name])
         return target
 
     def unpack(self, source: Array) -> dict[str, Array]:
         """Return copies of the parameters in an array."""
-        found = {}
-        for leaf in self.leaves:
-            begin = self.begins[leaf.name]
-            found[leaf.name] = source[begin : begin + prod(leaf.shape)].reshape(leaf.shape).copy()
-        return found
-
-    @property
-    def elements(self) -> int:
-        """The number of elements of all parameters."""
-        return sum(prod(leaf.shape) for leaf in self.leaves)
+        return {leaf.name: self.view(source, leaf).reshape(leaf.shape).copy() for leaf in self.leaves}
 
 
 def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
@@ -68,42 +59,6 @@ def layout(leaves: list[Expression], plan: Plan, copies: int = 1) -> Layout:
     return Layout(tuple(leaves), begins, -(-size // plan.stride) * plan.stride * copies, copies)
 
 
-class State(Protocol):
-    """All parameters, updated from epoch to epoch; the values before the last update are kept."""
-
-    def expect(self, updates: Mapping[Expression, Expression]) -> None:
-        """Prepare for the nodes that will be the next values of the parameters."""
-        ...
-
-    def now(self) -> dict[Expression, Tensor]:
-        """Return the values."""
-        ...
-
-    def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
-        """Update the values, in the copies that are active.
-
-        Returns:
-            A vector that is NaN where a number is not finite: one lane per copy, or any number of lanes with one copy.
-        """
-        ...
-
-    def record(self, row: Value) -> None:
-        """Write all numbers to a row of the record."""
-        ...
-
-    def save(self) -> None:
-        """Write the values and those before back to memory."""
-        ...
-
-
-def state(emitter: Emitter, where: Layout, memory: Value, before: Value, in_memory: bool = False) -> State:
-    """Choose where the parameters are kept while the function runs: in registers if they fit."""
-    in_registers = all(emitter.in_registers(leaf.shape) for leaf in where.leaves)
-    if in_registers and where.elements <= _IN_REGISTERS and not in_memory:
-        return RegisterState(emitter, where, memory, before)
-    return MemoryState(emitter, where, memory, before)
-
-
 def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> MemoryTensor:
     """Return one parameter in an array of all."""
     code = emitter.code
@@ -111,29 +66,39 @@ def part(emitter: Emitter, where: Layout, array: Value, leaf: Expression) -> Mem
     return MemoryTensor(code, leaf.shape, pointer, where.copies, emitter.lanes.shared)
 
 
-class RegisterState:
-    """Keeps a few numbers in registers, each in the lanes of a vector.
+class _State:
+    """All parameters, updated from epoch to epoch; the values before the last update are kept.
 
-    Args:
-        emitter: of the function.
-        where: how they lie in memory.
-        memory, before: the arrays that they and those before are loaded from and saved to.
+    They are in the function's arguments ``params`` and ``before`` when it is called and when it returns.
     """
 
-    def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
-        self._emitter, self._where, self._arrays = emitter, where, (memory, before)
+    def __init__(self, emitter: Emitter, where: Layout) -> None:
+        self._emitter, self._where = emitter, where
+        self._arrays = emitter.code.arguments["params"], emitter.code.arguments["before"]
+
+    def expect(self, updates: Mapping[Expression, Expression]) -> None:
+        """Prepare for the nodes that will be the next values of the parameters, if that is of use."""
+
+    def save(self) -> None:
+        """Write the values and those before back to memory, unless they are there."""
+
+
+class RegisterState(_State):
+    """Keeps a few numbers in registers, each in the lanes of a vector."""
+
+    def __init__(self, emitter: Emitter, where: Layout) -> None:
+        super().__init__(emitter, where)
         self._kind = emitter.code.vector(emitter.lanes.shared)
-        self._slots = {leaf: self._variables(leaf, memory) for leaf in where.leaves}
-        self._last = {leaf: self._variables(leaf, before) for leaf in where.leaves}
+        self._slots, self._last = (
+            {leaf: self._variables(leaf, array) for leaf in where.leaves} for array in self._arrays
+        )
 
     def _variables(self, leaf: Expression, array: Value) -> list[Value]:
         in_memory = part(self._emitter, self._where, array, leaf)
         return [self._emitter.code.slot(self._kind, in_memory.at(place)) for place in indices(leaf.shape)]
 
-    def expect(self, updates: Mapping[Expression, Expression]) -> None:
-        """Do nothing: there is nothing to prepare."""
-
     def now(self) -> dict[Expression, Tensor]:
+        """Return the values."""
         get = self._emitter.code.get
         return {
             leaf: RegisterTensor(leaf.shape, [get(slot, self._kind) for slot in each])
@@ -141,6 +106,11 @@ class RegisterState:
         }
 
     def move(self, after: Mapping[Expression, Tensor], active: Value | None = None) -> Value:
+        """Update the values, in the copies that are active.
+
+        Returns:
+            A vector that is NaN where a number is not finite: one lane per copy, or any number of lanes with one copy.
+        """
         code = self._emitter.code
         probe = code.splat(0, self._kind.count)
         values = {leaf: [after[leaf].at(place) for place in indices(leaf.shape)] for leaf in self._slots}
@@ -158,6 +128,7 @@ class RegisterState:
         return probe if self._where.copies > 1 else code.shuffle(probe, [0])
 
     def record(self, row: Value) -> None:
+        """Write all numbers to a row of the record."""
         self._write(self._slots, row)
 
     def save(self) -> None:
@@ -171,17 +142,11 @@ class RegisterState:
                 in_memory.put(place, self._emitter.code.get(slot, self._kind))
 
 
-class MemoryState:
-    """Keeps many numbers in memory: new values are gathered in an array of their own, then copied in one loop.
+class MemoryState(_State):
+    """Keeps many numbers in memory: new values are gathered in an array of their own, then copied in one loop."""
 
-    Args:
-        emitter: of the function; it stores new values where they belong, see :meth:`expect`.
-        where: how they lie in memory.
-        memory, before: the numbers, and those before the last update.
-    """
-
-    def __init__(self, emitter: Emitter, where: Layout, memory: Value, before: Value) -> None:
-        self._emitter, self._where, self._arrays = emitter, where, (memory, before)
+    def __init__(self, emitter: Emitter, where: Layout) -> None:
+        super().__init__(emitter, where)
         self._next = emitter.scratch.take(where.length)
 
     def expect(self, updates: Mapping[Expression, Expression]) -> None:
@@ -218,8 +183,7 @@ class MemoryState:
         emitter, code, stride = self._emitter, self._emitter.code, self._emitter.stride
         target = part(emitter, self._where, self._next, leaf)
         if not (isinstance(after, MemoryTensor) and after.pointer is target.pointer):
-            in_registers = emitter.in_registers(leaf.shape)
-            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)), in_registers)
+            emitter.each(leaf.shape, lambda place: target.put(place, after.at(place)))
         length = prod(leaf.shape) * self._where.copies
         if not emitter.in_registers(leaf.shape) and length % stride:  # clear the padding: it must not be NaN
             first = length // stride * stride
@@ -236,8 +200,16 @@ class MemoryState:
         with code.loop(0, self._where.length, self._emitter.stride) as first:
             code.store(self._run(self._arrays[0], first), row, first)
 
-    def save(self) -> None:
-        """Do nothing: the numbers are in memory already."""
+
+State = RegisterState | MemoryState
+
+
+def state(emitter: Emitter, where: Layout, in_memory: bool = False) -> State:
+    """Choose where the parameters are kept while the function runs: in registers if they fit."""
+    few = sum(prod(leaf.shape) for leaf in where.leaves) <= _IN_REGISTERS
+    if few and not in_memory and all(emitter.in_registers(leaf.shape) for leaf in where.leaves):
+        return RegisterState(emitter, where)
+    return MemoryState(emitter, where)
 
 
 def probed(code: Code, probe: Value, value: Value) -> Value:

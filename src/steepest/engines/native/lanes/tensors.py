@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
-from typing import Protocol
 
 from steepest.engines.native.llvm.code import Code, Index, Value
 from steepest.expressions.expression import Shape
@@ -28,41 +27,25 @@ def indices(shape: Shape) -> Iterator[tuple[int, ...]]:
     return itertools.product(*map(range, shape))
 
 
-def flat(code: Code, shape: Shape, place: Place) -> Index:
-    """Return the position of an element, the last index fastest."""
-    position: Index = 0
-    for length, index in zip(shape, place, strict=True):
-        position = code.plus(code.times(position, length), index)
-    return position
-
-
 Run = Callable[[Index, int], Value]
 """Loads neighbouring elements as a vector, from the first position and their number."""
-
-
-class Tensor(Protocol):
-    """A value; ``at`` gives one of its elements as a vector of lanes."""
-
-    shape: Shape
-
-    def at(self, place: Place) -> Value:
-        """Return the element at an index."""
-        ...
 
 
 class RegisterTensor:
     """Elements in registers; indices are compile-time numbers."""
 
-    def __init__(self, shape: Shape, items: Sequence[Value]) -> None:
-        self.shape, self.items = shape, items
+    def __init__(self, shape: Shape, items: Iterable[Value]) -> None:
+        self.shape = shape
+        self._items: dict[Place, Value] = dict(zip(indices(shape), items, strict=True))
+
+    @classmethod
+    def of(cls, shape: Shape, compute: Callable[[Place], Value]) -> RegisterTensor:
+        """Compute every element from its index."""
+        return cls(shape, map(compute, indices(shape)))
 
     def at(self, place: Place) -> Value:
         """Return the element at an index."""
-        position = 0
-        for length, index in zip(self.shape, place, strict=True):
-            assert isinstance(index, int)
-            position = position * length + index
-        return self.items[position]
+        return self._items[place]
 
 
 class MemoryTensor:
@@ -73,10 +56,24 @@ class MemoryTensor:
 
     def at(self, place: Place) -> Value:
         """Return the element at an index."""
-        code, position = self.code, flat(self.code, self.shape, place)
+        code, position = self.code, self._position(place)
         if self.width == 1:
             return code.broadcast(code.read(self.pointer, position, code.number), self.lanes)
         return code.load(self.pointer, code.times(position, self.width), code.vector(self.width))
+
+    def put(self, place: Place, value: Value) -> None:
+        """Store an element."""
+        code, position = self.code, self._position(place)
+        if self.width == 1:
+            code.write(code.lane(value), self.pointer, position)
+        else:
+            code.store(value, self.pointer, code.times(position, self.width))
+
+    def _position(self, place: Place) -> Index:
+        position: Index = 0
+        for length, index in zip(self.shape, place, strict=True):
+            position = self.code.plus(self.code.times(position, length), index)
+        return position
 
     def run(self, first: Index, length: int) -> Value:
         """Load ``length`` elements from a position on, of a tensor with one number per element."""
@@ -85,14 +82,6 @@ class MemoryTensor:
     def put_run(self, first: Index, values: Value) -> None:
         """Store neighbouring elements of a tensor with one number per element."""
         self.code.store(values, self.pointer, first)
-
-    def put(self, place: Place, value: Value) -> None:
-        """Store an element."""
-        code, position = self.code, flat(self.code, self.shape, place)
-        if self.width == 1:
-            code.write(code.lane(value), self.pointer, position)
-        else:
-            code.store(value, self.pointer, code.times(position, self.width))
 
 
 class FusedTensor:
@@ -104,3 +93,7 @@ class FusedTensor:
     def at(self, place: Place) -> Value:
         """Return the element at an index."""
         return self._compute(place)
+
+
+Tensor = RegisterTensor | MemoryTensor | FusedTensor
+"""A value; ``at`` gives one of its elements as a vector of lanes."""

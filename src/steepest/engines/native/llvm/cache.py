@@ -32,7 +32,13 @@ _KEPT_BYTES = 64 << 20  # of the directory; beyond, the least recently used kern
 
 @dataclass(frozen=True)
 class Entry:
-    """Machine code, and the sizes of what its caller must provide; see ``kernel.Kernel``."""
+    """Machine code, and what its caller must provide.
+
+    Attributes:
+        scratch: bytes of working memory per thread.
+        partials: numbers in the partial sums of one part of the samples.
+        code: an object file.
+    """
 
     scratch: int
     partials: int
@@ -73,15 +79,13 @@ def read(key: str) -> Entry | None:
         return None
     path = place / key
     try:
-        data = path.read_bytes()
+        entry = _unpacked(path.read_bytes())
     except OSError:
         return None
-    entry = _unpacked(data)
-    if entry is None:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if entry is None:
             path.unlink()
-    else:
-        with contextlib.suppress(OSError):
+        else:
             os.utime(path)  # so that the least recently used entries are deleted first
     return entry
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from llvmlite import ir
 
@@ -12,6 +12,7 @@ Value = Any
 """A value of LLVM's intermediate representation; llvmlite has no type annotations."""
 Index = int | Value
 """A number known at compile time, or one computed at run time."""
+_Name = TypeVar("_Name")
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 DOUBLE, POINTER = ir.DoubleType(), ir.PointerType()
@@ -40,15 +41,8 @@ class Code:
     """One function being written.
 
     Variables are stack slots allocated in the entry block. LLVM's pass ``sroa`` turns them into registers, so nothing
-    here builds φ-nodes by hand.
-
-    Args:
-        module: where the function goes.
-        name: its name.
-        arguments: names and types of its arguments, in order.
-        dtype: the precision of its numbers.
-        native: numbers that a vector register holds.
-        outlined: whether elementary functions are called; otherwise each use is inlined.
+    here builds φ-nodes by hand. A vector register holds ``native`` numbers; if ``outlined``, elementary functions are
+    called, otherwise each use is inlined.
     """
 
     def __init__(
@@ -77,10 +71,6 @@ class Code:
         """Return a constant in every lane."""
         return Splat(self.vector(width), value)
 
-    def literal(self, value: float) -> Value:
-        """Return a constant in this function's precision."""
-        return ir.Constant(self.number, value)
-
     def broadcast(self, scalar: Value, width: int) -> Value:
         """Write a number into every lane of a vector."""
         one = self.builder.insert_element(
@@ -94,9 +84,9 @@ class Code:
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
         return self.builder.shuffle_vector(vector, vector, mask)
 
-    def lane(self, vector: Value, k: int = 0) -> Value:
-        """Extract one lane of a vector."""
-        return self.builder.extract_element(vector, ir.Constant(I32, k))
+    def lane(self, vector: Value) -> Value:
+        """Extract the first lane of a vector."""
+        return self.builder.extract_element(vector, ir.Constant(I32, 0))
 
     # -- arithmetic of indices
 
@@ -142,6 +132,10 @@ class Code:
     def read(self, pointer: Value, index: Index, kind: Any, align: int | None = None) -> Value:
         """Load an element of an array of ``kind``."""
         return self.builder.load(self.place(pointer, index, kind), typ=kind, align=align)
+
+    def read_all(self, argument: str, names: Iterable[_Name], kind: Any) -> dict[_Name, Value]:
+        """Load an array of ``kind`` that is an argument, whose elements have these names in order."""
+        return {name: self.read(self.arguments[argument], k, kind) for k, name in enumerate(names)}
 
     def write(self, value: Value, pointer: Value, index: Index, align: int | None = None) -> None:
         """Store an element of an array."""
@@ -194,15 +188,18 @@ class Code:
 
     def magnitude(self, x: Value) -> Value:
         """Write |x|, of a number or a vector."""
-        element, lanes = (x.type.element, f"v{x.type.count}") if isinstance(x.type, ir.VectorType) else (x.type, "")
-        return self.intrinsic(f"llvm.fabs.{lanes}f{64 if element == DOUBLE else 32}", x.type, [x])
-
-    def intrinsic(self, name: str, result: Any, args: list[Value]) -> Value:
-        """Call an intrinsic function of LLVM, or a function of the C library."""
-        return self.builder.call(declared(self.builder.module, name, result, [arg.type for arg in args]), args)
+        return intrinsic(self.builder, "fabs", x)
 
 
-def declared(module: ir.Module, name: str, result: Any, kinds: list[Any]) -> Any:
+def intrinsic(builder: Any, name: str, *operands: Value) -> Value:
+    """Call an intrinsic function of LLVM on numbers or vectors of one type."""
+    kind = operands[0].type
+    element, lanes = (kind.element, f"v{kind.count}") if isinstance(kind, ir.VectorType) else (kind, "")
+    full = f"llvm.{name}.{lanes}f{64 if element == DOUBLE else 32}"
+    return builder.call(declared(builder.module, full, kind, [kind] * len(operands)), operands)
+
+
+def declared(module: ir.Module, name: str, result: Any, kinds: Sequence[Any]) -> Any:
     """Return a function that is defined elsewhere, declared once in a module."""
     found = module.globals.get(name)
     return found if found is not None else ir.Function(module, ir.FunctionType(result, kinds), name)

@@ -31,11 +31,8 @@ class Host:
     @property
     def fingerprint(self) -> str:
         """A text that differs between hosts whose compiled code may differ."""
-        return "|".join((self.triple, self.cpu, self.features, llvmlite.__version__, _llvm_version()))
-
-
-def _llvm_version() -> str:
-    return ".".join(map(str, llvm.llvm_version_info))
+        version = ".".join(map(str, llvm.llvm_version_info))
+        return "|".join((self.triple, self.cpu, self.features, llvmlite.__version__, version))
 
 
 @functools.cache
@@ -67,13 +64,7 @@ _PASSES = ("sroa", "simplify_cfg", "instruction_combine", "aggressive_dce")
 
 
 def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
-    """Compile a module of LLVM's intermediate representation to the bytes of an object file.
-
-    Args:
-        ir: the module's text.
-        host: the processor to compile for.
-        effort: LLVM's level of optimisation, 1 to 3.
-    """
+    """Compile a module of LLVM's intermediate representation to an object file; ``effort`` is 1 to 3."""
     _initialise()
     module = llvm.parse_assembly(ir)
     module.verify()
@@ -100,11 +91,7 @@ class Loaded:
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
-        """Return the address of a function.
-
-        Raises:
-            KeyError: no function has this name.
-        """
+        """Return the address of a function; raise KeyError if there is none of this name."""
         found = int(self._engine.get_function_address(name))
         if not found:
             raise KeyError(name)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,38 +25,25 @@ _ROOT = Path(__file__).parents[1]  # the package ``native``: all four folders wr
 
 @dataclass(frozen=True)
 class Kernel:
-    """The text of a module with one function, and what its caller must provide.
-
-    Attributes:
-        text: LLVM's intermediate representation.
-        scratch: bytes of working memory per thread.
-        partials: numbers in the partial sums of one part of the samples.
-    """
+    """The text of a module with one function, and what its caller must provide; see :class:`cache.Entry`."""
 
     text: str
     scratch: int
     partials: int
 
 
-@dataclass(frozen=True)
 class CompiledKernel:
-    """A function in memory.
+    """A function in memory; its machine code is unloaded with this object."""
 
-    Attributes:
-        function: takes addresses.
-        scratch: bytes of working memory per thread.
-        partials: numbers in the partial sums of one part of the samples.
-        loaded: the machine code; it is unloaded with this object.
-    """
-
-    function: Callable[..., None]
-    scratch: int
-    partials: int
-    loaded: Loaded
+    def __init__(self, entry: cache.Entry, name: str, arguments: int) -> None:
+        self.scratch, self.partials, self._loaded = entry.scratch, entry.partials, Loaded(entry.code)
+        # Such a prototype releases Python's global lock while the function runs.
+        prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)
+        self._function = prototype(self._loaded.address(name))
 
     def call(self, *arrays: Array) -> None:
         """Call the function with the addresses of contiguous arrays, in the order of its arguments."""
-        self.function(*(array.ctypes.data for array in arrays))
+        self._function(*(array.ctypes.data for array in arrays))
 
 
 _compiled: OrderedDict[str, CompiledKernel] = OrderedDict()
@@ -72,7 +59,9 @@ def _source_digest() -> str:
     return digest.hexdigest()
 
 
-def cache_key(name: str, programs: list[Program], plan: object, dtype: str, extra: list[Any], host: Host) -> str:
+def cache_key(
+    name: str, programs: Sequence[Program], plan: object, dtype: str, extra: Sequence[Any], host: Host
+) -> str:
     """Return a digest of everything that the code of a kernel depends on."""
     graphs = [described(program) for program in programs]
     about = [name, graphs, repr(plan), dtype, extra, host.fingerprint, _source_digest()]
@@ -80,13 +69,9 @@ def cache_key(name: str, programs: list[Program], plan: object, dtype: str, extr
 
 
 def compiled(key: str, name: str, arguments: int, write: Callable[[], Kernel]) -> CompiledKernel:
-    """Return a kernel from memory, from the cache directory, or compiled now.
+    """Return the kernel of a :func:`cache_key` from memory, from the cache directory, or written and compiled now.
 
-    Args:
-        key: the :func:`cache_key`.
-        name: of its function.
-        arguments: how many addresses the function takes.
-        write: writes the kernel if it must be compiled.
+    Its function ``name`` takes so many addresses as ``arguments``.
     """
     with _lock:
         found = _compiled.get(key)
@@ -99,9 +84,7 @@ def compiled(key: str, name: str, arguments: int, write: Callable[[], Kernel]) -
         effort = 1 if len(kernel.text) > _LARGE else 2
         entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, this_host(), effort))
         cache.write(key, entry)
-    loaded = Loaded(entry.code)
-    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)  # releases Python's global lock while it runs
-    made = CompiledKernel(prototype(loaded.address(name)), entry.scratch, entry.partials, loaded)
+    made = CompiledKernel(entry, name, arguments)
     with _lock:
         _compiled[key] = made
         while len(_compiled) > _IN_MEMORY:

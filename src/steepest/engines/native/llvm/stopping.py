@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import inf
 
 from llvmlite import ir
@@ -15,32 +14,14 @@ DIVERGED, GRADIENT, TOLERANCE = map(RULE_REASONS.index, (Reason.DIVERGED, Reason
 """Why a descent stopped, by the numbers that kernels store; 0 while it goes on."""
 
 
-@dataclass(frozen=True)
-class Stops:
-    """Which rules stop a descent at an epoch: truth values, of one model or for each lane."""
+def stopping(
+    code: Code, rules: Mapping[str, Value], cost: Value, last: Value, later: Value, norm: Value | None,
+    number: Callable[[int], Value],
+) -> tuple[Value, list[Value]]:  # fmt: skip
+    """Write the rules for one model or for each lane; return the reason, and which rules stop the descent.
 
-    diverged: Value
-    tolerance: Value
-    gradient: Value | None
-
-    def reason(self, code: Code, number: Callable[[int], Value]) -> Value:
-        """Write the reason; a later one of tolerance, gradient, diverged replaces an earlier one.
-
-        Args:
-            code: the function being written.
-            number: gives a constant of the type that reasons are stored in.
-        """
-        build = code.builder
-        reason = build.select(self.tolerance, number(TOLERANCE), number(0))
-        if self.gradient is not None:
-            reason = build.select(self.gradient, number(GRADIENT), reason)
-        return build.select(self.diverged, number(DIVERGED), reason)
-
-
-def stops(code: Code, rules: Mapping[str, Value], cost: Value, last: Value, later: Value, norm: Value | None) -> Stops:
-    """Write the rules.
-
-    A rule that was not asked for has the tolerance NaN: no ordered comparison with it is true.
+    A rule that was not asked for has the tolerance NaN: no ordered comparison with it is true. A later one of
+    tolerance, gradient, diverged replaces an earlier one.
 
     Args:
         code: the function being written.
@@ -48,12 +29,18 @@ def stops(code: Code, rules: Mapping[str, Value], cost: Value, last: Value, late
         cost, last: the cost of this epoch, and that of the one before.
         later: whether this is not the first epoch.
         norm: the norm of the gradient, if a rule needs it.
+        number: gives a constant of the type that reasons are stored in.
     """
     build, kind = code.builder, cost.type
     infinity = Splat(kind, inf) if isinstance(kind, ir.VectorType) else ir.Constant(kind, inf)
     finite = build.fcmp_ordered("<", code.magnitude(cost), infinity)
     sound = build.and_(finite, build.fcmp_ordered("<=", cost, rules["divergence_threshold"]))
     change, allowed = code.magnitude(build.fsub(cost, last)), build.fmul(rules["tolerance"], code.magnitude(last))
-    steady = build.and_(build.fcmp_ordered("<=", change, allowed), later)
-    flat = None if norm is None else build.fcmp_ordered("<=", norm, rules["gradient_tolerance"])
-    return Stops(build.not_(sound), steady, flat)
+    found = {TOLERANCE: build.and_(build.fcmp_ordered("<=", change, allowed), later)}
+    if norm is not None:
+        found[GRADIENT] = build.fcmp_ordered("<=", norm, rules["gradient_tolerance"])
+    found[DIVERGED] = build.not_(sound)
+    reason = number(0)
+    for each, stops in found.items():
+        reason = build.select(stops, number(each), reason)
+    return reason, list(found.values())

@@ -1,25 +1,51 @@
-"""Machine code called on several threads that wait for one another, and the choice of how many threads to use."""
+"""Several threads that run machine code and wait for one another at a barrier, and the choice of how many to use."""
 
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Sequence
 
+from steepest.engines.native.llvm.code import I32, I64, Code, Value, declared, i64
 from steepest.engines.native.llvm.memory import Array
 
+_SPINS = 1000  # reads of the count before the thread yields: giving up the processor takes longer than a short wait
 _RELEASE = 1 << 60  # a count at the barrier that lets every thread pass
 _INSTANT = 0.005  # seconds of work; below, starting a thread and waiting for it may cost more than it saves
 _RETRY = 20  # calls after which the slower number of threads is tried again: other programs' load changes
 
 
-def run_threads(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
-    """Run each call on a thread of its own, the first one on the current thread.
+def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -> None:
+    """Write code that waits until every thread has come here.
 
-    Args:
-        calls: what to run.
-        barrier: the count at which the threads wait for one another, one int64.
+    The barrier is the address of a count that every thread increments; ``passed`` is a variable of this thread, the
+    number of barriers that it has passed.
     """
+    build = code.builder
+    with build.if_then(build.icmp_signed(">", threads, i64(1))):
+        times = build.add(code.get(passed, I64), i64(1))
+        code.put(times, passed)
+        build.atomic_rmw("add", barrier, i64(1), "acq_rel")
+        expected = build.mul(times, threads)
+        spins = code.slot(I64, i64(0))
+        wait, retry, after = (code.function.append_basic_block(name) for name in ("wait", "retry", "met"))
+        build.branch(wait)
+        build.position_at_end(wait)
+        here = build.load_atomic(barrier, "acquire", 8, typ=I64)
+        build.cbranch(build.icmp_signed(">=", here, expected), after, retry)
+        build.position_at_end(retry)
+        tries = build.add(code.get(spins, I64), i64(1))
+        code.put(tries, spins)
+        with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
+            yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
+            build.call(declared(build.module, yielding, I32, []), [])
+        build.branch(wait)
+        build.position_at_end(after)
+
+
+def run_threads(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
+    """Run each call on a thread of its own, the first one on the current thread; the barrier is one int64."""
     barrier[0] = 0
     first, *others = calls
     if not others:
