@@ -15,12 +15,12 @@ from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays import array_runner
 from steepest.engines.native.arrays.layout import array_layout
 from steepest.engines.native.arrays.rows import rows_at_once
-from steepest.engines.native.arrays.schedule import normalised, rounds
+from steepest.engines.native.arrays.schedule import Phase, normalised, rounds
 from steepest.engines.native.arrays.shuffler import Shuffler
 from steepest.engines.native.llvm.threads import ThreadPolicy
 from steepest.engines.step import Record, StoppingRules
 from steepest.expressions import operations as op
-from steepest.expressions.expression import params
+from steepest.expressions.expression import Expression, params
 from steepest.expressions.traversal import memoised
 from steepest.models.estimators.inputs import Classes
 from steepest.training.setup import _state_at_start
@@ -163,9 +163,16 @@ def test_answers_about_an_expression_are_kept_while_it_lives() -> None:
 
 def test_the_logarithms_of_losses_are_computed_by_lanes_of_samples() -> None:
     step = gradient_step(prepare(COST), "backprop", st.optimisers.adam(), False, False)
+
+    def rowwise(phase: Phase) -> list[Expression]:
+        return [
+            node for stage in phase.stages for part in (stage.numbers, *(loop.nodes for loop in stage.loops))
+            for node in part
+        ]  # fmt: skip
+
     (phase,) = [
         phase for each in rounds(normalised(step.program))
-        for phase in each.phases if any(node.operation is op.log for node in (*phase.rowwise, *phase.after))
+        for phase in each.phases if any(node.operation is op.log for node in (*rowwise(phase), *phase.after))
     ]  # fmt: skip
     assert [node.operation.name for node in phase.after if node.operation is op.log] == ["log"]
     inside = {node for stage in phase.stages for loop in stage.loops for node in loop.nodes}

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from steepest.calculus.program import Program
 from steepest.engines.native.arrays.layout import block_size, size
 from steepest.engines.native.arrays.rows import fits_registers
-from steepest.engines.native.arrays.schedule import Round, nodes_in_memory
+from steepest.engines.native.arrays.schedule import Round, Turn, Turns, is_reduction, nodes_in_memory, turns
 from steepest.engines.native.llvm.memory import ALIGNMENT
 from steepest.expressions.expression import PARAMETER, Expression
-
-Turn = tuple[int, ...]
-"""The time of something in a step: round, 0 for shared nodes or 1 for rows, stage, loop."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,10 @@ def allocate(
         lanes: numbers of a vector.
         numbers: bytes of a number.
     """
-    straight, late = _in_place(order, updates)
+    when = turns(order, lambda phase: fits_registers(phase, lanes))
+    straight, late = _in_place(when, updates)
     copied = {node for _, node in late}
-    outputs = tuple(node for node in program.outputs if node not in straight or node in copied)
-    kept = nodes_in_memory(Program(program.nodes, outputs), order, lambda phase: fits_registers(phase, lanes))
+    kept = nodes_in_memory([node for node in program.outputs if node not in straight or node in copied], when)
     begins, length = {}, 0
     for node in (*columns, *(node for node in program.nodes if node in kept)):
         if node.per_sample or node.shape:
@@ -62,44 +59,25 @@ def allocate(
 
 
 def _in_place(
-    order: Sequence[Round], updates: Mapping[Expression, Expression]
+    order: Turns, updates: Mapping[Expression, Expression]
 ) -> tuple[dict[Expression, Expression], list[tuple[Expression, Expression]]]:
     """Return which updated arrays are written in place, and which are copied once all are computed.
 
-    In place is safe if the old values are not read after the loop that writes the new ones.
+    In place is safe if a loop without reductions writes the new values, and the old ones are not read after it.
     """
-    written, read = _turns(order)
+    written: dict[Expression, Turn] = {}
+    read: dict[Expression, Turn] = {}
+    for turn, nodes in order:
+        read.update((arg, turn) for node in nodes for arg in node.args if arg.operation is PARAMETER)
+        if turn[1] == 0 and len(turn) == 4 and not any(map(is_reduction, nodes)):  # a loop over shared arrays
+            written.update((node, turn) for node in nodes if node.shape)
     straight: dict[Expression, Expression] = {}
     late = []
     for leaf, node in updates.items():
         if node is leaf or not leaf.shape:
             continue
-        turn = written.get(node)
-        if turn is not None and node not in straight and all(turn >= each for each in read.get(leaf, ())):
+        if node in written and node not in straight and written[node] >= read.get(leaf, ()):
             straight[node] = leaf
         else:
             late.append((leaf, node))
     return straight, late
-
-
-def _turns(order: Sequence[Round]) -> tuple[dict[Expression, Turn], dict[Expression, list[Turn]]]:
-    """Return when arrays are written by loops without reductions, and when the leaves are read."""
-    written: dict[Expression, Turn] = {}
-    read: dict[Expression, list[Turn]] = {}
-
-    def visit(nodes: Sequence[Expression], turn: Turn) -> None:
-        for node in nodes:
-            for arg in node.args:
-                if arg.operation is PARAMETER:
-                    read.setdefault(arg, []).append(turn)
-
-    for r, each in enumerate(order):
-        for s, stage in enumerate(each.shared):
-            visit(stage.whole, (r, 0, s, 0))
-            for k, loop in enumerate(stage.loops, 1):
-                visit(loop.nodes, (r, 0, s, k))
-                if not loop.reductions:
-                    written.update(dict.fromkeys((node for node in loop.nodes if node.shape), (r, 0, s, k)))
-        for phase in each.phases:
-            visit((*phase.products, *phase.before, *phase.rowwise, *phase.after), (r, 1))
-    return written, read

@@ -29,6 +29,12 @@ FREE = frozenset(("one_hot", "expand"))
 """Operations that are cheaper to compute again than to read from memory, besides short elementwise ones."""
 
 
+Turn = tuple[int, ...]
+"""The time of something in a step: round; 0 for shared nodes, 1 for rows, 2 for sums; stage or phase; parts of it."""
+Turns = list[tuple[Turn, Sequence[Expression]]]
+"""What is computed together, and when, in order."""
+
+
 @dataclass(frozen=True)
 class Loop:
     """A loop over the elements of one shape; its reductions are complete at its end."""
@@ -66,14 +72,6 @@ class Phase:
     before: tuple[Expression, ...]
     stages: tuple[Stage, ...]
     after: tuple[Expression, ...]
-
-    @property
-    def rowwise(self) -> tuple[Expression, ...]:
-        """The nodes of the stages."""
-        return tuple(
-            node for stage in self.stages for part in (stage.numbers, *(loop.nodes for loop in stage.loops))
-            for node in part
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -216,48 +214,34 @@ def _phase(products: list[Expression], nodes: list[Expression]) -> Phase:
 # -- what must be kept in memory ---------------------------------------------------------------------------------
 
 
-def nodes_in_memory(program: Program, order: Sequence[Round], in_registers: Callable[[Phase], bool]) -> set[Expression]:
-    """Return the nodes whose values are used outside their own loop (with ``in_registers``: outside their phase).
-
-    Args:
-        program: a normalised program.
-        order: its rounds.
-        in_registers: whether a row's values stay in registers from one loop of a phase to the next.
-    """
-    uses: dict[Expression, set[tuple[int, ...]]] = {}
-    home: dict[Expression, tuple[int, ...]] = {}
-
-    def visit(node: Expression, place: tuple[int, ...]) -> None:
-        home[node] = place
-        for arg in node.args:
-            uses.setdefault(arg, set()).add((-1,) if is_whole(node) else place)
-
+def turns(order: Sequence[Round], in_registers: Callable[[Phase], bool]) -> Turns:
+    """Return the turns of a step; the loops of a phase ``in_registers`` are one, since a row's values stay there."""
+    found: Turns = []
     for r, each in enumerate(order):
         for s, stage in enumerate(each.shared):
-            for node in (*stage.whole, *stage.numbers):
-                visit(node, (r, 0, s))
-            for k, loop in enumerate(stage.loops):
-                for node in loop.nodes:
-                    visit(node, (r, 0, s, k))
+            found.append(((r, 0, s), (*stage.whole, *stage.numbers)))
+            found += [((r, 0, s, k), loop.nodes) for k, loop in enumerate(stage.loops)]
         for p, phase in enumerate(each.phases):
-            for node in phase.products:
-                visit(node, (r, 1, p))
-            for node in phase.before:
-                visit(node, (r, 1, p, 0))
+            rows = (r, 1, p, 1)
+            found += [((r, 1, p), phase.products), ((r, 1, p, 0), phase.before)]
             for s, stage in enumerate(phase.stages):
-                for node in stage.numbers:
-                    visit(node, (r, 1, p, 1))
-                for k, loop in enumerate(stage.loops):
-                    for node in loop.nodes:
-                        visit(node, (r, 1, p, 1) if in_registers(phase) else (r, 1, p, 1, s, k))
-            for node in phase.after:
-                visit(node, (r, 1, p, 2))
-        for node in each.sums:
+                found.append((rows, stage.numbers))
+                found += [(rows if in_registers(phase) else (*rows, s, k), loop.nodes)
+                          for k, loop in enumerate(stage.loops)]  # fmt: skip
+            found.append(((r, 1, p, 2), phase.after))
+        found.append(((r, 2), each.sums))
+    return found
+
+
+def nodes_in_memory(outputs: Sequence[Expression], order: Turns) -> set[Expression]:
+    """Return the nodes whose values are used outside their own turn; operations on whole arrays read from memory."""
+    elsewhere: Turn = (-1,)
+    uses = {output: {elsewhere} for output in outputs}
+    for turn, nodes in order:
+        for node in nodes:
             for arg in node.args:
-                uses.setdefault(arg, set()).add((r, 2))
-            home[node] = (r, 2)
-    for output in program.outputs:
-        uses.setdefault(output, set()).add((-1,))
+                uses.setdefault(arg, set()).add(elsewhere if is_whole(node) else turn)
+    home = {node: turn for turn, nodes in order for node in nodes}
     return {
         node for node, found in uses.items()
         if node.operation not in (CONSTANT, DATA, PARAMETER) and found - {home.get(node, ())}
