@@ -123,12 +123,6 @@ _MOST_COMPILED = 15_000
 """Nodes of a step up to which "auto" compiles it: LLVM takes seconds for them, and more than linearly longer beyond."""
 
 
-def _native_takes(step: Step) -> bool:
-    from steepest.engines.native.arrays.array_runner import supports
-
-    return supports(step)
-
-
 def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:
     """Return an engine by name; ``"auto"`` is the fastest one that supports the step on this machine.
 
@@ -140,14 +134,16 @@ def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches |
     if engine == "auto":
         fits = step is None or step.length <= _MOST_COMPILED
         name = "native" if installed and fits else "reference"
-    batched = installed and name == "native" and step is not None and batches is not None
-    if batched and step is not None and not _native_takes(step):
-        if engine == "native":
-            raise DescentError(
-                "the native engine supports batches only for derived gradients and at most a vector per sample; "
-                "leave batch out, or choose the engine 'reference'"
-            )
-        name = "reference"
+    if installed and name == "native" and step is not None and batches is not None:
+        from steepest.engines.native.arrays.array_runner import supports
+
+        if not supports(step):
+            if engine == "native":
+                raise DescentError(
+                    "the native engine supports batches only for derived gradients and at most a vector per sample; "
+                    "leave batch out, or choose the engine 'reference'"
+                )
+            name = "reference"
     if name not in ENGINES:
         raise DescentError(f"there is no engine {engine!r}; the engines are auto, {', '.join(ENGINES)}")
     if name == "native" and not installed:

@@ -7,6 +7,7 @@ extended to complex numbers as the analytic continuation of the real function ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,11 +137,6 @@ def _sum(node: Expression) -> Kernel:
     return lambda x: x.sum(axis=axes)
 
 
-def _largest_feature(node: Expression) -> Kernel:
-    axes = _axes(node)
-    return lambda x: _largest(x, axes)
-
-
 def _expand(node: Expression) -> Kernel:
     shape, fill = node.shape, (None,) * len(node.shape)
     return lambda x: np.broadcast_to(x[(..., *fill)], np.shape(x) + shape)
@@ -177,7 +173,7 @@ def _product(node: Expression) -> Kernel:
 
 STRUCTURAL: dict[str, Callable[[Expression], Kernel]] = {
     "sum": _sum,
-    "largest": _largest_feature,
+    "largest": lambda node: partial(_largest, axes=_axes(node)),
     "total": lambda node: lambda x: x.sum(axis=0),
     "transpose": lambda node: lambda x: np.swapaxes(x, -1, -2),
     "outer": lambda node: lambda x, y: x[..., :, None] * y[..., None, :],
@@ -191,12 +187,9 @@ STRUCTURAL: dict[str, Callable[[Expression], Kernel]] = {
 
 
 def register(name: str, kernel: Kernel, analytic: Kernel | None = None) -> None:
-    """Register the NumPy function of an elementwise primitive.
+    """Register the NumPy function of an elementwise primitive, from arrays to an array of the same dtype.
 
-    Args:
-        name: the name of the operation.
-        kernel: a function from arrays to an array of the same dtype.
-        analytic: its analytic continuation to complex numbers near the real axis, if the kernel is not that itself.
+    The ``analytic`` one is its continuation to complex numbers near the real axis, if the kernel is not that itself.
     """
     ELEMENTWISE[name] = kernel
     if analytic is not None:
@@ -214,12 +207,7 @@ def _number(value: float, dtype: np.dtype[Any]) -> Any:
 
 
 class Compiled:
-    """A program compiled to a list of NumPy calls.
-
-    Args:
-        program: the program.
-        dtype: the precision of every value.
-    """
+    """A program compiled to a list of NumPy calls; every value is of ``dtype``."""
 
     def __init__(self, program: Program, dtype: str) -> None:
         self.program = program
@@ -265,12 +253,7 @@ class Compiled:
         return lambda *xs: kernel(*(_column(x, rank) if up else x for x, up in zip(xs, lifted, strict=True)))
 
     def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]:
-        """Compute the outputs.
-
-        Args:
-            values: an array for every data column ``(rows, …)`` and parameter, of the program's dtype.
-            rows: the number of samples n.
-        """
+        """Compute the outputs from arrays of data columns ``(rows, …)`` and parameters, of the program's dtype."""
         registers = self._registers.copy()
         for k, name in self._inputs:
             registers[k] = values[name]
@@ -311,10 +294,8 @@ def _instruction(kernel: Kernel, sources: Sequence[int], target: int) -> Callabl
 
 
 def compile_expressions(expressions: Sequence[Expression], dtype: str = "float64") -> Compiled:
-    """Lower expressions to primitives and compile them for NumPy.
+    """Lower expressions to primitives and compile them for NumPy in ``"float64"``, ``"float32"`` or ``"complex128"``.
 
-    Args:
-        expressions: the expressions; they are computed as written, so stabilise them first if needed.
-        dtype: ``"float64"``, ``"float32"`` or ``"complex128"``.
+    They are computed as written, so stabilise them first if needed.
     """
     return Compiled(lower(expressions), dtype)

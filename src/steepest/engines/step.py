@@ -220,14 +220,9 @@ class Record:
 
 
 class EpochCounter:
-    """The bookkeeping of a descent that Python drives: rises, stopping rules, rows of the record.
+    """The bookkeeping of a descent that Python drives: rises, stopping rules, rows of the record that are due.
 
     Compiled loops do the same in machine code; a test compares them.
-
-    Args:
-        state: the state to start from.
-        rules: the stopping rules.
-        record: receives the rows that are due.
     """
 
     def __init__(self, state: DescentState, rules: StoppingRules, record: Record) -> None:
@@ -242,12 +237,9 @@ class EpochCounter:
         self.reason = self._rules.reason(self.epoch, value, self.last, norm)
 
     def go_on(self, value: float, params: Mapping[str, Any], row: Any = None) -> None:
-        """Record the current epoch, if a row is due, and go to the next one.
+        """Record the current epoch of cost ``value``, if a row is due, and go on to the parameters of the next one.
 
-        Args:
-            value: the cost of the current epoch.
-            params: the parameters of the next one.
-            row: the current parameters in the format of the record, if it differs.
+        The ``row`` is the current parameters in the format of the record, if it differs.
         """
         self.keep(value, self.params if row is None else row)
         self.last, self.before, self.params, self.epoch = value, self.params, params, self.epoch + 1
@@ -275,12 +267,7 @@ class Runner(Protocol):
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
         """Run until epoch ``until``, until a rule stops the descent, or until the engine must be called again.
-
-        Args:
-            state: the state to start from.
-            until: an epoch after that of ``state``.
-            rules: the stopping rules.
-            record: receives the rows that are due.
+        The epoch ``until`` is after that of ``state``; ``record`` receives the rows that are due.
 
         Returns:
             The new state. If a rule stops the descent at an epoch, ``params`` are those of that epoch; an update to

@@ -42,9 +42,8 @@ class Stepwise:
 
     Args:
         compiler: compiles the programs of the step.
-        step: the step.
-        data: arrays of the columns, ``(rows, …)``.
-        rows: the number of samples.
+        step: what an epoch does.
+        data, rows: arrays of the columns, ``(rows, …)``, and the number of samples.
         rate: the learning rate α.
         dtype: the precision.
         batches: the batches of an epoch; all samples at once if None.
