@@ -25,7 +25,6 @@ class Engine:
     """An engine, as functions that compile for a purpose.
 
     Attributes:
-        name: its name.
         compile: from expressions and a precision to a program that evaluates them.
         runner: from a step, columns, the number of rows, a rate, a precision and batches or None to a descent.
         cost_function: from a cost, columns, the number of rows and a precision to the cost as a function of parameters.

@@ -34,16 +34,13 @@ def allocate(
     program: Program, order: Sequence[Round], updates: Mapping[Expression, Expression], columns: Sequence[Expression],
     capacity: int, lanes: int, numbers: int,
 ) -> Buffers:  # fmt: skip
-    """Allocate every value that is kept in memory.
+    """Allocate every value of a normalised program that is kept in memory.
 
     Args:
-        program: a normalised program.
-        order: its rounds.
+        program, order: the program and its rounds.
         updates: for each updated leaf the output that is its next value.
         columns: data columns that are gathered to blocks.
-        capacity: samples of a block.
-        lanes: numbers of a vector.
-        numbers: bytes of a number.
+        capacity, lanes, numbers: samples of a block, numbers of a vector, bytes of a number.
     """
     when = turns(order, lambda phase: fits_registers(phase, lanes))
     straight, late = _in_place(when, updates)

@@ -23,7 +23,7 @@ from steepest.engines.native.functions import ELEMENTWISE
 from steepest.engines.native.llvm.code import DOUBLE, I32, I64, POINTER, Code, Index, Value, i64
 from steepest.engines.native.llvm.kernel import Kernel
 from steepest.engines.native.llvm.stopping import DIVERGED, stopping
-from steepest.engines.native.llvm.threads import wait_at_barrier
+from steepest.engines.native.llvm.threads import Barrier
 from steepest.engines.step import RATE
 from steepest.expressions.expression import Expression
 
@@ -51,8 +51,7 @@ class KernelConfig:
     """How a step runs over a table.
 
     Attributes:
-        lanes: numbers of a vector.
-        capacity: samples of a block.
+        lanes, capacity: numbers of a vector, samples of a block.
         several: whether a batch may have more than one block.
         gathered: whether the samples are shuffled.
         whole: whether a batch is the table, so that an epoch's cost is that of the parameters it began with.
@@ -96,7 +95,7 @@ class DescentWriter:
         outlined = sum(primitive.instructions > 1 for primitive in elementwise) > _WRITTEN_OUT
         self.code = code = Code(self.module, "train", dict.fromkeys(ARGUMENTS, POINTER), dtype, config.lanes, outlined)
         self.team = Team(**code.read_all("share", ("threads", "thread"), I64))
-        self.passed = code.slot(I64, i64(0))
+        self.barrier = Barrier(code, self.team.threads)
         self.order = rounds(program)
         self.columns = code.read_all("data", program.data_leaves, POINTER)
         gathered = list(self.columns) if config.gathered else []
@@ -140,7 +139,7 @@ class DescentWriter:
                 target = code.place(code.arguments["path"], start, code.number)
                 self._copy(code.arguments["params"], target, self.shown)
                 code.put(build.add(code.get(path_rows, I64), i64(1)), path_rows)
-        self._wait_at_barrier()  # another thread might write new parameters before the old ones are copied
+        self.barrier.wait()  # another thread might write new parameters before the old ones are copied
         cost = self._epoch(build.sub(now, counts["epoch"]), update)
         code.write(cost, code.arguments["costs"], build.sub(now, counts["epoch"]))
         found = self._reason(cost, code.get(last, DOUBLE), now)
@@ -155,11 +154,11 @@ class DescentWriter:
                 code.put(cost, last)
                 with self._alone():
                     self._save()
-                self._wait_at_barrier()
+                self.barrier.wait()
                 code.put(build.select(self._lost(), i64(DIVERGED), found), reason)
         ended = build.icmp_signed("!=", code.get(reason, I64), i64(0))
         done = build.or_(ended, build.icmp_signed(">=", code.get(epoch, I64), counts["until"]))
-        self._wait_at_barrier()
+        self.barrier.wait()
         code.end_epochs(done, head, leave)
         for name, slot in (("epoch", epoch), ("path_rows", path_rows), ("reason", reason)):
             code.write(code.get(slot, I64), code.arguments["counters"], COUNTERS.index(name))
@@ -172,10 +171,6 @@ class DescentWriter:
         build = self.code.builder
         first: AbstractContextManager[Any] = build.if_then(build.icmp_signed("==", self.team.thread, i64(0)))
         return first
-
-    def _wait_at_barrier(self) -> None:
-        code = self.code
-        wait_at_barrier(code, self.team.threads, code.arguments["barrier"], self.passed)
 
     def _save(self) -> None:
         """Write the parameters that are numbers back to memory."""
@@ -248,7 +243,7 @@ class DescentWriter:
             if node.operation.name == "count":
                 writer.bind(node, count)
         for each in self.order:
-            writer.shared(each.shared, self.targets, self._wait_at_barrier)
+            writer.shared(each.shared, self.targets, self.barrier.wait)
             if each.sums:
                 self._blocks(each, begin, size, turn)
         cost = writer.number(self.program.outputs[0])
@@ -268,7 +263,7 @@ class DescentWriter:
                 value = code.load(writer.arrays[node], position, writer.kind)
                 code.store(value, writer.arrays[leaf], position)
         if self.buffers.late:
-            self._wait_at_barrier()
+            self.barrier.wait()
 
     def _blocks(self, each: Round, begin: Value, size: Value, turn: Value) -> None:
         code, build, capacity = self.code, self.code.builder, self.config.capacity
@@ -298,9 +293,9 @@ class DescentWriter:
                 writer.arrays[leaf] = code.place(column, code.times(begin, step), code.number)
         for phase in each.phases:
             writer.phase(phase, first, after)
-        self._wait_at_barrier()
+        self.barrier.wait()
         writer.sums(each.sums, self.config.several)
-        self._wait_at_barrier()
+        self.barrier.wait()
 
     def _gather(self, leaf: Expression, column: Value, step: int, turn: Value, first: Value, after: Value) -> None:
         """Copy the rows of a batch to the block."""

@@ -33,12 +33,8 @@ class Rows:
     """Writes the stages of a phase for neighbouring samples: vectors of features, and broadcast numbers.
 
     While the processor waits for a result of one row, such as the sum of its elements, it continues with the others.
-
-    Args:
-        writer: of the step.
-        first: the index of the first sample in the block.
-        count: how many there are; those after the last sample of the block are computed but not used.
-        in_registers: whether their values stay in registers from one loop to the next.
+    From the sample ``first`` of the block on there are ``count``; those after the last one are computed but not used.
+    ``in_registers``, their values stay in registers from one loop to the next.
     """
 
     def __init__(self, writer: ElementWriter, first: Value, count: int, in_registers: bool) -> None:

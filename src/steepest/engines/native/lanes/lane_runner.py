@@ -15,13 +15,12 @@ from steepest.engines.native.lanes.finite_differences import Differences, copies
 from steepest.engines.native.lanes.lanes import add_halves
 from steepest.engines.native.lanes.plan import power_of_two
 from steepest.engines.native.lanes.state import Layout, State, layout, state
-from steepest.engines.native.lanes.tensors import RegisterTensor, Tensor
+from steepest.engines.native.lanes.tensors import RegisterTensor
 from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.engines.native.llvm.stopping import DIVERGED, stopping
 from steepest.engines.native.llvm.threads import run_threads
 from steepest.engines.step import RATE, RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
-from steepest.expressions.expression import Expression
 
 _MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call; bounds the memory, 8 bytes for each
 
@@ -180,21 +179,6 @@ class _LoopState:
             self.code.write(self[name], self.code.arguments[array], names.index(name))
 
 
-class _Derived:
-    """Writes an epoch whose gradient is derived: cost, gradient and updated parameters are one program."""
-
-    in_memory = False
-
-    def __init__(self, frame: Frame) -> None:
-        self.frame, self.emitter = frame, frame.emitter
-
-    def run(self, now: dict[Expression, Tensor], rate: Value, step: Value) -> tuple[Tensor, dict[Expression, Tensor]]:
-        """Write the epoch; see :meth:`Differences.run`."""
-        paced = RegisterTensor((), [self.frame.code.broadcast(rate, self.frame.plan.lanes.shared)])
-        self.frame.over.run(self.frame.program, {**now, RATE: paced})
-        return self.emitter.values[self.frame.program.outputs[0]], self.emitter.values
-
-
 def _write(frame: Frame, step: Step, scheduled_rate: bool) -> None:
     """Write a function that descends: gradient, update, stopping rules and record, all inside the loop.
 
@@ -208,9 +192,12 @@ def _write(frame: Frame, step: Step, scheduled_rate: bool) -> None:
     code, build = frame.code, frame.code.builder
     loop = _LoopState(code)
     where = layout(list(step.updates), frame.plan)
-    way = _Derived(frame) if step.epsilon is None else Differences(frame, step, where)
-    params = state(way.emitter, where, way.in_memory)
-    outputs = list(frame.program.outputs[1:] if step.epsilon is None else frame.programs[1].outputs)
+    if step.epsilon is None:
+        differences, params, outputs = None, state(frame.emitter, where), list(frame.program.outputs[1:])
+    else:
+        differences = Differences(frame, step, where)
+        params = state(differences.emitter, where, differences.in_memory)
+        outputs = list(frame.programs[1].outputs)
     size_node = None if step.gradient_norm is None else outputs.pop(0)
     updates = dict(zip(step.updates, outputs, strict=True))
     params.expect(updates)
@@ -220,7 +207,13 @@ def _write(frame: Frame, step: Step, scheduled_rate: bool) -> None:
     head, leave = code.begin_epochs()
     if scheduled_rate:
         rate = code.narrowed(code.read(rates, build.sub(loop["epoch"], begin), DOUBLE))
-    cost, outcome = way.run(params.now(), rate, loop["step"])
+    now = params.now()
+    if differences is None:
+        paced = RegisterTensor((), [code.broadcast(rate, frame.plan.lanes.shared)])
+        frame.over.run(frame.program, {**now, RATE: paced})
+        cost, outcome = frame.emitter.values[frame.program.outputs[0]], frame.emitter.values
+    else:
+        cost, outcome = differences.run(now, rate, loop["step"])
     value = code.widened(code.lane(cost.at(())))
     size = None if size_node is None else code.widened(code.lane(outcome[size_node].at(())))
 

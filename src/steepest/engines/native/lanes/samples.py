@@ -21,7 +21,7 @@ from steepest.engines.native.lanes.primitives import SUMS, term
 from steepest.engines.native.lanes.scheduling import ready_times
 from steepest.engines.native.lanes.tensors import FusedTensor, MemoryTensor, Place, RegisterTensor, Tensor, indices
 from steepest.engines.native.llvm.code import I64, Index, Value, i64
-from steepest.engines.native.llvm.threads import wait_at_barrier
+from steepest.engines.native.llvm.threads import Barrier
 from steepest.expressions.expression import DATA, Expression, Shape
 
 Sink = Callable[[Expression, Value], None]
@@ -85,7 +85,7 @@ class BlockByBlock:
         self.number = lanes.copies if lanes.copies > 1 else 1
         self.partial_size = 0
         self._parity = emitter.code.slot(I64, i64(0))
-        self._passed = emitter.code.slot(I64, i64(0))
+        self._barrier = Barrier(emitter.code, partition.threads)
 
     def run(self, program: Program, bound: dict[Expression, Tensor], sink: Sink | None = None) -> None:
         """Write the program; afterwards the emitter has the values of its shared nodes."""
@@ -125,7 +125,7 @@ class BlockByBlock:
             for node, sofar in sums.items():
                 sofar.store(code.place(mine, places_of[node], code.number))
         if each.sums:
-            wait_at_barrier(code, partition.threads, code.arguments["barrier"], self._passed)
+            self._barrier.wait()
             joined = self._joined(region, size)
             for node in each.sums:
                 start = code.place(joined, places_of[node], code.number)

@@ -14,14 +14,7 @@ _VECTOR_BYTES = (("avx512f", 64), ("avx", 32))  # the first feature present deci
 
 @dataclass(frozen=True)
 class Host:
-    """A processor that code is compiled for.
-
-    Attributes:
-        triple: architecture, system and object format, in LLVM's spelling.
-        cpu: LLVM's name of the processor.
-        features: its instruction sets, as LLVM's list of ``+feature`` and ``-feature``.
-        vector_bytes: the length of its vector registers, bytes.
-    """
+    """A processor that code is compiled for, in LLVM's spelling, and the length of its vector registers in bytes."""
 
     triple: str
     cpu: str

@@ -24,7 +24,6 @@ def stopping(
     tolerance, gradient, diverged replaces an earlier one.
 
     Args:
-        code: the function being written.
         rules: the thresholds by their names in ``StoppingRules``.
         cost, last: the cost of this epoch, and that of the one before.
         later: whether this is not the first epoch.

@@ -16,32 +16,37 @@ _INSTANT = 0.005  # seconds of work; below, starting a thread and waiting for it
 _RETRY = 20  # calls after which the slower number of threads is tried again: other programs' load changes
 
 
-def wait_at_barrier(code: Code, threads: Value, barrier: Value, passed: Value) -> None:
-    """Write code that waits until every thread has come here.
+class Barrier:
+    """Where the threads of a function wait for one another: its argument ``barrier`` counts how many have come.
 
-    The barrier is the address of a count that every thread increments; ``passed`` is a variable of this thread, the
-    number of barriers that it has passed.
+    Each thread has a variable for the number of barriers that it has passed.
     """
-    build = code.builder
-    with build.if_then(build.icmp_signed(">", threads, i64(1))):
-        times = build.add(code.get(passed, I64), i64(1))
-        code.put(times, passed)
-        build.atomic_rmw("add", barrier, i64(1), "acq_rel")
-        expected = build.mul(times, threads)
-        spins = code.slot(I64, i64(0))
-        wait, retry, after = (code.function.append_basic_block(name) for name in ("wait", "retry", "met"))
-        build.branch(wait)
-        build.position_at_end(wait)
-        here = build.load_atomic(barrier, "acquire", 8, typ=I64)
-        build.cbranch(build.icmp_signed(">=", here, expected), after, retry)
-        build.position_at_end(retry)
-        tries = build.add(code.get(spins, I64), i64(1))
-        code.put(tries, spins)
-        with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
-            yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
-            build.call(declared(build.module, yielding, I32, []), [])
-        build.branch(wait)
-        build.position_at_end(after)
+
+    def __init__(self, code: Code, threads: Value) -> None:
+        self.code, self.threads, self.passed = code, threads, code.slot(I64, i64(0))
+
+    def wait(self) -> None:
+        """Write code that waits until every thread has come here."""
+        code, build, barrier = self.code, self.code.builder, self.code.arguments["barrier"]
+        with build.if_then(build.icmp_signed(">", self.threads, i64(1))):
+            times = build.add(code.get(self.passed, I64), i64(1))
+            code.put(times, self.passed)
+            build.atomic_rmw("add", barrier, i64(1), "acq_rel")
+            expected = build.mul(times, self.threads)
+            spins = code.slot(I64, i64(0))
+            wait, retry, after = (code.function.append_basic_block(name) for name in ("wait", "retry", "met"))
+            build.branch(wait)
+            build.position_at_end(wait)
+            here = build.load_atomic(barrier, "acquire", 8, typ=I64)
+            build.cbranch(build.icmp_signed(">=", here, expected), after, retry)
+            build.position_at_end(retry)
+            tries = build.add(code.get(spins, I64), i64(1))
+            code.put(tries, spins)
+            with build.if_then(build.icmp_signed(">", tries, i64(_SPINS)), likely=False):
+                yielding = "SwitchToThread" if os.name == "nt" else "sched_yield"
+                build.call(declared(build.module, yielding, I32, []), [])
+            build.branch(wait)
+            build.position_at_end(after)
 
 
 def run_threads(calls: Sequence[Callable[[], None]], barrier: Array) -> None:
