@@ -259,7 +259,7 @@ def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: py
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("failing", ["mkdir", "mkstemp", "write", "replace", "iterdir", "stat", "utime", "read"])
+@pytest.mark.parametrize("failing", ["mkdir", "mkstemp", "write", "replace", "scandir", "stat", "utime", "read"])
 def test_descents_work_when_the_disk_fails(
     failing: str, place: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +288,7 @@ def test_descents_work_when_the_disk_fails(
     real_open = os.fdopen
     targets: dict[str, tuple[Any, str, Any]] = {
         "mkdir": (Path, "mkdir", fail), "mkstemp": (tempfile, "mkstemp", fail), "write": (os, "fdopen", Full),
-        "replace": (os, "replace", fail), "iterdir": (Path, "iterdir", fail), "stat": (Path, "stat", fail),
+        "replace": (os, "replace", fail), "scandir": (os, "scandir", fail), "stat": (Path, "stat", fail),
         "utime": (os, "utime", fail), "read": (Path, "read_bytes", fail),
     }  # fmt: skip
     with monkeypatch.context() as patched:
@@ -356,6 +356,7 @@ def test_the_entries_used_longest_ago_go_first(
     use(0)
     size = sum(map(len, entries(place).values()))
     monkeypatch.setattr(cache, "_KEPT_BYTES", int(3.5 * size))
+    monkeypatch.setattr(cache, "_THINNED_AFTER", 0)
     for k, name in enumerate(entries(place)):
         os.utime(place / name, (k, k))
     for k in (1, 2):
@@ -376,7 +377,19 @@ def test_the_entries_used_longest_ago_go_first(
     assert len(compiled) == 5
 
 
-def test_what_killed_processes_left_goes_after_a_while(place: Path) -> None:
+def test_a_directory_is_thinned_once_and_then_after_so_many_bytes(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thinned: list[int] = []
+    monkeypatch.setattr(cache, "_thin", lambda place: thinned.append(len(entries(place))))
+    entry = cache.Entry(0, 0, bytes(cache._THINNED_AFTER // 4))
+    for k in range(10):
+        cache.write(f"{k:064x}", entry)
+    assert thinned == [1, 5, 9]
+
+
+def test_what_killed_processes_left_goes_after_a_while(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_THINNED_AFTER", 0)
     place.mkdir()
     handle, name = tempfile.mkstemp(prefix=f".{'0' * 64}.", dir=place)
     os.close(handle)

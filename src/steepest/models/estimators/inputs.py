@@ -33,7 +33,7 @@ def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: b
 
 def _own_weights(given: Any, rows: int) -> Array:
     """Validate the sample weights, ``(n,)`` float64."""
-    given = np.full(rows, given) if np.ndim(given) == 0 else given
+    given = np.full(rows, given) if np.isscalar(given) else given
     weights: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar: one number a sample")
