@@ -63,7 +63,7 @@ def test_models_by_layers(name: str) -> None:
 
 
 @pytest.mark.parametrize("gradient", ["backprop", "finite-difference"])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", sampled(DTYPES, 2))
 @pytest.mark.parametrize("name", ["A3 neuron", "network tanh", "E5 regression", "standardised vector", "network wide"])
 def test_climbing(name: str, dtype: str, gradient: str) -> None:
     """Away from the minimum, but not for long: the squares have no maximum, and differences grow as fast as they do."""

@@ -318,7 +318,7 @@ def large_models() -> dict[str, Callable[[], Model]]:
     }
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", sampled(["float64", "float32"], 2))
 @pytest.mark.parametrize("name", sampled(large_models(), 3))
 def test_results_do_not_depend_on_the_number_of_threads(name: str, dtype: str) -> None:
     model = large_models()[name]()

@@ -89,8 +89,9 @@ print(run.reason, run.epochs > 0, finite, near, flush=True)
 
 
 @pytest.mark.parametrize(("name", "rows", "way"), [
-    ("nand", 0, "once"), ("standardised", 20_000, "once"), ("nand", 0, "restarts"),
-    ("network tanh", 20_000, "restarts"),
+    ("nand", 0, "once"), ("network tanh", 20_000, "restarts"),
+    pytest.param("nand", 0, "restarts", marks=pytest.mark.slow),
+    pytest.param("standardised", 20_000, "once", marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_a_real_interruption_ends_it_within_a_second(name: str, rows: int, way: str) -> None:
     """SIGINT to a process in the midst of its descent, with one thread and with several."""

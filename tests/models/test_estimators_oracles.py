@@ -115,7 +115,7 @@ def both(classes: int, activation: str, epochs: int, optimiser: Any, solver: str
     return ours, theirs
 
 
-@pytest.mark.parametrize("activation", sampled(["tanh", "relu", "sigmoid", "linear"], 3))
+@pytest.mark.parametrize("activation", sampled(["tanh", "relu", "sigmoid", "linear"], 4))
 @pytest.mark.parametrize("classes", [0, 2, 3])
 @pytest.mark.parametrize("how", ["sgd", "adam"])
 def test_the_path_of_an_mlp(how: str, classes: int, activation: str) -> None:

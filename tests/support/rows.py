@@ -124,11 +124,13 @@ def jax_derivatives(name: str, case: int) -> tuple[dict[str, Any], dict[tuple[st
         return jnp.sum(function(*(args[n] for n in names)) * weights["V"])
 
     first = jax.grad(cost)
-    second = {
-        (i, j): jax.grad(lambda args, i=i: jnp.sum(first(args)[i] * weights[f"U{i}"]))(values)[j]
-        for i, j in itertools.product(names, names)
-    }
-    return first(values), second, weights
+
+    @jax.jit  # one compilation, instead of one for each operation and shape
+    def second(args: dict[str, Any]) -> dict[str, Any]:
+        return {i: jax.grad(lambda args, i=i: jnp.sum(first(args)[i] * weights[f"U{i}"]))(args) for i in names}
+
+    found = second(values)
+    return jax.jit(first)(values), {(i, j): found[i][j] for i, j in itertools.product(names, names)}, weights
 
 
 def check_structural(row: Operation, case: int) -> None:

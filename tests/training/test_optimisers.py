@@ -94,11 +94,15 @@ def _by_optax(cost: Callable[[Any], Any], start: Any, method: Any, dtype: str) -
     """All places, the start included."""
     place = jnp.asarray(start, dtype)
     state = method.init(place)
-    slope = jax.jit(jax.grad(cost))
+
+    @jax.jit
+    def update(place: Any, state: Any) -> tuple[Any, Any]:
+        change, state = method.update(jax.grad(cost)(place), state, place)
+        return optax.apply_updates(place, change), state
+
     places = [np.asarray(place, float)]
     for _ in range(UPDATES):
-        change, state = method.update(slope(place), state, place)
-        place = optax.apply_updates(place, change)
+        place, state = update(place, state)
         assert place.dtype == dtype
         places.append(np.asarray(place, float))
     return np.array(places)
