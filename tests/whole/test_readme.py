@@ -76,5 +76,5 @@ def test_shell_blocks_are_the_two_commands() -> None:
     shell = [block.strip() for language, block in BLOCKS if language == "sh"]
     assert shell == [
         "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/steepest fit nand",
-        "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest -n auto",
     ]
