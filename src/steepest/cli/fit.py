@@ -160,7 +160,11 @@ def fit(
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     # The start may be that of a built-in table, which the context does not hold.
     model.settings = {**effective, "start": start, "cost": model.cost_name, "engine": run.engine}
-    return _report(model, run, samples, report, notes, save, as_json, seed or 0, plot)
+    if as_json:
+        print_json(_document(model, run, samples, report, notes, seed or 0))
+    else:
+        show_fit(model, samples, plot)
+    return _finish(model, run, save)
 
 
 def _built_in(table: str) -> tuple[str, dict[str, float]]:
@@ -281,24 +285,23 @@ def _checked(
     return model.check(samples.head(rows), at=begin, method=method)
 
 
-def _report(
-    model: Model, run: Descent, samples: Samples | None, report: Report | None, notes: list[str], save: str | None,
-    as_json: bool, seed: int, plot: bool | None,
-) -> int:  # fmt: skip
-    """Print the result, save the model, print warnings, and return the exit status."""
-    if as_json:
-        document = {
-            "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
-            "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
-            "check": None if report is None else check_json(report), "notes": notes,
-            "warnings": run.warnings, "rows": None if samples is None else samples.rows,
-            "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
-            "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
-            "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
-        }  # fmt: skip
-        print_json(document)
-    else:
-        show_fit(model, samples, plot)
+def _document(
+    model: Model, run: Descent, samples: Samples | None, report: Report | None, notes: list[str], seed: int
+) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    return {
+        "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
+        "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
+        "check": None if report is None else check_json(report), "notes": notes,
+        "warnings": run.warnings, "rows": None if samples is None else samples.rows,
+        "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
+        "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
+        "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
+    }  # fmt: skip
+
+
+def _finish(model: Model, run: Descent, save: str | None) -> int:
+    """Save the model, print warnings, and return the exit status."""
     if save and not run.diverged:
         model.save(save)
         options.tell(f"saved to {save}")
