@@ -21,7 +21,6 @@ import steepest as st
 from model_files import ABOUT, forge
 from steepest.errors import ModelError, StorageError
 from steepest.storage import files
-from steepest.storage import tensors as storage
 
 
 def fitted() -> st.Model:
@@ -262,14 +261,14 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_places_that_are_seen_to_be_wrong_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage.refuse_place(tmp_path / "m.safetensors")
+    files.refuse_place(tmp_path / "m.safetensors")
     with pytest.raises(StorageError, match="there is no directory"):
-        storage.refuse_place(tmp_path / "absent" / "m.safetensors")
+        files.refuse_place(tmp_path / "absent" / "m.safetensors")
     with pytest.raises(StorageError, match="it is a directory"):
-        storage.refuse_place(tmp_path)
+        files.refuse_place(tmp_path)
     monkeypatch.setattr(os, "access", lambda place, mode: not (place == tmp_path and mode == os.W_OK))
     with pytest.raises(StorageError, match="is not writable"):
-        storage.refuse_place(tmp_path / "m.safetensors")
+        files.refuse_place(tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace", "chmod"])
@@ -338,3 +337,72 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "m.safetensors").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    for mode in (0o600, 0o640, 0o664):
+        path.write_bytes(b"old")
+        path.chmod(mode)
+        files.write_atomically(path, b"new")
+        assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("again", [False, True])
+def test_the_file_that_a_link_names_is_written(again: bool, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link, further = tmp_path / "there" / "m", tmp_path / "link", tmp_path / "further"
+    link.symlink_to(target)
+    further.symlink_to("link")
+    for content in (b"first", b"second"):  # into a link that names nothing yet, and over a file
+        files.refuse_place(further)
+        files.write_atomically(further, content, again=again)
+        assert link.is_symlink()
+        assert further.is_symlink()
+        assert (target.is_symlink(), target.read_bytes()) == (False, content)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["further", "link", "m", "there"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to("absent/file")
+    for name in ("a", "c"):
+        for refuse in (files.refuse_place, lambda path: files.write_atomically(path, b"x")):
+            with pytest.raises(StorageError, match=r"cannot write .*; choose another place"):
+                refuse(tmp_path / name)
+        assert (tmp_path / name).is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_at_the_place_of_a_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of someone else")
+    (tmp_path / ".m.part").symlink_to(other)
+    with pytest.raises(StorageError, match="cannot write"):
+        files.write_atomically(tmp_path / "m", b"x", again=True)
+    assert other.read_bytes() == b"of someone else"
+
+
+def test_a_private_file_replaces_a_link(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of someone else")
+    (tmp_path / "m").symlink_to(other)
+    files.write_atomically(tmp_path / "m", b"code", private=True)
+    assert ((tmp_path / "m").is_symlink(), other.read_bytes()) == (False, b"of someone else")
+    assert (tmp_path / "m").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_read_only_file_stays(again: bool, tmp_path: Path) -> None:
+    """For the administrator, too, who may write it."""
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+    for refuse in (files.refuse_place, lambda place: files.write_atomically(place, b"new", again=again)):
+        with pytest.raises(StorageError, match="is read-only; choose another place"):
+            refuse(path)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"old", 0o444)
+    assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]

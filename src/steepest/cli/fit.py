@@ -101,7 +101,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     type=int,
     help="Stop after this many epochs without a lower validation cost; keep the best parameters.",
 )
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="File to which the state is saved every minute.")
+@click.option("--checkpoint", type=options.OUTPUT, help="File to which the state is saved every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Save the state after this many epochs instead.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first [default: for up to 200 parameters].")
@@ -109,7 +109,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
-@click.option("--save", type=click.Path(dir_okay=False), help="File to which the model is saved (.safetensors).")
+@click.option("--save", type=options.OUTPUT, help="File to which the model is saved (.safetensors).")
 @options.as_json
 @click.pass_context
 def fit(
@@ -178,7 +178,7 @@ def _built_in(table: str) -> tuple[str, dict[str, float]]:
 
 def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> None:
     """Raise if a file cannot be written, before anything is computed."""
-    from steepest.storage.tensors import refuse_place
+    from steepest.storage.files import refuse_place
 
     for place in (save, checkpoint):
         if place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -14,6 +15,8 @@ import click
 from steepest.messages.vocabulary import hint, setting
 
 Decorator = Callable[[Any], Any]
+OUTPUT = click.Path(dir_okay=False)
+"""The type of options that name a file to write."""
 
 FOUND, BAD_INPUT, INTERNAL_ERROR = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
@@ -102,6 +105,24 @@ def _ours(arg: str, known: set[str]) -> str:
     return f"{ours}{equals}{value}"
 
 
+def _refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
+    """Raise if a file to write is one that another word of the command names, too, also by a link.
+
+    Which of the other words name files depends on the command and on the files that exist, so all are compared.
+    """
+    given = [(param, value) for param in command.params if (value := ctx.params.get(str(param.name))) is not None]
+    outputs = [(param.opts[-1], value) for param, value in given if param.type is OUTPUT]
+    for k, (flag, path) in enumerate(outputs):
+        for other, second in outputs[:k]:
+            if os.path.realpath(path) == os.path.realpath(second):
+                raise click.UsageError(f"{other} and {flag} name the same file, {path}; name two files", ctx)
+    inputs = [value for param, value in given if param.type is not OUTPUT]
+    for flag, path in outputs:
+        for word in (each for value in inputs for each in (value if isinstance(value, tuple) else (value,))):
+            if isinstance(word, str) and os.path.exists(path) and os.path.exists(word) and os.path.samefile(path, word):
+                raise click.UsageError(f"{flag} {path} would replace the input {word}; name another file", ctx)
+
+
 class Command(click.Command):
     """A command whose help begins with examples, and that has the option ``--no-unicode``."""
 
@@ -126,6 +147,11 @@ class Command(click.Command):
             meant = hint("setting", error.option_name[2:], [flag[2:] for flag in known if flag.startswith("--")])
             meant = meant.replace("mean '", "mean '--").replace("called '", "called '--")
             raise click.UsageError(f"there is no option {error.option_name}{meant}", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, unless a file that it would write is one that it reads."""
+        _refuse_overwriting(self, ctx)
+        return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, then the usual help."""
@@ -182,7 +208,7 @@ def together(*parts: Decorator) -> Decorator:
 
 def output(help_text: str, required: bool = False) -> Decorator:
     """Return the option of the file to write."""
-    return click.option("-o", "--output", type=click.Path(dir_okay=False), required=required, help=help_text)
+    return click.option("-o", "--output", type=OUTPUT, required=required, help=help_text)
 
 
 def shown(flag: str, default: Any, help_text: str | None = None, name: str | None = None, **settings: Any) -> Decorator:
@@ -316,7 +342,7 @@ def width(default: str = "column") -> Decorator:
 
 def refuse_format(path: str, more: tuple[str, ...] = ()) -> None:
     """Raise if a picture cannot be written to this file, before anything is computed."""
-    from steepest.storage.tensors import refuse_place
+    from steepest.storage.files import refuse_place
 
     suffix, known = Path(path).suffix.lower().lstrip("."), ("svg", "png", "pdf", "html", "tex", *more)
     if suffix not in known:

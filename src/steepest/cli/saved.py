@@ -103,6 +103,8 @@ def export(model: str, to: str, output: str | None, optimiser: str | None, dtype
     from steepest.models.model import load
 
     place = output or str(Path(model).with_suffix(FORMATS.find(to).suffix))
+    if output is None and Path(place).exists():
+        raise click.UsageError(f"{place} exists and is replaced only if it is named: give -o {place}, or another file")
     export_model(load(model), place, to, dtype, optimiser)
     options.tell(f"written to {place}")
     return 0

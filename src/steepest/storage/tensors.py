@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -52,23 +51,6 @@ def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def refuse_place(path: str | os.PathLike[str]) -> None:
-    """Raise if a file cannot be written here, before time is spent on its content."""
-    target = Path(path)
-    if target.is_dir():
-        raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
-    if not target.parent.is_dir():
-        raise StorageError(f"cannot write {target}: there is no directory {target.parent}; choose another place")
-    try:
-        if not target.exists():
-            tempfile.TemporaryFile(dir=target.parent).close()  # permissions alone do not tell, as on a full or ro disk
-        writable = os.access(target if target.exists() else target.parent, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise StorageError(f"cannot write {target}: {target.parent} is not writable; choose another place")
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:

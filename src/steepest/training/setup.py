@@ -20,7 +20,7 @@ from steepest.engines.step import DescentState, Ensemble, Params, Record, Runner
 from steepest.errors import DescentError
 from steepest.expressions.expression import PARAMETER
 from steepest.messages.hints import nearest
-from steepest.storage.tensors import refuse_place
+from steepest.storage.files import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
 from steepest.training.callbacks import Callbacks, OnEpoch
