@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import files, options
 from steepest.cli.output import announce, check_json, print_json, show_fit
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     type=int,
     help="Stop after this many epochs without a lower validation cost; keep the best parameters.",
 )
-@click.option("--checkpoint", type=options.OUTPUT, help="File to which the state is saved every minute.")
+@click.option("--checkpoint", type=files.OUTPUT, help="File to which the state is saved every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Save the state after this many epochs instead.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first [default: for up to 200 parameters].")
@@ -109,7 +109,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
-@click.option("--save", type=options.OUTPUT, help="File to which the model is saved (.safetensors).")
+@click.option("--save", type=files.OUTPUT, help="File to which the model is saved (.safetensors).")
 @options.as_json
 @click.pass_context
 def fit(
@@ -121,7 +121,7 @@ def fit(
     TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
     twice, which has a default formula. Names in the formula that are columns are data, all others parameters.
     With --layers, FORMULA is the name of the target and the model is a network. Defaults of options are read from
-    the table [fit] of a file steepest.toml in the current folder.
+    the table [fit] of the file that --config names, or of steepest.toml in the current folder.
     """
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.tables.table import open_table

@@ -70,10 +70,8 @@ def run() -> None:
 
 @click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="steepest")
-@click.pass_context
-def main(ctx: click.Context) -> None:
+def main() -> None:
     """Write a cost as a formula; derive its gradient, check it, and minimise it."""
-    ctx.default_map = options.configuration(main)
 
 
 for _command in (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -12,15 +11,13 @@ from typing import Any
 
 import click
 
+from steepest.cli import configuration, files
 from steepest.messages.vocabulary import hint, setting
 
 Decorator = Callable[[Any], Any]
-OUTPUT = click.Path(dir_okay=False)
-"""The type of options that name a file to write."""
 
 FOUND, BAD_INPUT, INTERNAL_ERROR = 1, 2, 101
 READER_LEFT, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports a process that SIGPIPE or SIGINT ended
-CONFIGURATION = "steepest.toml"
 SPELT = {
     'na="drop"': "--na drop", "give checkpoint=, a file": "give --checkpoint FILE",
     "give validate=0.2, or a table": "give --validate 0.2, or a table", "give validate= a table": "give --validate",
@@ -39,49 +36,6 @@ def warn(sentences: Iterable[str]) -> None:
     """Print warnings to standard error, one per line."""
     for sentence in sentences:
         tell(f"warning: {sentence}")
-
-
-def configuration(group: click.Group) -> dict[str, dict[str, Any]]:
-    """Return the defaults of options that ``steepest.toml`` in the current folder sets, by command.
-
-    Raises:
-        click.UsageError: the file is not TOML, or a section or option in it is unknown.
-    """
-    path = Path(CONFIGURATION)
-    if not path.is_file():
-        return {}
-    import tomllib
-
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{CONFIGURATION} cannot be read: {error}") from None
-    read = {}
-    for name, section in found.items():
-        command = group.commands.get(name)
-        if command is None or not isinstance(section, dict):
-            known = ", ".join(sorted(group.commands))
-            raise click.UsageError(
-                f"{CONFIGURATION} has {name!r}, which is not the name of a command; the commands are {known}"
-            )
-        read[name] = dict(_option(command, name, word, value) for word, value in section.items())
-    return read
-
-
-def _option(command: click.Command, name: str, word: str, value: Any) -> tuple[str, Any]:
-    """Return the click parameter that a key of the file names, and its value as click expects it."""
-    flag = "--" + word.replace("_", "-")
-    known = {flag: param for param in command.params if isinstance(param, click.Option) for flag in param.opts}
-    if flag not in known:
-        meant = hint("setting", word, [each[2:].replace("-", "_") for each in known])
-        raise click.UsageError(f"{CONFIGURATION} has {word!r} in [{name}], which is not an option of it{meant}")
-    param = known[flag]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    fits = {"integer": whole, "float": whole or isinstance(value, float), "boolean": isinstance(value, bool)}
-    if not fits.get(param.type.name, True):
-        kinds = {"integer": "a whole number", "float": "a number", "boolean": "true or false"}
-        raise click.UsageError(f"{CONFIGURATION} has {word} = {value!r} in [{name}]; write {kinds[param.type.name]}")
-    return str(param.name), [value] if param.multiple and not isinstance(value, list) else value
 
 
 def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -105,36 +59,22 @@ def _ours(arg: str, known: set[str]) -> str:
     return f"{ours}{equals}{value}"
 
 
-def _refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
-    """Raise if a file to write is one that another word of the command names, too, also by a link.
-
-    Which of the other words name files depends on the command and on the files that exist, so all are compared.
-    """
-    given = [(param, value) for param in command.params if (value := ctx.params.get(str(param.name))) is not None]
-    outputs = [(param.opts[-1], value) for param, value in given if param.type is OUTPUT]
-    for k, (flag, path) in enumerate(outputs):
-        for other, second in outputs[:k]:
-            if os.path.realpath(path) == os.path.realpath(second):
-                raise click.UsageError(f"{other} and {flag} name the same file, {path}; name two files", ctx)
-    inputs = [value for param, value in given if param.type is not OUTPUT]
-    for flag, path in outputs:
-        for word in (each for value in inputs for each in (value if isinstance(value, tuple) else (value,))):
-            if isinstance(word, str) and os.path.exists(path) and os.path.exists(word) and os.path.samefile(path, word):
-                raise click.UsageError(f"{flag} {path} would replace the input {word}; name another file", ctx)
-
-
 class Command(click.Command):
-    """A command whose help begins with examples, and that has the option ``--no-unicode``."""
+    """A command whose help begins with examples, with the options ``--config`` and ``--no-unicode``."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
-        self.params.append(
+        self.params += [
+            click.Option(
+                ["--config"], is_eager=True, expose_value=False, callback=configuration.configure, metavar="FILE",
+                help=f"File with defaults of options, in place of {configuration.FOUND} in this folder.",
+            ),
             click.Option(
                 ["--no-unicode"], is_flag=True, is_eager=True, expose_value=False, callback=_plain,
                 help="Print plain ASCII (dC/dw for ∂C/∂w); also set by the environment variable NO_UNICODE.",
-            )
-        )  # fmt: skip
+            ),
+        ]  # fmt: skip
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse arguments; accept an option's name from another library, with a note."""
@@ -150,7 +90,9 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, unless a file that it would write is one that it reads."""
-        _refuse_overwriting(self, ctx)
+        if noted := configuration.note(ctx):
+            tell(noted)
+        files.refuse_overwriting(self, ctx)
         return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -208,7 +150,7 @@ def together(*parts: Decorator) -> Decorator:
 
 def output(help_text: str, required: bool = False) -> Decorator:
     """Return the option of the file to write."""
-    return click.option("-o", "--output", type=OUTPUT, required=required, help=help_text)
+    return click.option("-o", "--output", type=files.OUTPUT, required=required, help=help_text)
 
 
 def shown(flag: str, default: Any, help_text: str | None = None, name: str | None = None, **settings: Any) -> Decorator:
