@@ -133,6 +133,38 @@ def test_export(steepest: Steepest, medium: str, ending: str) -> None:
         np.testing.assert_allclose(predict(pixels), st.load("m.safetensors").predict({"X": pixels}), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("flag", "value"), [("--activation", "relu"), ("--output", "softmax"), ("--activation", "no")])
+def test_options_of_networks_are_refused_without_layers(steepest: Steepest, flag: str, value: str) -> None:
+    said = steepest("fit", "nand", flag, value)
+    assert (said.status, said.out) == (2, "")
+    assert f"{flag} is for networks; give --layers as well, or leave {flag} out" in said.err
+    assert steepest("fit", "nand", flag, "linear", "--layers", "2", "--epochs", "1").status == 0
+
+
+def test_a_network_on_a_built_in_table_needs_no_target(steepest: Steepest) -> None:
+    words = ("--layers", "2", "--epochs", "3", "--json")
+    found, wanted = (json.loads(steepest("fit", "nand", *target, *words).out) for target in ((), ("z",)))
+    assert (found["params"], found["formula"]) == (wanted["params"], wanted["formula"])
+
+
+def test_a_table_that_is_not_there_is_named_first(steepest: Steepest) -> None:
+    assert "nnad: there is no such file (did you mean 'nand'?)" in steepest("fit", "nnad").err
+    Path("t.csv").write_text("x,y\n1,2\n")
+    assert 'a formula is needed, as "y ~ a*x + b"; only the built-in' in steepest("fit", "t.csv").err
+    assert "the name of the target is needed, as FORMULA; only" in steepest("fit", "t.csv", "--layers", "2").err
+
+
+def test_the_model_is_saved_before_anything_is_printed(steepest: Steepest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of a pipe may leave, as ``head`` does."""
+
+    def leave(*given: object) -> None:
+        raise SystemExit(1)
+
+    monkeypatch.setattr("steepest.cli.fit.show_fit", leave)
+    assert steepest("fit", "nand", "--epochs", "2", "--save", "m.safetensors").status == 128 + 13
+    assert st.load("m.safetensors").formula == "z ~ sigmoid(x*w1 + y*w2 + b)"
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_configuration_file_gives_options(steepest: Steepest) -> None:
     Path("steepest.toml").write_text('[fit]\nlayers = [5]\noptimiser = "adam"\nrate = 0.01\nbatch = 16\nepochs = 2\n')

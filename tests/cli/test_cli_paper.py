@@ -56,7 +56,7 @@ def test_a_diverging_training_is_told_and_exits_1(steepest: Steepest) -> None:
 def test_a_formula_without_a_column_is_warned_of(steepest: Steepest) -> None:
     Path("cool.csv").write_text("t,temp\n0,90\n1,70\n2,55\n")
     said = steepest("paper", "temp ~ A*exp(-k*time) + T0", "cool.csv", "-o", "p.md", "--no-compare", "--rate", "0.001")
-    assert "warning: the prediction uses no column of the table, which has t" in said.err
+    assert "warning: the prediction uses no column of the table, which has 't'" in said.err
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,7 @@ def test_shape_errors_name_both_shapes_and_a_remedy() -> None:
         u + v
     with pytest.raises(ShapeError, match=r"^@ cannot multiply the shapes \(2,\) and \(3,\): .*\(2 is not 3\); "):
         u @ v
-    with pytest.raises(ShapeError, match=r"not the shapes \(2,\) and \(\); use \* for a number"):
+    with pytest.raises(ShapeError, match=r"not the shapes \(2,\) and \(\); write \* for a number, and dense"):
         u @ w
     assert (u * w).shape == (2,)
 

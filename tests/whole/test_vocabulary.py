@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from typing import Any
 
 import lark
@@ -116,6 +118,55 @@ def test_the_formulas_of_sentences_are_formulas() -> None:
     assert loss.parameters == ("w",)
 
 
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda: st.models.network([2, 1], cost="mse", loss="bce"),
+            "network() has 'loss' and 'cost', which are the",
+        ),
+        (lambda: st.descend(st.params("x") ** 2, loss="bce"), "descend() has 'loss' and 'cost', which are the same"),
+        (lambda: st.Model("z ~ x*w").fit("nand", loss="bce"), "the cost is part of the model: Model(formula, cost=…)"),
+        (lambda: st.models.network([2, 1], widht=3), "has no setting 'widht'"),
+    ],
+    ids=["network", "descend", "fit", "unknown"],
+)
+def test_a_word_that_collides_is_one_sentence(call: Callable[[], Any], says: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(says)):
+        call()
+
+
+def test_builders_take_the_words() -> None:
+    model = st.models.network([2, 3, 1], activation_function="relu", loss="bce", l2=0.5)
+    assert model.cost is st.models.network([2, 3, 1], activation="relu", cost="cross_entropy", weight_decay=0.5).cost
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--momentum", "write --optimiser momentum"),
+        ("--alpha", "write --rate for the learning rate, or --l2 for the penalty"),
+        ("--decay", "give a schedule, such as --rate exponential:0.95"),
+        ("--early-stopping", "give --patience, with --validate"),
+        ("--beta1", "in Python, write optimiser=optimisers.adam(beta1=…)"),
+        ("--units", "in Python, write sizes of layers: models.network([inputs, …, outputs])"),
+    ],
+)
+def test_the_command_line_speaks_of_options(steepest: Steepest, option: str, says: str) -> None:
+    said = steepest("fit", "nand", option, "0.9")
+    assert said.status == 2
+    assert said.err.rstrip().endswith(f"there is no option {option}; {says}")
+
+
+def test_no_hint_of_the_command_line_is_half_in_python(steepest: Steepest) -> None:
+    """Each sentence on a setting is in options throughout, or says that it is about Python."""
+    for word in SENTENCES["setting"]:
+        said = steepest("fit", "nand", f"--{word.replace('_', '-')}", "1").err.splitlines()[-1]
+        assert "=" not in said or "; in Python, " in said, said
+        for flag in re.findall(r"(?<!option )--[a-z0-9-]+", said):
+            assert flag in steepest("fit", "--help").out, said
+
+
 def test_python_takes_the_words() -> None:
     x = st.params("x")
     found = st.descend((x - 3) ** 2, start={"x": 0}, learning_rate=0.25, max_iter=60, optimizer="SGD")
@@ -148,7 +199,9 @@ def test_the_command_line_takes_the_words(steepest: Steepest) -> None:
 
 
 def test_unknown_options_are_answered_by_meaning(steepest: Steepest) -> None:
-    assert "there is no option --momentum; write optimiser" in steepest("fit", "nand", "--momentum", "0.9").err
+    assert (
+        "there is no option --momentum; write --optimiser momentum" in steepest("fit", "nand", "--momentum", "0.9").err
+    )
     said = steepest("fit", "nand", "--tolerence", "1e-3")
     assert "did you mean '--tolerance'?" in said.err
     assert said.status == 2

@@ -11,6 +11,7 @@ import click
 
 from steepest.cli import files, options
 from steepest.cli.output import announce, check_json, print_json, show_fit
+from steepest.errors import StorageError
 
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
@@ -126,11 +127,11 @@ def fit(
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.tables.table import open_table
 
-    if formula is None:
-        formula, usual = _built_in(table)
-        start = usual if not start and seed is None and given["restarts"] is None else start
     _refuse_files(save, given["checkpoint"], given["resume"])
     opened = open_table(table)
+    if formula is None:
+        formula, usual = _built_in(table, bool(given["layers"]))
+        start = usual if not start and seed is None and given["restarts"] is None else start
     if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
         given["cost"] = None  # a network chooses its cost by its output
     model = model_of(opened, formula, given)
@@ -160,20 +161,25 @@ def fit(
     effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
     # The start may be that of a built-in table, which the context does not hold.
     model.settings = {**effective, "start": start, "cost": model.cost_name, "engine": run.engine}
+    failure = _saved(model, run, save)  # before anything is printed, for the reader of a pipe may leave
     if as_json:
         print_json(_document(model, run, samples, report, notes, seed or 0))
     else:
         show_fit(model, samples, plot)
-    return _finish(model, run, save)
+    if failure is not None:
+        raise failure
+    return _finish(run, save)
 
 
-def _built_in(table: str) -> tuple[str, dict[str, float]]:
-    """Return the formula and the start of a built-in table."""
+def _built_in(table: str, layers: bool) -> tuple[str, dict[str, float]]:
+    """Return the formula and the start of a built-in table; of a network on it, the target."""
     from steepest.tables.built_in import BUILT_IN
 
     if table not in BUILT_IN:
-        raise click.UsageError('a formula is needed, as "y ~ a*x + b"; only the built-in tables have a default one')
-    return BUILT_IN[table].formula, dict(BUILT_IN[table].start)
+        needed = "the name of the target is needed, as FORMULA" if layers else 'a formula is needed, as "y ~ a*x + b"'
+        raise click.UsageError(f"{needed}; only the built-in tables have a default one")
+    known = BUILT_IN[table]
+    return (known.formula.partition("~")[0].strip(), {}) if layers else (known.formula, dict(known.start))
 
 
 def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> None:
@@ -210,6 +216,7 @@ def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
     extras = {name: given.pop(name) for name in ("weights", "l1", "l2")}
     extras["class_weight"] = "balanced" if given.pop("balanced") else None
     if layers is None:
+        _refuse_network_options()
         return Model(formula, cost or "mse", features=features, **extras)
     if "~" in formula:
         raise click.UsageError("with --layers, FORMULA is the name of the target alone; leave out one of the two")
@@ -221,6 +228,16 @@ def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
         if left_out:
             options.tell(f"note: {', '.join(left_out)} left out, because they are not numeric")
     return model
+
+
+def _refuse_network_options() -> None:
+    """Raise if an option was given that has an effect on networks only."""
+    ctx = click.get_current_context()
+    for param in ctx.command.params:
+        of_networks = param.name == "activation" or (param.name == "output" and param.type is not files.OUTPUT)
+        if of_networks and ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
+            flag = param.opts[0]
+            raise click.UsageError(f"{flag} is for networks; give --layers as well, or leave {flag} out")
 
 
 def _several(activation: str) -> str | list[str]:
@@ -300,10 +317,19 @@ def _document(
     }  # fmt: skip
 
 
-def _finish(model: Model, run: Descent, save: str | None) -> int:
-    """Save the model, print warnings, and return the exit status."""
+def _saved(model: Model, run: Descent, save: str | None) -> StorageError | None:
+    """Save the model if it did not diverge, and return what failed, so that the result is shown nevertheless."""
+    try:
+        if save and not run.diverged:
+            model.save(save)
+    except StorageError as error:
+        return error
+    return None
+
+
+def _finish(run: Descent, save: str | None) -> int:
+    """Print where the model is and warnings, and return the exit status."""
     if save and not run.diverged:
-        model.save(save)
         options.tell(f"saved to {save}")
     options.warn(run.warnings)
     if run.diverged:

@@ -59,6 +59,18 @@ def _ours(arg: str, known: set[str]) -> str:
     return f"{ours}{equals}{value}"
 
 
+def _as_options(sentence: str, known: set[str]) -> str:
+    """Return a hint with settings of Python written as options: ``optimiser='adam'`` as ``--optimiser adam``."""
+
+    def option(found: re.Match[str]) -> str:
+        flag = f"--{found[1].replace('_', '-')}"
+        return f"{flag} {found[2] or ''}".rstrip() if flag in known else found[0]
+
+    sentence = re.sub(r",? or optimisers\.\w+\([^)]*\)", "", sentence)
+    written = re.sub(r"\b([a-z_]\w*)=(?:'([^']*)')?(?![\w(\[])", option, sentence)
+    return written if not re.search(r"=|models\.", written) else sentence.replace("; ", "; in Python, ", 1)
+
+
 class Command(click.Command):
     """A command whose help begins with examples, with the options ``--config`` and ``--no-unicode``."""
 
@@ -86,7 +98,7 @@ class Command(click.Command):
                 raise
             meant = hint("setting", error.option_name[2:], [flag[2:] for flag in known if flag.startswith("--")])
             meant = meant.replace("mean '", "mean '--").replace("called '", "called '--")
-            raise click.UsageError(f"there is no option {error.option_name}{meant}", ctx) from None
+            raise click.UsageError(f"there is no option {error.option_name}{_as_options(meant, known)}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, unless a file that it would write is one that it reads."""

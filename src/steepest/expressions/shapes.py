@@ -11,7 +11,10 @@ from steepest.expressions.expression import Expression, Operation, Shape
 def matmul_shape(operation: Operation, args: tuple[Expression, ...], attributes: tuple[Any, ...]) -> Shape:
     a, b = args[0].shape, args[1].shape
     if not a or not b:
-        raise ShapeError(f"@ multiplies vectors and matrices, not the shapes {a} and {b}; use * for a number")
+        raise ShapeError(
+            f"@ multiplies vectors and matrices, not the shapes {a} and {b}; write * for a number, and dense(X, 1) for "
+            "X @ w + b with parameters of the shapes that X needs"
+        )
     if a[-1] != b[0]:
         raise ShapeError(
             f"@ cannot multiply the shapes {a} and {b}: the last length of the first must be the first of "

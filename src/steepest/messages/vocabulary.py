@@ -6,6 +6,7 @@ equivalent; the error contains its sentence. Words are compared in lower case, w
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -184,7 +185,7 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "steepest runs on the processor; engine= chooses how": "device",
         "restarts run on all cores that pay already": "n_jobs",
         "with batches each epoch takes the samples in another order, by the seed": "shuffle",
-        "give patience, with validate": "early_stopping",
+        "give patience=, with validate=": "early_stopping",
         "write optimiser='momentum', or optimisers.momentum(decay)": "momentum",
         "give a schedule, such as rate='exponential:0.95'": "decay",
         "bounds are not offered; write the formula in exp(p) or sigmoid(p) of a free parameter": "bounds",
@@ -266,13 +267,17 @@ def setting(word: str, names: Collection[str]) -> str | None:
     return next((name for name in (main, *_WORDS["setting"].get(main, "").split()) if name in names), None)
 
 
-def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+def translated(
+    who: str, settings: Mapping[str, Any], names: Collection[str], taken: Collection[str] = (), passed_on: bool = False
+) -> dict[str, Any]:
     """Return settings by our names.
 
     Args:
         who: the function, for messages: ``"descend"``.
         settings: values by our names or by those of other libraries.
         names: the settings of the function.
+        taken: those that were given by position.
+        passed_on: whether the function passes unknown settings on, to one that will refuse them.
 
     Raises:
         TypeError: a setting is unknown, or given twice.
@@ -282,9 +287,11 @@ def translated(who: str, settings: Mapping[str, Any], names: Collection[str]) ->
         if word in given:
             continue
         name = setting(word, names)
-        if name is None:
+        if name is None and passed_on:
+            name = word
+        elif name is None:
             raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
-        if name in given:
+        if name in given or name in taken:
             raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
         given[name] = settings[word]
     return given
@@ -294,12 +301,14 @@ def takes_aliases(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that it accepts settings by their names in other libraries."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    passed_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
     @wraps(function)
     def call(*args: P.args, **settings: P.kwargs) -> R:
         if not settings.keys() <= set(names):
             who = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
-            return function(*args, **translated(who, settings, names))
+            taken = code.co_varnames[: min(len(args), code.co_argcount)]
+            return function(*args, **translated(who, settings, names, taken, passed_on))
         return function(*args, **settings)
 
     return call

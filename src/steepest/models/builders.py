@@ -12,6 +12,7 @@ from steepest.errors import ModelError, TableError
 from steepest.expressions.expression import DATA, Shape, leaf
 from steepest.expressions.printing import quoted
 from steepest.language.formula import LIMITS, Limits
+from steepest.messages.vocabulary import takes_aliases
 from steepest.models.model import Model
 from steepest.objectives.activations import Activation, function_of, written
 from steepest.objectives.costs import Cost
@@ -80,6 +81,7 @@ def _limits_for(text: str, depth: int) -> Limits:
     return Limits(max(LIMITS.characters, len(text) + 100), max(LIMITS.nesting, depth + 10))
 
 
+@takes_aliases
 def network(
     sizes: Sequence[int], activation: Activation | Sequence[Activation] = "tanh", output: Activation = "sigmoid",
     cost: str | Cost | None = None, *, target: str = "y", **settings: Any,

@@ -19,7 +19,7 @@ from steepest.errors import ModelError, SteepestError, SteepestWarning, StorageE
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, leaves
 from steepest.expressions.showing import shown
 from steepest.language.formula import LIMITS, Limits
-from steepest.messages.vocabulary import translated
+from steepest.messages.vocabulary import ours, translated
 from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
 from steepest.objectives.specification import Specification
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from steepest.papers import Paper
 
 _MOST_CHECKED = 1000  # rows of a check; a wrong derivative shows on few rows, too
-_SETTINGS = tuple(inspect.signature(descend).parameters)
+_SETTINGS = tuple(name for name in inspect.signature(descend).parameters if name not in ("cost", "table"))
 
 
 class Model(Specification, ReprMixin):
@@ -93,6 +93,9 @@ class Model(Specification, ReprMixin):
             ModelError: no parameter has a gradient, as in a threshold unit.
             TableError: the table cannot be read or lacks a column.
         """
+        for word in settings:
+            if (ours("setting", word) or word) == "cost":
+                raise TypeError(f"fit() has no setting {word!r}; the cost is part of the model: Model(formula, cost=…)")
         settings = translated("fit", settings, _SETTINGS)
         if start is None:
             start = settings.pop("start", None)

@@ -55,7 +55,7 @@ def _read(text: str) -> tuple[Expression, Expression]:
     if alias is not None:
         return _read(alias)
     if text.strip().isidentifier():
-        known = [name for name, row in FUNCTIONS.items() if is_elementwise(row)]
+        known = [*(name for name, row in FUNCTIONS.items() if is_elementwise(row)), "softmax", "linear"]
         raise ModelError(
             f"there is no activation {text!r}{hint('activation', text, known)}; use an operation on one number, which "
             "'steepest ops' lists, or write a formula such as max(0.1*z, z)"

@@ -9,19 +9,22 @@ from steepest.errors import ModelError
 from steepest.expressions.expression import CONSTANT, Expression, toposort
 from steepest.expressions.operations import power
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import listed
 
 _FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
 def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
     """Return sentences on parameters that were probably meant as one of these columns, or as the number e."""
+    folded = {column.casefold() for column in columns}
     notes = [
         f"{name!r} is not a column, so it is a parameter{nearest(name, columns)}"
         for name in root.parameters
-        if len(name) > 3 and name not in columns and nearest(name, columns)
+        # Short names are alike by chance, unless they differ in capitals only.
+        if (len(name) > 3 or name.casefold() in folded) and name not in columns and nearest(name, columns)
     ]
     if columns and root.parameters and not root.data:
-        notes.append(f"the prediction uses no column of the table, which has {', '.join(columns[:8])}")
+        notes.append(f"the prediction uses no column of the table, which has {listed(columns, 8)}")
     if any(node.operation is power and node.args[0].name == "e" for node in toposort([root]) if node.args):
         notes.append("'e' is a parameter here; the exponential function is written exp(x)")
     return notes
