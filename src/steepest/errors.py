@@ -11,6 +11,10 @@ class SteepestWarning(UserWarning):
     """Warns about a result that needs attention although no error was raised, such as a diverged fit."""
 
 
+class CacheWarning(SteepestWarning):
+    """Warns that compiled kernels are not kept, because others could replace what is kept there."""
+
+
 class ShapeError(SteepestError):
     """Raised when the shapes of an operation's arguments do not match."""
 

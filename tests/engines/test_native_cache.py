@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from kernel_cache import entries, small
 from places import SUPPORT
 from sampling import sampled
 from steepest.engines.native.llvm import cache, kernel
+from steepest.errors import CacheWarning
 from steepest.expressions import operations as op
 
 # -- found again ---------------------------------------------------------------------------------------------------
@@ -200,10 +202,11 @@ def unusable(tmp_path: Path) -> dict[str, Path]:
 
 def test_descents_work_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = unusable(tmp_path)
-    for path in paths.values():
+    for kind, path in paths.items():
         monkeypatch.setenv("STEEPEST_CACHE_DIR", str(path))
         kernel._compiled.clear()
-        small()
+        with pytest.warns(CacheWarning, match="is a link") if kind == "a loop" else contextlib.nullcontext():
+            small()
     (tmp_path / "locked").chmod(0o700)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -238,7 +241,7 @@ def test_descents_work_when_the_disk_fails(
     targets: dict[str, tuple[Any, str, Any]] = {
         "mkdir": (Path, "mkdir", fail), "mkstemp": (tempfile, "mkstemp", fail), "write": (os, "fdopen", Full),
         "replace": (os, "replace", fail), "scandir": (os, "scandir", fail), "stat": (Path, "stat", fail),
-        "utime": (os, "utime", fail), "read": (Path, "read_bytes", fail),
+        "utime": (os, "utime", fail), "read": (os, "fstat", fail),
     }  # fmt: skip
     with monkeypatch.context() as patched:
         patched.setattr(*targets[failing])

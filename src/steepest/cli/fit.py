@@ -11,7 +11,7 @@ import click
 
 from steepest.cli import files, options
 from steepest.cli.output import announce, check_json, print_json, show_fit
-from steepest.errors import StorageError
+from steepest.errors import CacheWarning, SteepestWarning, StorageError
 
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
@@ -195,10 +195,9 @@ def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> Non
 
 def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
     """Fit the model and return the descent, whose warnings are still to be printed."""
-    from steepest.errors import SteepestWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SteepestWarning)
+        warnings.simplefilter("default", CacheWarning)
         model.fit(source, progress=False if quiet else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import TextIO
 
 import click
 
@@ -41,7 +43,9 @@ def run() -> None:
     # Set before anything is parsed, because help and usage errors are printed before all options are read.
     prepare(plain=bool(os.environ.get("NO_UNICODE")) or "--no-unicode" in sys.argv[1:])
     try:
-        status = main.main(prog_name="steepest", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
@@ -66,6 +70,14 @@ def run() -> None:
         click.echo("steepest: this is a bug in steepest, not in your input; please report it", err=True)
         sys.exit(INTERNAL_ERROR)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+    line: str | None = None,
+) -> None:  # fmt: skip
+    """Print a warning as a sentence, without the line of code that it comes from."""
+    options.warn([str(message)])
 
 
 @click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})

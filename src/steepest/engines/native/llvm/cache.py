@@ -3,23 +3,30 @@
 An entry is a file named by the SHA-256 of everything that its code depends on. It is written atomically, so that no
 reader meets half of it, and begins with a digest of the rest: what does not match its digest is discarded. The
 directory is ``STEEPEST_CACHE_DIR`` if that is set, and nothing is kept if that is empty.
+
+An entry is machine code that will run as this user, and the digest, which anybody can compute, shows damage, not
+origin. So directory and entry must belong to this user and be writable by nobody else; otherwise kernels are compiled
+anew, with a warning. ``docs/explanations/security.md`` states what is trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
+import stat
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from steepest.errors import StorageError
+from steepest.errors import CacheWarning, StorageError
 from steepest.storage.files import write_atomically
 
 _MAGIC = b"steepest kernel 1\n"
@@ -32,6 +39,10 @@ _KEPT_BYTES = 64 << 20  # of the directory; beyond, the least recently used kern
 # takes 5 to 10 ms, as long as it takes to compile a small kernel.
 _THINNED_AFTER = 1 << 20
 _written: dict[Path, int] = {}  # bytes since this process last thinned a directory
+_LARGEST_SIZE = 1 << 40  # bytes of working memory, or numbers, that a kernel can ask for
+# A link or pipe in place of an entry is not followed or waited for. Windows has neither flag, nor such files.
+_UNFOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_warned: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -72,26 +83,85 @@ def _unpacked(data: bytes) -> Entry | None:
     if hashlib.sha256(body).digest() != data[len(_MAGIC) : start]:
         return None
     length = int.from_bytes(body[:4], "little")
-    about: dict[str, Any] = json.loads(body[4 : 4 + length])
-    return Entry(about["scratch"], about["partials"], body[4 + length :])
+    try:
+        about: Any = json.loads(body[4 : 4 + length])
+        scratch, partials = about["scratch"], about["partials"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not all(type(size) is int and 0 <= size <= _LARGEST_SIZE for size in (scratch, partials)):
+        return None
+    return Entry(scratch, partials, body[4 + length :])
 
 
 def read(key: str) -> Entry | None:
-    """Return the entry of a key, if there is an undamaged one; delete a damaged one."""
+    """Return the entry of a key, if there is an undamaged one of this user's own; delete any other."""
     place = directory()
-    if place is None:
+    if place is None or _refused(place):
         return None
     path = place / key
     try:
-        entry = _unpacked(path.read_bytes())
+        content = _read_own(path)
     except OSError:
         return None
+    entry = None if content is None else _unpacked(content)
     with contextlib.suppress(OSError):
         if entry is None:
             path.unlink()
         else:
             os.utime(path)  # so that the least recently used entries are deleted first
     return entry
+
+
+def discard(key: str) -> None:
+    """Delete an entry whose code cannot be used."""
+    place = directory()
+    if place is not None:
+        with contextlib.suppress(OSError):
+            (place / key).unlink()
+
+
+def _read_own(path: Path) -> bytes | None:
+    """Return the content of a regular file that this user alone can write; None for anything else, without waiting."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _UNFOLLOWED)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None  # a link
+        raise
+    try:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or _is_shared(about) or about.st_size > _KEPT_BYTES:
+            return None
+        with open(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
+
+
+def _is_shared(about: os.stat_result) -> bool:
+    """Return whether a file belongs to another user, or others may write it; Windows states neither."""
+    return os.name != "nt" and (about.st_uid != os.geteuid() or bool(about.st_mode & 0o022))
+
+
+def _refused(place: Path) -> bool:
+    """Return whether a directory must not be used, with a warning once for each."""
+    try:
+        about = place.lstat()  # its parents may be links, as a home often is
+    except OSError:
+        return False  # there is none yet
+    linked = stat.S_ISLNK(about.st_mode)
+    if not linked and not (stat.S_ISDIR(about.st_mode) and _is_shared(about)):
+        return not stat.S_ISDIR(about.st_mode)
+    if place not in _warned:
+        _warned.add(place)
+        why = "is a link" if linked else "belongs to another user or is writable by others"
+        warnings.warn(
+            f"compiled kernels are neither read from {place} nor kept there, because it {why}: code in it would run as "
+            "you; set STEEPEST_CACHE_DIR to a directory that only you can write",
+            CacheWarning,
+            stacklevel=2,
+        )
+    return True
 
 
 def write(key: str, entry: Entry) -> None:
@@ -101,6 +171,8 @@ def write(key: str, entry: Entry) -> None:
         return
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _refused(place):
+            return
         data = _packed(entry)
         write_atomically(place / key, data, private=True)
         _written[place] = _written.get(place, _THINNED_AFTER) + len(data)
@@ -120,7 +192,7 @@ def _thin(place: Path) -> None:
             if not partial and not _ENTRY.fullmatch(file.name):
                 continue  # others may use the directory, too
             with contextlib.suppress(OSError):
-                about = file.stat()
+                about = file.stat(follow_symlinks=False)
                 if partial and about.st_mtime < time.time() - _ABANDONED:
                     os.unlink(file)
                 else:

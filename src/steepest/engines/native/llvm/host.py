@@ -74,13 +74,16 @@ def compile_module(ir: str, host: Host, effort: int = 2) -> bytes:
 
 
 class Loaded:
-    """Machine code in this process's memory; it is freed with this object."""
+    """Machine code in this process's memory, freed with this object; raises ValueError for what is no object file."""
 
     def __init__(self, code: bytes) -> None:
         _initialise()
+        file = llvm.ObjectFileRef.from_data(code)
+        if not file:  # LLVM returns a null pointer for what it cannot parse, and crashes when that is linked
+            raise ValueError("this is no object file")
         empty = llvm.parse_assembly("")
         self._engine = llvm.create_mcjit_compiler(empty, _machine(this_host(), 2))
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.add_object_file(file)
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:

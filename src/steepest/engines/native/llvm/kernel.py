@@ -78,13 +78,18 @@ def compiled(key: str, name: str, arguments: int, write: Callable[[], Kernel]) -
         if found is not None:
             _compiled.move_to_end(key)
             return found
-    entry = cache.read(key)
-    if entry is None:
+    entry, made = cache.read(key), None
+    if entry is not None:
+        try:
+            made = CompiledKernel(entry, name, arguments)
+        except (ValueError, KeyError):  # it is no object file, or has no such function
+            cache.discard(key)
+    if made is None:
         kernel = write()
         effort = 1 if len(kernel.text) > _LARGE else 2
         entry = cache.Entry(kernel.scratch, kernel.partials, compile_module(kernel.text, this_host(), effort))
         cache.write(key, entry)
-    made = CompiledKernel(entry, name, arguments)
+        made = CompiledKernel(entry, name, arguments)
     with _lock:
         _compiled[key] = made
         while len(_compiled) > _IN_MEMORY:
