@@ -6,6 +6,8 @@ found something (a wrong gradient, a descent that diverged), 2 bad usage or inpu
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -38,8 +40,42 @@ steepest proofread notes.tex
 """
 
 
+# What a full disk, a closed terminal and their like report. The library's own files raise a StorageError instead.
+_UNWRITABLE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.ENXIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
 def run() -> None:
     """Run a command, print errors as sentences, and exit with a status."""
+    if sys.stderr is None:  # it is closed; a file that is opened later must not get its number
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stdout is None:
+        click.echo("steepest: standard output is closed; redirect it to a file, or to /dev/null", err=True)
+        sys.exit(BAD_INPUT)
+    try:
+        status = _run()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        if not _is_of_stream(error):
+            raise
+        status = BAD_INPUT
+        with contextlib.suppress(OSError):
+            click.echo(f"steepest: the output cannot be written: {error.strerror}; redirect it elsewhere", err=True)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # what it still holds would fail again at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(status)
+
+
+def _is_of_stream(error: BaseException) -> bool:
+    """Return whether writing to a standard stream has failed."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
+
+
+def _run() -> int:
+    """Run a command, print errors as sentences, and return the status; raise OSError if a stream cannot be written."""
     # Set before anything is parsed, because help and usage errors are printed before all options are read.
     prepare(plain=bool(os.environ.get("NO_UNICODE")) or "--no-unicode" in sys.argv[1:])
     try:
@@ -47,29 +83,31 @@ def run() -> None:
             warnings.showwarning = _show_warning
             status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
             click.echo("Put a formula that begins with a minus in brackets: '(-x^2)'.", err=True)
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
     except SteepestError as error:
         # The library names its arguments; on the command line they are options.
         said = f"steepest: {error}"
         for argument, option in options.SPELT.items():
             said = said.replace(argument, option)
         click.echo(with_mark(said) if is_plain(sys.stderr.encoding) else said, err=True)
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
     except SystemExit:
         # click and rich raise this when the reader of a pipe has closed it.
-        sys.exit(READER_LEFT)
-    except Exception:
+        return READER_LEFT
+    except Exception as error:
+        if _is_of_stream(error):
+            raise
         import traceback
 
         traceback.print_exc()
         click.echo("steepest: this is a bug in steepest, not in your input; please report it", err=True)
-        sys.exit(INTERNAL_ERROR)
-    sys.exit(status if isinstance(status, int) else 0)
+        return INTERNAL_ERROR
+    return status if isinstance(status, int) else 0
 
 
 def _show_warning(
