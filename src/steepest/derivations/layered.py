@@ -111,6 +111,7 @@ def derive_layers(model: Specification, symbolic: bool | None = None) -> Layered
     Raises:
         DerivationError: the prediction is not made of layers, or the loss is no mean over the samples.
 
+    >>> from steepest.derivations.lines import formula
     >>> from steepest.models.builders import chain
     >>> derivation = derive_layers(chain(2))
     >>> [form.name for form in derivation.forms]

@@ -86,6 +86,7 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     Raises:
         DerivationError: there are too many nodes for a reader, or no parameter.
 
+    >>> from steepest.derivations.lines import formula
     >>> from steepest.expressions.expression import data, params
     >>> from steepest.expressions.operations import mean
     >>> x, w = data("x"), params("w")
