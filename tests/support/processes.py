@@ -28,7 +28,9 @@ def plain_environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", **more}
 
 
-def on_a_terminal(words: list[str], columns: int = 80, **environment: str) -> tuple[int, str, str]:
+def on_a_terminal(
+    words: list[str], columns: int = 80, folder: Path | None = None, **environment: str
+) -> tuple[int, str, str]:
     """Status, standard output and standard error, each a terminal of its own."""
     import fcntl
     import pty
@@ -44,6 +46,7 @@ def on_a_terminal(words: list[str], columns: int = 80, **environment: str) -> tu
         stdout=out_side,
         stderr=err_side,
         stdin=subprocess.DEVNULL,
+        cwd=folder,
         env=plain_environment(**environment),
     )
     os.close(out_side)

@@ -36,5 +36,5 @@ def bench(epochs: int | None, rounds: int, peers: tuple[str, ...], quick: bool, 
     else:
         show(found)
         for sentence in notes(found):
-            click.echo(f"note: {sentence}", err=True)
+            options.tell(f"note: {sentence}")
     return 0

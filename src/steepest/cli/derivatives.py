@@ -46,7 +46,7 @@ def derive(
         print_json(found)
     else:
         texts = [d.text(plain=is_plain()) if form == "text" else getattr(d, form)() for d in derivations]
-        click.echo("\n\n".join(texts))
+        options.say("\n\n".join(texts))
     return 0
 
 
@@ -105,7 +105,7 @@ def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json:
         fields = ("value", "partials", "terms", "estimate", "tangent_value", "change", "error", "path")
         print_json({field: getattr(found, field) for field in fields})
     else:
-        click.echo(str(found))
+        options.say(str(found))
     return 0
 
 

@@ -70,7 +70,7 @@ def graph(
         nodes = [{field: getattr(row, field) for field in _NODE} for row in found.table()]
         print_json({"nodes": nodes, "layers": found.layers, "folded": found.folded, "explain": sentences})
     elif sentences:
-        click.echo("\n".join(sentences.values()))
+        options.say("\n".join(sentences.values()))
     elif not output:
         rows = [[row.node, row.operation, *row.shown, "; ".join(row.local)] for row in found.table()]
         print_table(rows, [*_NODE[:4], "local derivatives"])
@@ -142,7 +142,7 @@ def diagram(model: str, output: str | None, data: list[str] | None, as_json: boo
     if as_json:
         print_json(_diagram_json(drawn))
     elif not output:
-        click.echo(str(drawn))
+        options.say(str(drawn))
     return 0
 
 

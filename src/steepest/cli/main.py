@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import warnings
@@ -29,6 +30,7 @@ from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
 from steepest.expressions.ascii import with_mark
+from steepest.messages.sentences import visible
 from steepest.version import __version__
 
 _EXAMPLES = """
@@ -85,7 +87,9 @@ def _run() -> int:
     except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with io.StringIO() as shown:
+            error.show(file=shown)
+            click.echo(visible(shown.getvalue()), nl=False, err=True)
         if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
             click.echo("Put a formula that begins with a minus in brackets: '(-x^2)'.", err=True)
         return BAD_INPUT
@@ -94,7 +98,7 @@ def _run() -> int:
         said = f"steepest: {error}"
         for argument, option in options.SPELT.items():
             said = said.replace(argument, option)
-        click.echo(with_mark(said) if is_plain(sys.stderr.encoding) else said, err=True)
+        options.tell(with_mark(said) if is_plain(sys.stderr.encoding) else said)
         return BAD_INPUT
     except SystemExit:
         # click and rich raise this when the reader of a pipe has closed it.

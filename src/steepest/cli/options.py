@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from steepest.cli import configuration, files
+from steepest.messages.sentences import visible
 from steepest.messages.vocabulary import hint, setting
 
 Decorator = Callable[[Any], Any]
@@ -27,9 +28,14 @@ SPELT = {
 """Parts of the library's messages that name arguments, and their wording on the command line."""
 
 
+def say(text: str) -> None:
+    """Print a text to standard output."""
+    click.echo(visible(text))
+
+
 def tell(sentence: str) -> None:
     """Print a sentence to standard error."""
-    click.echo(sentence, err=True)
+    click.echo(visible(sentence), err=True)
 
 
 def warn(sentences: Iterable[str]) -> None:

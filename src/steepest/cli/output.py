@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import options
+from steepest.messages.sentences import visible_json
 
 if TYPE_CHECKING:
     from steepest.checking.gradient_check import Report
@@ -26,7 +27,7 @@ def print_json(document: dict[str, Any]) -> None:
     """Print a document to standard output as JSON."""
     from steepest.display.console import is_plain
 
-    click.echo(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False))
+    click.echo(visible_json(json.dumps(plain(document), ensure_ascii=is_plain(), indent=2, allow_nan=False)))
 
 
 def plain(value: Any) -> Any:
@@ -60,7 +61,7 @@ def finish(picture: Picture, path: str, as_json: bool) -> int:
     if as_json:
         print_json({"title": picture.title, "description": picture.description, "output": path})
     else:
-        click.echo(picture.description)
+        options.say(picture.description)
     options.tell(f"written to {path}")
     return 0
 

@@ -10,6 +10,7 @@ import click
 
 from steepest.cli import options
 from steepest.cli.options import BAD_INPUT, FOUND
+from steepest.messages.sentences import visible_json
 
 
 @options.command("""
@@ -51,9 +52,9 @@ def proofread(
         return BAD_INPUT
     form = "json" if as_json else form
     if form == "json":
-        said = json.dumps(as_list(done), ensure_ascii=False, indent=2)
+        said = visible_json(json.dumps(as_list(done), ensure_ascii=False, indent=2))
     elif form == "sarif":
-        said = json.dumps(as_sarif(done), ensure_ascii=False, indent=2)
+        said = visible_json(json.dumps(as_sarif(done), ensure_ascii=False, indent=2))
     elif form == "html":
         from steepest.proofreading.reports.html_page import as_html
 
@@ -63,7 +64,7 @@ def proofread(
     if output:
         write_atomically(output, (said + "\n").encode())
     else:
-        click.echo(said)
+        options.say(said)
     if len(done) < len(files):
         return BAD_INPUT
     return 0 if all(proof.ok for _, proof in done) else FOUND

@@ -51,9 +51,9 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     if output:
         write_atomically(output, (text + "\n").encode())
     else:
-        click.echo(text)
+        options.say(text)
     if columns.dropped:
-        click.echo(rows_left_out(columns.dropped, opened.rows), err=True)
+        options.tell(rows_left_out(columns.dropped, opened.rows))
     return 0
 
 

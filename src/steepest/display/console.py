@@ -16,6 +16,7 @@ from steepest.expressions.ascii import HANDLER, PLAIN, transliterated
 from steepest.expressions.ascii import is_plain as is_plain
 from steepest.expressions.showing import WIDEST
 from steepest.expressions.showing import Renderable as Renderable
+from steepest.messages.sentences import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +52,8 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequ
     from rich.text import Text
 
     shown_as = transliterated if is_plain() else str
-    rows = [list(map(shown_as, row)) for row in rows]
-    header = list(map(shown_as, header))
+    rows = [[visible(shown_as(cell)) for cell in row] for row in rows]
+    header = [visible(shown_as(cell)) for cell in header]
     where = console()
     bold = "" if where.no_color else "bold"
     shown = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 3, 0, 0), header_style=bold)
@@ -75,7 +76,7 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), right: Sequ
 
 def say(text: str = "") -> None:
     """Print a line on standard output."""
-    console().print(text, markup=False)
+    console().print(visible(text), markup=False)
 
 
 def show_plot(found: CostPlot, always: bool = False) -> None:

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 _LONGEST_VALUE = 60  # characters: a message of one line on a terminal of 80 columns has room for about one such value
 _LONGEST_ERROR = 120
+
+
+# Control characters but line feed and tab, separators of lines, and marks that turn the direction of text: from a file
+# they would move the cursor, change colours, set titles and links of a terminal, or reorder what is printed.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Return a text for a terminal, with control characters as Python writes them.
+
+    >>> print(visible("a\\x1b[31mb"))
+    a\\x1b[31mb
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def visible_json(text: str) -> str:
+    """Return JSON with control characters, which its writer leaves beyond the first 32, as escapes of JSON."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shown(value: object) -> str:
