@@ -76,7 +76,7 @@ def displayed(pieces: Inlines, page: float) -> Iterator[Piece | Displayed]:
             yield piece
             continue
         mark = ""
-        if left and isinstance(left[0], str) and left[0][:1] in _MARKS:
+        if left and isinstance(left[0], str) and left[0] and left[0][0] in _MARKS:
             mark, left[0] = left[0][0], left[0][1:]  # a line of text does not begin with a comma
         yield Displayed(piece, tuple(lines(piece.latex, page, page - INDENT)), mark)
 

@@ -31,7 +31,8 @@ GREEK_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛ
 _ESCAPED = {sign: "\\" + sign for sign in "{}$%&#_"}
 TEXT_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", **_ESCAPED}
 """The characters that LaTeX reads as commands, as running text shows them."""
-MATHS_ESCAPES = {"\\": r"\backslash ", "~": r"\~{}", "^": r"\^{}", **_ESCAPED}
+# \^{} and \~{} are accents of text only; in formulas the accents are \hat and \tilde.
+MATHS_ESCAPES = {"\\": r"\backslash ", "~": r"\tilde{\ }", "^": r"\hat{\ }", " ": r"\ ", **_ESCAPED}
 """The same characters, as formulas show them."""
 # What pictures write in words and pdfLaTeX has no letters for in text.
 _SIGNS = {

@@ -28,7 +28,7 @@ def latex_name(name: str, index: str = "", layer: bool = False) -> str:
     elif len(stem) == 1 and stem.isalpha():
         written = stem
     else:
-        plain = "".join(MATHS_ESCAPES.get(c, c) for c in stem).replace(" ", r"\ ")
+        plain = "".join(MATHS_ESCAPES.get(c, c) for c in stem)
         written = rf"\mathrm{{{plain}}}"
     raised = f"^{{({digits})}}" if layer and digits else ""
     below = ",".join(part for part in ("" if raised else digits, index) if part)

@@ -110,8 +110,7 @@ def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
             if node.operation is not PARAMETER:
                 parts = np.asarray(experiment.columns[node.name]).reshape(experiment.rows, -1).T
                 indices = [""] if len(parts) == 1 else [str(k + 1) for k in range(len(parts))]
-                name = latex_name(node.name)
-                header += [(Formula(f"{name}_{{{k or 'i'}}}", f"{node.name}{k or '_i'}"),) for k in indices]
+                header += [(Formula(latex_name(node.name, k or "i"), f"{node.name}{k or '_i'}"),) for k in indices]
                 columns += list(parts)
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]
