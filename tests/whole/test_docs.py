@@ -17,4 +17,4 @@ _spec.loader.exec_module(generate)
 
 @pytest.mark.parametrize("page", sorted(generate.PAGES))
 def test_page_is_current(page: str) -> None:
-    assert (DOCS / page).read_text(encoding="utf-8") == generate.PAGES[page](), "run `make docs`"
+    assert (DOCS / page).read_text(encoding="utf-8") == generate.PAGES[page](), "run `python docs/generate.py`"
