@@ -146,7 +146,8 @@ def __getattr__(name: str) -> Any:
     operation = _FUNCTIONS.get(_ours("function", name) or name)  # added later, or by another library's name
     if operation is not None:
         return operation
-    raise AttributeError(f"module 'steepest' has no attribute {name!r}{_hint('function', name, __all__)}")
+    meant = _hint("package", name, ()) or _hint("function", name, __all__)
+    raise AttributeError(f"module 'steepest' has no attribute {name!r}{meant}")
 
 
 def __dir__() -> list[str]:

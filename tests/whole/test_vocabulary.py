@@ -75,8 +75,9 @@ def test_every_alias_names_something_that_there_is(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SENTENCES)
 def test_no_word_has_both_an_alias_and_a_sentence(kind: str) -> None:
-    assert not SENTENCES[kind].keys() & ALIASES[kind].keys()
-    offered = REGISTRIES.get(kind, FUNCTIONS if kind in ("function", "activation") else SETTINGS)
+    assert not SENTENCES[kind].keys() & ALIASES.get(kind, {}).keys()
+    others = {"function": FUNCTIONS, "activation": FUNCTIONS, "setting": SETTINGS, "package": st.__all__}
+    offered: Any = others.get(kind) or REGISTRIES[kind]
     assert not SENTENCES[kind].keys() & set(offered)
 
 
@@ -134,6 +135,25 @@ def test_the_formulas_of_sentences_are_formulas() -> None:
 def test_a_word_that_collides_is_one_sentence(call: Callable[[], Any], says: str) -> None:
     with pytest.raises(TypeError, match=re.escape(says)):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("grad", "st.gradient(cost) gives"), ("minimize", "st.descend(cost, table)"), ("train", "st.Model(formula)"),
+        ("Sequential", "st.models.network([2, 3, 1])"), ("Adam", "optimiser='adam'"), ("Variable", "st.params('w')"),
+        ("tan", "sin(x)/cos(x)"), ("sigmiod", "did you mean 'sigmoid'?"),
+    ],
+)  # fmt: skip
+def test_names_of_other_packages_are_answered_by_meaning(name: str, says: str) -> None:
+    with pytest.raises(AttributeError, match=re.escape(says)):
+        getattr(st, name)
+
+
+def test_answers_on_the_package_name_what_it_has() -> None:
+    for sentence in SENTENCES["package"].values():
+        for name in re.findall(r"st\.(\w+)", sentence):
+            assert hasattr(st, name), name
 
 
 def test_builders_take_the_words() -> None:

@@ -127,6 +127,17 @@ _WRITTEN = {
 _FLAT = "floor ceil round argmax"
 _MISSING = "erf gamma lgamma asin arcsin acos arccos atan arctan atan2"
 _ANSWERS: dict[str, dict[str, str]] = {
+    "package": {
+        "st.gradient(cost) gives all derivatives, st.derive(cost, 'w') one line by line": "backward grad jacobian "
+        "value_and_grad",
+        "write st.descend(cost, table), or st.Model(formula).fit(table)": "curve_fit fit minimise minimize "
+        "optimize train",
+        "networks are built by st.models.network([2, 3, 1])": "layers linear mlp module nn sequential",
+        "write optimiser='adam', or st.optimisers.adam() with settings": "adagrad adam adamw lbfgs lion momentum optim "
+        "optimizers rmsprop sgd",
+        "columns are st.data('x'), parameters st.params('w')": "param parameter placeholder symbol symbols "
+        "tensor var variable",
+    },
     "function": {
         **{f"{call} is written {formula}": call.partition("(")[0] for call, formula in _WRITTEN.items()},
         **{f"{name} is not offered: its derivative is 0 almost everywhere": name for name in _FLAT.split()},
