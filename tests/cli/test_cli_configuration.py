@@ -105,6 +105,15 @@ def test_a_wrong_file_is_one_sentence(steepest: Steepest, text: str, says: str) 
     assert says in said.err
 
 
+@pytest.mark.parametrize("value", ["[]", "[[]]", "{}", "[3]", '""', "1979-05-27"])
+@pytest.mark.parametrize("option", ["layers", "start", "cost", "validate", "rate", "weights", "schedule"])
+def test_values_of_other_kinds_are_no_fault_of_ours(steepest: Steepest, option: str, value: str) -> None:
+    toml(f"[fit]\nepochs = 1\n{option} = {value}\n")
+    said = steepest(*FIT)
+    assert said.status in (0, 1, 2), said.err
+    assert "Traceback" not in said.err
+
+
 def test_a_named_file_that_is_absent(steepest: Steepest) -> None:
     said = steepest(*FIT, "--config", "absent.toml")
     assert (said.status, said.out) == (2, "")

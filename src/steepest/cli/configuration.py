@@ -56,7 +56,8 @@ def note(ctx: click.Context) -> str:
         return ""
     used = [name for name in ctx.default_map if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
     values = [ctx.default_map[name] for name in used]
-    values = [value[0] if isinstance(value, list) and isinstance(value[0], dict) else value for value in values]
+    # An option that may be repeated, as --start, has a list of the one value in the file.
+    values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
     settings = ", ".join(f"{name.replace('_', '-')} = {value!r}" for name, value in zip(used, values, strict=True))
     return f"note: {FOUND} in this folder sets {settings}" if used else ""
 
