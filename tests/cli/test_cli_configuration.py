@@ -55,7 +55,7 @@ def test_a_found_file_names_no_files(
     said = steepest(*words)
     assert said.status == 2
     assert option in said.err
-    assert "but only a file that --config names may name files" in said.err
+    assert "but only a file that --config names may say which files are read or written" in said.err
     assert "or --config steepest.toml if you trust it" in said.err
     assert sorted(tmp_path.parent.iterdir()) == around
     assert steepest("ops", "exp").status == 0  # of other commands nothing is refused

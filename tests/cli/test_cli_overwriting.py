@@ -70,9 +70,10 @@ def test_a_default_name_replaces_nothing(steepest: Steepest, inputs: dict[str, b
     Path("m.c").write_text("int main(void) { return 0; }")
     said = steepest("export", "m.safetensors", "--to", "c")
     assert said.status == 2
-    assert "m.c exists and is replaced only if it is named: give -o m.c, or another file" in said.err
+    assert "m.c exists; name another file with -o, or replace it with -o m.c --force" in said.err
     assert Path("m.c").read_text() == "int main(void) { return 0; }"
-    assert steepest("export", "m.safetensors", "--to", "c", "-o", "m.c").status == 0
+    assert steepest("export", "m.safetensors", "--to", "c", "--force").status == 2
+    assert steepest("export", "m.safetensors", "--to", "c", "-o", "m.c", "--force").status == 0
     assert "steepest" in Path("m.c").read_text()
     assert unchanged(inputs)
 
@@ -81,3 +82,100 @@ def test_a_file_with_the_name_of_a_word_is_no_input(steepest: Steepest, inputs: 
     """The rule compares files, not words: a formula may be called as the file to write is."""
     assert steepest(*FIT, "--save", "y ~ x*w").status == 0
     assert unchanged(inputs)
+
+
+WRITING = {
+    "m.safetensors": [*FIT, "--save"],
+    **{
+        f"pictures.{suffix}": ["plot", "training", "y ~ x*w", "in.csv", "--epochs", "3", "-o"]
+        for suffix in ("svg", "png", "pdf", "html", "tex")
+    },
+    "surface.gif": ["surface", "y ~ x*w + b", "in.csv", "--start", "w=0,b=0", "--epochs", "2", "-o"],
+    **{
+        f"graph.{suffix}": ["graph", "y ~ x*w", "--at", "x=1,w=2,y=3", "-o"]
+        for suffix in ("svg", "png", "dot", "tex", "html")
+    },
+    **{f"diagram.{suffix}": ["diagram", "y ~ x*w", "-o"] for suffix in ("svg", "png", "tex")},
+    **{f"paper.{suffix}": ["paper", "y ~ x*w", "-o"] for suffix in ("tex", "html", "md", "ipynb")},
+    **{
+        f"code.{suffix}": ["export", "model.safetensors", "--to", to, "-o"]
+        for suffix, to in (("onnx", "onnx"), ("c", "c"), ("train.c", "c-train"), ("py", "numpy"))
+    },
+    "predictions.csv": ["predict", "model.safetensors", "in.csv", "-o"],
+    "dropped.csv": ["predict", "model.safetensors", "in.csv", "--na", "drop", "-o"],
+    "predictions.json": ["predict", "model.safetensors", "in.csv", "--json", "-o"],
+    **{
+        f"report.{form}": ["proofread", "notes.md", "--format", form, "-o"]
+        for form in ("text", "json", "sarif", "html")
+    },
+}  # fmt: skip
+"""A command for every kind of file that commands write."""
+
+
+@pytest.mark.parametrize("place", WRITING)
+def test_only_what_steepest_wrote_is_replaced(steepest: Steepest, place: str) -> None:
+    Path("in.csv").write_text(DATA)
+    Path("notes.md").write_text("$$C = (x - 1)^2 = x^2 - 2x + 1$$\n")
+    assert steepest(*FIT, "--save", "model.safetensors").status == 0
+    words = [*WRITING[place], place]
+    assert steepest(*words).status in (0, 1)
+    first = Path(place).read_bytes()
+    assert first
+    assert steepest(*words).status in (0, 1), "its own file is replaced"
+    others = b"written by hand\n", b"<!-- steepest -->", b"\x00\xff" * 40, b"see Made by steepest", b"\n" + first
+    for content in others:
+        Path(place).write_bytes(content)
+        said = steepest(*words)
+        assert (said.status, said.out) == (2, "")
+        assert f"{place} exists, and steepest did not write it; name another file, or replace it wi" in said.err
+        assert Path(place).read_bytes() == content
+    assert steepest(*words, "--force").status in (0, 1)
+    assert len(Path(place).read_bytes()) > len(first) // 2
+    Path(place).write_bytes(b"")
+    assert steepest(*words).status in (0, 1), "an empty file loses nothing"
+
+
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        ([*FIT, "--save", "code.c"], ["export", "model.safetensors", "--to", "c", "-o", "code.c"]),
+        (["predict", "model.safetensors", "in.csv", "-o", "m"], [*FIT, "--save", "m"]),
+        ([*FIT, "--save", "m"], [*FIT, "--checkpoint", "m"]),
+    ],
+)
+def test_nor_a_file_of_another_kind(steepest: Steepest, words: list[str], other: list[str]) -> None:
+    Path("in.csv").write_text(DATA)
+    assert steepest(*FIT, "--save", "model.safetensors").status == 0
+    assert steepest(*other).status == 0
+    before = Path(words[-1]).read_bytes()
+    said = steepest(*words)
+    assert (said.status, said.out) == (2, "")
+    assert "steepest did not write it" in said.err
+    assert Path(words[-1]).read_bytes() == before
+
+
+def test_a_checkpoint_is_replaced_by_force(steepest: Steepest) -> None:
+    Path("in.csv").write_text(DATA)
+    words = [*FIT, "--checkpoint", "c"]
+    assert steepest(*words).status == 0
+    said = steepest(*words)
+    assert said.status == 2
+    assert "c already exists; continue from it with --resume, replace it with --force, or name another file" in said.err
+    assert steepest(*words, "--force").status == 0
+
+
+def test_a_found_configuration_cannot_force(steepest: Steepest) -> None:
+    Path("in.csv").write_text(DATA)
+    Path("m").write_text("mine")
+    Path("steepest.toml").write_text("[fit]\nforce = true\n")
+    said = steepest(*FIT, "--save", "m")
+    assert said.status == 2
+    assert "only a file that --config names may say which files are read or written; type --force" in said.err
+    assert Path("m").read_text() == "mine"
+    assert steepest("--config", "steepest.toml", *FIT, "--save", "m").status == 0
+
+
+def test_a_device_is_written_to(steepest: Steepest) -> None:
+    Path("in.csv").write_text(DATA)
+    assert steepest(*FIT, "--save", "model.safetensors").status == 0
+    assert steepest("predict", "model.safetensors", "in.csv", "-o", os.devnull).status == 0

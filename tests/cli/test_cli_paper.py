@@ -27,7 +27,7 @@ def test_a_built_in_table_is_enough(steepest: Steepest, suffix: str) -> None:
 )
 def test_builders_are_models(steepest: Steepest, model: str, words: str) -> None:
     assert steepest("paper", model, "-o", "paper.md").status == 0
-    assert Path("paper.md").read_text(encoding="utf-8").startswith(f"# {words}: ")
+    assert Path("paper.md").read_text(encoding="utf-8").startswith(f"<!-- Made by steepest -->\n# {words}: ")
 
 
 def test_a_saved_model_is_trained_as_it_was(steepest: Steepest) -> None:

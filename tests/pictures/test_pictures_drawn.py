@@ -146,7 +146,8 @@ def test_formats(tmp_path: Path) -> None:
     for suffix, begin in {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "html": b"<!DOCTYPE html>",
                           "tex": b"\\begin{tikzpicture}"}.items():  # fmt: skip
         picture.save(tmp_path / f"a.{suffix}")
-        assert (tmp_path / f"a.{suffix}").read_bytes().startswith(begin)
+        comment = rb"(<!-- Made by steepest -->\n|% Made by steepest\n)?"
+        assert re.match(comment + re.escape(begin), (tmp_path / f"a.{suffix}").read_bytes())
     with pytest.raises(PictureError, match=r"no format 'bmp' .* \.svg, \.png, \.pdf, \.html, \.tex"):
         picture.save(tmp_path / "a.bmp")
 

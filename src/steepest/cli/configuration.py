@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from steepest.cli.files import names_a_file
+from steepest.cli.files import touches_files
 from steepest.messages.vocabulary import hint
 
 FOUND = "steepest.toml"
@@ -41,10 +41,10 @@ def configure(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     defaults = _sections(ctx.find_root().command, read, where, ()).get(tuple(words), {})
     for name, default in defaults.items():
         option = next(each for each in ctx.command.params if each.name == name)
-        if named is None and names_a_file(option, default):
+        if named is None and touches_files(option, default):
             raise click.UsageError(
-                f"{where} has {name} = {default!r} in [{'.'.join(words)}], but only a file that --config names may "
-                f"name files; type {option.opts[-1]}, or --config {where} if you trust it",
+                f"{where} has {name} = {default!r} in [{'.'.join(words)}], but only a file that --config names may say "
+                f"which files are read or written; type {option.opts[-1]}, or --config {where} if you trust it",
                 ctx,
             )
     ctx.default_map = defaults

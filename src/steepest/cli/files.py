@@ -7,28 +7,71 @@ from typing import Any
 
 import click
 
-OUTPUT = click.Path(dir_okay=False)
-"""The type of options that name a file to write."""
+_FORCE = "steepest --force"
 
 
-def names_a_file(param: click.Parameter, value: Any) -> bool:
-    """Return whether an option with this value names a file to write, or one to read."""
-    return param.type is OUTPUT or (param.name in ("table", "validate") and isinstance(value, str))
+class Output(click.Path):
+    """The type of options that name a file to write.
+
+    Args:
+        kinds: the kinds of file that are replaced without ``--force``, of :mod:`steepest.storage.marks`; left out, the
+            kind is that of the suffix.
+    """
+
+    def __init__(self, *kinds: str) -> None:
+        super().__init__(dir_okay=False)
+        self.kinds = kinds
+
+
+def force(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Note whether files that steepest did not write may be replaced."""
+    ctx.meta[_FORCE] = value
+
+
+def is_forced(ctx: click.Context) -> bool:
+    """Return whether ``--force`` was given."""
+    return bool(ctx.meta.get(_FORCE))
+
+
+def touches_files(param: click.Parameter, value: Any) -> bool:
+    """Return whether an option with this value names a file to write, or one to read, or lets files be replaced."""
+    reads = param.name in ("table", "validate") and isinstance(value, str)
+    return reads or isinstance(param.type, Output) or param.name == "force"
 
 
 def refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
-    """Raise if a file to write is one that another word of the command names, too, also by a link.
+    """Raise if a file to write is one that is read, or one that steepest did not write and ``--force`` is not given.
 
-    Which of the other words name files depends on the command and on the files that exist, so all are compared.
+    A file that is read may be named by any other word of the command, and by a link, so all words are compared.
     """
     given = [(param, value) for param in command.params if (value := ctx.params.get(str(param.name))) is not None]
-    outputs = [(param.opts[-1], value) for param, value in given if param.type is OUTPUT]
+    outputs = [(param.opts[-1], value) for param, value in given if isinstance(param.type, Output)]
     for k, (flag, path) in enumerate(outputs):
         for other, second in outputs[:k]:
             if os.path.realpath(path) == os.path.realpath(second):
                 raise click.UsageError(f"{other} and {flag} name the same file, {path}; name two files", ctx)
-    inputs = [value for param, value in given if param.type is not OUTPUT]
+    inputs = [value for param, value in given if not isinstance(param.type, Output)]
     for flag, path in outputs:
         for word in (each for value in inputs for each in (value if isinstance(value, tuple) else (value,))):
             if isinstance(word, str) and os.path.exists(path) and os.path.exists(word) and os.path.samefile(path, word):
                 raise click.UsageError(f"{flag} {path} would replace the input {word}; name another file", ctx)
+    if not is_forced(ctx):
+        for param, path in given:
+            if isinstance(param.type, Output):
+                _refuse_replacing(path, param.type.kinds, ctx)
+
+
+def _refuse_replacing(path: str, kinds: tuple[str, ...], ctx: click.Context) -> None:
+    """Raise if there is a file that steepest did not write; a device, a pipe and an empty file lose nothing."""
+    from steepest.storage.marks import made_here
+
+    if not os.path.isfile(path) or not os.path.getsize(path):
+        return
+    try:
+        ours = made_here(path, kinds)
+    except OSError:  # it may be written, but not read
+        ours = False
+    if not ours:
+        raise click.UsageError(
+            f"{path} exists, and steepest did not write it; name another file, or replace it with --force", ctx
+        )

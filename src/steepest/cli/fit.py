@@ -102,7 +102,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     type=int,
     help="Stop after this many epochs without a lower validation cost; keep the best parameters.",
 )
-@click.option("--checkpoint", type=files.OUTPUT, help="File to which the state is saved every minute.")
+@click.option("--checkpoint", type=files.Output("checkpoint"), help="File to which the state is saved every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Save the state after this many epochs instead.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
 @click.option("--check/--no-check", default=None, help="Check the gradient first [default: for up to 200 parameters].")
@@ -110,7 +110,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
-@click.option("--save", type=files.OUTPUT, help="File to which the model is saved (.safetensors).")
+@click.option("--save", type=files.Output("model"), help="File to which the model is saved (.safetensors).")
 @options.as_json
 @click.pass_context
 def fit(
@@ -189,8 +189,11 @@ def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> Non
     for place in (save, checkpoint):
         if place:
             refuse_place(place)
-    if checkpoint and Path(checkpoint).exists() and not resume:
-        raise click.UsageError(f"{checkpoint} already exists; continue from it with --resume, or name another file")
+    if checkpoint and Path(checkpoint).exists() and not resume and not files.is_forced(click.get_current_context()):
+        raise click.UsageError(
+            f"{checkpoint} already exists; "
+            "continue from it with --resume, replace it with --force, or name another file"
+        )
 
 
 def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
@@ -233,7 +236,8 @@ def _refuse_network_options() -> None:
     """Raise if an option was given that has an effect on networks only."""
     ctx = click.get_current_context()
     for param in ctx.command.params:
-        of_networks = param.name == "activation" or (param.name == "output" and param.type is not files.OUTPUT)
+        is_file = isinstance(param.type, files.Output)
+        of_networks = param.name == "activation" or (param.name == "output" and not is_file)
         if of_networks and ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
             flag = param.opts[0]
             raise click.UsageError(f"{flag} is for networks; give --layers as well, or leave {flag} out")

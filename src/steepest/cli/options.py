@@ -93,6 +93,13 @@ class Command(click.Command):
                 help="Print plain ASCII (dC/dw for ∂C/∂w); also set by the environment variable NO_UNICODE.",
             ),
         ]  # fmt: skip
+        if any(isinstance(param.type, files.Output) for param in self.params):
+            self.params.append(
+                click.Option(
+                    ["--force"], is_flag=True, expose_value=False, callback=files.force,
+                    help="Replace a file that steepest did not write.",
+                )
+            )  # fmt: skip
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse arguments; accept an option's name from another library, with a note."""
@@ -166,9 +173,9 @@ def together(*parts: Decorator) -> Decorator:
     return add
 
 
-def output(help_text: str, required: bool = False) -> Decorator:
-    """Return the option of the file to write."""
-    return click.option("-o", "--output", type=files.OUTPUT, required=required, help=help_text)
+def output(help_text: str, *kinds: str, required: bool = False) -> Decorator:
+    """Return the option of the file to write; files of these kinds, or of its suffix, it replaces."""
+    return click.option("-o", "--output", type=files.Output(*kinds), required=required, help=help_text)
 
 
 def shown(flag: str, default: Any, help_text: str | None = None, name: str | None = None, **settings: Any) -> Decorator:

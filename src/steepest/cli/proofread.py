@@ -28,7 +28,7 @@ from steepest.messages.sentences import visible_json
 )
 @click.option("--explain", is_flag=True, help="Show every equality, with its values at the points tried.")
 @options.assignments("--assume", "Numbers of samples, layers or classes, or values of letters: n=4.")
-@options.output("File for the report [default: standard output].")
+@options.output("File for the report [default: standard output].", "report")
 @options.as_json
 def proofread(
     files: tuple[str, ...], form: str, explain: bool, assume: dict[str, float], output: str | None, as_json: bool
@@ -42,6 +42,7 @@ def proofread(
     from steepest.proofreading import proofread as read
     from steepest.proofreading.reports.findings import as_list, as_sarif, as_text
     from steepest.storage.files import write_atomically
+    from steepest.storage.marks import marked
 
     done = []
     for file in files:
@@ -62,7 +63,7 @@ def proofread(
     else:
         said = "\n\n".join(as_text(proof, file, explain) for file, proof in done)
     if output:
-        write_atomically(output, (said + "\n").encode())
+        write_atomically(output, marked((said + "\n").encode(), form))
     else:
         options.say(said)
     if len(done) < len(files):

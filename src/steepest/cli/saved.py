@@ -17,7 +17,7 @@ from steepest.cli.output import plain, print_json
 """)
 @click.argument("model")
 @click.argument("table")
-@options.output("File for the CSV [default: standard output].")
+@options.output("File for the CSV [default: standard output].", "predictions")
 @options.na
 @options.as_json
 def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
@@ -92,7 +92,7 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
 """)
 @click.argument("model")
 @options.named("--to", "export:FORMATS", "Format: {}.", metavar=None, required=True)
-@options.output("File to write [default: next to the model].")
+@options.output("File to write [default: next to the model].", "c", "onnx", "py")
 @click.option("--optimiser", metavar="NAME", help="Update rule of c-train [default: gradient descent].")
 @options.shown("--dtype", "float64", type=click.Choice(["float32", "float64"]))
 def export(model: str, to: str, output: str | None, optimiser: str | None, dtype: str) -> int:
@@ -104,7 +104,7 @@ def export(model: str, to: str, output: str | None, optimiser: str | None, dtype
 
     place = output or str(Path(model).with_suffix(FORMATS.find(to).suffix))
     if output is None and Path(place).exists():
-        raise click.UsageError(f"{place} exists and is replaced only if it is named: give -o {place}, or another file")
+        raise click.UsageError(f"{place} exists; name another file with -o, or replace it with -o {place} --force")
     export_model(load(model), place, to, dtype, optimiser)
     options.tell(f"written to {place}")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from steepest.errors import PictureError
 from steepest.storage.files import write_atomically
+from steepest.storage.marks import marked
 
 
 class Picture(ABC):
@@ -42,7 +43,7 @@ class Picture(ABC):
         if suffix not in known:
             given = f"no format {suffix!r}" if suffix else "no format without a suffix"
             raise PictureError(f"there is {given} for this picture; it can be saved as .{', .'.join(known)}")
-        write_atomically(path, known[suffix]())
+        write_atomically(path, marked(known[suffix](), suffix))
 
     def __repr__(self) -> str:
         return f'<picture: {self.title}; .save("name.{next(iter(self.formats()))}") writes it>'

@@ -8,6 +8,7 @@ from typing import Any
 from steepest.display.palette import INK, PAPER, READABLE
 from steepest.display.scene import Scene, Shape, Text, Wire
 from steepest.errors import MissingLibraryError
+from steepest.storage.marks import MARK
 
 _DPI = 200.0
 _MOST = 20_000  # pixels of a side; larger pictures have fewer dots an inch, to limit memory
@@ -33,7 +34,8 @@ def png(scene: Scene, title: str, description: str) -> bytes:
             axes.add_patch(artist)
     out = io.BytesIO()
     dpi = min(_DPI, _MOST * 72 / max(scene.width, scene.height))
-    figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata={"Title": title, "Description": description})
+    about = {"Title": title, "Description": description, "Software": MARK}
+    figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata=about)
     return out.getvalue()
 
 

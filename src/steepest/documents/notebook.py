@@ -10,6 +10,7 @@ from typing import Any
 
 from steepest.documents.document import Code, Document, Equations, Heading
 from steepest.documents.markdown import Writer
+from steepest.storage.marks import MARK
 
 
 def write(document: Document) -> str:
@@ -32,6 +33,7 @@ def write(document: Document) -> str:
     notebook = {
         "cells": [{"id": f"cell-{k + 1}", **cell} for k, cell in enumerate(cells)],
         "metadata": {
+            "generator": MARK,
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },

@@ -14,6 +14,7 @@ from steepest.documents.document import Document, plain
 from steepest.papers.contents import document_of
 from steepest.papers.experiment import Experiment
 from steepest.storage.files import write_atomically
+from steepest.storage.marks import marked
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -48,7 +49,8 @@ class Paper:
             DocumentError: there is no such format.
             StorageError: the file cannot be written.
         """
-        write_atomically(path, self.text(Path(path).suffix).encode())
+        suffix = Path(path).suffix
+        write_atomically(path, marked(self.text(suffix).encode(), suffix))
 
     def __repr__(self) -> str:
         return f'<paper: {plain(self.document.title)}; .save("paper.html") writes it>'

@@ -14,6 +14,7 @@ from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER, STYLE
 from steepest.display.picture import Picture
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.pictures.common.style import style
+from steepest.storage.marks import MARK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ class MatplotlibPicture(Picture):
         made = io.BytesIO()
         with style(DARK_INK if dark else INK):
             figure = self._draw() if dark else self.figure
-            about = {"Title": self.title, "Description": self.description, "Software": None}
+            about = {"Title": self.title, "Description": self.description, "Software": MARK}
             figure.savefig(made, format="png", dpi=dots, facecolor=DARK_PAPER if dark else PAPER, metadata=about)
         return made.getvalue()
 
@@ -74,7 +75,7 @@ class MatplotlibPicture(Picture):
         made = io.BytesIO()
         with style(INK):
             about = {"Title": self.title, "Subject": self.description, "CreationDate": None, "Producer": None}
-            self.figure.savefig(made, format="pdf", metadata={**about, "Creator": "steepest"})
+            self.figure.savefig(made, format="pdf", metadata={**about, "Creator": MARK})
         return made.getvalue()
 
     def tikz(self) -> str:

@@ -24,6 +24,7 @@ from steepest.pictures.surfaces.paths import Trail
 from steepest.pictures.surfaces.sections import Name, Range
 from steepest.pictures.surfaces.static import draw_moving
 from steepest.pictures.surfaces.surface import surface
+from steepest.storage.marks import MARK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +77,7 @@ class Animation(Picture):
         made = io.BytesIO()
         shown[0].save(
             made, format="GIF", save_all=True, append_images=shown[1:], loop=0, optimize=False, disposal=1,
-            duration=[each] * (len(shown) - 1) + [each * _LAST], comment=self.title.encode(),
+            duration=[each] * (len(shown) - 1) + [each * _LAST], comment=f"{self.title}. {MARK}".encode(),
         )  # fmt: skip
         return made.getvalue()
 
@@ -97,7 +98,7 @@ class Animation(Picture):
             command = [
                 program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
                 "-r", f"{self.rate:g}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart",
-                "-metadata", f"title={self.title}", str(place),
+                "-metadata", f"title={self.title}", "-metadata", f"comment={MARK}", str(place),
             ]  # fmt: skip
             done = subprocess.run(command, input=b"".join(frame.tobytes() for frame in frames), capture_output=True)
             if done.returncode or not place.is_file():
