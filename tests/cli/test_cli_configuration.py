@@ -94,7 +94,7 @@ def test_sections_of_kinds_of_pictures(steepest: Steepest) -> None:
         ("[plot.activation]\nwide = 3\n", "'wide' in [plot.activation], which is not an option of it"),
         ("[fit]\nconfig = 'x'\n", "'config' in [fit], which is not an option of it"),
         ("x = " + "[" * 100_000, "cannot be read"),
-        ("# " + "x" * (1 << 20), "is larger than a megabyte"),
+        ("# " + "x" * (1 << 20), "it has more than 1 MB; it is no file of options; name another one"),
     ],
     ids=["kind", "option", "config", "deep", "large"],
 )

@@ -366,3 +366,48 @@ def test_the_slow_path_takes_empty_lines_as_the_fast_path_does(monkeypatch: pyte
     assert read("x\n1\n\n3\n", "x", na="drop") == {"x": [1.0, 3.0]}
     assert "data row 2 of column 'x' has no value" in complaint("x\n1\n\n3\n", "x")
     assert "data row 2 of column 'y' has no value" in complaint("x,y\n1,2\n\n3,\n", "y")
+
+
+# --- size ---
+
+
+MANY = 9_000_000  # above the number of cells from which texts are converted while they are read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blank", [b"\n", b" \n", b"\t \n"])
+def test_empty_lines_between_rows_cost_little(blank: bytes) -> None:
+    table = open_table(io.BytesIO(b"x,y\n" + blank * MANY + b"1,2\n" + blank * 20 + b'"3",4\n' + blank * 20))
+    assert table.select(["x", "y"]).arrays["x"].tolist() == [1.0, 3.0]
+
+
+@pytest.mark.slow
+def test_a_long_table_is_read_in_blocks() -> None:
+    rows = 4_600_000
+    lines = b"".join(b"%d,%d.5,%s\n" % (k, k, b"a" if k == rows - 1 else b"7") for k in range(rows))
+    table = open_table(io.BytesIO(b"x,y,z\n" + lines))
+    assert table.rows == rows
+    columns = table.select(["x", "y"]).arrays
+    assert np.array_equal(columns["x"], np.arange(rows))
+    assert np.array_equal(columns["y"], np.arange(rows) + 0.5)
+    with pytest.raises(TableError, match=f"data row {rows} of column 'z' holds the text 'a'"):
+        table.select(["z"])
+
+
+@pytest.mark.slow
+def test_a_long_column_of_missing_values() -> None:
+    table = open_table(io.BytesIO(b"x\n" + b"\n" * MANY + b"1\n"))
+    assert table.rows == MANY + 1
+    found = table.select(["x"], na="drop")
+    assert (found.rows, found.dropped, found.arrays["x"].tolist()) == (1, MANY, [1.0])
+
+
+@pytest.mark.slow
+def test_a_long_table_with_a_row_that_is_too_long() -> None:
+    with pytest.raises(TableError, match="data row 300001 has 3 fields and the header has 2"):
+        open_table(io.BytesIO(b"x,y\n" + b"1,2\n" * 300_000 + b"1,2,3\n"))
+
+
+def test_a_header_of_commas_alone_is_refused() -> None:
+    with pytest.raises(TableError, match="its first line, which names the columns, has more than 16,777,216 bytes"):
+        open_table(io.BytesIO(b"," * ((1 << 24) + 1)))

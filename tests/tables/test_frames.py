@@ -147,3 +147,12 @@ def test_what_is_no_table(source: Any) -> None:
 
 def test_a_lazy_frame_is_to_be_collected() -> None:
     assert "collect() it first" in message(pl.LazyFrame({"x": [1]}))
+
+
+def test_a_parquet_file_that_holds_hardly_anything_is_refused(tmp_path: Path) -> None:
+    """A column of one value, repeated 10⁸ times, is 370 kB on disk and 800 MB in memory."""
+    column = pl.select(x=pl.repeat(1.0, 1_000_000)).to_series()
+    pl.DataFrame({"x": pl.concat([column] * 40)}).write_parquet(tmp_path / "t.parquet", row_group_size=40_000_000)
+    for source in (tmp_path / "t.parquet", io.BytesIO((tmp_path / "t.parquet").read_bytes())):
+        assert "it has 40,000,000 rows in " in (said := message(source))
+        assert "bytes, so that they hold hardly anything; check where it comes from" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -169,10 +170,10 @@ def test_another_suffix_is_an_error_that_names_what_is_read(tmp_path: Path) -> N
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.csv").write_text("x\n1\n")
 
-    def refuse(self: Path) -> bytes:
+    def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert "it cannot be read (Permission denied)" in message(tmp_path / "t.csv")
 
 
@@ -204,7 +205,7 @@ def test_file_objects_that_cannot_be_read(tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         assert "it cannot be read" in message(file)
     assert "it cannot be read" in message(io.StringIO("x\n\ud800\n"))
-    assert "reading it gave list" in message(SimpleNamespace(read=lambda: [1]))
+    assert "reading it gave list" in message(SimpleNamespace(read=lambda size: [1]))
 
 
 # --- mappings ---

@@ -27,16 +27,14 @@ def configure(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return
     import tomllib
 
+    from steepest.storage.reading import UnreadableFileError, read_file
+
     where = named or FOUND
     try:
-        with open(where, encoding="utf-8") as file:
-            text = file.read(_LARGEST + 1)
-        read = tomllib.loads(text) if len(text) <= _LARGEST else {}
-    except (OSError, ValueError, RecursionError) as error:
+        read = tomllib.loads(read_file(where, _LARGEST, "it is no file of options; name another one").decode())
+    except (OSError, ValueError, RecursionError, UnreadableFileError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise click.UsageError(f"{where} cannot be read: {why}") from None
-    if len(text) > _LARGEST:
-        raise click.UsageError(f"{where} is larger than a megabyte, so it is no file of options; name another one")
     words = ctx.command_path.split()[1:]
     defaults = _sections(ctx.find_root().command, read, where, ()).get(tuple(words), {})
     for name, default in defaults.items():

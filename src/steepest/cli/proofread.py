@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import click
 
 from steepest.cli import options
 from steepest.cli.options import BAD_INPUT, FOUND
 from steepest.messages.sentences import visible_json
+
+_LARGEST = 1 << 24  # bytes of a document; a long book has a tenth of that
 
 
 @options.command("""
@@ -73,10 +74,16 @@ def proofread(
 
 def _text_of(file: str) -> str | None:
     """Return the text of a file; print an error and return None if it cannot be read."""
+    from steepest.storage.reading import UnreadableFileError, read_blocks, read_file
+
     try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        options.tell(f"steepest: cannot read {file}: {error.strerror or error}; give a LaTeX or Markdown file")
+        content = read_blocks(sys.stdin.buffer.read, _LARGEST) if file == "-" else read_file(file, _LARGEST)
+    except UnreadableFileError as error:
+        options.tell(f"steepest: cannot read {file}: {error}")
+        return None
+    except (OSError, ValueError) as error:  # the latter for a name that is not one
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        options.tell(f"steepest: cannot read {file}: {reason}; give a LaTeX or Markdown file")
         return None
     try:
         return content.decode("utf-8-sig")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.errors import StorageError
 from steepest.storage.files import write_atomically
+from steepest.storage.reading import UnreadableFileError, refuse_special
 
 FORMAT = 1
 """The version of the metadata; a file with a higher one is refused."""
@@ -78,9 +79,12 @@ def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dic
     if Path(path).is_dir():
         raise StorageError(f"cannot read the {what} {where}: it is a directory; name a file in it")
     try:
+        refuse_special(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             params = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except UnreadableFileError as error:
+        raise StorageError(f"cannot read the {what} {where}: {error}") from None
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise StorageError(f"cannot read the {what} {where}: {reason}; check its path") from None

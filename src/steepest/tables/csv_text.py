@@ -18,11 +18,21 @@ from numpy.typing import NDArray
 
 from steepest.errors import TableError
 from steepest.messages.sentences import line, listed, shown
+from steepest.storage.reading import UnreadableFileError, read_blocks
 
 if TYPE_CHECKING:
     import polars as pl
 
 FloatArray: TypeAlias = NDArray[np.float64]
+AS_PARQUET = "write it as Parquet, which needs less memory"
+_LONGEST_HEADER = 1 << 24  # bytes; a million columns have names
+_BLOCK, _WIDE = 1 << 22, 1 << 10  # bytes of a long text that are read at once, at least and for each column
+_MOST_CELLS = 1 << 18  # cells of rows that are read one by one, until they become numbers
+_MANY = 1 << 23  # cells that are converted before they are needed, because texts need more memory
+_TRIED = 64  # of these are tried first, for a column of text
+
+Column: TypeAlias = "list[FloatArray | pl.Series]"
+"""Consecutive parts of a column: numbers, or text where that is not all numbers, with null for an empty field."""
 
 #: Words in cells and the numbers they stand for, in lower case: spellings of a missing value, and booleans.
 WORDS = dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), "nan") | {"true": "1", "false": "0"}
@@ -30,46 +40,62 @@ WORDS = dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), "nan") | {"true"
 
 def read_all(stream: Any, source: str) -> bytes:
     """Read the rest of a file object of bytes or text; raise TableError if it cannot be read."""
+
+    def block(size: int) -> Any:
+        found = stream.read(size)
+        if not isinstance(found, (str, bytes, bytearray, memoryview)):
+            raise TableError(f"{source}: reading it gave {type(found).__name__}; give a file of bytes or text")
+        return found
+
     try:
-        data = stream.read()
-        if isinstance(data, str):
-            data = data.encode("utf-8")
+        return read_blocks(block, instead=AS_PARQUET)
     except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
         raise TableError(f"{source}: it cannot be read ({line(error)}); open it for reading, as UTF-8") from None
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TableError(f"{source}: reading it gave {type(data).__name__}; give a file of bytes or text")
-    return bytes(data)
+    except UnreadableFileError as error:
+        raise TableError(f"{source}: it cannot be read ({error.why}); {error.remedy}") from None
 
 
-def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, pl.Series]:
+def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, Column]:
     """Read a header and one line per row, separated by commas, else semicolons or tabs; by tabs only if `tabs` is set.
 
-    The columns are returned as text of equal length; null or "" for an empty field.
+    The columns are of equal length, and for `to_floats`.
     """
     data = _plain_lines(data, source)
     separator = "\t" if tabs else _separator(data)
     lines = io.BytesIO(data)
     names = _names(lines, separator, source)
     body = lines.read()
+    del data, lines
     columns = _rectangle(body, separator, len(names)) or _rows(body, separator, len(names), source)
     return dict(zip(names, columns, strict=True))
 
 
-def to_floats(texts: pl.Series, name: str, source: str) -> FloatArray:
-    """Convert a column of text to float64, with NaN for missing values; see `WORDS`."""
+def to_floats(column: Column, name: str, source: str) -> FloatArray:
+    """Convert a column to float64, with NaN for missing values; see `WORDS`."""
+    for k, part in enumerate(column):
+        if not isinstance(part, np.ndarray):
+            _, wrong = _numbers(part)
+            if wrong is not None:
+                row = sum(map(len, column[:k])) + wrong
+                raise no_number(source, name, (row,), part[wrong])
+    parts = [part if isinstance(part, np.ndarray) else _numbers(part)[0] for part in column]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _numbers(texts: pl.Series) -> tuple[FloatArray, int | None]:
+    """Return a text as numbers, NaN where a value is missing, and the index of the first that is no number."""
     import polars as pl
 
     values = texts.cast(pl.Float64, strict=False)
-    odd = values.is_null().arg_true()
-    if not len(odd):
-        return values.to_numpy()
-    bare = texts.gather(odd).fill_null("").str.strip_chars().str.to_lowercase()
-    mended = bare.replace(WORDS).cast(pl.Float64, strict=False)
-    wrong = mended.is_null().arg_true()
-    if len(wrong):
-        row = int(odd[int(wrong[0])])
-        raise no_number(source, name, (row,), texts[row])
-    return values.scatter(odd, mended).to_numpy()
+    odd = (values.is_null() & texts.is_not_null()).arg_true()
+    if len(odd):
+        bare = texts.gather(odd).str.strip_chars().str.to_lowercase()
+        mended = bare.replace(WORDS).cast(pl.Float64, strict=False)
+        wrong = mended.is_null().arg_true()
+        if len(wrong):
+            return np.empty(0), int(odd[int(wrong[0])])
+        values = values.scatter(odd, mended)
+    return values.fill_null(math.nan).to_numpy(), None
 
 
 # --- messages ---
@@ -130,6 +156,10 @@ def _csv_rows(lines: io.BytesIO, separator: str) -> Iterator[list[str]]:
 
 def _names(lines: io.BytesIO, separator: str, source: str) -> tuple[str, ...]:
     """Consume the header and return the names in it."""
+    size = lines.getbuffer().nbytes if b"\n" not in lines.getbuffer()[:_LONGEST_HEADER].tobytes() else 0
+    if size > _LONGEST_HEADER:
+        what = f"its first line, which names the columns, has more than {_LONGEST_HEADER:,} bytes"
+        raise TableError(f"{source}: {what}; check that its lines end where rows end")
     try:
         names = tuple(name.strip() for name in next(_csv_rows(lines, separator)))
     except csv.Error as error:
@@ -156,8 +186,34 @@ def _is_number(text: str) -> bool:
 # --- rows ---
 
 
-def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
-    """Read the columns as text with polars; return None unless every line has exactly `width` fields.
+def _rectangle(body: bytes, separator: str, width: int) -> list[Column] | None:
+    """Read the columns block by block with polars; return None unless every line has exactly `width` fields."""
+    if not body:
+        return None
+    columns: list[Column] = [[] for _ in range(width)]
+    many = body.count(b"\n") * width > _MANY
+    size = max(_BLOCK, _WIDE * width) if many else len(body)
+    empty = re.compile(rb"\n[ \n]++" if separator == "\t" else rb"\n[ \t\n]++")
+    start = 0
+    while start <= len(body):
+        end = body.find(b"\n", start + size)
+        end = len(body) if end < 0 else end
+        lines = body[start:end]
+        start = end + 1
+        if width > 1:  # in a table of one column an empty line is a missing value
+            lines = empty.sub(b"\n", b"\n" + lines).strip(b"\n")
+            if not lines:
+                continue
+        parts = _block(lines, separator, width)
+        if parts is None:
+            return None
+        for column, part in zip(columns, parts, strict=True):
+            column.append(_compact(part) if many else part)
+    return [_joined(column) for column in columns]
+
+
+def _block(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
+    """Read some lines as text with polars; return None unless each has exactly `width` fields.
 
     polars fills short rows, ignores an extra empty field and tolerates stray quotation marks, so it is given only
     text that is checked to be a rectangle in which quotation marks enclose whole fields.
@@ -170,21 +226,52 @@ def _rectangle(body: bytes, separator: str, width: int) -> list[pl.Series] | Non
     ends = outside.translate(None, bytes(set(range(256)) - set(b'\n"' + mark))) + b"\n"
     rows = ends.count(b"\n")
     # The lengths are compared first: for a wide header over many short lines the expected text would be huge.
-    if not body or len(ends) != width * rows or ends != (mark * (width - 1) + b"\n") * rows:
+    if len(ends) != width * rows or ends != (mark * (width - 1) + b"\n") * rows:
         return None
     schema = {str(column): pl.String for column in range(width)}
     try:
-        frame = pl.read_csv(body, has_header=False, schema=schema, separator=separator)
+        frame = pl.read_csv(body + b"\n", has_header=False, schema=schema, separator=separator)
     except pl.exceptions.PolarsError:
         return None
     return frame.get_columns() if len(frame) == rows else None
 
 
-def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Series]:
-    """Read the columns as text row by row: slower than `_rectangle`, but errors name the row."""
+def _compact(texts: pl.Series) -> FloatArray | pl.Series:
+    """Return texts as numbers, which need less memory, if all of them are."""
+    if _numbers(texts.head(_TRIED))[1] is not None:
+        return texts
+    values, wrong = _numbers(texts)
+    return values if wrong is None else texts
+
+
+def _joined(parts: Column) -> Column:
+    """Return the parts of a column as one, if all are numbers; each is freed when it is copied."""
+    if len(parts) == 1 or not all(isinstance(part, np.ndarray) for part in parts):
+        return parts
+    values, first = np.empty(sum(map(len, parts))), 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        values[first : first + len(part)] = part
+        first += len(part)
+    return [values]
+
+
+def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
+    """Read the columns row by row: slower than `_rectangle`, but errors name the row."""
     import polars as pl
 
+    columns: list[Column] = [[] for _ in range(width)]
     rows: list[list[str]] = []
+    done = 0
+
+    def flush() -> None:
+        nonlocal done
+        for k, column in enumerate(columns):
+            column.append(_compact(pl.Series([row[k] for row in rows], dtype=pl.String)))
+        done += len(rows)
+        rows.clear()
+
     try:
         for fields in _csv_rows(io.BytesIO(body), separator):
             row = fields or [""]
@@ -192,11 +279,14 @@ def _rows(body: bytes, separator: str, width: int, source: str) -> list[pl.Serie
                 continue  # an empty line; in a table with one column it is a missing value
             if len(row) != width:
                 count = "1 field" if len(row) == 1 else f"{len(row)} fields"
-                what = f"data row {len(rows) + 1} has {count} and the header has {width}"
+                what = f"data row {done + len(rows) + 1} has {count} and the header has {width}"
                 remedy = f"make them equal (a text with {separator!r} in it needs quotation marks around it)"
                 raise TableError(f"{source}: {what}; {remedy}")
             rows.append(row)
+            if len(rows) * width >= _MOST_CELLS:
+                flush()
     except csv.Error as error:
-        what = f"data row {len(rows) + 1} is not valid CSV ({error})"
+        what = f"data row {done + len(rows) + 1} is not valid CSV ({error})"
         raise TableError(f"{source}: {what}; check the quotation marks there") from None
-    return [pl.Series([row[column] for row in rows], dtype=pl.String) for column in range(width)]
+    flush()
+    return [_joined(column) for column in columns]

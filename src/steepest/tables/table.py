@@ -24,11 +24,14 @@ from numpy.typing import NDArray
 
 from steepest.errors import TableError
 from steepest.messages.sentences import line, listed, shown
+from steepest.storage.reading import UnreadableFileError, read_file
 from steepest.tables.built_in import BUILT_IN
-from steepest.tables.csv_text import FloatArray, no_number, read_all, read_csv, to_floats, where
+from steepest.tables.csv_text import AS_PARQUET, FloatArray, no_number, read_all, read_csv, to_floats, where
 from steepest.tables.samples import Samples
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+_SMALL = 1 << 28  # bytes of a column that any file may become
+_MOST_DENSE = 1000  # bytes of a column for one of the file: noise of one bit a value has 64
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
 
 
@@ -286,7 +289,7 @@ def _series_floats(series: Any, name: str, source: str) -> FloatArray:
     return _floats(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
 
 
-def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
+def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
     import narwhals as nw
     import polars as pl
 
@@ -310,7 +313,11 @@ def _parquet_table(file: Path | io.BytesIO, source: str) -> Table:
         return replace(_frame_table(found), source=f"{source}, counted from data row {first + 1}")
 
     names = tuple(scan(lambda frame: frame.limit(0)).columns)
-    return Table(names, source, scan(lambda frame: frame.select(pl.len())).item(), read, rows_of)
+    rows = scan(lambda frame: frame.select(pl.len())).item()
+    if 8 * rows > max(_SMALL, _MOST_DENSE * size):
+        what = f"it has {rows:,} rows in {size:,} bytes, so that they hold hardly anything"
+        raise TableError(f"{source}: {what}; check where it comes from, or write some of its rows to another file")
+    return Table(names, source, rows, read, rows_of)
 
 
 # --- files ---
@@ -331,11 +338,13 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
             raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
         if path.is_dir():
             raise TableError(f"{label}: this is a directory; name a {readable} file in it")
-        if suffix == PARQUET_SUFFIX:
-            return _parquet_table(path, label)
-        if suffix and suffix not in TEXT_SUFFIXES:
+        if suffix == PARQUET_SUFFIX and path.is_file():
+            return _parquet_table(path, label, path.stat().st_size)
+        if suffix and suffix not in (*TEXT_SUFFIXES, PARQUET_SUFFIX):
             raise TableError(f"{label}: files ending in {suffix} are not read; save it as {readable}")
-        return _bytes_table(path.read_bytes(), label, tabs=suffix == ".tsv")
+        return _bytes_table(read_file(path, instead=AS_PARQUET), label, tabs=suffix == ".tsv")
+    except UnreadableFileError as error:
+        raise TableError(f"{label}: it cannot be read ({error.why}); {error.remedy}") from None
     except OSError as error:
         what = f"it cannot be read ({error.strerror or error})"
         raise TableError(f"{label}: {what}; check the path and its permissions") from None
@@ -343,7 +352,7 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
 
 def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
     if data.startswith(PARQUET_MAGIC) and data.endswith(PARQUET_MAGIC):
-        return _parquet_table(io.BytesIO(data), source)
+        return _parquet_table(io.BytesIO(data), source, len(data))
     texts = read_csv(data, source, tabs)
-    rows = len(next(iter(texts.values())))
+    rows = sum(map(len, next(iter(texts.values()))))
     return Table(tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source))
