@@ -31,16 +31,15 @@ def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, 
 
 
 def write_tensors(
-    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
-    again: bool = False,
-) -> None:  # fmt: skip
+    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any]
+) -> None:
     """Write arrays and metadata, under a key that identifies the kind of file, with a checksum of both."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the memory of an array as it is, so it must be in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}), again)
+    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}))
 
 
 def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
