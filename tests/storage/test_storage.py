@@ -56,6 +56,18 @@ def test_round_trip_of_numbers_is_exact(tmp_path: Path) -> None:
     assert (back.formula, back.cost_name, back.data) == ("y ~ a*x", "mse", ("x", "y"))
 
 
+def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
+    """So that a digest of the file identifies the model."""
+    model, path = st.Model("größe ~ a*x", data=["x", "größe"]), tmp_path / "m.safetensors"
+    model.params = {"a": 1.5}
+    contents = set()
+    for _ in range(20):
+        model.save(path)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    assert st.load(path).formula == "größe ~ a*x"
+
+
 def test_round_trip_of_a_network(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     model = st.models.network([3, 4, 2], output="softmax")

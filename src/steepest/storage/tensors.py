@@ -39,7 +39,17 @@ def write_tensors(
     # safetensors writes the memory of an array as it is, so it must be in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}))
+    write_atomically(path, _sorted(to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)})))
+
+
+def _sorted(content: bytes) -> bytes:
+    """Sort the metadata, which safetensors writes in a random order, so that the same model gives the same file."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight bytes
+    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[start:]])
 
 
 def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:
