@@ -70,6 +70,7 @@ def test_a_temporary_file_in_use_is_left_alone(times: int, tmp_path: Path, monke
     monkeypatch.setattr(os, "fsync", fsync)
     files.write_atomically(path, b"of writer 0")
     assert path.read_bytes() == b"of writer 0"
+    assert begun[0] == times + 1  # nobody had to write again
     assert [each.name for each in tmp_path.iterdir()] == ["m"]
 
 

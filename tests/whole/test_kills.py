@@ -45,11 +45,11 @@ def names(folder: Path) -> list[str]:
 class Killer:
     """Kill processes at random moments, and count.
 
-    Half of them within ``longest`` of their start, half within ``window`` of the start of a write, both in seconds.
+    Half of them within ``longest`` of their start, half within 0.01 of the start of a write, in seconds.
     """
 
-    def __init__(self, forks: Forks, longest: float, window: float, seed: str) -> None:
-        self.forks, self.longest, self.window, self.random = forks, longest, window, Random(seed)
+    def __init__(self, forks: Forks, longest: float, seed: str) -> None:
+        self.forks, self.longest, self.random = forks, longest, Random(seed)
         self.kills = self.hits = 0
 
     def kill(self, process: int) -> None:
@@ -58,7 +58,7 @@ class Killer:
             end = time.monotonic() + 2 * self.longest
             while time.monotonic() < end and not self.forks.is_writing(process):
                 time.sleep(0.0005)
-            time.sleep(self.random.uniform(0, self.window))
+            time.sleep(self.random.uniform(0, 0.01))
         else:
             time.sleep(self.random.uniform(0, self.longest))
         os.kill(process, signal.SIGKILL)
@@ -102,7 +102,7 @@ def check_model(path: Path, contents: list[str]) -> None:
 
 
 def test_killed_while_a_model_is_saved_for_the_first_time(forks: Forks, folder: Path, contents: list[str]) -> None:
-    path, killer = folder / "m", Killer(forks, 0.15, 0.01, "first")
+    path, killer = folder / "m", Killer(forks, 0.15, "first")
     while killer.kills < KILLS // 2:
         killer.kill(forks.start("save", path, 0, 1))
         assert all(name == "m" or TEMPORARY.fullmatch(name) for name in names(folder))
@@ -117,7 +117,7 @@ def test_killed_while_a_model_is_saved_for_the_first_time(forks: Forks, folder: 
 
 def test_killed_while_two_processes_replace_a_model(forks: Forks, folder: Path, contents: list[str]) -> None:
     """One of them is killed; the other continues, and its model is there at the end."""
-    path, killer = folder / "m", Killer(forks, 0.25, 0.01, "replaced")
+    path, killer = folder / "m", Killer(forks, 0.25, "replaced")
     forks.run("save", path, 0, 1)
     for turn in range(KILLS // 2):
         killed, other = forks.start("save", path, turn % 2, 1000), forks.start("save", path, turn % 2, 3)
@@ -154,7 +154,7 @@ def test_killed_descents_continue(kind: str, forks: Forks, folder: Path, tmp_pat
     assert sorted(wanted) == ["c", "m"]
     checkpoints, resumed = known.read_text().split()[:-1], 0
     assert len(set(checkpoints)) == EPOCHS
-    killer = Killer(forks, 0.7, 0.003, kind)
+    killer = Killer(forks, 0.7, kind)
     while killer.kills < KILLS:
         for name in names(folder):
             (folder / name).unlink()
@@ -188,7 +188,7 @@ def test_killed_while_three_processes_write_the_same_kernels(forks: Forks, tmp_p
     forks.run("kernels", 1, many + 2)
     wanted = {path.name: digest(path.read_bytes()) for path in place.iterdir()}
     assert len(wanted) == many + 1
-    killer = Killer(forks, 0.5, 0.002, "kernels")
+    killer = Killer(forks, 0.5, "kernels")
     while killer.kills < KILLS:
         for path in place.iterdir():
             path.unlink()
