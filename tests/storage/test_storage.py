@@ -283,37 +283,6 @@ def test_places_that_are_seen_to_be_wrong_beforehand(tmp_path: Path, monkeypatch
         files.refuse_place(tmp_path / "m.safetensors")
 
 
-@pytest.mark.parametrize("function", ["fsync", "replace", "chmod"])
-def test_a_failure_in_the_middle_leaves_the_old_file(
-    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"old")
-
-    def fail(*args: Any, **kwargs: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, function, fail)
-    with pytest.raises(StorageError, match="No space left on device; choose another place"):
-        files.write_atomically(path, b"new content")
-    assert path.read_bytes() == b"old"
-    assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
-
-
-def test_an_interruption_in_the_middle_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(b"old")
-
-    def interrupt(handle: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        files.write_atomically(path, b"new content")
-    assert path.read_bytes() == b"old"
-    assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
-
-
 def test_a_kill_in_the_middle_leaves_the_old_file_whole(tmp_path: Path) -> None:
     """A process saves two models in turn without end and is killed; what stands there is one of the two."""
     path = tmp_path / "m.safetensors"

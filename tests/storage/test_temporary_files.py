@@ -1,4 +1,4 @@
-"""Temporary files: those of killed processes are deleted, those in use and those of others are not."""
+"""Temporary files: those of failures and killed processes are deleted, those in use and those of others are not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,37 @@ import pytest
 
 from steepest.errors import StorageError
 from steepest.storage import files
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace", "chmod"])
+def test_a_failure_in_the_middle_leaves_the_old_file(
+    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(StorageError, match="No space left on device; choose another place"):
+        files.write_atomically(path, b"new content")
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_an_interruption_in_the_middle_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+
+    def interrupt(handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_atomically(path, b"new content")
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["m.safetensors"]
 
 
 def abandoned(target: Path) -> Path:

@@ -117,7 +117,7 @@ def fit(folder: str, words: list[str], part: int, contents: str) -> None:
                 file.write(hashlib.sha256(content).hexdigest() + "\n")
             real(path, content)
 
-        tensors.write_atomically = noted  # type: ignore[attr-defined, unused-ignore]
+        tensors.write_atomically = noted
     os.chdir(folder)
     sys.argv = ["steepest", *words]
     with open(os.devnull, "w") as sys.stdout:
@@ -130,7 +130,7 @@ def kernels(first: int, after: int) -> None:
     from steepest.engines.native.llvm import kernel
 
     real = kernel.compile_module
-    kernel.compile_module = lambda *given: real(*given) + bytes(PADDING)  # type: ignore[attr-defined, unused-ignore]
+    kernel.compile_module = lambda *given: real(*given) + bytes(PADDING)
     x = st.params("x")
     for k in range(first, after):
         found = st.descend((x - k) ** 2 * (x + k), None, {"x": 0.0}, 1e-9, epochs=1, engine="native").params["x"]

@@ -165,6 +165,9 @@ def test_killed_descents_continue(kind: str, forks: Forks, folder: Path, tmp_pat
         resumed += "resumed from epoch" in said
         assert "warning" not in said
         assert {name: (folder / name).read_bytes() for name in names(folder)} == wanted
+    (folder / "m").unlink()  # as if killed between the last checkpoint and the model
+    assert f"resumed from epoch {EPOCHS}" in forks.run("fit", folder, words(table), part, "")
+    assert {name: (folder / name).read_bytes() for name in names(folder)} == wanted
     killer.check(kind)
     assert resumed >= 3
 
