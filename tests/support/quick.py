@@ -21,7 +21,7 @@ QUICK = {
     "papers": ["test_paper.py"],
     "pictures": ["test_pictures_kinds.py"],
     "proofreading": ["test_proofreading_notes.py", "test_proofreading_reading.py"],
-    "storage": ["test_storage.py"],
+    "storage": ["test_storage.py", "test_temporary_files.py"],
     "tables": ["test_csv.py", "test_table.py", "test_weights.py"],
     "training": ["test_descent.py", "test_initial.py"],
     "whole": ["test_imports.py", "test_quick.py"],

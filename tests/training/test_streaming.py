@@ -97,6 +97,18 @@ def test_blocks_of_columns_and_memory_of_the_optimiser(file: str) -> None:
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_a_finished_descent_that_is_resumed_reports_the_cost_of_the_whole_table(file: str, tmp_path: Path) -> None:
+    """As after a kill between the last checkpoint and the saved model."""
+    settings: dict[str, Any] = {"start": START, "rate": RATE, "epochs": 2, "batch": 32}
+    wanted = st.Model(FORMULA).fit(file, **settings).run
+    for _ in range(2):
+        found = st.Model(FORMULA).fit(file, checkpoint=tmp_path / "kept", resume=True, **settings).run
+        assert found is not None
+        assert wanted is not None
+        assert (found.cost, found.history, found.warnings) == (wanted.cost, wanted.history, wanted.warnings)
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_without_batches_a_table_is_read_at_once(file: str) -> None:
     whole = st.Model(FORMULA).fit(file, start=START, rate=RATE, epochs=5)
     table = st.Model(FORMULA).fit(COLUMNS, start=START, rate=RATE, epochs=5)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
 from steepest.errors import StorageError
 
+_SUFFIX = ".part"
+_TRIES = 10  # far more than needed: only in a moment can another process delete a temporary file
 
-def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool = False, private: bool = False) -> None:
+
+def write_atomically(path: str | os.PathLike[str], content: bytes, private: bool = False) -> None:
     """Write to a temporary file in the same folder, sync and rename, so that readers never see a partial file.
 
     A symbolic link stays, and the file that it names is written. A file that is replaced passes on its permissions;
-    one that nobody may write stays. A device or pipe is written to.
+    one that nobody may write stays. A device or pipe is written to. Temporary files of killed processes that wrote the
+    same file are deleted.
 
     Args:
         path: the file.
         content: its content.
-        again: whether one process writes the file repeatedly; the temporary file then has a fixed name, so that what a
-            killed process leaves is overwritten by the next one.
         private: whether only this user may read and write the file, as for cached machine code; a link at its place is
-            then replaced, and not followed.
+            then replaced, and not followed, and the caller deletes temporary files of killed processes.
     """
     target = Path(path) if private else Path(os.path.realpath(path))
-    temporary = ""
     try:
         mode = None if private else _mode(target)
         if mode is not None and not stat.S_ISREG(mode):  # a pipe or device must not be replaced by a file
@@ -33,30 +37,93 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, again: bool =
             return
         if mode is not None and not mode & 0o222:  # the administrator may write it nevertheless
             raise StorageError(f"cannot write {target}: it is read-only; choose another place")
-        if again:
-            temporary = os.fspath(target.parent / f".{target.name}.part")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-            handle = os.open(temporary, flags, 0o600)
-        else:
-            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp creates a private file; give it the permissions of what it replaces, or those of the user's new files.
-        if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
-        elif not private:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
-        temporary = ""
+        if not private:
+            _remove_temporaries_of(target)
+        permissions = None if private else _permissions(mode)
+        if not any(_replaced(target, content, permissions) for _ in range(_TRIES)):
+            raise StorageError(f"cannot write {target}: other programs delete its temporary file; choose another place")
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
+
+
+def _replaced(target: Path, content: bytes, permissions: int | None) -> bool:
+    """Replace a file; return False if another process has deleted the temporary file meanwhile."""
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(_SUFFIX, f".{target.name}.", target.parent)
+        with os.fdopen(handle, "wb") as file:
+            _lock(handle)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        if permissions is not None:  # mkstemp creates a private file
+            os.chmod(temporary, permissions)
+        os.replace(temporary, target)
+        temporary = ""
+    except FileNotFoundError:
+        if not temporary:  # there is no such folder
+            raise
+        return False
     finally:  # also after an interruption
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+    return True
+
+
+def remove_abandoned(temporary: str | os.PathLike[str]) -> bool:
+    """Delete a temporary file unless a process is writing it or another user owns it; return whether it was deleted.
+
+    A writer locks its file, and the system releases the lock when the process ends, however it ends. Ages and process
+    numbers would mislead after a pause and between machines. Where there are no locks, the file stays; Windows does not
+    delete a file that is open. Before and after the lock is held, a writer may lose its file, and writes it again.
+    """
+    try:
+        if sys.platform == "win32":
+            os.unlink(temporary)
+            return True
+        handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            about = os.fstat(handle)
+            ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
+            if ours and _lock(handle):
+                os.unlink(temporary)
+                return True
+        finally:
+            os.close(handle)
+    except OSError:
+        pass
+    return False
+
+
+def _remove_temporaries_of(target: Path) -> None:
+    """Delete what killed processes left that wrote this file."""
+    name = re.compile(re.escape(f".{target.name}.") + "[a-z0-9_]{8}" + re.escape(_SUFFIX))  # as mkstemp forms it
+    with contextlib.suppress(OSError), os.scandir(target.parent) as files:  # a folder may be writable, not readable
+        for file in files:
+            if name.fullmatch(file.name):
+                remove_abandoned(file)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed or this process ends; return False if another process has locked it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # or the file system has no locks
+        return False
+    return True
+
+
+def _permissions(mode: int | None) -> int:
+    """Return the permissions of the file that is replaced, or those of the user's new files."""
+    if mode is not None:
+        return stat.S_IMODE(mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def refuse_place(path: str | os.PathLike[str]) -> None:

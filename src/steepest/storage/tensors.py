@@ -32,16 +32,25 @@ def save(path: str | os.PathLike[str], params: dict[str, Any], about: dict[str, 
 
 
 def write_tensors(
-    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any],
-    again: bool = False,
-) -> None:  # fmt: skip
+    path: str | os.PathLike[str], tensors: dict[str, NDArray[Any]], key: str, about: dict[str, Any]
+) -> None:
     """Write arrays and metadata, under a key that identifies the kind of file, with a checksum of both."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the memory of an array as it is, so it must be in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
     text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)}), again)
+    write_atomically(path, _sorted(to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)})))
+
+
+def _sorted(content: bytes) -> bytes:
+    """Sort the metadata, which safetensors writes in a random order, so that the same model gives the same file."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of eight bytes
+    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[start:]])
 
 
 def _checksum(tensors: dict[str, NDArray[Any]], text: str) -> str:

@@ -40,7 +40,7 @@ class Checkpoint:
             "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": callbacks.about(),
             "order": list(tensors),
         }  # fmt: skip
-        write_tensors(self.path, tensors, _KEY, about, again=True)
+        write_tensors(self.path, tensors, _KEY, about)
 
     def load(self, callbacks: Callbacks, record: Record) -> DescentState | None:
         """Restore callbacks and record and return the state of the descent; None if the file does not exist yet."""

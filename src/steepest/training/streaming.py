@@ -31,8 +31,8 @@ class StreamRunner:
         self.rate, self._started = rate, False
 
     def cost_at(self, params: Mapping[str, Any]) -> float:
-        """Return the cost at some parameters: of the first part before the first epoch, later of the whole table."""
-        order = range(self._parts.number) if self._started else [0]
+        """Return the cost at some parameters: at first, to check the start, of the first part, later of the table."""
+        order, self._started = range(self._parts.number) if self._started else range(1), True
         total, seen = 0.0, 0
         for _, columns, rows in self._parts.each(order):
             total, seen = total + rows * self._cost(columns, rows)(params), seen + rows

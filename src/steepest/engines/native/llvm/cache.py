@@ -18,7 +18,6 @@ import json
 import os
 import re
 import stat
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +26,10 @@ from typing import Any
 import platformdirs
 
 from steepest.errors import CacheWarning, StorageError
-from steepest.storage.files import write_atomically
+from steepest.storage.files import remove_abandoned, write_atomically
 
 _MAGIC = b"steepest kernel 1\n"
 _DIGEST = 32
-_ABANDONED = 3600.0  # seconds after which a partial file is taken for that of a killed process
 _ENTRY = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = re.compile(r"\.[0-9a-f]{64}\..*")  # what ``write_atomically`` writes before it is renamed
 _KEPT_BYTES = 64 << 20  # of the directory; beyond, the least recently used kernels are deleted
@@ -191,12 +189,11 @@ def _thin(place: Path) -> None:
             partial = _PARTIAL.fullmatch(file.name)
             if not partial and not _ENTRY.fullmatch(file.name):
                 continue  # others may use the directory, too
+            if partial and remove_abandoned(file):
+                continue
             with contextlib.suppress(OSError):
                 about = file.stat(follow_symlinks=False)
-                if partial and about.st_mtime < time.time() - _ABANDONED:
-                    os.unlink(file)
-                else:
-                    found.append((about.st_mtime, about.st_size, file.path))
+                found.append((about.st_mtime, about.st_size, file.path))
     size = sum(length for _, length, _ in found)
     for _, length, path in sorted(found):
         if size <= _KEPT_BYTES:
