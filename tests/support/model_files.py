@@ -17,10 +17,15 @@ def forge(path: Path, about: Any, params: dict[str, Any] | None = None, format_:
     """Write a file as this library would, checksum included, with any metadata; a text is taken as it is."""
     tensors = {k: np.array(v, dtype=np.float64) for k, v in ({"a": 2.0} if params is None else params).items()}
     text = about if isinstance(about, str) else json.dumps({"format": format_, **about})
+    path.write_bytes(to_bytes(tensors, metadata={"steepest": text, "sha256": checksum(tensors, text)}))
+    return path
+
+
+def checksum(tensors: dict[str, Any], text: str) -> str:
+    """Return the checksum of tensors and metadata, as files of models and checkpoints have it."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]
         digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
         digest.update(array.tobytes())
-    path.write_bytes(to_bytes(tensors, metadata={"steepest": text, "sha256": digest.hexdigest()}))
-    return path
+    return digest.hexdigest()

@@ -88,7 +88,10 @@ def multiplied_out(line: Expression) -> Expression | None:
         elif operation is op.negate:
             polynomials[node] = {m: -c for m, c in polynomials[node.args[0]].items()}
         elif operation is op.multiply:
-            polynomials[node] = _multiplied(*(polynomials[arg] for arg in node.args))
+            left, right = (polynomials[arg] for arg in node.args)
+            if len(left) * len(right) > _MOST_TERMS:
+                return None
+            polynomials[node] = _multiplied(left, right)
         else:
             sign = 1 if operation is op.add else -1
             joined = dict(polynomials[node.args[0]])
@@ -116,6 +119,7 @@ def _factored(parts: dict[Monomial, float]) -> Expression:
     return times([added(inner), *outer])
 
 
+_MOST_TERMS = 1 << 10  # of a product; a polynomial with more is not shorter, unless nearly all cancel
 _POLYNOMIAL = (op.add, op.subtract, op.multiply, op.negate)
 
 

@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike
 
 from steepest.documents.document import Document, plain
 from steepest.papers.contents import document_of
+from steepest.papers.derivations import derivation_of
 from steepest.papers.experiment import Experiment
 from steepest.storage.files import write_atomically
 from steepest.storage.marks import marked
+from steepest.tables.samples import Samples
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -90,5 +92,7 @@ def write_paper(
 
     Source: the notes A to E, which do by hand for five models what this does for any.
     """
-    experiment = Experiment.conduct(model, table, start, na, compare, settings)
-    return Paper(document_of(experiment, symbolic, title), experiment)
+    source = table if table is None or isinstance(table, Samples) else model.use(table)
+    derived = derivation_of(model, symbolic)  # before the training, as it may be refused
+    experiment = Experiment.conduct(model, source, start, na, compare, settings)
+    return Paper(document_of(experiment, derived, symbolic, title), experiment)

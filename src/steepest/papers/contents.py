@@ -17,7 +17,6 @@ from steepest.errors import MissingLibraryError
 from steepest.expressions.expression import PARAMETER, Expression, leaves, transform, with_args
 from steepest.objectives.costs import COSTS
 from steepest.papers.course import surface_of, training_of
-from steepest.papers.derivations import derivation_of
 from steepest.papers.results import check_of, comparison_of, limit_of
 from steepest.papers.words import cost_letter, count, parameters_of
 
@@ -37,10 +36,12 @@ _SOURCES = {
 }
 
 
-def document_of(experiment: Experiment, symbolic: bool | None, title: str | None) -> doc.Document:
-    """Return the document that reports an experiment."""
+def document_of(
+    experiment: Experiment, derived: list[doc.Block], symbolic: bool | None, title: str | None
+) -> doc.Document:
+    """Return the document that reports an experiment and a derivation."""
     model = experiment.model
-    blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derivation_of(model, symbolic)]
+    blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derived]
     if experiment.run is not None:
         try:
             for section in (check_of, training_of, comparison_of, surface_of):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
 
 _MOST_DERIVED = 8  # parameters that are derived one by one
+_MOST_NODES = 150  # of a cost that is derived so; its lines become as long as its depth
 _HEADING = Heading(("The gradient, derived",))
 
 
@@ -35,7 +36,9 @@ def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
             return _layered(derive_layers(model, symbolic))
         except DerivationError:  # a loss that has no form in indices: node by node, then
             return _nodewise(model)
-    small = len(model.cost.parameters) <= _MOST_DERIVED and not any(node.shape for node in toposort([model.cost]))
+    nodes = toposort([model.cost])
+    few = len(model.cost.parameters) <= _MOST_DERIVED and len(nodes) <= _MOST_NODES
+    small = few and not any(node.shape for node in nodes)
     return _by_rules(model) if small else _nodewise(model)
 
 

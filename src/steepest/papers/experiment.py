@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.checking.finite_differences import StepRow, shrinking_steps
 from steepest.checking.gradient_check import Report, check
-from steepest.errors import SteepestWarning
-from steepest.expressions.expression import Expression
+from steepest.errors import ModelError, SteepestWarning
+from steepest.expressions.expression import Expression, toposort
+from steepest.messages.sentences import short
 from steepest.papers.words import parameters_of
 from steepest.training.descent import Descent, descend
 from steepest.training.initialisers import initial
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
 
 _MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
+_MOST_COMPUTED = 100_000  # numbers of parameters times operations of the cost, up to which the gradient is checked
 _MOST_COMPARED = 200  # numbers of parameters up to which finite differences are timed
 _LOOKED_AT = 20_000  # rows of the check, times the numbers of parameters
 _MOMENT = 0.03  # seconds that a timed descent takes at least
@@ -34,6 +36,8 @@ _SETTINGS = (
     "rate", "epochs", "optimiser", "batch", "seed", "gradient", "step", "engine", "dtype", "maximise", "tolerance",
     "initial", "validate", "patience",
 )  # fmt: skip
+_MOST_EPOCHS, _MOST_SECONDS = 10**9, 60.0  # of a training whose settings a file brings
+_GIVE = "give rate and epochs"
 _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
 
 
@@ -96,18 +100,21 @@ class Experiment:
         samples = model.samples(table, na)
         columns = samples.arrays
         model.refuse_targets(columns)
-        kept = model.run is not None and start is None and not settings
-        if not settings and start is None:
+        known, kept = not settings and start is None, model.run is not None and start is None and not settings
+        if known:
             settings, start = known_settings(model)
+        how = {**settings, "max_seconds": _MOST_SECONDS} if known and not model.fitted else settings
         seed = settings.get("seed", 0)
         begin = dict(model.run.start) if kept and model.run else initial(model.cost, start, seed, "start")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SteepestWarning)  # the paper reports them
-            run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **settings)
+            run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **how)
+        if how is not settings and run.reason == "time":
+            model.notes.append(f"the training was ended after {_MOST_SECONDS:g} s; {_GIVE} to train longer")
         parameters = parameters_of(model.cost)
         numbers = sum(prod(node.shape) for node in parameters)
         report = None
-        if numbers <= _MOST_CHECKED:
+        if numbers <= _MOST_CHECKED and numbers * len(toposort([model.cost])) <= _MOST_COMPUTED:
             rows = max(_LOOKED_AT // max(numbers, 1), 16)
             report = check(model.prepared, {**samples.head(rows).arrays, **begin})
         scalar = next((node.name for node in parameters if not node.shape), None)
@@ -125,12 +132,21 @@ def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, A
         given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
         return given, model.fitted.get("start")
     saved = {name: value for name, value in model.settings.items() if name in _SETTINGS and value not in (None, False)}
+    start, schedule, epochs = (model.settings.get(name) for name in ("start", "schedule", "epochs"))
+    if not isinstance(start or {}, Mapping):
+        raise ModelError(f"the settings of the model have start = {short(start)}, which are no parameters; {_GIVE}")
+    if not isinstance(schedule or "", str):
+        raise ModelError(f"the settings of the model have schedule = {short(schedule)}, which is no text; {_GIVE}")
+    if isinstance(epochs, int) and epochs > _MOST_EPOCHS:
+        raise ModelError(f"the settings of the model have more than {_MOST_EPOCHS:,} epochs; {_GIVE}")
+    if isinstance(saved.get("validate"), str):  # a file must not name another one to read
+        model.notes.append(f"trained without the validation on {short(saved['validate'])}, a file that the model names")
+        saved = {name: value for name, value in saved.items() if name not in ("validate", "patience")}
     defaults = {name: parameter.default for name, parameter in inspect.signature(descend).parameters.items()}
     settings = {name: value for name, value in saved.items() if value != defaults[name]}
-    schedule = model.settings.get("schedule")
     if schedule:
-        settings["rate"] = read_schedule(schedule, model.settings.get("rate", 0.1), model.settings.get("epochs", 1000))
-    return settings, model.settings.get("start") or None
+        settings["rate"] = read_schedule(schedule, model.settings.get("rate", 0.1), 1000 if epochs is None else epochs)
+    return settings, start or None
 
 
 def timed(

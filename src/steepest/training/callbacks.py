@@ -153,8 +153,8 @@ class Callbacks:
         return {name: getattr(self, name) for name in ("validation_costs", *_STATE)}
 
     def restore(self, about: dict[str, Any], best: Params) -> None:
-        """Restore the state of a checkpoint."""
-        for name, value in about.items():
-            setattr(self, name, value)
-        self.validation_costs = [(int(epoch), float(cost)) for epoch, cost in self.validation_costs]
-        self.best = best
+        """Restore the state of a checkpoint; raise a TypeError, ValueError or KeyError if it is none."""
+        numbers = {name: type(getattr(self, name))(about[name]) for name in _STATE}
+        validation_costs = [(int(epoch), float(cost)) for epoch, cost in about["validation_costs"]]
+        self.__dict__.update(numbers)
+        self.validation_costs, self.best = validation_costs, best

@@ -88,7 +88,8 @@ class DescentSetup:
         callbacks, resume = self._callbacks(on_epoch), None
         if callbacks is not None and given.checkpoint is not None:
             refuse_place(given.checkpoint)
-            kept = Checkpoint(given.checkpoint, self._kind(start), (given.tolerance, given.gradient_tolerance))
+            stops = given.tolerance, given.gradient_tolerance
+            kept = Checkpoint(given.checkpoint, self._kind(start), self._fits, stops)
             callbacks.save, resume = kept.save, partial(kept.load, callbacks) if given.resume else None
         steady = isinstance(given.scheduled_rate, float) and given.batch is None and not given.searches
         return Loop(
@@ -132,6 +133,17 @@ class DescentSetup:
         if self._held_out is not None:
             columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
         return kind_of({"about": about}, columns)
+
+    def _fits(self, state: Params) -> bool:
+        """Return whether a state of a checkpoint has the names and shapes of one of this descent."""
+        shapes = {name: np.shape(state[name]) for name in self._shapes}
+        memory = {name: array for name, array in state.items() if name not in shapes}
+        try:
+            whole = self.initial_values({name: state[name] for name in shapes}, memory)
+        except DescentError:
+            return False
+        complete = self.settings.searches or not memory or whole.keys() == state.keys()
+        return complete and shapes == self._shapes and all(array.dtype.kind == "f" for array in state.values())
 
     def initial_values(self, start: Mapping[str, ArrayLike], memory: Mapping[str, ArrayLike] | None) -> Params:
         """Return the parameters at a start with the optimiser's state: ``memory``, or its initial values."""

@@ -75,10 +75,12 @@ def round_number(low: float, high: float) -> float:
         return 0.0
     if not low < high:
         return low
-    middle = (low + high) / 2
+    middle = low / 2 + high / 2
     for exponent in range(int(np.floor(np.log10(max(abs(low), abs(high))))), -400, -1):
         for step in (10, 5, 2, 1):  # tens of the digit that is left away are roundest
             unit = Decimal(step).scaleb(exponent)
+            if not np.isfinite(float(unit)):
+                continue
             first, last = np.ceil(low / float(unit)), np.floor(high / float(unit))
             if first <= last:
                 return float(Decimal(int(np.clip(np.round(middle / float(unit)), first, last))) * unit)

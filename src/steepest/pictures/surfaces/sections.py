@@ -25,6 +25,7 @@ _HALF = 2.0  # half the range of a parameter about which nothing is known: weigh
 _MARGIN = 0.2  # beyond the outermost point to show, as a share of the extent, so that the cost around it is seen
 _BEGINNING = 5  # points of a diverged descent that the range includes: its later ones would flatten all else
 _UNITS = 16  # in the last place of a parameter: a change of sign of the slope within them is round-off
+_LARGEST = 1e300  # cost or parameter that is drawn: differences of larger ones overflow
 _ARROWS = 15  # of a field, along an axis: more would cover the contours
 
 
@@ -36,6 +37,8 @@ def _extent(seen: Array, wanted: Range | None, label: str) -> Range:
             raise PictureError(f"the range of {label} goes from {low:g} to {high:g}; give a lower and a higher number")
         return low, high
     low, high = float(np.min(seen)), float(np.max(seen))
+    if max(abs(low), abs(high)) > _LARGEST:
+        raise PictureError(f"{label} would be drawn up to {max(abs(low), abs(high)):g}; give a range in ranges=")
     if high - low <= 1e-9 * max(abs(low), abs(high), 1.0):
         half = max(_HALF, abs(low))
         return low - half, low + half
@@ -71,12 +74,15 @@ class Section:
         return tuple(trail(self.land, self.span, route) for route in self.routes)
 
     def costs(self, *coordinates: Array) -> Array:
-        """Return the costs at coordinates, some of them finite."""
+        """Return the costs at coordinates, some of them finite; those too large for a drawing are infinite."""
         costs = self.land.costs(self.span.points(*coordinates))
-        if not np.any(np.isfinite(costs)):
+        large = np.abs(costs) > _LARGEST
+        if np.all(large | ~np.isfinite(costs)):
             here = f"in this range of {_listed(self.span.axes)}"
-            raise PictureError(f"the cost is not finite anywhere {here}; give another one in ranges=")
-        return costs
+            what = f"above {_LARGEST:g}" if np.any(np.isfinite(costs)) else "not finite"
+            raise PictureError(f"the cost is {what} anywhere {here}; give another one in ranges=")
+        found: Array = np.where(large, np.inf, costs)
+        return found
 
     def text(self, position: Array) -> str:
         """Return coordinates with their names."""
