@@ -50,6 +50,23 @@ def latex_text(text: str) -> str:
     return "".join(TEXT_ESCAPES.get(sign) or _SIGNS.get(sign, sign) for sign in text)
 
 
+_MARKUP = re.compile(r"([\\`*_{}\[\]$|~])")
+
+
+def markdown_text(text: str) -> str:
+    r"""Return plain text with escapes for what Markdown, or the HTML in it, would read as markup.
+
+    >>> markdown_text("a_b <c>")
+    'a\\_b &lt;c&gt;'
+    """
+    return _MARKUP.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def markdown_formula(latex: str) -> str:
+    """Return a formula without the signs that a page would read as markup."""
+    return latex.replace("<", r"\lt ").replace(">", r"\gt ")
+
+
 _TO_SUPERSCRIPT = str.maketrans({ascii: sign for sign, ascii in RAISED.items()})
 _TO_SUBSCRIPT = str.maketrans({ascii: sign for sign, ascii in LOWERED.items()})
 _TO_BASELINE = str.maketrans(RAISED | LOWERED)
