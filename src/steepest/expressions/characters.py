@@ -63,8 +63,12 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_formula(latex: str) -> str:
-    """Return a formula without the signs that a page would read as markup."""
-    return latex.replace("<", r"\lt ").replace(">", r"\gt ")
+    r"""Return a formula without what a reader of Markdown that knows no formulas takes for HTML, a link or an image.
+
+    >>> markdown_formula("a < ![b](c)")
+    'a \\lt  ![b]{}(c)'
+    """
+    return latex.replace("<", r"\lt ").replace(">", r"\gt ").replace("](", "]{}(")
 
 
 _TO_SUPERSCRIPT = str.maketrans({ascii: sign for sign, ascii in RAISED.items()})
