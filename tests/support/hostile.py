@@ -36,6 +36,7 @@ _FOR_GROUPS = [
     "a | b\n--- | ---\n<script>{call}</script>", "\u2028<script>{call}</script>\x85",
 ]  # fmt: skip
 _INERT = [
+    '<a href="{url}">x</a>',
     "expression({call})", '{{{{constructor.constructor("{call}")()}}}}', r"\href{{javascript:{call}}}{{x}}",
     "<scr\u00adipt>{call}</scr\u00adipt>", "<?xml-stylesheet href='{url}'?>", "<!--{call}", "<![CDATA[{call}",
     "[x](javascript:{call})", "![x]({url})", '<!DOCTYPE x [<!ENTITY y "{call}">]>&y;',
@@ -53,8 +54,8 @@ GROUPED = _made(_FOR_GROUPS, 200)
 INERT = [name for name in _made(_INERT, 300) if name.isprintable()]
 """Names that a formula takes and that act on other readers, or on none today."""
 NAMES = HARMFUL + INERT
-PACKS = ["".join(HARMFUL[k::4]) for k in range(4)]
-"""All of them in four names, for pictures that have few."""
+PACKS = [INERT[0] + "".join(HARMFUL[k::4]) for k in range(4)]
+"""All harmful ones in four names, for pictures that have few, each after a link, which plotly makes of such a text."""
 
 
 def numbers(text: str) -> set[int]:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
+from pygraphviz import AGraph
 
 import steepest as st
 from browser import PLOTLY, Browser, Visit, browser, harmless
-from hostile import GROUPED, HARMFUL, NAMES, PACKS, network, neuron, numbers
+from hostile import GROUPED, HARMFUL, INERT, NAMES, PACKS, network, neuron, numbers
 from steepest import pictures
 from steepest.diagrams.graph import graph
 from steepest.expressions.printing import quoted
@@ -94,10 +96,13 @@ def grouped() -> tuple[st.Model, dict[str, Any]]:
 
 
 def test_papers(harmless: Visit, fitted: tuple[st.Model, Any], grouped: tuple[st.Model, Any]) -> None:
-    model, table = fitted
-    harmless(model.paper(table, compare=False).text(".html"), ".html", NAMES)
-    model, table = grouped
-    harmless(model.paper(table, compare=False, title=TITLE).text(".html"), ".html", [*NAMES, *GROUPED])
+    """As HTML, and as Markdown by a reader that knows neither formulas nor any danger."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for model, table in (fitted, grouped):
+        paper = model.paper(table, compare=False, title=TITLE)
+        names = [*NAMES, *GROUPED] if model is grouped[0] else [*NAMES, TITLE]
+        harmless(paper.text(".html"), ".html", names)
+        harmless(f"<!DOCTYPE html><title>x</title>{reader.render(paper.text('.md'))}", ".html", names)
 
 
 def test_graphs(harmless: Visit, fitted: tuple[st.Model, Any]) -> None:
@@ -106,6 +111,7 @@ def test_graphs(harmless: Visit, fitted: tuple[st.Model, Any]) -> None:
     whole = graph(model.cost, values, unfold="all")
     harmless(whole.svg(), ".svg", NAMES)
     harmless(whole.html(), ".html", NAMES)
+    harmless(AGraph(whole.dot()).draw(format="svg", prog="dot").decode(), ".svg", NAMES)
     harmless(graph(model.cost, values).html(), ".html", NAMES, hovered("g"))
     x, w, v = st.params(*HARMFUL[:3])
     parts = dict(zip(HARMFUL[3:5], (x * w, x * w + v), strict=True))
@@ -171,7 +177,8 @@ def test_surfaces(harmless: Visit) -> None:
 def test_trainings(harmless: Visit, fitted: tuple[st.Model, Any]) -> None:
     model, table = fitted
     drawn(pictures.training(model, table=table, title=TITLE), harmless, PACKS)
-    drawn(pictures.training(dict.fromkeys([*HARMFUL[:6], *GROUPED[:6]], model.run)), harmless, HARMFUL[:6])
+    names = [INERT[0], *HARMFUL[:5]]
+    drawn(pictures.training(dict.fromkeys([*names, *GROUPED[:6]], model.run)), harmless, names)
     harmless(f"<!DOCTYPE html><title>x</title>{model.run._repr_html_()}{model._repr_html_()}", ".html", [])
 
 

@@ -111,12 +111,12 @@ def test_names_that_are_written_as_they_are_do_harm(canary: Path, engine: str) -
 def test_papers(canary: Path, engine: str) -> None:
     tried = names(canary)
     models = (neuron, tried[::2]), (neuron, [*tried[1::2], *tried[:1]]), (network, [*tried, *HARMFUL])
-    for k, (made, columns) in enumerate(models):
+    for k, (made, columns) in enumerate(models if engine == "pdflatex" else models[2:]):
         model, table = made(columns)
         model.fit(table, epochs=5)
         title = " ".join(tried[:9])
         text = model.paper(table, compare=False, title=title).text(".tex")
-        assert_harmless(text, canary.parent / f"paper{k}", engine, WRITES[1:2] if k else WRITES[:1])
+        assert_harmless(text, canary.parent / f"paper{k}", engine, WRITES[1:2] if k == 1 else WRITES[:1])
 
 
 @pytest.mark.parametrize("engine", ["pdflatex", "lualatex"])
