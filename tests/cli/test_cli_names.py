@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from browser import PLOTLY, Visit, browser, harmless
 from command_line import Steepest, steepest
-from hostile import GROUPED, HARMFUL, NAMES, network, neuron
+from hostile import GROUPED, HARMFUL, NAMES, PACKS, network, neuron
+from steepest.proofreading import proofread
+from steepest.proofreading.reports.html_page import as_html
 from tools import needs
 
 __all__ = ["browser", "harmless", "steepest"]
@@ -98,3 +101,10 @@ def test_documents_that_are_read(steepest: Steepest, harmless: Visit) -> None:
     Path("texts.tex").write_text("\\documentclass{article}\\begin{document}\n" + "\n\n".join(lines), encoding="utf-8")
     assert steepest("proofread", "texts.tex", "--format", "html", "-o", "proof.html").status == 1
     harmless(Path("proof.html").read_text(encoding="utf-8"), ".html", HARMFUL)
+
+
+def test_findings_of_any_words(harmless: Visit) -> None:
+    """Whatever a message or a corrected line may quote some day."""
+    proof = proofread("$f(x) = x^2$, $f'(x) = 3x$")
+    found = [replace(each, message=PACKS[0] + PACKS[1], corrected=PACKS[2] + PACKS[3]) for each in proof.findings]
+    harmless(as_html([(FILE, replace(proof, findings=tuple(found)))]), ".html", PACKS)

@@ -17,6 +17,7 @@ import pytest
 import steepest as st
 from hostile import HARMFUL, network, neuron
 from steepest import pictures
+from steepest.derivations.layered import derive_layers
 from steepest.diagrams.graph import graph
 from steepest.expressions.printing import quoted
 from tools import needs
@@ -137,6 +138,8 @@ def test_derivations_and_pictures(canary: Path, engine: str) -> None:
     one = st.descend(curve, start={first: 2.0}, epochs=3, progress=False)
     parts.append(pictures.surface(curve, at={first: 1.0}, paths=dict.fromkeys(tried[:12], one)).tikz())
     parts.append(pictures.training(dict.fromkeys(tried[:12], one)).tikz())
+    layers = st.models.network([2, 2, 1], features=["x", "y"], target=tried[0])
+    parts.append(derive_layers(layers).latex())
     assert_harmless(page("\n\n".join(parts)), canary.parent / "parts", engine)
 
 
