@@ -288,3 +288,14 @@ def test_errors_name_thing_and_remedy(call: Any, words: list[str]) -> None:
 def test_a_name_that_stands_for_two_things() -> None:
     with pytest.raises(ValuesError, match="is used twice"):
         derive(op.mean(data("w") * w), "w")
+
+
+def test_names_in_rules_are_text() -> None:
+    r"""Not commands of LaTeX, nor markup of Markdown."""
+    name = r"\input{x} <b>"
+    found = derive(op.mean(op.sigmoid(data("x") * params(name)) ** 2), name)
+    assert any(name in step.rule for step in found.steps)
+    assert r"\input" not in found.latex()
+    assert r"\text{insert $\partial$a/$\partial$\textbackslash{}input\{x\} <b>}" in found.latex()
+    assert "<b>" not in found.markdown()
+    assert r"Insert ∂a/∂\\input\{x\} &lt;b&gt;:" in found.markdown()

@@ -361,3 +361,18 @@ def test_a_picture_in_a_terminal_says_what_it_is_and_how_it_is_kept() -> None:
     diagram = st.models.neuron().diagram()
     for picture, suffix in ((surface, "svg"), (moving, "gif"), (graph, "svg"), (diagram, "svg")):
         assert repr(picture) == f'<picture: {picture.title}; .save("name.{suffix}") writes it>'
+
+
+def test_names_of_any_length_and_with_any_character_are_drawn() -> None:
+    """Matplotlib would warn that nothing is left for the axes, and write characters that XML forbids."""
+    long = "a name of many words " * 30
+    model = st.Model(f"`{long}z` ~ sigmoid(`{long}x`*w + `{long}y`*v)")
+    table = {f"{long}x": [0.0, 1, 2, 3], f"{long}y": [1.0, 0, 2, 1], f"{long}z": [0.0, 1, 1, 0]}
+    model.fit(table, epochs=3)
+    runs = {f"{long}\x1b{k}": model.run for k in range(4)}
+    for made in (
+        st.pictures.boundary(model, table, title=f"\x07{long}"), st.pictures.predicted(model, table),
+        st.pictures.confusion(model, table), st.pictures.training(runs, title="\x1b名"),
+        st.pictures.activation("tanh", title=f"{long}\x1b"),
+    ):  # fmt: skip
+        assert parsed(made.svg()) is not None

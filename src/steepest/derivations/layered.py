@@ -13,6 +13,7 @@ from steepest.derivations.problem import Problem, problem_of
 from steepest.derivations.verification import Verification, verify
 from steepest.documents.document import Block, Formula, Heading, plain
 from steepest.errors import DerivationError
+from steepest.expressions.characters import latex_text
 from steepest.expressions.latex import align
 from steepest.expressions.maths_text import Line as TextLine
 from steepest.expressions.maths_text import lay_out
@@ -63,7 +64,10 @@ class LayeredDerivation:
         parts = []
         for form in self.forms:
             for passage in form.passages:
-                said = [f"${piece.latex}$" if isinstance(piece, Formula) else str(piece) for piece in passage.text]
+                said = [
+                    f"${piece.latex}$" if isinstance(piece, Formula) else latex_text(str(piece))
+                    for piece in passage.text
+                ]
                 lines = [
                     TextLine(each.left.latex if each.left else "", each.right.latex, each.rule)
                     for each in map(equation, passage.lines)

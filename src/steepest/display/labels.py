@@ -180,3 +180,12 @@ def latex_figure(text: str) -> str:
         text = text.replace(old, new)
     text = _EXPONENT.sub(lambda found: rf" \cdot 10^{{{found[1].replace('+', '')}{found[2]}}}", text)
     return f"${text}$"
+
+
+def printable(text: str) -> str:
+    r"""Return a text with blanks for characters that show nothing, some of which XML forbids; lines are kept.
+
+    >>> printable("a\x1bb\nc")
+    'a b\nc'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
+from steepest.display.labels import printable
 from steepest.display.palette import DARK_PAPER, PAPER, READABLE, STYLE
 from steepest.display.scene import Group, Mark, Scene, Shape, Text, Wire, pt
 
@@ -19,8 +20,8 @@ def svg(scene: Scene, title: str, description: str) -> str:
     labels = f'role="img" aria-labelledby="{own}-title {own}-desc"'
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {labels}>',
-        f'<title id="{own}-title">{escape(title)}</title>',
-        f'<desc id="{own}-desc">{escape(description)}</desc>',
+        f'<title id="{own}-title">{escape(printable(title))}</title>',
+        f'<desc id="{own}-desc">{escape(printable(description))}</desc>',
         f"<style>{STYLE}{_text_colours()}</style>",
         *(line for group in scene.groups for line in _group(group)),
         "</svg>", "",
@@ -38,8 +39,8 @@ def _text_colours() -> str:
 
 def _group(group: Group) -> list[str]:
     role = f' class="{group.role}"' if group.role else ""
-    name = f" data-name={quoteattr(_clean(group.name))}" if group.name else ""
-    title = [f"<title>{escape(_clean(group.title))}</title>"] if group.title else []
+    name = f" data-name={quoteattr(printable(group.name))}" if group.name else ""
+    title = [f"<title>{escape(printable(group.title))}</title>"] if group.title else []
     return [f"<g{role}{name}>", *title, *(line for mark in group.marks for line in _mark(mark)), "</g>"]
 
 
@@ -57,7 +58,7 @@ def _text(text: Text) -> str:
     kind = f' class="{classes}"' if classes else ""
     # The baseline is set by hand: not every viewer knows dominant-baseline.
     place = f'x="{pt(text.x)}" y="{pt(text.y + 0.35 * text.size)}" font-size="{pt(text.size)}"'
-    return f'<text {place} text-anchor="{text.anchor}"{kind}{slanted}{style}>{escape(_clean(text.text))}</text>'
+    return f'<text {place} text-anchor="{text.anchor}"{kind}{slanted}{style}>{escape(printable(text.text))}</text>'
 
 
 def _shape(shape: Shape) -> str:
@@ -96,8 +97,3 @@ def _head(wire: Wire) -> str:
 def _stroke(colour: str, width: float, dashed: bool) -> str:
     dashes = ' stroke-dasharray="3 2"' if dashed else ""
     return f'stroke="{colour or "currentColor"}" stroke-width="{pt(width)}"{dashes}'
-
-
-def _clean(text: str) -> str:
-    """Return a text without the characters that XML forbids."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

@@ -12,9 +12,9 @@ from steepest.documents.atoms import width
 from steepest.documents.breaking import lines
 from steepest.documents.drawings import address
 from steepest.documents.layout import sign_latex
+from steepest.expressions.characters import markdown_formula, markdown_text
 
 _PAGE = 42.0  # em of a formula
-_SPECIAL = re.compile(r"([\\`*_{}\[\]$|~])")
 _AT_LINE = re.compile(r"^(\s*)([#+>-]|\d+[.)])(?=\s|$)")  # what would begin a heading, a list or a quotation
 
 
@@ -63,7 +63,7 @@ class Writer:
                 said = escape(re.sub(r"\s+", " ", block.alternative).strip())
                 caption = f"{_anchor('figure', number)}*Figure {number}. {self.running(block.caption)}*"
                 if not block.svg.strip():
-                    return f"{caption}\n\n{_line(_escaped(block.alternative))}"
+                    return f"{caption}\n\n{_line(markdown_text(block.alternative))}"
                 source = address(block.svg, doc.plain(block.caption, self.places), block.alternative)
                 return f'{caption}\n\n<img alt="{said}" src="{source}"/>'
             case doc.Code():
@@ -81,7 +81,7 @@ class Writer:
         if isinstance(piece, doc.Reference):
             place = self.places[piece.label]
             return f"[{place.text}](#{place.kind}-{place.number})"
-        return _escaped(re.sub(r"[ \t\r\n]+", " ", piece))
+        return markdown_text(re.sub(r"[ \t\r\n]+", " ", piece))
 
     def _equation(self, line: doc.Equation) -> str:
         number = next(self.numbers[doc.EQUATION])
@@ -95,7 +95,7 @@ class Writer:
         else:
             rows = [f"{left}&{sign} {right[0].latex}", *(rf"&\quad {part.latex}" for part in right[1:])]
             formula = "\\begin{aligned}\n" + " \\\\\n".join(map(str.strip, rows)) + "\n\\end{aligned}"
-        rule = f"{_escaped(line.rule[0].upper() + line.rule[1:])}:\n\n" if line.rule else ""
+        rule = f"{markdown_text(line.rule[0].upper() + line.rule[1:])}:\n\n" if line.rule else ""
         anchor = _anchor("equation", number) if line.label else ""
         return f"{anchor}{rule}$$\n{_within(formula, False).strip()} \\tag{{{number}}}\n$$"
 
@@ -119,14 +119,9 @@ def _line(text: str) -> str:
     return _AT_LINE.sub(lambda m: f"{m[1]}{m[2][:-1]}\\{m[2][-1]}", text)
 
 
-def _escaped(text: str) -> str:
-    """Escape what Markdown would read as markup."""
-    return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-
-
 def _within(latex: str, in_table: bool) -> str:
     """Replace signs of a formula that a page or a table would read as markup."""
-    latex = latex.replace("<", r"\lt ").replace(">", r"\gt ")
+    latex = markdown_formula(latex)
     latex = re.sub(r"\\\|", r"\\Vert ", latex) if in_table else latex
     latex = latex.replace("|", r"\vert ") if in_table else latex
     return re.sub(r"\s*\n\s*", " ", latex) if in_table else latex.strip()

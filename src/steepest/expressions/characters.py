@@ -50,6 +50,27 @@ def latex_text(text: str) -> str:
     return "".join(TEXT_ESCAPES.get(sign) or _SIGNS.get(sign, sign) for sign in text)
 
 
+_MARKUP = re.compile(r"([\\`*_{}\[\]$|~])")
+
+
+def markdown_text(text: str) -> str:
+    r"""Return plain text with escapes for what Markdown, or the HTML in it, would read as markup.
+
+    >>> markdown_text("a_b <c>")
+    'a\\_b &lt;c&gt;'
+    """
+    return _MARKUP.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def markdown_formula(latex: str) -> str:
+    r"""Return a formula without what a reader of Markdown that knows no formulas takes for HTML, a link or an image.
+
+    >>> markdown_formula("a < ![b](c)")
+    'a \\lt  ![b]{}(c)'
+    """
+    return latex.replace("<", r"\lt ").replace(">", r"\gt ").replace("](", "]{}(")
+
+
 _TO_SUPERSCRIPT = str.maketrans({ascii: sign for sign, ascii in RAISED.items()})
 _TO_SUBSCRIPT = str.maketrans({ascii: sign for sign, ascii in LOWERED.items()})
 _TO_BASELINE = str.maketrans(RAISED | LOWERED)

@@ -6,7 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from steepest.expressions.characters import GREEK_LETTERS, GREEK_NAMES, MATHS_ESCAPES
+from steepest.expressions.characters import (
+    GREEK_LETTERS,
+    GREEK_NAMES,
+    MATHS_ESCAPES,
+    latex_text,
+    markdown_formula,
+    markdown_text,
+)
 from steepest.expressions.maths_text import FormulaText, Line, sum_last
 from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, N, Node, Template, number, write
 
@@ -85,7 +92,7 @@ def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = Fals
 def align(blocks: Sequence[Sequence[Line]]) -> str:
     """Return lines in blocks as one ``align*`` environment."""
     rows = [
-        f"{line.left} &= {line.right}" + (rf" && \text{{{line.note}}}" if line.note else "")
+        f"{line.left} &= {line.right}" + (rf" && \text{{{latex_text(line.note)}}}" if line.note else "")
         for line in chain.from_iterable(blocks)
     ]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
@@ -94,7 +101,8 @@ def align(blocks: Sequence[Sequence[Line]]) -> str:
 def markdown(blocks: Sequence[Sequence[Line]]) -> str:
     """Return lines in blocks as Markdown with ``$$`` formulas, the rules as text above them."""
     parts = [
-        (f"{line.note[0].upper()}{line.note[1:]}:\n\n" if line.note else "") + f"$$ {line.left} = {line.right} $$"
+        (f"{markdown_text(line.note[0].upper() + line.note[1:])}:\n\n" if line.note else "")
+        + f"$$ {markdown_formula(line.left)} = {markdown_formula(line.right)} $$"
         for line in chain.from_iterable(blocks)
     ]
     return "\n\n".join(parts) + "\n"

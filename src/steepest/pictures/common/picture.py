@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from steepest.display.labels import printable
 from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER, STYLE
 from steepest.display.picture import Picture
 from steepest.errors import MissingLibraryError, PictureError
-from steepest.pictures.common.style import style
+from steepest.pictures.common.style import make_legible, style
 from steepest.storage.marks import MARK
 
 if TYPE_CHECKING:
@@ -48,11 +50,17 @@ class MatplotlibPicture(Picture):
     def figure(self) -> Figure:
         """The figure of matplotlib, in dark ink."""
         with style(INK):
-            return self._draw()
+            return self._drawn()
+
+    def _drawn(self) -> Figure:
+        figure = self._draw()
+        make_legible(figure)
+        return figure
 
     def svg(self) -> str:
         made = io.StringIO()
-        with style(INK):
+        with style(INK), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's fonts are used
             self.figure.savefig(made, format="svg", metadata={"Date": None})
         return _finished(made.getvalue(), self.title, self.description)
 
@@ -65,7 +73,7 @@ class MatplotlibPicture(Picture):
         """
         made = io.BytesIO()
         with style(DARK_INK if dark else INK):
-            figure = self._draw() if dark else self.figure
+            figure = self._drawn() if dark else self.figure
             about = {"Title": self.title, "Description": self.description, "Software": MARK}
             figure.savefig(made, format="png", dpi=dots, facecolor=DARK_PAPER if dark else PAPER, metadata=about)
         return made.getvalue()
@@ -130,7 +138,7 @@ def _finished(text: str, title: str, description: str) -> str:
     mark = hashlib.sha256(f"{title}\n{description}".encode()).hexdigest()[:8]
     return (
         f'{start} role="img" aria-labelledby="title-{mark} desc-{mark}">'
-        f'\n <title id="title-{mark}">{escape(title)}</title>'
-        f'\n <desc id="desc-{mark}">{escape(description)}</desc>'
+        f'\n <title id="title-{mark}">{escape(printable(title))}</title>'
+        f'\n <desc id="desc-{mark}">{escape(printable(description))}</desc>'
         f"\n <style>{STYLE}</style>{end}"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from steepest.display.labels import printable
 from steepest.display.palette import COLUMN, PAGE, SERIES
 from steepest.errors import MissingLibraryError, PictureError
 
@@ -21,6 +22,8 @@ DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 MARKS = ("o", "s", "^", "D", "v", "P")
 _WIDTHS = {"column": COLUMN, "page": PAGE}
+_LETTERS = 15  # of 8 points in an inch, about
+_TITLE, _ENTRY = 6, 3  # lines of a title and of an entry of a legend: names of columns may be of any length
 _NARROWEST, _WIDEST = 2.0, 30.0  # inches: axes with their labels fit; a poster has no larger picture
 
 
@@ -93,8 +96,26 @@ def colour_bar(figure: Figure, filled: Any, axes: Any, label: str, **more: Any) 
 
 
 def wrapped(text: str, width: float) -> str:
-    """Wrap a title into lines that fit a width in inches."""
-    return "\n".join(textwrap.wrap(text, max(int(width * 15), 20))) or text
+    """Wrap a title into lines that fit a width in inches; of a very long one only the beginning is shown."""
+    return _lines(text, max(int(width * _LETTERS), 20), _TITLE) or text
+
+
+def make_legible(figure: Figure) -> None:
+    """Take characters that show nothing out of all text, and shorten labels of axes that are longer than the figure."""
+    from matplotlib.text import Text
+
+    for part in figure.findobj(Text):
+        if isinstance(part, Text) and not part.get_text().isprintable():
+            part.set_text(printable(part.get_text()))
+    for axes in figure.axes:
+        for axis, inches in ((axes.xaxis, figure.get_figwidth()), (axes.yaxis, figure.get_figheight())):
+            text, letters = axis.get_label_text(), max(int(inches * _LETTERS), 20)
+            if len(text) > letters:
+                axis.set_label_text(f"{text[: letters - 1].rstrip()}…")
+
+
+def _lines(text: str, letters: int, number: int) -> str:
+    return "\n".join(textwrap.wrap(text, letters, max_lines=number, placeholder="…"))
 
 
 def series(k: int) -> dict[str, Any]:
@@ -103,7 +124,6 @@ def series(k: int) -> dict[str, Any]:
 
 
 # Sizes of a legend, estimated for letters of 8 points, since its height is needed before it is drawn.
-_LETTERS = 15  # an inch
 _HANDLE = 8  # letters that the sample of a line and the gap after it take
 _LINE = 0.165  # inches: the height of a line, with its share of the space between entries
 
@@ -119,7 +139,7 @@ def legend_height(labels: Sequence[str], width: float, columns: int = 2) -> floa
 
 def _folded(labels: Sequence[str], width: float, columns: int) -> tuple[list[str], int]:
     """Wrap labels into lines that fit, and return them with the number of columns."""
-    folded = [textwrap.fill(label, max(int(width * _LETTERS) - _HANDLE, 20)) for label in labels]
+    folded = [_lines(label, max(int(width * _LETTERS) - _HANDLE, 20), _ENTRY) for label in labels]
     longest = max(len(line) for label in folded for line in label.split("\n"))
     return folded, min(columns, len(labels), max(1, int(width * _LETTERS / (longest + _HANDLE - 1))))
 

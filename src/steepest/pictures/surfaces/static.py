@@ -18,6 +18,7 @@ from steepest.pictures.common.style import (
     ink,
     legend_below,
     legend_height,
+    make_legible,
     series,
     wrapped,
 )
@@ -211,6 +212,7 @@ def _move_in_space(axes: Any, found: Surface) -> None:
 def draw_moving(found: Surface, title: str, width: float) -> tuple[Figure, Callable[[int], None]]:
     """Draw contours with paths that grow; return the figure, and a function that shows it at an epoch."""
     figure = draw_surface(found, title, width, "contours")
+    make_legible(figure)
     axes = figure.axes[0]
     lines = {str(line.get_gid()): line for line in axes.get_lines()}
     heads = [
