@@ -30,7 +30,7 @@ from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
 from steepest.expressions.ascii import with_mark
-from steepest.messages.sentences import visible
+from steepest.messages.sentences import legible
 from steepest.version import __version__
 
 _EXAMPLES = """
@@ -89,7 +89,7 @@ def _run() -> int:
     except click.ClickException as error:
         with io.StringIO() as shown:
             error.show(file=shown)
-            click.echo(visible(shown.getvalue()), nl=False, err=True)
+            click.echo(legible(shown.getvalue()), nl=False, err=True)
         if isinstance(error, click.NoSuchOption) and len(error.option_name) == 2:
             click.echo("Put a formula that begins with a minus in brackets: '(-x^2)'.", err=True)
         return BAD_INPUT

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from steepest.cli import configuration, files
-from steepest.messages.sentences import visible
+from steepest.messages.sentences import legible, visible
 from steepest.messages.vocabulary import hint, setting
 
 Decorator = Callable[[Any], Any]
@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 def tell(sentence: str) -> None:
     """Print a sentence to standard error."""
-    click.echo(visible(sentence), err=True)
+    click.echo(legible(sentence), err=True)
 
 
 def warn(sentences: Iterable[str]) -> None:

@@ -13,6 +13,8 @@ _LONGEST_ERROR = 120
 # they would move the cursor, change colours, set titles and links of a terminal, or reorder what is printed.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+_LONG_WORD = re.compile(r"\S{400,}")  # a path or a name may be long, but no sentence is read with more
+
 
 def visible(text: str) -> str:
     """Return a text for a terminal, with control characters as Python writes them.
@@ -21,6 +23,15 @@ def visible(text: str) -> str:
     a\\x1b[31mb
     """
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def legible(text: str) -> str:
+    """Return a sentence for a terminal: visible, and with the middle of words left out that are hundreds of letters long.
+
+    >>> print(legible(f"there is no {'x' * 5000}"))
+    there is no xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxx
+    """
+    return _LONG_WORD.sub(lambda found: f"{found[0][:_LONGEST_VALUE]}...{found[0][-8:]}", visible(text))
 
 
 def visible_json(text: str) -> str:

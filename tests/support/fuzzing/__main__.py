@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -53,13 +54,18 @@ def main() -> int:
                 last = outcomes[-1]
                 words = [word[:300] for word in case.commands[len(outcomes) - 1]]
                 about = {"kind": kind, "seed": seed, "faults": faults, "words": words, "status": last.status}
-                print(json.dumps({**about, "err": last.err[-1500:]}, ensure_ascii=True), flush=True)
+                _write({**about, "err": last.err[-1500:]})
     finally:
         shutil.rmtree(place, ignore_errors=True)
     counts = {kind: dict(sorted(count.items())) for kind, count in ended.items()}
     about = {"cases": given.count, "bad": bad, "statuses": counts, "most seconds of work": round(slowest, 1)}
-    print(json.dumps({**about, "most MB": round(largest), "seconds": round(monotonic() - begun)}))
+    _write({**about, "most MB": round(largest), "seconds": round(monotonic() - begun)})
     return bool(bad)
+
+
+def _write(about: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(about) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

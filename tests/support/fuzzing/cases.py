@@ -26,7 +26,7 @@ FIT = ("fit", "in.csv", "y ~ x*w + b", "--epochs", "30", "--no-check")
 MODELS: dict[str, tuple[str, ...]] = {
     "line": FIT,
     "ridge": (*FIT, "--l2", "0.1", "--optimiser", "adam", "--validate", "0.4", "--patience", "20"),
-    "classes": ("fit", "in.csv", "k", "--layers", "3", "--output", "softmax", "--epochs", "9", "--no-check", "--balanced"),
+    "classes": ("fit", "in.csv", "k", "--layers", "3", "--output", "softmax", "--epochs", "9", "--balanced"),
     "network": ("fit", "in.csv", "y", "--layers", "2,2", "--epochs", "9", "--no-check", "--schedule", "step:3"),
 }  # fmt: skip
 Bases = dict[str, bytes]
@@ -64,8 +64,9 @@ def write_parquet(folder: Path) -> None:
     }  # fmt: skip
     for name, values in columns.items():
         pl.DataFrame({"x": values, "y": [1.0, 2.0, 3.0]}).write_parquet(folder / f"{name}.parquet")
-    pl.DataFrame({"x": values, "y": [1.0, 2.0, 3.0]}).cast({"x": pl.Duration}).clear().write_parquet(folder / "empty.parquet")
-    pl.DataFrame({"x": ["a", "b", "a"], "y": [1, 2, 3]}).cast({"x": pl.Categorical}).write_parquet(folder / "kinds.parquet")
+    pl.DataFrame({"x": [1.0], "y": [1.0]}).clear().write_parquet(folder / "empty.parquet")
+    kinds = pl.DataFrame({"x": ["a", "b", "a"], "y": [1, 2, 3]}).cast({"x": pl.Categorical})
+    kinds.write_parquet(folder / "kinds.parquet")
     repeated = pl.select(x=pl.repeat(1.0, 40_000_000), y=pl.repeat(2.0, 40_000_000))
     repeated.write_parquet(folder / "repeated.parquet", row_group_size=40_000_000)
 
@@ -87,7 +88,9 @@ def _forged(rng: Random, content: bytes, key: str) -> bytes:
         tensors[name] = np.array(made[rng.choice(sorted(made))](), order="C")
     if rng.random() < 0.1:
         tensors[rng.choice(NAMES)] = tensors.pop(rng.choice(sorted(tensors)))
-    text = json.dumps(about) if rng.random() < 0.95 else rng.choice(("", "{", "[" * 100_000, "null", json.dumps(about) * 2))
+    text = json.dumps(about)
+    if rng.random() < 0.05:
+        text = rng.choice(("", "{", "[" * 100_000, "null", text * 2))
     return save(tensors, metadata={key: text, "sha256": checksum(tensors, text)})
 
 
@@ -100,7 +103,8 @@ def model(rng: Random, bases: Bases) -> Case:
         [["predict", "m.safetensors", "in.csv"], ["predict", "m.safetensors", "in.csv", "--json"]] * 3
         + [["evaluate", "m.safetensors", "in.csv"], ["evaluate", "m.safetensors", "in.csv", "--json"]] * 2
         + [["export", "m.safetensors", "--to", to, "-o", "out"] for to in ("c", "c-train", "numpy", "onnx")]
-        + [["paper", "m.safetensors", "in.csv", "-o", "out.md", "--no-compare"], ["diagram", "m.safetensors"]]
+        + [["paper", "m.safetensors", "in.csv", "-o", "out.md", "--no-compare"]] * 4
+        + [["diagram", "m.safetensors"]]
         + [["paper", "m.safetensors", "-o", "out.tex"], ["surface", "m.safetensors", "in.csv", "-o", "out.svg"]]
         + [["plot", "predicted", "m.safetensors", "in.csv", "-o", "out.svg"]]
         + [["graph", "m.safetensors", "--table", "in.csv"]]
@@ -165,8 +169,9 @@ def _socket(path: Path) -> None:
 def table(rng: Random, bases: Bases) -> Case:
     """A CSV that is damaged, strangely written, long, or no file at all."""
     special: tuple[Callable[[Path], Any], ...] = (
-        os.mkfifo, Path.mkdir, _socket, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("in.csv"),
-        lambda path: path.symlink_to("/dev/full"), lambda path: path.symlink_to("nowhere"),
+        os.mkfifo, Path.mkdir, _socket, lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to("in.csv"), lambda path: path.symlink_to("/dev/full"),
+        lambda path: path.symlink_to("nowhere"),
     )  # fmt: skip
     content = _strange_table(rng)
     kind = rng.random()
@@ -204,15 +209,19 @@ def _strange_table(rng: Random) -> bytes:
     if kind < 4:
         return damaged(rng, TABLE * rng.choice((1, 1, 40)))
     if kind == 4:
-        piece = rng.choice((b",", b"\n", b" \n", b",\n", b'"', b"1,", b"x,y\n", b"\r", b"\t", b";", b"1", b'""', b"\xff", b"\0"))
+        pieces = b",", b"\n", b" \n", b",\n", b'"', b"1,", b"x,y\n", b"\r", b"\t", b";", b"1", b'""', b"\xff", b"\0"
+        piece = rng.choice(pieces)
         size = rng.choice((10, 1000, 100_000, 3_000_000))
         return rng.choice((b"", b"x,y\n", b"x,y\n1,2\n")) + piece * (size // len(piece)) + rng.choice((b"", b"1,2\n"))
     if kind == 5:
         return TABLE.decode().encode(rng.choice(("utf-16", "utf-8-sig", "utf-32", "utf-16-le")))
     if kind == 6:
         return rng.randbytes(rng.choice((1, 10, 1000, 100_000)))
-    cells = ("1", "2.5", "-3e2", "", "NA", "nan", "inf", "1e400", "abc", '"1"', '"a,b"', '"a\nb"', "'1'", " 4 ", "1,5", "0x1", "1_0",
-             "true", "$5", "5%", "2020-01-01", "=1+1", "١", "²", "½", "\u00a05", "1\u2009000", '"', '""', "-", "+1", ".5", "5.")  # fmt: skip
+    cells = (
+        "1", "2.5", "-3e2", "", "NA", "nan", "inf", "1e400", "abc", '"1"', '"a,b"', '"a\nb"', "'1'", " 4 ", "1,5",
+        "0x1", "1_0", "true", "$5", "5%", "2020-01-01", "=1+1", "١", "²", "½", "\u00a05", "1\u2009000", '"', '""', "-",
+        "+1", ".5", "5.",
+    )  # fmt: skip
     mark = rng.choice((",", ";", "\t", "|"))
     width = rng.randint(1, 4)
     names = ["x", "y", *rng.sample(NAMES, 4)][:width]
@@ -236,7 +245,8 @@ def parquet(rng: Random, bases: Bases) -> Case:
     if rng.random() < 0.8:
         content = damaged(rng, content)
     name = rng.choice(("in.parquet", "in.parquet", "in.csv", "-"))
-    words = ["fit", name, "y ~ x*w", "--epochs", "3", "--no-check", *rng.choice(([], ["--na", "drop"], ["--batch", "2"]))]
+    more = rng.choice(([], ["--na", "drop"], ["--batch", "2"]))
+    words = ["fit", name, "y ~ x*w", "--epochs", "3", "--no-check", *more]
     return Case([words], {} if name == "-" else {name: content}, stdin=content if name == "-" else b"")
 
 
@@ -250,8 +260,9 @@ def names(rng: Random, bases: Bases) -> Case:
         writer.writerow([(row * 7 + k * 3) % 5 for k in range(len(chosen))] + [row % 2])
     fit = ["fit", "in.csv", "y_", "--layers", "2", "--epochs", "3", "--no-check", "--save", "m.safetensors", "--force"]
     wish = rng.choice(NAMES)
+    paper = f"out.{rng.choice(('tex', 'md', 'html', 'ipynb'))}"
     then = rng.choice((
-        ["paper", "m.safetensors", "in.csv", "-o", f"out.{rng.choice(('tex', 'md', 'html', 'ipynb'))}", "--title", wish],
+        ["paper", "m.safetensors", "in.csv", "-o", paper, "--title", wish],
         ["diagram", "m.safetensors", "-o", f"out.{rng.choice(('svg', 'tex', 'png'))}"],
         ["export", "m.safetensors", "--to", rng.choice(("c", "c-train", "numpy", "onnx")), "-o", "out.c"],
         ["predict", "m.safetensors", "in.csv", "--json"], ["evaluate", "m.safetensors", "in.csv"],
@@ -260,19 +271,25 @@ def names(rng: Random, bases: Bases) -> Case:
         ["fit", "in.csv", f"y_ ~ {wish}*w", "--epochs", "3"], ["derive", f"{wish}*w^2", "--wrt", rng.choice(NAMES)],
         ["surface", f"y_ ~ {wish}*w + b", "in.csv", "-o", "out.svg"], ["ops", wish], ["fit", wish, "y ~ x*w"],
     ))  # fmt: skip
-    outputs = frozenset({"m.safetensors", *(f"out.{suffix}" for suffix in "tex md html ipynb svg png c dot".split())})
+    outputs = frozenset(
+        {"m.safetensors", *(f"out.{each}" for each in ("svg", "png", "c", "dot", "html", "tex")), paper}
+    )
     return Case([fit, then], {"in.csv": text.getvalue().encode()}, outputs=outputs)
 
 
 def configuration(rng: Random, bases: Bases) -> Case:
     """A configuration file, found or named, with sections, keys and values of any kind."""
-    keys = ("epochs", "rate", "save", "checkpoint", "validate", "optimiser", "json", "layers", "start", "force", "config", "seed",
-            "na", "batch", "output", "no_unicode", "table", "l2", "help")  # fmt: skip
+    keys = (
+        "epochs", "rate", "save", "checkpoint", "validate", "optimiser", "json", "layers", "start", "force", "config",
+        "seed", "na", "batch", "output", "no_unicode", "table", "l2", "help",
+    )  # fmt: skip
+    sections = "fit", "fit", "fit", "predict", "plot.training", "plot", "x", "fit.x", "", "[fit]"
     lines = []
     for _ in range(rng.randint(1, 3)):
-        lines.append(f"[{rng.choice(('fit', 'fit', 'fit', 'predict', 'plot.training', 'plot', 'x', 'fit.x', '', '[fit]'))}]")
+        lines.append(f"[{rng.choice(sections)}]")
         for key in rng.sample(keys, rng.randint(0, 3)):
-            value = json.dumps(any_json(rng)) if key != "epochs" else rng.choice(("3", "-1", '"3"', "[3]", "true", "3.5"))
+            few = rng.choice(("3", "-1", '"3"', "[3]", "true", "3.5"))
+            value = few if key == "epochs" else json.dumps(any_json(rng))
             lines.append(f"{rng.choice((key, key, key.replace('_', '-'), json.dumps(rng.choice(NAMES))))} = {value}")
     content = "\n".join(lines).encode()
     if rng.random() < 0.2:
@@ -301,7 +318,8 @@ def options(rng: Random, bases: Bases) -> Case:
         name = rng.choice([each for each in command.commands if each != "bench"])
         command = command.commands[name]
         words.append(name)
-    outputs = ["out.svg", "out.html", "out.tex", "out.png", "out.md", "out.ipynb", "out", "out.dot", "out.gif", "out.pdf"]
+    suffixes = ".svg", ".html", ".tex", ".png", ".md", ".ipynb", "", ".dot", ".gif", ".pdf"
+    outputs = [f"out{suffix}" for suffix in suffixes]
     given: list[str] = []
     for param in command.params:
         if isinstance(param, click.Argument):
@@ -329,7 +347,10 @@ def _value(rng: Random, param: Any) -> str:
         return str(rng.choice(list(choices)))
     if param.name in ("epochs", "restarts"):  # many are many, and take their time
         return rng.choice(("0", "1", "5", "20", "-1", "x", "1.5", "", "nan", "²"))
-    usual = {"start": ["w=1,b=0", "w=1"], "at": ["w=1,b=0,x=1,y=2", "w=1"], "move": ["w=.1"], "wrt": ["w", "x"], "over": ["w"]}
+    usual = {
+        "start": ["w=1,b=0", "w=1"], "at": ["w=1,b=0,x=1,y=2", "w=1"], "move": ["w=.1"], "wrt": ["w", "x"],
+        "over": ["w"],
+    }  # fmt: skip
     if rng.random() < 0.4:
         return rng.choice(usual.get(str(param.name), ["3", "0.1"]))
     return rng.choice((*TEXTS, *map(str, (-1, 0, 2, 10**6, 10**9, 10**18, 10**30))))
