@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from steepest.cli.files import touches_files
+from steepest.cli.files import Output, touches_files
 from steepest.messages.vocabulary import hint
 
 FOUND = "steepest.toml"
@@ -89,6 +89,8 @@ def _option(command: click.Command, words: tuple[str, ...], where: str, word: st
         raise click.UsageError(f"{where} has {word!r} {inside}, which is not an option of it{meant}")
     param = known[flag]
     whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(param.type, Output) and not isinstance(value, str):
+        raise click.UsageError(f"{where} has {word} = {value!r} {inside}; write the name of a file")
     fits = {"integer": whole, "float": whole or isinstance(value, float), "boolean": isinstance(value, bool)}
     if not fits.get(param.type.name, True):
         kinds = {"integer": "a whole number", "float": "a number", "boolean": "true or false"}

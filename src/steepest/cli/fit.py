@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -189,7 +189,7 @@ def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> Non
     for place in (save, checkpoint):
         if place:
             refuse_place(place)
-    if checkpoint and Path(checkpoint).exists() and not resume and not files.is_forced(click.get_current_context()):
+    if checkpoint and os.path.exists(checkpoint) and not resume and not files.is_forced(click.get_current_context()):
         raise click.UsageError(
             f"{checkpoint} already exists; "
             "continue from it with --resume, replace it with --force, or name another file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
@@ -103,7 +104,7 @@ def export(model: str, to: str, output: str | None, optimiser: str | None, dtype
     from steepest.models.model import load
 
     place = output or str(Path(model).with_suffix(FORMATS.find(to).suffix))
-    if output is None and Path(place).exists():
+    if output is None and os.path.exists(place):
         raise click.UsageError(f"{place} exists; name another file with -o, or replace it with -o {place} --force")
     export_model(load(model), place, to, dtype, optimiser)
     options.tell(f"written to {place}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def is_saved(text: str) -> bool:
     """Return whether a word names a saved model: by its ending, or since there is such a file."""
-    return text.endswith(".safetensors") or (len(text) < 200 and "~" not in text and Path(text).is_file())
+    return text.endswith(".safetensors") or (len(text) < 200 and "~" not in text and os.path.isfile(text))
 
 
 def columns_in(text: str, opened: Table) -> list[str]:

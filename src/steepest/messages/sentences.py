@@ -13,6 +13,7 @@ _LONGEST_ERROR = 120
 # they would move the cursor, change colours, set titles and links of a terminal, or reorder what is printed.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+_LONG_LINE = re.compile(r"^(.{500}).{500,}(.{250})$", re.MULTILINE)
 _LONG_WORD = re.compile(r"\S{400,}")  # a path or a name may be long, but no sentence is read with more
 
 
@@ -26,12 +27,13 @@ def visible(text: str) -> str:
 
 
 def legible(text: str) -> str:
-    """Return a sentence for a terminal: visible, and with the middle of words left out that are hundreds of letters long.
+    """Return sentences for a terminal: visible, and without the middle of words or lines that are far too long.
 
     >>> print(legible(f"there is no {'x' * 5000}"))
     there is no xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxx
     """
-    return _LONG_WORD.sub(lambda found: f"{found[0][:_LONGEST_VALUE]}...{found[0][-8:]}", visible(text))
+    shorter = _LONG_WORD.sub(lambda found: f"{found[0][:_LONGEST_VALUE]}...{found[0][-8:]}", visible(text))
+    return _LONG_LINE.sub(r"\1 ... \2", shorter)
 
 
 def visible_json(text: str) -> str:

@@ -129,10 +129,10 @@ def _permissions(mode: int | None) -> int:
 def refuse_place(path: str | os.PathLike[str]) -> None:
     """Raise if a file cannot be written here, before time is spent on its content."""
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise StorageError(f"cannot write {target}: it is a directory; name a file in it")
-    place = Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent
-    if not place.is_dir():
+    place = Path(os.path.realpath(target)).parent if os.path.islink(target) else target.parent
+    if not os.path.isdir(place):
         raise StorageError(f"cannot write {target}: there is no directory {place}; choose another place")
     try:
         mode = _mode(target)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,7 +84,7 @@ def read_tensors(path: str | os.PathLike[str], key: str, what: str) -> tuple[dic
     from safetensors import SafetensorError, safe_open
 
     where = os.fspath(path)
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         raise StorageError(f"cannot read the {what} {where}: it is a directory; name a file in it")
     try:
         refuse_special(path)

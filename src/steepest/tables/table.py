@@ -27,11 +27,10 @@ from steepest.messages.sentences import line, listed, shown
 from steepest.storage.reading import UnreadableFileError, read_file
 from steepest.tables.built_in import BUILT_IN
 from steepest.tables.csv_text import AS_PARQUET, FloatArray, no_number, read_all, read_csv, to_floats, where
+from steepest.tables.parquet import collect, refuse_repetition
 from steepest.tables.samples import Samples
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-_SMALL = 1 << 28  # bytes of a column that any file may become
-_MOST_DENSE = 1000  # bytes of a column for one of the file: noise of one bit a value has 64
 PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
 
 
@@ -294,13 +293,7 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
     import polars as pl
 
     def scan(part: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
-        if isinstance(file, io.BytesIO):
-            file.seek(0)
-        try:
-            return part(pl.scan_parquet(file, glob=False)).collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            remedy = "check that it is complete and write or fetch it again"
-            raise TableError(f"{source}: it is not a sound Parquet file ({line(error)}); {remedy}") from None
+        return collect(file, part, source)
 
     def read(name: str) -> FloatArray:
         # Selected by index, because polars treats "*" and "^x$" as patterns.
@@ -314,9 +307,7 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
 
     names = tuple(scan(lambda frame: frame.limit(0)).columns)
     rows = scan(lambda frame: frame.select(pl.len())).item()
-    if 8 * rows > max(_SMALL, _MOST_DENSE * size):
-        what = f"it has {rows:,} rows in {size:,} bytes, so that they hold hardly anything"
-        raise TableError(f"{source}: {what}; check where it comes from, or write some of its rows to another file")
+    refuse_repetition(rows, size, source)
     return Table(names, source, rows, read, rows_of)
 
 

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,7 @@ class Checkpoint:
 
     def load(self, callbacks: Callbacks, record: Record) -> DescentState | None:
         """Restore callbacks and record and return the state of the descent; None if the file does not exist yet."""
-        if not Path(self.path).exists():
+        if not os.path.exists(self.path):
             return None
         tensors, about = read_tensors(self.path, _KEY, "checkpoint")
         if about.get("kind") != self.kind:
