@@ -17,6 +17,7 @@ Key = tuple[str, tuple[tuple[str, int], ...]]
 ShapeKey = tuple[str, tuple[tuple[str, int | None], ...]]
 """A key in which an index of None stands for any number."""
 
+_WORK_OF_A_LINE = 50_000  # parts of formulas; a second or two, and more than any line of the tests needs
 _MAX_DEPTH = 8  # of definitions in one another; circles end there
 LAYERS = 3
 """The number of layers of a network of any depth: a first, a last and one between them."""
@@ -54,10 +55,19 @@ class ImpliedLoss:
 
 
 class Work:
-    """Count the parts of formulas that were evaluated for one document, over all its models."""
+    """Count the parts of formulas that were evaluated for one document, over all its models.
+
+    A line has a budget, beyond which its formulas have no value: a count and not a time, so that a report does not
+    depend on the machine.
+    """
 
     def __init__(self) -> None:
         self.done = 0
+        self.most = _WORK_OF_A_LINE
+
+    def begin(self) -> None:
+        """Give the next line its budget."""
+        self.most = self.done + _WORK_OF_A_LINE
 
 
 @dataclass(frozen=True)

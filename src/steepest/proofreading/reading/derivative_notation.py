@@ -2,11 +2,12 @@ r"""Reads derivatives: fractions of differentials, ``\partial_w``, ``dW``, ``\na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from steepest.proofreading.reading.token_stream import ExpressionReader
 from steepest.proofreading.reading.tokens import Token, UnreadableError
-from steepest.proofreading.reading.tree import Node, make
+from steepest.proofreading.reading.tree import Node, make, transform, walk
 from steepest.proofreading.reading.vocabulary import ACCENTS, GREEK, OPENING
 
 
@@ -15,6 +16,24 @@ def cost_gradient(variable: Node, start: int) -> Node:
     if variable.kind == "transpose":
         return make("transpose", (cost_gradient(variable.args[0], start),), None, start, variable.end)
     return make("cost_gradient", (variable,), "d", start, variable.end)
+
+
+def with_orders(nodes: Sequence[Node]) -> list[Node]:
+    """Read ``f^{(4)}(x)`` as the fourth derivative, if ``f'(x)`` is in the same statement; else 4 may count layers."""
+    calls = [p for node in nodes for p in walk(node) if p.kind == "call"]
+    primed = {call.args[0].base for call in calls if call.value and not call.args[0].roles}
+
+    def change(node: Node) -> Node | None:
+        function = node.args[0] if node.kind == "call" else node
+        if function.base not in primed or function.roles != ("paren",) or function.args[0].kind != "number":
+            return None
+        order = float(function.args[0].value)
+        if node.kind != "call" or not order.is_integer():
+            return None
+        bare = replace(function.without("paren"), start=function.start, end=function.end)
+        return replace(node, args=(bare, *(transform(a, change) for a in node.args[1:])), value=int(order))
+
+    return [transform(node, change) for node in nodes]
 
 
 class DerivativeReader:

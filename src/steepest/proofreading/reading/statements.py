@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from steepest.proofreading.reading import prose
+from steepest.proofreading.reading.derivative_notation import with_orders
 from steepest.proofreading.reading.parser import Parser
 from steepest.proofreading.reading.passages import Passage
 from steepest.proofreading.reading.tokens import Token, UnreadableError, tokenize, with_joined_signs
@@ -179,8 +180,12 @@ def _parse(parsed: ParsedDocument) -> None:
         # p(1 - p) is a product where p occurs alone, whatever another section calls p(u).
         here = _functions(statements)
         context = Context(here | (everywhere - _alone(statements)), letters)
-        for side in (side for statement in statements for side in statement.sides):
-            side.parse(context)
+        for statement in statements:
+            for side in statement.sides:
+                side.parse(context)
+            found = {side: side.node for side in statement.sides if side.node is not None}
+            for side, node in zip(found, with_orders(list(found.values())), strict=True):
+                side.node = node
     for _, side in parsed.standalone:
         side.parse(parsed.context)
 

@@ -19,6 +19,8 @@ from steepest.proofreading.values.scope import Interpretation, Scope
 _EXACT, _ROUGH = 1e-9, 2e-6
 _MIN_POINTS = 5  # with a value on both sides, of 16 and more
 _MAX_CASES = 6  # choices of the free indices; a wrong formula already fails for the first few
+_SCALES = ((3e-2, 3e-3), (3e-1, 1e-1))  # of small quantities, for two errors whose ratio tells their order
+_NOISE = 1e-10  # relative, of an error that is round-off
 _AS_WRITTEN = Interpretation.AS_WRITTEN
 _LAYER_LETTERS = ("l", "L", "\\ell")
 
@@ -203,18 +205,24 @@ def convergence_orders(
     document: DocumentModel, left: Node, right: Node, statement_index: int, interpretation: Interpretation
 ) -> tuple[float, float] | None:
     """Return the powers with which the difference and the left side vanish with small quantities; None if unknown."""
-    errors, sizes = [], []
-    for scale in (3e-2, 3e-3):
-        found = compare(document, left, right, statement_index, interpretation, scale)
-        errors.append(float(np.median(np.abs(found.left - found.right))))
-        sizes.append(float(np.median(np.abs(found.left))))
+    for scales in _SCALES:
+        errors, sizes = [], []
+        for scale in scales:
+            found = compare(document, left, right, statement_index, interpretation, scale)
+            errors.append(float(np.median(np.abs(found.left - found.right))))
+            sizes.append(float(np.median(np.abs(found.left))))
+        if min(errors) > _NOISE * max(sizes):  # an error of high order is lost in round-off where it is small
+            break
     if min(errors) <= 0 or min(sizes) <= 0:
         return None
-    return float(np.log10(errors[0] / errors[1])), float(np.log10(sizes[0] / sizes[1]))
+    ratio = np.log10(scales[0] / scales[1])
+    return float(np.log10(errors[0] / errors[1]) / ratio), float(np.log10(sizes[0] / sizes[1]) / ratio)
 
 
 def degree(node: Node) -> int:
-    """Return the highest power of a small quantity in a formula; 0 if there is none."""
-    powers = [part.args for part in walk(node) if part.kind == "power" and part.args[1].kind == "number"]
+    """Return the highest power of a small quantity in a formula, not counting divisors; 0 if there is none."""
+    divisors = {id(p) for part in walk(node) if part.kind == "divide" for p in walk(part.args[1])}
+    inside = (part for part in walk(node) if id(part) not in divisors)
+    powers = [part.args for part in inside if part.kind == "power" and part.args[1].kind == "number"]
     small = [e for b, e in powers if b.kind == "change" or (b.base in SMALL and not b.args)]
     return max((int(float(exponent.value)) for exponent in small), default=0)

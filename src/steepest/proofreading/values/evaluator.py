@@ -22,6 +22,8 @@ from steepest.proofreading.values.scope import MAX_DEFINITIONS, Scope
 from steepest.proofreading.values.symbols import SymbolLookup
 
 _MAX_WORK = 60_000  # parts of one formula, so that every report ends
+_CALL = 4  # parts that take as long as a function of all points
+_TOO_LONG = "this line takes too long to evaluate"
 _MAX_DEPTH = 120  # of parts inside one another, through definitions, well below Python's limit of recursion
 _MAX_EXPONENT = 12  # up to which powers are products, so that negative bases have values
 _LONGEST_SUM = 64
@@ -57,8 +59,8 @@ class Evaluator:
         scope = self.scope
         scope.work += 1
         self.document.work.done += 1
-        if scope.work > _MAX_WORK or scope.depth > _MAX_DEPTH:
-            raise UndecidedError("this formula takes too long to evaluate")
+        if scope.work > _MAX_WORK or scope.depth > _MAX_DEPTH or self.document.work.done > self.document.work.most:
+            raise UndecidedError(_TOO_LONG)
         scope.depth += 1
         try:
             if node.kind not in _REMEMBERED or scope.overrides or scope.complex_depth:
@@ -215,6 +217,9 @@ class Evaluator:
         self, function: Node, arguments: Sequence[Node], values: list[Array], numbers: Mapping[str, int]
     ) -> Array:
         """Return a function of values."""
+        self.document.work.done += _CALL  # a derivative of fourth order takes a function at hundreds of values
+        if self.document.work.done > self.document.work.most:
+            raise UndecidedError(_TOO_LONG)
         if function.kind == "function":
             if function.value == "softmax":
                 return self.softmax(values[0])

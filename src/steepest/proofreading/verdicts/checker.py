@@ -59,6 +59,7 @@ class Checker:
 
         An error of the proof-reader itself becomes an assessment, so that the other lines are still checked.
         """
+        self._case.document.work.begin()
         try:
             found = step()
         except Exception as error:

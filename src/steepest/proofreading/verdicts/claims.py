@@ -15,7 +15,14 @@ from steepest.proofreading.values.arrays import NoValueError, ShapeClashError
 from steepest.proofreading.values.comparison import Comparison, compare, compared
 from steepest.proofreading.values.scope import Interpretation
 from steepest.proofreading.verdicts.case import Assessment, Case, Line, vanishes
-from steepest.proofreading.verdicts.doubts import approximation, doubt, has_ones, undefined_dependency
+from steepest.proofreading.verdicts.doubts import (
+    approximation,
+    doubt,
+    has_ones,
+    order_term,
+    point_between,
+    undefined_dependency,
+)
 
 HOLDS = "holds at all points tested"
 _UNCONNECTED = "the document does not define how the differentiated quantity depends on the variable"
@@ -24,6 +31,12 @@ _LOST = 0.1  # the right side lacks a value at so many points that its domain is
 
 def check_claim(case: Case, line: Line) -> Assessment:
     """Check a line that claims an equality; the verdict is empty if its sides differ."""
+    if term := order_term(case.document, line):
+        message = f"${case.writer.latex(term)}$ stands for any function of this order; such lines are not decided"
+        return Assessment(line, "not-understood", message)
+    if point := point_between(case.document, line):
+        message = f"it claims that there is a ${case.writer.latex(point)}$ for which it holds, which is not decided"
+        return Assessment(line, "not-understood", message)
     assessment, reason = _compare_sides(case, line)
     if assessment.verdict:
         return assessment

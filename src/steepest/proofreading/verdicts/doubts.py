@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from steepest.proofreading.meaning.document_model import DocumentModel, depends_on
 from steepest.proofreading.meaning.objective import find_objective
 from steepest.proofreading.reading.tree import DERIVATIVES, Node, is_of_symbols, symbols, walk
@@ -83,6 +85,34 @@ def undefined_dependency(case: Case, line: Line) -> str:
     return f"${name}$ is never defined: the document does not define how ${of}$ depends on ${by}$"
 
 
+_LANDAU = ("O", "o", "\\mathcal{O}", "\\mathcal{o}")
+
+
+def order_term(document: DocumentModel, line: Line) -> Node | None:
+    """Return a term such as ``O(h^4)``, of a letter that the document does not define; None if there is none."""
+    for part in (p for node in (line.left, line.right) for p in walk(node) if p.kind == "multiply"):
+        for letter, inner in pairwise(part.args):
+            known = letter.base in _LANDAU and document.definitions.get(("symbol", letter.base))
+            if letter.base in _LANDAU and not letter.args and not known and inner.kind == "group":
+                return part
+    return None
+
+
+_BETWEEN = ("\\xi", "\\zeta", "\\theta")
+
+
+def point_between(document: DocumentModel, line: Line) -> Node | None:
+    """Return ξ of a remainder such as ``f''(ξ)``, a claim that there is such a point; None if there is none."""
+    calls = [p for node in (line.left, line.right) for p in walk(node) if p.kind == "call"]
+    at = [s for p in calls if p.value for s in symbols(p.args[1]) if s.base in _BETWEEN]
+    letters = [s for node in (line.left, line.right) for s in symbols(node)]
+    for point in at:
+        alone = sum(s.base == point.base for s in letters) == sum(p.base == point.base for p in at)
+        if alone and not point.args and not document.definitions.get(("symbol", point.base)):
+            return point
+    return None
+
+
 _MARGIN = 0.75
 """By how much the order of the error must exceed that of the sides, which are whole numbers."""
 
@@ -103,8 +133,9 @@ def approximation(document: DocumentModel, assessment: Assessment, statement_ind
     # Without ≈ an error of first order is a mistake, and so is an error of an order that the line writes out.
     if (line.relation != "≈" and power < 2) or power <= degree(line.right):
         return ""
-    words = ["zeroth", "zeroth", "first", "second", "third", "fourth"][min(power, 5)]
-    return f"true to {words} order: the error vanishes as the power {power} of the small quantity"
+    words = ["zeroth", "zeroth", "first", "second", "third", "fourth", "fifth", "sixth"]
+    order = words[power] if power < len(words) else f"{power - 1}th"
+    return f"true to {order} order: the error vanishes as the power {power} of the small quantity"
 
 
 def _has_small_quantity(node: Node) -> bool:
