@@ -286,7 +286,7 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
             raise StorageError("its parameters or shapes do not fit its formula")
         model.params = {name: params[name][()] for name in expected}
         model.settings = dict(about.get("settings", {}))
-    except (SteepestError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (SteepestError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = str(error) if isinstance(error, SteepestError) else "its metadata is incomplete"
         raise StorageError(f"{os.fspath(path)} is not a usable model: {reason}") from None
     return model

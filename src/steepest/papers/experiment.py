@@ -37,6 +37,7 @@ _SETTINGS = (
     "initial", "validate", "patience",
 )  # fmt: skip
 _MOST_EPOCHS, _MOST_SECONDS = 10**9, 60.0  # of a training whose settings a file brings
+_KINDS = {"schedule": str, "engine": str, "dtype": str, "gradient": str, "maximise": bool}
 _GIVE = "give rate and epochs"
 _STEPS = tuple(10.0**-k for k in range(1, 15, 2))
 
@@ -135,8 +136,11 @@ def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, A
     start, schedule, epochs = (model.settings.get(name) for name in ("start", "schedule", "epochs"))
     if not isinstance(start or {}, Mapping):
         raise ModelError(f"the settings of the model have start = {short(start)}, which are no parameters; {_GIVE}")
-    if not isinstance(schedule or "", str):
-        raise ModelError(f"the settings of the model have schedule = {short(schedule)}, which is no text; {_GIVE}")
+    for name, kind in _KINDS.items():
+        value = model.settings.get(name)
+        if value is not None and not isinstance(value, kind):
+            what = f"{name} = {short(value)}, which is no {'truth value' if kind is bool else 'text'}"
+            raise ModelError(f"the settings of the model have {what}; {_GIVE}")
     if isinstance(epochs, int) and epochs > _MOST_EPOCHS:
         raise ModelError(f"the settings of the model have more than {_MOST_EPOCHS:,} epochs; {_GIVE}")
     if isinstance(saved.get("validate"), str):  # a file must not name another one to read
