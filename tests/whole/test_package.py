@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -90,3 +91,15 @@ def test_architecture_lists_the_layers_of_the_contract() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("## Packages")[1]
     listed = re.findall(r"^\| (\d) \| `(\w+)/?`", text, re.MULTILINE)
     assert [{name for k, name in listed if int(k) == layer} for layer in range(len(layers), 0, -1)] == layers
+
+
+def test_nothing_lies_about_at_the_root() -> None:
+    """A trial of the command line in the repository leaves files that the next commit would take in."""
+    kept = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if kept.returncode:
+        pytest.skip("this is no repository of git")
+    found = {name for name in kept.stdout.split("\0") if name and "/" not in name and not name.startswith(".")}
+    assert found == {
+        "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+        "pyproject.toml",
+    }  # fmt: skip
