@@ -71,3 +71,30 @@ def test_files_are_watched(tmp_path: Path) -> None:
     assert found("e", ["old"]) == []  # refused
     assert found("f", ["m"], outputs=frozenset({"m"}), statuses=frozenset({2})) == ["its status is 0"]
     assert os.listdir(tmp_path / "d" / "work")
+
+
+N = 50_000_000
+LONG = {
+    "commas": b"," * N,
+    "a row of commas": b"x,y\n" + b"," * N,
+    "rows of commas": b"x,y\n" + b",\n" * (N // 2),
+    "empty lines": b"x,y\n" + b"\n" * N + b"1,2\n",
+    "a column of empty lines": b"y\n" + b"\n" * N + b"1\n",
+    "spaces": b"x,y\n1,2\n" + b" \n" * (N // 2) + b"3,4\n",
+    "quotation marks": b"x,y\n1," + b'"' * N + b"\n",
+    "one number": b"x,y\n1," + b"2" * N + b"\n",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_fifty_megabytes(tmp_path: Path, name: str) -> None:
+    """They hung, and took up to 5.7 GB."""
+    case = Case([["fit", "in.csv", "y ~ w", "--epochs", "2", "--no-check"]], {"in.csv": LONG[name]})
+    assert examine(case, tmp_path / "case")[0] == []
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null", "/dev/urandom"])
+@pytest.mark.parametrize("words", [["fit", "{}", "y ~ w"], ["predict", "{}", "in.csv"], ["proofread", "{}"]])
+def test_devices(tmp_path: Path, device: str, words: list[str]) -> None:
+    case = Case([[word.format(device) for word in words]], {"in.csv": b"y\n1\n"}, frozenset({2}))
+    assert examine(case, tmp_path / "case")[0] == []

@@ -190,26 +190,28 @@ def _rectangle(body: bytes, separator: str, width: int) -> list[Column] | None:
     """Read the columns block by block with polars; return None unless every line has exactly `width` fields."""
     if not body:
         return None
-    columns: list[Column] = [[] for _ in range(width)]
-    many = body.count(b"\n") * width > _MANY
-    size = max(_BLOCK, _WIDE * width) if many else len(body)
-    empty = re.compile(rb"\n[ \n]++" if separator == "\t" else rb"\n[ \t\n]++")
-    start = 0
+    most = body.count(b"\n") + 1
+    columns = [_Growing(most, width) for _ in range(width)]
+    start, size = 0, max(_BLOCK, _WIDE * width) if most * width > _MANY else len(body)
     while start <= len(body):
         end = body.find(b"\n", start + size)
         end = len(body) if end < 0 else end
-        lines = body[start:end]
+        lines = _without_empty_lines(body[start:end], separator, width)
         start = end + 1
-        if width > 1:  # in a table of one column an empty line is a missing value
-            lines = empty.sub(b"\n", b"\n" + lines).strip(b"\n")
-            if not lines:
-                continue
+        if not lines and width > 1:
+            continue
         parts = _block(lines, separator, width)
         if parts is None:
             return None
         for column, part in zip(columns, parts, strict=True):
-            column.append(_compact(part) if many else part)
-    return [_joined(column) for column in columns]
+            column.add(part)
+    return [column.column() for column in columns]
+
+
+def _without_empty_lines(lines: bytes, separator: str, width: int) -> bytes:
+    """Return lines without empty ones, which are missing values in a table of one column."""
+    empty = rb"\n[ \n]++" if separator == "\t" else rb"\n[ \t\n]++"
+    return lines if width == 1 else re.sub(empty, b"\n", b"\n" + lines).strip(b"\n")
 
 
 def _block(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
@@ -236,39 +238,50 @@ def _block(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
     return frame.get_columns() if len(frame) == rows else None
 
 
-def _compact(texts: pl.Series) -> FloatArray | pl.Series:
-    """Return texts as numbers, which need less memory, if all of them are."""
-    if _numbers(texts.head(_TRIED))[1] is not None:
-        return texts
-    values, wrong = _numbers(texts)
-    return values if wrong is None else texts
+class _Growing:
+    """A column that grows part by part.
 
+    Of a table with many cells, numbers go into one array, which is as long as the table at most.
+    """
 
-def _joined(parts: Column) -> Column:
-    """Return the parts of a column as one, if all are numbers; each is freed when it is copied."""
-    if len(parts) == 1 or not all(isinstance(part, np.ndarray) for part in parts):
-        return parts
-    values, first = np.empty(sum(map(len, parts))), 0
-    parts.reverse()
-    while parts:
-        part = parts.pop()
-        values[first : first + len(part)] = part
-        first += len(part)
-    return [values]
+    def __init__(self, most: int, width: int) -> None:
+        self._most, self._many, self._count = most, most * width > _MANY, 0
+        self._values: FloatArray | None = None
+        self._texts: Column = []
+
+    def add(self, texts: pl.Series) -> None:
+        """Append texts; as numbers if there are many cells, and all of them are numbers and all before were."""
+        if not self._many or self._texts or _numbers(texts.head(_TRIED))[1] is not None:
+            self._texts.append(texts)
+            return
+        values, wrong = _numbers(texts)
+        if wrong is not None:
+            self._texts.append(texts)
+            return
+        if self._values is None:
+            self._values = np.empty(self._most)
+        self._values[self._count : self._count + len(values)] = values
+        self._count += len(values)
+
+    def column(self) -> Column:
+        """Return the parts."""
+        numbers: Column = [] if self._values is None else [self._values[: self._count]]
+        return [*numbers, *self._texts]
 
 
 def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
     """Read the columns row by row: slower than `_rectangle`, but errors name the row."""
     import polars as pl
 
-    columns: list[Column] = [[] for _ in range(width)]
+    most = body.count(b"\n") + 1
+    columns = [_Growing(most, width) for _ in range(width)]
     rows: list[list[str]] = []
     done = 0
 
     def flush() -> None:
         nonlocal done
-        for k, column in enumerate(columns):
-            column.append(_compact(pl.Series([row[k] for row in rows], dtype=pl.String)))
+        for k, column in enumerate(columns if rows else ()):
+            column.add(pl.Series([row[k] for row in rows], dtype=pl.String))
         done += len(rows)
         rows.clear()
 
@@ -289,4 +302,4 @@ def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
         what = f"data row {done + len(rows) + 1} is not valid CSV ({error})"
         raise TableError(f"{source}: {what}; check the quotation marks there") from None
     flush()
-    return [_joined(column) for column in columns]
+    return [column.column() for column in columns]

@@ -169,18 +169,23 @@ def _missing(name: str, array: FloatArray, source: str, na: str) -> NDArray[np.b
     """Return which rows, (n,), miss a value; raise for an infinite value, or for a missing one if na="error"."""
     if np.isfinite(array).all():  # the common case, checked first because it is fast
         return np.zeros(len(array), dtype=bool)
-    infinite, gone = np.argwhere(np.isinf(array)), np.isnan(array)
-    if len(infinite):
-        index = tuple(infinite[0].tolist())
+    infinite, gone = np.isinf(array), np.isnan(array)
+    if infinite.any():
+        index = _first(infinite)
         remedy = 'write a finite number there, or leave it empty and use na="drop"'
         raise TableError(f"{source}: {where(name, index)} is infinite ({array[index]}); {remedy}")
     rows = np.asarray(gone.any(axis=tuple(range(1, gone.ndim))))
     if na == "error" and rows.any():
-        first = where(name, tuple(np.argwhere(gone)[0].tolist()))
+        first = where(name, _first(gone))
         more = f" ({rows.sum()} such rows in all)" if rows.sum() > 1 else ""
         remedy = 'fill it in, or leave such rows out with na="drop"'
         raise TableError(f"{source}: {first} has no value{more}; {remedy}")
     return rows
+
+
+def _first(found: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return the index of the first true element."""
+    return tuple(int(k) for k in np.unravel_index(int(np.argmax(found)), found.shape))
 
 
 # --- arrays ---
