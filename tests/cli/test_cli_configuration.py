@@ -27,7 +27,7 @@ def test_what_a_found_file_sets_is_noted(steepest: Steepest) -> None:
     toml('[fit]\nepochs = 3\nrate = 0.01\nstart = { w = 0.5 }\n[derive]\nwrt = "w"\n')
     said = steepest(*FIT)
     assert json.loads(said.out)["epochs"] == 3
-    assert said.err == "note: steepest.toml in this folder sets epochs = 3, rate = 0.01, start = {'w': 0.5}\n"
+    assert said.err == 'note: steepest.toml in this folder sets epochs = 3, rate = 0.01, start = {"w": 0.5}\n'
     said = steepest(*FIT, "--epochs", "2", "--start", "w=1", "--rate", ".02")  # what is typed goes first
     assert (json.loads(said.out)["epochs"], said.err) == (2, "")
     assert steepest("ops", "exp").err.startswith("note: r is the result")  # another command
@@ -81,7 +81,7 @@ def test_sections_of_kinds_of_pictures(steepest: Steepest) -> None:
     toml('[plot.activation]\nwidth = "page"\n[plot.training]\nlayers = [4, 3]\nepochs = 3\n')
     said = steepest("plot", "activation", "tanh", "-o", "a.svg")
     assert said.status == 0
-    assert said.err.startswith("note: steepest.toml in this folder sets width = 'page'\n")
+    assert said.err.startswith('note: steepest.toml in this folder sets width = "page"\n')
     said = steepest("plot", "training", "y", "in.csv", "-o", "t.svg")
     assert said.status == 0
     assert "sets layers = [4, 3], epochs = 3" in said.err
@@ -94,9 +94,12 @@ def test_sections_of_kinds_of_pictures(steepest: Steepest) -> None:
         ("[plot.activation]\nwide = 3\n", "'wide' in [plot.activation], which is not an option of it"),
         ("[fit]\nconfig = 'x'\n", "'config' in [fit], which is not an option of it"),
         ("x = " + "[" * 100_000, "cannot be read"),
+        ("a" + ".a" * 100_000 + " = 1", "a key has more than 100 parts; it is no file of options"),
+        ('"=".a' + ".a" * 100_000 + " = 1", "a key has more than 100 parts; it is no file of options"),
+        ("a = " + "[" * 100_000, "its values are nested too deeply"),
         ("# " + "x" * (1 << 20), "it has more than 1 MB; it is no file of options; name another one"),
     ],
-    ids=["kind", "option", "config", "deep", "large"],
+    ids=["kind", "option", "config", "deep", "dots", "quoted", "lists", "large"],
 )
 def test_a_wrong_file_is_one_sentence(steepest: Steepest, text: str, says: str) -> None:
     toml(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Steepest, steepest
+from steepest.storage import files
 
 __all__ = ["steepest"]
 
@@ -150,7 +151,7 @@ def test_nor_a_file_of_another_kind(steepest: Steepest, words: list[str], other:
     before = Path(words[-1]).read_bytes()
     said = steepest(*words)
     assert (said.status, said.out) == (2, "")
-    assert "steepest did not write it" in said.err
+    assert f"{words[-1]} exists, and is not of the kind that this option writes; name another file" in said.err
     assert Path(words[-1]).read_bytes() == before
 
 
@@ -179,3 +180,56 @@ def test_a_device_is_written_to(steepest: Steepest) -> None:
     Path("in.csv").write_text(DATA)
     assert steepest(*FIT, "--save", "model.safetensors").status == 0
     assert steepest("predict", "model.safetensors", "in.csv", "-o", os.devnull).status == 0
+
+
+@pytest.mark.parametrize("where", ["c.toml", "steepest.toml"])
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_nor_the_configuration(steepest: Steepest, where: str, force: list[str]) -> None:
+    Path("in.csv").write_text(DATA)
+    Path(where).write_text("[fit]\nseed = 3\n")
+    os.symlink(where, "link.toml")
+    named = ["--config", where] if where == "c.toml" else []
+    for place in (where, "./" + where, "link.toml"):
+        said = steepest(*named, *FIT, "--save", place, *force)
+        assert said.status == 2
+        assert f"--save {place} would replace the input {where}" in said.err
+    assert Path(where).read_text() == "[fit]\nseed = 3\n"
+
+
+@pytest.mark.parametrize("name", ["", "-"])
+def test_a_sign_is_no_name_of_a_file(steepest: Steepest, name: str) -> None:
+    Path("in.csv").write_text(DATA)
+    said = steepest(*FIT, "--save", name)
+    assert said.status == 2
+    assert f"{name!r} is not the name of a file; give one, or ./- for a file of that name" in said.err
+    assert [path.name for path in Path().iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    "header", ["prediction,height", "prediction_1", "row,prediction,x", "Prediction", "prediction;x"]
+)
+def test_a_table_with_a_column_of_predictions_may_be_of_others(steepest: Steepest, header: str) -> None:
+    Path("in.csv").write_text(DATA)
+    assert steepest(*FIT, "--save", "m.safetensors").status == 0
+    Path("p.csv").write_text(f"{header}\n1\n")
+    said = steepest("predict", "m.safetensors", "in.csv", "-o", "p.csv")
+    assert said.status == 2
+    assert "p.csv exists, and steepest did not write it" in said.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no path there")
+def test_a_pipe_is_written_to_if_somebody_reads_it(steepest: Steepest, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("in.csv").write_text(DATA)
+    assert steepest(*FIT, "--save", "m.safetensors").status == 0
+    monkeypatch.setattr(files, "_WAIT", 0.1)
+    os.mkfifo("pipe")
+    os.symlink("pipe", "link")
+    for name in ("pipe", "link"):
+        said = steepest("predict", "m.safetensors", "in.csv", "-o", name)
+        assert said.status == 2
+        assert f"cannot write {name}: nobody reads this pipe; start its reader" in said.err
+        reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+        assert steepest("predict", "m.safetensors", "in.csv", "-o", name).status == 0
+        assert os.read(reader, 100).startswith(b"prediction\n")
+        os.close(reader)
+    assert Path("pipe").is_fifo()

@@ -20,7 +20,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="devices and pipes have no pa
 
 
 @posix
-@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null", "/dev/urandom"])
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/urandom"])
 def test_a_device_is_refused(device: str) -> None:
     with pytest.raises(UnreadableFileError, match="it is a device, which has no end; name a file"):
         read_file(device)
@@ -28,6 +28,13 @@ def test_a_device_is_refused(device: str) -> None:
         open_table(device)
     with pytest.raises(StorageError, match="it is not a regular file"):
         load(device)
+
+
+@posix
+def test_the_null_device_is_an_empty_file() -> None:
+    assert read_file(os.devnull) == b""
+    with pytest.raises(TableError, match="it is empty"):
+        open_table(os.devnull)
 
 
 @posix

@@ -55,14 +55,14 @@ def test_a_path_with_pattern_signs_is_a_path(parquet: Path) -> None:
 def test_a_truncated_parquet_file_is_an_error(parquet: Path, part: float) -> None:
     data = parquet.read_bytes()
     parquet.write_bytes(data[: int(len(data) * part)])
-    assert "not a sound Parquet file" in message(parquet, "*")
+    assert "it is not a Parquet file that can be read" in message(parquet, "*")
 
 
 def test_a_damaged_parquet_file_is_an_error(parquet: Path) -> None:
     data = parquet.read_bytes()
     parquet.write_bytes(data[:4] + b"\xff" * (len(data) - 12) + data[-8:])
-    assert "not a sound Parquet file" in message(parquet, "*")
-    assert "not a sound Parquet file" in message(io.BytesIO(b"PAR1 and nothing PAR1"), "*")
+    assert "it is not a Parquet file that can be read" in message(parquet, "*")
+    assert "it is not a Parquet file that can be read" in message(io.BytesIO(b"PAR1 and nothing PAR1"), "*")
 
 
 def test_a_panic_inside_polars_is_an_error(parquet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_panic_inside_polars_is_an_error(parquet: Path, monkeypatch: pytest.Mo
         raise pl.exceptions.PanicException("range end index 9")
 
     monkeypatch.setattr(pl, "scan_parquet", panic)
-    assert "not a sound Parquet file (range end index 9)" in message(parquet, "*")
+    assert "it is not a Parquet file that can be read (polars fails to decode it)" in message(parquet, "*")
 
 
 def test_parquet_without_rows_is_an_error(tmp_path: Path) -> None:

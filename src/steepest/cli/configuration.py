@@ -6,6 +6,8 @@ options, which are printed, but names no files. A file named by ``--config`` is 
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from steepest.messages.vocabulary import hint
 
 FOUND = "steepest.toml"
 _LARGEST = 1 << 20  # bytes; nobody writes a megabyte of options
+_MOST_DOTS, _QUOTED = 100, re.compile("\"[^\"]*\"|'[^']*'")  # a key of many parts needs memory quadratic in them
 _NAMED = "steepest --config"  # the key of the file that --config before the command names
 
 
@@ -31,8 +34,13 @@ def configure(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
     where = named or FOUND
     try:
-        read = tomllib.loads(read_file(where, _LARGEST, "it is no file of options; name another one").decode())
-    except (OSError, ValueError, RecursionError, UnreadableFileError) as error:
+        text = read_file(where, _LARGEST, "it is no file of options; name another one").decode()
+        if any(_QUOTED.sub("", line).partition("=")[0].count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise ValueError(f"a key has more than {_MOST_DOTS} parts; it is no file of options")
+        read = tomllib.loads(text)
+    except RecursionError:
+        raise click.UsageError(f"{where} cannot be read: its values are nested too deeply") from None
+    except (OSError, ValueError, UnreadableFileError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise click.UsageError(f"{where} cannot be read: {why}") from None
     words = ctx.command_path.split()[1:]
@@ -48,15 +56,21 @@ def configure(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     ctx.default_map = defaults
 
 
+def source(ctx: click.Context) -> str | None:
+    """Return the file that options of a command are read from, if there is one."""
+    return ctx.meta.get(_NAMED) or (FOUND if Path(FOUND).is_file() else None)
+
+
 def note(ctx: click.Context) -> str:
     """Return what the file that was found sets for this command; empty if it sets nothing, or was named."""
     if ctx.meta.get(_NAMED) or not ctx.default_map:
         return ""
     used = [name for name in ctx.default_map if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
+    keys = [next(each.opts[-1] for each in ctx.command.params if each.name == name)[2:] for name in used]
     values = [ctx.default_map[name] for name in used]
     # An option that may be repeated, as --start, has a list of the one value in the file.
     values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
-    settings = ", ".join(f"{name.replace('_', '-')} = {value!r}" for name, value in zip(used, values, strict=True))
+    settings = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in zip(keys, values, strict=True))
     return f"note: {FOUND} in this folder sets {settings}" if used else ""
 
 

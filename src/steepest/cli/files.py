@@ -22,6 +22,12 @@ class Output(click.Path):
         super().__init__(dir_okay=False)
         self.kinds = kinds
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name; neither nothing nor the sign for standard input and output is one."""
+        if value in ("", "-"):
+            self.fail(f"{value!r} is not the name of a file; give one, or ./- for a file of that name", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 def force(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     """Note whether files that steepest did not write may be replaced."""
@@ -39,7 +45,7 @@ def touches_files(param: click.Parameter, value: Any) -> bool:
     return reads or isinstance(param.type, Output) or param.name == "force"
 
 
-def refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
+def refuse_overwriting(command: click.Command, ctx: click.Context, configuration: str | None) -> None:
     """Raise if a file to write is one that is read, or one that steepest did not write and ``--force`` is not given.
 
     A file that is read may be named by any other word of the command, and by a link, so all words are compared.
@@ -50,7 +56,7 @@ def refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
         for other, second in outputs[:k]:
             if os.path.realpath(path) == os.path.realpath(second):
                 raise click.UsageError(f"{other} and {flag} name the same file, {path}; name two files", ctx)
-    inputs = [value for param, value in given if not isinstance(param.type, Output)]
+    inputs = [configuration, *(value for param, value in given if not isinstance(param.type, Output))]
     for flag, path in outputs:
         for word in (each for value in inputs for each in (value if isinstance(value, tuple) else (value,))):
             if isinstance(word, str) and os.path.exists(path) and os.path.exists(word) and os.path.samefile(path, word):
@@ -63,15 +69,15 @@ def refuse_overwriting(command: click.Command, ctx: click.Context) -> None:
 
 def _refuse_replacing(path: str, kinds: tuple[str, ...], ctx: click.Context) -> None:
     """Raise if there is a file that steepest did not write; a device, a pipe and an empty file lose nothing."""
-    from steepest.storage.marks import made_here
+    from steepest.storage.marks import KINDS, made_here
 
     if not os.path.isfile(path) or not os.path.getsize(path):
         return
     try:
-        ours = made_here(path, kinds)
+        if made_here(path, kinds):
+            return
+        other = made_here(path, [*KINDS])
     except OSError:  # it may be written, but not read
-        ours = False
-    if not ours:
-        raise click.UsageError(
-            f"{path} exists, and steepest did not write it; name another file, or replace it with --force", ctx
-        )
+        other = False
+    why = "is not of the kind that this option writes" if other else "steepest did not write it"
+    raise click.UsageError(f"{path} exists, and {why}; name another file, or replace it with --force", ctx)

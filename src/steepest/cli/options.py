@@ -117,7 +117,7 @@ class Command(click.Command):
         """Run the command, unless a file that it would write is one that it reads."""
         if noted := configuration.note(ctx):
             tell(noted)
-        files.refuse_overwriting(self, ctx)
+        files.refuse_overwriting(self, ctx, configuration.source(ctx))
         return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from steepest.errors import StorageError
 
 _SUFFIX = ".part"
+_WAIT = 5.0  # seconds until a pipe has a reader
 _TRIES = 10  # far more than needed: only in a moment can another process delete a temporary file
 
 
@@ -29,12 +32,13 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, private: bool
         private: whether only this user may read and write the file, as for cached machine code; a link at its place is
             then replaced, and not followed, and the caller deletes temporary files of killed processes.
     """
-    target = Path(path) if private else Path(os.path.realpath(path))
+    target = Path(path)
     try:
         mode = None if private else _mode(target)
         if mode is not None and not stat.S_ISREG(mode):  # a pipe or device must not be replaced by a file
-            target.write_bytes(content)
+            _write_into(target, content, stat.S_ISFIFO(mode))
             return
+        target = target if private else Path(os.path.realpath(path))
         if mode is not None and not mode & 0o222:  # the administrator may write it nevertheless
             raise StorageError(f"cannot write {target}: it is read-only; choose another place")
         if not private:
@@ -44,6 +48,25 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, private: bool
             raise StorageError(f"cannot write {target}: other programs delete its temporary file; choose another place")
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror or error}; choose another place") from None
+
+
+def _write_into(place: Path, content: bytes, is_pipe: bool) -> None:
+    """Write to a device, or to a pipe once somebody reads it."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            handle = os.open(place, os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+            break
+        except OSError as error:
+            if not is_pipe or error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > until:
+                raise StorageError(f"cannot write {place}: nobody reads this pipe; start its reader") from None
+            time.sleep(0.02)
+    with os.fdopen(handle, "wb") as file:
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(handle, True)
+        file.write(content)
 
 
 def _replaced(target: Path, content: bytes, permissions: int | None) -> bool:

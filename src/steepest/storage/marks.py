@@ -30,11 +30,14 @@ _PATTERNS = {
     "onnx": rb"\A\x08.\x12\x08steepest",
     "model": rb'\A.{8}\{"__metadata__":\{(' + _SUM + rb')?"steepest":',
     "checkpoint": rb'\A.{8}\{"__metadata__":\{(' + _SUM + rb')?"steepest checkpoint":',
-    "predictions": rb'\A(row,)?prediction(_0)?[,\n]|\A\{"prediction": ',
+    "predictions": rb'\A(row,)?prediction(_0(,prediction_\d+)*)?(,class)?\n|\A\{"prediction": ',
     "report": rb'\A\[(\]|\s*\{\s*"file": )|\A\{.{,400}"name": "steepest proofread"|\A<!-- Made by steepest'
     rb"|\A[^\n]+:\d+:\d+: (holds|wrong|defines|approximation|not understood)|\A[^\n]+: (no|\d+) equalit(y|ies)",
 }
 """What the files of a kind have, by suffix or name."""
+
+KINDS = tuple(_PATTERNS)
+"""Every kind."""
 
 _MOST = 1 << 26  # bytes of a file that are searched
 

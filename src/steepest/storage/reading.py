@@ -65,7 +65,8 @@ def read_file(path: str | os.PathLike[str], most: int | None = None, instead: st
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb", buffering=0) as file:
         mode = os.fstat(handle).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISDIR(mode) or os.isatty(handle)):
+        special = not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISDIR(mode) or os.isatty(handle))
+        if special and file.read(1) != b"":  # the null device is empty
             raise UnreadableFileError("it is a device, which has no end", "name a file")
         if os.fstat(handle).st_size > most:
             raise _too_large(most, instead)

@@ -300,6 +300,8 @@ def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
                 flush()
     except csv.Error as error:
         what = f"data row {done + len(rows) + 1} is not valid CSV ({error})"
+        if "field limit" in str(error):
+            raise TableError(f"{source}: a cell of data row {done + len(rows) + 1} is too long; shorten it") from None
         raise TableError(f"{source}: {what}; check the quotation marks there") from None
     flush()
     return [column.column() for column in columns]

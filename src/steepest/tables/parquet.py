@@ -17,7 +17,7 @@ from steepest.messages.sentences import line
 if TYPE_CHECKING:
     import polars as pl
 
-_SMALL = 1 << 28  # bytes of a column that any file may become
+_SMALL = 1 << 26  # bytes of a column that any file may become
 _MOST_DENSE = 1000  # bytes of a column for one of the file: noise of one bit a value has 64
 
 
@@ -31,8 +31,10 @@ def collect(file: Path | io.BytesIO, part: Callable[[pl.LazyFrame], pl.LazyFrame
         with _without_panics(pl.exceptions.PanicException):
             return part(pl.scan_parquet(file, glob=False)).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        remedy = "check that it is complete and write or fetch it again"
-        raise TableError(f"{source}: it is not a sound Parquet file ({line(error)}); {remedy}") from None
+        panicked = isinstance(error, pl.exceptions.PanicException)
+        why = "polars fails to decode it" if panicked else line(error)
+        remedy = "check that it is complete, and write it again, or as CSV"
+        raise TableError(f"{source}: it is not a Parquet file that can be read ({why}); {remedy}") from None
 
 
 def refuse_repetition(rows: int, size: int, source: str) -> None:
