@@ -296,6 +296,6 @@ def test_names_in_rules_are_text() -> None:
     found = derive(op.mean(op.sigmoid(data("x") * params(name)) ** 2), name)
     assert any(name in step.rule for step in found.steps)
     assert r"\input" not in found.latex()
-    assert r"\text{insert $\partial$a/$\partial$\textbackslash{}input\{x\} <b>}" in found.latex()
+    assert r"\text{insert }\partial \text{a/}\partial \text{\textbackslash{}input\{x\} <b>}" in found.latex()
     assert "<b>" not in found.markdown()
     assert r"Insert ∂a/∂\\input\{x\} &lt;b&gt;:" in found.markdown()

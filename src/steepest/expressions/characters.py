@@ -50,6 +50,21 @@ def latex_text(text: str) -> str:
     return "".join(TEXT_ESCAPES.get(sign) or _SIGNS.get(sign, sign) for sign in text)
 
 
+_MATHEMATICAL = re.compile("([" + "".join(sign for sign, latex in _SIGNS.items() if latex.startswith("$")) + "])")
+
+
+def latex_text_in_formula(text: str) -> str:
+    r"""Return plain text for a formula, with mathematical signs outside, for not every reader takes them inside.
+
+    >>> latex_text_in_formula("insert ∂a/∂b")
+    '\\text{insert }\\partial \\text{a/}\\partial \\text{b}'
+    """
+    parts = enumerate(_MATHEMATICAL.split(text))
+    return "".join(
+        f"{_SIGNS[part].strip('$')} " if k % 2 else rf"\text{{{latex_text(part)}}}" for k, part in parts if part
+    )
+
+
 _MARKUP = re.compile(r"([\\`*_{}\[\]$|~])")
 
 

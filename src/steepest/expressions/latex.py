@@ -10,7 +10,7 @@ from steepest.expressions.characters import (
     GREEK_LETTERS,
     GREEK_NAMES,
     MATHS_ESCAPES,
-    latex_text,
+    latex_text_in_formula,
     markdown_formula,
     markdown_text,
 )
@@ -92,7 +92,7 @@ def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = Fals
 def align(blocks: Sequence[Sequence[Line]]) -> str:
     """Return lines in blocks as one ``align*`` environment."""
     rows = [
-        f"{line.left} &= {line.right}" + (rf" && \text{{{latex_text(line.note)}}}" if line.note else "")
+        f"{line.left} &= {line.right}" + (f" && {latex_text_in_formula(line.note)}" if line.note else "")
         for line in chain.from_iterable(blocks)
     ]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
