@@ -169,7 +169,12 @@ def _note_writes(trace: Path) -> None:
         os.write(handle, b"-")
         return done
 
-    tempfile.mkstemp, files._replaced, os.fdopen = created, replaced, SlowFile
+    opened = os.fdopen
+
+    def slow(handle: int, mode: str, *given: Any, **named: Any) -> Any:
+        return SlowFile(handle, mode) if mode == "wb" else opened(handle, mode, *given, **named)
+
+    tempfile.mkstemp, files._replaced, os.fdopen = created, replaced, slow
 
 
 def _forked(request: dict[str, Any]) -> int:
