@@ -17,7 +17,7 @@ MARK = "Made by steepest"
 _COMMENTS = {"svg": "<!-- {} -->", "html": "<!-- {} -->", "md": "<!-- {} -->", "tex": "% {}", "dot": "// {}"}
 """Comments that begin a file, by suffix."""
 
-_SUM = rb'"sha256":"[0-9a-f]{64}",'  # the entries of safetensors metadata have no order
+_SUM = rb'"sha256":"[0-9a-f]{64}",'  # files of older versions have the entries of the metadata in any order
 _PATTERNS = {
     **{suffix: rb"\A" + re.escape(form.format(MARK)).encode() for suffix, form in _COMMENTS.items()},
     "png": rb"\A\x89PNG.*Software\0" + MARK.encode(),

@@ -156,8 +156,8 @@ def _csv_rows(lines: io.BytesIO, separator: str) -> Iterator[list[str]]:
 
 def _names(lines: io.BytesIO, separator: str, source: str) -> tuple[str, ...]:
     """Consume the header and return the names in it."""
-    size = lines.getbuffer().nbytes if b"\n" not in lines.getbuffer()[:_LONGEST_HEADER].tobytes() else 0
-    if size > _LONGEST_HEADER:
+    data = lines.getbuffer()
+    if data.nbytes > _LONGEST_HEADER and b"\n" not in data[:_LONGEST_HEADER].tobytes():
         what = f"its first line, which names the columns, has more than {_LONGEST_HEADER:,} bytes"
         raise TableError(f"{source}: {what}; check that its lines end where rows end")
     try:
