@@ -31,8 +31,8 @@ DTYPES = ("float64", "float32")
 OPTIMISERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion", "lbfgs")
 SCHEDULES = ("constant", "step:2:0.5", "exponential:0.7", "cosine", "cosine:4:0.1", "warm-up:2+cosine", "plateau:0.5:1")
 INITIALISERS = ("glorot", "glorot_normal", "he", "lecun", "zeros", "normal", "normal(0.1)")
-ELEMENTARY = ("abs", "cos", "exp", "expm1", "leaky_relu", "log", "log1p", "relu", "sigmoid", "sin", "softplus", "sqrt",
-              "tanh")  # fmt: skip
+ELEMENTARY = ("abs", "arctan", "cos", "exp", "expm1", "leaky_relu", "log", "log1p", "relu", "sigmoid", "sin",
+              "softplus", "sqrt", "tanh")  # fmt: skip
 COSTS = ("mse", "mae", "huber", "(prediction - target)^4", "e = prediction - target; softplus(2*e) - e")
 
 
@@ -143,7 +143,7 @@ def outcome(run: st.Descent) -> Record:
         "memory": digest(run.memory),
         "epochs": int(run.epochs),
         "best": run.best_epoch,
-        "reason": str(getattr(run.reason, "value", run.reason)),
+        "reason": str(getattr(run.stop, "value", run.stop)),
         "engine": run.engine,
         "warnings": len(run.warnings),
     }

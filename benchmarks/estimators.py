@@ -102,7 +102,7 @@ def epochs_of_ours(data: Digits, batch: int, rate: float, seed: int) -> int | No
         return bool((inner.argmax(axis=1) == y_test).mean() >= ENOUGH)
 
     fitted = ours(batch, rate, seed, MOST_EPOCHS, on_epoch=look).fit(X, y)
-    return int(fitted.n_iter_) if fitted.model_.run.reason == "callback" else None
+    return int(fitted.n_iter_) if fitted.model_.run.stop == "callback" else None
 
 
 @dataclass

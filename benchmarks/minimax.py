@@ -62,6 +62,11 @@ def _tangent(z: Real) -> Real:
     return (mp.tanh(x) / x - 1) / z
 
 
+def _arc_tangent(z: Real) -> Real:
+    t = mp.sqrt(z)
+    return (mp.atan(t) / t - 1) / z
+
+
 def _sine(z: Real) -> Real:
     r = mp.sqrt(z)
     return (mp.sin(r) - r) / (r * z)
@@ -76,6 +81,7 @@ _HALF_LN2 = ("-0.34660", "0.34660")
 _ATANH = ("1e-30", "0.029438")  # s = f/(2 + f) with 1 + f from √½ to √2
 _EIGHTH = ("1e-30", "0.61687")  # (π/4)²
 _SMALL = ("1e-30", "0.3025")  # 0.55²
+_REDUCED = ("1e-30", "0.1765")  # 0.42²
 
 FITS = (
     Fit("EXPONENTIAL", 64, 6, ("-0.08666", "0.08666"), _exponential, lambda r: r**3 / mp.exp(r)),
@@ -87,6 +93,8 @@ FITS = (
     Fit("AREA_TANGENT", 64, 8, _ATANH, _area_tangent, lambda z: z**2),
     Fit("TANGENT", 64, 11, _SMALL, _tangent, lambda z: z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))),
     Fit("TANGENT", 32, 5, _SMALL, _tangent, lambda z: z * mp.sqrt(z) / mp.tanh(mp.sqrt(z))),
+    Fit("ARC_TANGENT", 64, 11, _REDUCED, _arc_tangent, lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z))),
+    Fit("ARC_TANGENT", 32, 5, _REDUCED, _arc_tangent, lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z))),
     Fit("SINE", 64, 6, _EIGHTH, _sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z))),
     Fit("SINE", 32, 4, _EIGHTH, _sine, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)), 64),
     Fit("COSINE", 64, 6, _EIGHTH, _cosine, lambda z: z**2 / mp.cos(mp.sqrt(z))),

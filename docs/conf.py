@@ -48,8 +48,9 @@ exclude_patterns += [f"papers/{page.name}" for page in (HERE / "papers").glob("*
 nitpicky = True
 # Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
-    r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.printing|documents\.document"
+    r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.(printing|notation)|documents\.document"
     r"|display\.(scene|axes|summaries)|papers\.experiment|proofreading\.reading\.tree"
+    r"|inference\.(fitted|information|profiles)|objectives\.specification"
     r"|derivations\.(problem|point_values)|diagrams\.graph\.(view|numbers|folding)"
 )
 nitpick_ignore_regex = [("py:.*", r"(?!steepest\b).*"), ("py:class", rf"steepest\.({_INNER})\.\w+")]

@@ -21,6 +21,7 @@ from steepest.expressions.expression import Expression, Operation, constant, dat
 from steepest.expressions.operations import FUNCTIONS as _FUNCTIONS
 from steepest.expressions.operations import absolute as abs
 from steepest.expressions.operations import (
+    arctan,
     cos,
     count,
     dot,
@@ -28,6 +29,7 @@ from steepest.expressions.operations import (
     exp,
     expand,
     expm1,
+    hypot,
     largest,
     leaky_relu,
     less,
@@ -35,6 +37,8 @@ from steepest.expressions.operations import (
     log,
     log1p,
     log_softmax,
+    logaddexp,
+    logsumexp,
     matmul,
     maximum,
     mean,
@@ -71,7 +75,8 @@ if TYPE_CHECKING:
     from steepest.calculus.gradient import gradient
     from steepest.calculus.simplify import simplify
     from steepest.checking.finite_differences import finite_difference, shrinking_steps
-    from steepest.checking.gradient_check import Report, check
+    from steepest.checking.gradient_check import check
+    from steepest.checking.report import Report
     from steepest.checking.tangent import Tangent, tangent
     from steepest.derivations.line_by_line import Derivation, derive
     from steepest.diagrams.graph import graph
@@ -98,7 +103,7 @@ _HOMES = {
     "Proof": "proofreading",
     "NetworkClassifier": "models.estimators",
     "NetworkRegressor": "models.estimators",
-    "Report": "checking.gradient_check",
+    "Report": "checking.report",
     "Tangent": "checking.tangent",
     "check": "checking.gradient_check",
     "derive": "derivations.line_by_line",
@@ -125,13 +130,13 @@ _MODULES = {
 
 __all__ = [
     "Derivation", "Descent", "Expression", "Limits", "Model", "Operation", "Proof", "Report", "SteepestError",
-    "SteepestWarning", "Tangent", "abs", "check", "constant", "cos", "costs", "count", "data", "derive", "descend",
-    "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "graph", "greater",
-    "greater_equal", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p", "log_softmax", "matmul",
-    "maximum", "mean", "minimum", "models", "not_equal", "one_hot", "optimisers", "outer", "params", "parse",
-    "pictures", "power", "proofread", "relu", "schedules", "shrinking_steps", "sigmoid", "sign", "simplify", "sin",
-    "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent", "tanh", "total", "total_outer",
-    "transpose", "where",
+    "SteepestWarning", "Tangent", "abs", "arctan", "check", "constant", "cos", "costs", "count", "data", "derive",
+    "descend", "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "graph",
+    "greater", "greater_equal", "hypot", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p",
+    "log_softmax", "logaddexp", "logsumexp", "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot",
+    "optimisers", "outer", "params", "parse", "pictures", "power", "proofread", "relu", "schedules", "shrinking_steps",
+    "sigmoid", "sign", "simplify", "sin", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent",
+    "tanh", "total", "total_outer", "transpose", "where",
 ]  # fmt: skip
 
 

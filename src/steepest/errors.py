@@ -51,6 +51,10 @@ class StartError(DescentError):
     """Raised when the cost is not finite at the starting point."""
 
 
+class InferenceError(SteepestError, ValueError):
+    """Raised when an uncertainty is not defined or not computed; the message says why."""
+
+
 class PictureError(SteepestError, ValueError):
     """Raised when something cannot be drawn, or not in the requested format."""
 

@@ -456,7 +456,7 @@ def test_an_interrupted_descent_is_no_result(monkeypatch: pytest.MonkeyPatch) ->
     real = descent.descend
 
     def broken_off(*args: Any, **settings: Any) -> Any:
-        return replace(real(*args, **settings), reason="interrupted")
+        return replace(real(*args, **settings), stop="interrupted")
 
     run = Steepest("native", "native").prepare("GD")
     assert run(10)[1] > 0

@@ -48,15 +48,25 @@ def ratio(join: Join) -> float:
     return over_samples(cost, *gradient(cost).values()) / over_samples(cost)
 
 
+# Slopes without cancellation, or that stay 0 where an exponential underflows, take more operations than the bound
+# allows; an exponential counts as one, though it takes as long as twenty.
+BEYOND = {"exp": 4.5, "expm1": 5, "tanh": 6, "sigmoid": 5.5}
+
+
 @pytest.mark.parametrize("name", list(JOINS))
 def test_gradient_is_at_most_four_times_the_cost(name: str) -> None:
     """Baur and Strassen's bound, for every operation by itself, chained 200 deep."""
-    assert ratio(JOINS[name]) <= 4
+    assert ratio(JOINS[name]) <= BEYOND.get(name, 4)
 
 
-def test_a_power_with_a_moving_exponent_exceeds_it_by_a_third() -> None:
-    """Its slope by the exponent guards the logarithm at 0: 13 operations for 3."""
-    assert 4 < ratio(lambda e, w: e**w) < 13 / 3 + 0.01
+@pytest.mark.parametrize("name", list(BEYOND))
+def test_those_said_to_exceed_it_do(name: str) -> None:
+    assert ratio(JOINS[name]) > 4
+
+
+def test_a_power_with_a_moving_exponent_exceeds_it() -> None:
+    """Its slopes are guarded at 0^0 and at log(0), and keep their digits for exponents below ½: 20 operations for 3."""
+    assert 4 < ratio(lambda e, w: e**w) < 20 / 3 + 0.01
 
 
 def test_sharing_survives_products_nested_to_the_right() -> None:

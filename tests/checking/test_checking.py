@@ -12,7 +12,8 @@ import pytest
 from mission_models import MODELS
 from sampling import sampled
 from steepest.calculus.gradient import gradient
-from steepest.checking.gradient_check import CORRECT, FACTOR, INCONCLUSIVE, KINK, WRONG, Report, check
+from steepest.checking.gradient_check import check
+from steepest.checking.report import CORRECT, FACTOR, INCONCLUSIVE, KINK, WRONG, Report
 from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, data, params
@@ -69,7 +70,6 @@ AT_KINK = [
     (op.where(w <= 1, w**2, 2 * w), 1.0, "w <= 1, where w - 1 = 0"),
     (op.sqrt(w), 0.0, "sqrt(w), where w = 0"),
     (op.sqrt(w**2), 0.0, "sqrt(w^2), where w^2 = 0"),
-    (w * (op.equal(w, 1)), 1.0, "w == 1, where w - 1 = 0"),
 ]
 
 
@@ -82,16 +82,28 @@ def test_kinks_are_named(row: tuple[Expression, float, str]) -> None:
     assert check(cost, {"w": at + 0.3}).ok or check(cost, {"w": at + 0.3})["w"].verdict == CORRECT
 
 
+def test_beside_a_single_point_the_slope_is_another() -> None:
+    """w·(w = 1) is 1 at 1 and 0 around it; the rules take the slope of the case that holds there."""
+    verdict = check(w * op.equal(w, 1), {"w": 1.0})["w"]
+    assert verdict.verdict == WRONG
+    assert verdict.detail.startswith("the slope is 0 on both sides of a jump at w == 1, where w - 1 = 0")
+
+
+def test_a_number_outside_of_the_slopes_at_a_kink_is_wrong() -> None:
+    for given, verdict in ((0.0, KINK), (0.5, KINK), (1.0, KINK), (1.0001, WRONG), (-1e-4, WRONG), (1e6, WRONG)):
+        assert check(op.relu(w), {"w": 0.0}, gradient={"w": given})["w"].verdict == verdict
+
+
 def test_kinks_of_one_sample_name_the_sample() -> None:
     cost = op.mean(op.relu(x * w - 1))
     verdict = check(cost, {"x": [3.0, 1.0, 2.0, 5.0], "w": 0.5})["w"]
     assert verdict.verdict == KINK
-    assert verdict.detail == "the slope jumps at relu(x*w - 1), where x*w - 1 = 0 for sample 3"
+    assert verdict.detail == "the slope jumps from 2 to 2.5 at relu(x*w - 1), where x*w - 1 = 0 for sample 3"
     assert check(cost, {"x": [3.0, 1.0, 2.5, 5.0], "w": 0.5}).ok
     by_feature = op.total(op.sum_(op.absolute(data("X", shape=2) - params("V", shape=2))))
     report = check(by_feature, {"X": [[0.0, 1.0], [2.0, 3.0]], "V": [5.0, 3.0]})
     assert report["V"].verdict == KINK
-    assert report["V"].detail.startswith("element [1]; the slope jumps at abs(X - V)")
+    assert report["V"].detail.startswith("element [1]; the slope jumps from 0 to 2 at abs(X - V)")
     assert report["V"].detail.endswith("for sample 2")
 
 

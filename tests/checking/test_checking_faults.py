@@ -15,7 +15,8 @@ import pytest
 from mission_models import MODELS, chain
 from sampling import sampled
 from steepest.calculus.gradient import gradient
-from steepest.checking.gradient_check import CORRECT, FACTOR, WRONG, check
+from steepest.checking.gradient_check import check
+from steepest.checking.report import CORRECT, FACTOR, WRONG
 from steepest.engines import evaluate
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, Operation, constant, data, params
@@ -67,7 +68,7 @@ def one_operation(row: Operation, argument: int, rng: np.random.Generator) -> tu
     """
     shapes: dict[str, list[tuple[int, ...]]] = {
         "matmul": [(2, 3), (3, 2)], "transpose": [(2, 3)], "dot": [(3,), (3,)], "outer": [(2,), (3,)], "sum": [(2, 3)],
-        "largest": [(4,)], "softmax": [(4,)], "log_softmax": [(4,)],
+        "largest": [(4,)], "logsumexp": [(4,)], "softmax": [(4,)], "log_softmax": [(4,)],
     }  # fmt: skip
     args: list[Expression] = []
     values: dict[str, Any] = {}

@@ -14,6 +14,7 @@ import pytest
 
 from jax_oracle import jax_gradient
 from mission_models import MODELS, chain
+from random_costs import exact_point
 from sampling import sampled
 from steepest.checking.finite_differences import Differences, finite_difference, shrinking_steps
 from steepest.errors import GradientError, ValuesError
@@ -110,7 +111,7 @@ def test_single_precision() -> None:
 # -- error bars ------------------------------------------------------------------------------------------------
 
 
-ORACLE = 4.5e-16  # JAX's own round-off, for derivatives and parts of them of about 1
+ORACLE = 2e-15  # JAX's own round-off, for derivatives and parts of them of up to ten
 
 CASES = random_cases(200, seed=11, without=("stop_gradient",))
 
@@ -121,14 +122,25 @@ def exact_of(k: int) -> dict[str, np.ndarray]:
     return jax_gradient(CASES[k].cost, CASES[k].values, CASES[k].rows)[1]
 
 
-def ratios(found: Differences, exact: dict[str, Any]) -> tuple[list[float], list[float]]:
-    """True errors over error bars, and error bars over the size of the derivative (where that is not near 0)."""
+@functools.cache
+def precise(k: int, name: str, index: tuple[int, ...]) -> float:
+    """An element of the derivatives of a case with many digits, by mpmath; JAX's where there is no such number."""
+    derivative = exact_point(CASES[k]).slopes(name, index).derivative
+    return float(exact_of(k)[name][index]) if derivative is None else float(derivative)
+
+
+def ratios(found: Differences, k: int) -> tuple[list[float], list[float]]:
+    """True errors over error bars, and error bars over the size of the derivative (where that is not near 0).
+
+    JAX's own round-off exceeds a narrow bar where terms of the derivative cancel: mpmath decides there.
+    """
     truth, bars = [], []
-    for name, wanted in exact.items():
-        for value, error, right in zip(
-            np.ravel(found[name]), np.ravel(found.errors[name]), np.ravel(wanted), strict=True
-        ):
+    for name, wanted in exact_of(k).items():
+        for index, right in np.ndenumerate(wanted):
+            value, error = (float(np.asarray(array)[index]) for array in (found[name], found.errors[name]))
             gap = max(0.0, abs(value - right) - ORACLE)
+            if gap > error:
+                gap = max(0.0, abs(value - precise(k, name, index)) - ORACLE)
             truth.append(gap / error if error > 0 else math.inf if gap else 0.0)
             if abs(right) > 1e-8:
                 bars.append(error / abs(right))
@@ -141,7 +153,7 @@ def test_error_bars_hold_for_random_formulas(cases: int, scheme: str) -> None:
     truth: list[float] = []
     bars: list[float] = []
     for k, case in enumerate(CASES[:cases]):
-        some = ratios(finite_difference(case.cost, case.values, scheme=scheme), exact_of(k))
+        some = ratios(finite_difference(case.cost, case.values, scheme=scheme), k)
         truth += some[0]
         bars += some[1]
     assert len(truth) > 4.5 * cases

@@ -11,7 +11,7 @@ from command_line import Steepest, steepest
 
 __all__ = ["steepest"]
 
-FIT = ["fit", "in.csv", "y ~ x*w", "--no-check", "--json"]
+FIT = ["fit", "in.csv", "y ~ x*w", "--no-check", "--json", "--optimiser", "gradient-descent"]
 
 
 @pytest.fixture(autouse=True)

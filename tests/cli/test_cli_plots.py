@@ -118,8 +118,15 @@ def test_a_training_with_validation_rows(steepest: Steepest, tmp_path: Path) -> 
         ("plot activation tanh --range 4 -o a.svg", "not of the form low:high"),
         ("plot confusion 'y ~ x*w' twice --rate .05 -o a.svg", "not of classes"),
         ("plot boundary 'y ~ x*w' twice --rate .05 -o a.svg", "over two inputs"),
+        ("plot fit 'y ~ x*w' twice --along z -o a.svg", "'z' is no column of the prediction, which has x"),
+        ("plot fit 'y ~ x*w' twice --interval 95 -o a.svg", "a confidence level is a number between 0 and 1"),
+        ("plot fit 'y ~ x*w' twice --rate fast -o a.svg", "'fast' is neither a number nor auto"),
+        ("plot fit 'y ~ x*w' twice --fix q=1 -o a.svg", "fixed has 'q', which is no parameter"),
+        ("plot residuals 'y ~ x*w' absent.csv -o a.svg", "absent.csv"),
+        (f"plot profile '{NEURON}' nand --optimiser adam -o a.svg", "standard errors from the minimum of the cost"),
+        ("plot profile 'y ~ x*w + b' twice -o a.svg", "the error of w is 0, as the fit is exact"),
         ("plot training 'y ~ x*w' twice --layers a -o a.svg", "not of the form 32,16"),
-        ("plot training 'y ~ x*w' twice --restarts 3 --start w=1 -o a.svg", "leave --start out"),
+        ("plot training 'y ~ x*w' twice --restarts 3 --start w=1 -o a.svg", "all 3 restarts would be the same"),
     ],
 )  # fmt: skip
 def test_mistakes_are_answered_by_a_sentence_and_exit_2(
@@ -151,3 +158,49 @@ def test_a_built_in_table_brings_its_formula_and_its_start(steepest: Steepest) -
     assert at_point.status == 0
     assert "began" not in at_point.out
     assert "for nand" not in steepest("surface", "twice", "-o", "b.svg").out
+
+
+ROWS = "x,u,y\n" + "".join(f"{k},{k * k % 7},{1 + 0.5 * k - 0.2 * (k * k % 7) + (k * 5 % 3) / 9}\n" for k in range(24))
+
+
+def test_a_formula_is_fitted_by_a_method_for_its_cost(steepest: Steepest, tmp_path: Path) -> None:
+    """As by ``fit``, so that there are bands; the numbers of a saved model are the same."""
+    table(tmp_path / "t.csv", ROWS)
+    said = steepest("plot", "fit", "y ~ a + b*x + c*u", "t.csv", "--along", "u", "--interval", "0.9", "-o", "a.svg")
+    assert said.status == 0, said.err
+    assert "At 90 %, half the width of the confidence band" in said.out
+    root = parsed((tmp_path / "a.svg").read_text(encoding="utf-8"))
+    assert {"90 % prediction", "90 % confidence", "u", "y, adjusted"} <= set(words(root))
+    steepest("fit", "t.csv", "y ~ a + b*x + c*u", "--save", "m.safetensors")
+    for kind, more in (("fit", ["--along", "u", "--interval", "0.9"]), ("residuals", []), ("profile", ["--over", "b"])):
+        drawn = [steepest("plot", kind, what, "t.csv", *more, "-o", "b.svg") for what in
+                 ("y ~ a + b*x + c*u", "m.safetensors")]  # fmt: skip
+        assert [each.status for each in drawn] == [0, 0], drawn
+        assert drawn[0].out == drawn[1].out
+
+
+def test_a_fit_by_a_rate_has_no_bands(steepest: Steepest, tmp_path: Path) -> None:
+    table(tmp_path / "t.csv", ROWS)
+    said = steepest("plot", "fit", "y ~ a + b*x", "t.csv", "--rate", "0.001", "--epochs", "3", "-o", "a.svg")
+    assert said.status == 0
+    assert "There are no bands, as there are no standard errors" in said.out
+
+
+def test_fixed_parameters_have_no_profile(steepest: Steepest, tmp_path: Path) -> None:
+    table(tmp_path / "t.csv", ROWS)
+    given = ("plot", "profile", "y ~ a + b*x + c*u", "t.csv", "--fix", "b=0.5")
+    said = steepest(*given, "-o", "a.svg")
+    assert said.status == 0, said.err
+    assert said.out.startswith("a is ")
+    assert "b is " not in said.out
+    said = steepest(*given, "--over", "b", "-o", "b.svg")
+    assert (said.status, said.out) == (2, "")
+    assert "'b' is no parameter that was fitted; those are a, c" in said.err
+
+
+@pytest.mark.parametrize("kind", ["fit", "residuals", "profile", "predicted"])
+def test_a_table_in_the_place_of_the_model_is_recognised(kind: str, steepest: Steepest, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n2,4\n3,7\n")
+    said = steepest("plot", kind, "t.csv", "y ~ a*x + b", "-o", "p.svg")
+    assert said.status == 2
+    assert "t.csv is a table; name the formula or the saved model first, then the table" in said.err

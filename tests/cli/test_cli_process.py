@@ -97,7 +97,9 @@ def test_control_c_shows_the_run_so_far(tmp_path: Path) -> None:
     rest, err = process.communicate(timeout=60)
     shown += rest
     assert process.returncode == 130, err
-    epochs = re.search(r"^was interrupted after (\d+) epochs; these are the parameters so far \(", shown, re.MULTILINE)
+    epochs = re.search(
+        r"^was interrupted after (\d+) epochs \(.*\);\nthese are the parameters so far:$", shown, re.MULTILINE
+    )
     assert epochs, shown
     bias = re.search(r"^  b +([\d.]+)$", shown, re.MULTILINE)
     assert bias
@@ -137,7 +139,8 @@ def test_a_narrow_terminal_loses_nothing(columns: int) -> None:
     formula = "z ~ sigmoid(x*a_rather_long_name + y*another_rather_long_name + and_a_third_one)"
     _, out, _ = on_a_terminal(["fit", "nand", formula, "--epochs", "2"], columns)
     lines = ESCAPE.sub("", out).splitlines()
-    assert max(len(line) for line in lines if "ran all" not in line and "finite diff" not in line) <= columns
+    sentences = ("ran all", "finite diff", "a Newton step")  # which a terminal wraps by itself
+    assert max(len(line) for line in lines if not any(words in line for words in sentences)) <= columns
     together = re.sub(r"\s", "", "".join(lines))
     assert formula.replace(" ", "") in together
 

@@ -159,6 +159,7 @@ POINT = {**COLUMNS, "u": 0.6, "v": -0.8, "w": 1.3}
 WRITTEN = [
     w**3 - 2 * w + 5, (u * w - v) ** 2, u * v * w, w / (1 + w**2), (u + w) / (v - w), 1 / w, -w, -(w * w), 3 - w,
     op.exp(-w) * w**2, op.log(1 + w**2), op.log1p(w * u), op.expm1(u * w), op.sqrt(w + u), op.sin(u * w) * op.cos(w),
+    op.arctan(u * w) * w, op.arctan(1 / w),
     op.tanh(w * v) ** 2, op.sigmoid(u * w + v), op.softplus(w - 2 * u), op.relu(w * u) + op.relu(v * w),
     op.leaky_relu(v * w), abs(v * w), op.sign(w) * w, op.step(w) * w**2, op.maximum(w**2, u), op.minimum(w**2, u * w),
     op.where(w > u, w**2, u), w**u, u**w, w**w, (1 + w**2) ** (u * w), 2**w, (w > 0) * w, (u <= w) + w,
@@ -299,3 +300,14 @@ def test_names_in_rules_are_text() -> None:
     assert r"\text{insert }\partial \text{a/}\partial \text{\textbackslash{}input\{x\} <b>}" in found.latex()
     assert "<b>" not in found.markdown()
     assert r"Insert ∂a/∂\\input\{x\} &lt;b&gt;:" in found.markdown()
+
+
+def test_rules_say_where_factors_cancel_and_terms_meet() -> None:
+    """σ under a cross-entropy: 1/a meets a·(1 − a), and what is left is a − y."""
+    x, y = data("x", "y")
+    w = params("w")
+    a = op.sigmoid(w * x)
+    found = rules(derive(op.mean(-(y * op.log(a) + (1 - y) * op.log(1 - a))), "w"))
+    assert found[-1] == "multiply out, like terms cancel, take out common factors"
+    assert [rule for rule in found if "insert" in rule] == ["insert ∂a/∂w, cancel"] * 2
+    assert rules(derive(op.mean((a - y) ** 2), "w"))[-1] == "insert ∂a/∂w"

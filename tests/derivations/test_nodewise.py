@@ -12,6 +12,7 @@ import steepest as st
 from steepest import models
 from steepest.derivations.lines import formula
 from steepest.derivations.nodewise import _Values, derive_nodes
+from steepest.documents.document import Paragraph, plain
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
 from strategies import make_case
@@ -73,3 +74,13 @@ def test_a_wrong_rule_of_the_table_is_seen(row: Any, field: str, value: Any) -> 
 def test_too_many_nodes_are_refused() -> None:
     with pytest.raises(DerivationError, match=r"not readable: use st.gradient"):
         derive_nodes(models.chain(60).cost)
+
+
+def test_a_parameter_c_is_not_the_cost() -> None:
+    x = st.data("x")
+    C, n = st.params("C", "n")
+    derivation = derive_nodes(st.mean((C * x - n) ** 2))
+    assert formula(derivation.lines[-1].left).text == "∂F/∂n"
+    assert derivation.verify().error < 1e-9
+    found = [block for block in derivation.blocks() if isinstance(block, Paragraph)]
+    assert plain(found[0].pieces) == "N is the number of samples, because n is a parameter."

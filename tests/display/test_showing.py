@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 import steepest as st
-from steepest.checking.gradient_check import Report, Verdict
+from steepest.checking.report import Report, Verdict
 from steepest.display.summaries import Summary, SummaryTable
 
 NASTY = '<b>&"x"</b>'

@@ -42,7 +42,7 @@ def wide(rows: int = 40, output: str = "softmax") -> Model:
 def compared(model: Model, **settings: Any) -> Descent:
     """The native descent, which is that of the reference engine."""
     found, wanted = (model.descend(engine, **settings) for engine in ("native", "reference"))
-    assert gaps(found, wanted) < (1e-6 if wanted.reason == "diverged" else NEAR)
+    assert gaps(found, wanted) < (1e-6 if wanted.stop == "diverged" else NEAR)
     assert found.warnings == wanted.warnings
     return found
 
@@ -55,8 +55,8 @@ def test_wide_networks_run_on_arrays() -> None:
 
 @pytest.mark.parametrize("rows", sampled([16, 17, 31, 64, 65, 256, 257, 300, 777], 3, 1))
 def test_numbers_of_samples(rows: int) -> None:
-    assert compared(wide(rows), epochs=5).reason == "epochs"
-    assert compared(wide(rows, "linear"), epochs=5, rate=0.02, optimiser="momentum").reason == "epochs"
+    assert compared(wide(rows), epochs=5).stop == "epochs"
+    assert compared(wide(rows, "linear"), epochs=5, rate=0.02, optimiser="momentum").stop == "epochs"
 
 
 @pytest.mark.parametrize(("settings", "reason"), [
@@ -73,7 +73,7 @@ def test_ends_alike(settings: dict[str, Any], reason: str) -> None:
     if settings.get("rate") == 1e4:
         settings = {**settings, "epochs": 2}
     run = compared(wide(), **settings)
-    assert run.reason == reason
+    assert run.stop == reason
 
 
 @pytest.mark.parametrize("rate", [3.0, 30.0, 1e3, 1e80, 1e160, 1e300])
@@ -81,7 +81,7 @@ def test_ends_alike(settings: dict[str, Any], reason: str) -> None:
 def test_diverges_alike(rate: float, optimiser: str) -> None:
     """By a hopeless cost, by one that is not finite, and by parameters that are not."""
     run = compared(wide(30, "linear"), rate=rate, epochs=200, optimiser=optimiser)
-    assert run.reason == "diverged"
+    assert run.stop == "diverged"
     assert all(np.isfinite(value).all() for value in run.params.values())
 
 
@@ -92,7 +92,7 @@ def test_parameters_that_leave_the_numbers_though_the_cost_does_not() -> None:
     shrunk = Model(model.cost, model.table, {**model.start, "scale": 0.0})
     for batch in (None, 9):
         run = compared(shrunk, epochs=20, batch=batch, optimiser=blows)
-        assert run.reason == "diverged"
+        assert run.stop == "diverged"
         assert all(np.isfinite(value).all() for value in run.params.values())
 
 
@@ -117,7 +117,7 @@ def test_a_rise_in_the_epoch_that_ends_it_is_counted() -> None:
     X, W = st.data("X", shape=16), st.params("W", shape=(16, 9))
     model = Model(op.mean(op.sum_((X @ W) ** 2)), {"X": np.eye(16)}, {"W": np.ones((16, 9))}, 16 * 1.00005)
     run = compared(model, epochs=50, tolerance=1e-3)
-    assert (run.reason, run.epochs) == ("tolerance", 1)
+    assert (run.stop, run.epochs) == ("tolerance", 1)
     assert "rose in 1 of the epochs, first at epoch 1," in run.warnings[0]
 
 

@@ -113,8 +113,8 @@ def test_complex_step_of_every_operation(row: Operation) -> None:
 
 # Slopes at 0 by hand: one-sided ones (log, sqrt) have none there, and a kink has the one of its right side.
 AT_ZERO = {
-    "exp": 1, "log1p": 1, "expm1": 1, "sin": 1, "cos": 0, "tanh": 1, "sigmoid": 0.25, "softplus": 0.5, "negate": -1,
-    "sign": 0, "step": 0,
+    "exp": 1, "log1p": 1, "expm1": 1, "sin": 1, "cos": 0, "arctan": 1, "tanh": 1, "sigmoid": 0.25, "softplus": 0.5,
+    "negate": -1, "sign": 0, "step": 0,
 }  # fmt: skip
 
 
@@ -255,7 +255,7 @@ COUNTS = [
     ([op.sin(x * w) + op.cos(x * w)], ["data", "parameter", "multiply", "sin", "cos", "add"]),
     ([x, x + 1, (x + 1) * 2], ["data", "constant", "add", "constant", "multiply"]),
     ([x * (constant(2) + 3)], ["data", "constant", "multiply"]),
-    ([op.softmax(data("X", shape=2))], ["data", "largest", "subtract", "exp", "sum", "divide"]),
+    ([op.softmax(-data("X", shape=2))], ["data", "negate", "largest", "subtract", "exp", "sum", "divide"]),
 ]
 # A power is a logarithm, a product and an exponential; a maximum is a comparison and a choice.
 WEIGHTS = {"power": 3, "maximum": 2, "minimum": 2}

@@ -33,7 +33,7 @@ def test_gradient_norm_stops() -> None:
     run = descend(cost, table, {"w": 0}, 0.05, 1000, gradient_tolerance=1e-3, engine="native")
     errors = [2 * 0.4**k for k in range(100)]  # |w − 2| shrinks by 1 − 12·0.05 = 0.4 an epoch
     epoch = next(k for k, error in enumerate(errors) if 12 * error <= 1e-3)
-    assert (run.reason, run.epochs) == ("gradient", epoch)
+    assert (run.stop, run.epochs) == ("gradient", epoch)
     assert run.params["w"] == pytest.approx(2 - errors[epoch], abs=1e-12)
 
 
@@ -45,14 +45,14 @@ def test_gradient_norm_is_euclidean_over_all_parameters() -> None:
             settings: dict[str, Any] = {"epochs": 3, "gradient": gradient, "engine": "native"}
             above = descend(cost, None, gradient_tolerance=math.sqrt(norm) * 1.0001, **settings)
             below = descend(cost, None, gradient_tolerance=math.sqrt(norm) * 0.9999, **settings)
-            assert (above.reason, above.epochs, below.reason) == ("gradient", 0, "epochs")
+            assert (above.stop, above.epochs, below.stop) == ("gradient", 0, "epochs")
 
 
 def test_tolerance_stops() -> None:
     costs, path = nand_loop(2000)
     run = nand(epochs=2000, tolerance=2e-3)
     epoch = next(k for k in range(1, 2000) if abs(costs[k] - costs[k - 1]) <= 2e-3 * costs[k - 1])
-    assert (run.reason, run.epochs) == ("tolerance", epoch)
+    assert (run.stop, run.epochs) == ("tolerance", epoch)
     assert 10 < epoch < 1990
     assert run.history[-1] == (epoch, pytest.approx(costs[epoch], rel=1e-12))
     assert [run.params[name] for name in START] == pytest.approx(list(path[epoch]), rel=1e-12)
@@ -61,12 +61,12 @@ def test_tolerance_stops() -> None:
 def test_tolerance_compares_two_epochs() -> None:
     """Before the first update there is nothing to compare; after it, a share of 1 is always reached."""
     run = nand(epochs=10, tolerance=1.0)
-    assert (run.reason, run.epochs) == ("tolerance", 1)
+    assert (run.stop, run.epochs) == ("tolerance", 1)
 
 
 def test_the_gradient_is_asked_before_the_change() -> None:
     run = nand(epochs=10, tolerance=1.0, gradient_tolerance=1e6)
-    assert (run.reason, run.epochs) == ("gradient", 0)
+    assert (run.stop, run.epochs) == ("gradient", 0)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -78,7 +78,7 @@ def test_stops_are_those_of_the_reference_engine(rows: int, dtype: str) -> None:
     for rule in rules if dtype == "float64" else rules[:2]:
         found = model.descend("native", epochs=600, rate=0.3, dtype=dtype, **rule)
         wanted = model.descend("reference", epochs=600, rate=0.3, dtype=dtype, **rule)
-        assert found.reason == wanted.reason
+        assert found.stop == wanted.stop
         # A change of 3e-5 of the cost is 300 times its last digit in float32, so it is met a few epochs off.
         assert abs(found.epochs - wanted.epochs) <= (0 if dtype == "float64" else 60)
 
@@ -92,7 +92,7 @@ def test_time_stops(rows: int) -> None:
     before = time.perf_counter()
     run = model.descend("native", epochs=10**12, rate=0.01, max_seconds=0.3)
     gone = time.perf_counter() - before
-    assert run.reason == "time"
+    assert run.stop == "time"
     assert 0.3 <= run.seconds <= gone < 1.3
     assert run.epochs > 10
     if rows:
@@ -102,12 +102,12 @@ def test_time_stops(rows: int) -> None:
 
 def test_little_time_is_kept_to() -> None:
     run = nand(epochs=10**12, max_seconds=1e-9)
-    assert (run.reason, run.epochs) == ("time", 1)
+    assert (run.stop, run.epochs) == ("time", 1)
 
 
 def test_no_epochs() -> None:
     run = nand(epochs=0)
-    assert (run.params, run.reason, run.epochs) == (START, "epochs", 0)
+    assert (run.params, run.stop, run.epochs) == (START, "epochs", 0)
     assert run.history == [(0, pytest.approx(nand_loop(0)[0][0], rel=1e-14))]
 
 
@@ -115,7 +115,7 @@ def test_divergence_stops_at_a_hopeless_cost() -> None:
     """A2 at α = 0.2: |w − 2| grows by 1.4 an epoch, and the run stops well before the numbers end."""
     cost, table = twice()
     run = descend(cost, table, {"w": 0}, 0.2, 10_000, engine="native")
-    assert run.reason == "diverged"
+    assert run.stop == "diverged"
     assert run.params["w"] == pytest.approx(2 - 2 * (-1.4) ** run.epochs, rel=1e-12)
     assert run.cost == pytest.approx(6 * (run.params["w"] - 2) ** 2, rel=1e-12)
     assert 24e10 < run.cost < 24e10 * 1.4**2
@@ -130,7 +130,7 @@ def test_a_cost_that_overflows_keeps_the_last_finite_parameters(dtype: str, grad
     rate = 1e30 if dtype == "float32" else 1e150
     cost = st.params("x") ** 4
     run = descend(cost, None, {"x": 10.0}, rate, 50, dtype=dtype, gradient=gradient, engine="native")
-    assert (run.reason, run.epochs, run.params, run.cost) == ("diverged", 0, {"x": 10.0}, 10_000.0)
+    assert (run.stop, run.epochs, run.params, run.cost) == ("diverged", 0, {"x": 10.0}, 10_000.0)
     assert "epoch 1" in run.message
     assert run.history == [(0, 10_000.0)]
 
@@ -140,7 +140,7 @@ def test_a_parameter_that_leaves_the_finite_numbers_stops(size: int) -> None:
     """√x at x < 0 has no value: 1.0 − 3·0.5 = −0.5; and a slope of 100 times 1e307 is not a number any more."""
     x = st.params("x", shape=size)
     run = descend(op.sum_(op.sqrt(x)) + 1, None, {"x": np.ones(size)}, 3.0, 10, engine="native")
-    assert (run.reason, run.cost) == ("diverged", size + 1.0)
+    assert (run.stop, run.cost) == ("diverged", size + 1.0)
     np.testing.assert_array_equal(run.params["x"], np.ones(size))
     # Only the last element overflows; the cost would stay finite through tanh.
     steep = op.stop_gradient(st.params("steep", shape=size))
@@ -149,7 +149,7 @@ def test_a_parameter_that_leaves_the_finite_numbers_stops(size: int) -> None:
     run = descend(cost, None, start, 1e307, 10, engine="native")
     reference = descend(cost, None, start, 1e307, 10, engine="reference")
     assert run.diverged
-    assert (run.reason, run.epochs) == (reference.reason, reference.epochs)
+    assert (run.stop, run.epochs) == (reference.stop, reference.epochs)
     assert run.cost == pytest.approx(reference.cost, rel=1e-14)
     np.testing.assert_array_equal(run.params["x"], reference.params["x"])
 
@@ -164,7 +164,7 @@ def test_any_one_parameter_can_stop_it(size: int, place: int) -> None:
     start = {"x": np.zeros(size), "pull": pull}
     run = descend(cost, None, start, 1e290, 5, engine="native")
     reference = descend(cost, None, start, 1e290, 5, engine="reference")
-    assert (run.reason, run.epochs) == (reference.reason, reference.epochs)
+    assert (run.stop, run.epochs) == (reference.stop, reference.epochs)
     np.testing.assert_array_equal(run.params["x"], reference.params["x"])
 
 
@@ -194,7 +194,7 @@ def run_in_calls(
 ) -> tuple[DescentState, Record]:
     """A descent in calls of so many epochs."""
     state, record = DescentState(start, start, runner.cost_at(start)), Record()
-    while state.epoch < until and not state.reason:
+    while state.epoch < until and not state.stop:
         state = runner.advance(state, min(until, state.epoch + length), rules or StoppingRules(), record)
     return state, record
 
@@ -205,7 +205,7 @@ def assert_equal_ends(found: tuple[DescentState, Record], wanted: tuple[DescentS
     for name, value in its.params.items():
         np.testing.assert_array_equal(mine.params[name], value, err_msg=name)
         np.testing.assert_array_equal(mine.before[name], its.before[name], err_msg=name)
-    facts = ("last", "epoch", "rises", "first_rise", "reason")
+    facts = ("last", "epoch", "rises", "first_rise", "stop")
     assert [getattr(mine, fact) for fact in facts] == [getattr(its, fact) for fact in facts]
     end = mine.epoch + 1
     assert kept.history(end) == also.history(end)
@@ -246,7 +246,7 @@ def test_stops_do_not_depend_on_the_length_of_calls() -> None:
     for model, rules in stops:
         runner, start = lane_runner(model, norm=True), bound_start(model)
         whole = run_in_calls(runner, start, 5000, 5000, rules)
-        assert whole[0].reason
+        assert whole[0].stop
         assert 5 < whole[0].epoch < 4000
         for length in (1, 7, whole[0].epoch, whole[0].epoch + 1, max(whole[0].epoch - 1, 1)):
             assert_equal_ends(run_in_calls(runner, start, 5000, length, rules), whole)
@@ -261,10 +261,10 @@ def test_descents_may_take_turns_with_one_runner(name: str) -> None:
     whole = run_in_calls(runner, start, 5000, 5000, StoppingRules(gradient_tolerance=0.06))[0]
     assert 5 < whole.epoch < 5000
     state, record = DescentState(start, start, runner.cost_at(start)), Record()
-    while not state.reason:
+    while not state.stop:
         state = runner.advance(state, state.epoch + 1, StoppingRules(gradient_tolerance=0.06), record)
         runner.advance(DescentState(other, other, runner.cost_at(other)), 2, StoppingRules(), Record())
-    assert (state.epoch, state.last, state.reason) == (whole.epoch, whole.last, whole.reason)
+    assert (state.epoch, state.last, state.stop) == (whole.epoch, whole.last, whole.stop)
     for parameter in start:
         np.testing.assert_array_equal(state.params[parameter], whole.params[parameter])
         np.testing.assert_array_equal(state.before[parameter], whole.before[parameter])
@@ -279,7 +279,7 @@ def test_reports_do_not_depend_on_how_long_the_engine_is_left_alone(
     for name, run in zip(SMALL, wanted, strict=True):
         found = CASES[name]().descend("native", epochs=3000)
         assert found.history == run.history
-        assert (found.cost, found.reason, found.warnings) == (run.cost, run.reason, run.warnings)
+        assert (found.cost, found.stop, found.warnings) == (run.cost, run.stop, run.warnings)
         for mine, its in zip(found.path, run.path, strict=True):
             assert mine[0] == its[0]
             assert all(np.array_equal(mine[1][key], value) for key, value in its[1].items())

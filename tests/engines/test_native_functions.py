@@ -28,11 +28,20 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
     "softplus": [(INF, INF), (-INF, 0.0), (NAN, NAN), (1e4, 1e4), (-1e4, 0.0), (1e30, 1e30)],
     "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
     "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "arctan": [
+        (0.0, 0.0),
+        (-0.0, -0.0),
+        (INF, np.pi / 2),
+        (-INF, -np.pi / 2),
+        (NAN, NAN),
+        (1e30, np.pi / 2),
+        (1.0, np.pi / 4),
+    ],
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, NAN), (-1.0, NAN), (NAN, NAN), (4.0, 2.0)],
 }
 """Arguments and values of ISO C, Annex F, and of the two that it does not know."""
 
-LIKE_X = ("expm1", "log1p", "tanh", "sin")
+LIKE_X = ("expm1", "log1p", "tanh", "sin", "arctan")
 """The functions that are x itself for the smallest x."""
 
 
@@ -89,7 +98,7 @@ def test_powers_have_the_special_values_of_the_c_library(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [64, 32])
-@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sqrt"])
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "arctan", "sqrt"])
 def test_monotone_functions_never_step_back_by_more_than_their_error(name: str, width: int) -> None:
     x = np.sort(native_samples.everywhere(width, 1 << 14, seed=3))
     y = native_harness.run(name, x)
@@ -101,7 +110,7 @@ def test_monotone_functions_never_step_back_by_more_than_their_error(name: str, 
 @pytest.mark.parametrize("width", [64, 32])
 def test_odd_functions_are_odd_and_the_cosine_is_even(width: int) -> None:
     x = native_samples.everywhere(width, 1 << 14, seed=4)
-    for name in ("tanh", "sin"):
+    for name in ("tanh", "sin", "arctan"):
         assert same(native_harness.run(name, -x), -native_harness.run(name, x)).all(), name
     assert same(native_harness.run("cos", -x), native_harness.run("cos", x)).all()
 

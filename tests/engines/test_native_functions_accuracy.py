@@ -23,6 +23,7 @@ BOUND: dict[str, tuple[float, float]] = {
     "softplus": (1.7, 1.9),
     "sin": (0.95, 0.51),
     "cos": (0.95, 0.51),
+    "arctan": (0.95, 0.95),
     "power": (1.0, 0.51),
     "sqrt": (0.5, 0.5),
 }

@@ -11,7 +11,7 @@ from mpmath import mp
 import minimax
 import native_harness
 from native_harness import FUNCTIONS
-from steepest.engines.native.functions import coefficients, exponential, trigonometric
+from steepest.engines.native.functions import arctangent, coefficients, exponential, trigonometric
 
 MACHINES = [("skylake-avx512", "x86_64-linux-gnu"), ("haswell", "x86_64-linux-gnu"), ("generic", "aarch64-linux-gnu")]
 EXTERNAL = ("sin", "cos")
@@ -66,6 +66,10 @@ def test_parts_of_constants_sum_to_them() -> None:
         for width, bits in ((64, 92), (32, 43)):
             parts = [mpmath.mpf(exponential.LN2_HIGH[width]), mpmath.mpf(exponential.LN2_LOW[width])]
             assert abs(sum(parts) - mp.ln2) < mpmath.mpf(2) ** -bits
+        for width, bits in ((64, 108), (32, 78)):
+            for angle, parts in zip((mp.atan(0.5), mp.pi / 4, mp.pi / 2), arctangent.ANGLES[width], strict=True):
+                assert abs(sum(map(mpmath.mpf, parts)) - angle) < mpmath.mpf(2) ** -bits
+                assert parts[0] == minimax.rounded(angle, width)
         for j, (root, lacking) in enumerate(zip(exponential.ROOTS, exponential.LACKING, strict=True)):
             assert abs(mp.log(root) + lacking - j * mp.ln2 / 4) < mpmath.mpf(2) ** -105
 

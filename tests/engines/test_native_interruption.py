@@ -39,7 +39,7 @@ class Interrupt:
 def test_interrupted_run_is_returned(epoch: int) -> None:
     callback = Interrupt(epoch)
     run = nand(epochs=10**9, progress=callback)
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     assert run.epochs == callback.seen >= epoch
     costs, path = nand_loop(run.epochs) if run.epochs < 50_000 else ([], [])
     if path:
@@ -62,7 +62,7 @@ def test_interrupted_while_a_call_returns(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(steps.Record, "add", add)
     run = nand(epochs=10**6)
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     costs, path = nand_loop(run.epochs)
     assert [run.params[name] for name in START] == pytest.approx(list(path[-1]), rel=1e-12)
     assert [epoch for epoch, _ in run.history] == list(range(run.epochs + 1))
@@ -84,7 +84,7 @@ run = model.descend("native", epochs=10**9, rate=0.001, gradient_tolerance=1e-30
 finite = all(np.isfinite(value).all() for value in run.params.values())
 again = st.evaluate(model.cost, {**model.table, **run.params})
 near = abs(again - run.cost) <= 1e-9 * max(abs(run.cost), 1.0)
-print(run.reason, run.epochs > 0, finite, near, flush=True)
+print(run.stop, run.epochs > 0, finite, near, flush=True)
 """
 
 

@@ -128,7 +128,7 @@ def test_memory_of_a_path_of_many_parameters() -> None:
 
 def agree(model: Model, epochs: int, near: float = 1e-9, **settings: Any) -> None:
     found, wanted = (model.descend(engine, epochs=epochs, **settings) for engine in ("native", "reference"))
-    assert (found.reason, found.epochs) == (wanted.reason, wanted.epochs)
+    assert (found.stop, found.epochs) == (wanted.stop, wanted.epochs)
     assert [c for _, c in found.history] == pytest.approx([c for _, c in wanted.history], rel=near)
     for name, value in wanted.params.items():
         assert apart(found.params[name], value) < near, name
@@ -144,9 +144,9 @@ def classes(sizes: list[int], rows: int) -> Model:
 def test_a_network_of_a_hundred_thousand_parameters(dtype: str) -> None:
     model = classes([784, 128, 10], 40)
     assert sum(np.size(value) for value in model.start.values()) > 100_000
-    begin = time.perf_counter()
+    begin = time.process_time()  # not what other processes take
     model.descend("native", epochs=1, dtype=dtype)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     agree(model, 5, 1e-9 if dtype == "float64" else 1e-4, dtype=dtype)
 
 
@@ -176,9 +176,9 @@ def test_a_chain_of_300_neurons() -> None:
     cost = st.models.chain(300, activation="tanh").cost
     start = {name: 1.2 if name[0] == "w" else 0.01 for name in cost.parameters}
     model = Model(cost, {"x": np.array([0.2, -0.4, 1, 0.7]), "y": np.array([0.3, 0.6, 0.9, 0.1])}, start, 0.1)
-    begin = time.perf_counter()
+    begin = time.process_time()  # not what other processes take
     model.descend("native", epochs=1)
-    assert time.perf_counter() - begin < 20
+    assert time.process_time() - begin < 20
     agree(model, 50)
 
 
@@ -199,9 +199,9 @@ def test_a_formula_of_two_thousand_nodes(shape: str, rows: int) -> None:
     cost = op.mean((prediction - y) ** 2)
     assert len(st.expressions.expression.toposort([cost])) > 1400
     model = Model(cost, table, {"w": np.float64(0.3), "b": np.float64(0.2)}, 0.05)
-    begin = time.perf_counter()
+    begin = time.process_time()  # not what other processes take
     model.descend("native", epochs=1)
-    assert time.perf_counter() - begin < 20
+    assert time.process_time() - begin < 20
     agree(model, 10)
     found, wanted = both(with_gradient(cost), {**table, **model.start})
     assert max(map(apart, found, wanted)) < 1e-11

@@ -60,7 +60,7 @@ def test_each_start_ends_as_alone(count: int, name: str, dtype: str) -> None:
     np.testing.assert_allclose(run.restarts, [each.cost for each in single], rtol=near, atol=near / 1000)
     best = min(single, key=lambda each: each.cost)
     assert run.cost == min(run.restarts) == pytest.approx(best.cost, rel=near, abs=near / 1000)
-    assert (run.reason, run.epochs) == (best.reason, best.epochs)
+    assert (run.stop, run.epochs) == (best.stop, best.epochs)
     assert [epoch for epoch, _ in run.history] == [epoch for epoch, _ in best.history]
     assert sum(level.starts for level in run.levels) == count
     assert [run.levels[0].lowest, run.levels[-1].highest] == [min(run.restarts), max(run.restarts)]
@@ -155,7 +155,7 @@ def test_a_start_that_diverges_does_not_disturb_the_others(dtype: str) -> None:
     lost = [each.diverged for each in single]
     assert 3 < sum(lost) < 37
     assert run.restarts is not None
-    assert run.reason == "epochs"
+    assert run.stop == "epochs"
     near = 1e-9 if dtype == "float64" else 1e-4
     np.testing.assert_allclose(run.restarts, [each.cost for each in single], rtol=near, atol=1e-30)
     assert run.levels is not None
@@ -211,7 +211,7 @@ def test_outcomes_of_diverged_starts_are_sound() -> None:
         single = alone(model, 24, epochs=400)
         assert any(each.diverged for each in single)
         for mine, its in zip(found, single, strict=True):
-            assert (mine.reason == "diverged") == its.diverged
+            assert (mine.stop == "diverged") == its.diverged
             assert mine.cost == pytest.approx(its.cost, rel=1e-9, abs=1e-30)
             for name, value in its.params.items():
                 np.testing.assert_allclose(mine.params[name], value, rtol=1e-9, atol=1e-12)
@@ -225,13 +225,13 @@ def test_each_start_has_its_own_tolerances(name: str, rule: dict[str, float]) ->
     assert len({each.epochs for each in single}) > 3
     found = outcomes_of(model, 20, 600, **rule)
     for mine, its in zip(found, single, strict=True):
-        assert (mine.reason or "epochs") == its.reason
+        assert (mine.stop or "epochs") == its.stop
         assert mine.cost == pytest.approx(its.cost, rel=1e-9)
         for parameter, value in its.params.items():
             np.testing.assert_allclose(mine.params[parameter], value, rtol=1e-8, atol=1e-10)
     run = model.descend("native", restarts=20, epochs=600, **rule)
     best = min(single, key=lambda each: each.cost)
-    assert (run.reason, run.epochs) == (best.reason, best.epochs)
+    assert (run.stop, run.epochs) == (best.stop, best.epochs)
     assert run.restarts == pytest.approx([each.cost for each in single], rel=1e-9)
 
 
@@ -246,7 +246,7 @@ def test_starts_where_the_cost_is_not_finite() -> None:
     for engine in ("native", "reference"):
         try:
             run = model.descend(engine, restarts=12, epochs=300)
-            outcomes[engine] = run.reason
+            outcomes[engine] = run.stop
             assert math.isfinite(run.cost)
         except DescentError:
             outcomes[engine] = "refused"
@@ -279,7 +279,7 @@ def test_no_epochs(restarts: int) -> None:
     run = xor().descend("native", restarts=restarts, epochs=0)
     firsts = [each.cost for each in alone(xor(), restarts, epochs=0)]
     assert run.restarts == pytest.approx(firsts, rel=1e-14)
-    assert (run.reason, run.epochs) == ("epochs", 0)
+    assert (run.stop, run.epochs) == ("epochs", 0)
 
 
 # -- stopped from outside ----------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_no_epochs(restarts: int) -> None:
 def test_time_stops_them_all(count: int) -> None:
     xor().descend("native", restarts=count, epochs=1)
     run = xor().descend("native", restarts=count, epochs=10**9, max_seconds=0.3)
-    assert run.reason == "time"
+    assert run.stop == "time"
     assert 0.3 <= run.seconds < 1.3
     assert run.restarts is not None
     assert 0 < len(run.restarts) <= count
@@ -306,7 +306,7 @@ def test_interruption_keeps_what_was_reached() -> None:
 
     threads = threading.active_count()
     run = xor().descend("native", restarts=40, epochs=10**8, progress=report)
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     assert run.restarts is not None
     assert 0 < len(run.restarts) <= 40
     assert run.cost == min(run.restarts)
@@ -337,7 +337,7 @@ def test_interruption_before_anything_has_begun() -> None:
     runner = LaneRunner(step, bound.data, bound.rows, 2.0, "float64")
     loop = Loop(runner, Settings(rate=2.0, epochs=100))
     run = batched(starts, _Nobody(), loop, None)
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     assert run.cost == pytest.approx(st.evaluate(model.cost, {**model.table, **starts[0]}), rel=1e-14)
 
 

@@ -16,7 +16,7 @@ from steepest.calculus.prepared import prepare
 from steepest.engines.native.arrays.array_runner import ArrayRunner
 from steepest.engines.native.lanes.lane_runner import LaneRunner
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import Batches, DescentState, Reason, Record, Runner, Step, StoppingRules
+from steepest.engines.step import Batches, DescentState, Record, Runner, Step, Stop, StoppingRules
 from steepest.engines.stepwise import Stepwise
 from steepest.tables.parts import Columns, Parts
 from steepest.tables.values import Bound, bind
@@ -40,7 +40,7 @@ class Ending:
     """A descent that ends for a known reason, whichever way it is run.
 
     Attributes:
-        reason: why it ends.
+        stop: what ends it.
         model: with its rate.
         rules: when it stops.
         batches: whether descents in batches stop so as well; none of them has the gradient of the whole cost.
@@ -49,7 +49,7 @@ class Ending:
         costless: whether a part of a stream ends before the epoch has a cost, which then counts for no rise.
     """
 
-    reason: Reason
+    stop: Stop
     model: Model
     rules: StoppingRules
     batches: bool = True
@@ -63,21 +63,21 @@ def at_rate(model: Model, rate: float, **start: float) -> Model:
 
 
 ENDINGS = {
-    "above the threshold": Ending(Reason.DIVERGED, at_rate(LINE, 0.7), StoppingRules(1e3), search=False),
-    "above the threshold at once": Ending(Reason.DIVERGED, at_rate(LINE, 0.1), StoppingRules(1.0)),
-    "an infinite cost": Ending(Reason.DIVERGED, at_rate(LINE, 1e100), StoppingRules(), search=False, costless=True),
-    "an infinite parameter": Ending(Reason.DIVERGED, at_rate(LINE, 1e308, w=1e4), StoppingRules(), search=False),
+    "above the threshold": Ending(Stop.DIVERGED, at_rate(LINE, 0.7), StoppingRules(1e3), search=False),
+    "above the threshold at once": Ending(Stop.DIVERGED, at_rate(LINE, 0.1), StoppingRules(1.0)),
+    "an infinite cost": Ending(Stop.DIVERGED, at_rate(LINE, 1e100), StoppingRules(), search=False, costless=True),
+    "an infinite parameter": Ending(Stop.DIVERGED, at_rate(LINE, 1e308, w=1e4), StoppingRules(), search=False),
     "a small gradient": Ending(
-        Reason.GRADIENT, at_rate(LINE, 0.1), StoppingRules(gradient_tolerance=1e-3), batches=False
+        Stop.GRADIENT, at_rate(LINE, 0.1), StoppingRules(gradient_tolerance=1e-3), batches=False
     ),
     # At epoch 1 both rules are met: at the start the gradient is -7.9, and each step takes 31 % off.
     "a gradient before a change": Ending(
-        Reason.GRADIENT, at_rate(LINE, 0.1), StoppingRules(tolerance=1.0, gradient_tolerance=6.0), batches=False
+        Stop.GRADIENT, at_rate(LINE, 0.1), StoppingRules(tolerance=1.0, gradient_tolerance=6.0), batches=False
     ),
-    "a small change": Ending(Reason.TOLERANCE, at_rate(LINE, 0.1), StoppingRules(tolerance=1e-4)),
-    "the last epoch": Ending(Reason.GOING_ON, at_rate(LINE, 0.1), StoppingRules(), search=False, optimiser=SWINGING),
+    "a small change": Ending(Stop.TOLERANCE, at_rate(LINE, 0.1), StoppingRules(tolerance=1e-4)),
+    "the last epoch": Ending(Stop.GOING_ON, at_rate(LINE, 0.1), StoppingRules(), search=False, optimiser=SWINGING),
     "rules that are never met": Ending(
-        Reason.GOING_ON,
+        Stop.GOING_ON,
         at_rate(LINE, 0.1),
         StoppingRules(1e9, 1e-15, math.nan, 1e-12, 1e-12),
         search=False,
@@ -135,7 +135,7 @@ def ended(runner: Runner, bound: Bound, ending: Ending, step: Step) -> DescentSt
     """Where a descent ends, with the rises of all its epochs."""
     start = {**bound.params, **{leaf.name: np.zeros(leaf.shape) for leaf in step.memory}}
     state, record = DescentState(start, start, runner.cost_at(start)), Record()
-    while state.epoch < EPOCHS and not state.reason:
+    while state.epoch < EPOCHS and not state.stop:
         state = runner.advance(state, EPOCHS, ending.rules, record)
     return state
 
@@ -145,11 +145,11 @@ def test_whole_tables(name: str) -> None:
     """The three loops over whole tables agree in everything that they count, and up to rounding in the parameter."""
     ending = ENDINGS[name]
     first = whole("stepwise", ending)
-    assert first.reason == ending.reason
-    assert (first.epoch == EPOCHS) == (ending.reason == Reason.GOING_ON)
+    assert first.stop == ending.stop
+    assert (first.epoch == EPOCHS) == (ending.stop == Stop.GOING_ON)
     for other in ("lanes", "arrays"):
         found = whole(other, ending)
-        assert (found.reason, found.epoch) == (first.reason, first.epoch), other
+        assert (found.stop, found.epoch) == (first.stop, first.epoch), other
         assert (found.rises, found.first_rise) == (first.rises, first.first_rise), other
         np.testing.assert_allclose(found.params["w"], first.params["w"], rtol=1e-9, err_msg=other)
 
@@ -167,7 +167,7 @@ def test_one_batch_of_all_rows(engine: str, way: str, name: str) -> None:
         runner = make(step, bound.data, bound.rows, ending.model.rate, "float64", Batches(bound.rows, 1))
     found, wanted = ended(runner, bound, ending, step), whole("stepwise", ending)
     rises = wanted.rises - (way == "stream" and ending.costless)
-    assert (found.reason, found.rises, found.first_rise) == (wanted.reason, rises, wanted.first_rise)
+    assert (found.stop, found.rises, found.first_rise) == (wanted.stop, rises, wanted.first_rise)
 
 
 @pytest.mark.parametrize("memory", [0, 5])
@@ -180,19 +180,19 @@ def test_line_searches(name: str, memory: int) -> None:
         runner = SearchRunner(
             inner(step, bound.data, bound.rows, 1.0, "float64"), {"w": ()}, memory, 1.0, "float64", ending.model.rate
         )
-        assert ended(runner, bound, ending, step).reason == ending.reason
+        assert ended(runner, bound, ending, step).stop == ending.stop
 
 
 def test_searches_that_go_on() -> None:
     """A line search whose minimum is at infinity makes every epoch that it is given."""
     cost = st.parse("exp(-w) + 0*mean(x)", ["x"], ["w"])
-    ending = Ending(Reason.GOING_ON, Model(cost, {"x": X}, {"w": 0.0}), StoppingRules())
+    ending = Ending(Stop.GOING_ON, Model(cost, {"x": X}, {"w": 0.0}), StoppingRules())
     bound, step = bound_of(ending), search_step(prepare(cost), "backprop")
     for inner in WHOLE.values():
         # From so small a first rate, which at most doubles from epoch to epoch, it does not arrive before the end.
         runner = SearchRunner(inner(step, bound.data, bound.rows, 1.0, "float64"), {"w": ()}, 0, 1.0, "float64", 1e-9)
         found = ended(runner, bound, ending, step)
-        assert (found.reason, found.epoch, found.rises) == (Reason.GOING_ON, EPOCHS, 0)
+        assert (found.stop, found.epoch, found.rises) == (Stop.GOING_ON, EPOCHS, 0)
 
 
 def test_the_swings_rise() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
+import mpmath as mp
 import numpy as np
 import onnx
 import pytest
@@ -103,6 +104,51 @@ def test_what_onnx_lacks_is_composed_exactly(name: str) -> None:
     tried = CASES[name]
     found = harness.onnx_predict(export_bytes(tried.model, "onnx"), tried, "float64")
     assert apart(found, tried.wanted("float64"), 1e-300) < 1e-14
+
+
+def test_onnx_keeps_the_tail_of_a_sigmoid_in_single_precision() -> None:
+    tail = np.linspace(-87, -17, 40)
+    tried = harness.case(st.sigmoid(st.data("x")), {"x": tail})
+    found = harness.onnx_predict(export_bytes(tried.model, "onnx", "float32"), tried, "float32")
+    np.testing.assert_allclose(found, np.exp(tail.astype("float32").astype(float)), rtol=4e-7)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_onnx_reduces_arguments_next_to_multiples_of_pi(name: str) -> None:
+    k = np.concatenate([np.arange(1, 200), 2 ** np.arange(8, 20), np.arange(300, 650_000, 3251)])
+    turns = np.concatenate([k, -k]) * (np.pi / 2)
+    tried = harness.case(getattr(st, name)(st.data("x")), {"x": turns})
+    found = harness.onnx_predict(export_bytes(tried.model, "onnx"), tried, "float64")
+    with mp.workdps(40):
+        true = [float(getattr(mp, name)(mp.mpf(x))) for x in turns]
+    np.testing.assert_allclose(found, true, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_onnx_computes_the_arctangent_of_numbers_of_every_size(dtype: str) -> None:
+    """Of float32 and beyond: the double precision is computed from the single one."""
+    info = np.finfo(dtype)
+    sizes = [0.0, info.smallest_subnormal, *10.0 ** np.arange(info.minexp * 3 // 10, info.maxexp * 3 // 10), np.inf]
+    x = np.concatenate([sizes, np.linspace(0.1, 5, 50)])
+    x = np.concatenate([x, -x])
+    tried = harness.case(st.arctan(st.data("x")), {"x": x})
+    found = harness.onnx_predict(export_bytes(tried.model, "onnx", dtype), tried, dtype)
+    with mp.workdps(40):
+        true = np.array([float(mp.atan(mp.mpf(float(each)))) for each in x.astype(dtype)]).astype(dtype)
+    normal = ~(np.abs(true) < info.smallest_normal) | (true == 0)
+    np.testing.assert_allclose(found[normal], true[normal], rtol=1e-15 if dtype == "float64" else 4e-7)
+    np.testing.assert_allclose(found[~normal], true[~normal], rtol=1e-4, atol=info.smallest_subnormal)
+    assert np.array_equal(np.signbit(found), np.signbit(x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_choice_between_numbers_in_numpy_has_the_precision(dtype: str) -> None:
+    x = st.data("x")
+    for prediction in (st.where(x > 0, 1, 0), st.sum(st.where(st.data("X", shape=2), 0, 1)) + x):
+        tried = harness.case(prediction, {"x": [1.0, -2.0], "X": [[0.0, 1.0], [0.0, 0.0]]})
+        found = harness.numpy_predict(export_bytes(tried.model, "numpy", dtype), tried, dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, tried.wanted(dtype))
 
 
 # -- what stands in the files ----------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_attributes(kind: Any) -> None:
     assert fitted.validation_loss_curve_ is None
     assert (fitted.n_features_in_, fitted.n_outputs_) == (4, outputs)
     assert isinstance(fitted.model_, st.Model)
-    assert fitted.model_.run.reason == "epochs"
+    assert fitted.model_.run.stop == "epochs"
     assert fitted.params_["W1"].dtype == np.float32
 
 

@@ -25,7 +25,7 @@ MORE = [
     st.NetworkClassifier(dtype="float64", optimiser="lbfgs", hidden=(5,), l2=0.01, epochs=2000),
     st.NetworkRegressor((8,), optimiser="momentum", engine="reference", batch=50, schedule="cosine", epochs=50),
     st.FormulaRegressor(optimiser="adam", rate=0.02, batch=50, l2=0.001),
-    st.FormulaClassifier(l2=0.01, class_weight="balanced"),
+    st.FormulaClassifier(l2=0.01, class_weight="balanced", tolerance=1e-10),  # for seven digits of what it finds
 ]
 
 

@@ -28,7 +28,7 @@ def test_the_validation_loss_is_noted_and_ends_a_fit() -> None:
     assert curve[-1] > 1.2 * min(curve)  # it learns the noise
     patient = quick(st.NetworkClassifier, **settings, patience=10).fit(X, noisy)
     assert patient.n_iter_ == int(np.argmin(curve)) + 1 + 10 < 300
-    assert patient.model_.run.reason == "validation"
+    assert patient.model_.run.stop == "validation"
     assert patient.validation_loss_curve_ == curve[: patient.n_iter_]
     # The parameters are those of the lowest one: the split is that of st.descend.
     order = np.random.default_rng([0, 150]).permutation(150)[:45]
@@ -124,12 +124,12 @@ def test_a_descent_that_diverged_warns() -> None:
 
 def test_epochs_that_were_too_few_warn_only_where_an_end_was_asked_for() -> None:
     with pytest.warns(ConvergenceWarning, match="still changing after 3 epochs"):
-        st.FormulaRegressor(epochs=3).fit(X, WIDTH)
+        st.FormulaRegressor(epochs=3, optimiser="lbfgs").fit(X, WIDTH)
     with pytest.warns(ConvergenceWarning, match="still changing after 30 epochs"):
         quick(st.NetworkRegressor, tolerance=1e-9).fit(X, WIDTH)
     ended = quick(st.NetworkRegressor, tolerance=0.05).fit(X, WIDTH)
     assert ended.n_iter_ < 30
-    assert ended.model_.run.reason == "tolerance"
+    assert ended.model_.run.stop == "tolerance"
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -38,7 +38,7 @@ KINDS = {
 def test_any_table(kind: str, tmp_path: Path) -> None:
     """Each gives the numbers of row A6."""
     table = KINDS[kind](tmp_path)
-    model = st.Model(NEURON).fit(table, start=START, epochs=1000)
+    model = st.Model(NEURON).fit(table, start=START, rate=0.1, epochs=1000)
     assert model.params == pytest.approx(
         {"w1": -1.7435789139926, "w2": -1.7347777264922, "b": 2.7718489622682}, abs=5e-13
     )
@@ -250,7 +250,7 @@ def test_iris_converges_to_maximum_likelihood() -> None:
     model = st.Model("z ~ sigmoid(x*w1 + y*w2 + b)", "cross_entropy")
     model.fit({"x": X[:, 0], "y": X[:, 1], "z": z}, rate=2.0, epochs=20_000, gradient_tolerance=1e-9)
     assert model.run is not None
-    assert model.run.reason == "gradient"
+    assert model.run.stop == "gradient"
     found = [model.params[name] for name in ("w1", "w2", "b")]
     np.testing.assert_allclose(found, [*oracle.coef_[0], oracle.intercept_[0]], rtol=1e-4)
     a = sigmoid(X @ np.array(found[:2]) + found[2])

@@ -164,7 +164,7 @@ def test_every_paper_has_every_section(papers: dict[str, Paper], name: str) -> N
     document = papers[name].document
     headings = [plain(block.text) for block in document.blocks if isinstance(block, Heading) and block.level == 1]
     wanted = ["The model", "The cost", "The derivative as a limit", "The gradient, derived", "The gradient, checked",
-              "The training", "Two ways of descending, timed", "The cost around the path",
+              "The training", "How sure the numbers are", "Two ways of descending, timed", "The cost around the path",
               "The same in Python"]  # fmt: skip
     if name == "network-64-32-10":
         wanted.remove("Two ways of descending, timed")
@@ -190,12 +190,12 @@ def test_its_program_gives_its_numbers(papers: dict[str, Paper], name: str, caps
 
 
 def test_the_numbers_of_the_neuron(papers: dict[str, Paper]) -> None:
-    """Row A6 in the table of parameters, E's plateau of XOR in the text of its paper."""
+    """Row A6 in the table of parameters, E's local minimum of XOR in the text of its paper."""
     rows = {row[0]: row[2] for row in grid(papers["neuron"].document, "parameters")}
     assert rows == {"w1": "−1.74357891399", "w2": "−1.73477772649", "b": "2.77184896227"}
     text = " ".join(plain(b.pieces) for b in papers["network-2-2-1"].document.blocks if isinstance(b, Paragraph))
     assert "to 0.1253920745" in text
-    assert "The descent ended on a plateau" in text
+    assert "not converged: a Newton step would lower the cost by 0.14 %" in text
 
 
 def test_equations_say_how_they_were_checked(papers: dict[str, Paper]) -> None:
@@ -362,6 +362,23 @@ def test_names_of_a_table_do_not_clash_with_those_of_the_paper() -> None:
     found = lines_of(st.Model("C ~ a*alpha", data=["C", "a"]).paper().document)
     assert "F = 1/n Σ (a_i·alpha − C_i)²" in found
     assert "alpha := alpha − η ∂F/∂alpha" in found
+
+
+def test_letters_of_a_paper_are_not_names_of_the_model() -> None:
+    """In text, LaTeX and MathML: N samples and the index r, which no derivation uses otherwise."""
+    paper = st.Model("C ~ n*exp(-e*i)", data=["C", "i"]).paper()
+    found = lines_of(paper.document)
+    assert "F = 1/N Σ (n·exp(−e·i_r) − C_r)²" in found
+    assert r"F &= \frac{1}{N} \sum_{r=1}^{N} \left(n \cdot \exp\left(-e \cdot i_{r}\right)" in paper.text(".tex")
+    for said in (
+        "$N$ is the number of samples, because $n$ is a parameter.",
+        "$r$ is the index of a sample, because $i$ is a data column.",
+        r"$\exp$ is the exponential function, because $e$ is a parameter.",
+        "$F$ is the cost, because $C$ is a data column.",
+    ):
+        assert said in paper.text(".md")
+    assert "where $N$ is the number of samples" in paper.text(".md")
+    assert "<mi>exp</mi>" in paper.text(".html")
 
 
 def test_a_sigmoid_under_cross_entropy_ends_at_prediction_minus_target() -> None:

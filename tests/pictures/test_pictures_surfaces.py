@@ -340,7 +340,7 @@ def test_at_a_kink_a_surface_has_no_tangent_plane(formula: str) -> None:
 def test_at_a_kink_of_samples_and_along_a_direction() -> None:
     """Σ|x·w − y| has its kinks at w = y/x = 2, and at none of the others; along (1, −2) x + y/2 stays."""
     cost = st.parse("mean(abs(x*w - y))", data=["x", "y"])
-    assert "for sample 1" in curve(cost, TWICE, at={"w": 2}).tangent.missing  # type: ignore[union-attr]
+    assert "for sample 2" in curve(cost, TWICE, at={"w": 2}).tangent.missing  # type: ignore[union-attr]
     assert curve(cost, TWICE, at={"w": 3}).tangent.missing == ""  # type: ignore[union-attr]
     edge = st.parse("abs(x + y/2)")
     for direction, missing in (({"x": 1.0, "y": -2.0}, False), ({"x": 1.0, "y": 1.0}, True)):

@@ -24,6 +24,7 @@ FUNCTIONS = [
     1 / (1 + sympy.exp(-x)),
     (2 * x + 1) ** 5,
     sympy.sin(sympy.cos(x)),
+    x * sympy.atan(2 * x),
     x * sympy.log(1 + sympy.exp(x)),
     sympy.exp(sympy.sin(x)) / (2 + x**2),
 ]

@@ -154,6 +154,7 @@ def test_right_lines_hold_in_any_notation(text: str) -> None:
         (r"$\tanh'(z) = \tanh(z)(1 - \tanh(z))$", "activation"),
         (r"$f(x, y) = x y$ and $\frac{\partial f}{\partial x} = x$", "variable"),
         (r"$\frac{d}{dx} \cos x = \sin x$", "sign"),
+        (r"$\frac{d}{dx} \arctan x = -\frac{1}{1 + x^2}$", "sign"),
     ],
 )
 def test_wrong_lines_differ_with_their_cause(text: str, cause: str | None) -> None:

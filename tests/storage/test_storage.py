@@ -20,7 +20,7 @@ from safetensors.numpy import save as to_bytes
 import steepest as st
 from model_files import ABOUT, forge
 from steepest.errors import ModelError, StorageError
-from steepest.storage import files
+from steepest.storage import files, tensors
 
 
 def fitted() -> st.Model:
@@ -173,7 +173,7 @@ def test_single_precision_is_refused(tmp_path: Path) -> None:
 
 
 def test_newer_version(tmp_path: Path) -> None:
-    text = refused(forge(tmp_path / "m.safetensors", ABOUT, format_=2))
+    text = refused(forge(tmp_path / "m.safetensors", ABOUT, format_=tensors.FORMAT + 1))
     assert "newer steepest" in text
     assert "update steepest" in text
 

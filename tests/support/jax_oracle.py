@@ -15,11 +15,23 @@ from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expressio
 JAX = meanings(jnp, jax.lax.stop_gradient)
 _STRUCTURAL = (
     "matmul", "transpose", "dot", "outer", "sum", "expand", "one_hot", "largest", "softmax", "log_softmax",
+    "logsumexp",
 )  # fmt: skip
 _QUICK = {"xla_backend_optimization_level": 0}  # each function is compiled and then called once
 
 
-def _apply(node: Expression, args: list[Any], rows: int) -> Any:
+PEER = {
+    **JAX,
+    **{name: getattr(jax.nn, name) for name in ("sigmoid", "softplus", "relu", "softmax", "log_softmax")},
+    "abs": jnp.abs,
+    "maximum": jnp.maximum,
+    "minimum": jnp.minimum,
+    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.01),
+}
+"""The operations as a user of JAX would call them, with the derivatives that JAX gives to its own functions."""
+
+
+def _apply(node: Expression, args: list[Any], rows: int, meanings: Mapping[str, Callable[..., Any]]) -> Any:
     name = node.operation.name
     if name == "count":
         return jnp.float64(rows)
@@ -27,9 +39,12 @@ def _apply(node: Expression, args: list[Any], rows: int) -> Any:
         return jnp.sum(args[0], axis=0) / (rows if name == "mean" else 1)
     if name == "total_outer":
         return jnp.einsum("na,nb->ab", *args)
-    meaning = JAX[name]
+    meaning = meanings[name]
     if node.attributes:
-        meaning = lambda x, shape=node.attributes: JAX[name](x, shape)  # noqa: E731
+        meaning = lambda x, shape=node.attributes: meanings[name](x, shape)  # noqa: E731
+    if name == "power" and meanings is PEER and node.args[1].operation is CONSTANT:
+        exponent = node.args[1].value
+        return args[0] ** (int(exponent) if exponent == int(exponent) else exponent)
     if not node.per_sample:
         return meaning(*args)
     if name in _STRUCTURAL:
@@ -41,7 +56,9 @@ def _apply(node: Expression, args: list[Any], rows: int) -> Any:
     return meaning(*lifted)
 
 
-def jax_function(root: Expression, rows: int) -> Callable[[dict[str, Any]], Any]:
+def jax_function(
+    root: Expression, rows: int, meanings: Mapping[str, Callable[..., Any]] = JAX
+) -> Callable[[dict[str, Any]], Any]:
     """The expression as a function of a dict of values by name."""
     order = toposort([root])
 
@@ -53,7 +70,7 @@ def jax_function(root: Expression, rows: int) -> Callable[[dict[str, Any]], Any]
             elif node.operation in (DATA, PARAMETER):
                 found[node] = values[node.name]
             else:
-                found[node] = _apply(node, [found[arg] for arg in node.args], rows)
+                found[node] = _apply(node, [found[arg] for arg in node.args], rows, meanings)
         return found[root]
 
     return function
@@ -80,6 +97,16 @@ def jax_gradient(
     names = root.parameters if wrt is None else wrt
     value, partials = _derivative(jax.value_and_grad, root, values, rows, names)
     return float(value), {name: np.asarray(partials[name]) for name in names}
+
+
+def peer_gradient(root: Expression, values: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
+    """The partial derivatives that a user of JAX gets, in float64; nothing is compiled for one cost alone."""
+    with jax.enable_x64(True):
+        arrays = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in values.items()}
+        moved = {name: arrays[name] for name in root.parameters}
+        function = jax_function(root, rows, PEER)
+        found = jax.grad(lambda some: function({**arrays, **some}))(moved)
+        return {name: np.asarray(partial) for name, partial in found.items()}
 
 
 def jax_hessian(root: Expression, values: Mapping[str, Any], rows: int) -> dict[str, dict[str, np.ndarray]]:

@@ -33,7 +33,9 @@ def meanings(xp: Any, hold: Meaning = lambda x: x) -> dict[str, Meaning]:
         "divide": lambda x, y: x / y,
         "negate": lambda x: -x,
         "power": lambda x, y: x**y,
-        **{name: getattr(xp, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+        **{n: getattr(xp, n) for n in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh")},
+        "hypot": lambda x, y: xp.sqrt(x * x + y * y),
+        "logaddexp": lambda x, y: xp.logaddexp(x, y),
         "sigmoid": lambda x: 0.5 * (1 + xp.tanh(x / 2)),
         "softplus": lambda x: xp.logaddexp(x, 0.0 * x),
         "relu": lambda x: xp.where(x > 0, x, 0.0 * x),
@@ -55,6 +57,7 @@ def meanings(xp: Any, hold: Meaning = lambda x: x) -> dict[str, Meaning]:
         "largest": xp.max,
         "softmax": lambda x: xp.exp(log_softmax(x)),
         "log_softmax": log_softmax,
+        "logsumexp": lambda x: xp.max(x) + xp.log(xp.sum(xp.exp(x - xp.max(x)))),
         "stop_gradient": hold,
     }
 

@@ -39,7 +39,11 @@ def assert_same_descent(model: Model, dtype: str = "float64", **settings: Any) -
     native = model.descend("native", dtype=dtype, **settings)
     wanted = model.descend("reference", dtype=dtype, **settings)
     assert (native.engine, wanted.engine) == ("native", "reference")
-    assert (native.reason, native.epochs, native.message) == (wanted.reason, wanted.epochs, wanted.message)
+    assert (native.stop, native.epochs) == (wanted.stop, wanted.epochs)
+    if native.reason == wanted.reason:
+        assert native.message.partition("; not converged")[0] == wanted.message.partition("; not converged")[0]
+    else:  # at the round-off of the cost, on which side of a bar a descent ends is up to the order of operations
+        assert max(native.cost, wanted.cost) < 1e-20 * wanted.history[0][1]
     assert list(map(worded, native.warnings)) == list(map(worded, wanted.warnings))
     if dtype == "float64":
         assert native.warnings == wanted.warnings

@@ -36,6 +36,7 @@ NUMPY: dict[str, Callable[..., Array]] = {
     "softplus": lambda x: np.where(x > 0, x, 0) + np.log1p(np.exp(-np.abs(x))),
     "sin": np.sin,
     "cos": np.cos,
+    "arctan": np.arctan,
     "power": np.power,
     "sqrt": np.sqrt,
 }
@@ -50,6 +51,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: mp.log1p(mp.exp(x)),
     "sin": mp.sin,
     "cos": mp.cos,
+    "arctan": mp.atan,
     "power": mp.power,
     "sqrt": mp.sqrt,
 }

@@ -36,8 +36,11 @@ ELEMENTWISE: dict[str, Callable[..., mp.mpf]] = {
     "log1p": mp.log1p,
     "expm1": mp.expm1,
     "sqrt": mp.sqrt,
+    "hypot": lambda x, y: mp.sqrt(x * x + y * y),
+    "logaddexp": lambda x, y: mp.log(mp.exp(x) + mp.exp(y)),
     "sin": mp.sin,
     "cos": mp.cos,
+    "arctan": mp.atan,
     "tanh": mp.tanh,
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": lambda x: mp.log1p(mp.exp(x)),
@@ -70,9 +73,11 @@ def points(name: str, domain: tuple[tuple[float, float], ...], n: int = 60) -> t
         assert high == np.inf
         size = np.where(rng.random(n) < 0.6, rng.lognormal(0, 0.7, n), 10 ** rng.uniform(-6, 1.5, n))
         found.append(size * rng.choice([-1, 1], n) if low == -np.inf else low + size)
+    if name == "logaddexp":  # where the result is near 0, it is a difference of its arguments
+        found = [np.abs(x) for x in found]
     if name == "power":  # keeps results within float32's range
         found[1] = np.clip(found[1], -5, 5)
-    if name in ("log1p", "expm1", "sin", "tanh"):  # where small x is what they are for
+    if name in ("log1p", "expm1", "sin", "arctan", "tanh"):  # where small x is what they are for
         found[0][::7] = rng.choice([-1, 1], len(found[0][::7])) * 10 ** rng.uniform(-25, -3, len(found[0][::7]))
     if name == "where":  # the condition fails as often as it holds
         found[0][::2] = 0
@@ -165,6 +170,7 @@ STRUCTURAL: dict[str, Structural] = {
     "largest": Structural(np.max, jnp.max, _EACH),
     "softmax": Structural(_softmax, jax.nn.softmax, _mixtures((3,))),
     "log_softmax": Structural(lambda x: x - _log_sum_exp(x), jax.nn.log_softmax, _mixtures((3,))),
+    "logsumexp": Structural(_log_sum_exp, jax.nn.logsumexp, _EACH),
     "mean": Structural(
         lambda x: x.sum(axis=0) / len(x),
         lambda x: jnp.mean(x, axis=0),

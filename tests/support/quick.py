@@ -14,6 +14,7 @@ QUICK = {
     "engines": ["test_engines.py", "test_grid_evaluator.py"],
     "export": ["test_export.py"],
     "expressions": ["test_operations.py"],
+    "inference": ["test_distributions.py", "test_refusals.py"],
     "language": ["test_formula.py", "test_formula_errors.py"],
     "messages": ["test_messages.py"],
     "models": ["test_builders.py", "test_models.py", "test_networks.py"],

@@ -262,6 +262,9 @@ class _Maker:
     def _softmax(self) -> Expression:
         return op.softmax(self.need(self.dims[:1]))
 
+    def _logsumexp(self) -> Expression:
+        return op.logsumexp(self.need(self.shape(self.random.choice([1, 2]))))
+
     def _log_softmax(self) -> Expression:
         return op.log_softmax(self.need(self.dims[:1]))
 

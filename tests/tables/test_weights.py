@@ -99,7 +99,7 @@ def test_class_weights_that_are_none(given: Any, says: str) -> None:
 def fitted(**settings: Any) -> tuple[st.Model, np.ndarray]:
     model = st.Model(NEURON, "cross_entropy", **settings).fit(TABLE, **SETTINGS)
     assert model.run is not None
-    assert model.run.reason == "gradient"
+    assert model.run.stop == "gradient"
     return model, np.array([model.params[name] for name in ("w1", "w2", "b")])
 
 

@@ -52,7 +52,7 @@ def test_random_models(part: int) -> None:
         model, settings = random_case(seed)
         found, wanted = (model.descend(engine, **settings) for engine in ("native", "reference"))
         assert found.engine == "native"
-        assert wanted.reason == "epochs"
+        assert wanted.stop == "epochs"
         assert gaps(found, wanted) < NEAR, seed
         if seed % 4 == 0:
             off, may_be = single_bound(model, settings)
@@ -113,7 +113,7 @@ def test_random_formulas() -> None:
         tried += 1
         settings = {"epochs": 1, "batch": Random(seed).randint(1, len(next(iter(model.table.values()))))}
         found, wanted = model.descend("native", **settings), model.descend("reference", **settings)
-        assert (found.reason, found.epochs) == (wanted.reason, wanted.epochs)
+        assert (found.stop, found.epochs) == (wanted.stop, wanted.epochs)
         assert apart(found.cost, wanted.cost) < 1e-11, (seed, case)  # as in test_native_agreement.py, some updates
         assert max(apart(found.params[name], wanted.params[name]) for name in names) < 1e-11, (seed, case)
     assert tried > 12
@@ -135,7 +135,7 @@ def test_padding_that_is_not_finite_is_never_read() -> None:
     model = FORMULAS["decay"](30)
     settings: dict[str, Any] = {"rate": 0.01, "epochs": 10, "batch": 8, "optimiser": adam(epsilon=0)}
     found, wanted = (model.descend(engine, **settings) for engine in ("native", "reference"))
-    assert wanted.reason == "epochs"
+    assert wanted.stop == "epochs"
     assert gaps(found, wanted) < NEAR
 
 
@@ -299,10 +299,10 @@ def _mixed(rows: int) -> Model:
 ])  # fmt: skip
 @pytest.mark.parametrize("make", sampled([FORMULAS["neuron"], _mixed, FORMULAS["line"]], 3))
 def test_ends_alike(make: Callable[[int], Model], settings: dict[str, Any]) -> None:
-    """Reason, epoch, the last finite parameters, their cost, and thinned rows; divergence blows errors up."""
+    """Stop, epoch, the last finite parameters, their cost, and thinned rows; divergence blows errors up."""
     model = make(17)
     found, wanted = (model.descend(engine, batch=5, **settings) for engine in ("native", "reference"))
-    assert gaps(found, wanted) < (1e-6 if wanted.reason == "diverged" else NEAR)
+    assert gaps(found, wanted) < (1e-6 if wanted.stop == "diverged" else NEAR)
     assert found.warnings == wanted.warnings
     whole = float(st.evaluate(model.cost, {**model.table, **found.params}))
     assert found.cost == pytest.approx(whole, rel=1e-12)

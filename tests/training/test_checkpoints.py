@@ -102,9 +102,9 @@ def test_resumed_after_any_number_of_epochs(name: str, tmp_path: Path) -> None:
             if moment.epoch == stop:
                 raise KeyboardInterrupt
 
-        assert run(name, tmp_path, epochs=epochs, on_epoch=interrupt).reason == "interrupted"
+        assert run(name, tmp_path, epochs=epochs, on_epoch=interrupt).stop == "interrupted"
     end = epochs * 3 // 4
-    assert run(name, tmp_path, epochs=epochs, on_epoch=lambda moment: moment.epoch >= end).reason == "callback"
+    assert run(name, tmp_path, epochs=epochs, on_epoch=lambda moment: moment.epoch >= end).stop == "callback"
     assert_same_bits(numbers(run(name, tmp_path, epochs=epochs)), wanted)
     # and again, when it is at its end
     assert_same_bits(numbers(run(name, tmp_path, epochs=epochs)), wanted)
@@ -126,9 +126,9 @@ def test_what_is_at_its_end_stays_there(settings: dict[str, Any], engine: str, t
     model = FORMULAS["neuron"](30)
     settings = {"epochs": 3000, "checkpoint": tmp_path / "kept", "resume": True, **settings}
     first = model.descend(engine, **settings)
-    assert first.reason != "epochs"
+    assert first.stop != "epochs"
     again = model.descend(engine, **settings)
-    assert (again.reason, again.message, again.epochs) == (first.reason, first.message, first.epochs)
+    assert (again.stop, again.message, again.epochs) == (first.stop, first.message, first.epochs)
     assert_same_bits(numbers(again), numbers(first))
     assert list(again.params) == list(first.params)
     finer = {name: value / 10 for name, value in settings.items() if name.endswith("tolerance")}
@@ -159,7 +159,7 @@ def test_interrupted_while_a_call_returns(tmp_path: Path, monkeypatch: pytest.Mo
     model = FORMULAS["neuron"](30)
     monkeypatch.setattr(Record, "add", add)
     first = model.descend("native", epochs=5000, checkpoint=tmp_path / "kept")
-    assert first.reason == "interrupted"
+    assert first.stop == "interrupted"
     monkeypatch.undo()
     rest = model.descend("native", epochs=5000, checkpoint=tmp_path / "kept", resume=True)
     assert_same_bits(numbers(rest), numbers(model.descend("native", epochs=5000)))
@@ -192,7 +192,7 @@ def test_interrupted_while_it_validates(
     monkeypatch.setattr(Callbacks, where, cut)
     kept = {"checkpoint": tmp_path / "kept", "resume": True}
     for _ in range(2):
-        assert model.descend(engine, **settings, **kept).reason == "interrupted"
+        assert model.descend(engine, **settings, **kept).stop == "interrupted"
     assert_same_bits(numbers(model.descend(engine, **settings, **kept)), numbers(whole))
 
 

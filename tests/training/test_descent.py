@@ -32,7 +32,7 @@ def test_a6_nand_by_backprop() -> None:
         {"w1": -1.7435789139926, "w2": -1.7347777264922, "b": 2.7718489622682}, abs=5e-13
     )
     assert run.cost == pytest.approx(0.0626237279065, abs=5e-14)
-    assert (run.reason, run.epochs, run.engine, run.warnings) == ("epochs", 1000, "native", [])
+    assert (run.stop, run.epochs, run.engine, run.warnings) == ("epochs", 1000, "native", [])
     assert run.start == START
 
 
@@ -63,7 +63,7 @@ def test_a5_may_start_at_the_minimum() -> None:
     """There the cost is 0, and whatever comes is infinitely more; that is no divergence."""
     cost, table = twice()
     run = descend(cost, table, {"w": 2.0}, 0.05, 100, gradient="finite-difference")
-    assert run.reason == "epochs"
+    assert run.stop == "epochs"
     assert run.params["w"] == pytest.approx(1.9995, abs=1e-9)
 
 
@@ -177,7 +177,7 @@ def test_gradient_norm_stops() -> None:
     run = descend(cost, table, {"w": 0}, 0.05, 1000, gradient_tolerance=1e-3)
     errors = [2 * 0.4**k for k in range(100)]  # |w − 2| shrinks by 1 − 12·0.05 = 0.4 an epoch
     epoch = next(k for k, error in enumerate(errors) if 12 * error <= 1e-3)
-    assert (run.reason, run.epochs) == ("gradient", epoch)
+    assert (run.stop, run.epochs) == ("gradient", epoch)
     assert run.params["w"] == pytest.approx(2 - errors[epoch], abs=1e-12)
 
 
@@ -187,26 +187,26 @@ def test_gradient_norm_is_euclidean_over_all_parameters() -> None:
     for gradient in ("backprop", "finite-difference"):
         above = descend(cost, None, epochs=3, gradient=gradient, gradient_tolerance=math.sqrt(73) * 1.0001)
         below = descend(cost, None, epochs=3, gradient=gradient, gradient_tolerance=math.sqrt(73) * 0.9999)
-        assert (above.reason, below.reason) == ("gradient", "epochs")
+        assert (above.stop, below.stop) == ("gradient", "epochs")
 
 
 def test_tolerance_stops() -> None:
     costs, _ = nand_loop(2000)
     run = nand(epochs=2000, tolerance=2e-3)
     epoch = next(k for k in range(1, 2000) if abs(costs[k] - costs[k - 1]) <= 2e-3 * costs[k - 1])
-    assert (run.reason, run.epochs) == ("tolerance", epoch)
+    assert (run.stop, run.epochs) == ("tolerance", epoch)
     assert 10 < epoch < 1990
 
 
 def test_tolerance_compares_two_epochs() -> None:
     """Before the first update there is nothing to compare; after it, a share of 1 is always reached."""
     run = nand(epochs=10, tolerance=1.0)
-    assert (run.reason, run.epochs) == ("tolerance", 1)
+    assert (run.stop, run.epochs) == ("tolerance", 1)
 
 
 def test_time_stops() -> None:
     run = nand(epochs=10**9, max_seconds=0.2, engine="reference")
-    assert run.reason == "time"
+    assert run.stop == "time"
     assert 0.2 <= run.seconds < 5
     assert run.epochs > 100
     costs, path = nand_loop(run.epochs)
@@ -218,7 +218,7 @@ def test_time_stops_compiled_code() -> None:
     """Where the time ends, the parameters are those of as many epochs without a limit, bit for bit."""
     run = nand(epochs=10**9, max_seconds=0.2, engine="native")
     again = nand(epochs=run.epochs, engine="native")
-    assert run.reason == "time"
+    assert run.stop == "time"
     assert 0.2 <= run.seconds < 5
     assert run.epochs > 10_000
     assert (run.params, run.cost) == (again.params, again.cost)
@@ -226,7 +226,7 @@ def test_time_stops_compiled_code() -> None:
 
 def test_no_epochs() -> None:
     run = nand(epochs=0)
-    assert (run.params, run.reason, run.epochs) == (START, "epochs", 0)
+    assert (run.params, run.stop, run.epochs) == (START, "epochs", 0)
     assert run.history == [(0, pytest.approx(nand_loop(0)[0][0], rel=1e-14))]
 
 
@@ -235,7 +235,7 @@ def test_divergence_keeps_finite_parameters() -> None:
     cost, table = twice()
     run = descend(cost, table, {"w": 0}, 0.2, 10_000)
     assert run.diverged
-    assert run.reason == "diverged"
+    assert run.stop == "diverged"
     assert run.params["w"] == pytest.approx(2 - 2 * (-1.4) ** run.epochs, rel=1e-12)
     assert run.cost == pytest.approx(6 * (run.params["w"] - 2) ** 2, rel=1e-12)
     assert f"epoch {run.epochs}" in run.message
@@ -248,7 +248,7 @@ def test_overflow_keeps_the_last_finite_parameters(dtype: str) -> None:
     """x⁴ from 10 with rate 1e30 (float32) or 1e150: after the first step the cost is not finite."""
     rate = 1e30 if dtype == "float32" else 1e150
     run = descend(st.params("x") ** 4, None, {"x": 10.0}, rate, 50, dtype=dtype)
-    assert (run.reason, run.epochs, run.params, run.cost) == ("diverged", 0, {"x": 10.0}, 10_000.0)
+    assert (run.stop, run.epochs, run.params, run.cost) == ("diverged", 0, {"x": 10.0}, 10_000.0)
     assert "epoch 1" in run.message
     assert run.history == [(0, 10_000.0)]
 
@@ -256,7 +256,7 @@ def test_overflow_keeps_the_last_finite_parameters(dtype: str) -> None:
 def test_a_parameter_that_is_not_finite_stops() -> None:
     """√x at x < 0 has no value: 1.0 − 3·0.5 = −0.5."""
     run = descend(st.sqrt(st.params("x")) + 1, None, {"x": 1.0}, 3.0, 10)
-    assert (run.reason, run.params["x"], run.cost) == ("diverged", 1.0, 2.0)
+    assert (run.stop, run.params["x"], run.cost) == ("diverged", 1.0, 2.0)
 
 
 def test_a_formula_without_minimum_is_not_blamed_on_the_rate() -> None:
@@ -291,7 +291,7 @@ class Interrupt:
 
 def test_interrupted_run_is_returned() -> None:
     run = nand(epochs=10**9, progress=Interrupt(1))
-    assert (run.reason, run.epochs) == ("interrupted", 1)
+    assert (run.stop, run.epochs) == ("interrupted", 1)
     _, path = nand_loop(1)
     assert [run.params[name] for name in START] == pytest.approx(list(path[1]), rel=1e-14)
 
@@ -317,7 +317,7 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(engines.ENGINES, "reference", engine)
     run = nand(epochs=1000, engine="reference")
     costs, path = nand_loop(6)
-    assert (run.reason, run.epochs) == ("interrupted", 6)
+    assert (run.stop, run.epochs) == ("interrupted", 6)
     assert [run.params[name] for name in START] == pytest.approx(list(path[6]), rel=1e-13)
     assert run.cost == pytest.approx(costs[6], rel=1e-13)
     assert "interrupted" in run.message
@@ -325,7 +325,7 @@ def test_interrupted_in_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_interruption_ends_the_restarts() -> None:
     run = descend(neuron()[0], NAND, epochs=10**7, restarts=1000, progress=Interrupt(1))
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     assert run.restarts is not None
     assert 0 < len(run.restarts) < 1000
     assert run.cost == pytest.approx(min(run.restarts), rel=1e-12)
@@ -334,6 +334,6 @@ def test_interruption_ends_the_restarts() -> None:
 
 def test_interruption_ends_restarts_one_after_another() -> None:
     run = descend(neuron()[0], NAND, epochs=10**7, restarts=1000, progress=Interrupt(1), engine="reference")
-    assert run.reason == "interrupted"
+    assert run.stop == "interrupted"
     assert run.restarts == [run.cost]
     assert "start 1 of 1000" in run.message

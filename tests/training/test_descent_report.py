@@ -68,7 +68,7 @@ def test_a2_converges_below_a_sixth_only(share: float, rises: bool) -> None:
     run = descend(cost, table, {"w": 0}, share / 6, 50)
     assert bool(rise_warnings(run)) is rises
     assert (run.cost > 24) is rises
-    assert run.reason == "epochs"
+    assert run.stop == "epochs"
 
 
 @pytest.mark.parametrize(("share", "rises"), [(0.999, False), (1.001, True)])
@@ -124,18 +124,14 @@ def test_round_off_at_the_minimum_is_no_rise(text: str, dtype: str) -> None:
     assert run.warnings == []
 
 
-def plateau_warnings(run: Descent) -> list[str]:
-    return [text for text in run.warnings if "plateau" in text]
-
-
-def test_xor_ends_on_a_plateau_and_says_so() -> None:
+def test_xor_has_no_minimum_nearby_and_says_so() -> None:
     """The local minimum of mission.md, after 10,000 epochs."""
     cost, values = small_network()
     start = {name: value for name, value in values.items() if name not in ("X", "y")}
     run = descend(cost, {"X": values["X"], "y": values["y"]}, start, 1.0, 10_000)
     assert run.cost == pytest.approx(0.12539207453, abs=5e-12)
-    assert len(plateau_warnings(run)) == 1
-    assert "0.125392" in plateau_warnings(run)[0]
+    assert run.reason == "budget"
+    assert run.message.endswith("not converged: a Newton step would lower the cost by 0.14 %, moving b1[0] most")
 
 
 def test_a_saddle_is_a_plateau() -> None:
@@ -145,17 +141,16 @@ def test_a_saddle_is_a_plateau() -> None:
     table = {"x": np.arange(5.0), "y": 2 * np.arange(5.0)}
     run = descend(st.mean((x * u * w - y) ** 2), table, {"u": 0, "w": 0}, 0.01, 200)
     assert run.cost == 24
-    assert len(plateau_warnings(run)) == 1
-    assert "100%" in plateau_warnings(run)[0]
+    assert run.reason == "plateau"
 
 
 def test_no_plateau_in_a_descent_that_still_goes_on() -> None:
     """After 150 epochs the cost is still 75 % of what it was, but it falls."""
     early = nand(epochs=150)
     assert early.cost > 0.25 * early.history[0][1]
-    assert plateau_warnings(early) == []
-    assert plateau_warnings(nand(epochs=1000)) == []
-    assert plateau_warnings(nand(epochs=100_000)) == []
+    assert early.reason != "plateau"
+    assert nand(epochs=1000).reason != "plateau"
+    assert nand(epochs=100_000).reason != "plateau"
     cost, table = twice()
     assert descend(cost, table, {"w": 0}, 0.1, 1000).warnings == []
 
@@ -195,4 +190,4 @@ def test_no_plateau_on_iris(cost: str) -> None:
         model = st.Model(f"{species} ~ sigmoid(petal_length*w1 + petal_width*w2 + b)", cost)
         model.fit(iris, epochs=5000)
         assert model.run is not None
-        assert plateau_warnings(model.run) == []
+        assert model.run.reason != "plateau"

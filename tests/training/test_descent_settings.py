@@ -149,7 +149,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"gradient_tolerance": 0}, "gradient_tolerance is a positive number"),
     ({"max_seconds": -1}, "max_seconds is a positive number"),
     ({"restarts": 0, "start": None}, "restarts is a whole number from 1, not 0"),
-    ({"restarts": 2}, "leave start out"),
+    ({"restarts": 2}, "all 2 restarts would be the same"),
     ({"seed": -1}, "seed is a whole number from 0, not -1"),
     ({"seed": 0.5}, "seed is a whole number from 0, not 0.5"),
     ({"na": "ignore"}, "na='ignore'"),

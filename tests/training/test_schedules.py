@@ -252,7 +252,7 @@ def test_texts_as_rates() -> None:
         found = model.descend(engine, rate="cosine", epochs=30)
         assert found.params == model.descend(engine, rate=s.cosine(0.1, 30), epochs=30).params
         for epochs in (0, 1):
-            assert model.descend(engine, rate="warm-up:2+cosine", epochs=epochs).reason == "epochs"
+            assert model.descend(engine, rate="warm-up:2+cosine", epochs=epochs).stop == "epochs"
     for wrong in (None, -1, "many", 1.5):
         with pytest.raises(SteepestError, match="epochs is a whole number from 0"):
             model.descend("native", rate="cosine", epochs=wrong)
@@ -263,7 +263,7 @@ def test_rates_beyond_the_numbers_are_a_descent_that_diverges() -> None:
     for engine in ENGINES:
         for batch in (None, 4):
             run = model.descend(engine, rate=s.exponential(0.1, 1e200), epochs=30, batch=batch)
-            assert run.reason == "diverged"
+            assert run.stop == "diverged"
             assert "the rate 0.1 is too large; try 0.025" in run.message
             warmed = model.descend(engine, rate=s.warm_up(4, 1e9), epochs=30, batch=batch)
             assert "the rate 1e+09 is too large; try 2.5e+08" in warmed.message

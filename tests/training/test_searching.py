@@ -136,7 +136,7 @@ def test_the_minimum_of_scipy(name: str, memory: int, engine: str) -> None:
         options=settings,
     )  # fmt: skip
     run = model.descend(engine, optimiser=lbfgs(memory), epochs=limit, gradient_tolerance=1e-9)
-    assert run.reason in ("gradient", "tolerance")
+    assert run.stop in ("gradient", "stalled")
     assert run.epochs <= 2 * best.nit + 10
     assert run.cost == pytest.approx(best.fun, rel=1e-9, abs=1e-12)
     np.testing.assert_allclose(_numbers(run.params), best.x, rtol=1e-4, atol=1e-4)
@@ -148,7 +148,7 @@ def test_a_minimum_beside_regions_that_are_no_numbers(memory: int, engine: str) 
     """SciPy ends at NaN here; by hand: 1 − 1/x = 0, and 2 + 2y/(1 − y²) = 0, so that y² − y = 1."""
     run = SMOOTH["logarithm"]().descend(engine, optimiser=lbfgs(memory), epochs=100)
     assert run.params == pytest.approx({"x": 1.0, "y": (1 - math.sqrt(5)) / 2}, abs=1e-6)
-    assert run.reason in ("gradient", "tolerance")
+    assert run.stop in ("gradient", "stalled")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -161,7 +161,7 @@ def test_single_precision(name: str, engine: str) -> None:
     costs = [cost for _, cost in run.history]
     assert all(b <= a for a, b in itertools.pairwise(costs))
     assert run.cost <= exact.cost + 2e-6 * max(1.0, abs(costs[0]))
-    assert run.reason in ("tolerance", "gradient", "epochs")
+    assert run.stop in ("stalled", "gradient", "epochs")
 
 
 @pytest.mark.parametrize("settings", [{"optimiser": "lbfgs"}, {"rate": "auto"}])
@@ -194,18 +194,18 @@ def test_the_engines_go_the_same_way() -> None:
 def test_where_nothing_goes_down(engine: str, settings: dict[str, Any]) -> None:
     flat = _pure(0 * x + 3.0, x=1)
     run = flat.descend(engine, **settings)
-    assert (run.reason, run.epochs, run.params) == ("gradient", 0, {"x": 1.0})
+    assert (run.stop, run.epochs, run.params) == ("gradient", 0, {"x": 1.0})
     top = _pure(-(x**2), x=0)
-    assert top.descend(engine, **settings).reason == "gradient"
+    assert top.descend(engine, **settings).stop == "gradient"
     # A slope that lies: the step hides a cliff of the cost that the gradient does not see.
     cliff = _pure(x + 10 * op.step(-x), x=0.0)
     run = cliff.descend(engine, epochs=50, **settings)
-    assert (run.reason, run.epochs, run.cost) == ("tolerance", 0, 10.0) or run.cost < 10
+    assert (run.stop, run.epochs, run.cost) == ("stalled", 0, 10.0) or run.cost < 10
     kink = _pure(op.absolute(x) + 2 * op.absolute(y), x=0.3, y=-0.2)
     run = kink.descend(engine, epochs=200, **settings)
     costs = [cost for _, cost in run.history]
     assert all(b <= a for a, b in itertools.pairwise(costs))
-    assert run.reason in ("tolerance", "gradient", "epochs")
+    assert run.stop in ("stalled", "gradient", "epochs")
 
 
 @pytest.mark.parametrize("settings", [{"optimiser": "lbfgs"}, {"rate": "auto"}])
@@ -258,7 +258,7 @@ def test_armijo_takes_the_longest_of_halves_that_will_do() -> None:
     """x² from 1: twice the first trial 1/2·2 = 1 fails (it comes to −1, no lower), a half of it is the minimum."""
     for engine in ENGINES:
         run = _pure(x**2, x=1).descend(engine, rate="auto", epochs=5)
-        assert (run.params["x"], run.epochs, run.reason) == (0.0, 1, "gradient")
+        assert (run.params["x"], run.epochs, run.stop) == (0.0, 1, "gradient")
         assert run.memory == {"(search) rate": 0.5}
 
 

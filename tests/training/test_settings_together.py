@@ -117,7 +117,7 @@ def test_a_result_or_one_sentence(part: int) -> None:
             assert gaps(native, wanted) < 1e-8, (seed, name, settings)
         elif settings.get("epochs", 1000) <= 2 and settings.get("rate") not in (30.0, 1e200):
             loose = 1e-5 if settings.get("dtype", "float64") == "float64" else 2e5 * EPSILON["float32"]
-            assert native.reason == wanted.reason
+            assert native.stop == wanted.stop
             assert gaps(native, wanted) < loose, (seed, name, settings)
     assert results >= 5
 
@@ -135,11 +135,11 @@ def test_checkpoints_too(part: int, tmp_path: Path) -> None:
             settings["rate"] = schedules.cosine(0.1, 9)
         first = outcome(model, "auto", {**settings, "epochs": 4})
         whole = outcome(model, "auto", {**settings, "checkpoint": None, "resume": False})
-        if isinstance(first, str) or isinstance(whole, str) or first.reason == "diverged":
+        if isinstance(first, str) or isinstance(whole, str) or first.stop == "diverged":
             continue
         rest = outcome(model, "auto", settings)
         tried += 1
-        assert (rest.reason, rest.epochs, rest.history) == (whole.reason, whole.epochs, whole.history), (seed, settings)
+        assert (rest.stop, rest.epochs, rest.history) == (whole.stop, whole.epochs, whole.history), (seed, settings)
         assert rest.validation == whole.validation
         for key, value in whole.params.items():
             assert np.array_equal(rest.params[key], value), (seed, name, settings)

@@ -135,7 +135,7 @@ def test_patience_by_hand(batch: int | None, patience: int, engine: str) -> None
             v, b = v - 0.1 * P[some].T @ off, b - 0.1 * off.sum()
     assert epoch < 3000
     run = model.descend(engine, epochs=3000, batch=batch, validate=table, patience=patience)
-    assert (run.reason, run.epochs, run.best_epoch) == ("validation", epoch, best_epoch)
+    assert (run.stop, run.epochs, run.best_epoch) == ("validation", epoch, best_epoch)
     assert run.validation is not None
     np.testing.assert_allclose([cost for _, cost in run.validation], costs, rtol=1e-10)
     np.testing.assert_allclose(run.params["v"], kept[0], rtol=1e-9)
@@ -152,11 +152,11 @@ def test_patience_without_a_better_epoch_gives_the_start(engine: str) -> None:
     w, x = st.params("w"), st.data("x")
     cost = op.mean((w - x) ** 2)
     run = st.descend(cost, {"x": [5.0]}, {"w": 0.0}, 0.1, 50, engine=engine, validate={"x": [-5.0]}, patience=3)
-    assert (run.reason, run.epochs, run.best_epoch, run.params) == ("validation", 3, 0, {"w": 0.0})
+    assert (run.stop, run.epochs, run.best_epoch, run.params) == ("validation", 3, 0, {"w": 0.0})
     # a validation cost outside its domain is no better than any
     wild = op.mean(op.log(x + w) ** 2)
     run = st.descend(wild, {"x": [5.0]}, {"w": 0.0}, 0.1, 50, engine=engine, validate={"x": [-9.0]}, patience=3)
-    assert (run.reason, run.epochs, run.best_epoch, run.params) == ("validation", 3, 0, {"w": 0.0})
+    assert (run.stop, run.epochs, run.best_epoch, run.params) == ("validation", 3, 0, {"w": 0.0})
 
 
 @every_engine
@@ -167,7 +167,7 @@ def test_patience_when_the_epochs_end_first(engine: str) -> None:
     lowest = min(cost for _, cost in run.validation)
     assert run.best_epoch == next(epoch for epoch, cost in run.validation if cost == lowest)
     assert run.best_epoch < 400
-    assert (run.reason, run.epochs) == ("epochs", 400)
+    assert (run.stop, run.epochs) == ("epochs", 400)
     assert np.array_equal(run.params["v"], run.path[run.best_epoch][1]["v"])
 
 
@@ -240,7 +240,7 @@ def test_a_callback_stops(way: str, engine: str) -> None:
     model = curve()
     given: dict[str, Any] = {"rate": 0.1, **WAYS[way]}
     run = model.descend(engine, **{**given, "epochs": 30}, on_epoch=lambda moment: moment.epoch == 6 or "no")
-    assert (run.reason, run.epochs) == ("callback", 6)
+    assert (run.stop, run.epochs) == ("callback", 6)
     assert "on_epoch" in run.message
     same = model.descend(engine, **{**given, "epochs": 6})
     assert np.array_equal(run.params["v"], same.params["v"])
@@ -273,7 +273,7 @@ def test_a_callback_that_fails_or_is_interrupted(engine: str) -> None:
     with pytest.raises(OwnError):
         curve().descend(engine, epochs=10, on_epoch=fail)
     run = curve().descend(engine, epochs=10, on_epoch=interrupt)
-    assert (run.reason, run.epochs) == ("interrupted", 4)
+    assert (run.stop, run.epochs) == ("interrupted", 4)
     assert np.array_equal(run.params["v"], curve().descend(engine, epochs=4).params["v"])
     with pytest.raises(SteepestError, match="on_epoch is a function"):
         curve().descend(engine, epochs=10, on_epoch="print")
@@ -302,7 +302,7 @@ def test_progress_is_told(engine: str) -> None:
 def test_time_is_up(engine: str) -> None:
     begin = time.perf_counter()
     run = curve().descend(engine, epochs=10**9, batch=5, max_seconds=0.3)
-    assert run.reason == "time"
+    assert run.stop == "time"
     assert time.perf_counter() - begin < 3
     assert 0 < run.epochs == run.history[-1][0]
 
@@ -325,7 +325,7 @@ run = model.descend("native", epochs=10**9, **settings)
 finite = all(np.isfinite(value).all() for value in run.params.values())
 same = model.descend("native", epochs=run.epochs, **settings)
 equal = all(np.array_equal(run.params[name], same.params[name]) for name in run.params)
-print(run.reason, run.epochs > 0, finite, equal, run.history == same.history, flush=True)
+print(run.stop, run.epochs > 0, finite, equal, run.history == same.history, flush=True)
 """
 
 

@@ -25,6 +25,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **settings: Any) -> Any:
             found[name] += 1
+            if name == "gradient":
+                found[f"gradient of {args[0]}"] += 1
             return function(*args, **settings)
 
         return call
@@ -45,19 +47,27 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+def most_derived(calls: Counter[str]) -> int:
+    """Return how often the expression that was differentiated most often was."""
+    return max(count for name, count in calls.items() if name.startswith("gradient of "))
+
+
 @pytest.mark.parametrize("words", [["nand"], ["nand", "--rate", "auto"], ["nand", "--optimiser", "lbfgs"]])
 def test_a_fit_reads_its_table_once_and_derives_its_cost_once(
     steepest: Steepest, calls: Counter[str], words: list[str]
 ) -> None:
     assert steepest("fit", *words, "--epochs", "3").status == 0
-    assert calls["open"] == calls["select"] == calls["gradient"] == calls["backward pass"] == 1
-    assert calls["stabilise"] <= 2
-    assert calls["lower"] <= 3
+    assert calls["open"] == calls["select"] == 1
+    assert most_derived(calls) == 1
+    # The cost, its residuals, what their Jacobian leaves out of the Hessian matrix, and the product of that.
+    assert calls["gradient"] == calls["backward pass"] == 4
+    assert calls["stabilise"] <= 8
+    assert calls["lower"] <= 11
 
 
 def test_restarts_share_one_prepared_cost(steepest: Steepest, calls: Counter[str]) -> None:
     assert steepest("fit", "xor", "--epochs", "3", "--restarts", "4").status == 0
-    assert calls["open"] == calls["select"] == calls["gradient"] == 1
+    assert calls["open"] == calls["select"] == most_derived(calls) == 1
 
 
 def test_the_counts_see_every_call(calls: Counter[str]) -> None:
@@ -66,4 +76,4 @@ def test_the_counts_see_every_call(calls: Counter[str]) -> None:
     model.check("nand")
     model.evaluate("nand")
     assert calls["open"] == calls["select"] == 3
-    assert calls["gradient"] == 1
+    assert most_derived(calls) == 1

@@ -20,8 +20,9 @@ w = st.params("w")
 def test_the_whole_has_no_name_that_the_formula_uses() -> None:
     """f² was derived as \"f = f²\", a false equation."""
     f, C = st.params("f"), st.data("C")
-    assert str(derive(f**2, "f")).startswith("F = f²\n")
-    assert str(derive(st.mean((f * st.data("x") - C) ** 2), "f")).startswith("F = 1/n Σ")
+    assert str(derive(f**2, "f")).startswith("F is the function, because f is a parameter.\n\nF = f²\n")
+    cost = st.mean((f * st.data("x") - C) ** 2)
+    assert str(derive(cost, "f")).startswith("F is the cost, because C is a data column.\n\nF = 1/n Σ")
 
 
 def test_a_factor_and_its_reciprocal_cancel() -> None:
@@ -85,7 +86,7 @@ def test_whoever_interrupts_does_not_wait_for_a_search(monkeypatch: pytest.Monke
     )
     run = st.descend(cost, "twice", **settings, progress=stop)
     timed = st.descend(cost, "twice", **settings, max_seconds=0.05)
-    assert (run.reason, timed.reason) == ("interrupted", "time")
+    assert (run.stop, timed.stop) == ("interrupted", "time")
     assert "try 0.041675" in run.warnings[0]
     assert "try 0.041675" in timed.warnings[0]
 
@@ -102,7 +103,7 @@ def test_a_diverged_model_warns_and_is_not_saved(tmp_path: Path) -> None:
 def test_whether_the_cost_still_falls_is_said() -> None:
     short = st.descend(st.models.linear().cost, "twice", start={"w": 0.0}, rate=0.001, epochs=50)
     long = st.descend(st.models.linear().cost, "twice", start={"w": 0.0}, rate=0.1, epochs=2000)
-    assert short.message.endswith("the cost was still falling")
+    assert "the cost was still falling, by 2 % an epoch" in short.message
     assert "still" not in long.message
 
 

@@ -197,6 +197,16 @@ def test_predictions(harmless: Visit, names: list[str]) -> None:
     )
     drawn(pictures.predicted(model, table), harmless, [] if long else [target], long)
     drawn(pictures.confusion(model, table), harmless, [] if long else [target], long)
+    drawn(pictures.fit(model, table, along=first), harmless, [] if long else [target, first, second], long)
+    drawn(pictures.residuals(model, table), harmless, [] if long else [target], long)
+
+
+def test_profiles(harmless: Visit) -> None:
+    """Of parameters whose names are harmful."""
+    first, second = HARMFUL[:2]
+    table = {"x": [0.0, 1, 2, 3, 4], "y": [0.1, 0.9, 2.2, 2.9, 4.1]}
+    model = st.Model(f"y ~ {quoted(first)} + {quoted(second)}*x").fit(table)
+    drawn(pictures.profile(model, title=TITLE), harmless, [first, second])
 
 
 def test_activations(harmless: Visit) -> None:

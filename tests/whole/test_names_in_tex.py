@@ -138,6 +138,10 @@ def test_derivations_and_pictures(canary: Path, engine: str) -> None:
     one = st.descend(curve, start={first: 2.0}, epochs=3, progress=False)
     parts.append(pictures.surface(curve, at={first: 1.0}, paths=dict.fromkeys(tried[:12], one)).tikz())
     parts.append(pictures.training(dict.fromkeys(tried[:12], one)).tikz())
+    for x, y in zip(tried[:-1:3], tried[1::3], strict=False):
+        line = {x: [0.0, 1, 2, 3, 4], y: [0.1, 0.9, 2.2, 2.9, 4.1]}
+        fitted = st.Model(f"{quoted(y)} ~ a0 + b0*{quoted(x)}").fit(line)
+        parts.append(pictures.fit(fitted, line, points=5).tikz())
     layers = st.models.network([2, 2, 1], features=["x", "y"], target=tried[0])
     parts.append(derive_layers(layers).latex())
     assert_harmless(page("\n\n".join(parts)), canary.parent / "parts", engine)

@@ -68,7 +68,7 @@ def test_an_optimiser_is_one_entry(steepest: Steepest) -> None:
     optimisers.OPTIMISERS.add("half", half, "half of each step")
     wanted = fitted(steepest, "--rate", "0.25")
     assert fitted(steepest, "--optimiser", "half", "--rate", "0.5")["params"] == pytest.approx(wanted["params"])
-    assert "lbfgs, half" in " ".join(steepest("fit", "--help").out.split())
+    assert "newton, half" in " ".join(steepest("fit", "--help").out.split())
 
 
 def test_a_schedule_is_one_entry(steepest: Steepest) -> None:

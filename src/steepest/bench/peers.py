@@ -51,7 +51,7 @@ class Steepest(Peer):
                 expression, columns, start, RATE, epochs, gradient=gradient, step=STEP, engine=self.engine,
                 dtype=self.dtype, progress=False,
             )  # fmt: skip
-            if found.reason == "interrupted":
+            if found.stop == "interrupted":
                 raise KeyboardInterrupt  # a partial descent is not a result here
             return found.seconds, cost(X, Y, Z, *(float(found.params[name]) for name in start))
 

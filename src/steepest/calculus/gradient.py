@@ -7,137 +7,73 @@ at most about four times the cost itself (Baur and Strassen 1983; Griewank and W
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import operator
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from steepest.calculus.adjoints import (
+    ONE,
+    Adjoint,
+    guarded,
+    held,
+    is_scalar,
+    plus,
+    product,
+    settled,
+    steep,
+    summed_over_features,
+    summed_over_samples,
+    times,
+    vanishing,
+)
 from steepest.calculus.layers import find_layers
-from steepest.calculus.simplify import ADJOINTS, rewritten, simplify
+from steepest.calculus.ranges import WITHOUT_SLOPE, Ranges, showing
+from steepest.calculus.sample_count import with_sample_count
+from steepest.calculus.simplify import simplify
 from steepest.calculus.stability import stabilise
 from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import (
     CONSTANT,
-    DATA,
     PARAMETER,
     Expression,
     constant,
     expect_expression,
-    substitute,
 )
-from steepest.expressions.traversal import check_names, dependents, toposort
+from steepest.expressions.traversal import check_names, toposort
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import short
 
-ONE = constant(1)
-
 
 @dataclass(frozen=True)
-class Adjoint:
-    """An adjoint ±scale · body, where scale is one number for all samples.
+class Surroundings:
+    """What a backward pass knows of the nodes around an argument.
 
-    The scale (1/n, a factor 2) is kept outside the sums over samples, where it costs one operation instead of n;
-    with the sign apart, the sum of two adjoints can become a difference.
+    Attributes:
+        reach: the wanted nodes that a node depends on, as bits.
+        showing: the nodes at which an infinity makes the cost infinite or NaN.
+        ranges: the signs of nodes.
     """
 
-    body: Expression
-    scale: Expression = ONE
-    positive: bool = True
+    reach: Mapping[Expression, int]
+    showing: Container[Expression]
+    ranges: Ranges = field(default_factory=Ranges)
 
-    def expression(self) -> Expression:
-        """Return the adjoint as one expression."""
-        whole = _product(self.scale, self.body)
-        return whole if self.positive else simplify(-whole, keep=whole.args)
-
-
-def _product(a: Expression, b: Expression) -> Expression:
-    if a is ONE:
-        return b
-    if b is ONE:
-        return a
-    if a.operation is CONSTANT and b.operation is CONSTANT:
-        return constant(a.value * b.value)
-    if a.operation is op.divide and a.args[0].operation is CONSTANT:
-        if b is a.args[1]:
-            return a.args[0]
-        if b.operation is CONSTANT:
-            return constant(a.args[0].value * b.value) / a.args[1]
-    return a * b
-
-
-def _is_scalar(node: Expression) -> bool:
-    return not node.per_sample and not node.shape
-
-
-def _times(adjoint: Adjoint, factor: Expression, keep: Sequence[Expression] = ()) -> Adjoint:
-    """Multiply an adjoint by a partial derivative, factor by factor.
-
-    Nodes in ``keep``, those of the cost, are not split into factors, because they would no longer be shared.
-    """
-    operation = factor.operation
-    if (operation is CONSTANT and factor.value < 0) or (operation is op.negate and factor not in keep):
-        opposite = constant(-factor.value) if operation is CONSTANT else factor.args[0]
-        return _times(replace(adjoint, positive=not adjoint.positive), opposite, keep)
-    body, scale = adjoint.body, adjoint.scale
-    if operation is op.where and factor not in keep and all(arg.operation is CONSTANT for arg in factor.args[1:]):
-        # Choosing between adjoints saves a product and avoids 0·∞, as in sqrt(relu(w)) below 0.
-        if _is_scalar(factor):
-            if not _is_scalar(body):
-                return Adjoint(body, _chosen(factor, scale), adjoint.positive)
-            body, scale = _product(scale, body), ONE
-        body = _chosen(factor, body)
-    elif _is_scalar(factor):
-        scale = _product(scale, factor)
-    elif operation is op.multiply and factor not in keep:
-        return _times(_times(adjoint, factor.args[0], keep), factor.args[1], keep)
-    elif operation is op.divide and factor not in keep and factor.args[0].operation is CONSTANT:
-        body, scale = body / factor.args[1], _product(scale, factor.args[0])
-    else:
-        body = _product(body, factor)
-    return Adjoint(rewritten(body, ADJOINTS)[0], scale, adjoint.positive)
-
-
-def _chosen(choice: Expression, value: Expression) -> Expression:
-    """Multiply a choice between numbers by a value: a choice between multiples of the value."""
-    condition, *numbers = choice.args
-    return op.where(condition, *(_product(value, x) if x.value else constant(0) for x in numbers))
-
-
-def _plus(a: Adjoint | None, b: Adjoint) -> Adjoint:
-    if a is None:
-        return b
-    if a.scale is not b.scale:
-        a, b = (Adjoint(_product(each.scale, each.body), ONE, each.positive) for each in (a, b))
-    if not a.positive and b.positive:
-        a, b = b, a
-    joined = a.body + b.body if a.positive == b.positive else a.body - b.body
-    return Adjoint(rewritten(joined, ADJOINTS)[0], a.scale, a.positive)
-
-
-def _total(body: Expression) -> Expression:
-    """Sum over the samples; outer products are summed without a matrix per sample."""
-    if body.operation is not op.outer:
-        return op.total(body)
-    left, right = body.args
-    if left.per_sample and right.per_sample:
-        return op.total_outer(left, right)
-    return op.outer(op.total(left), right) if left.per_sample else op.outer(left, op.total(right))
+    def independent(self, factor: Expression, child: Expression) -> bool:
+        """Return whether a factor stays as it is when the wanted nodes below an argument change."""
+        return not self.reach.get(factor, 0) & self.reach.get(child, 0)
 
 
 def _reduced(adjoint: Adjoint, node: Expression, child: Expression) -> Adjoint:
     """Sum an adjoint over the samples and features along which the child's value was broadcast."""
     if node.shape and not child.shape and not node.operation.adjoints:
-        if adjoint.body.shape:
-            adjoint = replace(adjoint, body=op.sum_(adjoint.body))
-        else:
-            adjoint = replace(adjoint, scale=_product(adjoint.scale, constant(math.prod(node.shape))))
+        adjoint = summed_over_features(adjoint, math.prod(node.shape))
     if node.per_sample and not child.per_sample:
-        if adjoint.body.per_sample:
-            adjoint = replace(adjoint, body=_total(adjoint.body))
-        else:
-            adjoint = replace(adjoint, scale=_product(adjoint.scale, op.count()))
+        adjoint = summed_over_samples(adjoint)
     return adjoint
 
 
@@ -147,23 +83,14 @@ def _filled(adjoint: Adjoint, node: Expression) -> Expression:
     return whole if whole.shape == node.shape else op.expand(whole, attributes=node.shape)
 
 
-def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
-    """Pull a node's adjoint back to its k-th argument (its vjp); return None for zero."""
+def pullback(node: Expression, k: int, adjoint: Adjoint, around: Surroundings | None = None) -> Adjoint | None:
+    """Pull a node's adjoint back to its k-th argument (its vjp); return None for zero.
+
+    Without ``around``, the pass it belongs to, factors that may be infinite are not guarded.
+    """
     operation, child = node.operation, node.args[k]
     if operation.adjoints:
-        body = adjoint.body
-        if body.shape != node.shape:
-            body = op.expand(body, attributes=node.shape)
-        found = operation.adjoints[k](body, *node.args, node)
-        if not isinstance(found, Expression):
-            return None
-        found = simplify(found, keep=(body, *node.args, node))
-        scale, positive = adjoint.scale, adjoint.positive
-        if found.operation is op.subtract and not positive and found not in node.args:
-            found, positive = found.args[1] - found.args[0], True
-        if found.operation is op.divide and found.args[0] is body and _is_scalar(found.args[1]):
-            found, scale = body, _product(scale, 1 / found.args[1])  # the 1/n of a mean
-        return _reduced(Adjoint(found, scale, positive), node, child)
+        return _pulled_back_whole(node, k, adjoint, around)
     partial = operation.partials[k](*node.args, node)
     if not isinstance(partial, Expression):
         partial = constant(partial)
@@ -171,27 +98,133 @@ def pullback(node: Expression, k: int, adjoint: Adjoint) -> Adjoint | None:
         partial = simplify(partial, keep=(*node.args, node))
     if partial.operation is CONSTANT and partial.value == 0:
         return None
-    return _reduced(_times(adjoint, partial, (*node.args, node)), node, child)
+    if around is not None:
+        adjoint = _prepared_for(adjoint, node, k, partial, around)
+    return _reduced(times(adjoint, partial, (*node.args, node)), node, child)
+
+
+def _prepared_for(adjoint: Adjoint, node: Expression, k: int, partial: Expression, around: Surroundings) -> Adjoint:
+    """Guard an adjoint against a partial derivative that may be infinite, and note factors that may be 0.
+
+    If the cost shows an infinity of the node, it is not finite where the partial derivative is infinite, and nothing
+    need be guarded.
+    """
+    moving = node.operation is op.power and node.args[1].operation is not CONSTANT
+    if moving:
+        x, y = node.args
+        if k == 0 and around.independent(y, x):
+            adjoint = vanishing(adjoint, y)  # x^0 is 1 for every x
+        if k == 1:
+            adjoint = vanishing(adjoint, node)  # where x^y is 0, log(x) may be infinite
+            adjoint = steep(adjoint) if around.ranges.may_overflow(x) else adjoint
+            if node not in around.showing and around.ranges.may_fail(x) and not around.reach.get(x):
+                adjoint = steep(vanishing(adjoint, 1 / x))  # where x is infinite, x^y is so for every y
+    if around.ranges.steep_at_finite_values(node):
+        if not moving and around.ranges.not_negative(node.args[0]):
+            adjoint = guarded(adjoint, node)  # 0 at the minimum, as of √(x²), where the slope may jump
+        return steep(adjoint)
+    if node not in around.showing:
+        if around.ranges.may_overflow(partial):
+            return held(adjoint)
+        if k == 0 and around.ranges.has_pole(node) and node.operation is op.divide:
+            x, y = node.args
+            return steep(adjoint if around.reach.get(y) else vanishing(adjoint, y))  # x/0 is ∞ for every x
+        if around.ranges.has_pole(node) or around.ranges.may_fail(partial):
+            return steep(adjoint)
+    factor = partial if node.operation is op.multiply else node.args[0] if node.operation is op.divide and k else None
+    if factor is None or around.ranges.away_from_zero(factor) or not around.independent(factor, node.args[k]):
+        return adjoint
+    return vanishing(adjoint, factor)
+
+
+def _pulled_back_whole(node: Expression, k: int, adjoint: Adjoint, around: Surroundings | None) -> Adjoint | None:
+    """Pull the adjoint of an operation that mixes elements back to its k-th argument."""
+    adjoint = settled(adjoint)
+    body = adjoint.body
+    if body.shape != node.shape:
+        body = op.expand(body, attributes=node.shape)
+    args = node.args
+    if around is not None and node.operation.bilinear and node not in around.showing:
+        args = _shielded(node, k, body, around)
+    found = node.operation.adjoints[k](body, *args, node)
+    if not isinstance(found, Expression):
+        return None
+    found = simplify(found, keep=(body, *node.args, node))
+    scale, positive = adjoint.scale, adjoint.positive
+    if found.operation is op.subtract and not positive and found not in node.args:
+        found, positive = found.args[1] - found.args[0], True
+    if found.operation is op.divide and found.args[0] is body and is_scalar(found.args[1]):
+        found, scale = body, product(scale, 1 / found.args[1])  # the 1/n of a mean
+    zeros = tuple(zero for zero in adjoint.zeros if not zero.shape)
+    zeros = zeros if zeros == adjoint.zeros else (*zeros, found)  # 0 where all that it sums is
+    result = replace(adjoint, body=found, scale=scale, positive=positive, zeros=zeros)
+    if around is not None and node.operation.bilinear and around.independent(node.args[1 - k], node.args[k]):
+        factor = _factor_of_elements(found, node.args[1 - k])
+        result = result if factor is None else vanishing(result, factor)
+    if around is not None and node not in around.showing:
+        used = () if node.operation.linear else node.args
+        if any(around.ranges.may_fail(arg) or around.ranges.may_overflow(arg) for arg in used):
+            result = steep(result)
+    return _reduced(result, node, node.args[k])
+
+
+def _shielded(node: Expression, k: int, body: Expression, around: Surroundings) -> tuple[Expression, ...]:
+    """Return the arguments of a product, with 0 in the other one where what it adds to an adjoint is multiplied by 0.
+
+    The rule for the other argument, with adjoints made positive and ones for the k-th argument, gives a sum that is 0
+    where all adjoints are that an element of the other one meets.
+    """
+    other = node.args[1 - k]
+    if not (around.ranges.may_fail(other) or around.ranges.may_overflow(other)):
+        return node.args
+    ones = op.expand(1, attributes=node.args[k].shape) if node.args[k].shape else ONE
+    with_ones = tuple(ones if j == k else arg for j, arg in enumerate(node.args))
+    met = node.operation.adjoints[1 - k](op.absolute(body), *with_ones, node)
+    met = op.total(met) if met.per_sample and not other.per_sample else met
+    shielded = op.where(met, other, 0)
+    return tuple(arg if j == k else shielded for j, arg in enumerate(node.args))
+
+
+def _factor_of_elements(found: Expression, other: Expression) -> Expression | None:
+    """Return the factor that each element of an adjoint has of the other argument; None if it is a sum of such."""
+    if found is other or (found.operation is op.multiply and other in found.args):
+        return other  # of a dot product
+    if found.operation is op.outer and other in found.args:
+        ones = (op.expand(1, attributes=arg.shape) for arg in found.args)
+        return op.outer(*(arg if arg is other else one for arg, one in zip(found.args, ones, strict=True)))
+    return None
+
+
+def _reaching(
+    order: Iterable[Expression], targets: Iterable[Expression], ends: Container[Expression], without: Container[Any]
+) -> dict[Expression, int]:
+    """Return the targets that nodes depend on, as bits, not through ends or some operations; none is left out."""
+    found = {node: 1 << k for k, node in enumerate(targets)}
+    for node in order:
+        if node in ends or node.operation in without:
+            continue
+        below = functools.reduce(operator.or_, (found.get(arg, 0) for arg in node.args), 0)
+        if below:
+            found[node] = found.get(node, 0) | below
+    return found
 
 
 def backward_pass(
     seeds: Mapping[Expression, Adjoint], wanted: Iterable[Expression], cut: Iterable[Expression] = ()
 ) -> dict[Expression, Adjoint]:
     """Propagate adjoints from the seeds down to ``cut``; return those of the wanted nodes that they depend on."""
-    targets, ends = set(wanted), set(cut)
+    targets, ends = list(dict.fromkeys(wanted)), set(cut)
     order = toposort(seeds, stop=ends.__contains__)
-    leads: set[Expression] = set()
-    for node in order:
-        if node in targets or (node not in ends and any(arg in leads for arg in node.args)):
-            leads.add(node)
+    leads = _reaching(order, targets, ends, ())
+    around = Surroundings(_reaching(order, targets, ends, WITHOUT_SLOPE), showing(order, seeds))
     adjoints: dict[Expression, Adjoint] = dict(seeds)
     for node in reversed(order):
         if node not in adjoints or node in ends or node not in leads:
             continue
         for k, child in enumerate(node.args):
-            part = pullback(node, k, adjoints[node]) if child in leads else None
+            part = pullback(node, k, adjoints[node], around) if child in leads else None
             if part is not None:
-                adjoints[child] = _plus(adjoints.get(child), part)
+                adjoints[child] = plus(adjoints.get(child), part)
     return {node: adjoints[node] for node in targets if node in adjoints}
 
 
@@ -228,26 +261,11 @@ def _layerwise(
         reached = backward_pass(seeds, [*wanted, *ends], ends)
         for node in wanted:
             if node in reached:
-                found[node] = _plus(found.get(node), reached[node])
+                found[node] = plus(found.get(node), reached[node])
         if cut is None or cut not in reached:
             break
-        seeds = {cut: _times(reached[cut], constant(2))}
+        seeds = {cut: times(reached[cut], constant(2))}
     return found
-
-
-def _with_sample_count(partials: list[Expression], cost: Expression) -> list[Expression]:
-    """Write n as a sum of ones over a data column in partial derivatives without data.
-
-    The derivative of Σ (w − x) with respect to w is n, which could not be evaluated without a column.
-    """
-    columns = [node for node in cost.leaves if node.operation is DATA]
-    nodes = toposort(partials)
-    if not columns or op.count() not in nodes:
-        return partials
-    on_data = dependents(nodes, DATA)
-    column = min(columns, key=lambda node: len(node.shape))
-    one = op.where(op.largest(column) if column.shape else column, 1, 1)
-    return [p if p in on_data else substitute(p, {op.count(): op.total(one)}) for p in partials]
 
 
 def gradient(
@@ -313,5 +331,5 @@ def differentiate(
     else:
         adjoints = backward_pass({root: Adjoint(ONE)}, wanted)
     zero = Adjoint(constant(0))
-    partials = _with_sample_count([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
+    partials = with_sample_count([_filled(adjoints.get(node, zero), node) for node in wanted], cost)
     return root, dict(zip(asked, partials, strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steepest.calculus.exact_forms import exact
 from steepest.expressions import operations as op
 from steepest.expressions.arithmetic import ROUNDED
 from steepest.expressions.expression import CONSTANT, DATA, PARAMETER, Expression, constant, make, transform
@@ -51,13 +52,16 @@ class Program:
 def lower(expressions: Sequence[Expression]) -> Program:
     """Expand every operation into primitives, without unused or repeated nodes; the outputs are in the order given.
 
+    Differences that would cancel are replaced by exact forms first (:mod:`steepest.calculus.exact_forms`).
+
     >>> from steepest.expressions.expression import params
     >>> x = params("x")
     >>> [node.operation.name for node in lower([op.relu(x) ** 2]).nodes]
     ['parameter', 'constant', 'maximum', 'multiply']
     """
-    new = transform(expressions, _primitive)
-    outputs = tuple(new[expression] for expression in expressions)
+    precise = exact(expressions)
+    new = transform(precise, _primitive)
+    outputs = tuple(new[expression] for expression in precise)
     return Program(tuple(in_reading_order(outputs)), outputs)
 
 

@@ -6,13 +6,16 @@ A rule is a function from a node to its replacement, or None if it does not appl
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from steepest.calculus.polynomials import factors, times
+from steepest.calculus.sample_count import with_sample_count
 from steepest.expressions import operations as op
-from steepest.expressions.arithmetic import ROUNDED
+from steepest.expressions.arithmetic import ROUNDED, as_written, folded
 from steepest.expressions.expression import CONSTANT, OPERATIONS, Expression, Operation, constant, transform, with_args
 
 Rewrite = Callable[[Expression], Expression | None]
@@ -31,7 +34,7 @@ def _number(node: Expression) -> float | None:
 
 
 def fold_numbers(node: Expression) -> Expression | None:
-    """Fold numbers: 2 − 1 → 1; fractions and powers only if the result is exact."""
+    """Fold numbers as on paper: 2 − 1 → 1, 0.1·3 → 0.3; but not 2·π, nor fractions and powers that are not exact."""
     numbers = [_number(arg) for arg in node.args]
     if not numbers or None in numbers or node.operation not in _ARITHMETIC:
         return None
@@ -40,7 +43,12 @@ def fold_numbers(node: Expression) -> Expression | None:
 
 
 def _exact_quotient(x: float, y: float) -> float | None:
-    return x / y if y != 0 and x % y == 0 else None
+    if abs(x) == abs(y) == math.pi:
+        return 1.0 if x == y else -1.0
+    above, below = as_written(x), as_written(y)
+    if above is None or not below or (above / below).denominator != 1:
+        return None
+    return float(above / below) if above else x / y  # 0/−2 is −0
 
 
 def _exact_power(x: float, y: float) -> float | None:
@@ -50,7 +58,7 @@ def _exact_power(x: float, y: float) -> float | None:
 
 
 _ARITHMETIC: dict[Operation, Callable[..., float | None]] = {
-    **{OPERATIONS[name]: function for name, function in ROUNDED.items()},
+    **{OPERATIONS[name]: partial(folded, name) for name in ROUNDED},
     op.divide: _exact_quotient,
     op.power: _exact_power,
     op.less: operator.lt, op.less_equal: operator.le, op.greater: operator.gt, op.greater_equal: operator.ge,
@@ -106,10 +114,8 @@ def trivial_power(node: Expression) -> Expression | None:
 def known_choice(node: Expression) -> Expression | None:
     """where(1, x, y) → x, where(0, x, y) → y."""
     condition = _number(node.args[0]) if node.operation is op.where else None
-    if condition is None:
-        return None
-    chosen = node.args[1] if condition != 0 else node.args[2]
-    return chosen if chosen.shape == node.shape else None
+    chosen = node if condition is None else node.args[1] if condition != 0 else node.args[2]
+    return chosen if chosen is not node and chosen.shape == node.shape else None
 
 
 def double_negation(node: Expression) -> Expression | None:
@@ -122,8 +128,7 @@ def _without_sign(node: Expression) -> Expression | None:
     """Return x of −x, or the opposite of a negative number."""
     if node.operation is op.negate:
         return node.args[0]
-    value = _number(node)
-    return constant(-value) if value is not None and value < 0 else None
+    return constant(-node.value) if node.value < 0 else None  # the value of all but numbers is NaN
 
 
 def sign_of_term(node: Expression) -> Expression | None:
@@ -154,23 +159,52 @@ def sign_of_product(node: Expression) -> Expression | None:
     return -_finished(node.operation(left, right.args[0])) if right.operation is op.negate else None
 
 
+def _is_numeric(node: Expression) -> bool:
+    """Return whether a node is a number or a product of numbers that is not folded: 2·π."""
+    while node.operation is op.multiply and _is_single(node.args[1]):
+        node = node.args[0]
+    return _is_single(node)
+
+
+def _is_single(node: Expression) -> bool:
+    return all(each.operation is CONSTANT for each in (node.args if node.operation is op.power else (node,)))
+
+
+def _numeric_product(numbers: Sequence[Expression]) -> Expression:
+    """Return the product of numbers, folded as far as it has a short decimal: 3·2·π → 6·π."""
+    value, kept = 1.0, []
+    for node in numbers:
+        together = folded("multiply", value, node.value)  # the value of anything but a number is NaN
+        if together is None:
+            kept.append(node)
+        else:
+            value = together
+    if value == -1 and kept and kept[0].operation is CONSTANT:
+        return times([-kept[0], *kept[1:]])
+    return times([*([constant(value)] if value != 1 or not kept else []), *(kept if value else [])])
+
+
 def number_first(node: Expression) -> Expression | None:
     """x·2 → 2·x, x·(2·y) → 2·(x·y), 2·(3·x) → 6·x, (−1)·… out of −(2·x)."""
     if node.operation is op.negate and node.args[0].operation is op.multiply:
-        value = _number(node.args[0].args[0])
-        return None if value is None else constant(-value) * node.args[0].args[1]
+        number, rest = node.args[0].args
+        if _is_numeric(node.args[0]):
+            return _numeric_product([constant(-1), *factors(node.args[0])])
+        return _numeric_product([constant(-1), *factors(number)]) * rest if _is_numeric(number) else None
     if node.operation is not op.multiply:
         return None
     left, right = node.args
-    if _number(left) is None and _number(right) is not None:
-        return right * left
-    factor = _number(right.args[0]) if right.operation is op.multiply else None
-    if factor is None:
+    if _is_numeric(right):
+        if not _is_numeric(left):
+            return right * left
+        product = _numeric_product([*factors(left), *factors(right)])
+        return None if product is node else product
+    if right.operation is not op.multiply or not _is_numeric(right.args[0]):
         return None
-    own = _number(left)
-    if own is None:
-        return constant(factor) * _finished(left * right.args[1])
-    return constant(own * factor) * right.args[1]
+    number, rest = right.args
+    if not _is_numeric(left):
+        return number * _finished(left * rest)
+    return _numeric_product([*factors(left), *factors(number)]) * rest
 
 
 def product_without_brackets(node: Expression) -> Expression | None:
@@ -210,7 +244,8 @@ def numbers_of_a_sum(node: Expression) -> Expression | None:
     if last is None or inner is None:
         return None
     inner = -inner if node.args[0].operation is op.subtract else inner
-    return x + constant(inner + (last if node.operation is op.add else -last))
+    total = folded("add", inner, last if node.operation is op.add else -last)
+    return None if total is None else x + constant(total)
 
 
 def logarithm_unguarded(node: Expression) -> Expression | None:
@@ -293,7 +328,7 @@ RULES: tuple[Rule, ...] = (
 PRESENTATION: tuple[Rule, ...] = (
     *RULES,
     Rule("brackets of a product", product_without_brackets),
-    Rule("common factor", cancel_factor),
+    Rule("cancel", cancel_factor),
     Rule("numbers of a sum", numbers_of_a_sum),
     Rule("equal factors", equal_factors),
     Rule("base not 0", logarithm_unguarded),
@@ -348,7 +383,8 @@ def simplify(root: Expression, keep: Iterable[Expression] = (), rules: tuple[Rul
     def visit(node: Expression, args: tuple[Expression, ...]) -> Expression:
         return node if node in kept else rewritten(rebuilt(node, args), rules, kept)[0]
 
-    return transform([root], visit, stop=kept.__contains__ if kept else None)[root]
+    found = transform([root], visit, stop=kept.__contains__ if kept else None)[root]
+    return with_sample_count([found], root)[0] if rules is RULES and not kept else found
 
 
 def rebuilt(node: Expression, args: tuple[Expression, ...]) -> Expression:

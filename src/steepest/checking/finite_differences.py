@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from steepest.calculus.gradient import gradient
-from steepest.calculus.program import Program, lower
-from steepest.calculus.stability import stabilise
+from steepest.checking.lines import COMPLEX_STEP, CostFunction, Line
 from steepest.engines import evaluate
-from steepest.engines.reference import Compiled
 from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
 from steepest.messages.hints import nearest
-from steepest.tables.values import Bound, bind
 
-Array = NDArray[Any]
-Function = Callable[[float], float]
 SCHEMES = ("forward", "central", "complex")
-_COMPLEX_STEP = 1e-30  # its square is far below round-off; times a derivative of 1e-270 it is still a normal number
 # The largest automatic step as a share of the scale, and how often it is halved (to 1e-14 in float64, 5e-7 in float32,
 # where round-off prevails for any cost), by the bytes of a number.
 _FIRST_STEP = {8: (0.25, 44), 4: (0.5, 20)}
 _ORDERS = 6  # of extrapolation; more would amplify round-off without reducing truncation
 _CONTRADICTION = 10  # times both error bars: two estimates that differ by more cannot both be right
 _SPACINGS = (0.01, 0.0137)  # of the points at which round-off is measured, without a common divisor
+_CLEAR = 1e-5  # an error bar that is a smaller share of the derivative is good enough
+
+
+class AnyLine(Protocol):
+    """A function of the distance along a line, with its round-off, and the relative error bar that is small enough."""
+
+    dtype: np.dtype[Any]
+    size: float
+    enough: float
+
+    def value(self, distance: float) -> float:
+        """Return the function at a distance."""
+
+    def exact(self, distance: float) -> float:
+        """Return the distance that results when it is added in floating point."""
+
+    def round_off(self, distance: float = 0.0) -> float:
+        """Return a bound or an estimate of the round-off in the function at a distance."""
 
 
 class Difference(NamedTuple):
@@ -57,59 +69,6 @@ class Differences(dict[str, Any]):
 
     def __str__(self) -> str:
         return "\n".join(f"{name} = {value} ± {self.errors[name]}" for name, value in self.items())
-
-
-class CostFunction:
-    """A cost as a function of one element of a parameter, the others being constant.
-
-    Args:
-        cost: a scalar expression.
-        values: a value for every name in it.
-        dtype: the precision of the evaluations; complex numbers are used for the complex step.
-        others: expressions whose parameters may also vary, though the cost does not contain them.
-        program: the program of the cost's stable form, if it is known.
-    """
-
-    def __init__(
-        self, cost: Expression, values: Mapping[str, ArrayLike], dtype: str = "float64",
-        others: Sequence[Expression] = (), program: Program | None = None,
-    ) -> None:  # fmt: skip
-        if cost.per_sample or cost.shape:
-            raise GradientError("finite differences need a scalar; take the mean, total or sum of the expression")
-        self.bound: Bound = bind([cost, *others], values, dtype)
-        self._program = lower([stabilise([cost])[cost]]) if program is None else program
-        self._real = Compiled(self._program, dtype)
-        self._complex: Any = None
-        self._arrays = self.bound.arrays
-
-    def along(self, name: str, index: tuple[int, ...]) -> Function:
-        """Return the cost as a function of the change of one element."""
-        arrays, rows = dict(self._arrays), self.bound.rows
-        base = arrays[name]
-
-        def cost(change: float) -> float:
-            shifted = base.copy()
-            shifted[index] += change
-            arrays[name] = shifted
-            return float(self._real(arrays, rows)[0])
-
-        return cost
-
-    def exact_change(self, name: str, index: tuple[int, ...], change: float) -> float:
-        """Return the change that results when ``change`` is added in floating point."""
-        base = self._arrays[name][index]
-        return float((base + base.dtype.type(change)) - base)
-
-    def complex_slope(
-        self, name: str, index: tuple[int, ...], step: float = _COMPLEX_STEP, change: float = 0.0
-    ) -> float:
-        """Return Im C(w + change + iε)/ε, free of cancellation, so that ε may be as small as 1e-30."""
-        if self._complex is None:
-            self._complex = Compiled(self._program, "complex128")
-            self._complex_arrays = {key: value.astype(np.complex128) for key, value in self._arrays.items()}
-        shifted = self._complex_arrays[name].copy()
-        shifted[index] += change + step * 1j
-        return float(np.imag(self._complex({**self._complex_arrays, name: shifted}, self.bound.rows)[0]) / step)
 
 
 def finite_difference(
@@ -159,38 +118,116 @@ def finite_difference(
         parts = [np.empty(shape) for _ in range(3)]
         for index in np.ndindex(shape):
             if automatic and scheme == "complex":
-                row = complex_difference(function, name, index)
+                row = complex_difference(Line(function, name, index))
             elif automatic:
-                row = automatic_difference(function, name, index, scheme)
+                row = automatic_difference(Line(function, name, index), scheme)
             else:
-                row = _fixed(function, name, index, float(step), scheme)
+                row = _fixed(Line(function, name, index), float(step), scheme)
             for part, number in zip(parts, row, strict=True):
                 part[index] = number
         found[name], found.errors[name], found.steps[name] = (part[()] for part in parts)
     return found
 
 
-def _fixed(function: CostFunction, name: str, index: tuple[int, ...], step: float, scheme: str) -> Difference:
+def _fixed(line: Line, step: float, scheme: str) -> Difference:
     if scheme == "complex":
-        return Difference(function.complex_slope(name, index, step), np.nan, step)
-    cost = function.along(name, index)
+        return Difference(line.complex_slope(step), np.nan, step)
     if scheme == "forward":
-        return Difference((cost(step) - cost(0.0)) / step, np.nan, step)
-    return Difference((cost(step) - cost(-step)) / (2 * step), np.nan, step)
+        return Difference((line.value(step) - line.value(0.0)) / step, np.nan, step)
+    return Difference((line.value(step) - line.value(-step)) / (2 * step), np.nan, step)
 
 
-def noise(cost: Function, scale: float, eps: float) -> float:
-    """Estimate the size of the round-off in a cost near a point, from differences of values at close points.
+def automatic_difference(line: AnyLine, scheme: str = "central") -> Difference:
+    """Extrapolate differences with shrinking steps to ε → 0, where truncation and round-off balance.
+
+    Steps begin at a quarter of the parameter, or of 1 if it is smaller; if the cost lives on a smaller scale, they
+    begin at a quarter of the parameter itself, or of 1 if that is smaller. ``scheme`` is ``"central"``, or
+    ``"forward"`` or ``"backward"`` for a one-sided derivative.
+    """
+    best = _extrapolated(line, scheme, max(line.size, 1.0))
+    smaller = min(line.size, 1.0)
+    if 0 < smaller < 1e-3 * max(line.size, 1.0) and not best.error <= _CLEAR * abs(best.value):
+        best = _better(best, _extrapolated(line, scheme, smaller))
+    eps = float(np.finfo(line.dtype).eps)
+    return best if np.isnan(best.value) else best._replace(error=best.error + 2 * eps * abs(best.value))
+
+
+def _better(best: Difference, candidate: Difference) -> Difference:
+    """Return the one with the smaller error bar, or the later one if it contradicts the other.
+
+    Across a kink large steps agree with one another; a small step that clearly contradicts them is right.
+    """
+    contradicts = abs(candidate.value - best.value) > _CONTRADICTION * (candidate.error + best.error)
+    return candidate if candidate.error < best.error or contradicts else best
+
+
+def _extrapolated(line: AnyLine, scheme: str, scale: float) -> Difference:
+    """Halve the step from a quarter of a scale; extrapolate every pair once more (Ridders).
+
+    The entry of the tableau with the smallest sum of truncation, estimated by the distance to its neighbours, and
+    round-off is returned.
+    """
+    eps = float(np.finfo(line.dtype).eps)
+    round_off = line.round_off()
+    best = Difference(np.nan, np.inf, np.nan)
+    previous: list[tuple[float, float]] = []
+    share, halvings = _FIRST_STEP[line.dtype.itemsize]
+    step = scale * share
+    for _ in range(halvings):
+        up = line.exact(step) if scheme != "backward" else 0.0
+        down = -line.exact(-step) if scheme != "forward" else 0.0
+        if up + down == 0:
+            break  # the parameter swallows the step
+        above, below = (
+            line.value(step if scheme != "backward" else 0.0),
+            line.value(-step if scheme != "forward" else 0.0),
+        )
+        noise = max(round_off, eps * max(abs(above), abs(below)))
+        first = ((above - below) / (up + down), 2 * noise / (up + down))
+        row, candidate = _extended(first, previous, step, 2 if scheme == "central" else 1)
+        best = _better(best, candidate)
+        if best.error < line.enough * abs(best.value):
+            break
+        if best.error < 1e-6 * abs(best.value) < 0.01 * first[1]:
+            break  # round-off prevails: smaller steps can neither improve nor contradict this
+        previous = row
+        step /= 2
+    if not np.isfinite(best.error):
+        return best
+    # The round-off at the ends of the step may be larger than at the point.
+    ends = [s for s in (best.step, -best.step) if scheme == "central" or (s > 0) == (scheme == "forward")]
+    return best._replace(error=max(best.error, max(line.round_off(end) for end in ends) / best.step))
+
+
+def _extended(
+    first: tuple[float, float], previous: list[tuple[float, float]], step: float, power: int
+) -> tuple[list[tuple[float, float]], Difference]:
+    """Return the next row of the tableau, of values and their round-off, and its best entry."""
+    row, candidate = [first], Difference(np.nan, np.inf, step)
+    for order, (older, older_noise) in enumerate(previous[:_ORDERS], start=1):
+        factor = 2.0 ** (power * order)
+        newer, newer_noise = row[-1]
+        extrapolated = newer + (newer - older) / (factor - 1)
+        spread = (factor * newer_noise + older_noise) / (factor - 1)
+        truncation = max(abs(extrapolated - newer), abs(extrapolated - older))
+        if truncation + spread < candidate.error:
+            candidate = Difference(extrapolated, truncation + spread, step)
+        row.append((extrapolated, spread))
+    return row, candidate
+
+
+def noise_near(function: Callable[[float], float], scale: float, eps: float) -> float:
+    """Estimate the round-off in a function near 0, from differences of values at close points.
 
     Two spacings are used, as at one the round-off may by chance vary as evenly as a smooth function.
 
     Source: Moré and Wild 2011, Estimating derivatives of noisy simulations, algorithm ECnoise.
     """
-    return max(_noise(cost, scale * np.sqrt(eps) * spacing, eps) for spacing in _SPACINGS)
+    return max(_noise(function, scale * np.sqrt(eps) * spacing, eps) for spacing in _SPACINGS)
 
 
-def _noise(cost: Function, change: float, eps: float) -> float:
-    values = np.array([cost(k * change) for k in range(-4, 5)])
+def _noise(function: Callable[[float], float], change: float, eps: float) -> float:
+    values = np.array([function(k * change) for k in range(-4, 5)])
     if not np.all(np.isfinite(values)):
         return np.nan
     size = float(np.max(np.abs(values)))
@@ -206,64 +243,16 @@ def _noise(cost: Function, change: float, eps: float) -> float:
     return float(max(np.median(estimates), eps)) * size
 
 
-def automatic_difference(
-    function: CostFunction, name: str, index: tuple[int, ...], scheme: str = "central"
-) -> Difference:
-    """Extrapolate differences with shrinking steps to ε → 0, where truncation and round-off balance.
-
-    Each step is half the one before; every pair is extrapolated once more (Ridders). The entry of the tableau with the
-    smallest sum of truncation, estimated by the distance to its neighbours, and round-off is returned.
-    ``scheme`` is ``"central"``, or ``"forward"`` or ``"backward"`` for a one-sided derivative.
-    """
-    cost = function.along(name, index)
-    base = function.bound.params[name]
-    eps = float(np.finfo(base.dtype).eps)
-    scale = max(abs(float(base[index])), 1.0)
-    round_off = noise(cost, scale, eps)
-    if not np.isfinite(round_off):
-        round_off = eps * abs(cost(0.0))
-    best = Difference(np.nan, np.inf, np.nan)
-    power = 2 if scheme == "central" else 1
-    previous: list[tuple[float, float]] = []
-    share, halvings = _FIRST_STEP[base.dtype.itemsize]
-    step = scale * share
-    for _ in range(halvings):
-        up = function.exact_change(name, index, step) if scheme != "backward" else 0.0
-        down = -function.exact_change(name, index, -step) if scheme != "forward" else 0.0
-        above, below = cost(step if scheme != "backward" else 0.0), cost(-step if scheme != "forward" else 0.0)
-        noise_here = max(round_off, eps * max(abs(above), abs(below)))
-        row = [((above - below) / (up + down), 2 * noise_here / (up + down))]
-        candidate = Difference(np.nan, np.inf, step)
-        for order, (older, older_noise) in enumerate(previous[:_ORDERS], start=1):
-            factor = 2.0 ** (power * order)
-            newer, newer_noise = row[-1]
-            extrapolated = newer + (newer - older) / (factor - 1)
-            spread = (factor * newer_noise + older_noise) / (factor - 1)
-            truncation = max(abs(extrapolated - newer), abs(extrapolated - older))
-            if truncation + spread < candidate.error:
-                candidate = Difference(extrapolated, truncation + spread, step)
-            row.append((extrapolated, spread))
-        # Across a kink large steps agree with one another; a small step that clearly contradicts them is right.
-        contradicts = abs(candidate.value - best.value) > _CONTRADICTION * (candidate.error + best.error)
-        if candidate.error < best.error or contradicts:
-            best = candidate
-        if best.error < 1e-6 * abs(best.value) < 0.01 * row[0][1]:
-            break  # round-off prevails: smaller steps can neither improve nor contradict this
-        previous = row
-        step /= 2
-    return best if np.isnan(best.value) else best._replace(error=best.error + 2 * eps * abs(best.value))
-
-
-def complex_difference(function: CostFunction, name: str, index: tuple[int, ...]) -> Difference:
+def complex_difference(line: Line) -> Difference:
     """Return the complex-step difference; its error bar is the round-off of the derivative near the point."""
     eps = float(np.finfo(np.float64).eps)
-    scale = max(abs(float(function.bound.params[name][index])), 1.0)
-    slope = function.complex_slope(name, index)
-    round_off = noise(lambda change: function.complex_slope(name, index, change=change), scale, eps)
+    step = COMPLEX_STEP * min(max(line.size, 1e-250), 1.0)
+    slope = line.complex_slope(step)
+    round_off = noise_near(lambda distance: line.complex_slope(step, distance), max(line.size, 1.0), eps)
     if not np.isfinite(round_off):
         round_off = eps * abs(slope)
-    lost = float(np.finfo(np.float64).tiny) / _COMPLEX_STEP  # below this, ε times the derivative underflows
-    return Difference(slope, 16 * max(round_off, eps * abs(slope)) + lost, _COMPLEX_STEP)
+    lost = float(np.finfo(np.float64).tiny) / step  # below this, ε times the derivative underflows
+    return Difference(slope, 16 * max(round_off, eps * abs(slope)) + lost, step)
 
 
 @dataclass(frozen=True)

@@ -1,305 +1,143 @@
-"""The check of a gradient against finite differences: a verdict with its error bar for each parameter."""
+"""The check of a gradient against the derivative of its cost: a verdict with its error bar for each parameter."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from steepest.calculus.gradient import gradient as derived
 from steepest.calculus.prepared import PreparedCost
-from steepest.checking import kinks
-from steepest.checking.finite_differences import Difference, automatic_difference, complex_difference
-from steepest.display.summaries import ReprMixin, Summary, SummaryTable
-from steepest.engines.reference import Compiled
+from steepest.checking.checker import MOST_UNITS, Checker
+from steepest.checking.functions import check_function, to_numbers
+from steepest.checking.report import Report
 from steepest.errors import GradientError
-from steepest.expressions.expression import Expression, expect_expression
+from steepest.expressions import operations as op
+from steepest.expressions.expression import PARAMETER, Expression, constant, expect_expression, leaf
 from steepest.messages.hints import nearest
-from steepest.tables.values import bind, fit_shape, number_array
-
-Array = NDArray[Any]
-Given = Mapping[str, Expression | ArrayLike] | Callable[[dict[str, Any]], Mapping[str, ArrayLike]]
-
-CORRECT, FACTOR, WRONG, KINK, INCONCLUSIVE = "correct", "wrong by a factor", "wrong", "kink", "inconclusive"
-_SEVERITY = (CORRECT, INCONCLUSIVE, KINK, FACTOR, WRONG)
-CELLS = ("parameter", "verdict", "gradient", "by differences", "")
-"""The header of the table of verdicts."""
-_MARKS = {CORRECT: "good", KINK: "open", INCONCLUSIVE: "open"}
-_AGREE = 1e-7  # relative; far below any fault of interest, far above the round-off of a gradient
-_BARS = 5  # error bars; estimates of error bars are themselves wrong by a factor of two or three
-_MOST_ELEMENTS = 256  # per array parameter; a wrong formula is wrong for most elements
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of the check for one parameter.
-
-    Attributes:
-        name: the parameter.
-        verdict: correct, wrong by a factor, wrong, kink or inconclusive.
-        given: the partial derivative under test, at the element with the largest discrepancy.
-        expected: the finite difference there.
-        error: the error bar of ``expected``.
-        factor: given/expected, for the verdict "wrong by a factor".
-        detail: reason and element, in words.
-    """
-
-    name: str
-    verdict: str
-    given: float
-    expected: float
-    error: float
-    factor: float | None = None
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the verdict is correct."""
-        return self.verdict == CORRECT
-
-    def cells(self) -> tuple[str, ...]:
-        """Return a table row: parameter, verdict, gradient, finite difference, detail."""
-        factor = f" {self.factor:.6g}" if self.factor is not None else ""
-        differences = f"{self.expected:.10g} ± {self.error:.0e}"
-        return (self.name, self.verdict + factor, f"{self.given:.10g}", differences, self.detail)
-
-
-@dataclass(frozen=True)
-class Report(ReprMixin):
-    """The verdicts by parameter; ``ok`` if all are correct."""
-
-    rows: tuple[Verdict, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every partial derivative is correct."""
-        return all(row.ok for row in self.rows)
-
-    def __iter__(self) -> Iterator[Verdict]:
-        return iter(self.rows)
-
-    def __getitem__(self, name: str) -> Verdict:
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(f"the check has no parameter {name!r}")
-
-    def card(self) -> Summary:
-        """Return a summary: the verdicts as a table."""
-        right = sum(row.ok for row in self.rows)
-        marks = tuple(_MARKS.get(row.verdict, "bad") for row in self.rows)
-        title = f"{right} of {len(self.rows)} partial derivatives correct"
-        rows = tuple(row.cells() for row in self.rows)
-        return Summary(title, (SummaryTable("Gradient against finite differences", CELLS, rows, (2,), marks),))
-
-    def __str__(self) -> str:
-        width = max([len(row.name) for row in self.rows], default=0)
-        lines = []
-        for row in self.rows:
-            verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
-            figures = f"gradient {row.given: .10g}  difference {row.expected: .10g} ± {row.error:.1e}"
-            lines.append(f"{row.name:<{width}}  {verdict:<12} {figures}" + (f"  {row.detail}" if row.detail else ""))
-        return "\n".join(lines)
+from steepest.tables.values import bind
 
 
 def check(
-    cost: Expression | PreparedCost, values: Mapping[str, ArrayLike], gradient: Given | None = None,
-    method: str = "backprop", wrt: Sequence[str] | None = None, seed: int = 0,
+    cost: Expression | PreparedCost | Callable[[Any], Any], values: Any = None, gradient: Any = None,
+    method: str = "backprop", wrt: Sequence[str] | None = None, seed: int = 0, directions: int | None = None,
+    units: int = MOST_UNITS, *, at: Any = None, order: int = 1,
 ) -> Report:  # fmt: skip
-    """Check a gradient against finite differences, parameter by parameter.
+    """Check a gradient against the derivative of the cost, parameter by parameter.
 
-    The difference is central with an automatic step; if round-off hides the derivative, or the two disagree, the
-    complex-step difference decides. Arguments of ``stop_gradient`` are constant.
+    ``check(cost, values)`` checks the gradient that steepest derives of a formula, ``check(cost, values, gradient)``
+    another one of the same formula, ``check(function, gradient, at=point)`` that of any function.
+
+    The derivative is the limit of differences. Those of a formula are computed as it is written, in as many digits as
+    it takes, with steps far below the distance of two doubles, from both sides; if that would take too long, the
+    complex step and differences in double precision with a bound of their round-off decide where they can. Of other
+    functions only values in their own precision are known. Arguments of ``stop_gradient`` are constant.
 
     Args:
-        cost: a scalar expression.
-        values: a value for every name in it.
+        cost: a scalar expression; or a function of an array, or of a dict of arrays, that returns a number. The arrays
+            are of NumPy, JAX or PyTorch, as those of ``at`` are.
+        values: a value for every name in the expression; of a function, the gradient under test.
         gradient: the partial derivatives under test: a dict of expressions or arrays by name, or a function from a dict
-            of values to such a dict; if left out, the gradient that steepest derives by ``method``.
+            of values to such a dict; if left out, the gradient that steepest derives by ``method``. Of a function: a
+            function of the same argument, or arrays; if left out, the one that JAX or PyTorch derives.
         method: ``"backprop"`` or ``"layerwise"``.
         wrt: the parameters to check; all if left out.
-        seed: the seed of the points at which a wrong partial derivative is tested for a constant factor.
+        seed: the seed of what is drawn: elements of large arrays, directions, and the points at which a wrong partial
+            derivative is tested for a constant factor.
+        directions: the number of random directions along which arrays with more elements are looked at, instead of
+            element by element; of functions, arrays of more than 256 elements take 8 if it is left out. A fault in one
+            of very many elements may not show in them.
+        units: the operations in higher precision that the check may take, about a million in a second.
+        at: the point at which a function is checked; of an expression, the same as ``values``.
+        order: 2 for the second derivatives: the gradient of a random combination of the partial derivatives.
 
     Returns:
         A Report with a verdict for each parameter:
 
-        - *correct*: equal within the error bar, which is below 1e-4 of the derivative;
-        - *wrong by a factor*: given/expected is the same number at several points;
-        - *wrong*: anything else that lies outside the error bar, NaN included;
-        - *kink*: the one-sided derivatives differ here; the detail names the node;
-        - *inconclusive*: the error bar is too wide to tell, or the cost is not finite; the detail says which.
+        - *correct*: the derivative, within round-off, which is below 3e-5 of it, or 5e-3 for functions in float32;
+        - *wrong by a factor*: of a formula, given/expected is the same number at several points;
+        - *wrong*: anything else that is not the derivative, NaN included; at a kink, a number that is not between the
+          one-sided derivatives;
+        - *kink*: the one-sided derivatives differ here, and the number is one of them or between; the detail has them;
+        - *inconclusive*: round-off is too large to tell, or the cost is not finite; the detail says which.
 
     Raises:
-        GradientError: a partial derivative is missing.
+        GradientError: a partial derivative is missing, or a function does not return a number.
 
     >>> from steepest.expressions.expression import params
     >>> w = params("w")
     >>> check(w**3, {"w": 2.0}).ok, check(w**3, {"w": 2.0}, gradient={"w": 6 * w**2})["w"].factor
     (True, 2.0)
+    >>> print(check(lambda x: np.sum(x**3), lambda x: 3 * x**2, at=np.array([1.0, 2.0]))["x"].verdict)
+    correct
 
-    Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998.
+    Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998; Ridders 1982.
     """
+    if order not in (1, 2):
+        raise GradientError(f"order is 1 for the gradient or 2 for the second derivatives, not {order!r}")
+    if callable(cost) and not isinstance(cost, Expression | PreparedCost):
+        return _check_function(cost, values, gradient, at, directions, seed, wrt, order)
     if not isinstance(cost, PreparedCost):
         expect_expression(cost, "check")
         cost = PreparedCost(cost)  # derived anew: a check does not take the gradient of an earlier descent on trust
     prepared = cost
-    if gradient is None:
-        gradient = _evaluated(prepared, method)
     known = prepared.cost.parameters
     names = tuple(wrt) if wrt is not None else known
     for name in names:
         if name not in known:
             raise GradientError(f"{name!r} is not a parameter of the cost{nearest(name, known)}")
-    checker = _Checker(prepared, bind([prepared.cost], values).arrays, gradient, seed)
-    return Report(tuple(checker.verdict(name) for name in names))
+    point = dict(at if values is None else values)
+    if order == 2:
+        prepared, point = _second(prepared, point, method, gradient, seed)
+        gradient = {name: prepared.partials().get(name, constant(0)) for name in prepared.cost.parameters}
+        names = tuple(name for name in names if name in prepared.cost.parameters)
+    own = method if gradient is None else ""
+    tested = prepared.partials(method) if gradient is None else gradient
+    arrays = bind([prepared.cost], point).arrays
+    return Checker(prepared, arrays, tested, seed, directions, units, own).report(names)
 
 
-def _evaluated(prepared: PreparedCost, method: str) -> Callable[[dict[str, Any]], Mapping[str, ArrayLike]]:
-    """Return the derived gradient as a function of a point, compiled once."""
-    program = prepared.program(method)
-    compiled = Compiled(program.only(program.outputs[1:]), "float64")
-
-    def gradient(point: dict[str, Any]) -> Mapping[str, ArrayLike]:
-        bound = bind([prepared.cost], point)
-        return dict(zip(prepared.partials(method), compiled(bound.arrays, bound.rows), strict=True))
-
-    return gradient
-
-
-class _Checker:
-    def __init__(self, prepared: PreparedCost, point: dict[str, Any], gradient: Given, seed: int) -> None:
-        self.prepared, self.cost = prepared, prepared.cost
-        self.point, self.gradient, self.seed = point, gradient, seed
-        self.function = kinks.cost_function(prepared, point)
-        self.given = self._gradient_at(point)
-        self.kinks = kinks.kinks_at(self.cost, point)
-
-    def _gradient_at(self, point: dict[str, Any]) -> dict[str, Array]:
-        found = self.gradient(point) if callable(self.gradient) else self.gradient
-        graphs = {name: part for name, part in found.items() if isinstance(part, Expression)}
-        arrays = {name: part for name, part in found.items() if not isinstance(part, Expression)}
-        values: dict[str, Any] = {**arrays, **(kinks.evaluate_per_sample(self.cost, graphs, point) if graphs else {})}
-        missing = [name for name in self.cost.parameters if name not in values]
-        if missing:
-            raise GradientError(
-                f"the gradient has no partial derivative with respect to {missing[0]!r}{nearest(missing[0], values)}"
-            )
-        shapes = {name: self.point[name].shape for name in self.cost.parameters}
-        return {n: fit_shape(n, number_array(n, values[n], "float64"), shape) for n, shape in shapes.items()}
-
-    def verdict(self, name: str) -> Verdict:
-        indices = list(np.ndindex(self.point[name].shape))
-        size = len(indices)
-        if size > _MOST_ELEMENTS:
-            rng = np.random.default_rng(self.seed)
-            indices = [indices[k] for k in sorted(rng.choice(size, _MOST_ELEMENTS, replace=False))]
-        found = [self._element(name, index) for index in indices]
-        worst = max(found, key=lambda v: (_SEVERITY.index(v.verdict), abs(v.given - v.expected)))
-        if worst.ok and size > 1:
-            seen = (
-                f"all {size} elements"
-                if size == len(indices)
-                else f"{len(indices)} of {size} elements, drawn at random"
-            )
-            return replace(worst, detail=f"{seen}; shown: {worst.detail}")
-        if worst.verdict == WRONG and np.isfinite(worst.given):
-            factor = self._factor(name, indices)
-            if factor is not None:
-                return replace(worst, verdict=FACTOR, factor=round(factor, 9))
-        return worst
-
-    def _element(self, name: str, index: tuple[int, ...]) -> Verdict:
-        given = float(self.given[name][index])
-        element = f"element {list(index)}" if index else ""
-        found = automatic_difference(self.function, name, index)
-
-        def verdict(kind: str, detail: str = "", against: Difference = found) -> Verdict:
-            return Verdict(
-                name, kind, given, against.value, against.error, None, "; ".join(x for x in (element, detail) if x)
-            )
-
-        kink = self._kink(name, index)
-        if kink:
-            # Neither the central nor the complex difference is valid at a kink.
-            slope = kinks.slope_at_kink(self.function, name, index)
-            if slope is None:
-                return verdict(KINK, f"the slope jumps at {kink}")
-            return verdict(CORRECT if _agree(given, slope) else WRONG, against=slope)
-        if np.isfinite(given) and _decides(found, given) and _agree(given, found):
-            return verdict(CORRECT)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            by_complex = complex_difference(self.function, name, index)
-        here = self.function.along(name, index)(0.0)
-        if not np.isfinite(here) or not np.isfinite([found.value, by_complex.value]).any():
-            return verdict(INCONCLUSIVE, "the cost is not finite at or near this point; choose another point")
-        if not np.isfinite(given):
-            return verdict(WRONG, "the partial derivative is not a finite number")
-        if _decides(found, given):
-            if not _agree(given, by_complex):
-                return verdict(WRONG)
-            if abs(found.value - by_complex.value) <= 1e-3 * abs(by_complex.value):
-                return verdict(CORRECT, against=by_complex)
-            return verdict(INCONCLUSIVE, "central and complex-step differences contradict; choose another point")
-        if by_complex.value != 0 and _decides(by_complex, given):
-            return verdict(CORRECT if _agree(given, by_complex) else WRONG, against=by_complex)
-        vanishes = by_complex.value == 0 or self._is_zero(given, by_complex, name, index)
-        if vanishes and self._is_zero(given, found, name, index):
-            return verdict(CORRECT)
-        return verdict(INCONCLUSIVE, "round-off in the cost hides the derivative; choose a point where it is larger")
-
-    def _is_zero(self, given: float, found: Difference, name: str, index: tuple[int, ...]) -> bool:
-        """Return whether a partial derivative that cancels to 0, as of sum(softmax(w)), is 0 up to round-off."""
-        return (
-            max(abs(given), abs(found.value))
-            <= _BARS * found.error
-            <= 1e-11 * kinks.natural_slope(self.function, name, index)
+def _check_function(
+    cost: Callable[[Any], Any], values: Any, gradient: Any, at: Any, directions: int | None, seed: int,
+    wrt: Sequence[str] | None, order: int,
+) -> Report:  # fmt: skip
+    if at is None:
+        raise GradientError("to check the gradient of a function give the point: check(function, gradient, at=point)")
+    tested = values if gradient is None else gradient
+    if order == 1:
+        return check_function(cost, tested, at, directions, seed, wrt)
+    if tested is None or isinstance(at, Mapping):
+        raise GradientError(
+            "of a function, second derivatives are checked as check(gradient, hessian, at=array, order=2)"
         )
-
-    def _kink(self, name: str, index: tuple[int, ...]) -> str:
-        """Return the kink at the point in the direction of an element; an empty text if there is none."""
-        if not self.kinks:
-            return ""
-        shifted = self.point[name].copy()
-        shifted[index] += 1e-6 * max(1.0, abs(float(shifted[index])))
-        kink = kinks.kink_left(self.cost, self.kinks, {**self.point, name: shifted})
-        return kink.where if kink is not None else ""
-
-    def _factor(self, name: str, indices: Sequence[tuple[int, ...]]) -> float | None:
-        """Return given/expected if it is the same number at several points and for all elements, else None."""
-        fixed = not callable(self.gradient) and not isinstance(self.gradient[name], Expression)
-        rng = np.random.default_rng(self.seed)
-        ratios: list[float] = []
-        for k in range(1 if fixed else 4):
-            point = dict(self.point)
-            if k:
-                for other in self.cost.parameters:
-                    size = 0.1 * np.maximum(1.0, np.abs(point[other]))
-                    point[other] = point[other] + size * rng.uniform(-1, 1, point[other].shape)
-            function = kinks.cost_function(self.prepared, point)
-            given = self._gradient_at(point)[name]
-            for index in indices[:16]:
-                slope = function.complex_slope(name, index)
-                if np.isfinite(slope) and slope != 0:
-                    ratios.append(float(given[index]) / slope)
-        if len(ratios) < 3 or not np.all(np.isfinite(ratios)):
-            return None
-        centre = float(np.median(ratios))
-        same = max(abs(ratio - centre) for ratio in ratios) <= 1e-6 * abs(centre)
-        # The factor is 1 if the partial derivative is wrong at this point only.
-        return centre if same and centre != 0 and abs(centre - 1) > 1e-6 else None
+    shape = np.shape(at)
+    way = np.random.default_rng(seed).uniform(0.5, 1.5, shape)
+    whole = to_numbers(tested(at) if callable(tested) else tested)
+    if whole.size != way.size**2:
+        raise GradientError(
+            f"the Hessian of {way.size} variables has the shape {whole.shape}; give one of n × n numbers"
+        )
+    combined = (way.ravel() @ whole.reshape(way.size, way.size)).reshape(shape).astype(whole.dtype)
+    return check_function(lambda x: float((way * to_numbers(cost(x))).sum()), combined, at, directions, seed, wrt)
 
 
-def _decides(found: Difference, given: float) -> bool:
-    size = max(abs(found.value), abs(given))
-    return bool(np.isfinite(found.value)) and (
-        found.error <= kinks.RESOLVED * size or (given == 0 and abs(found.value) <= found.error == 0)
-    )
-
-
-def _agree(given: float, found: Difference) -> bool:
-    size = max(abs(given), abs(found.value))
-    return bool(abs(given - found.value) <= _BARS * found.error + _AGREE * size)
+def _second(
+    prepared: PreparedCost, values: Mapping[str, ArrayLike], method: str, given: Any, seed: int
+) -> tuple[PreparedCost, dict[str, Any]]:
+    """Return a random combination of the partial derivatives as a cost, and the values with its coefficients."""
+    if given is not None:
+        raise GradientError("with order=2 the derived gradient is differentiated again; leave gradient out")
+    rng = np.random.default_rng(seed)
+    point = dict(values)
+    terms = []
+    for name, part in derived(prepared.cost, method=method).items():
+        shape = part.shape
+        point[f"(weight of {name})"] = rng.uniform(0.5, 1.5, shape)
+        weight = op.stop_gradient(leaf(PARAMETER, f"(weight of {name})", shape))
+        terms.append(op.sum_(weight * part) if shape else weight * part)
+    combined = terms[0]
+    for term in terms[1:]:
+        combined = combined + term
+    return PreparedCost(combined), point

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.calculus.prepared import PreparedCost
-from steepest.checking.finite_differences import CostFunction, Difference, automatic_difference
+from steepest.calculus.program import lower
+from steepest.checking.lines import CostFunction
+from steepest.checking.precise import Precise
+from steepest.checking.round_off import RoundOff
+from steepest.checking.slopes import slope
 from steepest.engines import evaluate
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, leaf, leaves, substitute, toposort
@@ -18,11 +22,7 @@ from steepest.tables.values import bind
 
 Array = NDArray[Any]
 
-RESOLVED = 1e-4
-"""A wider error bar, relative to the derivative, is inconclusive: faults of interest change it by 0.01 % or more."""
-_AT_KINK = 1e-12  # distance to a kink that counts as 0; round-off of inputs of order 1 is smaller
 _NUDGE = 1e-6  # shift that shows whether a point leaves a kink; far above round-off, far below a scale of 1
-_STEP = "(step)"  # the distance along a direction; no formula has such a name
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,29 @@ def kinks_at(cost: Expression, point: Mapping[str, Any], variables: Collection[E
             candidates += [(node, kink(*node.args)) for kink in node.operation.kinks]
     if not candidates:
         return []
-    distances = evaluate_per_sample(cost, dict(enumerate(distance for _, distance in candidates)), point)
+    distances = [distance for _, distance in candidates]
+    values = evaluate_per_sample(cost, dict(enumerate(distances)), point)
+    bound = bind([cost, *distances], point)
+    errors = RoundOff(lower(distances))(bound.arrays, bound.rows)
     found = []
     for k, (node, distance) in enumerate(candidates):
-        value = np.asarray(distances[k])
-        at_kink = np.abs(value) <= _AT_KINK
+        value = np.asarray(values[k])
+        at_kink = np.abs(value) <= errors[k]
         if np.any(at_kink):
             found.append(Kink(node, distance, value, at_kink))
     return found
 
 
 def kink_left(cost: Expression, kinks: Sequence[Kink], point: Mapping[str, Any]) -> Kink | None:
-    """Return the first kink that is not at another point, if there is one."""
+    """Return the first kink that is not at another point, where it is left, if there is one."""
     if not kinks:
         return None
     values = evaluate_per_sample(cost, dict(enumerate(kink.distance for kink in kinks)), point)
-    found = (kink for n, kink in enumerate(kinks) if np.any((np.asarray(values[n]) != kink.value) & kink.at_kink))
-    return next(found, None)
+    for n, kink in enumerate(kinks):
+        leaving = (np.asarray(values[n]) != kink.value) & kink.at_kink
+        if np.any(leaving):
+            return replace(kink, at_kink=leaving)
+    return None
 
 
 def kink_along(cost: Expression, values: Mapping[str, ArrayLike], direction: Mapping[str, ArrayLike]) -> Kink | None:
@@ -103,18 +109,15 @@ def kink_along(cost: Expression, values: Mapping[str, ArrayLike], direction: Map
         return None
     size = max(float(np.max(np.abs(direction[node.name]), initial=0.0)) for node in variables)
     scale = max([1.0, *(float(np.max(np.abs(point[node.name]), initial=0.0)) for node in variables)])
-    steps = {node: np.asarray(direction[node.name], float) * (scale / (size or 1.0)) for node in variables}
-    kink = kink_left(cost, kinks, {**point, **{n.name: point[n.name] + _NUDGE * step for n, step in steps.items()}})
+    steps = {node.name: np.asarray(direction[node.name], float) * (scale / (size or 1.0)) for node in variables}
+    kink = kink_left(cost, kinks, {**point, **{name: point[name] + _NUDGE * step for name, step in steps.items()}})
     if kink is None:
         return None
-    fixed, given = _fixed_arguments(cost, point)
-    step = leaf(PARAMETER, _STEP)
-    line = {node: node + step * leaf(node.operation, f"(direction of {node.name})", node.shape) for node in variables}
-    directions = {
-        f"(direction of {node.name})": np.broadcast_to(s, point[node.name].shape) for node, s in steps.items()
-    }
-    function = CostFunction(substitute(fixed, line), {**given, **directions, _STEP: 0.0}, others=[cost])
-    return kink if slope_at_kink(function, _STEP, ()) is None else None
+    fixed, given = fixed_arguments(cost, point)
+    bound = bind([fixed], given)
+    moving = {name: np.broadcast_to(step, bound.arrays[name].shape) for name, step in steps.items() if name in given}
+    found = slope(Precise([fixed], bound.arrays, bound.rows), {n: bound.arrays[n] for n in moving}, moving)
+    return kink if found.jumps else None
 
 
 def evaluate_per_sample(cost: Expression, parts: Mapping[Any, Expression], values: Mapping[str, Any]) -> dict[Any, Any]:
@@ -127,13 +130,13 @@ def evaluate_per_sample(cost: Expression, parts: Mapping[Any, Expression], value
 def cost_function(prepared: PreparedCost, values: Mapping[str, Any]) -> CostFunction:
     """Return the cost as a function of its parameters; arguments of ``stop_gradient`` keep their present value."""
     cost = prepared.cost
-    fixed, given = _fixed_arguments(cost, values)
+    fixed, given = fixed_arguments(cost, values)
     if fixed is cost:
         return CostFunction(cost, given, program=prepared.cost_program())
     return CostFunction(fixed, given, others=[cost])
 
 
-def _fixed_arguments(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:
+def fixed_arguments(cost: Expression, values: Mapping[str, Any]) -> tuple[Expression, dict[str, Any]]:
     """Return the cost with leaves in place of ``stop_gradient``, and values with those of the leaves."""
     stopped = [node for node in toposort([cost]) if node.operation is op.stop_gradient]
     if not stopped:
@@ -144,23 +147,3 @@ def _fixed_arguments(cost: Expression, values: Mapping[str, Any]) -> tuple[Expre
     }
     constants = evaluate_per_sample(cost, {stand_in.name: node for node, stand_in in stand_ins.items()}, values)
     return substitute(cost, stand_ins), {**values, **constants}
-
-
-def slope_at_kink(function: CostFunction, name: str, index: tuple[int, ...]) -> Difference | None:
-    """Return the derivative if the one-sided derivatives agree, as of relu(w)² at 0, else None."""
-    right = automatic_difference(function, name, index, "forward")
-    left = automatic_difference(function, name, index, "backward")
-    size = max(abs(right.value), abs(left.value))
-    error = right.error + left.error
-    known = error <= max(RESOLVED * size, 1e-9 * natural_slope(function, name, index))
-    if known and abs(right.value - left.value) <= 5 * error + 1e-6 * size:  # five error bars, as of any difference
-        return Difference((right.value + left.value) / 2, error, right.step)
-    return None
-
-
-def natural_slope(function: CostFunction, name: str, index: tuple[int, ...]) -> float:
-    """Return the derivative that would change the cost by about its own size over the scale of the parameter."""
-    cost = function.along(name, index)
-    scale = max(1.0, abs(float(function.bound.arrays[name][index])))
-    near = [abs(cost(change * scale)) for change in (-0.25, 0.0, 0.25)]
-    return max([value for value in near if np.isfinite(value)], default=0.0) / scale

@@ -59,15 +59,20 @@ def derive(
 @options.assignments("--at", "Parameters at which to check.")
 @options.cost
 @options.choice("--gradient", ["backprop", "layerwise"])
+@click.option(
+    "--directions", type=click.IntRange(1), metavar="N", help="Look at larger arrays along N random directions."
+)
 @options.seed
 @options.na
 @options.as_json
 def check(
-    formula: str, table: str, at: dict[str, float], cost: str, gradient: str, seed: int | None, na: str, as_json: bool
-) -> int:
-    """Check the gradient of FORMULA on TABLE against finite differences, parameter by parameter.
+    formula: str, table: str, at: dict[str, float], cost: str, gradient: str, directions: int | None,
+    seed: int | None, na: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Check the gradient of FORMULA on TABLE against differences of the cost, parameter by parameter.
 
-    Exits 1 unless every partial derivative is correct.
+    The differences are computed in as many digits as it takes, from both sides. At a kink a number between the two
+    slopes is called a kink, any other is wrong. Exits 1 unless every partial derivative is correct.
     """
     from steepest.calculus.prepared import PreparedCost
     from steepest.checking.gradient_check import check as check_gradient
@@ -82,7 +87,8 @@ def check(
         raise click.UsageError(f"every name of the formula is a column of {opened.source}; there is nothing to check")
     samples = asked.samples(opened, na) if isinstance(asked, Model) else opened.select(asked.data, na=na)
     point = initial(prepared.cost, at, seed or 0, "--at")
-    report = check_gradient(prepared, {**samples.arrays, **point}, method=gradient)
+    values = {**samples.arrays, **point}
+    report = check_gradient(prepared, values, method=gradient, seed=seed or 0, directions=directions)
     if as_json:
         print_json({"ok": report.ok, "check": check_json(report), "at": point})
     else:

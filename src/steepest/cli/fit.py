@@ -10,38 +10,39 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import files, options
-from steepest.cli.output import announce, check_json, print_json, show_fit
+from steepest.cli.models import held_out, layer_sizes, model_of
+from steepest.cli.output import announce, check_json, print_json, show_fit, show_summary, show_unscaled
 from steepest.errors import CacheWarning, SteepestWarning, StorageError
 
 if TYPE_CHECKING:
-    from steepest.checking.gradient_check import Report
+    from steepest.checking.report import Report
     from steepest.models.model import Model
+    from steepest.models.restricted import Restricted
     from steepest.tables.samples import Samples
     from steepest.tables.table import Table
     from steepest.training.descent import Descent
 
 
-# The check costs several evaluations of the cost per parameter: for 200 parameters well under a second, and the
-# product of rows and parameters is bounded so that it stays so for large tables.
-_MOST_CHECKED = 200  # parameters (scalars) up to which the gradient is checked by default
+# The check before a fit is to take some hundredths of a second, as an example must not wait for it: large arrays are
+# looked at along a few random directions, and the product of rows and parameters is bounded.
+_MOST_CHECKED = 20_000  # parameters (scalars) up to which the gradient is checked by default
+_CHECKED_DIRECTIONS = 4
+_CHECKED_UNITS = 20_000  # operations in higher precision
 _CHECKED_PRODUCT = 20_000  # rows used by the check times parameters
-# A target of whole numbers is probably a class when it has few distinct values and each occurs in several rows.
-_MOST_CLASSES = 20
-_ROWS_PER_CLASS = 5
 
 
-def layer_sizes(ctx: click.Context, param: click.Parameter, value: Any) -> list[int] | None:
-    """Convert ``32,16`` to numbers, for click."""
-    if value is None:
-        return None
-    parts = value if isinstance(value, list) else str(value).split(",")
-    try:
-        return [int(str(part)) for part in parts]
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not of the form 32,16: neurons of each layer", ctx, param) from None
-
-
-_NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect the fit; a saved model omits them
+_RATE = 0.1  # of gradient descent
+_LARGE = 10.0  # the typical size of a column
+_FAR, _MANY = 0.01, 100  # share of the cost that a Newton step would still take away, after so many epochs
+_MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
+_NOT_KEPT = (
+    "save",
+    "as_json",
+    "check",
+    "plot",
+    "summary",
+    "unscaled",
+)  # options that do not affect the fit; a saved model omits them
 
 
 @options.command("""
@@ -49,7 +50,7 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     steepest fit iris.csv "virginica ~ sigmoid(petal_length*w1 + petal_width*w2 + b)" --cost cross_entropy
     steepest fit xor --rate 1 --epochs 10000 --restarts 1000
     steepest fit digits.csv digit --layers 32 --optimiser adam --rate 0.01 --batch 32 --epochs 50 --validate 0.2
-    steepest fit data.csv "y ~ a*x^2 + b*x + c" --rate auto --start a=1,b=0 --save model.safetensors
+    steepest fit data.csv "y ~ a*x^2 + b*x + c" --start a=1,b=0 --save model.safetensors
     cat data.csv | steepest fit - "y ~ x*w" --json
 """)
 @click.argument("table")
@@ -70,9 +71,14 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
     metavar="SCHEME",
 )
 @options.penalties
+@options.scale
 @click.option("--balanced", is_flag=True, help="Weight the samples so that all classes count the same.")
-@options.named("--optimiser", "training.optimisers:OPTIMISERS", "Update rule: {}.", default="gradient-descent")
-@options.rate("Learning rate; auto finds one by a search.", default=0.1, show_default=True)
+@options.named(
+    "--optimiser",
+    "training.optimisers:OPTIMISERS",
+    "Update rule: {} [default: chosen by the cost; gradient-descent with --rate and for built-in tables].",
+)
+@options.rate("Learning rate; auto finds one by a search [default: 0.1].")
 @options.named(
     "--schedule",
     "training.schedules:SCHEDULES",
@@ -82,6 +88,9 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
 @options.batch
 @options.shown("--epochs", 1000, "Maximum number of passes through the table.")
 @options.start
+@options.assignments("--fix", "Parameters that keep a number.")
+@options.ties("--tie", "Parameters that are expressions of others, as k2=2*k1.")
+@options.intervals("--bounds", "Lowest and highest value of parameters; an end may be left out.")
 @options.seed
 @options.choice("--gradient", ["backprop", "finite-difference", "layerwise"], "How the gradient is computed.")
 @options.shown("--step", 1e-3, "ε of finite differences.")
@@ -105,17 +114,21 @@ _NOT_KEPT = ("save", "as_json", "check", "plot")  # options that do not affect t
 @click.option("--checkpoint", type=files.Output("checkpoint"), help="File to which the state is saved every minute.")
 @click.option("--checkpoint-every", type=int, metavar="EPOCHS", help="Save the state after this many epochs instead.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint, if there is one.")
-@click.option("--check/--no-check", default=None, help="Check the gradient first [default: for up to 200 parameters].")
+@click.option(
+    "--check/--no-check", default=None, help="Check the gradient first [default: for up to 20000 parameters]."
+)
 @click.option(
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
 @click.option("--save", type=files.Output("model"), help="File to which the model is saved (.safetensors).")
+@click.option("--unscaled", is_flag=True, help="Print and save the parameters for columns in their own units.")
+@click.option("--summary", is_flag=True, help="Print standard errors, intervals, statistics and correlations.")
 @options.as_json
 @click.pass_context
 def fit(
-    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, float], seed: int | None, na: str,
-    save: str | None, as_json: bool, check: bool | None, plot: bool | None, **given: Any,
+    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, Any], seed: int | None, na: str,
+    save: str | None, as_json: bool, check: bool | None, plot: bool | None, summary: bool, unscaled: bool, **given: Any,
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
@@ -125,6 +138,7 @@ def fit(
     the table [fit] of the file that --config names, or of steepest.toml in the current folder.
     """
     from steepest.objectives.diagnostics import rows_left_out
+    from steepest.objectives.scaling import obstacle
     from steepest.tables.table import open_table
 
     _refuse_files(save, given["checkpoint"], given["resume"])
@@ -137,8 +151,13 @@ def fit(
     model = model_of(opened, formula, given)
     opened = model.use(opened)
     notes = list(model.notes)
-    settings = _settings(given)
-    _refuse(model, settings, start)
+    if unscaled and model.scales and (why := obstacle(model.prediction, model.target, model.scales)):
+        raise click.UsageError(f"--unscaled: {why}")
+    given |= {"fixed": given.pop("fix"), "tied": given.pop("tie")}
+    usual = held_out(model, opened.rows)
+    given |= usual
+    settings = _settings(given, table)
+    restricted = _refuse(model, settings, start)
     model.refuse_flat()
     if isinstance(settings["validate"], str):
         settings["validate"] = model.held_out(settings["validate"], na)
@@ -146,29 +165,78 @@ def fit(
     samples = None if large else model.read(opened, na)
     report = None
     if samples is not None:
-        report = _checked(model, samples, start, seed, settings, check)
+        report = _checked(restricted, samples, start, seed, settings, check)
         if samples.dropped:
             options.tell(rows_left_out(samples.dropped, opened.rows))
     if not as_json:
         announce(model, opened, samples, report)
     options.warn(notes)
-    if settings["restarts"] is None:
-        settings["start"] = start
-    run = descent_of(model, opened if samples is None else samples, {**settings, "seed": seed or 0, "na": na}, as_json)
+    settings |= {"start": start, "seed": seed or 0, "na": na}
+    run = descent_of(model, opened if samples is None else samples, settings, as_json)
+    if settings["optimiser"] == "auto" and not as_json:
+        options.tell(f"note: optimiser: {run.optimiser}")
     if settings["resume"]:
         where = "no checkpoint was found" if run.resumed is None else f"resumed from epoch {run.resumed}"
         options.tell(f"note: {where}")
-    effective = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
-    # The start may be that of a built-in table, which the context does not hold.
-    model.settings = {**effective, "start": start, "cost": model.cost_name, "engine": run.engine}
-    failure = _saved(model, run, save)  # before anything is printed, for the reader of a pipe may leave
+    model.settings = _kept(ctx, model, settings, start) | usual
+    plain = model.unscaled() if unscaled and not run.diverged else None
+    failure = _saved(plain or model, run, save)  # before anything is printed, for the reader of a pipe may leave
     if as_json:
-        print_json(_document(model, run, samples, report, notes, seed or 0))
+        extra = {} if plain is None else {"unscaled": plain.params}
+        print_json(_document(model, run, samples, report, notes, seed or 0) | extra)
     else:
         show_fit(model, samples, plot)
+        if plain is not None:
+            show_unscaled(plain.params)
+        if summary:
+            show_summary(run)
     if failure is not None:
         raise failure
+    _advise(ctx, model, settings, samples)
     return _finish(run, save)
+
+
+def _kept(ctx: click.Context, model: Model, settings: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the fit that a saved model keeps."""
+    assert model.run is not None  # after the fit
+    kept = {name: value for name, value in ctx.params.items() if name not in _NOT_KEPT}
+    if ctx.params["optimiser"] is None:
+        kept["optimiser"] = settings["optimiser"]
+    if ctx.params["rate"] is None:
+        kept["rate"] = _RATE
+    if settings["optimiser"] == "auto":
+        kept |= {name: model.fitted[name] for name in ("optimiser", "rate")}
+    kept |= {"l2": model.objective.l2, "cost": model.cost_name, "engine": model.run.engine}
+    return kept | {"start": start}  # it may be that of a built-in table, which the context does not hold
+
+
+def _advise(ctx: click.Context, model: Model, settings: dict[str, Any], samples: Samples | None) -> None:
+    """Name what helps a descent that diverged, crawls, or trains a network on large columns."""
+    from steepest.tables.built_in import BUILT_IN
+
+    run = model.run
+    assert run is not None  # after the fit
+    if ctx.params["table"] in BUILT_IN:
+        return
+    named = settings["optimiser"] != "auto" and settings["gradient"] == "backprop"
+    if named and (run.diverged or _crawls(run)):
+        options.tell("note: without --rate and --optimiser, fit chooses a method by the cost")
+    if ctx.params["layers"] and model.scale is None and run.reason in ("plateau", "budget") and _is_large(samples):
+        options.tell("note: --scale standard standardises the columns, so that they do not saturate the hidden units")
+
+
+def _is_large(samples: Samples | None) -> bool:
+    """Return whether a column in a block of features is so large that it may saturate hidden units."""
+    import numpy as np
+
+    blocks = [] if samples is None else [array for array in samples.arrays.values() if array.ndim == 2]
+    return any(float(np.sqrt(np.mean(block**2, axis=0)).max()) > _LARGE for block in blocks)
+
+
+def _crawls(run: Descent) -> bool:
+    """Return whether plain descent has used up its epochs, and not a few, far from the minimum."""
+    far = run.newton_decrement is not None and run.newton_decrement > _FAR
+    return far and run.epochs >= _MANY and run.reason == "budget" and run.optimiser == "gradient descent"
 
 
 def _built_in(table: str, layers: bool) -> tuple[str, dict[str, float]]:
@@ -207,65 +275,18 @@ def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], 
     return run
 
 
-def model_of(opened: Table, formula: str, given: dict[str, Any]) -> Model:
-    """Return the model that the options describe, which are taken out of ``given``."""
-    from steepest.models.builders import network_for
-    from steepest.models.model import Model
-
-    layers, output, activation = given.pop("layers"), given.pop("output"), _several(given.pop("activation"))
-    cost, features = given.pop("cost"), given.pop("features")
-    features = [part.strip() for part in features.split(",")] if features and "," in features else features
-    extras = {name: given.pop(name) for name in ("weights", "l1", "l2")}
-    extras["class_weight"] = "balanced" if given.pop("balanced") else None
-    if layers is None:
-        _refuse_network_options()
-        return Model(formula, cost or "mse", features=features, **extras)
-    if "~" in formula:
-        raise click.UsageError("with --layers, FORMULA is the name of the target alone; leave out one of the two")
-    model = network_for(opened, formula, layers, activation, output, cost, features=features, **extras)
-    _note_classes(opened, formula, model)
-    if features is None:
-        inside = {formula, extras["weights"], *model.features["X"]}
-        left_out = [name for name in opened.names if name not in inside]
-        if left_out:
-            options.tell(f"note: {', '.join(left_out)} left out, because they are not numeric")
-    return model
-
-
-def _refuse_network_options() -> None:
-    """Raise if an option was given that has an effect on networks only."""
-    ctx = click.get_current_context()
-    for param in ctx.command.params:
-        is_file = isinstance(param.type, files.Output)
-        of_networks = param.name == "activation" or (param.name == "output" and not is_file)
-        if of_networks and ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
-            flag = param.opts[0]
-            raise click.UsageError(f"{flag} is for networks; give --layers as well, or leave {flag} out")
-
-
-def _several(activation: str) -> str | list[str]:
-    """Split ``relu,tanh`` into one activation per layer; a formula may contain commas itself."""
-    parts = [part.strip() for part in activation.split(",")]
-    return parts if len(parts) > 1 and all(part.isidentifier() for part in parts) else activation
-
-
-def _note_classes(opened: Table, target: str, model: Model) -> None:
-    """Print a note if the target is treated as a quantity but its values look like classes."""
-    import numpy as np
-
-    column = opened.select([target], na="drop").arrays[target]
-    values = np.unique(column)
-    few = len(values) <= min(_MOST_CLASSES, len(column) // _ROWS_PER_CLASS) and np.array_equal(values, np.floor(values))
-    if few and model.prediction.operation.name not in ("softmax", "sigmoid"):
-        found = ", ".join(f"{value:g}" for value in values)
-        options.tell(f"note: {target} is treated as a quantity; to make {found} classes, number them from 0")
-
-
-def _settings(given: dict[str, Any]) -> dict[str, Any]:
+def _settings(given: dict[str, Any], table: str) -> dict[str, Any]:
     """Return the settings of the descent, with the schedule in the rate."""
+    from steepest.tables.built_in import BUILT_IN
     from steepest.training.schedules import read_schedule
 
     schedule, rate = given.pop("schedule"), given["rate"]
+    if given["optimiser"] is None:
+        plain = rate is not None or schedule is not None or table in BUILT_IN or given["gradient"] != "backprop"
+        given["optimiser"] = "gradient-descent" if plain or given["engine"] != "auto" else "auto"
+    if rate is None:
+        rate = _RATE
+        given["rate"] = rate
     if schedule is not None:
         if rate == "auto":
             raise click.UsageError("--rate auto finds its own learning rates; leave --schedule out")
@@ -273,36 +294,48 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _refuse(model: Model, settings: dict[str, Any], start: dict[str, float]) -> None:
-    """Raise if the settings are not valid, before anything is computed."""
+def _refuse(model: Model, settings: dict[str, Any], start: dict[str, Any]) -> Restricted[Model]:
+    """Raise if the settings are not valid, before anything is computed; return the model with its restrictions."""
     from steepest.engines import choose
+    from steepest.models.restricted import Restricted
+    from steepest.training.initialisers import Initial
     from steepest.training.settings import Settings
+    from steepest.training.starts import refuse_equal
 
     choose(settings["engine"], settings["dtype"])
-    if settings["restarts"] is not None and start:
-        raise click.UsageError("--restarts draws every start from the seed; leave --start out")
-    ours = {name: value for name, value in settings.items() if name not in ("engine", "initial")}
-    Settings(**ours).check(model.cost)
+    restricted = Restricted(model, settings["fixed"], settings["tied"], ("--fix", "--tie"))
+    restricted.refuse(start, settings["bounds"], ("--start", "--bounds"))
+    refuse_equal(start, Initial(restricted.others.cost).shapes, settings["restarts"])
+    ours = {name: value for name, value in settings.items() if name not in ("engine", "initial", "fixed", "tied")}
+    if ours["optimiser"] == "auto":
+        ours["optimiser"] = None
+    Settings(**ours).check(model.prepared)
+    return restricted
 
 
 def _checked(
-    model: Model, samples: Samples, start: dict[str, float], seed: int | None, settings: dict[str, Any],
+    restricted: Restricted[Model], samples: Samples, start: dict[str, Any], seed: int | None, settings: dict[str, Any],
     wanted: bool | None,
 ) -> Report | None:  # fmt: skip
     """Check the gradient at the start; return None if there are too many parameters for that."""
     import math
 
     from steepest.expressions.expression import PARAMETER, leaves
+    from steepest.training.bounds import read_bounds, within
     from steepest.training.initialisers import initial
 
-    begin = initial(model.cost, start, seed or 0, "--start", settings["initial"])
+    model, others = restricted.model, restricted.others
+    limits = read_bounds(settings["bounds"], others.cost)
+    begin = initial(others.cost, start, seed or 0, "--start", settings["initial"], limits)
+    begin = restricted.whole(within(limits, begin, start))
     model.refuse_targets(samples.arrays)
     numbers = sum(math.prod(leaf.shape) for leaf in leaves([model.cost]) if leaf.operation is PARAMETER)
     if not (numbers <= _MOST_CHECKED if wanted is None else wanted):
         return None
     method = "layerwise" if settings["gradient"] == "layerwise" else "backprop"
     rows = max(_CHECKED_PRODUCT // max(numbers, 1), 16)  # a wrong derivative shows on a few rows, too
-    return model.check(samples.head(rows), at=begin, method=method)
+    few = {"directions": _CHECKED_DIRECTIONS, "units": _CHECKED_UNITS}
+    return model.check(samples.head(rows), at=begin, method=method, **few)
 
 
 def _document(
@@ -310,14 +343,27 @@ def _document(
 ) -> dict[str, Any]:
     """Return what ``--json`` prints."""
     return {
-        "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason,
+        "formula": model.formula, "params": run.params, "cost": run.cost, "reason": run.reason, "stop": run.stop,
         "message": run.message, "epochs": run.epochs, "seconds": run.seconds, "engine": run.engine,
-        "check": None if report is None else check_json(report), "notes": notes,
+        "optimiser": run.optimiser, "newton_decrement": run.newton_decrement, "uncertainty": _uncertainty(run),
+        "tied": run.tied, "check": None if report is None else check_json(report), "notes": notes,
         "warnings": run.warnings, "rows": None if samples is None else samples.rows,
         "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
-        "restarts": run.restarts, "levels": [asdict(level) for level in run.levels or []],
+        "scales": {name: {"mean": s.mean, "standard_deviation": s.deviation} for name, s in model.scales.items()},
+        "restarts": run.restarts, "reasons": _reasons(run), "levels": [asdict(level) for level in run.levels or []],
         "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
     }  # fmt: skip
+
+
+def _reasons(run: Descent) -> list[str] | None:
+    """Return what the ends of restarts mean; None for more of them than are judged in about a second."""
+    return None if run.restarts is None or len(run.restarts) > _MOST_JUDGED else [str(each) for each in run.reasons]
+
+
+def _uncertainty(run: Descent) -> dict[str, Any] | None:
+    """Return the standard errors of a fit and its statistics, or why there are none; None for a table in parts."""
+    found: dict[str, Any] | None = None if run.uncertain is None or run.diverged else run.uncertainty().as_dict()
+    return found
 
 
 def _saved(model: Model, run: Descent, save: str | None) -> StorageError | None:
@@ -338,4 +384,4 @@ def _finish(run: Descent, save: str | None) -> int:
     if run.diverged:
         options.tell(f"steepest: {run.message}{f'; nothing was saved to {save}' if save else ''}")
         return options.FOUND
-    return options.INTERRUPTED if run.reason == "interrupted" else 0
+    return options.INTERRUPTED if run.stop == "interrupted" else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -11,7 +10,8 @@ from typing import Any
 
 import click
 
-from steepest.cli import configuration, files
+from steepest.cli import configuration, files, values_of
+from steepest.cli.values_of import bare as bare
 from steepest.messages.sentences import legible, visible
 from steepest.messages.vocabulary import hint, setting
 
@@ -23,7 +23,10 @@ SPELT = {
     'na="drop"': "--na drop", "give checkpoint=, a file": "give --checkpoint FILE",
     "give validate=0.2, or a table": "give --validate 0.2, or a table", "give validate= a table": "give --validate",
     "rate='auto'": "--rate auto", "leave batch out": "leave --batch out",
-    "in at=": "by --at", "in names=": "by --over", "give paths=": "give --start", "in ranges=": "by --range",
+    "in at=": "by --at", "in names=": "by --over", "give paths=": "give --start",
+    "a range such as (0.1, 10) in start=": "a range, as --start w=0.1:10",
+    "leave restarts out": "leave --restarts out", "in start ": "in --start ", "in start,": "in --start,",
+    "in ranges=": "by --range",
 }  # fmt: skip
 """Parts of the library's messages that name arguments, and their wording on the command line."""
 
@@ -202,34 +205,22 @@ def converted(flag: str, convert: Callable[..., Any], metavar: str, help_text: s
 
 def assignments(flag: str, help_text: str, required: bool = False) -> Decorator:
     """Return an option ``w1=.3,w2=.6`` that may be repeated."""
-    return converted(flag, _assigned, "NAME=NUMBER,…", help_text, multiple=True, required=required)
+    return converted(flag, values_of.assigned, "NAME=NUMBER,…", help_text, multiple=True, required=required)
 
 
-def _assigned(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, float]:
-    """Convert each ``w1=.3,w2=.6`` to a dict, and merge them, for click; a dict of the file stays."""
-    found: dict[str, float] = {}
-    for each in [value if isinstance(value, dict) else _numbers(ctx, param, str(value)) for value in values]:
-        for name, number in each.items():
-            if name in found:
-                raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
-            found[name] = number
-    return found
+def starts(help_text: str) -> Decorator:
+    """Return the option ``--start w=1.5,tau=0.1:10``, with numbers and ranges, that may be repeated."""
+    return converted("--start", values_of.started, "NAME=NUMBER|LOW:HIGH,…", help_text, multiple=True)
 
 
-def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, number = part.rpartition("=")
-        name = bare(name)
-        if name in found:
-            raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
-        try:
-            found[name] = float(number)
-        except ValueError:
-            name = ""
-        if not name or not math.isfinite(found[name]):
-            raise click.BadParameter(f"{part!r} is not of the form name=number, with a finite number", ctx, param)
-    return found
+def ties(flag: str, help_text: str) -> Decorator:
+    """Return an option ``b2=b1,k2=2*k1`` that may be repeated."""
+    return converted(flag, values_of.tied, "NAME=EXPRESSION,…", help_text, multiple=True)
+
+
+def intervals(flag: str, help_text: str) -> Decorator:
+    """Return an option ``tau=0.1:10,k=0:`` that may be repeated; an end may be left out."""
+    return converted(flag, values_of.intervals, "NAME=LOW:HIGH,…", help_text, multiple=True)
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
@@ -242,10 +233,14 @@ def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list
     return found
 
 
-def bare(name: str) -> str:
-    """Return a name without surrounding blanks and backticks."""
-    name = name.strip()
-    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
+def parted(text: str) -> list[str]:
+    """Split ``w,W1[0,2]`` at the commas outside brackets."""
+    return [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+
+
+def elements(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    """Split ``w,W1[0,2]`` into a list, for click."""
+    return None if value is None else [bare(part) for part in parted(value)]
 
 
 def number_or_word(ctx: click.Context, param: click.Parameter, value: Any) -> float | str | None:
@@ -279,8 +274,12 @@ cost = named(
 na = click.option(
     "--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values: refuse or drop."
 )
+scale = click.option(
+    "--scale", type=click.Choice(["standard", "none"]),
+    help="Standardise the inputs, and a numeric target: (x − mean)/standard deviation [default: with --layers].",
+)  # fmt: skip
 seed = click.option("--seed", type=int, default=None, help="Seed of random starting parameters.")
-start = assignments("--start", "Parameters to start from.")
+start = starts("Parameters to start from; from a range LOW:HIGH the seed draws.")
 batch = click.option("--batch", type=int, help="Samples per update [default: all].")
 penalties = together(
     click.option(

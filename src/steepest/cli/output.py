@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +14,7 @@ from steepest.cli import options
 from steepest.messages.sentences import visible_json
 
 if TYPE_CHECKING:
-    from steepest.checking.gradient_check import Report
+    from steepest.checking.report import Report
     from steepest.display.picture import Picture
     from steepest.models.model import Model
     from steepest.tables.samples import Samples
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from steepest.training.descent import Descent
 
 _MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+_MOST_LEVELS = 12  # levels of cost in a table
 _FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
@@ -49,7 +52,7 @@ def check_json(report: Report) -> dict[str, Any]:
 
 def show_check(report: Report) -> None:
     """Print the verdicts of a gradient check as a table."""
-    from steepest.checking.gradient_check import CELLS
+    from steepest.checking.report import CELLS
     from steepest.display.console import table
 
     table([row.cells() for row in report], CELLS, right=[2])
@@ -77,6 +80,8 @@ def announce(model: Model, opened: Table, samples: Samples | None, report: Repor
 
     rows = opened.rows if samples is None else samples.rows
     blocks = [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
+    if model.scales:
+        blocks.append(["scale", f"{listed(model.scales, 8)} standardised: (value − mean)/standard deviation"])
     table(
         [
             ["model", model.formula], *blocks, ["cost", f"{model.cost_name}, C = {model.cost}"],
@@ -104,9 +109,21 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     assert run is not None  # a model is shown after its fit
     how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
     many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
-    say(f"{many}{how} ({run.seconds:.2g} s, engine {run.engine}):")
-    params = {name: f"array of shape {np.shape(p)}" if np.ndim(p) else _number(p) for name, p in run.params.items()}
+    ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
+    say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
+    for clause in clauses:  # one a line, as a terminal may be narrow
+        say(clause)
+    params = {name: _written(value) for name, value in run.params.items()}
     rows = [*map(list, params.items()), ["cost", _number(run.cost)]]
+    errors = _errors(run)
+    for row in rows if errors or run.fixed or run.tied else ():
+        error = errors.get(row[0])
+        if row[0] in run.fixed:
+            row.append("fixed")
+            continue
+        row.append("" if error is None or np.ndim(error) else f"± {error:.2g}")
+        if row[0] in run.tied:
+            row.append(f"= {run.tied[row[0]]}")
     if run.validation:
         epoch, lowest = min(run.validation, key=lambda row: row[1])
         last = lowest if run.best_epoch is not None else run.validation[-1][1]
@@ -119,7 +136,7 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     if run.diverged or samples is None:
         return
     say()
-    predicted, arrays = model.predict(samples), samples.arrays
+    predicted, arrays = model.predict(samples), model.columns_in_own_units(samples.arrays)
     names = [name for name in model.data if np.ndim(arrays[name]) == 1]
     if len(predicted) <= 16 and predicted.ndim == 1:
         cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
@@ -127,11 +144,42 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
         target, held_out = arrays[model.target.name], run.held_out
         if held_out is None:
-            say(_summary(predicted, target))
+            say(_summary(predicted, target, model.objective.weighted))
         else:
             training = np.delete(np.arange(len(target)), held_out)
-            say(f"training:   {_summary(predicted[training], target[training])}")
-            say(f"validation: {_summary(predicted[held_out], target[held_out])}")
+            say(f"training:   {_summary(predicted[training], target[training], model.objective.weighted)}")
+            say(f"validation: {_summary(predicted[held_out], target[held_out], model.objective.weighted)}")
+
+
+def _written(value: Any) -> str:
+    """Return the value of a parameter; of an array its shape."""
+    shape = getattr(value, "shape", ())
+    return f"array of shape {shape}" if shape else _number(value)
+
+
+def show_unscaled(params: Mapping[str, Any]) -> None:
+    """Print the parameters for columns in their own units."""
+    from steepest.display.console import say, table
+
+    say()
+    say("Parameters for the columns in their own units:")
+    table([[name, _written(value)] for name, value in params.items()], right=[1])
+
+
+def show_summary(run: Descent) -> None:
+    """Print how sure the parameters are."""
+    from steepest.display.console import say
+
+    say()
+    say(run.summary() if run.uncertain is not None else "no standard errors: the table was read in parts")
+
+
+def _errors(run: Descent) -> dict[str, Any]:
+    """Return the standard errors of a converged fit; nothing if it has none."""
+    if run.uncertain is None or run.reason != "converged":
+        return {}
+    found = run.uncertainty()
+    return found.standard_errors if found.refusal is None else {}
 
 
 def show_evaluation(found: dict[str, Any]) -> None:
@@ -162,14 +210,16 @@ def _show_levels(run: Descent) -> None:
     assert run.restarts is not None
     assert run.levels is not None
     starts = len(run.restarts)
-    when = "so far" if run.reason in ("interrupted", "time") else "final"
+    when = "so far" if run.stop in ("interrupted", "time") else "final"
     say(f"Costs of {starts} start{'s'[starts == 1 :]} ({when}):")
     rows = [
         [f"{level.lowest:.6g}", f"{level.highest:.6g}", str(level.starts), f"{level.starts / starts:.1%}"]
-        for level in run.levels
+        for level in run.levels[:_MOST_LEVELS]
     ]
     if rows:
         table(rows, ["from", "to", "starts", "share"], right=range(4))
+    if left := run.levels[_MOST_LEVELS:]:
+        say(f"  and {sum(level.starts for level in left)} more, up to {left[-1].highest:.6g}")
     lost = starts - sum(level.starts for level in run.levels)
     if lost:
         say(f"  {lost} ({lost / starts:.1%}) diverged or started where the cost is not finite")
@@ -186,8 +236,8 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
         say("  (too few epochs with a finite cost to draw)")
 
 
-def _summary(predicted: Any, target: Any) -> str:
-    """Return one line on the quality of predictions: accuracy for classes, R² for numbers."""
+def _summary(predicted: Any, target: Any, weighted: bool = False) -> str:
+    """Return one line on the quality of predictions: accuracy for classes, R² for numbers, without weights."""
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())
         return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {len(predicted)} rows)"
@@ -201,4 +251,4 @@ def _summary(predicted: Any, target: Any) -> str:
     share = 1 - error / spread
     if share < 1e-6:
         return f"the prediction is no better than the mean of {len(target)} rows (R² = {min(share, 0.0):.4g})"
-    return f"R² = {share:.6g} over {len(target)} rows"
+    return f"R² = {share:.6g} over {len(target)} rows{', which count the same here' * weighted}"

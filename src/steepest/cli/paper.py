@@ -44,7 +44,7 @@ _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries
 @options.as_json
 def paper(
     model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
-    symbolic: bool | None, start: dict[str, float], l1: float, l2: float, weights: str | None,
+    symbolic: bool | None, start: dict[str, Any], l1: float, l2: float, weights: str | None,
     rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
     compare: bool, na: str, as_json: bool,
 ) -> int:  # fmt: skip
@@ -76,8 +76,8 @@ def paper(
 
 
 def _subject(
-    model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, float], extras: dict[str, Any]
-) -> tuple[Model, str | None, dict[str, float]]:
+    model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, Any], extras: dict[str, Any]
+) -> tuple[Model, str | None, dict[str, Any]]:
     """Return the model, its table and the starting parameters."""
     from steepest.language.formula import guess_data
     from steepest.models.model import Model, load

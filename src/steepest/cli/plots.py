@@ -1,4 +1,4 @@
-"""The command ``plot`` with its kinds: activation, training, boundary, predicted, confusion."""
+"""The command ``plot`` with its kinds: activation, training, predictions (boundary, predicted, confusion) and fits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from steepest.cli import options
-from steepest.cli.fit import descent_of, layer_sizes, model_of
+from steepest.cli.fit import descent_of
+from steepest.cli.models import layer_sizes, model_of
 from steepest.cli.output import finish
 from steepest.cli.subjects import is_saved
 
@@ -18,10 +19,11 @@ from steepest.cli.subjects import is_saved
     steepest plot activation sigmoid tanh relu -o activations.svg
     steepest plot training "z ~ sigmoid(x*w1 + y*w2 + b)" nand --rate 1 -o course.svg
     steepest plot confusion model.safetensors test.csv -o confusion.png
+    steepest plot fit "y ~ a*x + b" test.csv -o fit.svg
     """,
 )
 def plot() -> None:
-    """Draw activations, trainings and predictions; each kind has its own command."""
+    """Draw activations, trainings, predictions and fits; each kind has its own command."""
 
 
 @plot.command(
@@ -56,21 +58,35 @@ def activation(
     return finish(pictures.activation(*names, low=low, high=high, width=width, title=title), output, as_json)
 
 
-# The options of a training, a selection of those of ``fit``.
-_fitting = options.together(
-    options.converted("--layers", layer_sizes, "N,…", "Fit a network; FORMULA is then the name of the target."),
-    click.option("--features", metavar="PATTERN", help="Columns grouped as X."),
-    options.shown("--activation", "tanh", "Activation of hidden layers."),
-    click.option("--cost", metavar="NAME", help="Cost, as for fit."),
+def _fitting(*methods: options.Decorator) -> options.Decorator:
+    """Return the options of a fit, a selection of those of ``fit``, with these of its method."""
+    return options.together(
+        options.converted("--layers", layer_sizes, "N,…", "Fit a network; FORMULA is then the name of the target."),
+        click.option("--features", metavar="PATTERN", help="Columns grouped as X."),
+        options.shown("--activation", "tanh", "Activation of hidden layers."),
+        click.option("--cost", metavar="NAME", help="Cost, as for fit."),
+        options.scale,
+        *methods,
+        options.shown("--epochs", 1000, "Number of epochs."),
+        options.batch,
+        click.option("--validate", type=float, metavar="SHARE", help="Share of rows held out for validation."),
+        click.option("--patience", type=int, help="Stop after this many epochs without a lower validation cost."),
+        options.start,
+        options.seed,
+        options.na,
+    )
+
+
+_by_descent = _fitting(
     options.shown("--optimiser", "gradient-descent", "Update rule.", metavar="NAME"),
     options.shown("--rate", 0.1, "Learning rate."),
-    options.shown("--epochs", 1000, "Number of epochs."),
-    options.batch,
-    click.option("--validate", type=float, metavar="SHARE", help="Share of rows held out for validation."),
-    click.option("--patience", type=int, help="Stop after this many epochs without a lower validation cost."),
-    options.start,
-    options.seed,
-    options.na,
+)
+_by_the_cost = _fitting(
+    click.option("--weights", metavar="COLUMN", help="Column of sample weights."),
+    click.option("--optimiser", metavar="NAME", help="Update rule [default: chosen by the cost]."),
+    options.rate("Learning rate [default: that of the optimiser]."),
+    options.assignments("--fix", "Parameters that keep a number."),
+    options.intervals("--bounds", "Lowest and highest value of parameters; an end may be left out."),
 )
 
 
@@ -84,7 +100,12 @@ def _fitted(what: str, table: str, given: dict[str, Any]) -> Any:
         return load(what)
     extras = {"output": "auto", "weights": None, "l1": 0.0, "l2": 0.0, "balanced": False}
     opened = open_table(table)
-    settings = {**given, **extras}
+    settings = {**extras, **given}
+    if "fix" in settings:  # else the optimiser and the rate have defaults
+        settings["fixed"] = settings.pop("fix")
+        plain = settings["optimiser"] is None and settings["rate"] is not None
+        settings["optimiser"] = "gradient-descent" if plain else settings["optimiser"] or "auto"
+        settings |= {"rate": 0.1} if settings["rate"] is None else {}
     model = model_of(opened, what, settings)
     model.use(opened)
     options.warn(model.notes)
@@ -101,7 +122,7 @@ def _fitted(what: str, table: str, given: dict[str, Any]) -> Any:
 )
 @click.argument("formula")
 @click.argument("table")
-@_fitting
+@_by_descent
 @click.option("--restarts", type=int, metavar="K", help="Run K random starts, and show where they ended.")
 @options.width()
 @options.title
@@ -125,8 +146,6 @@ def training(
         )
     na = given["na"]
     if restarts is not None:
-        if given["start"]:
-            raise click.UsageError("--restarts draws every start from the seed; leave --start out")
         given["restarts"] = restarts
     model = _fitted(formula, table, given)
     return finish(pictures.training(model, table=table, width=width, title=title, na=na), output, as_json)
@@ -138,7 +157,7 @@ def _of_model(name: str, about: str, examples: str, width: str = "column") -> No
     @plot.command(name, help=about, examples=examples)
     @click.argument("model")
     @click.argument("table")
-    @_fitting
+    @_by_descent
     @options.width(width)
     @options.title
     @options.picture
@@ -181,4 +200,67 @@ _of_model(
     steepest plot confusion model.safetensors test.csv -o confusion.svg
     steepest plot confusion z xor --layers 4 --rate 1 -o confusion.svg
     """,
+)
+
+
+def _of_fit(name: str, about: str, examples: str, *own: options.Decorator, width: str = "column") -> None:
+    """Add a command that draws a fit by the function of its name in ``pictures``, with options of its own."""
+
+    @plot.command(name, help=f"{about}\n\n{_WHAT}", examples=examples)
+    @click.argument("model")
+    @click.argument("table")
+    @options.together(*own)
+    @_by_the_cost
+    @options.width(width)
+    @options.title
+    @options.picture
+    @options.as_json
+    def command(
+        model: str, table: str, width: float | str, title: str | None, output: str, as_json: bool,
+        along: str | None = None, interval: float | None = None, names: list[str] | None = None, **given: Any,
+    ) -> int:  # fmt: skip
+        from steepest import pictures
+
+        options.refuse_format(output)
+        na = given["na"]
+        loaded = _fitted(model, table, given)
+        chosen = {"along": along and options.bare(along), "interval": interval, "names": names}
+        wanted = {word: value for word, value in chosen.items() if value is not None}
+        made = getattr(pictures, name)(loaded, table, width=width, title=title, na=na, **wanted)
+        return finish(made, output, as_json)
+
+
+_interval = options.shown("--interval", 0.95, "Probability of the intervals.", metavar="LEVEL")
+_of_fit(
+    "fit",
+    "Draw TABLE, the curve of MODEL with its confidence and prediction bands, and the residuals.\n\nA model of several "
+    "inputs is drawn over the fitted value, or with --along over one of them, the others at their medians. Without "
+    "standard errors there are no bands, and the description says why.",
+    """
+    steepest plot fit "y ~ a*x + b" test.csv -o fit.svg
+    steepest plot fit "z ~ sigmoid(a + b*x + c*y)" test.csv --cost cross_entropy --along x -o fit.png
+    steepest plot fit model.safetensors test.csv --interval 0.9 -o fit.pdf
+    """,
+    click.option("--along", metavar="COLUMN", help="The horizontal axis: an input, or fitted."),
+    _interval,
+)
+_of_fit(
+    "residuals",
+    "Draw the residuals of MODEL on TABLE against fitted values and against normal quantiles.",
+    """
+    steepest plot residuals "y ~ a*x + b" test.csv -o residuals.svg
+    steepest plot residuals model.safetensors test.csv -o residuals.png
+    """,
+    width="page",
+)
+_of_fit(
+    "profile",
+    "Draw the profile likelihood of each parameter of MODEL, with its quadratic approximation and interval.",
+    """
+    steepest plot profile "y ~ a*x + b" test.csv -o profile.svg
+    steepest plot profile "y ~ a*exp(b*x)" test.csv --over b --interval 0.9 --start a=1,b=0 -o profile.png
+    """,
+    click.option("--over", "names", callback=options.elements, metavar="NAME,…", help="Parameters [default: all]."),
+    _interval,
+    width="page",
 )

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import options
 from steepest.cli.output import plain, print_json
 
+if TYPE_CHECKING:
+    from steepest.models.model import Model
+    from steepest.tables.samples import Samples
+
+
+_NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does not say how far a new value scatters"
+
 
 @options.command("""
     steepest predict model.safetensors new.csv
     steepest predict model.safetensors new.csv -o predictions.csv
+    steepest predict model.safetensors new.csv --interval 0.95
 """)
 @click.argument("model")
 @click.argument("table")
+@click.option(
+    "--interval",
+    type=float,
+    metavar="LEVEL",
+    help="Add the confidence band of the prediction and the prediction band of a new value, with this probability.",
+)
 @options.output("File for the CSV [default: standard output].", "predictions")
 @options.na
 @options.as_json
-def predict(model: str, table: str, output: str | None, na: str, as_json: bool) -> int:
+def predict(model: str, table: str, interval: float | None, output: str | None, na: str, as_json: bool) -> int:
     """Predict every row of TABLE with a saved MODEL; prints a CSV column 'prediction'.
 
     For several classes there is a column of probabilities for each, and the likeliest class in the column 'class'.
-    With --na drop, the column 'row' gives the number of each remaining row, counted from 1.
+    With --na drop, the column 'row' gives the number of each remaining row, counted from 1. With --interval 0.95, the
+    columns 'lower' and 'upper' contain the expected value with this probability, 'prediction_lower' and
+    'prediction_upper' a new value of the target; the model must be a fit that has standard errors.
     """
     from steepest.models.model import load
     from steepest.objectives.diagnostics import rows_left_out
@@ -35,27 +51,40 @@ def predict(model: str, table: str, output: str | None, na: str, as_json: bool) 
     loaded = load(model)
     opened = open_table(table)
     columns = loaded.inputs(opened, na)
-    found = loaded.predict(columns)
-    shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
-    if found.ndim > 1:
-        shown |= {f"prediction_{k}": column for k, column in enumerate(found.T)}
-    else:
-        shown["prediction"] = found
-    classes = {"class": found.argmax(axis=1)} if loaded.prediction.operation.name == "softmax" else {}
-    shown |= classes
+    found = {"prediction": loaded.predict(columns), **_ends(loaded, columns, interval)}
+    classes = {"class": found["prediction"].argmax(axis=1)} if loaded.prediction.operation.name == "softmax" else {}
     if as_json:
-        document = {"prediction": found, "row": columns.kept + 1, "dropped": columns.dropped, **classes}
+        level = {} if interval is None else {"interval": interval}
+        document = {**found, "row": columns.kept + 1, "dropped": columns.dropped, **classes, **level}
         text = json.dumps(plain(document), allow_nan=False)
     else:
-        rows = zip(*(column.tolist() for column in shown.values()), strict=True)
-        text = "\n".join([",".join(shown), *(",".join(map(repr, row)) for row in rows)])
+        shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
+        for name, values in found.items():
+            shown |= {name: values} if values.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(values.T)}
+        rows = zip(*(column.tolist() for column in (shown | classes).values()), strict=True)
+        text = "\n".join([",".join(shown | classes), *(",".join(map(repr, row)) for row in rows)])
     if output:
         write_atomically(output, (text + "\n").encode())
     else:
         options.say(text)
+    if interval is not None and "prediction_lower" not in found:
+        options.tell(_NO_INTERVAL)
+    elif interval is not None and loaded.objective.weighted:
+        options.tell("note: prediction_lower and prediction_upper are those of a value of weight 1")
     if columns.dropped:
         options.tell(rows_left_out(columns.dropped, opened.rows))
     return 0
+
+
+def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]:
+    """Return the ends of the confidence and the prediction band by the names of their columns."""
+    if level is None:
+        return {}
+    bands = model.bands(columns, level)
+    found = dict(zip(("lower", "upper"), bands.confidence, strict=True))
+    if bands.interval is not None:
+        found |= zip(("prediction_lower", "prediction_upper"), bands.interval, strict=True)
+    return found
 
 
 @options.command("""

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from steepest.tables.table import Table
 
 
+_LONGEST = 200  # letters of a path; a longer word is a formula
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
+
+
 def is_saved(text: str) -> bool:
-    """Return whether a word names a saved model: by its ending, or since there is such a file."""
-    return text.endswith(".safetensors") or (len(text) < 200 and "~" not in text and os.path.isfile(text))
+    """Return whether a word names a saved model: by its ending, or since there is such a file.
+
+    Raises:
+        click.UsageError: it is the name of a table, which comes after the formula or model.
+    """
+    is_file = len(text) < _LONGEST and "~" not in text and os.path.isfile(text)
+    if is_file and text.lower().endswith(_TABLES):
+        raise click.UsageError(f"{text} is a table; name the formula or the saved model first, then the table")
+    return text.endswith(".safetensors") or is_file
 
 
 def columns_in(text: str, opened: Table) -> list[str]:

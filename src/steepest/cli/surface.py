@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ _DIFFERENCE = "finite-difference"
 def _ranges(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     """Convert ``w=-2:4`` to a dict of ranges, for click."""
     found = {}
-    for text in (part for value in values for part in _parted(value)):
+    for text in (part for value in values for part in options.parted(value)):
         match = options.RANGE.fullmatch(text.strip())
         try:
             if match is None or match[1] is None:
@@ -33,16 +32,11 @@ def _ranges(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     return found
 
 
-def _parted(text: str) -> list[str]:
-    """Split ``w,W1[0,2]`` at the commas outside brackets."""
-    return [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
-
-
 def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | str | None:
     """Convert the names of axes to a list, for click; ``principal`` stays a word."""
     if value is None:
         return None
-    found = [options.bare(part) for part in _parted(value)]
+    found = [options.bare(part) for part in options.parted(value)]
     return "principal" if found == ["principal"] else found
 
 
@@ -67,7 +61,7 @@ def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 @options.assignments("--move", "Length of the path A → B → C along each axis; draws the tangent plane at A.")
 @click.option("--field", is_flag=True, help="Draw arrows along the negative gradient.")
 @options.choice("--look", ["contours", "3d", "both"])
-@options.assignments("--start", "Parameters that descents start from.")
+@options.starts("Parameters that descents start from; from a range LOW:HIGH the seed draws.")
 @click.option(
     "--optimiser", "optimisers", multiple=True, metavar="NAME[:RATE]",
     help="Draw a descent with this optimiser; may be repeated. finite-difference uses numerical gradients.",
@@ -86,7 +80,7 @@ def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 @options.as_json
 def surface(
     formula: str, table: str | None, over: Any, at: dict[str, float], ranges: dict[str, tuple[float, float]],
-    move: dict[str, float], field: bool, look: str, start: dict[str, float], optimisers: tuple[str, ...], rate: float,
+    move: dict[str, float], field: bool, look: str, start: dict[str, Any], optimisers: tuple[str, ...], rate: float,
     epochs: int, maximise: bool, cost: str, seed: int | None, na: str, points: int, frames: int, width: float | str,
     title: str | None, output: str, as_json: bool,
 ) -> int:  # fmt: skip
@@ -125,7 +119,7 @@ def surface(
 
 
 def _descents(
-    asked: Any, opened: Table | None, start: dict[str, float], seed: int, optimisers: tuple[str, ...],
+    asked: Any, opened: Table | None, start: dict[str, Any], seed: int, optimisers: tuple[str, ...],
     settings: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Run a descent with each optimiser; return them by name."""

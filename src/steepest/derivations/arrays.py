@@ -146,7 +146,7 @@ class Vectors:
             steps += [
                 (row(-(target / self.a), self.z, self.a), INSERT),
                 (self.a * (-(target / self.a) + op.sum_(target)), "cancel"),
-                (self.a * op.sum_(target) - target, "multiply out"),
+                (self.a * op.sum_(target) - target, "multiply out, cancel"),
             ]
             if self.problem.has_classes:
                 steps.append((self.a - target, "the indicators add up to 1"))

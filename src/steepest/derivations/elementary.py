@@ -40,10 +40,10 @@ _KNOWN: dict[Operation, Callable[[Expression], tuple[Line, list[Line]]]] = {op.s
 _OVERFLOWS = " As written it overflows for large arguments; it is evaluated in a form that does not."
 
 
-def passages(prediction: Expression) -> tuple[Passage, ...]:
-    """Return the derivative of every activation in a prediction that is made of exponentials."""
+def passages(prediction: Expression, letter: str = "u") -> tuple[Passage, ...]:
+    """Return the derivative of every activation in a prediction that is made of exponentials, as a function of u."""
     found = []
-    u = symbol("u")
+    u = symbol(letter)
     used = {node.operation for node in toposort([prediction])}
     for row, lines in _KNOWN.items():
         if row in used:

@@ -8,7 +8,7 @@ Source: Rumelhart, Hinton and Williams 1986, eqs 3 to 9; rows B2, B3 and D4 of t
 
 from __future__ import annotations
 
-from steepest.calculus.polynomials import added, cancelled, multiplied_out
+from steepest.calculus.polynomials import added, cancelled, worked_out
 from steepest.derivations.lines import Form, Line, Passage, chained, formula
 from steepest.derivations.notation import SAMPLE, bracket, element, index, index_sum, over_samples, partial, symbol
 from steepest.derivations.problem import INDICATOR, TARGET, Problem, View, in_indices
@@ -226,8 +226,8 @@ def delta_steps(s: Symbols, by_a: Expression | None = None) -> list[tuple[Expres
     short = cancelled(by_a, of_a)
     if short is not None:
         found.append((short, "cancel"))
-    out = multiplied_out(found[-1][0])
-    return found if out is None else [*found, (out, "multiply out")]
+    out = worked_out(found[-1][0])
+    return found if out is None else [*found, out]
 
 
 def _softmax(s: Symbols) -> list[Line]:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from steepest.calculus.polynomials import multiplied_out
+from steepest.calculus.polynomials import worked_out
 from steepest.calculus.simplify import PRESENTATION, rebuilt, simplify
+from steepest.derivations.rules import cancels, tidy
 from steepest.documents.document import Equation, Formula
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
-from steepest.expressions.ascii import transliterated
+from steepest.expressions.characters import latex_text, markdown_text
 from steepest.expressions.expression import OPERATIONS, PARAMETER, Expression, Operation, constant, expect_expression
 from steepest.expressions.latex import align, latex, latex_name, markdown
 from steepest.expressions.maths_text import Line, lay_out, maths
+from steepest.expressions.notation import COST_LETTERS, Notation, Remark, notation_of, sentence
 from steepest.expressions.printing import Template
 from steepest.expressions.showing import Renderable
 from steepest.expressions.traversal import check_names, dependents, toposort, transform
@@ -89,15 +91,32 @@ class Derivation:
 
     def text(self, plain: bool = False) -> str:
         """Return the derivation as lines of text, in ASCII if ``plain``."""
-        return lay_out(self._blocks(in_latex=False), transliterated if plain else str)
+        written = self.notation.in_ascii if plain else str
+        said = [written(sentence(each)) for each in self.remarks(latex=False, plain=plain)]
+        return "\n\n".join([*([" ".join(said)] if said else []), lay_out(self._blocks(in_latex=False), written)])
 
     def latex(self) -> str:
-        """Return the derivation as an ``align*`` environment of LaTeX."""
-        return align(self._blocks(in_latex=True))
+        """Return the derivation as an ``align*`` environment of LaTeX, after a line on signs that are not the usual."""
+        said = [sentence(each, latex_text) for each in self.remarks()]
+        return "\n".join([*([" ".join(said)] if said else []), align(self._blocks(in_latex=True))])
 
     def markdown(self) -> str:
         """Return the derivation as Markdown with formulas between ``$$``."""
-        return markdown(self._blocks(in_latex=True))
+        said = [sentence(each, markdown_text) for each in self.remarks()]
+        return "\n\n".join([*([" ".join(said)] if said else []), markdown(self._blocks(in_latex=True))])
+
+    @property
+    def notation(self) -> Notation:
+        """The signs in which it is written: none of them is a name of the formula or of a part."""
+        return notation_of([self.expression], self.names.values())
+
+    def remarks(self, latex: bool = True, plain: bool = False) -> list[Remark]:
+        """Return a sentence for each sign that differs from the usual one, because that is a name of the formula."""
+        found = self.notation.remarks([self.expression, *(step.after for step in self.steps)], latex, plain)
+        whole, usual = self.parts[-1], _usual_letter(self.expression)
+        if whole.subject not in self.names and whole.name != usual:
+            found.append(self.notation.cost_remark(whole.name, usual))
+        return found
 
     def _repr_latex_(self) -> str:
         return self.latex()
@@ -114,11 +133,11 @@ class Derivation:
         return Renderable(lambda width, plain: self.text(plain))
 
     def _blocks(self, in_latex: bool) -> list[list[Line]]:
-        writer = _Writer(self.names, in_latex)
+        writer = _Writer(self.names, in_latex, self.notation)
         blocks = [[Line(writer.name(node), writer.plain(node)) for node in self.names]]
         whole = self.parts[-1]
         if whole.subject not in self.names:
-            blocks[0].append(Line(whole.name, writer.plain(whole.subject)))
+            blocks[0].append(Line(writer.whole(whole), writer.plain(whole.subject)))
         for part in self.parts:
             first = writer.plain(part.steps[0].before, part.subject) if part.steps else writer.plain(part.result)
             further = [Line("", writer.plain(step.after), step.rule) for step in part.steps]
@@ -127,7 +146,6 @@ class Derivation:
 
 
 def _equation(as_latex: Line, as_text: Line) -> Equation:
-    """Return one equation from the same line in both notations."""
     left = Formula(as_latex.left, as_text.left) if as_text.left else None
     return Equation(left, Formula(as_latex.right, as_text.right), as_text.note)
 
@@ -138,20 +156,26 @@ class _Writer:
 
     names: Mapping[Expression, str]
     in_latex: bool
+    notation: Notation
 
     def name(self, node: Expression) -> str:
+        index = self.notation.index if node.per_sample else ""
         if self.in_latex:
-            return latex_name(self.names[node], "i" if node.per_sample else "", layer=True)
-        return self.names[node] + ("_i" if node.per_sample else "")
+            return self.notation.latex_name(self.names[node], index, layer=True)
+        return self.names[node] + (f"_{index}" if index else "")
 
     def plain(self, line: Expression, subject: Expression | None = None) -> str:
         """Return a line in which every named activation but the subject has its name."""
         names = {node: name for node, name in self.names.items() if node is not subject}
-        return (latex if self.in_latex else maths)(line, names, definition=True)
+        return (latex if self.in_latex else maths)(line, names, definition=True, notation=self.notation)
 
     def derivative(self, part: Part, wrt: str) -> str:
-        name = self.name(part.subject) if part.subject in self.names else part.name
-        return rf"\partial_{{{latex_name(wrt)}}} {name}" if self.in_latex else f"∂{name}/∂{wrt}"
+        name = self.name(part.subject) if part.subject in self.names else self.whole(part)
+        by = self.notation.name(wrt)
+        return rf"\partial_{{{by.latex}}} {name}" if self.in_latex else f"∂{name}/∂{by.text}"
+
+    def whole(self, part: Part) -> str:
+        return latex_name(part.name) if self.in_latex else part.name
 
 
 def derive(
@@ -223,10 +247,9 @@ def _activation_names(root: Expression, taken: Iterable[str]) -> dict[Expression
     nodes = toposort([root])
     on_params = dependents(nodes, PARAMETER)
     found = [node for node in nodes if node in on_params and node.operation.activation]
-    letter = next(c for c in ("a", "h", "s", "act") if not any(n == c or n.rstrip("0123456789") == c for n in taken))
-    if len(found) == 1:
-        return {found[0]: letter}
-    return {node: f"{letter}{k}" for k, node in enumerate(found, start=1)}
+    stems = {*taken, *(name.rstrip("0123456789") for name in taken)}
+    letter = next(c for c in ("a", "h", "s", "act", *"bcgklmopqrtuvxyz", "activation") if c not in stems)
+    return {node: letter + (str(k) if len(found) > 1 else "") for k, node in enumerate(found, start=1)}
 
 
 class _Deriver:
@@ -246,9 +269,8 @@ class _Deriver:
         parts = [
             self._part(node, name) for node, name in self.names.items() if node in self.dependent and node is not root
         ]
-        usual = "C" if not root.per_sample and root.data else "f"
-        used = {*root.data, *root.parameters, *self.names.values()}
-        whole = next(name for name in (usual, "F", "J", "Q", f"{usual}(…)") if name not in used)
+        letters = COST_LETTERS if _usual_letter(root) == "C" else "fFgh"
+        whole = notation_of([root], self.names.values()).free(letters)
         parts.append(self._part(root, self.names.get(root, whole)))
         return Derivation(root, self.wrt.name, self.names, tuple(parts), parts[-1].result)
 
@@ -290,15 +312,15 @@ class _Deriver:
                     replacements[mark] = replacement
             if not replacements:
                 break
-            line = self._tidy(_replace(line, replacements))
+            line = _replace(line, replacements)
+            rules.extend(["cancel"] * (rules[-1].startswith("insert") and cancels(line, self._kept())))
+            line = self._tidy(line)
             marks = [node for node in toposort([line]) if node.operation is DERIVATIVE] if trivial else []
         return ", ".join(rules), line
 
     def _tidy(self, line: Expression) -> Expression:
         """Simplify until nothing changes, leaving what is still to be differentiated as it is."""
-        while (shorter := simplify(line, self._kept(), PRESENTATION)) is not line:
-            line = shorter
-        return line
+        return tidy(line, self._kept(), PRESENTATION)
 
     def _kept(self) -> set[Expression]:
         return set(self.dependent) | set(self.names)
@@ -308,7 +330,7 @@ class _Deriver:
         kept = self._kept()
         if not self.full:
             after = self._tidy(line)
-            return ("simplify", after) if after is not line else self._multiplied_out(line)
+            return ("simplify", after) if after is not line else self._worked_out(line)
         for node in toposort([line], stop=kept.__contains__):
             if node in kept:
                 continue
@@ -318,12 +340,12 @@ class _Deriver:
                     return rule.name, _replace(line, {node: better})
         return "", line
 
-    def _multiplied_out(self, line: Expression) -> tuple[str, Expression]:
-        """Multiply out the sum over the samples, or the line itself, where that makes it shorter."""
+    def _worked_out(self, line: Expression) -> tuple[str, Expression]:
+        """Work out the sum over the samples, or the line itself, as a polynomial where that makes it shorter."""
         sums = [node for node in toposort([line]) if node.operation in (op.mean, op.total)]
         body = sums[-1].args[0] if sums else line
-        shorter = multiplied_out(body)
-        return ("", line) if shorter is None else ("multiply out", _replace(line, {body: shorter}))
+        shorter = worked_out(body)
+        return ("", line) if shorter is None else (shorter[1], _replace(line, {body: shorter[0]}))
 
     def _apply(self, u: Expression) -> tuple[str, Expression]:
         """Return the name of a rule that differentiates u, and what it gives."""
@@ -364,6 +386,11 @@ class _Deriver:
                 terms.append(simplify(partial, self._kept(), PRESENTATION) * inner[k])
         through = any(moves and arg is not self.wrt for arg, moves in zip(u.args, moving, strict=True))
         return ", ".join([*dict.fromkeys(rules), *(["chain rule"] if through else [])]), reduce(operator.add, terms)
+
+
+def _usual_letter(root: Expression) -> str:
+    """Return C for a cost over samples, f for a function."""
+    return "C" if not root.per_sample and root.data else "f"
 
 
 def _replace(line: Expression, replacements: dict[Expression, Expression]) -> Expression:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from steepest.derivations.notation import PaperLatex, PaperText
 from steepest.documents.document import Equation, Equations, Formula, Inlines, Paragraph
 from steepest.expressions.expression import Expression
+from steepest.expressions.notation import Remark, Written, current_notation
 from steepest.expressions.printing import write
 
 
 def formula(expression: Expression) -> Formula:
-    """Return an expression in index or array notation, as LaTeX and text."""
-    return Formula(write(expression, PaperLatex()), write(expression, PaperText()))
+    """Return an expression in index or array notation, as LaTeX and text, with the signs of the current document."""
+    notation = current_notation()
+    return Formula(write(expression, PaperLatex(None, notation)), write(expression, PaperText(None, notation)))
+
+
+def inlines(remarks: Iterable[Remark]) -> Inlines:
+    """Return sentences on signs and names as running text."""
+    found: list[str | Formula] = []
+    for remark in remarks:
+        found += [" "] * bool(found)
+        found += [Formula(*piece) if isinstance(piece, Written) else piece for piece in remark]
+    return tuple(found)
 
 
 @dataclass(frozen=True)

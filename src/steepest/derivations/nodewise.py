@@ -17,15 +17,17 @@ from functools import reduce
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.calculus.gradient import ONE, Adjoint, backward_pass
-from steepest.derivations.lines import Line, Passage
+from steepest.calculus.adjoints import ONE, Adjoint
+from steepest.calculus.gradient import backward_pass
+from steepest.derivations.lines import Line, Passage, inlines
 from steepest.derivations.notation import PARTIAL, partial, symbol
 from steepest.derivations.point_values import SAMPLES, Array, evaluated, inserted, slopes
 from steepest.derivations.verification import Verification, relative_difference, sides, summary
-from steepest.documents.document import Block, Heading
+from steepest.documents.document import Block, Heading, Paragraph
 from steepest.errors import DerivationError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, leaf, leaves, make, substitute
+from steepest.expressions.notation import COST_LETTERS, current_notation, notation_of, written_in
 from steepest.expressions.traversal import dependents, in_reading_order, toposort
 
 _MOST_NODES = 60
@@ -53,11 +55,15 @@ class NodeDerivation:
         return (*self.forward.lines, *self.backward.lines)
 
     def blocks(self) -> list[Block]:
-        """Return the derivation as blocks of a document."""
-        return [
-            Heading(("Forward, node by node",), 2), *self.forward.blocks(),
-            Heading(("Backward, node by node",), 2), *self.backward.blocks(),
-        ]  # fmt: skip
+        """Return the derivation as blocks of a document, after a paragraph on signs that are not the usual ones."""
+        notation = notation_of([self.cost])
+        said = [] if notation is current_notation() else notation.remarks([self.cost])
+        with written_in(notation):
+            return [
+                *([Paragraph(inlines(said))] if said else []),
+                Heading(("Forward, node by node",), 2), *self.forward.blocks(),
+                Heading(("Backward, node by node",), 2), *self.backward.blocks(),
+            ]  # fmt: skip
 
     def verify(self, points: int = 3, seed: int = 0, values: Mapping[str, ArrayLike] | None = None) -> Verification:
         """Evaluate both sides of every line at random points; the derivatives by complex steps through the cost.
@@ -108,8 +114,9 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
             f"{_MOST_NODES} is not readable: use st.gradient"
         )
     letter = next(c for c in ("v", "u", "q", "node") if not any(leaf.name.startswith(c) for leaf in cost.leaves))
+    whole = symbol(notation_of([cost]).free(COST_LETTERS))
     names = {
-        node: symbol("C") if node is cost else symbol(f"{letter}{k}", "", node.shape, node.per_sample)
+        node: whole if node is cost else symbol(f"{letter}{k}", "", node.shape, node.per_sample)
         for k, node in enumerate(inner, start=1)
     }
     forward = tuple(Line(names[node], _applied(node, names)) for node in inner)
@@ -118,10 +125,10 @@ def derive_nodes(cost: Expression) -> NodeDerivation:
     parameters = [node for node in leaves([cost]) if node.operation is PARAMETER]
     for node in [*reversed(inner), *parameters]:
         if node is not cost:
-            backward.append(_adjoint_line(names.get(node, node), terms[node]))
+            backward.append(_adjoint_line(whole, names.get(node, node), terms[node]))
         for child in dict.fromkeys(node.args):
             if child in moving:
-                terms.setdefault(child, []).append(_contribution(node, child, names))
+                terms.setdefault(child, []).append(_contribution(node, child, names, whole))
     return NodeDerivation(
         cost, names,
         Passage(("Every operation on a path from the parameters to the cost gets a name:",), forward),
@@ -139,23 +146,23 @@ def _applied(node: Expression, names: Mapping[Expression, Expression]) -> Expres
     return make(node.operation, tuple(names.get(arg, arg) for arg in node.args), node.attributes)
 
 
-def _adjoint_line(name: Expression, terms: list[tuple[Expression, str]]) -> Line:
+def _adjoint_line(cost: Expression, name: Expression, terms: list[tuple[Expression, str]]) -> Line:
     total = reduce(operator.add, (term for term, _ in terms))
     rules = [*dict.fromkeys(rule for _, rule in terms), *(["sum over its users"] if len(terms) > 1 else [])]
-    return Line(partial(symbol("C"), name), total, ", ".join(rules))
+    return Line(partial(cost, name), total, ", ".join(rules))
 
 
 def _contribution(
-    node: Expression, child: Expression, names: Mapping[Expression, Expression]
+    node: Expression, child: Expression, names: Mapping[Expression, Expression], cost: Expression
 ) -> tuple[Expression, str]:
     """Return what a node adds to the adjoint of one of its arguments, and the rule of the table."""
     applied, name = _applied(node, names), names.get(child, child)
     row, result = node.operation, names[node]
     bar = symbol("bar", "", node.shape, node.per_sample)
-    seed = Adjoint(ONE if result.name == "C" else bar)
+    seed = Adjoint(ONE if result is cost else bar)
     found = backward_pass({applied: seed}, [name]).get(name)
     term = constant(0) if found is None else substitute(found.expression(), {applied: result})
-    term = substitute(term, {bar: partial(symbol("C"), result)})
+    term = substitute(term, {bar: partial(cost, result)})
     k = node.args.index(child)
     rule = row.rules[k] if row.rules else row.rule or f"derivative of {row.name}"
     return term, rule

@@ -11,7 +11,7 @@ import re
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, Expression, Operation, Shape, leaf, make
-from steepest.expressions.latex import Latex, latex_name
+from steepest.expressions.latex import Latex
 from steepest.expressions.maths_text import FormulaText, MathsText
 from steepest.expressions.printing import ATOM, POWER, PRODUCT, SUM, Node, Template, call, escaped
 
@@ -122,9 +122,18 @@ class _Paper(FormulaText):
     """What layered derivations write alike as text and, with other signs, as LaTeX: vectors are rows."""
 
     between, odot, dot, minus, ones = " ", " ⊙ ", "·", "−", "1"
-    total, mean = "Σ ", "1/n Σ "
     slope, operator = "∂{0}/∂{1}", "∂/∂{1}[{0}]"
     column = PRODUCT  # how strongly a column must bind that is written as the transpose of a row
+
+    @property
+    def total(self) -> str:
+        """The pattern of a Σ over the samples."""
+        return "sum " if "sum" in self.notation.changed else "Σ "
+
+    @property
+    def mean(self) -> str:
+        """The pattern of 1/n and a Σ over the samples."""
+        return f"1/{self.notation.count} {self.total}"
 
     def limits(self, letter: str, upper: str) -> str:
         """Return the pattern of a Σ over an index."""
@@ -138,11 +147,16 @@ class _Paper(FormulaText):
         """Return the pattern of an operand's transpose."""
         return f"{{{k}}}ᵀ"
 
+    def index(self, letter: str) -> str:
+        """Return an index as it is written, that of the samples by its letter in this notation."""
+        return self.notation.index if letter == SAMPLE else letter
+
     def written(self, name: str, indices: tuple[str, ...]) -> tuple[str, int]:
         """Return a name with its layer and indices, ``a^(1)_ij``, and how strongly it binds."""
         letter, layer = _parts(name)
+        letter = self.notation.letters.get(letter, letter)
         letter = "ω" if letter == "(weight)" else letter
-        below = "".join(indices)
+        below = "".join(map(self.index, indices))
         return letter + (f"^{layer}" if layer else "") + (f"_{below}" if below else ""), ATOM
 
     def template(self, node: Node) -> Template:
@@ -185,7 +199,7 @@ class _Paper(FormulaText):
     def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return names with their layer and indices."""
         if node.operation is INDEX:
-            return str(node.attributes[0]), ATOM
+            return self.index(str(node.attributes[0])), ATOM
         found = _indices(node)
         return super().leaf(node) if found is None else self.written(*found)
 
@@ -198,10 +212,19 @@ class PaperLatex(_Paper, Latex):
     """LaTeX of layered derivations."""
 
     between, odot, dot, minus, ones = r"\, ", r" \odot ", r" \cdot ", "-", r"\mathbf{{1}}"
-    total, mean = r"\sum_{{i=1}}^{{n}} ", r"\frac{{1}}{{n}} \sum_{{i=1}}^{{n}} "
     slope = r"\frac{{\partial {0}}}{{\partial {1}}}"
     operator = r"\frac{{\partial}}{{\partial {1}}} \left({0}\right)"
     column = ATOM
+
+    @property
+    def total(self) -> str:
+        """The pattern of a Σ over the samples."""
+        return rf"\sum_{{{{{self.notation.index}=1}}}}^{{{{{self.notation.count}}}}} "
+
+    @property
+    def mean(self) -> str:
+        """The pattern of 1/n and a Σ over the samples."""
+        return rf"\frac{{{{1}}}}{{{{{self.notation.count}}}}} {self.total}"
 
     def limits(self, letter: str, upper: str) -> str:
         """Return the pattern of a Σ over an index."""
@@ -221,11 +244,12 @@ class PaperLatex(_Paper, Latex):
     def written(self, name: str, indices: tuple[str, ...], more: str = "") -> tuple[str, int]:
         """Return a name with its layer and ``more`` above it, its indices below, and how strongly it binds."""
         letter, layer = _parts(name)
+        letter = self.notation.letters.get(letter, letter)
         if letter.endswith(HAT):
-            found = rf"\hat{{{latex_name(letter[:-1])}}}"
+            found = rf"\hat{{{self.notation.latex_name(letter[:-1])}}}"
         else:
-            found = _LETTERS.get(letter) or latex_name(letter)
-        below = "".join(indices) if all(len(x) == 1 for x in indices) else ",".join(indices)
+            found = _LETTERS.get(letter) or self.notation.latex_name(letter)
+        below = ("" if all(len(x) == 1 for x in indices) else ",").join(map(self.index, indices))
         if below and "_{" in found:
             found, below = found[:-1] + "," + below + "}", ""
         raised = f"^{{{layer}{more}}}" if layer else ""

@@ -6,7 +6,7 @@ array are independent, ∂w_pj/∂w_kj = [p = k]; and a sum over p with that bra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import add
 
@@ -117,6 +117,7 @@ def _same_choice(node: Expression) -> Expression | None:
     return node.args[1] if node.operation is op.where and node.args[1] is node.args[2] else None
 
 
+_WITHOUT_CANCELLING = tuple(rule for rule in PRESENTATION if rule.name != "cancel")
 _RULES = (
     *PRESENTATION,
     Rule("quotient", _quotient),
@@ -125,11 +126,18 @@ _RULES = (
 )
 
 
-def tidy(line: Expression) -> Expression:
-    """Simplify a line as one does by hand: without zero terms and factors 1."""
-    while (shorter := simplify(line, rules=_RULES)) is not line:
+def tidy(line: Expression, keep: Iterable[Expression] = (), rules: tuple[Rule, ...] = _RULES) -> Expression:
+    """Simplify a line as one does by hand: without zero terms and factors 1; nodes in ``keep`` stay as they are."""
+    kept = tuple(keep)
+    while (shorter := simplify(line, kept, rules)) is not line:
         line = shorter
     return line
+
+
+def cancels(line: Expression, keep: Iterable[Expression]) -> bool:
+    """Return whether a factor is cancelled where a line is simplified."""
+    kept = tuple(keep)
+    return tidy(line, kept, PRESENTATION) is not tidy(line, kept, _WITHOUT_CANCELLING)
 
 
 def collapsed(line: Expression) -> tuple[Expression, str]:

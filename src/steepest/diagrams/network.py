@@ -19,7 +19,7 @@ from steepest.display.scene_png import png
 from steepest.display.scene_svg import svg
 from steepest.display.scene_tikz import tikz
 from steepest.expressions.expression import Expression
-from steepest.expressions.latex import latex, latex_name
+from steepest.expressions.latex import latex_name, latex_without_index
 from steepest.messages.sentences import short
 
 _GAP = 58.0  # points between the middles of two columns: four columns fit into one of a two-column paper
@@ -269,7 +269,7 @@ def _draw_box(diagram: Diagram) -> Scene:
     prediction, target = diagram.prediction, diagram.target
     names = list(prediction.data) or [""]
     text = written(prediction, {})
-    tex = f"${latex(prediction).replace('_{i}', '')}$"
+    tex = f"${latex_without_index(prediction)}$"
     if len(text) > _LONGEST:
         listed = prediction.parameters
         few = [*listed[:3], "…", listed[-1]] if len(listed) > 4 else listed
@@ -289,7 +289,7 @@ def _draw_box(diagram: Diagram) -> Scene:
     groups.append(Group(box, f"{diagram.title}; parameters {', '.join(_valued(diagram))}", "formula"))
     end = x + width / 2 + 30
     shown = str(target)
-    named = Text(end + 3, y, pretty(shown), f"${latex(target).replace('_{i}', '')}$", anchor="start", role="name",
+    named = Text(end + 3, y, pretty(shown), f"${latex_without_index(target)}$", anchor="start", role="name",
                  italic=True)  # fmt: skip
     groups.append(Group((Wire(((x + width / 2, y), (end, y))), named), f"target {shown}", "target", shown))
     return Scene(end + 6 + text_width(shown) + _MARGIN, height + 2 * _MARGIN, tuple(groups))

@@ -13,8 +13,10 @@ from steepest.diagrams.network_layout import Column, Edge, NetworkLayout, Node, 
 from steepest.display.labels import figure, latex_figure, latex_sign, pretty, sign, written
 from steepest.display.palette import NEGATIVE, POSITIVE
 from steepest.engines import evaluate
-from steepest.expressions.expression import CONSTANT, DATA, Expression, leaf
-from steepest.expressions.latex import latex, latex_name
+from steepest.expressions.expression import CONSTANT, DATA, Expression, constant, leaf
+from steepest.expressions.latex import latex, latex_name, latex_without_index
+from steepest.expressions.maths_text import maths_number
+from steepest.expressions.printing import multiple_of_pi
 from steepest.tables.values import Array
 
 MOST = 7
@@ -47,7 +49,10 @@ class _LayoutBuilder:
         """Return a weight or bias as text and as LaTeX."""
         minus, latex_minus = ("−", "-") if negative else ("", "")
         if part.operation is CONSTANT:
-            text = figure(-part.value if negative else part.value)
+            value = -part.value if negative else part.value
+            if multiple_of_pi(value):
+                return maths_number(value)[0], f"${latex(constant(value))}$"
+            text = figure(value)
             return text, latex_figure(text)
         if part.name:
             tex = latex_name(part.name, layer=self.layered)
@@ -119,7 +124,7 @@ def _input_name(builder: _LayoutBuilder, node: Expression, k: int) -> tuple[str,
     if not node.shape:
         if node.name:
             return pretty(node.name), f"${latex_name(node.name)}$"
-        return written(node, {}), f"${latex(node).replace('_{i}', '')}$"
+        return written(node, {}), f"${latex_without_index(node)}$"
     named = builder.columns.get(node.name)
     if named and len(named) == node.shape[0]:
         return named[k], f"${latex_name(named[k])}$"
@@ -196,7 +201,7 @@ def _activation(layer: WeightedLayer, caption: dict[tuple[str, str], None]) -> t
             return "g", "$g$"
     z = leaf(DATA, "z", layer.total.shape)
     body = layer.activation(z)
-    caption[(f"g(z) = {written(body, {})}", f"$g(z) = {latex(body).replace('_{i}', '')}$")] = None
+    caption[(f"g(z) = {written(body, {})}", f"$g(z) = {latex_without_index(body)}$")] = None
     return "g", "$g$"
 
 
@@ -260,7 +265,7 @@ def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
     """Return the column of the target, or of one for each of the last layer's neurons, and add the edges to it."""
     drawn = builder.drawn(last)
     name = written(builder.target, {})
-    tex = latex(builder.target).replace("_{i}", "")
+    tex = latex_without_index(builder.target)
     nodes: list[Node] = []
     for position, (j, start) in enumerate(drawn):
         if position and j != drawn[position - 1][0] + 1:

@@ -9,8 +9,9 @@ from typing import Any
 from steepest.expressions.characters import baseline, subscript, superscript
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.latex import Latex
-from steepest.expressions.maths_text import MathsText
-from steepest.expressions.printing import ATOM, SIGN, Node, Template, number, quoted, write
+from steepest.expressions.maths_text import MathsText, maths_number
+from steepest.expressions.notation import USUAL, Notation, notation_of
+from steepest.expressions.printing import ATOM, Node, Template, quoted, write
 
 PLACE = "•"  # the placeholder of an operand in the sign of an operation
 
@@ -34,8 +35,10 @@ def pretty(name: str, layer: bool = False) -> str:
 class Plain(MathsText):
     """Mathematical text in which nodes are written by their names, without the index of a sample."""
 
-    def __init__(self, names: Mapping[Any, str], places: Mapping[Any, str] | None = None) -> None:
-        super().__init__(names)
+    def __init__(
+        self, names: Mapping[Any, str], places: Mapping[Any, str] | None = None, notation: Notation = USUAL
+    ) -> None:
+        super().__init__(names, notation)
         self._places = places or {}
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
@@ -45,8 +48,7 @@ class Plain(MathsText):
         if node in self._names and not node.is_leaf:
             return self._names[node], ATOM
         if node.operation is CONSTANT:
-            text = number(node.value).replace("-", "−")
-            return text, SIGN if text.startswith("−") else ATOM
+            return maths_number(node.value, self.notation)
         return (quoted(node.name), ATOM) if node.is_leaf else None
 
 
@@ -68,12 +70,12 @@ def described(node: Expression, names: Mapping[Expression, str]) -> str:
     """Write the operation of a node on its arguments by their names: ``q·z``."""
     if node.is_leaf:
         return "data" if node.per_sample else "parameter"
-    return write(node, Plain(names), root_is_plain=True)
+    return write(node, Plain(names, None, notation_of([node], names.values())), root_is_plain=True)
 
 
 def written(part: Expression, names: Mapping[Expression, str], places: Mapping[Expression, str] | None = None) -> str:
     """Write an expression of nodes that have names."""
-    return write(part, Plain(names, places))
+    return write(part, Plain(names, places, notation_of([part], names.values())))
 
 
 # The signs of operations whose template does not give a short one, as text and in LaTeX.
@@ -95,13 +97,15 @@ def is_number(node: Expression) -> bool:
 
 def sign(node: Expression) -> str:
     """Return the sign of an operation: ``+``, ``×``, ``σ``, ``•²``."""
-    found = _short_sign(node, 0, (node.operation.maths or node.operation.text).pattern)
+    changed = notation_of([node]).text_templates.get(node.operation.name)
+    found = _short_sign(node, 0, (changed or node.operation.maths or node.operation.text).pattern)
     return write(node, Plain({}, dict.fromkeys(_operands(node), PLACE)), root_is_plain=True) if found is None else found
 
 
 def latex_sign(node: Expression) -> str:
     """Return the sign of an operation in LaTeX, without ``$``."""
-    pattern = node.operation.latex.pattern.replace("{{", "{").replace("}}", "}")
+    changed = notation_of([node]).latex_templates.get(node.operation.name)
+    pattern = (changed or node.operation.latex).pattern.replace("{{", "{").replace("}}", "}")
     found = _short_sign(node, 1, pattern.replace(r"\left", "").replace(r"\right", ""))
     return write(node, _Places(_operands(node)), root_is_plain=True) if found is None else found
 
@@ -115,7 +119,8 @@ def _short_sign(node: Expression, column: int, pattern: str) -> str | None:
     """Return the sign in a column of the tables, or in a pattern ``name({0})``, ``{0} sign {1}`` or ``sign {0}``."""
     name, arity = node.operation.name, len(node.args)
     if name in _SIGNS:
-        return _SIGNS[name][column]
+        count, found = notation_of([node]).count, _SIGNS[name][column]
+        return found.replace("1/n", f"1/{count}").replace("{n}", f"{{{count}}}") if name == "mean" else found
     if len(_operands(node)) < arity:  # a number, or an operand that is there twice, belongs to the sign
         return None
     if name in _GATES:

@@ -38,7 +38,9 @@ _BINARY = {"cdot": 28, "times": 78, "odot": 78, "circ": 50, "pm": 78, "ast": 50,
 _RELATIONS = dict.fromkeys(("le", "ge", "ne", "approx", "equiv", "sim", "in", "leq", "geq", "neq", "propto"), 78) | {
     "to": 100, "mapsto": 100, "Rightarrow": 100, "coloneqq": 106, "rightarrow": 100, "leftarrow": 100,
 }  # fmt: skip
-_FUNCTIONS = ("ln", "log", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min", "lim", "det", "arg", "sup")
+_FUNCTIONS = (
+    "ln", "log", "exp", "sin", "cos", "tan", "arctan", "tanh", "sinh", "cosh", "max", "min", "lim", "det", "arg", "sup",
+)  # fmt: skip
 _LARGE = {"sum": 1.44, "prod": 1.28, "int": 1.0, "max": 0.0, "min": 0.0, "lim": 0.0}
 _TEXTS = ("text", "mathrm", "operatorname", "textbf", "textit", "mathbf", "mathsf", "mathtt")
 _ARGUMENTS = dict.fromkeys((*_TEXTS, "mathbb", "mathcal", "boldsymbol", "sqrt", "^", "_", "small"), 1) | {

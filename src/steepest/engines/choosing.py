@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -72,8 +72,14 @@ def _native_cost_function(
 def _cost_function(
     compiler: Compiler, cost: Expression, data: Mapping[str, Array], rows: int, dtype: str
 ) -> Callable[[Mapping[str, Any]], float]:
-    compiled = compiler([cost], dtype)
+    compiled = _compiled_cost(compiler, cost, dtype)
     return lambda params: float(compiled({**data, **params}, rows)[0])
+
+
+@lru_cache(maxsize=64)
+def _compiled_cost(compiler: Compiler, cost: Expression, dtype: str) -> Runnable:
+    """Return a compiled cost; the descents of one cost share it."""
+    return compiler([cost], dtype)
 
 
 def _grid(

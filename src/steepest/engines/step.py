@@ -18,13 +18,14 @@ from steepest.expressions.expression import PARAMETER, Expression, leaf
 from steepest.expressions.traversal import toposort
 
 
-class Reason(StrEnum):
-    """Why a descent ended; a member equals its text, which users see."""
+class Stop(StrEnum):
+    """What stopped a descent; a member equals its text, which users see."""
 
     GOING_ON = ""
     DIVERGED = "diverged"
     GRADIENT = "gradient"
     TOLERANCE = "tolerance"
+    STALLED = "stalled"
     EPOCHS = "epochs"
     TIME = "time"
     INTERRUPTED = "interrupted"
@@ -34,8 +35,8 @@ class Reason(StrEnum):
     __repr__ = str.__repr__  # so that results print the text
 
 
-RULE_REASONS = (Reason.GOING_ON, Reason.DIVERGED, Reason.GRADIENT, Reason.TOLERANCE)
-"""The reasons that engines determine; compiled code returns an index into this tuple."""
+RULE_STOPS = (Stop.GOING_ON, Stop.DIVERGED, Stop.GRADIENT, Stop.TOLERANCE)
+"""The stops that engines determine; compiled code returns an index into this tuple."""
 
 Params = dict[str, Any]
 """Arrays by name: parameters and the optimiser's state."""
@@ -146,14 +147,14 @@ class StoppingRules:
         """Return whether the cost became worse from one epoch to the next; also for arrays."""
         return (value - last) * self.sign > self.rtol * abs(last) + self.atol
 
-    def reason(self, epoch: int, value: float, last: float, norm: float) -> Reason:
+    def stop(self, epoch: int, value: float, last: float, norm: float) -> Stop:
         """Return why the descent stops at an epoch, given its cost, the previous cost and the norm of the gradient."""
         if not math.isfinite(value) or value > self.divergence_threshold:
-            return Reason.DIVERGED
+            return Stop.DIVERGED
         if norm <= self.gradient_tolerance:
-            return Reason.GRADIENT
+            return Stop.GRADIENT
         steady = epoch > 0 and abs(value - last) <= self.tolerance * abs(last)
-        return Reason.TOLERANCE if steady else Reason.GOING_ON
+        return Stop.TOLERANCE if steady else Stop.GOING_ON
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class DescentState:
         last: the cost at ``before``; at the beginning, the cost of the start.
         epoch: the number of epochs completed.
         rises, first_rise: how often the cost rose, and the first epoch at which it did.
-        reason: why the descent ended; empty if it can continue.
+        stop: what ended the descent; empty if it can continue.
     """
 
     params: Mapping[str, Any]
@@ -175,7 +176,7 @@ class DescentState:
     epoch: int = 0
     rises: int = 0
     first_rise: int = 0
-    reason: str = Reason.GOING_ON
+    stop: str = Stop.GOING_ON
 
 
 @dataclass
@@ -209,6 +210,16 @@ class Record:
             # One statement, so that an interruption cannot leave rows at the wrong epochs.
             self.stride, self.costs, self.parameters = 2 * self.stride, self.costs[::2], self.parameters[::2]
 
+    def extend(self, first: int, costs: Sequence[float], parameters: Any) -> None:
+        """Append those rows of consecutive epochs from ``first`` on that are due; the stride may double on the way."""
+        k = 0
+        while k < len(costs):
+            k += -(first + k) % self.stride
+            due = range(k, len(costs), self.stride)[: self.free_rows]
+            apart = self.stride * self.thinning
+            self.add([costs[i] for i in due], [parameters[i] for i in due if (first + i) % apart == 0])
+            k = due[-1] + 1 if due else len(costs)
+
     def history(self, before: int) -> list[tuple[int, float]]:
         """Return the rows (epoch, cost) before an epoch."""
         return [(k * self.stride, cost) for k, cost in enumerate(self.costs) if k * self.stride < before]
@@ -228,13 +239,13 @@ class EpochCounter:
     def __init__(self, state: DescentState, rules: StoppingRules, record: Record) -> None:
         self._rules, self._record = rules, record
         self.params, self.before, self.last, self.epoch = state.params, state.before, state.last, state.epoch
-        self.rises, self.first_rise, self.reason = state.rises, state.first_rise, Reason.GOING_ON
+        self.rises, self.first_rise, self.stop = state.rises, state.first_rise, Stop.GOING_ON
 
     def judge(self, value: float, norm: float = math.nan) -> None:
         """Count a rise of the cost at the current epoch and apply the stopping rules."""
         if self._rules.rose(value, self.last):
             self.rises, self.first_rise = self.rises + 1, self.first_rise or self.epoch
-        self.reason = self._rules.reason(self.epoch, value, self.last, norm)
+        self.stop = self._rules.stop(self.epoch, value, self.last, norm)
 
     def go_on(self, value: float, params: Mapping[str, Any], row: Any = None) -> None:
         """Record the current epoch of cost ``value``, if a row is due, and go on to the parameters of the next one.
@@ -252,7 +263,7 @@ class EpochCounter:
 
     def state(self) -> DescentState:
         """Return the current state."""
-        return DescentState(self.params, self.before, self.last, self.epoch, self.rises, self.first_rise, self.reason)
+        return DescentState(self.params, self.before, self.last, self.epoch, self.rises, self.first_rise, self.stop)
 
 
 class Runner(Protocol):
@@ -286,7 +297,7 @@ class EnsembleResult:
 
     params: Params
     cost: float
-    reason: str
+    stop: str
     epochs: int
 
 

@@ -16,9 +16,9 @@ from steepest.engines.step import (
     EpochCounter,
     Params,
     Rate,
-    Reason,
     Record,
     Step,
+    Stop,
     StoppingRules,
     partial_derivative,
     rates_of,
@@ -72,16 +72,16 @@ class Stepwise:
         """Run some epochs; see :class:`steepest.engines.step.Runner`. An interruption ends the descent."""
         counter = EpochCounter(state, rules, record)
         try:
-            while counter.epoch < until and not counter.reason:
+            while counter.epoch < until and not counter.stop:
                 value, norm, after = self._epoch(counter.epoch, counter.params)
                 counter.judge(value, norm)
                 # With batches the cost is known only after the epoch, whose updates are kept.
-                if not counter.reason or (self._batches is not None and counter.reason != Reason.DIVERGED):
+                if not counter.stop or (self._batches is not None and counter.stop != Stop.DIVERGED):
                     counter.go_on(value, after)
                     if not all(np.isfinite(array).all() for array in after.values()):
-                        counter.reason = Reason.DIVERGED
+                        counter.stop = Stop.DIVERGED
         except KeyboardInterrupt:
-            counter.reason = Reason.INTERRUPTED
+            counter.stop = Stop.INTERRUPTED
         return counter.state()
 
     def unpacked(self, rows: Sequence[Any]) -> list[Params]:

@@ -148,7 +148,8 @@ def largest_difference(model: Specification, path: str | os.PathLike[str], table
         raise StorageError(
             f"cannot read {os.fspath(path)}: {error.strerror or error}; export the model first"
         ) from None
-    columns, wanted = model.inputs(table).arrays, np.asarray(model.predict(table), np.float64)
+    columns = model.columns_in_own_units(model.inputs(table).arrays)
+    wanted = np.asarray(model.predict(table), np.float64)
     try:
         import onnxruntime
     except ImportError:

@@ -28,6 +28,7 @@ ELEMENTWISE: dict[str, ElementwiseForm] = {
     "where": Template("({0} != 0 ? {1} : {2})", ATOM, (SUM,)),
     "expand": Template("{0}", SIGN, (SIGN,)),
     **{name: name for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+    "arctan": "atan",
     "abs": "fabs",
     "power": "pow",
     "sigmoid": Helper("""static T sigmoid(T x)

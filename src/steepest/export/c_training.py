@@ -62,6 +62,11 @@ def write_training(
     """
     if dtype not in DTYPES:
         raise ModelError(f"there is no dtype {dtype!r}; the precisions are {' and '.join(DTYPES)}")
+    if model.scales:
+        raise ModelError(
+            "the model has standardised columns, and C that trains would not standardise those of its samples; "
+            "export C that predicts, or a model without a scale"
+        )
     model.refuse_flat()
     if not model.cost.parameters or not model.cost.data:
         raise ModelError(f"there is nothing to train in {model.formula!r}: it needs a parameter and a data column")
@@ -70,7 +75,7 @@ def write_training(
             raise ModelError(f"a parameter has the reserved name {leaf.name!r}; rename it")
     method = optimiser_named(optimiser)
     if not isinstance(method, Optimiser):
-        raise ModelError(f"the optimiser {method.name!r} searches along lines and has no form in C; choose another")
+        raise ModelError(f"the optimiser {method.name!r} finds its own steps and has no form in C; choose another")
     step = gradient_step(model.prepared, "backprop", method, maximise=False, norm=False)
     names = Identifiers(RESERVED)
     prefix = names.pick(name)

@@ -60,7 +60,7 @@ PRIMITIVES: dict[str, Template | Mixing | Helper] = {
     "power": Template("{0} ** {1}", POWER, (POWER + 1, SIGN)),
     "negate": Template("-{0}", SIGN, (SIGN,)),
     "where": call("np.where", 3),
-    **{name: call(f"np.{name}", 1) for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
+    **{n: call(f"np.{n}", 1) for n in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh")},
     **{name: call(f"np.{name}", arity) for name, arity in (("abs", 1), ("sign", 1), ("maximum", 2), ("minimum", 2))},
     "sigmoid": Helper('''def sigmoid(x):
     """The logistic function, which never overflows."""
@@ -85,6 +85,10 @@ PRIMITIVES: dict[str, Template | Mixing | Helper] = {
     "dot": _product,
 }  # fmt: skip
 """How NumPy source writes every primitive of a prediction; to add an elementary function, add an entry."""
+
+# NumPy's own exponential in single precision is off by up to 2.5 units in the last place.
+_SINGLE_EXP = Template("np.exp({0}, dtype=float).astype(DTYPE)", ATOM)
+_CHOICE_OF_NUMBERS = Template("np.where({0}, DTYPE({1}), DTYPE({2}))")  # np.where alone would give integers
 
 _NAMES = {"exp": "e", "softplus": "s", "maximum": "m", "largest": "top", "sum": "total"}
 _RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "DTYPE", "predict"})
@@ -133,11 +137,15 @@ class _Writer:
     def template(self, node: Expression) -> Template:
         """Return the template of a primitive in NumPy."""
         form = PRIMITIVES[node.operation.name]
+        if node.operation.name == "exp" and self._prepared.dtype == "float32":
+            form = _SINGLE_EXP
         if isinstance(form, Helper):
             self.helpers.add(node.operation.name)
             form = form.template or call(node.operation.name, node.operation.arity)
         if not isinstance(form, Template):
             return form(node)
+        if node.operation.name == "where" and all(arg.operation is CONSTANT for arg in node.args[1:]):
+            form = _CHOICE_OF_NUMBERS
         # One number per sample gets axes to broadcast over features.
         lifted = [bool(node.shape) and arg.per_sample and not arg.shape for arg in node.args]
         axes = f"[...{', None' * len(node.shape)}]"

@@ -1,9 +1,11 @@
-"""Write predictions as ONNX with operators that are accurate in double precision.
+"""Write predictions as ONNX with operators whose results have a small relative error.
 
 ONNX Runtime has Softplus in single precision only, and ONNX has neither log1p nor expm1; they are composed by Kahan's
-method, which corrects for the rounding of 1 + x and exp(x). In double precision σ is composed as well, because the
-runtime's Sigmoid loses small values. MatMul is avoided: the runtime would fuse it with a factor of its result, and
-store that factor in single precision.
+method, which corrects for the rounding of 1 + x and exp(x). σ is composed as well, because the runtime's Sigmoid loses
+small values: in single precision it is 0 below −18. In double precision the runtime's Sin and Cos lose all digits next
+to multiples of π, so that their arguments are reduced first. MatMul is avoided: the runtime would fuse it with a factor
+of its result, and store that factor in single precision. Atan exists in single precision only; one step of Newton's
+method makes its result a double.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class _Graph:
 
     def __init__(self, onnx: Any, prepared: Prepared) -> None:
         self._helper, self._numpy = onnx.helper, onnx.numpy_helper
-        self.kind = onnx.TensorProto.DOUBLE if prepared.dtype == "float64" else onnx.TensorProto.FLOAT
+        self.single = onnx.TensorProto.FLOAT
+        self.kind = onnx.TensorProto.DOUBLE if prepared.dtype == "float64" else self.single
         self.dtype = np.dtype(prepared.dtype)
         self.users = users(prepared.program)
         self.nodes: list[Any] = []
@@ -122,11 +125,46 @@ def _decay(graph: _Graph, x: str) -> str:
 
 def _sigmoid(graph: _Graph, node: Expression) -> str:
     x = graph.names[node.args[0]]
-    if graph.dtype == np.float32:
-        return graph("Sigmoid", x)
     decay, one = _decay(graph, x), graph.number(1)
     above = graph("Where", graph("GreaterOrEqual", x, graph.number(0)), one, decay)
     return graph("Div", above, graph("Add", one, decay))
+
+
+# π/2 in parts (Cody and Waite 1980); the products of the first two with whole numbers below 2^20 are exact.
+_HALF_PI = tuple(map(float.fromhex, ("0x1.921FB544p0", "0x1.0B4611A6p-34", "0x1.3198A2E037073p-69")))
+
+
+def _sine(graph: _Graph, node: Expression) -> str:
+    """Write sin(x) or cos(x). In double precision, and if |x| < 2^20: ±sin(x − j·π/2), where j is even or odd."""
+    x, name = graph.names[node.args[0]], node.operation.name
+    built_in = graph(name.capitalize(), x)
+    if graph.dtype == np.float32:
+        return built_in
+    one, two, odd = (graph.number(value) for value in (1, 2, float(name == "cos")))
+    turns = graph("Sub", graph("Mul", x, graph.number(1 / np.pi)), graph.number(0.5 * (name == "cos")))
+    k = graph("Round", turns)
+    j, rest = graph("Add", graph("Mul", two, k), odd), x
+    for part in _HALF_PI:
+        rest = graph("Sub", rest, graph("Mul", j, graph.number(part)))
+    minus = graph("Abs", graph("Mod", graph("Add", k, odd), two, fmod=1))
+    found = graph("Mul", graph("Sub", one, graph("Mul", two, minus)), graph("Sin", rest))
+    return graph("Where", graph("Less", graph("Abs", x), graph.number(2.0**20)), found, built_in)
+
+
+def _arctan(graph: _Graph, node: Expression) -> str:
+    """Write arctan(x). In double precision: y − δ, where y is nearly arctan(x), and tan δ = (tan y − x)/(1 + x·tan y).
+
+    Both are multiplied by cos y, so that nothing overflows. δ is at most 4e-7, and tan δ is δ to the last digit.
+    """
+    x = graph.names[node.args[0]]
+    if graph.dtype == np.float32:
+        return graph("Atan", x)
+    y = graph("Cast", graph("Atan", graph("Cast", x, to=graph.single)), to=graph.kind)
+    sine, cosine = graph("Sin", y), graph("Cos", y)
+    above = graph("Sub", sine, graph("Mul", x, cosine))
+    found = graph("Sub", y, graph("Div", above, graph("Add", cosine, graph("Mul", x, sine))))
+    limit = graph("Mul", graph("Sign", x), graph.number(np.pi / 2))
+    return graph("Where", graph("Equal", graph("Abs", x), graph.number(np.inf)), limit, found)
 
 
 def _softplus(graph: _Graph, node: Expression) -> str:
@@ -222,8 +260,8 @@ def _product(graph: _Graph, node: Expression) -> str:
 
 PRIMITIVES: dict[str, str | Comparison | Callable[[_Graph, Expression], str]] = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negate": "Neg", "power": "Pow", "exp": "Exp",
-    "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "abs": "Abs", "sign": "Sign",
-    "maximum": "Max", "minimum": "Min",
+    "log": "Log", "sqrt": "Sqrt", "sin": _sine, "cos": _sine, "arctan": _arctan, "tanh": "Tanh", "abs": "Abs",
+    "sign": "Sign", "maximum": "Max", "minimum": "Min",
     "less": Comparison("Less"), "less_equal": Comparison("LessOrEqual"), "greater": Comparison("Greater"),
     "greater_equal": Comparison("GreaterOrEqual"), "equal": Comparison("Equal"),
     "not_equal": Comparison("Equal", negated=True),

@@ -30,6 +30,7 @@ from steepest.expressions.expression import (
 )
 from steepest.expressions.operations import count
 from steepest.expressions.printing import COMPARISON, PRODUCT, SUM, Template, infix
+from steepest.tables.standardised import Scale
 from steepest.tables.values import fit_shape, number_array
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
     check_names([prediction])
     refuse_samples(prediction)
     values = fitted(model, prediction, dtype)
+    if model.scales:
+        prediction, extra = with_scales(prediction, model.target, model.scales)
+        values |= {name: number_array(name, value, dtype) for name, value in extra.items()}
     stable = stabilise([prediction])[prediction]
     meanings: dict[str, str] = {}
     root, values = _folded(stable, values, dtype, meanings, _known(stable, fold))
@@ -97,6 +101,40 @@ def prepare(model: Specification, dtype: str, name: str = "model", fold: bool = 
     program = lower([root])
     layers = lower([root, *(layer.output for layer in find_layers(root))]).outputs[1:]
     return Prepared(name, model.formula, program, columns, values, dtype, layers, model.blocks, meanings)
+
+
+def with_scales(
+    prediction: Expression, target: Expression, scales: Mapping[str, Scale]
+) -> tuple[Expression, dict[str, Array]]:
+    """Return the prediction of a model with standardised columns from columns in their own units.
+
+    Args:
+        prediction, target: the two sides of the formula, for standardised columns.
+        scales: the scale of each of those columns.
+
+    Returns:
+        The prediction with (x − mean) / deviation in place of each input x with a scale, times the deviation of the
+        target plus its mean; and the values of the parameters that hold the means and deviations of feature groups.
+    """
+    taken = {*prediction.data, *prediction.parameters}
+    values: dict[str, Array] = {}
+    replaced = {}
+    for node in leaves([prediction]):
+        scale = scales.get(node.name) if node.operation is DATA else None
+        if scale is None:
+            continue
+        parts = []
+        for what, number in (("mean", scale.mean), ("deviation", scale.deviation)):
+            if node.shape:
+                name = unused(f"{node.name}_{what}", {*taken, *values})
+                values[name] = number
+                parts.append(leaf(PARAMETER, name, node.shape))
+            else:
+                parts.append(constant(float(number)))
+        replaced[node] = (node - parts[0]) / parts[1]
+    found = substitute(prediction, replaced)
+    own = scales.get(target.name)
+    return (found if own is None else found * float(own.deviation) + float(own.mean)), values
 
 
 def refuse_samples(prediction: Expression) -> None:

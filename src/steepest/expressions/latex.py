@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from steepest.expressions.characters import (
-    GREEK_LETTERS,
-    GREEK_NAMES,
-    MATHS_ESCAPES,
-    latex_text_in_formula,
-    markdown_formula,
-    markdown_text,
-)
+from steepest.expressions.characters import latex_text_in_formula, markdown_formula, markdown_text
 from steepest.expressions.maths_text import FormulaText, Line, sum_last
-from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, N, Node, Template, number, write
-
-
-def latex_name(name: str, index: str = "", layer: bool = False) -> str:
-    """Return a name in LaTeX: trailing digits as a subscript, or as the layer in a raised bracket.
-
-    >>> latex_name("w1"), latex_name("x", "i"), latex_name("a2", "i", layer=True), latex_name("petal_length")
-    ('w_{1}', 'x_{i}', 'a^{(2)}_{i}', '\\\\mathrm{petal\\\\_length}')
-    """
-    stem, digits = re.fullmatch(r"(.*?)(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
-    if not stem:
-        stem, digits = name, ""
-    stem = stem[:-1] if digits and stem.endswith("_") and len(stem) > 1 else stem
-    if stem in GREEK_NAMES:
-        written = "\\" + stem
-    elif stem in GREEK_LETTERS:
-        written = "\\" + GREEK_LETTERS[stem]
-    elif len(stem) == 1 and stem.isalpha():
-        written = stem
-    else:
-        plain = "".join(MATHS_ESCAPES.get(c, c) for c in stem)
-        written = rf"\mathrm{{{plain}}}"
-    raised = f"^{{({digits})}}" if layer and digits else ""
-    below = ",".join(part for part in ("" if raised else digits, index) if part)
-    return written + raised + (f"_{{{below}}}" if below else "")
+from steepest.expressions.names import latex_name as latex_name
+from steepest.expressions.notation import Notation, notation_of
+from steepest.expressions.printing import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SIGN,
+    N,
+    Node,
+    Template,
+    multiple_of_pi,
+    number,
+    write,
+)
 
 
 class Latex(FormulaText):
@@ -51,25 +32,34 @@ class Latex(FormulaText):
         """Return the operation's own template; the derivative of a single letter needs no brackets."""
         if node.operation.name == "derivative" and self.leaf(node.args[0]):
             return Template(r"\partial_{{{attributes}}} {0}", POWER)
-        return sum_last(node, r" \cdot ", "-") or node.operation.latex
+        changed = self.notation.latex_templates.get(node.operation.name)
+        return sum_last(node, r" \cdot ", "-") or changed or node.operation.latex
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return numbers, names of parameters, and names of data with the index i of their sample."""
+        index = self.notation.index if node.per_sample else ""
         if node in self._names:
-            name = latex_name(self._names[node], "i" if node.per_sample else "", layer=True)
+            name = self.notation.latex_name(self._names[node], index, layer=True)
             return name, POWER if "^" in name else ATOM
         if node.operation.name == "constant":
-            return _latex_number(node.value)
+            return _latex_number(node.value, self.notation)
         if node.is_leaf:
-            return latex_name(node.name, "i" if node.per_sample else ""), ATOM
+            return self.notation.latex_name(node.name, index), ATOM
         return None
 
     def attributes(self, node: Node) -> str:
         """Return lengths, or the name with respect to which a derivative is taken."""
-        return ", ".join(latex_name(a) if isinstance(a, str) else str(a) for a in node.attributes)
+        return ", ".join(self.notation.latex_name(a) if isinstance(a, str) else str(a) for a in node.attributes)
 
 
-def _latex_number(value: float) -> tuple[str, int]:
+def _latex_number(value: float, notation: Notation) -> tuple[str, int]:
+    multiple = multiple_of_pi(value) if notation.has_pi else None
+    if multiple is not None:
+        above, below = abs(multiple.numerator), multiple.denominator
+        sign, top = "-" * (multiple < 0), r"\pi" if above == 1 else rf"{above} \cdot \pi"
+        if below == 1:
+            return sign + top, PRODUCT if above > 1 else SIGN if sign else ATOM
+        return rf"{sign}\frac{{{top}}}{{{below}}}", SIGN if sign else POWER
     text = number(value)
     level = SIGN if text.startswith("-") else ATOM
     if "e" in text:
@@ -79,14 +69,26 @@ def _latex_number(value: float) -> tuple[str, int]:
     return text, level
 
 
-def latex(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
+def latex(
+    root: N,
+    names: Mapping[N, str] | None = None,
+    definition: bool = False,
+    notation: Notation | None = None,
+) -> str:
     r"""Return an expression as LaTeX.
 
     >>> from steepest.expressions.expression import data, params
     >>> latex((data("x") * params("w1")) ** 2)
     '\\left(x_{i} \\cdot w_{1}\\right)^{2}'
     """
-    return write(root, Latex(names), root_is_plain=definition)
+    notation = notation_of([root], (names or {}).values()) if notation is None else notation
+    return write(root, Latex(names, notation), root_is_plain=definition)
+
+
+def latex_without_index(root: Node) -> str:
+    """Return an expression as LaTeX without the index of the samples, for pictures of a model."""
+    notation = notation_of([root])
+    return latex(root, notation=notation).replace(f"_{{{notation.index}}}", "")
 
 
 def align(blocks: Sequence[Sequence[Line]]) -> str:

@@ -12,7 +12,22 @@ from typing import Any
 
 from steepest.expressions import printing
 from steepest.expressions.characters import superscript
-from steepest.expressions.printing import ATOM, POWER, PRODUCT, SIGN, SUM, N, Node, Template, number, quoted, write
+from steepest.expressions.notation import USUAL, Notation, notation_of
+from steepest.expressions.printing import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    RESERVED,
+    SIGN,
+    SUM,
+    N,
+    Node,
+    Template,
+    multiple_of_pi,
+    number,
+    quoted,
+    write,
+)
 from steepest.expressions.traversal import toposort, tree_size
 
 _NEGATED_NUMBER = printing.call("negate", 1)  # -2 would read back as the number −2
@@ -23,8 +38,9 @@ class FormulaText:
 
     brackets = ("(", ")")
 
-    def __init__(self, names: Mapping[Any, str] | None = None) -> None:
+    def __init__(self, names: Mapping[Any, str] | None = None, notation: Notation = USUAL) -> None:
         self._names = {} if names is None else names
+        self.notation = notation
 
     def template(self, node: Node) -> Template:
         """Return the operation's own template, but for the negative of a number."""
@@ -37,7 +53,8 @@ class FormulaText:
         if node in self._names:
             return self._names[node], ATOM
         if node.operation.name == "constant":
-            text = number(node.value)
+            is_pi = abs(node.value) == RESERVED["pi"] and self.notation.has_pi
+            text = number(node.value) if not is_pi else "pi" if node.value > 0 else "-pi"
             return text, SIGN if text.startswith("-") else ATOM
         return (quoted(node.name), ATOM) if node.is_leaf else None
 
@@ -55,11 +72,11 @@ def write_formula(root: N) -> str:
     A large graph with shared parts is written with definitions: ``__1 = x*y; __1 + sin(__1)``.
     """
     if tree_size(root) <= _WRITTEN_OUT:
-        return write(root, FormulaText())
+        return write(root, FormulaText(notation=notation_of([root])))
     order = toposort([root])
     uses = Counter(arg for node in order for arg in node.args)
     names: dict[N, str] = {}
-    printer = FormulaText(names)
+    printer = FormulaText(names, notation_of([root]))
     lines: list[str] = []
     for node in order:
         if node.args and uses[node] > 1:
@@ -91,27 +108,57 @@ class MathsText(FormulaText):
             exponent = node.args[1].value
             if 0 <= exponent < 100 and exponent == int(exponent):
                 return Template("{0}" + superscript(str(int(exponent))), POWER, (POWER + 1,))
-        return sum_last(node, "·", "−") or node.operation.maths or node.operation.text
+        changed = self.notation.text_templates.get(node.operation.name)
+        return sum_last(node, "·", "−") or changed or node.operation.maths or node.operation.text
 
     def leaf(self, node: Node) -> tuple[str, int] | None:
         """Return numbers, names of parameters, and names of data with the index i of their sample."""
+        if node.operation.name == "constant" and node not in self._names:
+            return maths_number(node.value, self.notation)
         found = super().leaf(node)
         if found is None:
             return None
         text, level = found
-        if node.operation.name == "constant" and node not in self._names:
-            text = text.replace("-", "−")
-        return text + ("_i" if node.per_sample else ""), level
+        return text + (f"_{self.notation.index}" if node.per_sample else ""), level
+
+    def attributes(self, node: Node) -> str:
+        """Return lengths, or the name with respect to which a derivative is taken."""
+        return ", ".join(quoted(a) if isinstance(a, str) else str(a) for a in node.attributes)
 
 
-def maths(root: N, names: Mapping[N, str] | None = None, definition: bool = False) -> str:
+def maths_number(value: float, notation: Notation = USUAL) -> tuple[str, int]:
+    """Return a number as mathematical text, and how strongly it binds; a small multiple of π by its letter.
+
+    >>> from math import pi
+    >>> maths_number(-0.5)[0], maths_number(2 * pi)[0], maths_number(-pi / 4)[0]
+    ('−0.5', '2·π', '−π/4')
+    """
+    multiple = multiple_of_pi(value) if notation.has_pi else None
+    if multiple is None:
+        text = number(value)
+        if "e" in text and not notation.has_e:
+            mantissa, exponent = text.split("e")
+            return f"{mantissa.replace('-', '−')}·10{superscript(str(int(exponent)))}", PRODUCT
+        return text.replace("-", "−"), SIGN if text.startswith("-") else ATOM
+    above, below = abs(multiple.numerator), multiple.denominator
+    text = "−" * (multiple < 0) + ("π" if above == 1 else f"{above}·π") + (f"/{below}" if below > 1 else "")
+    return text, PRODUCT if max(above, below) > 1 else SIGN if multiple < 0 else ATOM
+
+
+def maths(
+    root: N,
+    names: Mapping[N, str] | None = None,
+    definition: bool = False,
+    notation: Notation | None = None,
+) -> str:
     """Return an expression as mathematical text.
 
     >>> from steepest.expressions.expression import data, params
     >>> maths((data("x") * params("w")) ** 2)
     '(x_i·w)²'
     """
-    return write(root, MathsText(names), root_is_plain=definition)
+    notation = notation_of([root], (names or {}).values()) if notation is None else notation
+    return write(root, MathsText(names, notation), root_is_plain=definition)
 
 
 @dataclass(frozen=True)

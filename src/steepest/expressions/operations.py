@@ -26,6 +26,9 @@ from steepest.expressions.printing import ATOM, COMPARISON, POWER, PRODUCT, SIGN
 FUNCTIONS: dict[str, Operation] = {}
 """Every operation by the names and aliases that formulas use; an operation that is added later is found, too."""
 
+_EXTREME = 1000
+"""Beyond it, the exponential of a number is 0 or infinite, in every precision."""
+
 REAL = (-inf, inf)
 POSITIVE = (0.0, inf)
 
@@ -40,6 +43,49 @@ def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     FUNCTIONS.update(dict.fromkeys((name, *made.aliases), made))
     printing.FUNCTION_NAMES.update((name, *made.aliases))
     return made
+
+
+def _hypot(x: Expression, y: Expression) -> Expression:
+    """Return the larger of |x| and |y| times √(1 + q²), where q is the smaller over the larger."""
+    a, b = absolute(x), absolute(y)
+    long = maximum(a, b)
+    q = minimum(a, b) / where(long, long, 1)
+    return long * sqrt(1 + q * q)
+
+
+def lost(x: Expression, y: Expression) -> Expression:
+    """Return what rounding takes from x − y (Knuth 1997, 4.2.2, theorem B): add it to the result to have it exactly.
+
+    It is 0 where an exponential of the difference is 0 or infinite.
+    """
+    difference = x - y
+    rest = x - difference
+    return where(absolute(difference) < _EXTREME, (x - (difference + rest)) + (rest - y), 0)
+
+
+def _below_largest(x: Expression) -> tuple[Expression, Expression]:
+    """Return d = x less the largest feature, rounded, and exp(d), which has what rounding took from d added.
+
+    Only if x is given: what is computed is as inexact as d.
+    """
+    d = x - largest(x)
+    e = exp(d)
+    return d, e if x.args else e + e * lost(x, largest(x))  # one rounding, where e·(1 + …) has two
+
+
+def _shares(x: Expression) -> Expression:
+    """Return exp(x) over the sum of exp(x)."""
+    e = _below_largest(x)[1]
+    return e / sum_(e)
+
+
+def log_of_shares(x: Expression) -> Expression:
+    """Return log(Σ exp(d)) for d = x less the largest feature, exact if the others are far below.
+
+    Where d is 0, exp(d) is 1 + d to first order, which keeps the derivatives of this form right, too.
+    """
+    d, e = _below_largest(x)
+    return log1p(sum_(where(d, e, d)) + (sum_(where(d, 0, 1)) - 1))
 
 
 def _latex_call(sign: str, arity: int) -> Template:
@@ -82,11 +128,14 @@ negate = operation(
 )  # fmt: skip
 power = operation(
     "power", 2, "x to the power y",
-    partials=(lambda x, y, r: y * x ** (y - 1), lambda x, y, r: r * log(where(equal(x, 0), 1, x))),
+    partials=(
+        lambda x, y, r: y * x ** (y - 1) if y.value != 0 else 0,  # x^0 is 1 for every x, also for 0
+        lambda x, y, r: r * log(where(equal(x, 0), 1, x)),
+    ),
     domain=(POSITIVE, REAL), flops=3,  # a logarithm, a product and an exponential
     text=Template("{0}^{1}", POWER, (POWER + 1, SIGN)), latex=Template("{0}^{{{1}}}", POWER, (POWER + 1,)),
     rule="power rule", rules=("power rule", "exponential rule"),
-    edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN; the slope at 0^0 is NaN",
+    edges="NaN for x < 0 unless y is whole; x^0 and 1^y are 1 even for NaN",
     source="DLMF 4.7.10",
 )  # fmt: skip
 
@@ -118,15 +167,29 @@ sqrt = operation(
     partials=(lambda x, r: 0.5 / r,), domain=(POSITIVE,), latex=Template(r"\sqrt{{{0}}}"), maths=call("√", 1),
     kinks=(lambda x: x,), edges="NaN below 0; infinite slope at 0", source="DLMF 4.7.10",
 )  # fmt: skip
+hypot: Operation = operation(
+    "hypot", 2, "√(x² + y²), never overflowing",
+    partials=(lambda x, y, r: where(equal(r, 0), 0, x / r), lambda x, y, r: where(equal(r, 0), 0, y / r)),
+    kinks=(lambda x, y: absolute(x) + absolute(y),),
+    expansion=lambda x, y: _hypot(x, y), edges="slope 0 is taken at x = y = 0", source="DLMF 1.9.9",
+)  # fmt: skip
+logaddexp: Operation = operation(
+    "logaddexp", 2, "log(exp(x) + exp(y)), never overflowing",
+    partials=(lambda x, y, r: sigmoid(x - y), lambda x, y, r: sigmoid(y - x)),
+    expansion=lambda x, y: maximum(x, y) + softplus(-absolute(x - y)),
+    edges="NaN if both are ∞ or both −∞", source="DLMF 4.7.4",
+)  # fmt: skip
 sin = operation(
     "sin", 1, "sine, x in radians",
-    partials=(lambda x, r: cos(x),), latex=_latex_call(r"\sin", 1),
-    edges="NaN at ±∞", source="DLMF 4.20.1",
+    partials=(lambda x, r: cos(x),), latex=_latex_call(r"\sin", 1), edges="NaN at ±∞", source="DLMF 4.20.1",
 )  # fmt: skip
 cos: Operation = operation(
     "cos", 1, "cosine, x in radians",
-    partials=(lambda x, r: -sin(x),), latex=_latex_call(r"\cos", 1),
-    edges="NaN at ±∞", source="DLMF 4.20.2",
+    partials=(lambda x, r: -sin(x),), latex=_latex_call(r"\cos", 1), edges="NaN at ±∞", source="DLMF 4.20.2",
+)  # fmt: skip
+arctan = operation(
+    "arctan", 1, "inverse tangent, in radians", aliases=("atan",), edges="±π/2 at ±∞", source="DLMF 4.24.3",
+    partials=(lambda x, r: 1 / (1 + x**2),), latex=_latex_call(r"\arctan", 1),
 )  # fmt: skip
 
 # -- activations ---------------------------------------------------------------------------------------------
@@ -136,13 +199,13 @@ tanh = operation(
     partials=(lambda x, r: 1 - r**2,), latex=_latex_call(r"\tanh", 1), activation=True,
     edges="±1 at ±∞", source="DLMF 4.34.3",
 )  # fmt: skip
-sigmoid = operation(
+sigmoid: Operation = operation(
     "sigmoid", 1, "logistic function 1/(1 + exp(−x))",
     partials=(lambda x, r: r * (1 - r),), latex=_latex_call(r"\sigma", 1), maths=call("σ", 1),
     aliases=("σ",), activation=True, edges="0 at −∞, 1 at ∞",
     source="Rumelhart, Hinton and Williams 1986, eq. 15",
 )  # fmt: skip
-softplus = operation(
+softplus: Operation = operation(
     "softplus", 1, "log(1 + exp(x)), never overflowing",
     partials=(lambda x, r: sigmoid(x),), activation=True,
     edges="0 at −∞, ∞ at ∞", source="Dugas et al. 2001, eq. 3",
@@ -166,7 +229,7 @@ step = operation(
 
 # -- with kinks ----------------------------------------------------------------------------------------------
 
-absolute = operation(
+absolute: Operation = operation(
     "abs", 1, "absolute value",
     partials=(lambda x, r: sign(x),), latex=Template(r"\left|{0}\right|"), maths=Template("|{0}|"),
     kinks=(lambda x: x,), edges="slope 0 is taken at 0", source="DLMF 1.9.7",
@@ -269,21 +332,28 @@ one_hot = operation(
     latex=Template(r"\operatorname{{onehot}}_{{{attributes}}}\left({0}\right)"),
     edges="all 0 if x is not a class number; NaN at NaN", source="definition",
 )  # fmt: skip
-largest = operation(
+largest: Operation = operation(
     "largest", 1, "largest feature of a sample",
     adjoints=(lambda adj, x, r: where(equal(x, r), adj, 0) / sum_(equal(x, r)),), shape=shapes.sum_shape,
+    kinks=(lambda x: where(sum_(equal(x, largest(x))) > 1, 0, 1),),
     latex=Template(r"\max_{{j}} {0}", SUM + 5, (PRODUCT,)),
     edges="several largest share the slope 1 equally",
 )  # fmt: skip
 softmax = operation(
     "softmax", 1, "exp(x) over the sum of exp(x), over the features",
     adjoints=(lambda adj, x, r: r * (adj - sum_(adj * r)),), shape=shapes.of_rank(1, lambda a: a), activation=True,
-    expansion=lambda x: (e := exp(x - largest(x))) / sum_(e), source="Bridle 1990",
+    expansion=_shares, source="Bridle 1990",
 )  # fmt: skip
 log_softmax = operation(
     "log_softmax", 1, "logarithm of softmax, never underflowing",
     adjoints=(lambda adj, x, r: adj - softmax(x) * sum_(adj),), shape=shapes.of_rank(1, lambda a: a), activation=True,
-    expansion=lambda x: (d := x - largest(x)) - log(sum_(exp(d))), source="Bridle 1990",
+    expansion=lambda x: x - largest(x) - log_of_shares(x), source="Bridle 1990",
+)  # fmt: skip
+logsumexp: Operation = operation(
+    "logsumexp", 1, "logarithm of the sum of exp(x) over the features, never overflowing",
+    adjoints=(lambda adj, x, r: adj * (softmax(x) if len(x.shape) == 1 else _shares(x)),), shape=shapes.sum_shape,
+    expansion=lambda x: largest(x) + log_of_shares(x),
+    edges="NaN if a feature is ∞ or all are −∞", source="Blanchard, Higham and Higham 2021, eq. 1.3",
 )  # fmt: skip
 
 # -- over the samples ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import string
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Protocol, Self, TypeVar
 
@@ -167,6 +168,24 @@ def number(value: float) -> str:
         whole = str(int(value))
         return "-0" if whole == "0" and str(value).startswith("-") else whole
     return repr(float(value))
+
+
+_DENOMINATORS, _MOST = (1, 2, 3, 4, 6), 24
+
+
+def multiple_of_pi(value: float) -> Fraction | None:
+    """Return the small multiple of π that a number is to the last digit; None for any other number.
+
+    >>> multiple_of_pi(2 * math.pi), multiple_of_pi(-math.pi / 4), multiple_of_pi(3.14159)
+    (Fraction(2, 1), Fraction(-1, 4), None)
+    """
+    if not 0 < abs(value) < 100:
+        return None
+    for below in _DENOMINATORS:
+        above = round(value / math.pi * below)
+        if 0 < abs(above) <= _MOST and value in (above * math.pi / below, above / below * math.pi):
+            return Fraction(above, below)
+    return None
 
 
 RESERVED = {"pi": math.pi, "π": math.pi, "inf": math.inf, "nan": math.nan}

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steepest.expressions.ascii import is_plain, transliterated
+from steepest.expressions.ascii import is_plain
+from steepest.expressions.characters import latex_text
 from steepest.expressions.latex import latex
 from steepest.expressions.maths_text import maths
+from steepest.expressions.notation import notation_of, sentence
 from steepest.expressions.printing import Node
 from steepest.expressions.traversal import tree_size
 
@@ -23,21 +25,33 @@ _MOST = 2000  # nodes: a longer formula is of no use to a reader
 def displayed(expression: Node) -> str | None:
     """Return the expression as displayed LaTeX between dollars; None if it is too long to be read.
 
+    A line after it says which signs are not the usual ones.
+
     >>> from steepest.expressions.expression import data, params
     >>> displayed(data("x") * params("w"))
     '$\\\\displaystyle x_{i} \\\\cdot w$'
     """
-    return rf"$\displaystyle {latex(expression)}$" if tree_size(expression) <= _MOST else None
+    if tree_size(expression) > _MOST:
+        return None
+    said = [sentence(remark, latex_text) for remark in notation_of([expression]).remarks([expression])]
+    return "\n\n".join([rf"$\displaystyle {latex(expression)}$", *([" ".join(said)] if said else [])])
 
 
 def shown(expression: Node) -> str:
-    """Return the expression as mathematical text, or its ``repr`` if it is too long to be read."""
-    return maths(expression) if tree_size(expression) <= _MOST else repr(expression)
+    """Return the expression as mathematical text, or its ``repr`` if it is too long to be read.
+
+    A line after it says which signs are not the usual ones.
+    """
+    if tree_size(expression) > _MOST:
+        return repr(expression)
+    said = [sentence(remark) for remark in notation_of([expression]).remarks([expression], latex=False)]
+    return "\n".join([maths(expression), *([" ".join(said)] if said else [])])
 
 
 def on_console(expression: Node) -> RenderableType:
     """Return the expression for a console of rich."""
-    return Renderable(lambda width, plain: transliterated(shown(expression)) if plain else shown(expression))
+    in_ascii = notation_of([expression]).in_ascii
+    return Renderable(lambda width, plain: in_ascii(shown(expression)) if plain else shown(expression))
 
 
 @dataclass(frozen=True)

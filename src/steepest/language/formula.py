@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -94,6 +95,7 @@ def parse_formula(text: str, data: Names = (), params: Names | None = None, limi
     return _Builder(text, data, params, limits).build(read(text, limits))
 
 
+@functools.lru_cache(maxsize=256)
 def names_in(text: str, limits: Limits = LIMITS) -> tuple[str, ...]:
     """Return the names in a formula that are not functions, constants or defined parts, in reading order.
 

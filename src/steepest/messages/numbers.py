@@ -43,6 +43,13 @@ def share(name: str, value: Any, error: type[SteepestError], below: bool = False
     return value
 
 
+def confidence_level(value: Any, error: type[SteepestError]) -> float:
+    """Return the probability of an interval as it was given, a number between 0 and 1."""
+    if not (is_finite(value) and 0 < value < 1):
+        raise error(f"a confidence level is a number between 0 and 1, such as 0.95, not {value!r}")
+    return float(value)
+
+
 def whole(name: str, value: Any, low: int, error: type[SteepestError]) -> int:
     """Return an integer of at least ``low``."""
     if not (is_number(value, numbers.Integral) and value >= low):

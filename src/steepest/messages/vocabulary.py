@@ -60,6 +60,8 @@ _WORDS = {
         "adagrad": "ada_grad",
         "lbfgs": "l_bfgs l_bfgs_b bfgs lbfgsb",
         "adamw": "adam_w",
+        "lm": "levenberg_marquardt leastsq",
+        "newton": "newton_cholesky newton_raphson irls trust_exact",
     },
     "cost": {
         "mse": "squared_error mean_squared_error squared_loss least_squares l2_loss mseloss quadratic",
@@ -120,12 +122,12 @@ _WRITTEN = {
     "tan(x)": "sin(x)/cos(x)", "sinh(x)": "(exp(x) - exp(-x))/2", "cosh(x)": "(exp(x) + exp(-x))/2",
     "sec(x)": "1/cos(x)", "csc(x)": "1/sin(x)", "cot(x)": "cos(x)/sin(x)", "exp2(x)": "2^x", "square(x)": "x^2",
     "log2(x)": "log(x)/log(2)", "log10(x)": "log(x)/log(10)", "logit(x)": "log(x/(1 - x))",
-    "cbrt(x)": "sign(x)*abs(x)^(1/3)", "hypot(x, y)": "sqrt(x^2 + y^2)", "clip(x, a, b)": "min(max(x, a), b)",
-    "logsumexp(x)": "log(sum(exp(x)))", "silu(x)": "x*sigmoid(x)", "swish(x)": "x*sigmoid(x)",
+    "cbrt(x)": "sign(x)*abs(x)^(1/3)", "clip(x, a, b)": "min(max(x, a), b)",
+    "silu(x)": "x*sigmoid(x)", "swish(x)": "x*sigmoid(x)",
     "mish(x)": "x*tanh(softplus(x))", "elu(x)": "max(x, 0) + expm1(min(x, 0))", "softsign(x)": "x/(1 + abs(x))",
 }  # fmt: skip
 _FLAT = "floor ceil round argmax"
-_MISSING = "erf gamma lgamma asin arcsin acos arccos atan arctan atan2"
+_MISSING = "erf gamma lgamma asin arcsin acos arccos atan2"
 _ANSWERS: dict[str, dict[str, str]] = {
     "package": {
         "st.gradient(cost) gives all derivatives, st.derive(cost, 'w') one line by line": "backward grad jacobian "
@@ -159,10 +161,8 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "AdaMax is not offered; adam is nearest": "adamax",
         "Adadelta is not offered; rmsprop is nearest": "adadelta",
         "Rprop is not offered; rmsprop is nearest": "rprop",
-        "Newton's method is not offered; lbfgs is nearest": "newton",
-        "Levenberg-Marquardt is not offered; lbfgs is nearest": "levenberg_marquardt lm",
         "conjugate gradients are not offered; lbfgs is nearest": "cg",
-        "it is not offered": "adafactor adamaxw amsgrad asgd dogbox fromage lamb lars leastsq nelder_mead newton_cg "
+        "it is not offered": "adafactor adamaxw amsgrad asgd dogbox fromage lamb lars nelder_mead newton_cg "
         "noisy_sgd novograd optimistic_gradient_descent polyak_sgd powell radam sm3 tnc trf yogi",
     },
     "cost": {
@@ -178,10 +178,11 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "for targets −1 and 1 it is the formula max(-target*prediction, 0)": "perceptron",
         "it is the formula 2*(sqrt(1 + (prediction - target)^2) - 1)": "soft_l1",
         "it is the formula log(1 + (prediction - target)^2)": "cauchy",
+        "it is the formula arctan((prediction - target)^2)": "arctan",
         "for the quantile 0.9 it is the formula max(0.9*(target - prediction), 0.1*(prediction - target))": "quantile",
         "end the prediction with sigmoid and take cross_entropy, which is computed from the logit": "bcewithlogitsloss",
         "take mse, whose minimum is at the same parameters": "sse ssr rss",
-        "it is not offered": "arctan cosine_similarity epsilon_insensitive gamma hingeembeddingloss kld kldivloss "
+        "it is not offered": "cosine_similarity epsilon_insensitive gamma hingeembeddingloss kld kldivloss "
         "kl_divergence likelihood linear modified_huber tweedie",
     },
     "scheme of initial values": {
@@ -199,7 +200,6 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "give patience=, with validate=": "early_stopping",
         "write optimiser='momentum', or optimisers.momentum(decay)": "momentum",
         "give a schedule, such as rate='exponential:0.95'": "decay",
-        "bounds are not offered; write the formula in exp(p) or sigmoid(p) of a free parameter": "bounds",
         "the gradient is derived; leave jac out": "jac",
         "write optimiser= for the update rule, or gradient= for how the gradient is computed": "method",
         "write rate= for the learning rate, or l2= for the penalty": "alpha",

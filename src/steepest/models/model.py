@@ -6,29 +6,39 @@ import inspect
 import os
 import warnings
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from steepest.checking.gradient_check import Report
+from steepest.checking.checker import MOST_UNITS
 from steepest.checking.gradient_check import check as check_gradient
+from steepest.checking.report import Report
 from steepest.derivations.line_by_line import Derivation
 from steepest.derivations.line_by_line import derive as derive_by_rules
 from steepest.display.summaries import ReprMixin, Summary, facts_table, values_table
 from steepest.errors import ModelError, SteepestError, SteepestWarning, StorageError
-from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, leaves
+from steepest.expressions.notation import COST_LETTERS, notation_of
 from steepest.expressions.showing import shown
+from steepest.inference import uncertainty_of
 from steepest.language.formula import LIMITS, Limits
 from steepest.messages.vocabulary import ours, translated
+from steepest.models.attempts import fitted
+from steepest.models.estimated import Estimated
+from steepest.models.metadata import errors_in, metadata_of, refuse_other_shapes, shapes_in
+from steepest.models.restricted import Restricted
 from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
-from steepest.objectives.specification import Specification
+from steepest.objectives.scaling import unscaled
 from steepest.storage import tensors as storage
+from steepest.tables.built_in import BUILT_IN
 from steepest.tables.samples import Samples
+from steepest.training.choice import choose_optimiser
 from steepest.training.descent import Descent, descend
 from steepest.training.initialisers import initial
 from steepest.training.optimisers import Optimiser
-from steepest.version import __version__
 
 if TYPE_CHECKING:
     from steepest.derivations.layered import LayeredDerivation
@@ -36,10 +46,12 @@ if TYPE_CHECKING:
     from steepest.papers import Paper
 
 _MOST_CHECKED = 1000  # rows of a check; a wrong derivative shows on few rows, too
+_OF_ONE_DESCENT = ("restarts", "on_epoch", "checkpoint", "validate", "memory")
+_OF_PLAIN_DESCENT = ("rate", "gradient", "step", "scheme", "memory", "engine")
 _SETTINGS = tuple(name for name in inspect.signature(descend).parameters if name not in ("cost", "table"))
 
 
-class Model(Specification, ReprMixin):
+class Model(Estimated, ReprMixin):
     """A formula with a cost, fitted to tables.
 
     Which names of the formula are data follows from the table of the first fit, or from ``data``.
@@ -59,8 +71,13 @@ class Model(Specification, ReprMixin):
         class_weight: the weight of each class of the target, or ``"balanced"`` for n/(k·n_c) with n_c of n samples
             in one of k classes; multiplied by the sample weights.
         l1, l2: add l1·Σ|w| + l2/2·Σw² over the weights, i.e. all parameters except additive biases.
+        scale: ``"standard"`` standardises the inputs to (x − mean) / standard deviation of the first table, and a
+            numeric target of ``mse``, ``mae`` or ``huber`` if the prediction is a sum such as H @ W + b. The names in
+            the formula are then the standardised columns, for the cost, the gradient and the parameters; tables and
+            predictions keep their units, in exported files too. :meth:`unscaled` undoes it.
 
     Attributes:
+        scales: the mean and the standard deviation of each standardised column by name; empty before a fit.
         params: the fitted parameters by name; empty before a fit. May be set by hand.
         run: the last Descent, or None.
         settings: the settings of a fit by the command line; saved with the model.
@@ -76,21 +93,29 @@ class Model(Specification, ReprMixin):
     run: Descent | None
 
     def fit(
-        self, table: Any, *, start: Mapping[str, ArrayLike] | None = None, na: str = "error", **settings: Any
-    ) -> Model:
+        self, table: Any, *, start: Mapping[str, Any] | None = None, na: str = "error",
+        fixed: Mapping[str, float] | None = None, tied: Mapping[str, str] | None = None, **settings: Any,
+    ) -> Model:  # fmt: skip
         """Fit the parameters to a table by descent.
 
         Args:
             table: a dict of arrays, a DataFrame, a path or a built-in name.
-            start: parameters to start from; those left out are drawn from the seed.
+            start: parameters to start from, or ranges (low, high) from which the seed draws them, as for
+                :func:`steepest.descend`; those left out are drawn, too.
             na: ``"drop"`` leaves out rows with missing values.
-            settings: as for :func:`steepest.descend`.
+            fixed: parameters that keep a number, by name; the others are fitted.
+            tied: parameters that are expressions of others, by name: ``{"k2": "2*k1"}``. They are replaced before the
+                cost is derived; penalties count free parameters only. The result has their values, and their standard
+                errors by the delta method.
+            settings: as for :func:`steepest.descend`. Unless a rate is given or the table is a built-in one, the
+                default is ``optimiser="auto"``: Levenberg–Marquardt for sums of squares, Newton's method or L-BFGS
+                for other costs, Adam for networks and batches. ``run.optimiser`` says what was taken.
 
         Returns:
             The model itself; its ``run`` is the Descent.
 
         Raises:
-            ModelError: no parameter has a gradient, as in a threshold unit.
+            ModelError: no parameter has a gradient, as in a threshold unit, or one cannot be fixed or tied so.
             TableError: the table cannot be read or lacks a column.
         """
         for word in settings:
@@ -110,15 +135,73 @@ class Model(Specification, ReprMixin):
         validation = settings.get("validate")
         if validation is not None and not isinstance(validation, float):
             settings["validate"] = self.held_out(validation, na)
-        self.run = descend(self.prepared, source, start, na=na, **settings)
-        self.params, self.fitted = dict(self.run.params), given
+        if fixed or tied:
+            restricted = Restricted(self, fixed, tied)
+            restricted.refuse(start, settings.get("bounds"), ("start", "bounds"))
+            others = restricted.others.fit(source, start=start, na=na, **settings)
+            assert others.run is not None  # fit has just set it
+            self.run, self.fitted = restricted.completed(others.run), {**others.fitted, **restricted.given}
+            self.params, self.known_errors, self.tied = dict(self.run.params), None, restricted.tied
+            return self
+        settings, why = self._chosen(settings, table, source)
+        if why:
+            given |= {"optimiser": settings["optimiser"].name, "rate": settings["rate"]}
+        self.run = fitted(self, source, start, {**settings, "na": na})
+        if why:
+            self.run = replace(self.run, optimiser=why)
+        if isinstance(source, Samples) and self.run.held_out is None:
+            self.run = replace(self.run, uncertain=partial(uncertainty_of, self, source, bounds=settings.get("bounds")))
+        self.params, self.fitted, self.known_errors, self.tied = dict(self.run.params), given, None, {}
         if self.run.diverged:
             warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
         return self
 
+    def _chosen(self, settings: dict[str, Any], table: Any, source: Any) -> tuple[dict[str, Any], str]:
+        """Return the settings with the optimiser for ``"auto"``, and which it is and why; no text if it was named.
+
+        It is the default, except for the built-in tables, whose descents are those of the notes, and for settings that
+        belong to gradient descent.
+        """
+        optimiser = settings.get("optimiser")
+        if optimiser is None and not (isinstance(table, str) and table in BUILT_IN):
+            plain = [name for name in _OF_PLAIN_DESCENT if settings.get(name) is not None]
+            optimiser = None if plain else "auto"
+        if optimiser != "auto":
+            return settings, ""
+        rows = source.rows if isinstance(source, Samples) else 0
+        batch, maximise, bounded = (settings.get(name) for name in ("batch", "maximise", "bounds"))
+        choice = choose_optimiser(self.prepared, rows, batch, bool(maximise), bool(bounded))
+        return {**settings, "rate": choice.rate, "optimiser": choice.optimiser}, choice.why
+
+    def unscaled(self) -> Model:
+        """Return the fitted model with parameters for columns in their own units; it predicts the same.
+
+        A weight w of a column with the mean μ and the standard deviation σ becomes w/σ, and μ·w/σ is taken from the
+        bias; for a target with mean m and standard deviation s, the last weights and bias are multiplied by s and m is
+        added to the bias.
+
+        Returns:
+            A model without a scale; a copy if this one has none.
+
+        Raises:
+            ModelError: the model is not fitted, or its formula is not a weighted sum in each column with a scale.
+
+        >>> table = {"x": [100.0, 200.0, 300.0], "y": [5.0, 7.0, 9.0]}
+        >>> model = Model("y ~ a*x + b", scale="standard").fit(table)
+        >>> {name: round(float(value), 9) for name, value in model.unscaled().params.items()}
+        {'a': 0.02, 'b': 3.0}
+        """
+        if not self.params:
+            raise ModelError("the model has no parameters yet; fit it first")
+        found = copy(self)
+        found.params = unscaled(self.prediction, self.target, self.scales, self.params)
+        found.scale, found.scales, found._prepared, found.run = None, {}, None, None
+        return found
+
     def check(
-        self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0
-    ) -> Report:
+        self, table: Any, at: Mapping[str, ArrayLike] | None = None, method: str = "backprop", seed: int = 0,
+        directions: int | None = None, units: int = MOST_UNITS,
+    ) -> Report:  # fmt: skip
         """Check the gradient of the cost on (at most the first 1000 rows of) a table.
 
         Args:
@@ -126,10 +209,13 @@ class Model(Specification, ReprMixin):
             at: parameters at which to check; the fitted ones, or those drawn from the seed, if left out.
             method: ``"backprop"`` or ``"layerwise"``.
             seed: the seed of the parameters that are drawn.
+            directions, units: as of :func:`steepest.check`.
         """
         samples = self.samples(table).head(_MOST_CHECKED)
         point = initial(self.cost, {**self.params, **(at or {})}, seed, "at")
-        return check_gradient(self.prepared, {**samples.arrays, **point}, method=method)
+        return check_gradient(
+            self.prepared, {**samples.arrays, **point}, method=method, directions=directions, units=units
+        )
 
     def derive(self, wrt: str, level: str = "terse") -> Derivation:
         """Derive the partial derivative of the cost line by line."""
@@ -196,28 +282,11 @@ class Model(Specification, ReprMixin):
         if not isinstance(self.objective.cost, str):
             known = ", ".join(COSTS)
             raise ModelError(f"only a model with a named cost can be saved: {known}, or a formula of a cost")
-        about: dict[str, Any] = {"version": __version__, "formula": self.formula, "cost": self.cost_name}
-        nodes = leaves([self.target, self.prediction])
-        for kind in ("data", "parameter"):
-            about[kind] = {node.name: list(node.shape) for node in nodes if node.operation is OPERATIONS[kind]}
-        about |= self._options()
-        if self.settings:
-            about["settings"] = self.settings
-        if self.run is not None:
-            about["run"] = {"cost": self.run.cost, "epochs": self.run.epochs, "reason": self.run.reason}
         missing = [name for name in self.cost.parameters if name not in self.params]
         if missing:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model first")
+        about = metadata_of(self, self.parameter_errors)
         storage.save(path, initial(self.cost, self.params, what="params"), about)
-
-    def _options(self) -> dict[str, Any]:
-        """Return the arguments that differ from their defaults, in a form that JSON can hold."""
-        classes = self.class_weight
-        pairs = classes if isinstance(classes, str) else [[float(k), float(w)] for k, w in (classes or {}).items()]
-        blocks = {name: list(columns) for name, columns in (self.blocks or self.features).items()}
-        l1, l2 = float(self.objective.l1), float(self.objective.l2)
-        options = {"features": blocks, "weights": self.weights, "class_weight": pairs, "l1": l1, "l2": l2}
-        return {name: value for name, value in options.items() if value}
 
     def export(
         self, path: str | os.PathLike[str], to: str | None = None, dtype: str = "float64",
@@ -242,8 +311,13 @@ class Model(Specification, ReprMixin):
 
     def card(self) -> Summary:
         """Return a summary: formula, cost, parameters, and the last descent if there was one."""
-        cost = f"{self.cost_name}, C = {shown(self.cost)}" if self.is_bound else self.cost_name
-        tables = [facts_table("Model", [("formula", self.formula), ("cost", cost)])]
+        cost = self.cost_name
+        if self.is_bound:
+            cost = f"{cost}, {notation_of([self.cost]).free(COST_LETTERS)} = {shown(self.cost)}"
+        facts = [("formula", self.formula), ("cost", cost)]
+        if self.scales:
+            facts.append(("standardised", ", ".join(self.scales)))
+        tables = [facts_table("Model", facts)]
         if self.params:
             tables.append(values_table("Parameters", self.params))
         title = f"{self.formula}, {'fitted' if self.params else 'not fitted yet'}"
@@ -269,23 +343,19 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
     """
     params, about = storage.load(path)
     try:
-        data = {str(name): tuple(int(d) for d in shape) for name, shape in about["data"].items()}
-        shapes = {str(name): tuple(int(d) for d in shape) for name, shape in about["parameter"].items()}
+        data, shapes = shapes_in(about, "data"), shapes_in(about, "parameter")
         options: dict[str, Any] = {name: about[name] for name in ("features", "weights", "l1", "l2") if name in about}
         classes = about.get("class_weight")
         if classes is not None:
             options["class_weight"] = classes if isinstance(classes, str) else dict(classes)
         model = Model(about["formula"], about["cost"], data, shapes, limits, **options)
         model.restore_blocks()
-        nodes = leaves([model.target, model.prediction])
-        expected = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is PARAMETER}
-        columns = {leaf.name: leaf.shape for leaf in nodes if leaf.operation is DATA}
-        found = {name: array.shape for name, array in params.items()}
-        unlike = not expected == shapes == found or columns != data
-        if unlike or any(len(s) > 2 or min(s, default=1) < 1 for s in data.values()):
-            raise StorageError("its parameters or shapes do not fit its formula")
-        model.params = {name: params[name][()] for name in expected}
+        model.restore_scales(about.get("scales", {}))
+        refuse_other_shapes(model, params, about)
+        model.params = {name: params[name][()] for name in shapes}
         model.settings = dict(about.get("settings", {}))
+        model.tied = Restricted(model, None, about.get("tied")).tied
+        model.known_errors = (dict(model.params), errors_in(about, model))
     except (SteepestError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = str(error) if isinstance(error, SteepestError) else "its metadata is incomplete"
         raise StorageError(f"{os.fspath(path)} is not a usable model: {reason}") from None

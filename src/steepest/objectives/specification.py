@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,21 +15,24 @@ from steepest.calculus.layers import find_layers
 from steepest.calculus.prepared import PreparedCost
 from steepest.engines import evaluate
 from steepest.errors import FormulaError, ModelError
-from steepest.expressions.expression import DATA, Expression, leaves
+from steepest.expressions.expression import DATA, Expression, leaves, substitute
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.messages.hints import nearest
 from steepest.messages.vocabulary import takes_aliases
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
 from steepest.objectives.metrics import classification, regression
+from steepest.objectives.scaled import Scaled
+from steepest.objectives.scaling import obstacle, scales_of
 from steepest.tables.feature_groups import Features, feature_shape, resolve, spelt_out, with_blocks
 from steepest.tables.parts import is_read_in_parts
 from steepest.tables.sample_weights import ClassWeight, check_class_weight, sample_weights
 from steepest.tables.samples import Samples
+from steepest.tables.standardised import standardised
 from steepest.tables.table import Table, open_table
 
 
-class Specification:
+class Specification(Scaled):
     """A formula with a cost, and the table columns that it needs; :class:`steepest.Model` fits it."""
 
     @takes_aliases
@@ -36,11 +40,13 @@ class Specification:
         self, formula: str, cost: str | Cost = "mse", data: Sequence[str] | Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None, limits: Limits = LIMITS, *, features: Features | None = None,
         weights: str | None = None, class_weight: ClassWeight | None = None, l1: float = 0.0, l2: float = 0.0,
+        scale: str | None = None,
     ) -> None:  # fmt: skip
         check_class_weight(class_weight)
         if weights is not None and not isinstance(weights, str):
             raise ModelError(f"weights is the name of a column, not {type(weights).__name__}")
         self.weights, self.class_weight = weights, class_weight
+        super().__init__(scale)
         self.objective = Objective(cost, weights is not None or class_weight is not None, l1, l2)
         self._features, self._blocks = spelt_out(features), dict[str, tuple[str, ...]]()
         self._text = formula
@@ -155,6 +161,13 @@ class Specification:
             )
         return large
 
+    def replacing(self, replaced: Mapping[Expression, Expression]) -> Self:
+        """Return the same model, not fitted, with expressions in place of some parameters."""
+        found = copy(self)
+        found._parsed = replace(self._formula, expression=substitute(self.prediction, replaced))
+        found._prepared, found.notes, found.params = None, [], {}
+        return found
+
     @property
     def prepared(self) -> PreparedCost:
         """The cost, prepared once: check, descent and papers share its gradient and program."""
@@ -194,9 +207,16 @@ class Specification:
             if any(name in block for block in blocks.values()):
                 raise ModelError(f"the target {name!r} is among the features; leave it out of them")
         self._blocks = blocks
+        if self.scale is not None and not self.scales:
+            self.scales = scales_of(self.prediction, self.target, self.objective, opened)
+            if self.class_weight is not None:
+                self.scales.pop(self.target.name, None)  # the classes that have weights are values of the target
+        self.notes = []
+        if self.scales and (why := obstacle(self.prediction, self.target, self.scales)):
+            self.notes.append(f"with standardised columns this is another formula: {why}")
         inside = {*self.data, *(column for block in blocks.values() for column in block), self.weights}
-        self.notes = notes_on_names(self.prediction, [name for name in opened.names if name not in inside])
-        return opened
+        self.notes += notes_on_names(self.prediction, [name for name in opened.names if name not in inside])
+        return standardised(opened, self.scales)
 
     def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
         """Return a table with the feature groups of this model, and their columns, fixed by the first table."""
@@ -204,7 +224,7 @@ class Specification:
         blocks = self._blocks
         if self._features and not blocks:
             blocks = resolve(self._features, opened, self.names, {*self.names, self.weights or ""})
-        return with_blocks(opened, blocks), blocks
+        return standardised(with_blocks(opened, blocks), self.scales), blocks
 
     def samples(self, table: Any, na: str = "error") -> Samples:
         """Return the columns of the cost: those of the formula and the sample weights, if there are any.
@@ -235,7 +255,8 @@ class Specification:
         column = (self.weights, columns.arrays[self.weights]) if self.weights is not None else None
         target = self._targets(columns.arrays)
         weights = sample_weights(columns.rows, column, self.class_weight, (str(self.target), target))
-        return replace(columns, arrays={**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights})
+        arrays = {**{name: columns.arrays[name] for name in self.data}, WEIGHT: weights}
+        return replace(columns, arrays=arrays, weight_mean=1.0 if column is None else float(np.mean(column[1])))
 
     def refuse_targets(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Raise if the cost is not defined for these targets.
@@ -248,7 +269,7 @@ class Specification:
         check_targets(self.prediction, targets, str(self.target), cost)
 
     def _targets(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """Return the values of the target, ``(n,)`` or ``(n, k)``."""
+        """Return the values of the target, ``(n,)`` or ``(n, k)``; standardised if it has a scale."""
         name = self.target.name
         return np.asarray(arrays[name] if name else evaluate(self.target, arrays))
 
@@ -305,8 +326,8 @@ class Specification:
             raise ModelError(f"the parameter {missing[0]!r} has no value yet; fit the model, or give params={{…}}")
         columns = self.inputs(table, na)
         if not self.prediction.per_sample:
-            return np.full(columns.rows, evaluate(self.prediction, given))
-        found: NDArray[Any] = evaluate(self.prediction, {**columns.arrays, **given})
+            return np.full(columns.rows, self.in_own_units(evaluate(self.prediction, given)))
+        found: NDArray[Any] = self.in_own_units(evaluate(self.prediction, {**columns.arrays, **given}))
         return found[:, 0] if self.prediction.shape == (1,) else found
 
     def evaluate(self, table: Any, na: str = "error") -> dict[str, Any]:
@@ -330,7 +351,7 @@ class Specification:
         1.0
         """
         samples = self.held_out(table, na)
-        found, target = self.predict(samples), self._targets(samples.arrays)
+        found, target = self.predict(samples), self.in_own_units(self._targets(samples.arrays))
         cost = float(evaluate(self.cost, {**samples.arrays, **self.params}))
         about = {"rows": samples.rows, "dropped": samples.dropped, "cost": cost}
         row = self.prediction.operation.name

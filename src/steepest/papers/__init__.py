@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
 from steepest.documents.document import Document, plain
+from steepest.expressions.notation import written_in
 from steepest.papers.contents import document_of
 from steepest.papers.derivations import derivation_of
 from steepest.papers.experiment import Experiment
+from steepest.papers.words import model_notation
 from steepest.storage.files import write_atomically
 from steepest.storage.marks import marked
 from steepest.tables.samples import Samples
@@ -62,7 +62,7 @@ class Paper:
 
 
 def write_paper(
-    model: Specification, table: Any = None, *, start: Mapping[str, ArrayLike] | None = None,
+    model: Specification, table: Any = None, *, start: Mapping[str, Any] | None = None,
     symbolic: bool | None = None,
     title: str | None = None, na: str = "error", compare: bool = True, **settings: Any,
 ) -> Paper:  # fmt: skip
@@ -93,6 +93,9 @@ def write_paper(
     Source: the notes A to E, which do by hand for five models what this does for any.
     """
     source = table if table is None or isinstance(table, Samples) else model.use(table)
-    derived = derivation_of(model, symbolic)  # before the training, as it may be refused
+    notation = model_notation(model)
+    with written_in(notation):
+        derived = derivation_of(model, symbolic)  # before the training, as it may be refused
     experiment = Experiment.conduct(model, source, start, na, compare, settings)
-    return Paper(document_of(experiment, derived, symbolic, title), experiment)
+    with written_in(notation):
+        return Paper(document_of(experiment, derived, symbolic, title), experiment)

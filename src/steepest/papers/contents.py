@@ -9,16 +9,18 @@ import numpy as np
 from steepest.calculus.layers import decompose
 from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
-from steepest.derivations.notation import HAT, SAMPLE, element, over_samples, symbol
+from steepest.derivations.notation import HAT, SAMPLE, element, index, over_samples, symbol
 from steepest.derivations.problem import TARGET, in_indices, problem_of
 from steepest.diagrams.network import Diagram
 from steepest.documents import document as doc
 from steepest.errors import MissingLibraryError
 from steepest.expressions.expression import PARAMETER, Expression, leaves, transform, with_args
+from steepest.expressions.notation import current_notation
 from steepest.objectives.costs import COSTS
 from steepest.papers.course import surface_of, training_of
+from steepest.papers.errors import errors_of
 from steepest.papers.results import check_of, comparison_of, limit_of
-from steepest.papers.words import cost_letter, count, parameters_of
+from steepest.papers.words import cost_letter, count, name_of, number, parameters_of, remarks_of
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -44,7 +46,7 @@ def document_of(
     blocks = [*_model(experiment), *_cost(model), *limit_of(experiment), *derived]
     if experiment.run is not None:
         try:
-            for section in (check_of, training_of, comparison_of, surface_of):
+            for section in (check_of, training_of, errors_of, comparison_of, surface_of):
                 blocks += section(experiment)
         except MissingLibraryError as error:  # the extra of papers brings what their pictures need
             raise MissingLibraryError(error.what, error.library, "paper") from None
@@ -87,10 +89,13 @@ def _model(experiment: Experiment) -> list[doc.Block]:
     has: doc.Inlines = (f" has the input{'s' if several else ''} ", *_listed(shown)) if inputs else (" has no inputs",)
     hat = formula(symbol(hatted(model), "", model.prediction.shape, per_sample=True))
     picture = Diagram(model.prediction, model.target, None, model.blocks)  # with names, as the equations have them
+    said = remarks_of(model)
     return [
         doc.Heading(("The model",)),
+        *([doc.Paragraph(said)] if said else []),
+        *([doc.Paragraph(_scales(model))] if model.scales else []),
         doc.Paragraph((
-            "Sample ", doc.Formula("i", "i"), *has, " and the target ", formula(model.target), ". The model predicts",
+            "Sample ", formula(index(SAMPLE)), *has, " and the target ", formula(model.target), ". The model predicts",
         )),
         doc.Equations((doc.Equation(hat, formula(model.prediction), "", "model"),)),
         doc.Paragraph((
@@ -103,6 +108,24 @@ def _model(experiment: Experiment) -> list[doc.Block]:
             "picture",
         ),
     ]  # fmt: skip
+
+
+def _scales(model: Specification) -> doc.Inlines:
+    """State that columns are standardised, and by which means and deviations if they are few."""
+    parts: list[Any] = []
+    for name, scale in model.scales.items():
+        if scale.mean.ndim:
+            parts.append(("each column of ", name_of(name)))
+        else:
+            values = (number(float(scale.mean), 6), " and ", number(float(scale.deviation), 6))
+            parts.append(("of ", name_of(name), " they are ", *values))
+    listed = [each for k, part in enumerate(parts[:_NAMED]) for each in ((", ", *part) if k else part)]
+    more = f", and of {len(parts) - _NAMED} further columns" if len(parts) > _NAMED else ""
+    return (
+        "The columns are standardised: their mean is subtracted, and they are divided by their standard deviation (",
+        *listed, f"{more}). The names below are the standardised columns; residual deviations and bands are in the "
+        "units of the table.",
+    )  # fmt: skip
 
 
 def _row(experiment: Experiment, node: Expression) -> str:
@@ -136,9 +159,10 @@ def _cost(model: Specification) -> list[doc.Block]:
     named = isinstance(model.objective.cost, str) and model.objective.cost in COSTS
     what = _SOURCES[model.cost_name] if named else "the loss of a sample, on average"
     letter, rate, objective = cost_letter(model), _rate(model), model.objective
-    said: list[str | doc.Formula] = ["where ", doc.Formula("n", "n"), " is the number of samples."]
+    said: list[str | doc.Formula] = ["where ", name_of(current_notation().count), " is the number of samples."]
     if objective.weighted:
-        said += [" Sample ", doc.Formula("i", "i"), " weighs ", doc.Formula(r"\omega_{i}", "ω_i"), ", on average 1."]
+        i = formula(index(SAMPLE))
+        said += [" Sample ", i, " weighs ", doc.Formula(rf"\omega_{{{i.latex}}}", f"ω_{i.text}"), ", on average 1."]
     if objective.l1 or objective.l2:
         said.append(" The last terms penalise large weights.")
     said += [" Learning means lowering ", letter, " by repeated steps against its gradient:"]
@@ -177,10 +201,10 @@ def _short_cost(model: Specification) -> doc.Formula:
     found = formula(over_samples(transform([short], visit)[short]))
     if not problem.has_classes:
         return found
-    target = formula(element(symbol(model.target.name or TARGET), SAMPLE))
+    target, i = formula(element(symbol(model.target.name or TARGET), SAMPLE)), formula(index(SAMPLE)).text
     return doc.Formula(
-        rf"{found.latex}, \quad t_{{ij}} = [{target.latex} = j]",
-        f"{found.text}, where t_ij is 1 if j is the class of sample i, else 0",
+        rf"{found.latex}, \quad t_{{{i}j}} = [{target.latex} = j]",
+        f"{found.text}, where t_{i}j is 1 if j is the class of sample {i}, else 0",
     )
 
 
@@ -198,12 +222,15 @@ def _again(experiment: Experiment) -> list[doc.Block]:
         blocks = {name: list(columns) for name, columns in (model.blocks or model.features).items()}
         given.append(f"features={blocks!r}")
     extras: dict[str, Any] = {"weights": model.weights, "class_weight": model.class_weight}
-    extras |= {"l1": model.objective.l1, "l2": model.objective.l2}
+    extras |= {"l1": model.objective.l1, "l2": model.objective.l2, "scale": model.scale}
     given += [f"{name}={value!r}" for name, value in extras.items() if value]
     lines = ["import steepest as st", "", *_call("model = st.Model", given)]
     if experiment.run is None:
         return [doc.Heading(("The same in Python",)), doc.Code("\n".join([*lines, "print(model.cost)"]))]
-    settings = [f"{name}={value!r}" for name, value in experiment.settings.items()]
+    how = dict(experiment.settings)
+    if how.get("optimiser") is None:
+        how.setdefault("rate", 0.1)  # of st.descend, as fit alone would choose an optimiser
+    settings = [f"{name}={value!r}" for name, value in how.items()]
     if experiment.na != "error":
         settings.append(f"na={experiment.na!r}")
     if experiment.begun and experiment.numbers <= _FEW:
@@ -221,6 +248,11 @@ def _call(function: str, arguments: list[str]) -> list[str]:
     return [line] if len(line) <= _LINE else [f"{function}(", *(f"    {each}," for each in arguments), ")"]
 
 
+def _rounded(array: Any) -> Any:
+    """Return numbers as lists, without the digits that rounding made when a scale was undone."""
+    return [_rounded(each) for each in array] if np.ndim(array) else float(f"{array:.14g}")
+
+
 def _table(experiment: Experiment) -> str:
     """Write the table in Python: a built-in one, a file, or its columns if they are few."""
     if experiment.source.startswith("the built-in table "):
@@ -229,5 +261,6 @@ def _table(experiment: Experiment) -> str:
         return repr(experiment.source)
     size = sum(array.size for array in experiment.columns.values())
     if size <= _FEW:
-        return repr({name: array.tolist() for name, array in experiment.columns.items()})
+        columns, scales = experiment.model.columns_in_own_units(experiment.columns), experiment.model.scales
+        return repr({name: _rounded(array) if name in scales else array.tolist() for name, array in columns.items()})
     return "table"

@@ -14,8 +14,7 @@ from steepest.documents.document import Block, Figure, Formula, Heading, Inlines
 from steepest.engines import evaluate
 from steepest.errors import MissingLibraryError, PictureError
 from steepest.expressions.expression import PARAMETER, Expression, leaves
-from steepest.expressions.latex import latex_name
-from steepest.papers.words import count, duration, number
+from steepest.papers.words import count, duration, element_of, name_of, number
 from steepest.training.optimisers import OPTIMISERS
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ def training_of(experiment: Experiment) -> list[Block]:
 
 def _course(experiment: Experiment, run: Descent) -> Inlines:
     rate = experiment.settings.get("rate", 0.1)
-    at = f" at the rate {rate:g}" if isinstance(rate, float | int) else ""
+    steps_itself = experiment.settings.get("optimiser") in ("lm", "newton")
+    at = f" at the rate {rate:g}" if isinstance(rate, float | int) and not steps_itself else ""
     batch = experiment.settings.get("batch")
     drawn = f", in batches of {batch} samples that are drawn anew in each epoch" if batch else ""
     left = f"; {count(experiment.dropped, 'row')} with a missing value left out" if experiment.dropped else ""
@@ -61,7 +61,8 @@ def _optimiser(experiment: Experiment) -> str:
     given = experiment.settings.get("optimiser")
     name = given if isinstance(given, str) else getattr(given, "name", None) or "gradient descent"
     names = {"adam": "Adam", "adamw": "AdamW", "nesterov": "Nesterov's gradient", "rmsprop": "RMSProp", "lion": "Lion",
-             "adagrad": "Adagrad", "lbfgs": "L-BFGS", "gradient-descent": "gradient descent"}  # fmt: skip
+             "adagrad": "Adagrad", "lbfgs": "L-BFGS", "gradient-descent": "gradient descent",
+             "lm": "Levenberg–Marquardt", "newton": "Newton's method"}  # fmt: skip
     return names.get(name, name)
 
 
@@ -72,6 +73,8 @@ def _update(experiment: Experiment) -> list[Block]:
         return []
     said = inspect.getdoc(OPTIMISERS[given]) or ""
     rule = " ".join(said.split("\n\n")[0].split())
+    if rule.startswith("Return "):  # of a method that is no rule for a single parameter
+        return [Paragraph((f"The method is {rule.removeprefix('Return ')}",))]
     return [Paragraph((f"The update of a parameter w is as follows. {rule}",))]
 
 
@@ -80,10 +83,8 @@ def _parameters(run: Descent) -> Table:
     if all(np.size(value) <= _MOST_ROWS for value in run.params.values()):
         for name, value in run.params.items():
             for place in np.ndindex(*np.shape(value)):
-                where = ",".join(str(k + 1) for k in place)
-                indexed = Formula(f"({latex_name(name)})_{{{where}}}", f"{name}[{where}]")
                 begin, end = (float(np.asarray(each)[place]) for each in (run.start[name], value))
-                shown = indexed if place else Formula(latex_name(name), name)
+                shown = element_of(name, place) if place else name_of(name)
                 rows.append(((shown,), (number(begin, 6),), (number(end, 12),)))
         header: tuple[Inlines, ...] = (("parameter",), ("start",), ("end",))
         return Table(header, tuple(rows), ("The parameters before and after the training.",), (1, 2), "parameters")
@@ -91,9 +92,13 @@ def _parameters(run: Descent) -> Table:
         array = np.asarray(value, float)
         figures = (array.min(), array.max(), array.mean(), np.linalg.norm(array))
         shape = " × ".join(map(str, array.shape)) or "a number"
-        rows.append(((Formula(latex_name(name), name),), (shape,), *((number(float(each), 5),) for each in figures)))
+        rows.append(((name_of(name),), (shape,), *((number(float(each), 5),) for each in figures)))
     header = (("parameter",), ("shape",), ("smallest",), ("largest",), ("mean",), ("norm",))
     return Table(header, tuple(rows), ("The parameters after the training.",), (2, 3, 4, 5), "parameters")
+
+
+def _feature(name: str, number: str) -> Formula:
+    return Formula(name_of(name, number).latex, name + number)
 
 
 def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
@@ -110,7 +115,7 @@ def _predictions(experiment: Experiment, run: Descent) -> list[Block]:
             if node.operation is not PARAMETER:
                 parts = np.asarray(experiment.columns[node.name]).reshape(experiment.rows, -1).T
                 indices = [""] if len(parts) == 1 else [str(k + 1) for k in range(len(parts))]
-                header += [(Formula(latex_name(node.name, k or "i"), f"{node.name}{k or '_i'}"),) for k in indices]
+                header += [(_feature(node.name, k) if k else formula(node),) for k in indices]
                 columns += list(parts)
         header += [(formula(model.target),), ("prediction",)]
         columns += [target.ravel(), found.ravel()]

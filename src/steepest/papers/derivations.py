@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steepest.derivations import elementary
 from steepest.derivations.layered import LayeredDerivation, derive_layers
 from steepest.derivations.layers import dense_layers
 from steepest.derivations.line_by_line import derive
-from steepest.derivations.lines import formula
+from steepest.derivations.lines import Passage, formula
 from steepest.derivations.nodewise import derive_nodes
 from steepest.derivations.point_values import narrowed
 from steepest.derivations.problem import sizes
@@ -16,7 +17,8 @@ from steepest.derivations.verification import Verification
 from steepest.documents.document import Block, Equation, Equations, Formula, Heading, Paragraph
 from steepest.errors import DerivationError
 from steepest.expressions.expression import toposort
-from steepest.papers.words import count, number
+from steepest.expressions.notation import COST_LETTERS, current_notation, written_in
+from steepest.papers.words import count, model_notation, name_of, number
 
 if TYPE_CHECKING:
     from steepest.derivations.line_by_line import Derivation
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_DERIVED = 8  # parameters that are derived one by one
 _MOST_NODES = 150  # of a cost that is derived so; its lines become as long as its depth
+_OWN_LETTERS = frozenset("abijklmptuwxyz")
 _HEADING = Heading(("The gradient, derived",))
 
 
@@ -42,6 +45,11 @@ def derivation_of(model: Specification, symbolic: bool | None) -> list[Block]:
     return _by_rules(model) if small else _nodewise(model)
 
 
+def activations(model: Specification) -> tuple[Passage, ...]:
+    """Return the derivatives of activations made of exponentials, by a letter that is no name of the model."""
+    return elementary.passages(model.prediction, model_notation(model).free("uvst"))
+
+
 def _by_rules(model: Specification) -> list[Block]:
     derivations = [derive(model.cost, name, "textbook") for name in model.cost.parameters]
     blocks: list[Block] = [
@@ -52,7 +60,7 @@ def _by_rules(model: Specification) -> list[Block]:
             Formula(r"\partial_{w}", "∂/∂w"), " denotes the partial derivative of what follows with respect to ",
             Formula("w", "w"), ".",
         )),
-        *(block for passage in elementary.passages(model.prediction) for block in passage.blocks()),
+        *(block for passage in activations(model) for block in passage.blocks()),
         Paragraph(("The names in the derivation:",)),
         _equations(derivations[0], 0),
     ]  # fmt: skip
@@ -87,10 +95,13 @@ def _layered(derivation: LayeredDerivation) -> list[Block]:
         # Signs that not every reader knows.
         "A bracket ", Formula("[p = k]", "[p = k]"), " is 1 where both are equal, else 0; ", Formula(r"\odot", "⊙"),
         " multiplies element by element; functions and numbers act on vectors and matrices element by element, too; ",
-        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", Formula("n", "n"), " the number of samples. ",
+        Formula(r"\mathbf{1}", "1"), " is a column of ones, ", name_of(current_notation().count),
+        " the number of samples. ",
         *_said(list(found.values()), narrower),
     ))  # fmt: skip
-    return [_HEADING, told, *derivation.blocks()]
+    notation = current_notation()
+    with written_in(replace(notation, letters={"C": notation.free(COST_LETTERS)})):
+        return [_HEADING, told, *derivation.blocks()]
 
 
 def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
@@ -104,6 +115,9 @@ def _names(derivation: LayeredDerivation) -> tuple[str | Formula, ...]:
         "It holds for any number ", Formula("m", "m"),
         f" of layers; the model that is drawn and trained here has {len(problem.layers)}. ",
     ) if problem.symbolic else ()  # fmt: skip
+    meant = {letter for letter, name in (("x", problem.inputs), ("y", problem.outcome)) if letter == name}
+    alike = _OWN_LETTERS & set(current_notation().names) - meant
+    general += ("These letters are those of the derivation, also where a name of the model is one. ",) * bool(alike)
     own = f"{first.weight.name}{'' if first.bias is None else ' and ' + first.bias.name}"
     return (
         "Here ", weight, *bias, f" denote{'s' * (first.bias is None)} {own} and so on, ", Formula("x", "x"),

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from steepest.checking.finite_differences import StepRow, shrinking_steps
-from steepest.checking.gradient_check import Report, check
+from steepest.checking.gradient_check import check
+from steepest.checking.report import Report
 from steepest.errors import ModelError, SteepestWarning
 from steepest.expressions.expression import Expression, toposort
+from steepest.inference import Uncertainty, uncertainty_of
 from steepest.messages.sentences import short
 from steepest.papers.words import parameters_of
 from steepest.training.descent import Descent, descend
@@ -25,6 +27,7 @@ from steepest.training.schedules import read_schedule
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
+    from steepest.tables.samples import Samples
 
 _MOST_CHECKED = 5000  # numbers of parameters up to which the gradient is checked
 _MOST_COMPUTED = 100_000  # numbers of parameters times operations of the cost, up to which the gradient is checked
@@ -74,6 +77,7 @@ class Experiment:
     na: str  # what became of rows with missing values
     dropped: int  # how many rows were left out for that
     timing: Timing | None
+    uncertainty: Uncertainty | None = None  # of the parameters; None without a table, and if rows were held out
 
     @property
     def parameters(self) -> list[Expression]:
@@ -92,7 +96,7 @@ class Experiment:
 
     @classmethod
     def conduct(
-        cls, model: Specification, table: Any, start: Mapping[str, ArrayLike] | None, na: str, compare: bool,
+        cls, model: Specification, table: Any, start: Mapping[str, Any] | None, na: str, compare: bool,
         settings: Mapping[str, Any],
     ) -> Experiment:  # fmt: skip
         """Train, check and time the model, and return what the paper reports."""
@@ -110,7 +114,7 @@ class Experiment:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SteepestWarning)  # the paper reports them
             run = model.run if kept else descend(model.prepared, samples, begin, na=na, progress=False, **how)
-        if how is not settings and run.reason == "time":
+        if how is not settings and run.stop == "time":
             model.notes.append(f"the training was ended after {_MOST_SECONDS:g} s; {_GIVE} to train longer")
         parameters = parameters_of(model.cost)
         numbers = sum(prod(node.shape) for node in parameters)
@@ -123,8 +127,18 @@ class Experiment:
         timing = timed(model, columns, begin, settings) if compare and numbers <= _MOST_COMPARED else None
         return cls(
             model, columns, samples.source, samples.rows, begin, report, tuple(steps), run, dict(settings),
-            start is not None, na, samples.dropped, timing,
+            start is not None, na, samples.dropped, timing, _uncertainty(model, samples, run, settings.get("bounds")),
         )  # fmt: skip
+
+
+def _uncertainty(model: Specification, samples: Samples, run: Descent, bounds: Any) -> Uncertainty | None:
+    """Return the uncertainty of the parameters of a run; None if it diverged, or if rows were held out."""
+    if run.uncertain is not None:
+        found: Uncertainty = run.uncertainty()
+        return found
+    if run.diverged or run.held_out is not None:
+        return None
+    return uncertainty_of(model, samples, run.params, bounds=bounds)
 
 
 def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:

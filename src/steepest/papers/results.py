@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.checking.gradient_check import KINK, Verdict
+from steepest.checking.report import KINK, Verdict
 from steepest.derivations.layers import dense_layers
 from steepest.derivations.lines import formula
 from steepest.documents import document as doc
-from steepest.expressions.latex import latex_name
-from steepest.papers.words import cost_letter, count, duration, number
+from steepest.papers.words import cost_letter, count, duration, name_of, number, small_step
 
 if TYPE_CHECKING:
     from steepest.papers.experiment import Experiment
@@ -25,11 +24,11 @@ def limit_of(experiment: Experiment) -> list[doc.Block]:
     layers = dense_layers(experiment.model.prediction)
     name = doc.Formula(r"\theta", "θ") if first.shape or (layers is not None and len(layers) > 1) else formula(first)
     w, text = name.latex, name.text
-    c = cost_letter(experiment.model).text
-    left = doc.Formula(rf"\frac{{\partial {c}}}{{\partial {w}}}", f"∂{c}/∂{text}")
+    c, ε = cost_letter(experiment.model), small_step(experiment.model)
+    left = doc.Formula(rf"\frac{{\partial {c.latex}}}{{\partial {w}}}", f"∂{c.text}/∂{text}")
     limit = doc.Formula(
-        rf"\lim_{{\varepsilon \to 0}} \frac{{{c}({w} + \varepsilon) - {c}({w})}}{{\varepsilon}}",
-        f"lim ε→0 ({c}({text} + ε) − {c}({text}))/ε",
+        rf"\lim_{{{ε.latex} \to 0}} \frac{{{c.latex}({w} + {ε.latex}) - {c.latex}({w})}}{{{ε.latex}}}",
+        f"lim {ε.text}→0 ({c.text}({text} + {ε.text}) − {c.text}({text}))/{ε.text}",
     )
     blocks: list[doc.Block] = [
         doc.Heading(("The derivative as a limit",)),
@@ -39,7 +38,7 @@ def limit_of(experiment: Experiment) -> list[doc.Block]:
         )),
         doc.Equations((doc.Equation(left, limit, "", "limit"),)),
         doc.Paragraph((
-            "With a small ", doc.Formula(r"\varepsilon", "ε"), " in place of the limit only the cost itself is needed, "
+            "With a small ", ε, " in place of the limit only the cost itself is needed, "
             f"but it is computed {count(experiment.numbers + 1, 'time')} for one gradient: once as it is, and once for "
             "each shifted parameter. The gradient derived below takes as many operations as a few costs, however many "
             "parameters there are.",
@@ -53,7 +52,7 @@ def limit_of(experiment: Experiment) -> list[doc.Block]:
         blocks += [
             doc.Paragraph(_settling(experiment)),
             doc.Table(
-                ((doc.Formula(r"\varepsilon", "ε"),), ("difference",), ("error",)), rows,
+                ((ε,), ("difference",), ("error",)), rows,
                 ("Forward differences with respect to ", moved, " at the start, and their errors."),
                 (0, 1, 2), "steps",
             ),
@@ -63,7 +62,7 @@ def limit_of(experiment: Experiment) -> list[doc.Block]:
 
 def _settling(experiment: Experiment) -> doc.Inlines:
     """State how the differences behave as ε shrinks: rounding takes over, nothing changes, or there is a kink."""
-    ε, table = doc.Formula(r"\varepsilon", "ε"), ("(table ", doc.Reference("steps"), ").")
+    ε, table = small_step(experiment.model), ("(table ", doc.Reference("steps"), ").")
     best = min(experiment.steps, key=lambda row: row.error)
     kinks = experiment.report is not None and any(row.verdict == KINK for row in experiment.report)
     if kinks:
@@ -101,8 +100,9 @@ def check_of(experiment: Experiment) -> list[doc.Block]:
     return [
         doc.Heading(("The gradient, checked",)),
         doc.Paragraph((
-            f"At the start, on {experiment.place}, the derived gradient is compared with central differences and their "
-            "error bounds (table ", doc.Reference("check"), f"). {said}{which}",
+            f"At the start, on {experiment.place}, the derived gradient is compared with differences of the cost, "
+            "computed with more digits than the gradient where that is needed (table ", doc.Reference("check"),
+            f"). {said}{which}",
         )),
         doc.Table(
             (("parameter",), ("verdict",), ("gradient",), ("by differences",), ("error bar",)), rows,
@@ -114,7 +114,7 @@ def check_of(experiment: Experiment) -> list[doc.Block]:
 
 def _verdict(row: Verdict) -> tuple[doc.Inlines, ...]:
     verdict = f"{row.verdict} {row.factor:.6g}" if row.factor is not None else row.verdict
-    name = doc.Formula(latex_name(row.name), row.name)
+    name = name_of(row.name)
     return ((name,), (verdict,), (number(row.given, 8),), (number(row.expected, 8),), (number(row.error, 1),))
 
 

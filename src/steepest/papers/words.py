@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from steepest.documents.document import Formula
+from steepest.derivations import elementary
+from steepest.derivations.lines import inlines
+from steepest.documents.document import Formula, Inlines
 from steepest.expressions.expression import PARAMETER, Expression, leaves
+from steepest.expressions.names import latex_name
+from steepest.expressions.notation import COST_LETTERS, Notation, current_notation, notation_of
 
 if TYPE_CHECKING:
     from steepest.objectives.specification import Specification
@@ -52,6 +56,35 @@ def count(many: int, one: str) -> str:
 
 def cost_letter(model: Specification) -> Formula:
     """Return C, or the letter that derivations take if C is the name of a column or parameter."""
-    taken = {*model.cost.data, *model.cost.parameters}
-    letter = next((name for name in ("C", "F", "J", "Q") if name not in taken), "Cost")
-    return Formula(letter, letter)
+    letter = model_notation(model).free(COST_LETTERS)
+    return Formula(latex_name(letter), letter)
+
+
+def model_notation(model: Specification) -> Notation:
+    """Return the notation of a paper about a model: no sign is one of its names, or a letter of derivations."""
+    return notation_of([model.cost], avoid="ahsjkplmtz")
+
+
+def small_step(model: Specification) -> Formula:
+    """Return ε, or h where ε is a name in the model."""
+    named = {"epsilon", "ε"} & {*model.cost.data, *model.cost.parameters}
+    return Formula("h", "h") if named else Formula(r"\varepsilon", "ε")
+
+
+def remarks_of(model: Specification) -> Inlines:
+    """Return sentences on the signs that are not the usual ones in a paper about a model."""
+    notation, letter = model_notation(model), cost_letter(model).text
+    activations = [line.right for passage in elementary.passages(model.prediction) for line in passage.lines]
+    found = notation.remarks([model.cost, *activations])
+    return inlines([*found, *([notation.cost_remark(letter, "C")] if letter != "C" else [])])
+
+
+def name_of(name: str, index: str = "") -> Formula:
+    """Return a name of the model, with an index if there is one."""
+    return Formula(current_notation().latex_name(name, index), name + (f"_{index}" if index else ""))
+
+
+def element_of(name: str, place: tuple[int, ...]) -> Formula:
+    """Return the element of an array at a place, which is counted from 1 in papers."""
+    where = ",".join(str(k + 1) for k in place)
+    return Formula(f"({name_of(name).latex})_{{{where}}}", f"{name}[{where}]")

@@ -30,7 +30,8 @@ _PATTERNS = {
     "onnx": rb"\A\x08.\x12\x08steepest",
     "model": rb'\A.{8}\{"__metadata__":\{(' + _SUM + rb')?"steepest":',
     "checkpoint": rb'\A.{8}\{"__metadata__":\{(' + _SUM + rb')?"steepest checkpoint":',
-    "predictions": rb'\A(row,)?prediction(_0(,prediction_\d+)*)?(,class)?\n|\A\{"prediction": ',
+    "predictions": rb"\A(row,)?prediction(_0(,prediction_\d+)*)?(,(prediction_)?(lower|upper)(_\d+)?)*(,class)?\n"
+    rb'|\A\{"prediction": ',
     "report": rb'\A\[(\]|\s*\{\s*"file": )|\A\{.{,400}"name": "steepest proofread"|\A<!-- Made by steepest'
     rb"|\A[^\n]+:\d+:\d+: (holds|wrong|defines|approximation|not understood)|\A[^\n]+: (no|\d+) equalit(y|ies)",
 }

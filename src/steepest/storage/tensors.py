@@ -18,8 +18,8 @@ from steepest.errors import StorageError
 from steepest.storage.files import write_atomically
 from steepest.storage.reading import UnreadableFileError, refuse_special
 
-FORMAT = 1
-"""The version of the metadata; a file with a higher one is refused."""
+FORMAT = 2
+"""The version of the metadata; a file with a higher one is refused. 2: columns may be standardised."""
 
 _KEY, _SUM = "steepest", "sha256"
 
@@ -38,7 +38,8 @@ def write_tensors(
 
     # safetensors writes the memory of an array as it is, so it must be in C order.
     ordered = {name: np.array(value, order="C") for name, value in tensors.items()}
-    text = json.dumps({"format": FORMAT, **about}, ensure_ascii=False, sort_keys=True)
+    version = 2 if "scales" in about else 1  # what the oldest steepest that understands the file reads
+    text = json.dumps({"format": version, **about}, ensure_ascii=False, sort_keys=True)
     write_atomically(path, _sorted(to_bytes(ordered, metadata={key: text, _SUM: _checksum(ordered, text)})))
 
 

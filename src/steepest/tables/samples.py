@@ -24,6 +24,7 @@ class Samples:
         dropped: the number of rows that ``na="drop"`` removed.
         kept: ``(n,)``, the indices, from 0, of the rows of the table in the arrays.
         source: the name of the table in messages.
+        weight_mean: what the column of sample weights was divided by, to have the mean 1; 1 without weights.
     """
 
     arrays: dict[str, FloatArray]
@@ -31,6 +32,7 @@ class Samples:
     dropped: int
     kept: NDArray[np.intp]
     source: str = field(default="the samples", kw_only=True)
+    weight_mean: float = field(default=1.0, kw_only=True)
 
     def select(self, names: Any) -> Samples:
         """Return some of the columns."""

@@ -83,17 +83,17 @@ class Callbacks:
     def after_epochs(self, state: DescentState, record: Record, runner: Runner, seconds: float) -> str:
         """Do what is due; return a reason to stop, or an empty text."""
         self._follow_up(state, runner)
-        reason = state.reason or ("validation" if self._patience_exhausted(state.epoch) else "")
-        if self.on_epoch is not None and state.reason != "diverged":
+        reason = state.stop or ("validation" if self._patience_exhausted(state.epoch) else "")
+        if self.on_epoch is not None and state.stop != "diverged":
             params = {name: np.array(state.params[name])[()] for name in self.names}
             validation = self.validation_costs[-1][1] if self.validation_costs else None
             if self.on_epoch(EpochInfo(state.epoch, state.last, validation, params, seconds)) is True:
                 reason = reason or "callback"
-        if self.save is not None and state.reason != "diverged":
+        if self.save is not None and state.stop != "diverged":
             late = time.perf_counter() - self._saved >= self.seconds
             if late if self.every is None else not state.epoch % self.every:
                 self.keep(state, record)
-        return "" if state.reason else reason
+        return "" if state.stop else reason
 
     def keep(self, state: DescentState, record: Record) -> None:
         """Write a checkpoint, if there is a file for it."""
@@ -106,14 +106,14 @@ class Callbacks:
 
     def _follow_up(self, state: DescentState, runner: Runner) -> None:
         """Update validation and rate once an epoch; an interruption undoes both, so that resuming repeats them."""
-        if state.epoch <= self.judged or state.reason == "diverged":
+        if state.epoch <= self.judged or state.stop == "diverged":
             return
         before = {name: getattr(self, name) for name in (*_STATE, "best")}
         rows, rate = len(self.validation_costs), runner.rate
         try:
             if self.validate is not None:
                 self._judge(state.epoch, state.params)
-            if self.plateau is not None and not state.reason and not self._patience_exhausted(state.epoch):
+            if self.plateau is not None and not state.stop and not self._patience_exhausted(state.epoch):
                 cost = self.validation_costs[-1][1] if self.validation_costs else state.last
                 self._follow(self.plateau, runner, cost)
             self.judged = state.epoch

@@ -40,7 +40,7 @@ class Checkpoint:
         due = -(-state.epoch // record.stride)  # an interruption may have left later rows
         about = {
             "kind": self.kind, "epoch": state.epoch, "last": float(state.last).hex(), "rises": state.rises,
-            "first_rise": state.first_rise, "reason": state.reason, "stops": list(self.stops), "stride": record.stride,
+            "first_rise": state.first_rise, "reason": state.stop, "stops": list(self.stops), "stride": record.stride,
             "costs": [float(cost).hex() for cost in record.costs[:due]], "watch": callbacks.about(),
             "order": list(tensors),
         }  # fmt: skip

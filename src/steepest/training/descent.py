@@ -23,22 +23,24 @@ from steepest.tables.parts import Parts, is_read_in_parts
 from steepest.tables.samples import Samples
 from steepest.tables.table import Table, open_table
 from steepest.tables.values import bind
+from steepest.training.bounds import read_bounds, within
 from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Initial, Scheme
 from steepest.training.initialisers import initial as initial
-from steepest.training.optimisers import LBFGS, Optimiser
+from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder
 from steepest.training.restarts import batched, sequential
 from steepest.training.result import Descent as Descent
 from steepest.training.schedules import Plateau, Schedule
 from steepest.training.settings import Settings
 from steepest.training.setup import DescentSetup
+from steepest.training.starts import refuse_equal
 
 
 @takes_aliases
 def descend(
     cost: Expression | PreparedCost,
     table: Any = None,
-    start: Mapping[str, ArrayLike] | None = None,
+    start: Mapping[str, Any] | None = None,
     rate: float | str | Schedule | Plateau = 0.1,
     epochs: int = 1000,
     *,
@@ -48,7 +50,7 @@ def descend(
     engine: str = "auto",
     dtype: str = "float64",
     maximise: bool = False,
-    optimiser: str | Optimiser | LBFGS | None = None,
+    optimiser: str | Optimiser | LBFGS | SecondOrder | None = None,
     batch: int | None = None,
     tolerance: float | None = None,
     gradient_tolerance: float | None = None,
@@ -65,6 +67,7 @@ def descend(
     resume: bool = False,
     memory: Mapping[str, ArrayLike] | None = None,
     path: bool = True,
+    bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
     progress: Progress | bool | None = None,
 ) -> Descent:
     """Minimise a cost by gradient descent over the samples of a table: repeat w := w − α ∂C/∂w.
@@ -73,7 +76,8 @@ def descend(
         cost: a scalar expression, or one that is prepared.
         table: the data: a dict of arrays, a DataFrame, a path, a built-in name, or samples that were read before;
             None for a function without data.
-        start: parameters to start from; those left out are drawn from the seed.
+        start: parameters to start from: numbers or arrays by name, or ranges (low, high) to draw from by the seed,
+            log-uniform if both ends are positive or both negative, else uniform; those left out are drawn, too.
         rate: the learning rate α, positive; a schedule (:mod:`steepest.schedules`); or ``"auto"`` for a line search by
             Armijo's rule in each epoch, so that the cost never rises.
         epochs: maximum number of passes through the samples; without batches an epoch is one update.
@@ -86,8 +90,9 @@ def descend(
         batch: samples per update, drawn without replacement, shuffled each epoch; all if left out.
         tolerance: stop when the relative change of the cost in an epoch is below this.
         gradient_tolerance: stop when the Euclidean norm of the gradient is below this.
-        max_seconds: time limit, s.
-        restarts: run this many random starts and keep the best; start k is drawn from ``seed + k``.
+        max_seconds: time limit, s, of all restarts together.
+        restarts: run this many starts and keep the best; start k is drawn from ``seed + k``, and has the numbers that
+            ``start`` has.
         seed: the seed of the starts, the order of samples and the validation rows; it makes results reproducible.
         initial: how starts are drawn, as for :func:`steepest.training.initialisers.initial`.
         na: ``"drop"`` leaves out rows with missing values.
@@ -100,11 +105,13 @@ def descend(
         resume: continue from the checkpoint, if it exists; the result is the same as without interruption, bit for bit.
         memory: the optimiser's state to continue with: ``run.memory`` of another descent with the same optimiser.
         path: whether to record parameters of the epochs between the first and the last.
+        bounds: the lowest and highest value of parameters by name, None for no bound; steps are projected to them.
         progress: a bar if standard error is a terminal (None), always, never, or a function (epoch, epochs, cost).
 
     Returns:
         A Descent: ``.params``, ``.cost``, ``.reason``, ``.history``, ``.path``, ``.warnings``, ``.engine``; with
-        restarts the best one, with ``.restarts`` (the final cost of each) and ``.levels``.
+        restarts the best one, with ``.restarts`` (the final cost of each), ``.levels`` and ``.reasons``; its message
+        says how many starts ended as low, and where the others did.
 
     Raises:
         DescentError: a setting is invalid, or the cost is not finite at the start.
@@ -115,7 +122,7 @@ def descend(
     >>> x = params("x")
     >>> run = descend((x - 3) ** 2, start={"x": 0}, rate=0.25, epochs=60)
     >>> float(run.params["x"]), run.reason
-    (3.0, 'epochs')
+    (3.0, 'converged')
 
     Source: Cauchy 1847; rows A5, A6, D5 and E4 of the notes.
     """
@@ -123,19 +130,19 @@ def descend(
     cost = prepared.cost
     settings = Settings(
         rate, epochs, gradient, step, scheme, dtype, maximise, optimiser, batch, tolerance, gradient_tolerance,
-        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume, path,
+        max_seconds, restarts, seed, validate, patience, checkpoint, checkpoint_every, resume, path, bounds,
     )  # fmt: skip
-    settings.check(cost)
+    settings.check(prepared)
     if on_epoch is not None and not callable(on_epoch):
         raise DescentError(f"on_epoch is a function that takes an EpochInfo, not {on_epoch!r}")
     if memory is not None and not isinstance(memory, Mapping):
         raise DescentError(f"memory is run.memory of another descent, not {memory!r}")
     choose(engine, dtype)
-    if restarts is not None and start is not None:
-        raise DescentError("restarts draws every start from the seed; leave start out")
     opened = _opened(cost, table)
     drawing = Initial(cost, initial)
-    starts = [drawing.draw(seed + k, start) for k in range(restarts or 1)]
+    refuse_equal(start, drawing.shapes, restarts)
+    limits = read_bounds(bounds, cost)
+    starts = [within(limits, drawing.draw(seed + k, start, bounds=limits), start) for k in range(restarts or 1)]
     parts = _parts(cost, opened, starts[0], na, dtype) if isinstance(opened, Table) and batch is not None else None
     samples = None if opened is None or parts is not None else _samples(cost, opened, na)
     held_out, rows_out = None, None
@@ -160,12 +167,13 @@ def descend(
             run = batched(initials, ensemble, loop, on_progress)
         else:
 
-            def alone(each: Params) -> Descent:  # callbacks belong to one descent
-                own = loop if loop.callbacks is None else ready.loop(on_epoch, each)
-                return own.run(each, on_progress)
+            def alone(each: Params, how: Settings, shown: Progress | None) -> Descent:
+                own = loop if loop.callbacks is None else ready.loop(on_epoch, each)  # callbacks belong to one descent
+                own.settings = how
+                return own.run(each, shown)
 
-            run = sequential(initials, alone, maximise)
-    return replace(run, engine=ready.engine.name, held_out=rows_out)
+            run = sequential(initials, alone, settings, on_progress)
+    return ready.judged(replace(run, engine=ready.engine.name, held_out=rows_out, optimiser=settings.solver.name))
 
 
 def _opened(cost: Expression, table: Any) -> Table | Samples | None:

@@ -19,10 +19,13 @@ from steepest.expressions.traversal import memoised
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import whole
 from steepest.messages.registry import Registry
+from steepest.training.starts import range_of, stream
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
+
+    from steepest.training.bounds import Bounds
 
 Values = dict[str, Any]
 Scheme = str | Mapping[str, str]
@@ -108,10 +111,12 @@ class Initial:
                 f"its parameters are {', '.join(self.shapes) or 'none'}"
             )
 
-    def draw(self, seed: int = 0, start: Mapping[str, ArrayLike] | None = None, what: str = "start") -> Values:
+    def draw(
+        self, seed: int = 0, start: Mapping[str, Any] | None = None, what: str = "start", bounds: Bounds = ()
+    ) -> Values:
         """Draw the parameters, except those in ``start``, whose name in messages is ``what``; see :func:`initial`.
 
-        Giving one parameter does not change the others.
+        Giving one parameter, or its range, does not change the others.
         """
         whole("seed", seed, 0, DescentError)
         given = dict(start or {})
@@ -127,15 +132,33 @@ class Initial:
             params[name] = np.asarray(self._draws[name](rng))  # drawn even if given, so that later ones stay the same
             if name not in given:
                 continue
+            if (drawn := self._from_range(name, given[name], int(seed), what, bounds)) is not None:
+                params[name] = drawn
+                continue
             params[name] = fit_shape(name, number_array(name, given[name], "float64"), shape)
             if not np.all(np.isfinite(params[name])):
                 raise DescentError(f"{what} has a value of {name!r} that is not finite; give finite numbers")
         return params
 
+    def _from_range(self, name: str, given: Any, seed: int, what: str, bounds: Bounds) -> NDArray[np.float64] | None:
+        """Return a parameter that is drawn from a range; None if a value is given."""
+        found = range_of(name, given, self.shapes[name], what)
+        if found is None:
+            return None
+        for low, high in ((low, high) for bounded, low, high in bounds if bounded == name):
+            inside = found.within(low, high)
+            if inside is None:
+                raise DescentError(
+                    f"the range of {name!r} in {what}, {found.low:g} to {found.high:g}, has no part within its bounds "
+                    f"{low:g} and {high:g}; change one of them"
+                )
+            found = inside
+        return found.draw(stream(seed, name), self.shapes[name])
+
 
 def initial(
-    cost: Expression, start: Mapping[str, ArrayLike] | None = None, seed: int = 0, what: str = "start",
-    scheme: Scheme | None = None,
+    cost: Expression, start: Mapping[str, Any] | None = None, seed: int = 0, what: str = "start",
+    scheme: Scheme | None = None, bounds: Bounds = (),
 ) -> Values:  # fmt: skip
     """Return the parameters to start from: those given, the others drawn from the seed.
 
@@ -145,18 +168,23 @@ def initial(
 
     Args:
         cost: an expression with parameters.
-        start: parameters that are not drawn.
+        start: parameters that are not drawn so: a number or an array by name, or a range (low, high), also as a text
+            ``"low:high"``. From a range each element is drawn by itself, log-uniform if both ends are positive or
+            both are negative, else uniform.
         seed: a whole number from 0.
         what: the name of ``start`` in messages.
         scheme: ``"glorot"``, ``"glorot_normal"``, ``"he"``, ``"lecun"``, ``"zeros"``, ``"normal"`` or
             ``"normal(0.1)"`` in place of these, or a mapping from some parameters to such names; see
             :class:`Initial`.
+        bounds: lowest and highest values, as ``read_bounds`` of ``steepest.training.bounds`` returns them, within which
+            values are drawn from ranges.
 
     Returns:
         name to float64 array of the parameter's shape.
 
     Raises:
-        DescentError: a name is not a parameter, a value is not finite, or the seed or scheme is invalid.
+        DescentError: a name is not a parameter, a value is not finite, a range is empty or outside of its bounds, or
+            the seed or scheme is invalid.
 
     >>> from steepest.expressions.expression import data, params
     >>> W = params("W", shape=(2, 3))
@@ -165,7 +193,7 @@ def initial(
 
     Source: Glorot and Bengio 2010, eqs 12 and 16; He et al. 2015, eq. 10; LeCun et al. 1998, eq. 16.
     """
-    return Initial(cost, scheme).draw(seed, start, what)
+    return Initial(cost, scheme).draw(seed, start, what, bounds)
 
 
 @memoised

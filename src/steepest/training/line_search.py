@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.engines.step import DescentState, EpochCounter, Params, Rate, Reason, Record, Runner, StoppingRules
+from steepest.engines.step import DescentState, EpochCounter, Params, Rate, Record, Runner, Stop, StoppingRules
 from steepest.errors import DescentError
 from steepest.tables.values import number_array
 
@@ -28,7 +28,7 @@ _HALVINGS = 60  # a step shortened to 2^-60 rarely changes a digit of the parame
 _TRIALS = 40  # per bracketing and per zoom; either needs two or three where the cost is smooth
 _MARGIN = 0.1  # share of the bracket that an interpolated minimum keeps from its ends, so that brackets shrink
 _MIN_CURVATURE = 1e-10  # cosine of step and gradient change below which round-off decides the sign of the curvature
-_RATE, _MOVES = "(search) rate", "(search) moves"
+RATE_FOUND, MOVES = "(search) rate", "(search) moves"
 
 
 @dataclass(frozen=True)
@@ -78,26 +78,26 @@ class SearchRunner:
 
     @np.errstate(all="ignore")  # a trial step may overflow; it is then rejected as too long
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the reason to stop."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the stop."""
         counter = EpochCounter(state, rules, record)
         try:
-            while counter.epoch < until and not counter.reason:
+            while counter.epoch < until and not counter.stop:
                 current = self._evaluate(self._flat(counter.params))
                 value = self._sign * current.cost
                 counter.judge(value, float(np.linalg.norm(current.gradient)))
-                if not counter.reason and not current.gradient.any():
-                    counter.reason = Reason.GRADIENT
-                if counter.reason:
+                if not counter.stop and not current.gradient.any():
+                    counter.stop = Stop.GRADIENT
+                if counter.stop:
                     break
                 found, state_after = self._search(current, counter.params)
                 if found is current:
                     counter.keep(value, self._named(current.params))
-                    counter.reason = Reason.TOLERANCE  # no step lowers the cost beyond round-off
+                    counter.stop = Stop.STALLED  # no step lowers the cost beyond round-off
                     break
                 counter.go_on(value, {**self._named(found.params), **state_after}, self._named(current.params))
                 self._last = found
         except KeyboardInterrupt:
-            counter.reason = Reason.INTERRUPTED
+            counter.stop = Stop.INTERRUPTED
         return counter.state()
 
     def _flat(self, params: Mapping[str, Any]) -> Vector:
@@ -120,8 +120,8 @@ class SearchRunner:
     def _search(self, current: _Point, params: Mapping[str, Any]) -> tuple[_Point, Params]:
         """Return the point at which an epoch ends, and the state for the next one."""
         if not self._length:
-            return self._armijo(current, float(params.get(_RATE, self._first / 2)))
-        moves = params.get(_MOVES, np.zeros((0, 2, len(current.params))))
+            return self._armijo(current, float(params.get(RATE_FOUND, self._first / 2)))
+        moves = params.get(MOVES, np.zeros((0, 2, len(current.params))))
         direction = -_lbfgs(current.gradient, moves)
         if not direction @ current.gradient < 0:  # round-off has spoilt the curvature: start again from the gradient
             moves, direction = moves[:0], -current.gradient
@@ -133,11 +133,11 @@ class SearchRunner:
         if found is current:
             if not len(moves):
                 return current, {}
-            return self._search(current, {name: value for name, value in params.items() if name != _MOVES})
+            return self._search(current, {name: value for name, value in params.items() if name != MOVES})
         s, y = found.params - current.params, found.gradient - current.gradient
         if s @ y > _MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
             moves = np.concatenate([moves, np.stack([s, y])[None]])[-self._length :]
-        return found, {_MOVES: moves}
+        return found, {MOVES: moves}
 
     def _armijo(self, current: _Point, rate: float) -> tuple[_Point, Params]:
         """Return the longest of 2, 1, 1/2, 1/4, … times the last step that decreases the cost sufficiently."""
@@ -146,7 +146,7 @@ class SearchRunner:
         for _ in range(_HALVINGS):
             point = self._evaluate(current.params - distance * current.gradient)
             if point.cost <= current.cost - ARMIJO_C1 * distance * squared_norm and point.cost < current.cost:
-                return point, {_RATE: np.float64(distance)}
+                return point, {RATE_FOUND: np.float64(distance)}
             distance /= 2
         return current, {}
 
@@ -162,7 +162,7 @@ def restored_state(memory: Mapping[str, Any], numbers: int, length: int) -> Para
     for name, value in memory.items():
         array = number_array(name, value, "float64")
         shape = (array.shape[0], 2, numbers) if length and array.ndim else ()
-        if name != (_MOVES if length else _RATE) or array.shape != shape or bool(length) != bool(shape):
+        if name != (MOVES if length else RATE_FOUND) or array.shape != shape or bool(length) != bool(shape):
             raise DescentError(
                 f"memory has {name!r} of the shape {array.shape}, which is not in the state of {who} for these "
                 "parameters; give run.memory of a descent of the same kind"

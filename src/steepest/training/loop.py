@@ -12,6 +12,7 @@ from steepest.display.progress import Details, Progress
 from steepest.engines.step import ROWS_KEPT, DescentState, Params, Record, Runner, StoppingRules, rates_of
 from steepest.errors import StartError
 from steepest.training.callbacks import Callbacks
+from steepest.training.ends import Reason
 from steepest.training.result import Descent
 from steepest.training.settings import Settings
 
@@ -21,14 +22,12 @@ _PATH_BYTES = 64 << 20  # memory of the recorded parameters; a small share of wh
 _NO_PATH = 1 << 40  # a thinning so large that only the parameters of the start are recorded
 _POLL_INTERVAL = 0.05  # seconds between two checks of time and progress: prompt for a person, rare for an engine
 _PACE_GROWTH = 16  # at most this many times the epochs of the last call, lest one fast call be followed by a long one
-# Flat: at most a relative change of _FLAT since this share of the epochs. A plateau: flat, after this many epochs,
-# above this share of the first cost, so that noisy regressions give no warning; see docs/decisions/0009.
-_FLAT, _FLAT_SHARE = 1e-3, 0.9
-_PLATEAU_EPOCHS, _PLATEAU_SHARE = 100, 0.25
+_FLAT, _FLAT_SHARE = 1e-3, 0.9  # flat: at most this relative change of the cost since this share of the epochs
 
 _CAUSES = {
     "gradient": "the gradient is as small as requested",
     "tolerance": "the cost hardly changes any more",
+    "stalled": "no step lowers the cost any more",
     "time": "the time limit was reached",
     "validation": "the validation cost had not fallen for long enough; these are the parameters at its minimum",
     "callback": "on_epoch returned True",
@@ -47,16 +46,23 @@ def _is_flat(history: Sequence[tuple[int, float]]) -> bool:
     return abs(before - last) <= _FLAT * abs(last)
 
 
+def _pace(history: Sequence[tuple[int, float]]) -> str:
+    """Return by how much the cost changed in each of the last epochs."""
+    (epoch, last), (before, cost) = history[-1], history[-2]
+    share = abs(cost - last) / ((epoch - before) * abs(cost)) if cost and epoch > before else 0.0
+    return f", by {100 * share:.1g} % an epoch" if share else ""
+
+
 class Loop:
     """One run of a descent: what its stopping rules and its report need to know."""
 
     def __init__(
-        self, runner: Runner, settings: Settings, names: Sequence[str] = (), rows: int = 0, *, may_trap: bool = True,
+        self, runner: Runner, settings: Settings, names: Sequence[str] = (), rows: int = 0, *,
         suggest: Callable[[Params], float | None] | None = None, callbacks: Callbacks | None = None,
         resume: Callable[[Record], DescentState | None] | None = None,
     ) -> None:  # fmt: skip
         self.runner, self.settings, self.names, self.rows = runner, settings, names, rows
-        self.may_trap, self.suggest, self.callbacks, self.resume = may_trap, suggest, callbacks, resume
+        self.suggest, self.callbacks, self.resume = suggest, callbacks, resume
         self.first = 0.0
         self.resumed: int | None = None
 
@@ -76,7 +82,7 @@ class Loop:
             if callbacks is not None:
                 stopped = callbacks.start(state, self.runner)
             pace = self.runner.pace if self.settings.max_seconds is None and progress is None else 1
-            while state.epoch < self.settings.epochs and not state.reason and not stopped:
+            while state.epoch < self.settings.epochs and not state.stop and not stopped:
                 before, called = state.epoch, time.perf_counter()
                 until = before + pace if callbacks is None else min(before + pace, callbacks.next(before))
                 state = self.runner.advance(state, int(min(self.settings.epochs, until)), rules, record)
@@ -87,11 +93,11 @@ class Loop:
                     progress(state.epoch, self.settings.epochs, state.last)
                 if callbacks is not None:
                     stopped = callbacks.after_epochs(state, record, self.runner, now - started)
-                if left <= 0 and not state.reason:
+                if left <= 0 and not state.stop:
                     stopped = stopped or "time"
         except KeyboardInterrupt:
             stopped = "interrupted"
-        if callbacks is not None and state.reason != "diverged":
+        if callbacks is not None and state.stop != "diverged":
             callbacks.keep(state, record)
         return self.ended(state, stopped, params, record, progress, started)
 
@@ -132,14 +138,14 @@ class Loop:
         started: float,
     ) -> Descent:  # fmt: skip
         """Return the report of a descent; ``stopped`` is why it was stopped from outside, empty if it was not."""
-        params, epoch, reason = dict(state.params), state.epoch, state.reason or stopped or "epochs"
+        params, epoch, stop = dict(state.params), state.epoch, state.stop or stopped or "epochs"
         rules, value = self.rules(self.first), self.runner.cost_at(params)
         rises, first_rise = state.rises, state.first_rise
-        if not state.reason and rules.rose(value, state.last):
+        if not state.stop and rules.rose(value, state.last):
             rises, first_rise = rises + 1, first_rise or epoch
         finite = math.isfinite(value) and all(np.isfinite(array).all() for array in params.values())
         if not finite or value > rules.divergence_threshold:
-            reason = "diverged"
+            stop = "diverged"
             if not finite:
                 params, epoch = dict(state.before), max(epoch - 1, 0)
                 value = self.runner.cost_at(params)  # with batches, state.last is the mean of their costs
@@ -151,14 +157,14 @@ class Loop:
         validation, best_epoch = None, None
         if self.callbacks is not None and self.callbacks.validation_costs:
             validation = self.callbacks.validation_costs
-            if self.callbacks.patience is not None and reason != "diverged":
+            if self.callbacks.patience is not None and stop != "diverged":
                 params, best_epoch = {**params, **self.callbacks.best}, self.callbacks.best_epoch
                 value = self.runner.cost_at(params)
         seconds = time.perf_counter() - started  # without the search for a lower rate
-        message = self._message(reason, state.epoch, value, start, history)
-        warnings = self._warnings(reason, history, start, rises, first_rise)
+        message = self._message(stop, state.epoch, value, start, history)
+        warnings = self._warnings(stop, start, rises, first_rise)
         return Descent(
-            _plain(self._shown(params)), value, reason, message, epoch, seconds, "", history, path,
+            _plain(self._shown(params)), value, Reason.STOPPED, stop, message, epoch, seconds, "", history, path,
             _plain(self._shown(start)), warnings, validation=validation, best_epoch=best_epoch, memory=optimiser_state,
             resumed=self.resumed,
         )  # fmt: skip
@@ -171,56 +177,42 @@ class Loop:
             rows.insert(0, (0, start))
         return [(k, _plain(self._shown(row))) for k, row in [*rows, (epoch, params)]]
 
-    def _message(
-        self, reason: str, epoch: int, value: float, start: Params, history: Sequence[tuple[int, float]]
-    ) -> str:
-        if reason == "diverged":
+    def _message(self, stop: str, epoch: int, value: float, start: Params, history: Sequence[tuple[int, float]]) -> str:
+        if stop == "diverged":
             verb, bound = ("climb", "maximum") if self.settings.maximise else ("descent", "minimum")
             gained = value - self.first if self.settings.maximise else self.first - value
             if gained > _DIVERGENCE_FACTOR * max(abs(self.first), 1.0):
                 cause = f"the formula seems to have no {bound}; bound it, or run fewer epochs"
             else:
-                cause = f"the rate {self.settings.base_rate:g} is too large; {self._try_instead(start, reason)}"
+                cause = f"the rate {self.settings.base_rate:g} is too large; {self._try_instead(start, stop)}"
             return f"the {verb} diverged at epoch {epoch}: {cause}. The result holds the last finite parameters"
         moving = len(history) > 9 and not _is_flat(history)
         going = "rising" if self.settings.maximise else "falling"
         ran = f"{epoch} epoch{'s'[epoch == 1 :]}"
-        if reason == "epochs":
-            return f"ran all {ran}" + (f"; the cost was still {going}" if moving else "")
-        if reason == "interrupted":
+        if stop == "epochs":
+            return f"ran all {ran}" + (f"; the cost was still {going}{_pace(history)}" if moving else "")
+        if stop == "interrupted":
             return f"was interrupted after {ran}; these are the parameters so far"
-        return f"stopped after {ran}: {_CAUSES[reason]}"
+        return f"stopped after {ran}: {_CAUSES[stop]}"
 
-    def _try_instead(self, start: Params, reason: str) -> str:
-        if reason in ("interrupted", "time") or self.suggest is None:
+    def _try_instead(self, start: Params, stop: str) -> str:
+        if stop in ("interrupted", "time") or self.suggest is None:
             return f"try {self.settings.base_rate / 4:g}"  # no search for a rate once the time limit is reached
         rate = self.suggest(start)
         return "no smaller rate helps: choose another start" if rate is None else f"try {rate:g}"
 
-    def _warnings(
-        self, reason: str, history: Sequence[tuple[int, float]], start: Params, rises: int, first_rise: int
-    ) -> list[str]:
-        found, first = [], self.first
+    def _warnings(self, stop: str, start: Params, rises: int, first_rise: int) -> list[str]:
+        found = []
         if self.callbacks is not None and self.callbacks.checkpoint_error:
             found.append(
                 "a checkpoint could not be written, and the descent continued without it: "
                 f"{self.callbacks.checkpoint_error}"
             )
-        if rises and self.settings.is_exact and reason != "diverged":
+        if rises and self.settings.is_exact and stop != "diverged":
             verb, opposite = ("fell", "ascent") if self.settings.maximise else ("rose", "descent")
             found.append(
                 f"the cost {verb} in {rises} of the epochs, first at epoch {first_rise}, although the gradient is "
                 f"exact: gradient {opposite} is guaranteed to first order only, and the rate "
-                f"{self.settings.base_rate:g} is too large for that; {self._try_instead(start, reason)}"
-            )
-        last_epoch, last = history[-1]
-        if (
-            self.may_trap and not self.settings.maximise and last_epoch >= _PLATEAU_EPOCHS and _is_flat(history)
-            and last > _PLATEAU_SHARE * first > 0 and reason in ("epochs", "gradient", "tolerance")
-        ):  # fmt: skip
-            found.append(
-                f"the descent ended on a plateau: the cost {last:.6g} hardly changes any more but is still "
-                f"{last / first:.0%} of its value at the start. This is a local minimum, or the best that the formula "
-                "can do: try other starts (another seed, or restarts) before you trust it"
+                f"{self.settings.base_rate:g} is too large for that; {self._try_instead(start, stop)}"
             )
         return found

@@ -236,7 +236,42 @@ def lbfgs(memory: int = 10) -> LBFGS:
     return LBFGS(memory)
 
 
-OPTIMISERS: Registry[Callable[..., Optimiser | LBFGS]] = Registry("optimiser", DescentError)
+@dataclass(frozen=True)
+class SecondOrder:
+    """A method whose steps come from second derivatives, within a trust region; the rate has no effect.
+
+    Attributes:
+        name: ``"lm"``, which needs a cost that is a sum of squares, or ``"newton"``.
+    """
+
+    name: str
+
+
+def lm() -> SecondOrder:
+    """Return Levenberg–Marquardt: Gauss–Newton steps within a trust region, for costs that are sums of squares.
+
+    Each step solves a linear least-squares problem by a QR factorisation. Units of parameters do not matter.
+
+    >>> lm().name
+    'lm'
+
+    Source: Levenberg 1944; Marquardt 1963; Moré 1978, for the trust region and its scales.
+    """
+    return SecondOrder("lm")
+
+
+def newton() -> SecondOrder:
+    """Return Newton's method within a trust region, with exact second derivatives; for a hundred parameters or so.
+
+    >>> newton().name
+    'newton'
+
+    Source: Moré and Sorensen 1983, Computing a trust region step.
+    """
+    return SecondOrder("newton")
+
+
+OPTIMISERS: Registry[Callable[..., Optimiser | LBFGS | SecondOrder]] = Registry("optimiser", DescentError)
 """Every optimiser by the name that the command line and the estimators use: a function of its settings."""
 OPTIMISERS.add("gradient-descent", gradient_descent, "w := w − α ∂C/∂w; the only one with --rate auto")
 OPTIMISERS.add("momentum", momentum, "heavy ball: steps add up with a decay")
@@ -247,15 +282,17 @@ OPTIMISERS.add("adam", adam, "momentum and RMSProp with bias correction; the usu
 OPTIMISERS.add("adamw", adamw, "Adam with decoupled weight decay")
 OPTIMISERS.add("lion", lion, "the sign of a momentum; small rates")
 OPTIMISERS.add("lbfgs", lbfgs, "quasi-Newton with a line search; whole tables and few parameters")
+OPTIMISERS.add("lm", lm, "Levenberg–Marquardt, for sums of squares")
+OPTIMISERS.add("newton", newton, "Newton's method within a trust region, for up to about 100 parameters")
 
 USUAL_RATES = {
     "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0005, "adagrad": 0.05, "momentum": 0.02,
-    "nesterov": 0.02, "lbfgs": 1.0,
+    "nesterov": 0.02, "lbfgs": 1.0, "lm": 1.0, "newton": 1.0,
 }  # fmt: skip
 """The default rate of an estimator by optimiser; 0.1 for any other."""
 
 
-def optimiser_named(given: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+def optimiser_named(given: str | Optimiser | LBFGS | SecondOrder | None) -> Optimiser | LBFGS | SecondOrder:
     """Return an optimiser by its name, with default settings; gradient descent for None.
 
     Raises:
@@ -265,6 +302,6 @@ def optimiser_named(given: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
         return gradient_descent()
     if isinstance(given, str):
         return OPTIMISERS.find(given)()
-    if not isinstance(given, Optimiser | LBFGS):
+    if not isinstance(given, Optimiser | LBFGS | SecondOrder):
         raise DescentError(f"optimiser is a name or an Optimiser, as optimisers.adam() gives, not {given!r}")
     return given

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,8 @@ from numpy.typing import NDArray
 from steepest.display.axes import CostPlot, cost_plot
 from steepest.display.summaries import ReprMixin, Summary, facts_table, value_text, values_table
 from steepest.engines.step import Params
+from steepest.errors import InferenceError
+from steepest.training.ends import Reason
 
 
 @dataclass
@@ -19,9 +24,12 @@ class Descent(ReprMixin):
     Attributes:
         params: the final parameters, numbers or arrays by name.
         cost: the cost at ``params``.
-        reason: why it stopped: ``"epochs"``, ``"gradient"``, ``"tolerance"``, ``"time"``, ``"diverged"``,
-            ``"interrupted"``, ``"validation"`` or ``"callback"``.
-        message: the reason in words, such as ``"ran all 1000 epochs; the cost was still falling"``.
+        reason: what the end means, a :class:`steepest.training.ends.Reason`: ``"converged"``; ``"budget"``, all epochs
+            or all time used before; ``"plateau"``, a saddle or a part of the formula without effect; ``"diverged"``;
+            ``"stalled"``, round-off hides all progress; ``"stopped"``, by a rule or a person, before it converged.
+        stop: what stopped it: ``"epochs"``, ``"gradient"``, ``"tolerance"``, ``"stalled"``, ``"time"``,
+            ``"diverged"``, ``"interrupted"``, ``"validation"`` or ``"callback"``.
+        message: the reason in words, such as ``"converged after 12 epochs: …"``.
         epochs: how many updates were made.
         seconds: their duration, s.
         engine: the engine that ran them.
@@ -31,17 +39,27 @@ class Descent(ReprMixin):
         start: the parameters at epoch 0.
         restarts: the final cost of every restart, if there were several: the last finite one if it diverged, NaN
             if it started outside the domain.
-        levels: the levels of these costs, the lowest first, without the diverged ones.
+        levels: the levels of these costs, the lowest first, without the diverged ones: costs of which neighbours differ
+            by at most 1 % of the cost at a typical start. For ``lm``, ``newton``, ``lbfgs`` and ``rate="auto"``, which
+            end at points without slope, they differ by at most 0.1 %.
+        ends: where each restart ended; ``reasons`` says what these ends mean.
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch of the lowest validation cost, whose parameters these are; None without ``patience``.
         memory: the optimiser's state, with which another descent can continue.
+        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; None if that
+            is not known.
+        fixed: the parameters that kept a number, by name.
+        tied: the expressions of the parameters that are tied to others, by name.
+        optimiser: its name, or what was chosen for the cost and why.
+        uncertain: returns the uncertainty of the parameters; None if it was no fit of a model to a table in memory.
         held_out: the numbers, from 0, of the rows held out for validation; None if no share of the table was.
         resumed: the epoch of the checkpoint from which it was resumed; None without one.
     """
 
     params: Params
     cost: float
-    reason: str
+    reason: Reason
+    stop: str
     message: str
     epochs: int
     seconds: float
@@ -57,11 +75,87 @@ class Descent(ReprMixin):
     memory: Params = field(default_factory=dict, repr=False)
     held_out: NDArray[np.intp] | None = field(default=None, repr=False)
     resumed: int | None = None
+    newton_decrement: float | None = None
+    optimiser: str = ""
+    fixed: Params = field(default_factory=dict)
+    tied: dict[str, str] = field(default_factory=dict)
+    uncertain: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+    ends: list[End] = field(default_factory=list, repr=False, compare=False)
+    judge: Callable[[list[End]], list[Reason]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def diverged(self) -> bool:
         """Whether the cost or a parameter became infinite or NaN, or the cost grew beyond all bounds."""
-        return self.reason == "diverged"
+        return self.stop == "diverged"
+
+    @cached_property
+    def reasons(self) -> list[Reason]:
+        """What the end of each restart means, in the order of ``restarts``; of a single descent its own reason.
+
+        A start where the cost is not finite counts as ``"diverged"``. Each end is judged by its derivatives when this
+        is first asked for, in some milliseconds.
+        """
+        return [self.reason] if self.judge is None else self.judge(self.ends)
+
+    def uncertainty(self, **options: Any) -> Any:
+        """Return the uncertainty of the parameters: covariance, intervals, profiles, bands, statistics.
+
+        Args:
+            options: as for :func:`steepest.inference.uncertainty_of`: ``absolute_sigma``, ``robust``.
+
+        Returns:
+            A :class:`steepest.inference.Uncertainty`; its ``refusal`` says why there are no errors, if so.
+
+        Raises:
+            InferenceError: the descent was no fit of a model to a table in memory.
+        """
+        if self.uncertain is None:
+            raise InferenceError("errors need a Model that was fitted to a table in memory; this descent was not")
+        kept = {*self.fixed, *self.tied}
+        moved = {name: value for name, value in self.params.items() if name not in kept}
+        return self.uncertain(params=moved, **options)
+
+    @property
+    def standard_errors(self) -> dict[str, Any]:
+        """The standard error of each parameter, numbers or arrays by name, in the unit of the parameter.
+
+        Raises:
+            InferenceError: there is none; the message says why.
+        """
+        found: dict[str, Any] = self.uncertainty().standard_errors
+        return found
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """The covariance matrix of the parameters, ``(p, p)``, in the order of ``uncertainty().labels``.
+
+        Raises:
+            InferenceError: there is none; the message says why.
+        """
+        found: NDArray[np.float64] = self.uncertainty().covariance
+        return found
+
+    def intervals(self, level: float = 0.95, method: str | None = None) -> dict[str, tuple[Any, Any]]:
+        """Return a confidence interval of each parameter, (low, high) by name.
+
+        Args:
+            level: the probability with which such an interval contains the parameter.
+            method: ``"t"``, ``"z"`` or ``"profile"``; by default t if the variance is estimated, else z.
+
+        Raises:
+            InferenceError: there are no standard errors; the message says why.
+        """
+        found: dict[str, tuple[Any, Any]] = self.uncertainty().intervals(level, method)
+        return found
+
+    def summary(self, level: float = 0.95) -> str:
+        """Return a summary as text: parameters with standard errors and intervals, statistics, correlations.
+
+        Args:
+            level: the probability of the intervals.
+        """
+        found: str = self.uncertainty().summary(level)
+        return found
 
     def cost_plot(self) -> CostPlot | None:
         """Return the plot of the cost and the validation cost by epoch; None after less than two epochs."""
@@ -82,6 +176,23 @@ class Descent(ReprMixin):
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
         return "\n".join([f"cost {self.cost:.10g}; {self.message}", values, *self.warnings])
+
+
+@dataclass(frozen=True)
+class End:
+    """Where one of several descents ended.
+
+    Attributes:
+        start: the parameters at epoch 0.
+        params: the final parameters; None if the cost was not finite at the start.
+        cost: the final cost.
+        stop: what stopped it, as of :class:`Descent`.
+    """
+
+    start: Params
+    params: Params | None
+    cost: float
+    stop: str
 
 
 @dataclass(frozen=True)

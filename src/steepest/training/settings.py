@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from steepest.calculus.prepared import PreparedCost
 from steepest.engines.step import Batches, Rate
 from steepest.errors import DescentError
-from steepest.expressions.expression import Expression
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import is_number, positive, whole
-from steepest.training.optimisers import LBFGS, Optimiser, gradient_descent, optimiser_named
+from steepest.training.bounds import read_bounds
+from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder, gradient_descent, optimiser_named
+from steepest.training.residuals import squares_of
 from steepest.training.schedules import Plateau, Schedule, read_schedule
 
 GRADIENTS = ("backprop", "finite-difference", "layerwise")
@@ -42,7 +44,8 @@ class Settings:
     checkpoint_every: int | None = None
     resume: bool = False
     path: bool = True
-    solver: Optimiser | LBFGS = field(init=False)
+    bounds: Any = None
+    solver: Optimiser | LBFGS | SecondOrder = field(init=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, str) and self.rate != "auto":
@@ -52,8 +55,13 @@ class Settings:
 
     @property
     def searches(self) -> bool:
-        """Whether each epoch searches along a line for how far to go."""
-        return isinstance(self.solver, LBFGS) or self.rate == "auto"
+        """Whether each epoch finds by itself how far to go, along a line or within a region."""
+        return isinstance(self.solver, LBFGS | SecondOrder) or self.rate == "auto"
+
+    @property
+    def in_region(self) -> bool:
+        """Whether the steps come from second derivatives, within a trust region."""
+        return isinstance(self.solver, SecondOrder)
 
     @property
     def remembered(self) -> int:
@@ -93,8 +101,9 @@ class Settings:
         plain = self.update_rule.name == "gradient descent" and not self.searches
         return plain and self.gradient == "backprop" and self.batch is None
 
-    def check(self, cost: Expression) -> None:
+    def check(self, prepared: PreparedCost) -> None:
         """Raise a DescentError unless a descent of this cost could start so."""
+        cost = prepared.cost
         self._check_numbers()
         self._check_together()
         if self.gradient not in GRADIENTS:
@@ -108,6 +117,14 @@ class Settings:
             raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
         if not cost.parameters:
             raise DescentError("the cost has no parameters; in a formula, every name that is not a column is one")
+        if read_bounds(self.bounds, cost) and self.searches and not self.in_region:
+            what = "rate='auto'" if isinstance(self.solver, Optimiser) else f"the optimiser {self.solver.name!r}"
+            raise DescentError(f"{what} does not keep to bounds; take lm, newton, or gradient descent with a rate")
+        if self.solver.name == "lm" and (self.maximise or squares_of(prepared) is None):
+            what = "this cost is maximised" if self.maximise else "this cost is none"
+            raise DescentError(
+                f"the optimiser 'lm' minimises sums of squares, as of mse, but {what}; take newton or lbfgs"
+            )
         if (self.batch is not None or self.validate is not None) and not cost.data:
             raise DescentError(
                 "the cost has no data columns, so there are no samples to divide; leave batch and validate out"
@@ -132,11 +149,13 @@ class Settings:
 
     def _check_together(self) -> None:
         if self.searches:
-            what = "the optimiser 'lbfgs'" if isinstance(self.solver, LBFGS) else "rate='auto'"
+            what = "rate='auto'" if isinstance(self.solver, Optimiser) else f"the optimiser {self.solver.name!r}"
             if self.rate == "auto" and self.update_rule.name != "gradient descent":
                 raise DescentError(f"rate='auto' is for plain gradient descent; give {self.update_rule.name} a number")
             if self.batch is not None:
                 raise DescentError(f"{what} needs the cost of the whole table; leave batch out")
+            if self.in_region and self.gradient != "backprop":
+                raise DescentError(f"{what} needs the true gradient; leave gradient={self.gradient!r} out")
             if self.gradient == "finite-difference":
                 raise DescentError(f"{what} needs derived gradients; leave gradient='finite-difference' out")
             if isinstance(self.rate, Schedule | Plateau):

@@ -5,32 +5,44 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.calculus.prepared import PreparedCost
+from steepest.calculus.prepared import PreparedCost, prepare
 from steepest.calculus.program import described, lower
 from steepest.calculus.stability import stabilise
-from steepest.engines import Engine, Runnable, choose
+from steepest.engines import ENGINES, Engine, Runnable, choose
 from steepest.engines.reference import compile_expressions
-from steepest.engines.step import DescentState, Ensemble, Params, Record, Runner, Step, StoppingRules
+from steepest.engines.step import DescentState, Ensemble, Params, Record, Runner, Step, Stop, StoppingRules
 from steepest.errors import DescentError
-from steepest.expressions.expression import PARAMETER
+from steepest.expressions.expression import PARAMETER, Expression
 from steepest.messages.hints import nearest
 from steepest.storage.files import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
+from steepest.training import compiled_region, compiled_search
+from steepest.training.bounds import Bounds, at_bounds, read_bounds
 from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
+from steepest.training.compiled_region import CompiledRegion
+from steepest.training.compiled_search import CompiledSearch
+from steepest.training.derivatives import Derivatives
+from steepest.training.ends import Reason, examine, message_of, reason_of, undetermined
 from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
+from steepest.training.parameter_vector import ParameterVector
+from steepest.training.residuals import Residuals
+from steepest.training.restarts import agreement
+from steepest.training.result import Descent, End
 from steepest.training.schedules import Plateau
 from steepest.training.settings import Settings
-from steepest.training.steps import difference_step, gradient_step, is_quadratic, search_step
+from steepest.training.steps import difference_step, gradient_step, search_step
 from steepest.training.streaming import StreamRunner
+from steepest.training.trust_region import TrustRegion, restored_region
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20  # 2^-80 is below any useful rate; an unstable one shows within twenty epochs
 
@@ -53,13 +65,24 @@ class DescentSetup:
         self._parts = parts
         self._shapes = {leaf.name: leaf.shape for leaf in prepared.cost.leaves if leaf.operation is PARAMETER}
         rule, maximise, norm = settings.update_rule, settings.maximise, settings.gradient_tolerance is not None
+        self._bounds = read_bounds(settings.bounds, prepared.cost)
         if settings.searches:
             self.step = search_step(prepared, settings.gradient)
         elif settings.gradient == "finite-difference":
-            self.step = difference_step(prepared, settings.step, settings.scheme, rule, maximise, norm)
+            self.step = difference_step(prepared, settings.step, settings.scheme, rule, maximise, norm, self._bounds)
         else:
-            self.step = gradient_step(prepared, settings.gradient, rule, maximise, norm)
+            self.step = gradient_step(prepared, settings.gradient, rule, maximise, norm, self._bounds)
+        self._compiled = settings.in_region and self._may_be_compiled(engine)
+        if settings.in_region and engine == "auto" and not self._compiled:
+            engine = "reference"  # the few evaluations take less time than compiling them
         self.engine: Engine = choose(engine, settings.dtype, self.step, settings.batches)
+
+    def _may_be_compiled(self, engine: str) -> bool:
+        """Return whether the whole loop of Levenberg–Marquardt is machine code."""
+        given = self.settings
+        native = engine != "reference" and choose(engine, given.dtype).name == "native"
+        plain = given.solver.name == "lm" and given.dtype == "float64" and not self._bounds
+        return native and plain and compiled_region.may_be_compiled(self.prepared, self._bound.rows)
 
     def _runner_of(self, step: Step) -> Runner:
         rate, dtype, batches = self.settings.scheduled_rate, self.settings.dtype, self.settings.batches
@@ -71,20 +94,48 @@ class DescentSetup:
         )  # fmt: skip
 
     def _runner(self) -> Runner:
-        given, runner = self.settings, self._runner_of(self.step)
+        given = self.settings
+        if given.in_region:
+            return self._in_region()
+        if given.searches and self._searches_compiled():
+            vector, data, rows = ParameterVector(self.prepared.cost), self._bound.data, self._bound.rows
+            return CompiledSearch(self.step, vector, data, rows, given.remembered, given.sign, given.base_rate)
+        runner = self._runner_of(self.step)
         if not given.searches:
             return runner
         return SearchRunner(runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate)
 
+    def _searches_compiled(self) -> bool:
+        """Return whether the whole loop of the line search is machine code."""
+        exact = self.engine.name == "native" and self.settings.dtype == "float64"
+        return exact and compiled_search.may_be_compiled(self.step, self._bound.rows)
+
+    def _in_region(self) -> TrustRegion:
+        """Return the runner of a method within a trust region."""
+        given, data, rows = self.settings, self._bound.data, self._bound.rows
+        engine = ENGINES["reference"] if self._compiled else self.engine
+        cost_at = engine.cost_function(self.step.cost, data, rows, given.dtype)
+        if given.solver.name != "lm":
+            derivatives = Derivatives(self.prepared, data, rows, given.dtype, given.sign, engine.compile)
+            derivatives.bounded(self._bounds)
+            return TrustRegion(derivatives, cost_at)
+        residuals = Residuals(self.prepared, data, rows, given.dtype, engine.compile)
+        residuals.bounded(self._bounds)
+        if self._compiled:
+            return CompiledRegion(residuals, cost_at, self.prepared, data, rows)
+        return TrustRegion(residuals, cost_at)
+
     def _suggest(self, start: Params) -> float | None:
         given, step = self.settings, self.step
         if given.gradient != "backprop":
-            step = gradient_step(self.prepared, "backprop", given.update_rule, given.maximise, norm=False)
+            step = gradient_step(
+                self.prepared, "backprop", given.update_rule, given.maximise, norm=False, bounds=self._bounds
+            )
         return suggest_lower_rate(self._runner_of(step), start, given.sign)
 
     def loop(self, on_epoch: OnEpoch | None, start: Params) -> Loop:
         """Return the loop of the descent; ``start`` enters the digest of a checkpoint."""
-        given, cost = self.settings, self.prepared.cost
+        given = self.settings
         callbacks, resume = self._callbacks(on_epoch), None
         if callbacks is not None and given.checkpoint is not None:
             refuse_place(given.checkpoint)
@@ -94,9 +145,38 @@ class DescentSetup:
         steady = isinstance(given.scheduled_rate, float) and given.batch is None and not given.searches
         return Loop(
             self._runner(), given, list(self._shapes), (self._parts or self._bound).rows,
-            may_trap=bool(cost.data) and not is_quadratic(cost), suggest=self._suggest if steady else None,
+            suggest=self._suggest if steady else None,
             callbacks=callbacks, resume=resume,
         )  # fmt: skip
+
+    def judged(self, run: Descent) -> Descent:
+        """Return a descent with the reason of its end, its message and warnings; of several, how far they agree."""
+        found = None
+        if self._parts is None and not run.diverged:
+            data, given = self._bound.data, self.settings
+            found = examine(
+                self.prepared, data, self._bound.rows, run.params, run.start, given.sign, given.dtype, self._bounds
+            )
+        reason = reason_of(run.stop, found)
+        warnings = [*run.warnings, *at_bounds(self._bounds, run.params)]
+        if found is not None and reason is Reason.CONVERGED and (said := undetermined(found)):
+            warnings.append(said)
+        message = message_of(reason, run.stop, run.message, run.epochs, found)
+        share = None if found is None else found.share
+        judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
+        return judged if run.restarts is None else self._compared(judged, run.message)
+
+    def _compared(self, run: Descent, said: str) -> Descent:
+        """Return the best of several descents with a message on the others; ``said`` is it if they were cut short."""
+        given, (data, rows) = self.settings, (self._bound.data, self._bound.rows)
+        cost = None if self._parts is not None else self.prepared.cost
+        judge = partial(_reasons, cost, data, rows, given.sign, given.dtype, self._bounds)
+        message = run.message
+        if run.stop in (Stop.INTERRUPTED, Stop.TIME):
+            message = f"{said}; the best {message}" if run.reason is Reason.CONVERGED else message
+        elif not run.diverged and (found := agreement(run, given.maximise)):
+            message = f"{message}; {found}"
+        return replace(run, message=message, judge=judge)
 
     def ensemble(self, starts: int, loop: Loop) -> Ensemble | None:
         """Return the runner of several descents at once; None if the engine has none for these settings."""
@@ -151,6 +231,8 @@ class DescentSetup:
         params = {name: number_array(name, value, dtype) for name, value in start.items()}
         if self.settings.searches:
             numbers = sum(math.prod(shape) for shape in self._shapes.values())
+            if self.settings.in_region:
+                return {**params, **restored_region(memory or {}, numbers, self.settings.solver.name)}
             return {**params, **restored_state(memory or {}, numbers, self.settings.remembered)}
         fresh = {leaf.name: leaf.shape for leaf in self.step.memory}
         values = map(np.array, _state_at_start(self.step, dtype)(params, 1)) if fresh else ()
@@ -166,6 +248,20 @@ class DescentSetup:
         return {**params, **first, **given}
 
 
+def _reasons(
+    cost: Expression | None, data: Mapping[str, Any], rows: int, sign: float, dtype: str, bounds: Bounds,
+    ends: list[End],
+) -> list[Reason]:  # fmt: skip
+    """Return what the ends of several descents mean; without a cost, by what stopped them alone."""
+    found = []
+    for end in ends:
+        examined = None
+        if cost is not None and end.params is not None and end.stop != Stop.DIVERGED:
+            examined = examine(prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds)
+        found.append(reason_of(end.stop, examined))
+    return found
+
+
 def suggest_lower_rate(runner: Any, start: Params, sign: float) -> float | None:
     """Return the largest of 1/2, 1/4, … of the rate at which the cost improves in each of the first epochs."""
     rate = float(runner.rate)
@@ -173,7 +269,7 @@ def suggest_lower_rate(runner: Any, start: Params, sign: float) -> float | None:
         rate /= 2
         runner.rate = float(f"{rate:.1g}")
         record, state = Record(), DescentState(start, start, math.nan)
-        while state.epoch < _TRIAL_EPOCHS and not state.reason:
+        while state.epoch < _TRIAL_EPOCHS and not state.stop:
             state = runner.advance(state, _TRIAL_EPOCHS, StoppingRules(), record)
         values = [sign * value for value in record.costs]
         if len(values) == _TRIAL_EPOCHS and all(b <= a for a, b in itertools.pairwise(values)):

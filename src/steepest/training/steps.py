@@ -7,16 +7,17 @@ import math
 from steepest.calculus.prepared import PreparedCost
 from steepest.engines.step import RATE, UPDATES, Step, partial_derivative
 from steepest.expressions import operations as op
-from steepest.expressions.expression import CONSTANT, PARAMETER, Expression, constant, leaf, toposort
+from steepest.expressions.expression import PARAMETER, Expression, constant, leaf, toposort
 from steepest.expressions.traversal import memoised
+from steepest.training.bounds import Bounds
 from steepest.training.optimisers import Optimiser
 
 
 @memoised
-def is_quadratic(cost: Expression) -> bool:
-    """Return whether a cost is a polynomial of degree at most 2 in its parameters, by the rules of its operations.
+def has_linear_scores(cost: Expression) -> bool:
+    """Return whether parameters enter a cost by scores that are linear in them, as of a generalised linear model.
 
-    If it is and has a lower bound, every stationary point is a global minimum.
+    What is computed from the scores is then not multiplied by parameters again, as in a network.
     """
     degrees: dict[Expression, float] = {}
     for node in toposort([cost]):
@@ -27,34 +28,35 @@ def is_quadratic(cost: Expression) -> bool:
             degrees[node] = 0
         elif node.operation in (op.add, op.subtract) or node.operation.linear:
             degrees[node] = max(below)
-        elif node.operation.bilinear:
-            degrees[node] = sum(below)
-        elif node.operation is op.divide and not below[1]:
-            degrees[node] = below[0]
-        elif node.operation is op.power and node.args[1].operation is CONSTANT and node.args[1].value in (1, 2):
-            degrees[node] = below[0] * node.args[1].value
+        elif node.operation.bilinear or node.operation is op.divide:
+            if min(below) > 0:
+                return False
+            degrees[node] = max(below)
         else:
             degrees[node] = math.inf
-    return degrees[cost] <= 2
+    return True
 
 
-def gradient_step(prepared: PreparedCost, method: str, optimiser: Optimiser, maximise: bool, norm: bool) -> Step:
+def gradient_step(
+    prepared: PreparedCost, method: str, optimiser: Optimiser, maximise: bool, norm: bool, bounds: Bounds = ()
+) -> Step:
     """Return the step with a derived gradient, by a method of :func:`steepest.gradient`, and with its norm if asked."""
-    key = ("gradient step", method, optimiser, maximise, norm)
+    key = ("gradient step", method, optimiser, maximise, norm, bounds)
     if key not in prepared.cache:
         partials = _partials(prepared, method)
-        updates, initial_state = _updates(partials, optimiser, maximise)
+        updates, initial_state = _updates(partials, optimiser, maximise, bounds)
         prepared.cache[key] = Step(prepared.stable, updates, _norm(partials) if norm else None, memory=initial_state)
     found: Step = prepared.cache[key]
     return found
 
 
 def difference_step(
-    prepared: PreparedCost, epsilon: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool
-) -> Step:
+    prepared: PreparedCost, epsilon: float, scheme: str, optimiser: Optimiser, maximise: bool, norm: bool,
+    bounds: Bounds = (),
+) -> Step:  # fmt: skip
     """Return the step with a finite-difference gradient: P + 1 costs per epoch, 2P + 1 if central."""
     partials = {node: partial_derivative(node) for node in prepared.cost.leaves if node.operation is PARAMETER}
-    updates, initial_state = _updates(partials, optimiser, maximise)
+    updates, initial_state = _updates(partials, optimiser, maximise, bounds)
     norm_of = _norm(partials) if norm else None
     return Step(prepared.stable, updates, norm_of, epsilon, scheme == "central", initial_state)
 
@@ -65,23 +67,31 @@ def _partials(prepared: PreparedCost, method: str) -> dict[Expression, Expressio
 
 
 def _updates(
-    partials: dict[Expression, Expression], optimiser: Optimiser, maximise: bool
+    partials: dict[Expression, Expression], optimiser: Optimiser, maximise: bool, bounds: Bounds
 ) -> tuple[dict[Expression, Expression], dict[Expression, Expression]]:
     """Return the next values of parameters and optimiser state, and the initial values of the state."""
     updates: dict[Expression, Expression] = {}
     next_state: dict[Expression, Expression] = {}
     initial_state: dict[Expression, Expression] = {}
+    limits = {name: (low, high) for name, low, high in bounds}
     t = UPDATES + 1
     for node, partial in partials.items():
         first = [value if isinstance(value, Expression) else constant(value) for value in optimiser.init(node)]
         names = [f"({optimiser.name} {k}) {node.name}" for k in range(1, len(first) + 1)]
         state = tuple(leaf(PARAMETER, name, value.shape) for name, value in zip(names, first, strict=True))
-        updates[node], after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
+        moved, after = optimiser.update(node, -partial if maximise else partial, state, RATE, t)
+        updates[node] = _projected(moved, *limits.get(node.name, (-math.inf, math.inf)))
         next_state |= dict(zip(state, after, strict=True))
         initial_state |= dict(zip(state, first, strict=True))
     if UPDATES in toposort([*updates.values(), *next_state.values()]):
         next_state[UPDATES], initial_state[UPDATES] = t, constant(0)
     return {**updates, **next_state}, initial_state
+
+
+def _projected(value: Expression, low: float, high: float) -> Expression:
+    """Return the nearest value within bounds (Goldstein 1964)."""
+    value = op.maximum(value, low) if low > -math.inf else value
+    return op.minimum(value, high) if high < math.inf else value
 
 
 def _norm(partials: dict[Expression, Expression]) -> Expression:
@@ -90,5 +100,9 @@ def _norm(partials: dict[Expression, Expression]) -> Expression:
 
 
 def search_step(prepared: PreparedCost, method: str) -> Step:
-    """Return the step of a line search, whose "next values" are the partial derivatives."""
-    return Step(prepared.stable, _partials(prepared, method))
+    """Return the step of a line search, whose "next values" are the partial derivatives; the same one each time."""
+    key = "step of a search", method
+    if key not in prepared.cache:
+        prepared.cache[key] = Step(prepared.stable, _partials(prepared, method))
+    found: Step = prepared.cache[key]
+    return found

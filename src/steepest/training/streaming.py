@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.engines.step import Batches, DescentState, EpochCounter, Rate, Reason, Record, Runner, StoppingRules
+from steepest.engines.step import Batches, DescentState, EpochCounter, Rate, Record, Runner, Stop, StoppingRules
 from steepest.tables.parts import Columns, Parts
 
 
@@ -43,15 +43,15 @@ class StreamRunner:
         return list(rows)
 
     def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
-        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the reason to stop."""
+        """Run epochs; see :class:`steepest.engines.step.Runner`. An interruption becomes the stop."""
         counter = EpochCounter(state, rules, record)
         self._started = True
-        while counter.epoch < until and not counter.reason:
-            value, params, reason = self._epoch(counter.epoch, counter.params)
-            if reason:
-                return replace(counter.state(), params=params, before=counter.params, reason=reason)
+        while counter.epoch < until and not counter.stop:
+            value, params, stop = self._epoch(counter.epoch, counter.params)
+            if stop:
+                return replace(counter.state(), params=params, before=counter.params, stop=stop)
             counter.judge(value)
-            if counter.reason == Reason.DIVERGED:
+            if counter.stop == Stop.DIVERGED:
                 return replace(counter.state(), params=params, epoch=counter.epoch + 1)
             counter.go_on(value, params)
         return counter.state()
@@ -67,11 +67,11 @@ class StreamRunner:
                 start = DescentState(params, params, math.nan, epoch)
                 after = runner.advance(start, epoch + 1, StoppingRules(), Record())
                 params = after.params
-                if after.reason:
-                    return math.nan, params, after.reason
+                if after.stop:
+                    return math.nan, params, after.stop
                 total, seen = total + rows * after.last, seen + rows
         except KeyboardInterrupt:
-            return math.nan, params, Reason.INTERRUPTED
+            return math.nan, params, Stop.INTERRUPTED
         return total / seen if seen else math.nan, params, ""
 
     def _within(self, epoch: int, seen: int, rows: int) -> Rate:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.calculus.gradient import Adjoint, backward_pass, gradient, pullback
+from steepest.calculus.adjoints import Adjoint
+from steepest.calculus.gradient import backward_pass, gradient, pullback
 from steepest.calculus.simplify import simplify
 from steepest.diagrams.graph.names import summary
 from steepest.display.labels import is_number

@@ -15,6 +15,7 @@ from steepest.diagrams.graph.numbers import Numbers
 from steepest.display.labels import described, latex_sign, pretty, sign, written
 from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex_name
+from steepest.expressions.notation import notation_of, written_in
 from steepest.expressions.printing import quoted
 
 
@@ -62,7 +63,11 @@ class Viewer:
         self._quoted = {node: quoted(name) if node.is_leaf else name for node, name in names.items()}
 
     def view(self, groups: Sequence[Group]) -> View:
-        """Return the boxes and links with these groups folded."""
+        """Return the boxes and links with these groups folded, in the notation of the whole graph."""
+        with written_in(notation_of([self.numbers.root])):
+            return self._view(groups)
+
+    def _view(self, groups: Sequence[Group]) -> View:
         numbers = self.numbers
         group_of = {node: group for group in groups for node in group.nodes}
         keys: dict[Expression | Group, str] = {}

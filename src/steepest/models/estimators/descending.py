@@ -7,26 +7,29 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
+from steepest.calculus.prepared import prepare
 from steepest.calculus.stability import stabilise
 from steepest.engines import Runnable
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, toposort
+from steepest.models.attempts import attempted
 from steepest.models.estimators.inputs import Array
 from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT, Cost
 from steepest.training.callbacks import OnEpoch
+from steepest.training.choice import choose_optimiser
 from steepest.training.descent import Descent, descend
-from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, optimiser_named
+from steepest.training.optimisers import LBFGS, USUAL_RATES, Optimiser, SecondOrder, optimiser_named
 from steepest.training.schedules import read_schedule
 
 BATCH = 200
@@ -37,7 +40,7 @@ _ZERO_GRADIENT = 1e-30  # norm below which a line search stops; without it, it w
 
 
 @lru_cache(maxsize=32)
-def _solver(optimiser: str | Optimiser | LBFGS | None) -> Optimiser | LBFGS:
+def _solver(optimiser: str | Optimiser | LBFGS | SecondOrder | None) -> Optimiser | LBFGS | SecondOrder:
     """Return an optimiser by its name, the same object each time, so that steps cached by it are found."""
     return optimiser_named(optimiser)
 
@@ -89,6 +92,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     loss_: float
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
+    _optimiser_state: tuple[tuple[str, bool], Mapping[str, Any]]
 
     def _store(self, parameters: Mapping[str, Any]) -> None:
         """Store the arguments of ``__init__`` by their names, unchanged, as scikit-learn requires."""
@@ -107,15 +111,27 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     @property
     def _searches(self) -> bool:
-        """Whether each epoch is a line search, which needs the whole table."""
-        return isinstance(_solver(self.optimiser), LBFGS) or self.rate == "auto"
+        """Whether each epoch finds its own step, which needs the whole table."""
+        if self._is_chosen:
+            return self.batch is None
+        named = None if isinstance(self.optimiser, str) and self.optimiser == "auto" else self.optimiser
+        return isinstance(_solver(named), LBFGS | SecondOrder) or self.rate == "auto"
 
     @property
-    def _state_key(self) -> tuple[str, bool]:
-        """The optimiser that an optimiser state belongs to."""
-        return _solver(self.optimiser).name, self._searches
+    def _is_chosen(self) -> bool:
+        """Whether the optimiser is chosen by the cost."""
+        return isinstance(self.optimiser, str) and self.optimiser == "auto" and self.rate is None
 
-    def _rate(self) -> Any:
+    def _method(self, cost: Expression, rows: int) -> tuple[Optimiser | LBFGS | SecondOrder, Any]:
+        """Return the optimiser and its rate, as given or chosen by the cost."""
+        if self._is_chosen:
+            batch = self._batch()
+            found = choose_optimiser(prepare(cost), rows, batch)
+            return _solver(found.optimiser), found.rate
+        named = None if self.optimiser == "auto" else self.optimiser  # a rate belongs to gradient descent
+        return _solver(named), self._rate(_solver(named))
+
+    def _rate(self, solver: Optimiser | LBFGS | SecondOrder) -> Any:
         """Return the rate for a descent: a number, "auto" or a schedule."""
         rate, text = self.rate, self.schedule
         if isinstance(rate, str) and rate != "auto":
@@ -123,7 +139,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
                 raise DescentError(f"rate={rate!r} and schedule={text!r} are two schedules; give the rate as a number")
             rate, text = None, rate
         if rate is None:
-            rate = USUAL_RATES.get(_solver(self.optimiser).name, 0.1)
+            rate = USUAL_RATES.get(solver.name, 0.1)
         if text is None:
             return rate
         if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
@@ -168,25 +184,33 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         model, cost = built
         table = {**self._inputs(X), model.target.name: y, **({} if weights is None else {WEIGHT: weights})}
         done, state, initial = 0, None, None
+        solver, rate = self._method(cost, len(y))
+        key = solver.name, self._searches
         start: Mapping[str, Any] | None
         if again:
             self._refuse_others(cost)
             start, done = self.params_, self.n_iter_
-            if self._optimiser_state[0] == self._state_key:
+            if self._optimiser_state[0] == key:
                 state = self._optimiser_state[1]
         else:
             self._first_seed = self._seed()
             start, initial = self._start_of(cost, self._first_seed)
         # Each descent counts its epochs from 0; another seed shuffles the samples anew.
-        run = descend(
-            cost, table, start, self._rate(), 1 if part else self.epochs, engine=self.engine, dtype=self.dtype,
-            optimiser=_solver(self.optimiser), batch=self._batch(), tolerance=None if part else self.tolerance,
-            seed=self._first_seed + done, initial=initial, validate=None if part else self.validation_fraction,
-            patience=None if part else self.patience, on_epoch=self._after_epoch(model), memory=state or None,
-            path=False, progress=bool(self.verbose), gradient_tolerance=_ZERO_GRADIENT if self._searches else None,
-        )  # fmt: skip
+        settings: dict[str, Any] = {
+            "rate": rate, "epochs": 1 if part else self.epochs, "engine": self.engine, "dtype": self.dtype,
+            "optimiser": solver, "batch": self._batch(), "tolerance": None if part else self.tolerance,
+            "seed": self._first_seed + done, "initial": initial,
+            "validate": None if part else self.validation_fraction, "patience": None if part else self.patience,
+            "on_epoch": self._after_epoch(model), "memory": state or None, "path": False,
+            "progress": bool(self.verbose), "gradient_tolerance": _ZERO_GRADIENT if self._searches else None,
+        }  # fmt: skip
+        if part or again:
+            run = descend(cost, table, start, **settings)
+        else:
+            run = attempted(partial(descend, cost, table), model, table, start, settings)
         self._warn(run, part)
         self._keep(model, run, again)
+        self._optimiser_state = key, run.memory
 
     def _after_epoch(self, model: Model) -> OnEpoch | None:
         """Return the function to call after each epoch of a fit."""
@@ -207,9 +231,12 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     def _warn(self, run: Descent, part: bool) -> None:
         may_converge = self.tolerance is not None or self._searches
-        if run.diverged:
+        # The weights of a softmax are never determined, nor those of classes that can be separated.
+        for said in run.warnings if self._is_chosen and not part and is_regressor(self) else ():
+            warnings.warn(said, ConvergenceWarning, stacklevel=5)
+        if run.diverged or (run.reason == "plateau" and not part):
             warnings.warn(run.message, ConvergenceWarning, stacklevel=5)
-        elif run.reason == "epochs" and run.epochs and may_converge and not part:
+        elif run.reason == "budget" and run.epochs and may_converge and not part:
             message = (
                 f"the cost was still changing after {run.epochs} epochs; increase them, or standardise the features"
             )
@@ -222,10 +249,9 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *(cost for _, cost in run.history[:-1])]
         self.validation_loss_curve_ = validation if earlier is None else [*earlier, *(validation or [])]
         self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
-        self._optimiser_state = self._state_key, run.memory
         model = copy(model)
         # Without path and second copies, as estimators are pickled for other processes.
-        model.params, model.run = run.params, replace(run, path=[], start={}, memory={})
+        model.params, model.run = run.params, replace(run, path=[], start={}, memory={}, uncertain=None)
         self.model_ = model
 
     # -- predicting

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from steepest.derivations.line_by_line import Derivation
@@ -22,8 +21,9 @@ from steepest.models.model import Model
 from steepest.objectives.costs import Cost
 from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Scheme
-from steepest.training.optimisers import LBFGS, Optimiser
+from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder
 from steepest.training.schedules import Plateau, Schedule
+from steepest.training.starts import range_of
 
 _BLOCK = "X"  # all features together, unless one has this name
 
@@ -78,7 +78,8 @@ class _Written(Descending):
         named = names_in(formula)
         self._indices = {name: index for name, index in columns.items() if name in named}
         data = tuple((name, X.shape[1:] if index is None else ()) for name, index in self._indices.items())
-        params = tuple((name, np.shape(value)) for name, value in (self.start or {}).items())
+        start = (self.start or {}).items()
+        params = tuple((name, () if range_of(name, value, ()) else np.shape(value)) for name, value in start)
         own = (formula, self.loss, data, params, classes, outputs, weighted, (self.l1, self.l2))
         return built(_of_formula, *own)
 
@@ -107,9 +108,10 @@ class FormulaRegressor(_Written, Regressor):
     Args:
         formula: ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, linear regression, if left out.
         loss: as for :class:`steepest.NetworkRegressor`.
-        start: parameters to start from, numbers or arrays, which define the shapes; the others are drawn, and are
-            numbers unless they belong to a ``dense`` layer.
-        optimiser: ``"lbfgs"``, which runs until the cost no longer decreases in float64, or any other.
+        start: parameters to start from: numbers, arrays, whose shapes they define, or ranges (low, high) to draw
+            numbers from; the others are drawn, and are numbers unless they belong to a ``dense`` layer.
+        optimiser: ``"auto"``, chosen by the cost: Levenberg–Marquardt for squares, Newton's method for other smooth
+            costs of few parameters, else L-BFGS, each of which runs until it has converged; or any other.
         rate, schedule: as for :class:`steepest.NetworkRegressor`.
         batch: samples per update; the whole table if left out.
         epochs: maximum number of passes through the samples.
@@ -135,9 +137,10 @@ class FormulaRegressor(_Written, Regressor):
 
     @takes_aliases
     def __init__(
-        self, formula: str | None = None, loss: str | Cost = "mse", *, start: Mapping[str, ArrayLike] | None = None,
-        optimiser: str | Optimiser | LBFGS | None = "lbfgs", rate: float | str | Schedule | Plateau | None = None,
-        schedule: str | None = None, batch: int | None = None, epochs: int = 1000,
+        self, formula: str | None = None, loss: str | Cost = "mse", *, start: Mapping[str, Any] | None = None,
+        optimiser: str | Optimiser | LBFGS | SecondOrder | None = "auto",
+        rate: float | str | Schedule | Plateau | None = None, schedule: str | None = None,
+        batch: int | None = None, epochs: int = 1000,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
         l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float64",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,
@@ -178,9 +181,10 @@ class FormulaClassifier(_Written, Classifier):
     @takes_aliases
     def __init__(
         self, formula: str | None = None, loss: str | Cost = "cross_entropy", *,
-        start: Mapping[str, ArrayLike] | None = None, class_weight: str | Mapping[Any, float] | None = None,
-        optimiser: str | Optimiser | LBFGS | None = "lbfgs", rate: float | str | Schedule | Plateau | None = None,
-        schedule: str | None = None, batch: int | None = None, epochs: int = 1000,
+        start: Mapping[str, Any] | None = None, class_weight: str | Mapping[Any, float] | None = None,
+        optimiser: str | Optimiser | LBFGS | SecondOrder | None = "auto",
+        rate: float | str | Schedule | Plateau | None = None, schedule: str | None = None,
+        batch: int | None = None, epochs: int = 1000,
         tolerance: float | None = None, validation_fraction: float | None = None, patience: int | None = None,
         l1: float = 0.0, l2: float = 0.0, initial: Scheme | None = None, dtype: str = "float64",
         engine: str = "auto", random_state: Any = None, warm_start: bool = False, verbose: bool = False,

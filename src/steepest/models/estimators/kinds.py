@@ -126,7 +126,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         return lambda epoch: (given is not None and given(epoch) is True) or epoch.cost <= _SEPARATED
 
     def _keep(self, model: Model, run: Descent, again: bool) -> None:
-        if run.reason == "callback" and self._searches and run.cost <= _SEPARATED:
+        if run.stop == "callback" and self._searches and run.cost <= _SEPARATED:
             message = f"stopped after {run.epochs} epochs: the classes are separated; larger parameters change no class"
             run = replace(run, message=message)
         super()._keep(model, run, again)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
+from steepest.calculus.layers import find_layers
 from steepest.errors import ModelError
 from steepest.expressions.expression import PARAMETER, Expression
+from steepest.messages.sentences import listed
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.builders import network
 from steepest.models.estimators.descending import Built, Descending, built
@@ -22,6 +26,11 @@ from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Scheme
 from steepest.training.optimisers import LBFGS, Optimiser
 from steepest.training.schedules import Plateau, Schedule
+
+_SATURATED = {"tanh": 3.0, "sigmoid": 6.0}
+"""The argument from which on the slope of an activation is below a hundredth of its largest."""
+_LARGE = 30.0
+"""The typical argument of another activation from which on the first outputs are far from any target of order 1."""
 
 
 class _Layers(Descending):
@@ -67,6 +76,34 @@ class _Layers(Descending):
 
     def _inputs(self, X: Array) -> dict[str, Array]:
         return {"X": X}
+
+    def _descend(self, built: Built, X: Array, y: Array, weights: Array | None, part: bool, again: bool) -> None:
+        if not again:
+            self._warn_of_saturation(built[0].prediction, X)
+        super()._descend(built, X, y, weights, part, again)
+
+    def _warn_of_saturation(self, prediction: Expression, X: Array) -> None:
+        """Warn of columns that alone saturate the first hidden units, or are far larger than others need to be."""
+        layers = find_layers(prediction)
+        if len(layers) < 2 and (not layers or layers[0].output is prediction):
+            return  # no hidden layer
+        saturated = _SATURATED.get(layers[0].output.operation.name)
+        far = _LARGE if saturated is None else saturated
+        typical = math.sqrt(2 / (X.shape[1] + layers[0].size))  # the standard deviation of a weight at the start
+        sizes = np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0))
+        columns = np.flatnonzero(sizes * typical > far)
+        if len(columns):
+            names = getattr(self, "feature_names_in_", [f"column {k}" for k in range(X.shape[1])])
+            one = len(columns) == 1
+            why = "a network may learn little from them" if saturated is None else (
+                "the hidden units saturate, with slopes near 0"
+            )  # fmt: skip
+            warnings.warn(
+                f"{listed((names[k] for k in columns), 5)} {'is' if one else 'are'} so large that {why}; "
+                "standardise the features, as by a StandardScaler in a pipeline",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
 
 class NetworkRegressor(_Layers, Regressor):

@@ -13,6 +13,7 @@ from steepest.errors import PictureError
 from steepest.expressions.expression import DATA, leaves
 from steepest.objectives.metrics import regression
 from steepest.pictures.common.levels import thinned
+from steepest.pictures.common.targets import in_own_units, targets_of
 from steepest.tables.values import Array
 
 if TYPE_CHECKING:
@@ -109,15 +110,10 @@ def classes_of(model: Specification) -> int:
     return shape[0] if row == "softmax" else 2 if row in ("sigmoid", "step") and shape in ((), (1,)) else 0
 
 
-def _targets(model: Specification, arrays: Any) -> Array:
-    found: Array = np.asarray(evaluate(model.target, arrays), float)
-    return found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
-
-
 def compared(model: Specification, table: Any, na: str) -> Compared:
     """Compute predicted and true values of a table."""
     columns = model.samples(table, na)
-    predicted, true = model.predict(columns.arrays), _targets(model, columns.arrays)
+    predicted, true = model.predict(columns), targets_of(model, columns.arrays)
     if predicted.ndim != 1 or true.ndim != 1:
         raise PictureError("each sample has several predictions here, which is no single picture; draw the confusion")
     apart = model.run.held_out if model.run is not None else None
@@ -160,12 +156,12 @@ def plane(model: Specification, table: Any, panels: int, points: int, na: str) -
         names, cloud = tuple(model.blocks.get(group, (f"{group}[0]", f"{group}[1]"))), columns.arrays[group]
     x, y = (_along(cloud[:, k], points) for k in range(2))
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)
-    classes, targets = classes_of(model), _targets(model, columns.arrays)
+    classes, targets = classes_of(model), targets_of(model, columns.arrays)
     states = _states(model, panels)
 
     def predict(places: Array, params: Any) -> Array:
         given = {leaf.name: places[:, k] if len(inputs) == 2 else places for k, leaf in enumerate(inputs)}
-        return np.asarray(evaluate(model.prediction, {**given, **params}))
+        return model.in_own_units(np.asarray(evaluate(model.prediction, {**given, **params})))
 
     whole = [predict(grid, params) for _, params in states]
     predicted = np.array([_shown(each, classes).reshape(len(y), len(x)) for each in whole])
@@ -173,6 +169,9 @@ def plane(model: Specification, table: Any, panels: int, points: int, na: str) -
     seen = [_shown(predict(cloud, params), classes) for _, params in states if classes]
     accuracies = tuple(float(np.mean((each > 0.5 if classes == 2 else each) == targets)) for each in seen)
     kept = thinned(np.arange(len(targets)), _MOST_POINTS)
+    at = [(leaf.name, k) for leaf in inputs for k in range(leaf.shape[0] if leaf.shape else 1)]
+    x, y = (in_own_units(model, *at[k], values) for k, values in enumerate((x, y)))
+    cloud = np.stack([in_own_units(model, *at[k], cloud[:, k]) for k in range(2)], axis=1)
     return Plane(
         (names[0], names[1]), x, y, tuple(epoch for epoch, _ in states), predicted, leads, classes, cloud[kept],
         targets[kept], str(model.target), accuracies,

@@ -47,14 +47,14 @@ class Context:
     letters: frozenset[str] = frozenset()  # letters that it uses as symbols of their own, such as ``e`` for an error
 
 
-_ON_PAPER = ("tan", "sinh", "cosh", "arctan", "diag", "dot", "softmax")
+_ON_PAPER = ("tan", "sinh", "cosh", "diag", "dot", "softmax")
 _SHORT = {"maximum": "max", "minimum": "min"}
 """Names in trees of operations that are written otherwise on paper."""
 _ALIASES = {
     "ln": "log", "sgn": "sign", "ReLU": "relu", "Relu": "relu", "RELU": "relu", "LeakyReLU": "leaky_relu",
     "leakyrelu": "leaky_relu",
 }  # fmt: skip
-IN_PROSE = ("max", "min", "exp", "log", "sin", "cos", "tanh")
+IN_PROSE = ("max", "min", "exp", "log", "sin", "cos", "arctan", "tanh")
 """Names that are functions even in prose without dollars; others, such as ``sign``, are words there."""
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "max", "softplus")
 RELATED_ACTIVATIONS = {"tanh": ("sigmoid",), "sigmoid": ("tanh",), "relu": ("sigmoid", "tanh")}

@@ -27,7 +27,7 @@ def _diagonal(value: Array) -> Array:
 
 
 _ON_PAPER: dict[str, Callable[..., Any]] = {
-    "tan": np.tan, "arctan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "diag": _diagonal,
+    "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "diag": _diagonal,
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from steepest.engines.native.llvm.host import Host, this_host
 from steepest.engines.native.llvm.kernel import Kernel, cache_key, compiled
 from steepest.engines.native.llvm.memory import Array, addresses, aligned, processors
 from steepest.engines.native.llvm.threads import ThreadPolicy, run_threads
-from steepest.engines.step import RULE_REASONS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RULE_STOPS, Batches, DescentState, Rate, Record, Step, StoppingRules, rates_of
 from steepest.expressions.expression import PARAMETER, Expression
 
 _CAPACITY = 256  # samples of a block at most, so that what is computed for them stays in the cache
@@ -243,4 +243,4 @@ class _StepOnTable:
         self._thread_policy.note(threads, (time.perf_counter() - begin) / epochs)
         *_, last = own[0][0].tolist()
         epoch, *_, path_rows, _, reason = own[0][1].tolist()
-        return epoch, RULE_REASONS[reason], last, path_rows
+        return epoch, RULE_STOPS[reason], last, path_rows

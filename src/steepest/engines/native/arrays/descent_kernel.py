@@ -43,7 +43,7 @@ NUMBERS = ("divergence_threshold", "tolerance", "gradient_tolerance", "last")
 COUNTERS = ("epoch", "until", "rows", "batch", "apart", "path_rows", "paced", "reason")
 """The content of ``counters`` of int64: the epoch and where to end, samples in all and in a batch, epochs between two
 rows of the path, rows written, whether the rate changes from update to update, and the number of why it stopped in
-``RULE_REASONS``."""
+``RULE_STOPS``."""
 
 
 @dataclass(frozen=True)

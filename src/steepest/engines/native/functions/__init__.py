@@ -8,7 +8,17 @@ calls two functions of the C library: ``sin`` and ``cos`` for arguments beyond 2
 
 from __future__ import annotations
 
-from steepest.engines.native.functions import arithmetic, exponential, logarithm, logistic, powers, trigonometric
+from steepest.engines.native.functions import (
+    arctangent,
+    arithmetic,
+    exponential,
+    logarithm,
+    logistic,
+    powers,
+    trigonometric,
+)
 from steepest.engines.native.functions.elementwise import ELEMENTWISE
 
-__all__ = ["ELEMENTWISE", "arithmetic", "exponential", "logarithm", "logistic", "powers", "trigonometric"]
+__all__ = [
+    "ELEMENTWISE", "arctangent", "arithmetic", "exponential", "logarithm", "logistic", "powers", "trigonometric",
+]  # fmt: skip

@@ -17,7 +17,7 @@ from steepest.engines.native.lanes.tensors import RegisterTensor
 from steepest.engines.native.llvm.code import I64, Code, Value, i64
 from steepest.engines.native.llvm.memory import Array, aligned, processors
 from steepest.engines.native.llvm.stopping import DIVERGED, stopping
-from steepest.engines.step import RATE, RULE_REASONS, EnsembleResult, Params, Step, StoppingRules
+from steepest.engines.step import RATE, RULE_STOPS, EnsembleResult, Params, Step, StoppingRules
 from steepest.expressions.expression import Expression
 
 _POLL_INTERVAL = 0.05  # seconds between two polls of a group: progress and interruptions feel immediate
@@ -137,7 +137,7 @@ class _Group:
             sound &= np.isfinite(self._lanes_of(self._params, leaf)).all(axis=0)
         here, before = self._taken(self._params), self._taken(self._before)
         return [
-            EnsembleResult(here[k], float(final[k]), RULE_REASONS[reasons[k]], self.epoch)
+            EnsembleResult(here[k], float(final[k]), RULE_STOPS[reasons[k]], self.epoch)
             if sound[k]
             else EnsembleResult(before[k], float(last[k]), "diverged", self.epoch)
             for k in range(self.starts)

@@ -123,3 +123,8 @@ class BoundKernel:
     def call(self, workspace: Workspace, *arguments: Array) -> None:
         """Call the kernel's function on the table."""
         self._kernel.call(self._data, *arguments, *workspace)
+
+    def words(self, workspace: Workspace, *arguments: Array) -> Array:
+        """Return the addresses of the function and of all that it is called with, int64, in its order."""
+        arrays = (self._data, *arguments, *workspace)
+        return np.array([self._kernel.address, *(array.ctypes.data for array in arrays)], np.int64)

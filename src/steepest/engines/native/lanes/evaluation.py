@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from steepest.calculus.program import lower
+from steepest.calculus.program import Program, lower
 from steepest.engines.native.lanes import state
-from steepest.engines.native.lanes.bound_kernel import BoundKernel, Frame
+from steepest.engines.native.lanes.bound_kernel import BoundKernel, Frame, Workspace
 from steepest.engines.native.lanes.plan import Plan
 from steepest.engines.native.lanes.tensors import MemoryTensor, Tensor
 from steepest.engines.native.llvm.code import POINTER, Value
@@ -31,27 +33,61 @@ class Evaluation:
 
     def __call__(self, values: Mapping[str, Array], rows: int) -> list[Array]:
         """Compute the outputs from arrays of data columns ``(rows, …)`` and parameters, of this program's dtype."""
-        kernel = BoundKernel(
-            "evaluate", _ARGUMENTS, [self.program], values, rows, self.dtype.name, _write, specialise=False
-        )
-        where = state.layout(self.program.parameters, kernel.plan)
-        params = where.pack(values, aligned(where.length, self.dtype))
-        made = {node: self._buffer(node, kernel.plan, rows) for node in dict.fromkeys(self.program.outputs)}
-        kernel.call(kernel.workspaces()[0], params, addresses(list(made.values())))
-        return [self._shaped(node, made[node], kernel.plan, rows) for node in self.program.outputs]
+        bound = bound_evaluation(self.program, values, rows, self.dtype)
+        bound.where.pack(values, bound.params)
+        bound.call()
+        return [_shaped(node, bound.made[node], bound.kernel.plan, rows) for node in self.program.outputs]
 
-    def _buffer(self, node: Expression, plan: Plan, rows: int) -> Array:
-        elements = prod(node.shape)
-        if node.per_sample:
-            return aligned(plan.blocks(rows) * plan.lanes.samples * elements, self.dtype)
-        return aligned(-(-elements // plan.stride) * plan.stride, self.dtype)
 
-    def _shaped(self, node: Expression, made: Array, plan: Plan, rows: int) -> Array:
-        elements = prod(node.shape)
-        if not node.per_sample:
-            return made[:elements].reshape(node.shape)
-        blocks = made.reshape(plan.blocks(rows), elements, plan.lanes.samples)
-        return blocks.transpose(0, 2, 1).reshape(-1, elements)[:rows].reshape(rows, *node.shape)
+@dataclass(frozen=True)
+class BoundEvaluation:
+    """A program with the columns and the memory that it computes with.
+
+    Attributes:
+        kernel: the compiled program, whose outputs it computes.
+        where, params: the positions of the parameters, and the array of them.
+        made: the memory of each output.
+    """
+
+    kernel: BoundKernel
+    where: state.Layout
+    params: Array
+    made: dict[Expression, Array]
+    _outputs: Array
+    _workspace: Workspace
+
+    def call(self) -> None:
+        """Compute the outputs at the parameters."""
+        self.kernel.call(self._workspace, self.params, self._outputs)
+
+    def words(self) -> Array:
+        """Return the addresses of the kernel's function and of its arguments, int64, in their order."""
+        return self.kernel.words(self._workspace, self.params, self._outputs)
+
+
+def bound_evaluation(program: Program, data: Mapping[str, Array], rows: int, dtype: np.dtype[Any]) -> BoundEvaluation:
+    """Return a program with columns, arrays ``(rows, …)``, and memory of a precision."""
+    kernel = BoundKernel("evaluate", _ARGUMENTS, [program], data, rows, dtype.name, _write, specialise=False)
+    where = state.layout(program.parameters, kernel.plan)
+    made = {node: _buffer(node, kernel.plan, rows, dtype) for node in dict.fromkeys(program.outputs)}
+    return BoundEvaluation(
+        kernel, where, aligned(where.length, dtype), made, addresses(list(made.values())), kernel.workspaces()[0]
+    )
+
+
+def _buffer(node: Expression, plan: Plan, rows: int, dtype: np.dtype[Any]) -> Array:
+    elements = prod(node.shape)
+    if node.per_sample:
+        return aligned(plan.blocks(rows) * plan.lanes.samples * elements, dtype)
+    return aligned(-(-elements // plan.stride) * plan.stride, dtype)
+
+
+def _shaped(node: Expression, made: Array, plan: Plan, rows: int) -> Array:
+    elements = prod(node.shape)
+    if not node.per_sample:
+        return made[:elements].reshape(node.shape)
+    blocks = made.reshape(plan.blocks(rows), elements, plan.lanes.samples)
+    return blocks.transpose(0, 2, 1).reshape(-1, elements)[:rows].reshape(rows, *node.shape)
 
 
 def _write(frame: Frame) -> None:

@@ -20,7 +20,7 @@ from steepest.engines.native.llvm.code import DOUBLE, I64, Code, Value, i64
 from steepest.engines.native.llvm.memory import Array, aligned
 from steepest.engines.native.llvm.stopping import DIVERGED, stopping
 from steepest.engines.native.llvm.threads import run_threads
-from steepest.engines.step import RATE, RULE_REASONS, DescentState, Rate, Record, Step, StoppingRules, rates_of
+from steepest.engines.step import RATE, RULE_STOPS, DescentState, Rate, Record, Step, StoppingRules, rates_of
 
 _MOST_RATES = 1 << 20  # epochs whose rates are computed ahead for one call; bounds the memory, 8 bytes for each
 
@@ -107,7 +107,7 @@ class LaneRunner:
         last = float(first.numbers[_NUMBERS.index("last")])
         return DescentState(
             self._where.unpack(first.params), self._where.unpack(first.before), last, found["epoch"],
-            found["rises"], found["first_rise"], RULE_REASONS[found["reason"]],
+            found["rises"], found["first_rise"], RULE_STOPS[found["reason"]],
         )  # fmt: skip
 
     def unpacked(self, rows: Sequence[Array]) -> list[dict[str, Array]]:

@@ -20,7 +20,7 @@ from steepest.engines.native.llvm.memory import Array
 
 _IN_MEMORY = 256  # kernels; beyond, the least recently used are unloaded
 _LARGE = 200_000  # characters of a module from which LLVM optimises less: its time grows faster than the text
-_ROOT = Path(__file__).parents[1]  # the package ``native``: all four folders write code
+_ROOT = Path(__file__).parents[1]  # the package ``native``: all folders write code
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class CompiledKernel:
         # Such a prototype releases Python's global lock while the function runs.
         prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)
         self._function = prototype(self._loaded.address(name))
+
+    @property
+    def address(self) -> int:
+        """The address of the function."""
+        return int(ctypes.cast(self._function, ctypes.c_void_p).value or 0)
 
     def call(self, *arrays: Array) -> None:
         """Call the function with the addresses of contiguous arrays, in the order of its arguments."""
@@ -63,9 +68,15 @@ def cache_key(
     name: str, programs: Sequence[Program], plan: object, dtype: str, extra: Sequence[Any], host: Host
 ) -> str:
     """Return a digest of everything that the code of a kernel depends on."""
-    graphs = [described(program) for program in programs]
+    graphs = [_graph(program) for program in programs]
     about = [name, graphs, repr(plan), dtype, extra, host.fingerprint, _source_digest()]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _graph(program: Program) -> str:
+    """Return a digest of a program; the same program is bound to many tables."""
+    return hashlib.sha256(json.dumps(described(program)).encode()).hexdigest()
 
 
 def compiled(key: str, name: str, arguments: int, write: Callable[[], Kernel]) -> CompiledKernel:

@@ -8,9 +8,9 @@ from math import inf
 from llvmlite import ir
 
 from steepest.engines.native.llvm.code import Code, Splat, Value
-from steepest.engines.step import RULE_REASONS, Reason
+from steepest.engines.step import RULE_STOPS, Stop
 
-DIVERGED, GRADIENT, TOLERANCE = map(RULE_REASONS.index, (Reason.DIVERGED, Reason.GRADIENT, Reason.TOLERANCE))
+DIVERGED, GRADIENT, TOLERANCE = map(RULE_STOPS.index, (Stop.DIVERGED, Stop.GRADIENT, Stop.TOLERANCE))
 """Why a descent stopped, by the numbers that kernels store; 0 while it goes on."""
 
 

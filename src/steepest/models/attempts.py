@@ -1,0 +1,120 @@
+"""Fits from one start, and from others where that start leads nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from steepest.calculus.sums_of_squares import jacobian
+from steepest.engines import evaluate
+from steepest.errors import StartError
+from steepest.objectives.costs import Objective
+from steepest.objectives.specification import Specification
+from steepest.tables.samples import Samples
+from steepest.training.bounds import read_bounds, within
+from steepest.training.descent import Descent, descend
+from steepest.training.ends import Reason
+from steepest.training.initialisers import initial
+from steepest.training.optimisers import SecondOrder
+from steepest.training.parameter_vector import ParameterVector
+from steepest.training.rescue import other_starts, rescued
+
+_OF_ONE_DESCENT = ("restarts", "on_epoch", "checkpoint", "validate", "memory")
+_WORSE = 1e-6  # R² up to which a prediction is no better than the mean
+
+
+def fitted(model: Specification, source: Any, start: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Descent:
+    """Return the descent of a model, from other starts if the first one leads nowhere; see :func:`attempted`.
+
+    Args:
+        model: the model.
+        source: the samples, or a table that is read in parts.
+        start: the parameters that are given; the others are drawn.
+        settings: of :func:`steepest.descend`.
+    """
+    arrays = source.arrays if isinstance(source, Samples) else None
+    return attempted(partial(descend, model.prepared, source), model, arrays, start, settings)
+
+
+def attempted(
+    run_from: Callable[..., Descent], model: Specification, arrays: Mapping[str, Any] | None,
+    start: Mapping[str, Any] | None, settings: Mapping[str, Any],
+) -> Descent:  # fmt: skip
+    """Return a descent, from other starts if the first one leads nowhere.
+
+    Fast methods go to the next minimum. Where the cost is not defined at a drawn start, or the descent ends without
+    having converged, or with a prediction that is worse than the mean of the target, 24 other starts are tried, and the
+    result says so.
+
+    Args:
+        run_from: descends from a start by settings.
+        model: the model.
+        arrays: the columns of the cost; None for a table that is read in parts.
+        start: the parameters that are given; the others are drawn.
+        settings: of :func:`steepest.descend`.
+    """
+    poor_of = partial(_poor, model, arrays)
+    own = [name for name in _OF_ONE_DESCENT if settings.get(name) is not None]
+    if own or not isinstance(settings.get("optimiser"), SecondOrder):
+        return run_from(start, **settings)
+    limits, seed = read_bounds(settings.get("bounds"), model.cost), int(settings.get("seed") or 0)
+    drawn = [name for name in model.cost.parameters if name not in (start or {})]
+
+    def again(other: Mapping[str, Any]) -> Descent:
+        return run_from(within(limits, dict(other), None), **{**settings, "progress": False})
+
+    try:
+        run = run_from(start, **settings)
+    except StartError:
+        if not drawn:
+            raise
+        first = initial(model.cost, start, seed, "start", settings.get("initial"), limits)
+        run = _first_defined(again, other_starts(first, seed, drawn))
+    poor = poor_of(run)
+    if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
+        run = rescued(run, again, seed, drawn, poor)
+    return _judged(run, poor_of)
+
+
+def _first_defined(again: Callable[[Mapping[str, Any]], Descent], starts: Sequence[Mapping[str, Any]]) -> Descent:
+    """Return the descent from the first of some starts at which the cost is defined.
+
+    Raises:
+        StartError: it is defined at none.
+    """
+    for start in starts[:-1]:
+        try:
+            run = again(start)
+        except StartError:
+            continue
+        said = "the cost is not defined at the start that was drawn; this is from another"
+        return replace(run, warnings=[*run.warnings, said])
+    return again(starts[-1])
+
+
+def _judged(run: Descent, poor_of: Callable[[Descent], str]) -> Descent:
+    """Return the descent with a warning if its prediction is of no use."""
+    poor = poor_of(run)
+    said = f"the fit is {poor}; give a start nearer to the solution"
+    return replace(run, warnings=[*run.warnings, said]) if poor else run
+
+
+def _poor(model: Specification, arrays: Mapping[str, Any] | None, run: Descent) -> str:
+    """Return that a fit by mse is worse than the mean of the target, which no good formula is; else an empty text."""
+    if model.objective != Objective("mse") or arrays is None or run.held_out is not None or run.diverged:
+        return ""
+    variance = float(np.var(np.asarray(evaluate(model.target, arrays), np.float64), axis=0).mean())
+    share = 1 - run.cost / variance if variance else 0.0
+    if not variance or not share < _WORSE or not model.prediction.data or not _bends(model):
+        return ""  # a formula that is linear in its parameters has one minimum, if it cannot be the mean or not
+    return f"no better than the mean of the target (R² = {min(share, 0.0):.4g})"
+
+
+def _bends(model: Specification) -> bool:
+    """Return whether the prediction is not linear in its parameters."""
+    nodes = ParameterVector(model.prediction).nodes
+    return any(partial.parameters for partial in jacobian(model.prediction, nodes).partials)

@@ -1,0 +1,94 @@
+"""Gradient and Hessian matrix of a cost as functions of the parameters in one vector, and the models they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steepest.calculus.prepared import PreparedCost
+from steepest.calculus.second_order import hessian_product
+from steepest.engines.reference import compile_expressions
+from steepest.engines.stepwise import Compiler, Runnable
+from steepest.expressions.expression import CONSTANT, Expression
+from steepest.training.parameter_vector import Matrix, ParameterVector, Vector
+from steepest.training.quadratic import Quadratic, of_hessian
+
+
+class Derivatives(ParameterVector):
+    """A cost with its first and second derivatives over the rows of some columns.
+
+    Args:
+        prepared: the cost.
+        data, rows: arrays of the columns, ``(rows, …)``, and the number of samples.
+        dtype: the precision of the arithmetic.
+        sign: −1 for a cost that is maximised.
+        compiler: compiles the expressions, by NumPy if left out.
+
+    Attributes:
+        factor: 1, the share of the cost in what is modelled.
+        is_linear: whether the cost is linear in its parameters, so that the Hessian matrix is 0.
+    """
+
+    def __init__(
+        self, prepared: PreparedCost, data: Mapping[str, Any], rows: int, dtype: str = "float64", sign: float = 1.0,
+        compiler: Compiler = compile_expressions,
+    ) -> None:  # fmt: skip
+        super().__init__(prepared.cost, dtype)
+        self._data, self._rows, self._sign, self.factor = dict(data), rows, sign, 1.0
+        self._cost, self._gradient, self._product, self.is_linear = _compiled(prepared, self.nodes, dtype, compiler)
+
+    def merit(self, flat: Vector) -> float:
+        """Return the cost."""
+        return self._sign * float(self._cost({**self._data, **self.named(flat)}, self._rows)[0])
+
+    def gradient(self, flat: Vector) -> Vector:
+        """Return the gradient, ``(p,)``."""
+        found = self._gradient({**self._data, **self.named(flat)}, self._rows)
+        return self._sign * self._joined(found)
+
+    def product(self, flat: Vector, direction: Vector) -> Vector:
+        """Return the Hessian matrix times a vector, ``(p,)``."""
+        given = {**self._data, **self.named(flat)}
+        given |= {f"(direction) {name}": part for name, part in self.named(direction).items()}
+        return self._sign * self._joined(self._product(given, self._rows))
+
+    def hessian(self, flat: Vector) -> Matrix:
+        """Return the Hessian matrix, ``(p, p)``, symmetric."""
+        if self.is_linear:
+            return np.zeros((len(flat), len(flat)))
+        found = np.array([self.product(flat, unit) for unit in np.eye(len(flat))])
+        symmetric: Matrix = (found + found.T) / 2
+        return symmetric
+
+    def model(self, flat: Vector, scales: Vector, exact: bool = False) -> Quadratic | None:
+        """Return the second-order Taylor model; see :class:`steepest.training.trust_region.Modelled`."""
+        gradient, hessian = self.gradient(flat), self.hessian(flat)
+        if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+            return None
+        free = self.free(flat, gradient)
+        return of_hessian(gradient[free], hessian[np.ix_(free, free)], scales[free]).spread(free, scales)
+
+    def _joined(self, parts: list[Any]) -> Vector:
+        whole = [np.broadcast_to(part, node.shape).ravel() for part, node in zip(parts, self.nodes, strict=True)]
+        found: Vector = np.concatenate(whole).astype(np.float64)
+        return found
+
+
+Compiled = tuple[Runnable, Runnable, Runnable, bool]
+
+
+def _compiled(prepared: PreparedCost, parameters: list[Expression], dtype: str, compiler: Compiler) -> Compiled:
+    key = ("derivatives", dtype, compiler)
+    if key not in prepared.cache:
+        partials = [prepared.partials()[node.name] for node in parameters]
+        products, _ = hessian_product(prepared.cost, partials, parameters)
+        prepared.cache[key] = (
+            compiler([prepared.stable], dtype),
+            compiler(partials, dtype),
+            compiler(products, dtype),
+            all(product.operation is CONSTANT and product.value == 0 for product in products),
+        )
+    found: Compiled = prepared.cache[key]
+    return found
