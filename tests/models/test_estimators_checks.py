@@ -22,7 +22,7 @@ MORE = [
     st.FormulaClassifier(),
     st.NetworkRegressor((5, 4), "tanh", dtype="float64", batch=None, rate=0.03),
     st.NetworkClassifier((5, 4), "tanh", output="softmax", dtype="float64", batch=None, rate=0.03),
-    st.NetworkClassifier(dtype="float64", optimiser="lbfgs", hidden=(5,), l2=0.01, epochs=2000),
+    st.NetworkClassifier((5,), "tanh", dtype="float64", optimiser="lbfgs", l2=0.01, epochs=5000, tolerance=1e-9),
     st.NetworkRegressor((8,), optimiser="momentum", engine="reference", batch=50, schedule="cosine", epochs=50),
     st.FormulaRegressor(optimiser="adam", rate=0.02, batch=50, l2=0.001),
     st.FormulaClassifier(l2=0.01, class_weight="balanced", tolerance=1e-10),  # for seven digits of what it finds
@@ -37,10 +37,6 @@ LENIENT: dict[str, Any] = (
 
 def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Checks that cannot pass, and why."""
-    if estimator.optimiser == "lbfgs" and isinstance(estimator, st.NetworkClassifier):
-        # Weights and repeated rows agree to 1e-13 for forty epochs; then round-off decides which kink of the rectifiers
-        # the line search cannot leave.
-        return {"check_sample_weight_equivalence_on_dense_data": "a search ends at a kink, which round-off chooses"}
     if estimator.dtype == "float32":
         return {"check_sample_weight_equivalence_on_dense_data": "it asks for seven digits, float32 has as many"}
     return {}
