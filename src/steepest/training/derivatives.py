@@ -62,7 +62,11 @@ class Derivatives(ParameterVector):
         symmetric: Matrix = (found + found.T) / 2
         return symmetric
 
-    def model(self, flat: Vector, scales: Vector, exact: bool = False) -> Quadratic | None:
+    def exact_gradient(self, flat: Vector) -> Vector:
+        """Return the gradient, ``(p,)``, of which no more digits are known."""
+        return self.gradient(flat)
+
+    def model(self, flat: Vector, scales: Vector) -> Quadratic | None:
         """Return the second-order Taylor model; see :class:`steepest.training.trust_region.Modelled`."""
         gradient, hessian = self.gradient(flat), self.hessian(flat)
         if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):

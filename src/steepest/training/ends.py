@@ -122,9 +122,10 @@ def _of_squares(
     whole.bounded(bounds)
     flat = whole.flat(params)
     squares, jacobian = whole.merit(flat), whole.jacobian(flat)
-    model = whole.model(flat, np.zeros(len(flat)), exact=True)
+    model = whole.model(flat, np.zeros(len(flat)))
     if model is None or not math.isfinite(squares):
         return None
+    model = model.sloping(whole.exact_gradient(flat))
     floor = (_ROUNDINGS * eps) ** 2 * _squared_sizes(prepared, whole, data, rows, terms, flat)
     left_out = _left_out(prepared, data, rows)
     if not left_out.is_linear and len(flat) * rows > _MOST_SECOND:

@@ -93,6 +93,10 @@ class Quadratic:
         axes[:, free] = self.axes
         return Quadratic(whole, self.curvatures, self.slopes, axes)
 
+    def sloping(self, gradient: Vector) -> Quadratic:
+        """Return the model with the same curvatures and the slopes of a gradient, ``(p,)``."""
+        return Quadratic(self.scales, self.curvatures, self.axes @ (gradient / self.scales), self.axes)
+
     @property
     def steepness(self) -> float:
         """The norm of the gradient, in the units of the parameters."""
@@ -113,7 +117,7 @@ def _safe(scales: Vector) -> Vector:
     return np.where(scales > 0, scales, 1.0)
 
 
-def of_squares(residuals: Vector, jacobian: Matrix, scales: Vector, exact: Vector | None = None) -> Quadratic:
+def of_squares(residuals: Vector, jacobian: Matrix, scales: Vector) -> Quadratic:
     """Return the model of |r|² that Gauss–Newton uses, |r + J p|², by a factorisation that keeps the digits of J.
 
     JᵀJ would lose half of them. Axes along which no residual changes are left out.
@@ -122,7 +126,6 @@ def of_squares(residuals: Vector, jacobian: Matrix, scales: Vector, exact: Vecto
         residuals: r, ``(m,)``.
         jacobian: J, ``(m, p)``.
         scales: the largest norms so far of the columns of J, ``(p,)``.
-        exact: Jᵀr, if it is known to more digits than the factorisation gives at the minimum, where it cancels.
 
     Source: Moré 1978, section 3; Nocedal and Wright 2006, section 10.3; Cox and Higham 1998, Stability of Householder
     QR factorization for weighted least squares problems, for the order of the columns.
@@ -139,8 +142,6 @@ def of_squares(residuals: Vector, jacobian: Matrix, scales: Vector, exact: Vecto
     kept = s > max((s[0] if s.size else 0.0) * _EPS * max(jacobian.shape), _TINY)
     axes = v[: len(s)][kept]
     slopes = s[kept] * ((q.T @ residuals) @ u)[kept]
-    if exact is not None:
-        slopes = axes @ (exact / safe)
     return Quadratic(safe, 2 * s[kept] ** 2, 2 * slopes, axes)
 
 

@@ -59,7 +59,7 @@ class Residuals(ParameterVector):
         found = self.values(flat)
         return float(found @ found)
 
-    def model(self, flat: Vector, scales: Vector, exact: bool = False) -> Quadratic | None:
+    def model(self, flat: Vector, scales: Vector) -> Quadratic | None:
         """Return the Gauss–Newton model; see :class:`steepest.training.trust_region.Modelled`."""
         residuals, jacobian = self.values(flat), self.jacobian(flat)
         with np.errstate(over="ignore", invalid="ignore"):  # the squares of finite numbers may overflow
@@ -67,10 +67,8 @@ class Residuals(ParameterVector):
                 np.isfinite(residuals @ residuals) and np.isfinite(np.einsum("ij,ij->j", jacobian, jacobian)).all()
             ):
                 return None
-        slopes = self._exact_slopes(flat, residuals, jacobian) if exact else jacobian.T @ residuals
-        free = self.free(flat, slopes)
-        known = slopes[free] if exact else None
-        return of_squares(residuals, jacobian[:, free], scales[free], known).spread(free, scales)
+        free = self.free(flat, jacobian.T @ residuals)
+        return of_squares(residuals, jacobian[:, free], scales[free]).spread(free, scales)
 
     def values(self, flat: Vector) -> Vector:
         """Return the weighted residuals, ``(m,)``."""
@@ -84,23 +82,22 @@ class Residuals(ParameterVector):
             parts.append(np.ravel(_weighted(root, self._each(term, value))))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _exact_slopes(self, flat: Vector, residuals: Vector, jacobian: Matrix) -> Vector:
-        """Return Jᵀr, which cancels at the minimum, from extended precision where the processor has it.
+    def exact_gradient(self, flat: Vector) -> Vector:
+        """Return 2 Jᵀr, which cancels at the minimum, from extended precision where the processor has it, ``(p,)``.
 
         Else its sums alone are compensated. Terms that cancel, as the powers of a polynomial, leave round-off in
         residuals and Jacobian, which the solution of an ill-conditioned problem magnifies.
         """
         found: Vector
-        if jacobian.size > _MOST_EXACT:
-            found = jacobian.T @ residuals
-        elif np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
-            found = transposed_product(jacobian, residuals)
-        else:
-            found = self._wide_slopes(flat)
+        many = len(self) * self._rows > _MOST_EXACT
+        if not many and np.finfo(np.longdouble).eps < np.finfo(np.float64).eps:
+            return self._wide_gradient(flat)
+        residuals, jacobian = self.values(flat), self.jacobian(flat)
+        found = 2 * (jacobian.T @ residuals if many else transposed_product(jacobian, residuals))
         return found
 
-    def _wide_slopes(self, flat: Vector) -> Vector:
-        """Return Jᵀr from the gradient in extended precision."""
+    def _wide_gradient(self, flat: Vector) -> Vector:
+        """Return 2 Jᵀr from the gradient in extended precision."""
         key = "gradient in extended precision"
         if key not in self._prepared.cache:
             partials = self._prepared.partials()
@@ -109,8 +106,8 @@ class Residuals(ParameterVector):
         wide = {name: np.asarray(value, np.longdouble) for name, value in given.items()}
         parts = zip(self._prepared.cache[key](wide, self._rows), self.shapes.values(), strict=True)
         whole = np.concatenate([np.broadcast_to(part, shape).ravel() for part, shape in parts])
-        slopes: Vector = (whole / (2 * np.longdouble(self.factor))).astype(np.float64)
-        return slopes
+        found: Vector = (whole / np.longdouble(self.factor)).astype(np.float64)
+        return found
 
     def jacobian(self, flat: Vector) -> Matrix:
         """Return the partial derivatives of the weighted residuals, ``(m, p)``."""

@@ -30,8 +30,11 @@ _POOR, _GOOD = 0.25, 0.75  # shares of the predicted decrease below and above wh
 _ROUNDED = 10.0  # share of a small predicted decrease above which round-off is what lowers the cost
 _TRIALS = 60  # of radii per epoch; the region has then shrunk by a factor of at least 1e18
 _REFINED = 1e-7  # share of the cost below which round-off may hide what a step gains
+_EPS = float(np.finfo(float).eps)
 REFINEMENTS = 20
-"""The most refinements of a descent, since they and steps by which the cost falls but for round-off may alternate."""
+"""The most refinements of a descent, since they and steps by which the cost falls but for round-off may alternate.
+
+Also the most steps of one."""
 RADIUS, SCALES, REFINED = "(region) radius", "(region) scales", "(region) refinements"
 
 
@@ -69,11 +72,12 @@ class Modelled(Protocol):
         """Return what the model models, which ``factor`` times is the cost, but for sign and constants."""
         ...
 
-    def model(self, flat: Vector, scales: Vector, exact: bool = False) -> Quadratic | None:
-        """Return the model at some parameters, given the scales so far; None if a derivative is not finite.
+    def model(self, flat: Vector, scales: Vector) -> Quadratic | None:
+        """Return the model at some parameters, given the scales so far; None if a derivative is not finite."""
+        ...
 
-        ``exact`` asks for slopes in which cancellation loses no digits, if there is a way.
-        """
+    def exact_gradient(self, flat: Vector) -> Vector:
+        """Return the gradient of the merit, ``(p,)``, in which cancellation loses no digits, if there is a way."""
         ...
 
 
@@ -168,22 +172,26 @@ class TrustRegion:
         return found
 
     def _refined(self, model: Quadratic, flat: Vector) -> tuple[Vector, float] | None:
-        """Return a full step whose gain round-off hides, if a smaller slope is left after it; else None.
+        """Return full steps whose gain round-off hides, as long as each leaves a smaller slope; None if none does.
 
-        It is a step of iterative refinement, which gains digits of the parameters where the cost has no more to give.
-        Where a full step predicts so little, the point is nearer to the minimum if the next step predicts less still.
+        It is iterative refinement, which gains digits of the parameters where the cost has no more to give: curvatures
+        stay those of the model, slopes are exact. Where a full step predicts so little, the point is nearer to the
+        minimum if the next step predicts less still.
+
+        Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, section 12.1.
         """
         before = self._modelled.merit(flat)
         if not model.slopes.size or not 0 < model.decrement <= _REFINED * abs(before):
             return None
-        sharper = self._modelled.model(flat, model.scales, exact=True)
-        if sharper is None:
-            return None
-        step, _, length = sharper.step(math.inf)
-        if not np.array_equal(self._within(flat + step), flat + step):
-            return None
-        after = self._modelled.model(flat + step, model.scales, exact=True)
-        level = self._modelled.merit(flat + step) <= before + _REFINED * abs(before)
-        if not level or after is None or not after.decrement < sharper.decrement / 4:
-            return None
-        return flat + step, length
+        found, here = None, model.sloping(self._modelled.exact_gradient(flat))
+        for _ in range(REFINEMENTS):
+            step, _, length = here.step(math.inf)
+            new = flat + step
+            after = model.sloping(self._modelled.exact_gradient(new))
+            if not np.array_equal(self._within(new), new) or not after.decrement < here.decrement / 4:
+                break
+            found, flat, here = (new, length), new, after
+            if (np.abs(step) <= _EPS * np.abs(new)).all():
+                break
+        level = found is None or self._modelled.merit(flat) <= before + _REFINED * abs(before)
+        return found if level else None
