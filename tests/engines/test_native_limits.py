@@ -35,7 +35,7 @@ def test_auto_is_native() -> None:
 def test_without_llvmlite_auto_is_the_reference_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     from steepest.engines import choosing as engines
 
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines, "_llvm_is_installed", lambda: False)
     assert CASES["nand"]().descend("auto", epochs=1).engine == "reference"
     with pytest.raises(DescentError, match="needs llvmlite; install it, or choose the engine 'reference'"):
         CASES["nand"]().descend("native", epochs=1)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steepest.calculus.gradient import gradient
 from steepest.calculus.sample_count import with_sample_count
 from steepest.expressions import operations as op
-from steepest.expressions.expression import PARAMETER, Expression, constant, leaf
+from steepest.expressions.expression import PARAMETER, Expression, constant, leaf, substitute
 
 
 def hessian_product(
@@ -40,3 +44,31 @@ def hessian_product(
     found = gradient(slope, moving) if moving else {}
     products = [found.get(node, constant(0)) for node in parameters]
     return with_sample_count(products, cost), directions
+
+
+def hessian_columns(
+    products: Sequence[Expression], directions: Sequence[Expression]
+) -> tuple[list[list[Expression]], dict[str, NDArray[np.float64]]]:
+    """Return the columns of a Hessian matrix from its product with a vector, to be computed together.
+
+    What does not depend on the vector is then computed once. The vectors are unit vectors: their numbers are replaced
+    by 0 and 1, their arrays are leaves of their own, ``(direction 3) W`` for column 3.
+
+    Args:
+        products, directions: as :func:`hessian_product` returns them.
+
+    Returns:
+        The parts of each column, one for each parameter, and the values of the leaves by name.
+    """
+    columns: list[list[Expression]] = []
+    values: dict[str, NDArray[np.float64]] = {}
+    for k, unit in enumerate(np.eye(sum(prod(node.shape) for node in directions))):
+        replaced, begin = {}, 0
+        for node in directions:
+            part = unit[begin : begin + prod(node.shape)].reshape(node.shape)
+            begin += part.size
+            name = node.name.replace("(direction)", f"(direction {k})", 1)
+            replaced[node] = leaf(PARAMETER, name, node.shape) if node.shape else constant(float(part))
+            values |= {name: part} if node.shape else {}
+        columns.append([substitute(each, replaced) for each in products])
+    return columns, values

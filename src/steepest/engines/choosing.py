@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -128,14 +128,18 @@ _MOST_COMPILED = 15_000
 """Nodes of a step up to which "auto" compiles it: LLVM takes seconds for them, and more than linearly longer beyond."""
 
 
+@cache
+def _llvm_is_installed() -> bool:
+    return importlib.util.find_spec("llvmlite") is not None
+
+
 def choose(engine: str, dtype: str, step: Step | None = None, batches: Batches | None = None) -> Engine:
     """Return an engine by name; ``"auto"`` is the fastest one that supports the step on this machine.
 
     Raises:
         DescentError: the engine or precision is unknown, not installed, or does not support such batches.
     """
-    installed = importlib.util.find_spec("llvmlite") is not None
-    name = engine
+    installed, name = _llvm_is_installed(), engine
     if engine == "auto":
         fits = step is None or step.length <= _MOST_COMPILED
         name = "native" if installed and fits else "reference"

@@ -61,8 +61,8 @@ def attempted(
     own = [name for name in _OF_ONE_DESCENT if settings.get(name) is not None]
     if own or not isinstance(settings.get("optimiser"), SecondOrder):
         return run_from(start, **settings)
-    limits, seed = read_bounds(settings.get("bounds"), model.cost), int(settings.get("seed") or 0)
-    drawn = [name for name in model.cost.parameters if name not in (start or {})]
+    cost, seed = model.cost, int(settings.get("seed") or 0)
+    limits, drawn = read_bounds(settings.get("bounds"), cost), [n for n in cost.parameters if n not in (start or {})]
 
     def again(other: Mapping[str, Any]) -> Descent:
         return run_from(within(limits, dict(other), None), **{**settings, "progress": False})
@@ -72,12 +72,14 @@ def attempted(
     except StartError:
         if not drawn:
             raise
-        first = initial(model.cost, start, seed, "start", settings.get("initial"), limits)
+        first = initial(cost, start, seed, "start", settings.get("initial"), limits)
         run = _first_defined(again, other_starts(first, seed, drawn))
     poor = poor_of(run)
     if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
         run = rescued(run, again, seed, drawn, poor)
-    return _judged(run, poor_of)
+        poor = poor_of(run)
+    said = f"the fit is {poor}; give a start nearer to the solution"
+    return replace(run, warnings=[*run.warnings, said]) if poor else run
 
 
 def _first_defined(again: Callable[[Mapping[str, Any]], Descent], starts: Sequence[Mapping[str, Any]]) -> Descent:
@@ -94,13 +96,6 @@ def _first_defined(again: Callable[[Mapping[str, Any]], Descent], starts: Sequen
         said = "the cost is not defined at the start that was drawn; this is from another"
         return replace(run, warnings=[*run.warnings, said])
     return again(starts[-1])
-
-
-def _judged(run: Descent, poor_of: Callable[[Descent], str]) -> Descent:
-    """Return the descent with a warning if its prediction is of no use."""
-    poor = poor_of(run)
-    said = f"the fit is {poor}; give a start nearer to the solution"
-    return replace(run, warnings=[*run.warnings, said]) if poor else run
 
 
 def _poor(model: Specification, arrays: Mapping[str, Any] | None, run: Descent) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from steepest.calculus.prepared import PreparedCost
-from steepest.calculus.second_order import hessian_product
+from steepest.calculus.second_order import hessian_columns, hessian_product
 from steepest.engines.reference import compile_expressions
 from steepest.engines.stepwise import Compiler, Runnable
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.training.parameter_vector import Matrix, ParameterVector, Vector
 from steepest.training.quadratic import Quadratic, of_hessian
+
+_MOST_TOGETHER = 12
+"""Parameters up to which the columns of a Hessian matrix are computed by one program, which grows with them."""
 
 
 class Derivatives(ParameterVector):
@@ -37,30 +43,39 @@ class Derivatives(ParameterVector):
     ) -> None:  # fmt: skip
         super().__init__(prepared.cost, dtype)
         self._data, self._rows, self._sign, self.factor = dict(data), rows, sign, 1.0
-        self._cost, self._gradient, self._product, self.is_linear = _compiled(prepared, self.nodes, dtype, compiler)
+        self._programs = _compiled(prepared, self.nodes, dtype, compiler)
+        self.is_linear = self._programs.is_linear
 
     def merit(self, flat: Vector) -> float:
         """Return the cost."""
-        return self._sign * float(self._cost({**self._data, **self.named(flat)}, self._rows)[0])
+        return self._sign * float(self._programs.cost({**self._data, **self.named(flat)}, self._rows)[0])
 
     def gradient(self, flat: Vector) -> Vector:
         """Return the gradient, ``(p,)``."""
-        found = self._gradient({**self._data, **self.named(flat)}, self._rows)
+        found = self._programs.gradient({**self._data, **self.named(flat)}, self._rows)
         return self._sign * self._joined(found)
 
     def product(self, flat: Vector, direction: Vector) -> Vector:
         """Return the Hessian matrix times a vector, ``(p,)``."""
         given = {**self._data, **self.named(flat)}
         given |= {f"(direction) {name}": part for name, part in self.named(direction).items()}
-        return self._sign * self._joined(self._product(given, self._rows))
+        return self._sign * self._joined(self._programs.product(given, self._rows))
 
     def hessian(self, flat: Vector) -> Matrix:
         """Return the Hessian matrix, ``(p, p)``, symmetric."""
+        return self._gradient_and_hessian(flat)[1]
+
+    def _gradient_and_hessian(self, flat: Vector) -> tuple[Vector, Matrix]:
+        programs = self._programs
         if self.is_linear:
-            return np.zeros((len(flat), len(flat)))
-        found = np.array([self.product(flat, unit) for unit in np.eye(len(flat))])
-        symmetric: Matrix = (found + found.T) / 2
-        return symmetric
+            return self.gradient(flat), np.zeros((len(flat), len(flat)))
+        if programs.together is None:
+            products = [self.product(flat, unit) for unit in np.eye(len(flat))]
+            return self.gradient(flat), _symmetric(np.array(products))
+        parts = programs.together({**self._data, **self.named(flat), **programs.units}, self._rows)
+        n = len(self.nodes)
+        found = np.array([self._joined(parts[k : k + n]) for k in range(0, len(parts), n)])
+        return self._sign * found[0], self._sign * _symmetric(found[1:])
 
     def exact_gradient(self, flat: Vector) -> Vector:
         """Return the gradient, ``(p,)``, of which no more digits are known."""
@@ -68,7 +83,7 @@ class Derivatives(ParameterVector):
 
     def model(self, flat: Vector, scales: Vector) -> Quadratic | None:
         """Return the second-order Taylor model; see :class:`steepest.training.trust_region.Modelled`."""
-        gradient, hessian = self.gradient(flat), self.hessian(flat)
+        gradient, hessian = self._gradient_and_hessian(flat)
         if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
             return None
         free = self.free(flat, gradient)
@@ -80,19 +95,47 @@ class Derivatives(ParameterVector):
         return found
 
 
-Compiled = tuple[Runnable, Runnable, Runnable, bool]
+def _symmetric(matrix: Matrix) -> Matrix:
+    found: Matrix = (matrix + matrix.T) / 2
+    return found
 
 
-def _compiled(prepared: PreparedCost, parameters: list[Expression], dtype: str, compiler: Compiler) -> Compiled:
+@dataclass(frozen=True)
+class _Programs:
+    """What is compiled of a cost.
+
+    Attributes:
+        cost, gradient, product: the cost, its partial derivatives, and its Hessian matrix times a vector.
+        is_linear: whether this matrix is 0.
+        together: the partial derivatives and the columns of the matrix; None if the parameters are many.
+        units: the vectors that ``together`` takes.
+    """
+
+    cost: Runnable
+    gradient: Runnable
+    product: Runnable
+    is_linear: bool
+    together: Runnable | None
+    units: Mapping[str, Any]
+
+
+def _compiled(prepared: PreparedCost, parameters: list[Expression], dtype: str, compiler: Compiler) -> _Programs:
     key = ("derivatives", dtype, compiler)
     if key not in prepared.cache:
         partials = [prepared.partials()[node.name] for node in parameters]
-        products, _ = hessian_product(prepared.cost, partials, parameters)
-        prepared.cache[key] = (
+        products, directions = hessian_product(prepared.cost, partials, parameters)
+        together: Runnable | None = None
+        units: Mapping[str, Any] = {}
+        if sum(math.prod(node.shape) for node in parameters) <= _MOST_TOGETHER:
+            columns, units = hessian_columns(products, directions)
+            together = compiler(list(itertools.chain(partials, *columns)), dtype)
+        prepared.cache[key] = _Programs(
             compiler([prepared.stable], dtype),
             compiler(partials, dtype),
             compiler(products, dtype),
             all(product.operation is CONSTANT and product.value == 0 for product in products),
+            together,
+            {name: unit.astype(dtype) for name, unit in units.items()},
         )
-    found: Compiled = prepared.cache[key]
+    found: _Programs = prepared.cache[key]
     return found
