@@ -24,7 +24,10 @@ WOLFE_C2 = 0.9  # Nocedal and Wright 2006, eq. 3.7b: the value that they give fo
 _HALVINGS = 60  # a step shortened to 2^-60 rarely changes a digit of the parameters
 _TRIALS = 40  # per bracketing and per zoom; either needs two or three where the cost is smooth
 _MARGIN = 0.1  # share of the bracket that an interpolated minimum keeps from its ends, so that brackets shrink
-RATE_FOUND, MOVES = "(search) rate", "(search) moves"
+# Epochs in a row whose direction predicts less than the cost can show. The first of them may still gain digits of the
+# parameters; later ones follow round-off, which may lower a sum over many rows by its last digit for many epochs.
+_MOST_IDLE = 3
+RATE_FOUND, MOVES, IDLE = "(search) rate", "(search) moves", "(search) idle epochs"
 
 
 class SearchRunner:
@@ -46,7 +49,7 @@ class SearchRunner:
         self.rate: Rate = rate
         self._first = rate
         self._last: Point | None = None
-        self._limits = limits
+        self._limits, self._round_off = limits, float(np.finfo(self._dtype).eps) / 2
 
     def cost_at(self, params: Params) -> float:
         """Return the cost at some parameters."""
@@ -103,20 +106,24 @@ class SearchRunner:
         if not self._length:
             return self._armijo(current, float(params.get(RATE_FOUND, self._first / 2)))
         moves = params.get(MOVES, np.zeros((0, 2, len(current.params))))
+        idle = float(params.get(IDLE, 0.0))
         direction = quasi_newton(current, moves, self._limits)
         if not direction @ current.gradient < 0:  # round-off has spoilt the curvature: start again from the gradient
             moves, direction = moves[:0], self._steepest(current)
+        elif len(moves):  # the gradient alone predicts nothing, as it has another unit than the step
+            predicted = -0.5 * float(direction @ current.gradient)
+            idle = idle + 1 if predicted <= self._round_off * abs(current.cost) else 0.0
+            if idle >= _MOST_IDLE:
+                return current, {}
         norm = float(np.linalg.norm(self._steepest(current)))
         first = 1.0 if len(moves) else min(self._first, 1 / max(norm, 1e-300))  # no division by 0
         found = _wolfe(Arc(self._evaluate, current, direction, self._limits), first)
         if found is current:
-            if not len(moves):
-                return current, {}
-            return self._search(current, {name: value for name, value in params.items() if name != MOVES})
+            return self._search(current, {IDLE: idle}) if len(moves) else (current, {})
         s, y = found.params - current.params, found.gradient - current.gradient
         if s @ y > MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
             moves = np.concatenate([moves, np.stack([s, y])[None]])[-self._length :]
-        return found, {MOVES: moves}
+        return found, {MOVES: moves, **({IDLE: np.float64(idle)} if idle else {})}
 
     def _steepest(self, point: Point) -> Vector:
         """Return minus the gradient, 0 for parameters that are held at a limit."""
@@ -143,13 +150,13 @@ def restored_state(memory: Mapping[str, Any], numbers: int, length: int) -> Para
     who = "lbfgs" if length else "rate='auto'"
     for name, value in memory.items():
         array = number_array(name, value, "float64")
-        shape = (array.shape[0], 2, numbers) if length and array.ndim else ()
-        if name != (MOVES if length else RATE_FOUND) or array.shape != shape or bool(length) != bool(shape):
+        known = {MOVES: (*array.shape[:1], 2, numbers), IDLE: ()} if length else {RATE_FOUND: ()}
+        if array.shape != known.get(name):
             raise DescentError(
                 f"memory has {name!r} of the shape {array.shape}, which is not in the state of {who} for these "
                 "parameters; give run.memory of a descent of the same kind"
             )
-        found[name] = array[-length:] if length else array[()]
+        found[name] = array[-length:] if array.ndim else array[()]
     return found
 
 

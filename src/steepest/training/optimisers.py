@@ -213,7 +213,8 @@ class LBFGS:
 
     Every trial needs the cost of the whole table, so there are no batches. The rate is the first trial of the first
     epoch only. With bounds, the direction comes from the curvatures of the parameters that are free, and the search
-    goes along the direction projected to the bounds.
+    goes along the direction projected to the bounds. A descent is stalled if no step lowers the cost, or if in three
+    epochs in a row the direction d predicts a decrease ½ |gᵀd| below the last digit of the cost.
 
     Attributes:
         memory: the number of updates that are remembered.
