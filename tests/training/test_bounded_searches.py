@@ -265,6 +265,21 @@ def test_a_checkpoint_belongs_to_its_bounds(tmp_path: Path) -> None:
         st.descend(problem.cost, epochs=9, bounds={"x": (-2, 0.4)}, resume=True, **given)
 
 
+@pytest.mark.parametrize("settings", METHODS, ids=["lbfgs", "auto"])
+def test_costs_whose_slope_has_no_bound_at_a_limit(settings: dict[str, Any]) -> None:
+    """√x from 1 and from where the square of its slope overflows, and log x, which is not finite at its limit."""
+    for start in (1.0, 1e-310):
+        for engine in ("reference", "native"):
+            given = {"bounds": {"x": (0, None)}, "engine": engine, "epochs": 3000, **settings}
+            run = st.descend(st.sqrt(x) + y**2, start={"x": start, "y": 1}, **given)
+            assert 0 <= run.params["x"] <= start
+            assert run.cost <= (1e-6 if start == 1 else 1.0)
+            costs = [each for _, each in run.history]
+            assert all(b <= a for a, b in itertools.pairwise(costs))
+            run = st.descend(x - st.log(x) + (y - 3) ** 2, start={"x": 8, "y": 0}, **given)
+            assert run.params == pytest.approx({"x": 1.0, "y": 3.0}, rel=1e-6)
+
+
 def test_restarts_within_bounds() -> None:
     run = st.descend(
         VALLEY, start={"x": (-2, 0.5), "y": (-1, 2)}, bounds={"x": (-2, 0.5)}, optimiser="lbfgs", restarts=9

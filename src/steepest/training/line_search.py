@@ -115,7 +115,7 @@ class SearchRunner:
             idle = idle + 1 if predicted <= self._round_off * abs(current.cost) else 0.0
             if idle >= _MOST_IDLE:
                 return current, {}
-        norm = float(np.linalg.norm(self._steepest(current)))
+        norm = float(np.linalg.norm(direction))
         first = 1.0 if len(moves) else min(self._first, 1 / max(norm, 1e-300))  # no division by 0
         found = _wolfe(Arc(self._evaluate, current, direction, self._limits), first)
         if found is current:
