@@ -169,8 +169,8 @@ class Model(Estimated, ReprMixin):
         if optimiser != "auto":
             return settings, ""
         rows = source.rows if isinstance(source, Samples) else 0
-        batch, maximise, bounded = (settings.get(name) for name in ("batch", "maximise", "bounds"))
-        choice = choose_optimiser(self.prepared, rows, batch, bool(maximise), bool(bounded))
+        batch, maximise = settings.get("batch"), bool(settings.get("maximise"))
+        choice = choose_optimiser(self.prepared, rows, batch, maximise)
         return {**settings, "rate": choice.rate, "optimiser": choice.optimiser}, choice.why
 
     def unscaled(self) -> Model:

@@ -11,7 +11,6 @@ from steepest.engines.step import Batches, Rate
 from steepest.errors import DescentError
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import is_number, positive, whole
-from steepest.training.bounds import read_bounds
 from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder, gradient_descent, optimiser_named
 from steepest.training.residuals import squares_of
 from steepest.training.schedules import Plateau, Schedule, read_schedule
@@ -117,9 +116,6 @@ class Settings:
             raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
         if not cost.parameters:
             raise DescentError("the cost has no parameters; in a formula, every name that is not a column is one")
-        if read_bounds(self.bounds, cost) and self.searches and not self.in_region:
-            what = "rate='auto'" if isinstance(self.solver, Optimiser) else f"the optimiser {self.solver.name!r}"
-            raise DescentError(f"{what} does not keep to bounds; take lm, newton, or gradient descent with a rate")
         if self.solver.name == "lm" and (self.maximise or squares_of(prepared) is None):
             what = "this cost is maximised" if self.maximise else "this cost is none"
             raise DescentError(

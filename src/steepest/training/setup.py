@@ -25,7 +25,7 @@ from steepest.storage.files import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
 from steepest.training import compiled_region, compiled_search
-from steepest.training.bounds import Bounds, at_bounds, read_bounds
+from steepest.training.bounds import Bounds, at_bounds, read_bounds, rounded
 from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.compiled_region import CompiledRegion
@@ -65,7 +65,7 @@ class DescentSetup:
         self._parts = parts
         self._shapes = {leaf.name: leaf.shape for leaf in prepared.cost.leaves if leaf.operation is PARAMETER}
         rule, maximise, norm = settings.update_rule, settings.maximise, settings.gradient_tolerance is not None
-        self._bounds = read_bounds(settings.bounds, prepared.cost)
+        self._bounds = rounded(read_bounds(settings.bounds, prepared.cost), settings.dtype)
         if settings.searches:
             self.step = search_step(prepared, settings.gradient)
         elif settings.gradient == "finite-difference":
@@ -103,11 +103,15 @@ class DescentSetup:
         runner = self._runner_of(self.step)
         if not given.searches:
             return runner
-        return SearchRunner(runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate)
+        vector = ParameterVector(self.prepared.cost)
+        vector.bounded(self._bounds)
+        return SearchRunner(
+            runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate, vector.limits
+        )
 
     def _searches_compiled(self) -> bool:
         """Return whether the whole loop of the line search is machine code."""
-        exact = self.engine.name == "native" and self.settings.dtype == "float64"
+        exact = self.engine.name == "native" and self.settings.dtype == "float64" and not self._bounds
         return exact and compiled_search.may_be_compiled(self.step, self._bound.rows)
 
     def _in_region(self) -> TrustRegion:
@@ -207,8 +211,12 @@ class DescentSetup:
         if callable(given.scheduled_rate):
             rate = [getattr(given.rate, "name", ""), given.scheduled_rate(np.arange(8.0)).tolist()]
         whole = given.batch, given.seed, given.patience
-        about = [updates, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
-                 self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
+        about: list[Any] = [
+            updates, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
+            self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole),
+        ]  # fmt: skip
+        if given.searches and self._bounds:  # those of other methods are in the updates
+            about.append([[name, repr(low), repr(high)] for name, low, high in self._bounds])
         columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
         if self._held_out is not None:
             columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
