@@ -55,13 +55,15 @@ def _product(node: Expression) -> Template:
     return Template(f'np.einsum("...{letters}", {{0}}, {{1}})')
 
 
+_OF_ONE = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh", "floor", "abs", "sign")
+
 PRIMITIVES: dict[str, Template | Mixing | Helper] = {
     **INFIX,
     "power": Template("{0} ** {1}", POWER, (POWER + 1, SIGN)),
     "negate": Template("-{0}", SIGN, (SIGN,)),
     "where": call("np.where", 3),
-    **{n: call(f"np.{n}", 1) for n in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh")},
-    **{name: call(f"np.{name}", arity) for name, arity in (("abs", 1), ("sign", 1), ("maximum", 2), ("minimum", 2))},
+    **{n: call(f"np.{n}", 1) for n in _OF_ONE},
+    **{n: call(f"np.{n}", 2) for n in ("maximum", "minimum", "fmod")},
     "sigmoid": Helper('''def sigmoid(x):
     """The logistic function, which never overflows."""
     decay = np.exp(-np.abs(x))
