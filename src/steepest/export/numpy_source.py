@@ -153,6 +153,9 @@ class _Writer:
         axes = f"[...{', None' * len(node.shape)}]"
         pattern = form.pattern.format(*(f"{{{k}}}{axes * lifts}" for k, lifts in enumerate(lifted)))
         operands = tuple(ATOM if lifts else form.strength(k) for k, lifts in enumerate(lifted))
+        constants = all(arg.operation is CONSTANT for arg in node.args)
+        if constants and form.level == ATOM and form is not _CHOICE_OF_NUMBERS:
+            return Template(f"DTYPE({pattern})", ATOM, operands)  # functions of Python's numbers give float64
         if not is_comparison(form) or node in self._conditions:
             return Template(pattern, form.level, operands)
         return Template(f"({pattern}).astype(DTYPE)" if node.per_sample else f"DTYPE({pattern})", ATOM, operands)

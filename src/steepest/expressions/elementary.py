@@ -189,7 +189,7 @@ def _cbrt(x: Expression) -> Expression:
 
 cbrt = operation(
     "cbrt", 1, "cube root, also of negative numbers",
-    partials=(lambda x, r: 1 / (3 * r**2),), latex=Template(r"\sqrt[3]{{{0}}}"), maths=Template("∛({0})"),
+    partials=(lambda x, r: 1 / (3 * r**2),), latex=latex_call(r"\operatorname{cbrt}", 1),
     kinks=(lambda x: x,), expansion=_cbrt, edges="infinite slope at 0", source="DLMF 4.7.10",
 )  # fmt: skip
 
@@ -204,7 +204,7 @@ def _norm(x: Expression) -> Expression:
 norm = operation(
     "norm", 1, "Euclidean norm: the root of the sum of the squares of the features, never overflowing",
     adjoints=(lambda adj, x, r: where(equal(r, 0), 0, adj / where(r, r, 1)) * x,), shape=shapes.sum_shape,
-    kinks=(lambda x: largest(absolute(x)),), latex=Template(r"\left\lVert {0} \right\rVert"), maths=Template("‖{0}‖"),
+    kinks=(lambda x: largest(absolute(x)),), latex=Template(r"\left\lVert {0} \right\rVert"),
     expansion=_norm, edges="slope 0 is taken at 0", source="DLMF 3.2.13",
 )  # fmt: skip
 
@@ -221,12 +221,12 @@ def _round(x: Expression) -> Expression:
 
 floor: Operation = operation(
     "floor", 1, "largest whole number that is not above x",
-    partials=(lambda x, r: 0,), latex=Template(r"\left\lfloor {0} \right\rfloor"), maths=Template("⌊{0}⌋"),
+    partials=(lambda x, r: 0,), latex=Template(r"\left\lfloor {0} \right\rfloor"),
     kinks=(lambda x: x - round_(x),), edges="jumps at whole numbers", source="Graham, Knuth and Patashnik 1994, 3.1",
 )  # fmt: skip
 ceil = operation(
     "ceil", 1, "smallest whole number that is not below x",
-    partials=(lambda x, r: 0,), latex=Template(r"\left\lceil {0} \right\rceil"), maths=Template("⌈{0}⌉"),
+    partials=(lambda x, r: 0,), latex=Template(r"\left\lceil {0} \right\rceil"),
     kinks=(lambda x: x - round_(x),), expansion=lambda x: -floor(-x), edges="jumps at whole numbers",
     source="Graham, Knuth and Patashnik 1994, 3.1",
 )  # fmt: skip
