@@ -11,7 +11,19 @@ from steepest.expressions.operations import power
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import listed
 
-_FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+_FLAT = (
+    "step",
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "equal",
+    "not_equal",
+)
 
 
 def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
