@@ -52,9 +52,9 @@ NEAR = 1e-6
 MOST_PARAMETERS, MOST_NUMBERS = 200, 20_000_000  # of the Jacobian: about a second of arithmetic
 _MOST_SECOND = 2_000_000  # parameters times rows of a Hessian matrix, which takes the time of as many gradients
 _FLAT = 1e-10  # of the largest curvature; below, a direction counts as flat
-_LOST = 1e-6  # share of its effect at the start, from which on a parameter may be called dead
+LOST = 1e-6  # share of its effect at the start, from which on a parameter may be called dead
 _NOISY = 0.1  # error of a curvature relative to that of Gauss–Newton, from which on it is not used
-_ROUNDINGS = 16  # errors of a rounding in a residual; formulas have about as many operations
+ROUNDINGS = 16  # errors of a rounding in a residual; formulas have about as many operations
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Examined:
         moving: the parameter that a Newton step moves most, in its own scale.
         separated: whether the dead parameters are those of a generalised linear model, which has no other minimum.
         kinks: whether the cost has kinks, at which a minimum may be without these derivatives showing it.
+        at_least: whether the share is a lower bound.
+        undecided: why the derivatives do not say whether the descent has converged; empty if they do.
     """
 
     share: float
@@ -80,6 +82,8 @@ class Examined:
     moving: str = ""
     kinks: bool = False
     separated: bool = False
+    at_least: bool = False
+    undecided: str = ""
 
 
 @np.errstate(all="ignore")
@@ -125,7 +129,7 @@ def _of_squares(
     model = whole.model(flat, np.zeros(len(flat)), exact=True)
     if model is None or not math.isfinite(squares):
         return None
-    floor = (_ROUNDINGS * eps) ** 2 * _squared_sizes(prepared, whole, data, rows, terms, flat)
+    floor = (ROUNDINGS * eps) ** 2 * squared_sizes(prepared, whole, data, rows, terms, flat)
     left_out = _left_out(prepared, data, rows)
     if not left_out.is_linear and len(flat) * rows > _MOST_SECOND:
         return None
@@ -134,7 +138,7 @@ def _of_squares(
     sizes = _sizes(flat, begun)
     slopes_squared = np.linalg.norm(jacobian, axis=0) ** 2 + np.abs(np.diag(second))
     before = np.linalg.norm(whole.jacobian(begun), axis=0) ** 2
-    alive = (_times(slopes_squared, sizes**2) > floor) | (slopes_squared > _LOST**2 * before)
+    alive = (_times(slopes_squared, sizes**2) > floor) | (slopes_squared > LOST**2 * before)
     moving = whole.free(flat, jacobian.T @ whole.values(flat))
     dead = tuple(label for label, each in zip(whole.labels, alive | ~moving, strict=True) if not each)
     alive &= moving
@@ -202,9 +206,9 @@ def _bent(model: Quadratic, second: Matrix) -> tuple[Matrix, bool]:
     return (found if np.isfinite(found).all() and noise < _NOISY else identity), down
 
 
-def _squared_sizes(
-    prepared: PreparedCost, whole: Residuals, data: Mapping[str, Any], rows: int, terms: tuple[SquaredTerm, ...],
-    flat: Vector,
+def squared_sizes(
+    prepared: PreparedCost, whole: Residuals | Derivatives, data: Mapping[str, Any], rows: int,
+    terms: tuple[SquaredTerm, ...], flat: Vector,
 ) -> float:  # fmt: skip
     """Return Σ v·(|a| + |b|)² for residuals a − b: what round-off of the residuals is relative to."""
     if "sizes" not in prepared.cache:
@@ -246,7 +250,7 @@ def _of_any(
     model = whole.model(flat, np.zeros(len(flat)))
     if model is None:
         return None
-    size = _cost_size(prepared, whole, data, rows, flat)
+    size = cost_size(prepared, whole, data, rows, flat)
     if size == 0 and not (model.curvatures < 0).any():
         return Examined(0.0, exact=True)  # every term has underflowed
     size = size or float(np.finfo(float).tiny)
@@ -262,7 +266,7 @@ def _of_any(
     diagonal = np.abs((model.axes.T**2) @ h) * model.scales**2
     slopes = np.abs(g @ model.axes) * model.scales
     alive = _times(slopes, sizes) + _times(diagonal, sizes**2) > CONVERGED_BELOW * size
-    alive |= diagonal > _LOST * np.abs(np.diag(whole.hessian(whole.flat(start))))
+    alive |= diagonal > LOST * np.abs(np.diag(whole.hessian(whole.flat(start))))
     step = np.where(flat_axes, 0.0, g / np.where(flat_axes, 1.0, np.abs(h))) @ model.axes
     moving = whole.free(flat, whole.gradient(flat))
     dead = tuple(label for label, each in zip(whole.labels, alive | ~moving, strict=True) if not each)
@@ -273,7 +277,7 @@ def _of_any(
     )
 
 
-def _cost_size(prepared: PreparedCost, whole: Derivatives, data: Mapping[str, Any], rows: int, flat: Vector) -> float:
+def cost_size(prepared: PreparedCost, whole: Derivatives, data: Mapping[str, Any], rows: int, flat: Vector) -> float:
     """Return |cost|, or a thousandth of the sum of the sizes of its terms where these cancel."""
     if "terms' sizes" not in prepared.cache:
         prepared.cache["terms' sizes"] = compile_expressions([_term_sizes(prepared.stable)], "float64")
@@ -347,8 +351,10 @@ def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: E
     if reason in (Reason.BUDGET, Reason.STALLED, Reason.STOPPED) and examined is not None:
         if examined.kinks and reason is Reason.STALLED:
             return f"{message}; whether this is a minimum is not decided, as the cost has kinks"
+        if examined.undecided:
+            return f"{message}; whether this has converged is not decided: {examined.undecided}"
         moving = f", moving {examined.moving} most" if examined.moving else ""
-        return f"{message}; not converged: a Newton step would lower the cost{_gain(examined.share)}{moving}"
+        return f"{message}; not converged: a Newton step would lower the cost{_gain(examined)}{moving}"
     return message
 
 
@@ -367,11 +373,12 @@ def undetermined(examined: Examined) -> str:
     )
 
 
-def _gain(share: float) -> str:
+def _gain(examined: Examined) -> str:
     """Return by how much a step lowers the cost; nothing where it predicts more than there is."""
+    share, least = examined.share, "at least " * examined.at_least
     if share >= 1:
         return ""
-    return f" by {share:.1e} of it" if share < 1e-3 else f" by {min(100 * share, 99):.2g} %"
+    return f" by {least}{share:.1e} of it" if share < 1e-3 else f" by {least}{min(100 * share, 99):.2g} %"
 
 
 def _listed(names: tuple[str, ...]) -> str:

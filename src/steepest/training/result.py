@@ -46,8 +46,8 @@ class Descent(ReprMixin):
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch of the lowest validation cost, whose parameters these are; None without ``patience``.
         memory: the optimiser's state, with which another descent can continue.
-        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; None if that
-            is not known.
+        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; of more than
+            200 parameters a lower bound, unless it has converged; None if that is not known.
         fixed: the parameters that kept a number, by name.
         tied: the expressions of the parameters that are tied to others, by name.
         optimiser: its name, or what was chosen for the cost and why.

@@ -31,9 +31,10 @@ from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.compiled_region import CompiledRegion
 from steepest.training.compiled_search import CompiledSearch
 from steepest.training.derivatives import Derivatives
-from steepest.training.ends import Reason, examine, message_of, reason_of, undetermined
+from steepest.training.ends import Reason, message_of, reason_of, undetermined
 from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
+from steepest.training.many_parameters import examine_end
 from steepest.training.parameter_vector import ParameterVector
 from steepest.training.residuals import Residuals
 from steepest.training.restarts import agreement
@@ -154,7 +155,7 @@ class DescentSetup:
         found = None
         if self._parts is None and not run.diverged:
             data, given = self._bound.data, self.settings
-            found = examine(
+            found = examine_end(
                 self.prepared, data, self._bound.rows, run.params, run.start, given.sign, given.dtype, self._bounds
             )
         reason = reason_of(run.stop, found)
@@ -162,7 +163,7 @@ class DescentSetup:
         if found is not None and reason is Reason.CONVERGED and (said := undetermined(found)):
             warnings.append(said)
         message = message_of(reason, run.stop, run.message, run.epochs, found)
-        share = None if found is None else found.share
+        share = None if found is None or found.undecided else found.share
         judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
         return judged if run.restarts is None else self._compared(judged, run.message)
 
@@ -257,7 +258,9 @@ def _reasons(
     for end in ends:
         examined = None
         if cost is not None and end.params is not None and end.stop != Stop.DIVERGED:
-            examined = examine(prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds)
+            examined = examine_end(
+                prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds, ends_judged=len(ends)
+            )
         found.append(reason_of(end.stop, examined))
     return found
 
