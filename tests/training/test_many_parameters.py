@@ -77,16 +77,22 @@ def test_ridge_regression_has_converged_at_its_solution_and_not_nearby() -> None
     assert fit(ridge(), {"X": X, "y": Y}, epochs=10).reason == "budget"
 
 
-def test_units_do_not_matter() -> None:
-    """Columns in units that differ by factors of 10¹², without a penalty, as that has units."""
+def test_units_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns in units that differ by factors of 10¹², without a penalty, as that has units, and with 40 products."""
     few = 220
+    monkeypatch.setattr(many_parameters, "MOST_WORK", (8 + 6 + 8 + 2 * 40) * (few + 1) * ROWS)
     units = 10.0 ** np.random.default_rng(2).uniform(-6, 6, few)
     table = {"X": X[:, :few] * units, "y": Y}
     solution, *_ = np.linalg.lstsq(np.c_[X[:, :few], np.ones(ROWS)], Y)
     start = {"w": solution[:-1] / units, "b": solution[-1]}
     assert at(ridge(0.0, few), table, start).reason == "converged"
-    start["w"] = start["w"] * (1 + 1e-4 * np.random.default_rng(3).standard_normal(few))
-    assert at(ridge(0.0, few), table, start).reason == "budget"
+    near = {**start, "w": start["w"] + 3e-5 * np.random.default_rng(3).standard_normal(few) / units}
+    missed, usual = (
+        at(ridge(0.0, few), table, near),
+        at(ridge(0.0, few), {**table, "X": X[:, :few]}, {**near, "w": near["w"] * units}),
+    )
+    assert missed.reason == "budget"
+    assert missed.newton_decrement == pytest.approx(usual.newton_decrement, rel=0.01)
 
 
 def test_logistic_regression_has_converged_where_scikit_learn_ends() -> None:

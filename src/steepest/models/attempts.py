@@ -22,6 +22,7 @@ from steepest.training.initialisers import initial
 from steepest.training.optimisers import SecondOrder
 from steepest.training.parameter_vector import ParameterVector
 from steepest.training.rescue import other_starts, rescued
+from steepest.training.undetermined import said_of
 
 _OF_ONE_DESCENT = ("restarts", "on_epoch", "checkpoint", "validate", "memory")
 _WORSE = 1e-6  # R² up to which a prediction is no better than the mean
@@ -74,6 +75,9 @@ def attempted(
             raise
         first = initial(model.cost, start, seed, "start", settings.get("initial"), limits)
         run = _first_defined(again, other_starts(first, seed, drawn))
+    constant = _constant(model, arrays)
+    if constant:
+        return _judged(run, poor_of, constant)
     poor = poor_of(run)
     if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
         run = rescued(run, again, seed, drawn, poor)
@@ -96,10 +100,10 @@ def _first_defined(again: Callable[[Mapping[str, Any]], Descent], starts: Sequen
     return again(starts[-1])
 
 
-def _judged(run: Descent, poor_of: Callable[[Descent], str]) -> Descent:
-    """Return the descent with a warning if its prediction is of no use."""
+def _judged(run: Descent, poor_of: Callable[[Descent], str], advice: str = "") -> Descent:
+    """Return the descent with a warning if its prediction is of no use; ``advice`` is what helps, if no start does."""
     poor = poor_of(run)
-    said = f"the fit is {poor}; give a start nearer to the solution"
+    said = f"the fit is {poor}; {advice or 'give a start nearer to the solution'}"
     return replace(run, warnings=[*run.warnings, said]) if poor else run
 
 
@@ -112,6 +116,17 @@ def _poor(model: Specification, arrays: Mapping[str, Any] | None, run: Descent) 
     if not variance or not share < _WORSE or not model.prediction.data or not _bends(model):
         return ""  # a formula that is linear in its parameters has one minimum, if it cannot be the mean or not
     return f"no better than the mean of the target (R² = {min(share, 0.0):.4g})"
+
+
+def _constant(model: Specification, arrays: Mapping[str, Any] | None) -> str:
+    """Return the sentence about the columns of a prediction if none of them changes, so that no start helps."""
+    names = model.prediction.data
+    columns = (
+        []
+        if arrays is None
+        else [name for name in names if len(arrays[name]) > 1 and (arrays[name] == arrays[name][0]).all()]
+    )
+    return said_of(columns) and f"{said_of(columns)}, so that it cannot be better" if len(columns) == len(names) else ""
 
 
 def _bends(model: Specification) -> bool:

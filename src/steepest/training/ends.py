@@ -331,8 +331,16 @@ def reason_of(stop: str, examined: Examined | None) -> Reason:
     )
 
 
-def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: Examined | None) -> str:
-    """Return the sentence about an end; ``message`` is that of the loop about what stopped it."""
+def message_of(
+    reason: Reason, stop: str, message: str, epochs: int, examined: Examined | None, advice: str = ""
+) -> str:
+    """Return the sentence about an end.
+
+    Args:
+        reason, stop, epochs, examined: of the end.
+        message: the sentence of the loop about what stopped it.
+        advice: what to do about parameters without effect, if another start does not help.
+    """
     if stop == Stop.INTERRUPTED and reason is Reason.STOPPED:
         return message
     ran = f"{epochs} epoch{'s'[epochs == 1 :]}"
@@ -341,11 +349,11 @@ def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: E
         return f"converged after {ran}: " + ("the cost is as small as its round-off" if examined.exact else bar)
     if reason is Reason.PLATEAU and examined is not None:
         if examined.dead:
-            names, verb = _listed(examined.dead), "has" if len(examined.dead) == 1 else "have"
-            why = f"{names} {verb} no effect there, so that no step changes {'it' if verb == 'has' else 'them'}"
+            them = "it" if len(examined.dead) == 1 else "them"
+            why = f"{listed(examined.dead)} {have(examined.dead)} no effect there, so that no step changes {them}"
         else:
             why = "the cost has no slope there but curves downwards, a saddle"
-        return f"ended on a plateau after {ran}: {why}; choose another start"
+        return f"ended on a plateau after {ran}: {why}; {advice or 'choose another start'}"
     if stop == Stop.VALIDATION:
         return message  # the minimum of another cost was looked for
     if reason in (Reason.BUDGET, Reason.STALLED, Reason.STOPPED) and examined is not None:
@@ -358,21 +366,6 @@ def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: E
     return message
 
 
-def undetermined(examined: Examined) -> str:
-    """Return the warning that some parameters are not determined; an empty text if all are."""
-    if examined.separated:
-        return (
-            f"the parameters {_listed(examined.dead)} have no effect any more, as the classes are separated: larger "
-            "values give the same cost"
-        )
-    if not examined.free:
-        return ""
-    return (
-        f"the parameters {_listed(examined.free)} are not determined, as other values of them together give the same "
-        "cost; fix one, or leave a term out of the formula"
-    )
-
-
 def _gain(examined: Examined) -> str:
     """Return by how much a step lowers the cost; nothing where it predicts more than there is."""
     share, least = examined.share, "at least " * examined.at_least
@@ -381,6 +374,12 @@ def _gain(examined: Examined) -> str:
     return f" by {least}{share:.1e} of it" if share < 1e-3 else f" by {least}{min(100 * share, 99):.2g} %"
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def have(names: tuple[str, ...]) -> str:
+    """Return the verb for one name or several."""
+    return "has" if len(names) == 1 else "have"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Return names as part of a sentence."""
     shown = [*names[:3], f"{len(names) - 3} others"] if len(names) > 4 else list(names)
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -31,7 +31,7 @@ from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.compiled_region import CompiledRegion
 from steepest.training.compiled_search import CompiledSearch
 from steepest.training.derivatives import Derivatives
-from steepest.training.ends import Reason, message_of, reason_of, undetermined
+from steepest.training.ends import Reason, message_of, reason_of
 from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
 from steepest.training.many_parameters import examine_end
@@ -44,6 +44,7 @@ from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, search_step
 from steepest.training.streaming import StreamRunner
 from steepest.training.trust_region import TrustRegion, restored_region
+from steepest.training.undetermined import advice_on, constant_columns, said_of, undetermined
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20  # 2^-80 is below any useful rate; an unstable one shows within twenty epochs
 
@@ -160,9 +161,13 @@ class DescentSetup:
             )
         reason = reason_of(run.stop, found)
         warnings = [*run.warnings, *at_bounds(self._bounds, run.params)]
-        if found is not None and reason is Reason.CONVERGED and (said := undetermined(found)):
-            warnings.append(said)
-        message = message_of(reason, run.stop, run.message, run.epochs, found)
+        advice = ""
+        if found is not None and found.dead and reason in (Reason.CONVERGED, Reason.PLATEAU):
+            advice = advice_on(self.prepared, self._bound.data, self._bound.rows, run.params, found.dead)
+        if found is not None and reason is Reason.CONVERGED and (found.free or found.separated):
+            constant = said_of(constant_columns(self._bound.data, self.prepared.cost.data))
+            warnings.append(undetermined(found, constant, advice))
+        message = message_of(reason, run.stop, run.message, run.epochs, found, advice)
         share = None if found is None or found.undecided else found.share
         judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
         return judged if run.restarts is None else self._compared(judged, run.message)
