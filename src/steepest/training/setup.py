@@ -169,7 +169,10 @@ class DescentSetup:
             warnings.append(undetermined(found, constant, advice))
         message = message_of(reason, run.stop, run.message, run.epochs, found, advice)
         share = None if found is None or found.undecided else found.share
-        judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
+        free = found.free if found is not None and reason is Reason.CONVERGED else ()
+        judged = replace(
+            run, reason=reason, message=message, warnings=warnings, newton_decrement=share, undetermined=free
+        )
         return judged if run.restarts is None else self._compared(judged, run.message)
 
     def _compared(self, run: Descent, said: str) -> Descent:
