@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -157,13 +156,18 @@ def _written(value: Any) -> str:
     return f"array of shape {shape}" if shape else _number(value)
 
 
-def show_unscaled(params: Mapping[str, Any]) -> None:
-    """Print the parameters for columns in their own units."""
+def show_unscaled(model: Model) -> None:
+    """Print the parameters for columns in their own units, with standard errors if there are any."""
     from steepest.display.console import say, table
 
+    found = model.parameter_errors
+    errors = found.standard_errors if found.refusal is None else {}
     say()
     say("Parameters for the columns in their own units:")
-    table([[name, _written(value)] for name, value in params.items()], right=[1])
+    rows = [
+        [name, _written(value)] + [f"± {errors[name]:.2g}"] * (name in errors) for name, value in model.params.items()
+    ]
+    table(rows, right=[1])
 
 
 def show_summary(run: Descent) -> None:

@@ -31,7 +31,7 @@ from steepest.models.metadata import errors_in, metadata_of, refuse_other_shapes
 from steepest.models.restricted import Restricted
 from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
-from steepest.objectives.scaling import unscaled
+from steepest.objectives.scaling import slopes_of_unscaled, unscaled
 from steepest.storage import tensors as storage
 from steepest.tables.built_in import BUILT_IN
 from steepest.tables.samples import Samples
@@ -178,10 +178,11 @@ class Model(Estimated, ReprMixin):
 
         A weight w of a column with the mean μ and the standard deviation σ becomes w/σ, and μ·w/σ is taken from the
         bias; for a target with mean m and standard deviation s, the last weights and bias are multiplied by s and m is
-        added to the bias.
+        added to the bias. The covariance of the parameters is transformed likewise, which is exact, as the
+        transformation is linear; ``model.unscaled().parameter_errors`` has it, or says why there is none.
 
         Returns:
-            A model without a scale; a copy if this one has none.
+            A model without a scale; a copy if this one has none. Restrictions of the fit do not hold for it.
 
         Raises:
             ModelError: the model is not fitted, or its formula is not a weighted sum in each column with a scale.
@@ -195,7 +196,12 @@ class Model(Estimated, ReprMixin):
             raise ModelError("the model has no parameters yet; fit it first")
         found = copy(self)
         found.params = unscaled(self.prediction, self.target, self.scales, self.params)
-        found.scale, found.scales, found._prepared, found.run = None, {}, None, None
+        errors = self.parameter_errors
+        if errors.refusal is None and self.scales:
+            slopes = slopes_of_unscaled(self.prediction, self.target, self.scales)
+            errors = errors.transformed(self, slopes)
+        found.known_errors = (dict(found.params), errors)
+        found.scale, found.scales, found._prepared, found.run, found.tied = None, {}, None, None, {}
         return found
 
     def check(

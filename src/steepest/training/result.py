@@ -46,8 +46,9 @@ class Descent(ReprMixin):
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch of the lowest validation cost, whose parameters these are; None without ``patience``.
         memory: the optimiser's state, with which another descent can continue.
-        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; None if that
-            is not known.
+        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; of more than
+            200 parameters a lower bound, unless it has converged; None if that is not known.
+        undetermined: the parameters that can change together at a converged end without changing the cost.
         fixed: the parameters that kept a number, by name.
         tied: the expressions of the parameters that are tied to others, by name.
         optimiser: its name, or what was chosen for the cost and why.
@@ -77,6 +78,7 @@ class Descent(ReprMixin):
     resumed: int | None = None
     newton_decrement: float | None = None
     optimiser: str = ""
+    undetermined: tuple[str, ...] = ()
     fixed: Params = field(default_factory=dict)
     tied: dict[str, str] = field(default_factory=dict)
     uncertain: Callable[..., Any] | None = field(default=None, repr=False, compare=False)

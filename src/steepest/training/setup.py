@@ -31,9 +31,10 @@ from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.compiled_region import CompiledRegion
 from steepest.training.compiled_search import CompiledSearch
 from steepest.training.derivatives import Derivatives
-from steepest.training.ends import Reason, examine, message_of, reason_of, undetermined
+from steepest.training.ends import Reason, message_of, reason_of
 from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
+from steepest.training.many_parameters import examine_end
 from steepest.training.parameter_vector import ParameterVector
 from steepest.training.residuals import Residuals
 from steepest.training.restarts import agreement
@@ -43,6 +44,7 @@ from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, search_step
 from steepest.training.streaming import StreamRunner
 from steepest.training.trust_region import TrustRegion, restored_region
+from steepest.training.undetermined import advice_on, constant_columns, said_of, undetermined
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20  # 2^-80 is below any useful rate; an unstable one shows within twenty epochs
 
@@ -158,16 +160,23 @@ class DescentSetup:
         found = None
         if self._parts is None and not run.diverged:
             data, given = self._bound.data, self.settings
-            found = examine(
+            found = examine_end(
                 self.prepared, data, self._bound.rows, run.params, run.start, given.sign, given.dtype, self._bounds
             )
         reason = reason_of(run.stop, found)
         warnings = [*run.warnings, *at_bounds(self._bounds, run.params)]
-        if found is not None and reason is Reason.CONVERGED and (said := undetermined(found)):
-            warnings.append(said)
-        message = message_of(reason, run.stop, run.message, run.epochs, found)
-        share = None if found is None else found.share
-        judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
+        advice = ""
+        if found is not None and found.dead and reason in (Reason.CONVERGED, Reason.PLATEAU):
+            advice = advice_on(self.prepared, self._bound.data, self._bound.rows, run.params, found.dead)
+        if found is not None and reason is Reason.CONVERGED and (found.free or found.separated):
+            constant = said_of(constant_columns(self._bound.data, self.prepared.cost.data))
+            warnings.append(undetermined(found, constant, advice))
+        message = message_of(reason, run.stop, run.message, run.epochs, found, advice)
+        share = None if found is None or found.undecided else found.share
+        free = found.free if found is not None and reason is Reason.CONVERGED else ()
+        judged = replace(
+            run, reason=reason, message=message, warnings=warnings, newton_decrement=share, undetermined=free
+        )
         return judged if run.restarts is None else self._compared(judged, run.message)
 
     def _compared(self, run: Descent, said: str) -> Descent:
@@ -265,7 +274,9 @@ def _reasons(
     for end in ends:
         examined = None
         if cost is not None and end.params is not None and end.stop != Stop.DIVERGED:
-            examined = examine(prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds)
+            examined = examine_end(
+                prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds, ends_judged=len(ends)
+            )
         found.append(reason_of(end.stop, examined))
     return found
 
