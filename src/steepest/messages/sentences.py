@@ -47,6 +47,26 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 4]}...{text[-1]}"
 
 
+def in_python(value: object) -> str:
+    """Return the repr of a value with plain numbers in place of NumPy's, whose own repr names their type.
+
+    >>> import numpy as np
+    >>> in_python([np.int64(0), "a"]), in_python({np.str_("b"): np.float64(0.5)})
+    ("[0, 'a']", "{'b': 0.5}")
+    """
+    return repr(_plain(value))
+
+
+def _plain(value: object, deep: int = 3) -> object:
+    if callable(plain := getattr(value, "tolist", None)):  # an array or a number of NumPy, which need not be loaded
+        return plain()
+    if deep and type(value) in (list, tuple, set):
+        return type(value)(_plain(each, deep - 1) for each in value)  # type: ignore[call-arg,attr-defined]
+    if deep and type(value) is dict:
+        return {_plain(key): _plain(each, deep - 1) for key, each in value.items()}
+    return value
+
+
 def line(error: BaseException) -> str:
     """Return the message of another library's error, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__

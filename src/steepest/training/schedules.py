@@ -15,6 +15,7 @@ from steepest.errors import DescentError
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import positive, share, whole
 from steepest.messages.registry import Registry
+from steepest.messages.sentences import in_python
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +150,7 @@ def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: f
     _positive("rate", rate), _positive("factor", factor), whole("patience", patience, 1, DescentError)
     _share("threshold", threshold)
     if factor >= 1:
-        raise DescentError(f"factor is below 1, so that the rate decreases, not {factor!r}")
+        raise DescentError(f"factor is below 1, so that the rate decreases, not {in_python(factor)}")
     return Plateau(rate, factor, int(patience), threshold)
 
 
