@@ -12,6 +12,7 @@ import numpy as np
 from steepest.calculus.sums_of_squares import jacobian
 from steepest.engines import evaluate
 from steepest.errors import StartError
+from steepest.models.magnitudes import scale_explained
 from steepest.objectives.costs import Objective
 from steepest.objectives.specification import Specification
 from steepest.tables.samples import Samples
@@ -37,7 +38,8 @@ def fitted(model: Specification, source: Any, start: Mapping[str, Any] | None, s
         settings: of :func:`steepest.descend`.
     """
     arrays = source.arrays if isinstance(source, Samples) else None
-    return attempted(partial(descend, model.prepared, source), model, arrays, start, settings)
+    run_from = partial(attempted, partial(descend, model.prepared, source), model, arrays, start, settings)
+    return scale_explained(run_from, arrays, model.blocks)
 
 
 def attempted(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d, validate_data
 
 from steepest.errors import ModelError
+from steepest.messages.sentences import in_python
 from steepest.tables.sample_weights import check_class_weight, sample_weights
 
 Array = NDArray[Any]
@@ -19,15 +21,64 @@ Array = NDArray[Any]
 PRECISIONS = (np.float64, np.float32)
 
 
-def features(estimator: Any, X: Any) -> Array:
-    """Validate the features of new samples, ``(n, d)``; float32 stays, all else becomes float64."""
-    found: Array = validate_data(estimator, X, dtype=PRECISIONS, reset=False)
+def feature_names(estimator: Any, X: Array, form: str) -> list[str]:
+    """Return the names of the features of a DataFrame, or of an array names of a form with the number of the column."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [form.format(k) for k in range(X.shape[1])] if names is None else [str(name) for name in names]
+
+
+MOST_DENSE = 2 * 2**30
+"""Bytes that a sparse matrix may take as a dense one."""
+_ROWS_TOGETHER = 64 * 2**20  # bytes of the dense rows of a sparse matrix that are predicted at a time
+
+
+def features(estimator: Any, X: Any) -> Any:
+    """Validate the features of new samples, ``(n, d)``; float32 stays, all else becomes float64.
+
+    A sparse matrix stays sparse, with compressed rows.
+    """
+    return validate_data(estimator, X, accept_sparse="csr", dtype=PRECISIONS, reset=False)
+
+
+def dense(X: Any, dtype: str, in_parts: bool = False) -> Array:
+    """Return features as a dense matrix; sparse ones in the precision in which they are used.
+
+    Args:
+        X: ``(n, d)``.
+        dtype: the precision.
+        in_parts: whether rows may be given in parts, for the message.
+
+    Raises:
+        ModelError: the matrix would take more than :data:`MOST_DENSE` bytes.
+    """
+    if not issparse(X):
+        return np.asarray(X)
+    kept = np.dtype(dtype) if np.dtype(dtype).itemsize < X.dtype.itemsize else X.dtype
+    rows, columns = X.shape
+    size = rows * columns * kept.itemsize
+    if size > MOST_DENSE:
+        raise ModelError(
+            f"X is sparse, {rows:,} rows of {columns:,} columns, and would take {size / 2**30:,.3g} GiB as the dense "
+            f"matrix that is needed, more than the {MOST_DENSE / 2**30:g} GiB allowed; keep fewer columns, as by "
+            "SelectKBest or TruncatedSVD" + (", or give parts of the rows to partial_fit" if in_parts else "")
+        )
+    found: Array = X.astype(kept).toarray()
     return found
+
+
+def dense_parts(X: Any) -> Iterator[Array]:
+    """Yield the rows of a sparse matrix as dense matrices of few rows."""
+    rows = max(1, _ROWS_TOGETHER // max(1, X.shape[1] * X.dtype.itemsize))
+    for start in range(0, X.shape[0], rows):
+        yield X[start : start + rows].toarray()
 
 
 def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: bool) -> tuple[Array, Array]:
     """Validate features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``; without ``reset`` the features must be known."""
-    X, y = validate_data(estimator, X, y, dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset)
+    X, y = validate_data(
+        estimator, X, y, accept_sparse="csr", dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset
+    )
+    X, y = dense(X, estimator.dtype, hasattr(estimator, "partial_fit")), y.toarray() if issparse(y) else y
     return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -113,5 +164,5 @@ class Classes:
         codes = {label: code for code, label in enumerate(self.labels.tolist())}
         for label in class_weight:
             if label not in codes:
-                raise ValueError(f"class_weight has the class {label!r}, which is not among {list(codes)}")
+                raise ValueError(f"class_weight has the class {in_python(label)}, which is not among {list(codes)}")
         return {codes[label]: weight for label, weight in class_weight.items()}
