@@ -25,7 +25,7 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, toposort
 from steepest.messages.sentences import in_python
 from steepest.models.attempts import attempted
-from steepest.models.estimators.inputs import Array, dense, dense_parts, feature_names
+from steepest.models.estimators.inputs import Array, check_validation, dense, dense_parts, feature_names
 from steepest.models.magnitudes import is_explained, is_far, scale_explained
 from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT, Cost
@@ -195,6 +195,8 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     def _descend(self, built: Built, X: Array, y: Array, weights: Array | None, part: bool, again: bool) -> None:
         """Fit a model, to a part of the samples for one epoch, or ``again`` from the last fit; store the results."""
         model, cost = built
+        if not part:
+            check_validation(self.validation_fraction, self.patience, len(X))
         table = {**self._inputs(X), model.target.name: y, **({} if weights is None else {WEIGHT: weights})}
         done, state, initial = 0, None, None
         solver, rate = self._method(cost, len(y))

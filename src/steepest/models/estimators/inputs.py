@@ -12,7 +12,8 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d, validate_data
 
-from steepest.errors import ModelError
+from steepest.errors import DescentError, ModelError
+from steepest.messages.numbers import is_number
 from steepest.messages.sentences import in_python
 from steepest.tables.sample_weights import check_class_weight, sample_weights
 
@@ -120,6 +121,23 @@ def joint_weights(given: Any, class_weight: Any, classes: Classes | None, y: Arr
     return np.asarray(weights * np.array([(class_weight or {}).get(int(code), 1.0) for code in y]))
 
 
+def check_validation(share: Any, patience: Any, rows: int) -> None:
+    """Raise a DescentError if a share of the samples cannot be held out, or none is but patience needs it."""
+    if share is None:
+        if patience is not None:
+            raise DescentError(
+                "patience counts epochs without a lower validation cost; give validation_fraction=0.2, too"
+            )
+        return
+    if not (is_number(share) and 0 < share < 1):
+        raise DescentError(
+            f"validation_fraction is a share of the samples between 0 and 1, such as 0.1, not {in_python(share)}"
+        )
+    if round(share * rows) in (0, rows):
+        kept = "none to validate on" if round(share * rows) == 0 else "none to fit"
+        raise DescentError(f"validation_fraction={share:g} of {rows} samples leaves {kept}; give another one")
+
+
 @dataclass(frozen=True)
 class Classes:
     """The labels of a classifier, ``(k,)`` sorted; a sample may have several, given as rows of 0 and 1."""
@@ -138,6 +156,10 @@ class Classes:
         if y.ndim != 1:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
         labels = found if given is None and found is not None else np.unique(y if given is None else given)
+        if len(labels) < 2 and given is not None:
+            raise ValueError(
+                f"classes={in_python(given)} is one label; give all labels of all parts, at least two"
+            )
         if len(labels) < 2:
             raise ValueError(
                 f"the data holds one class, {labels.tolist()[0]!r}; a classifier needs samples of at least two"
