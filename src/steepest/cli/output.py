@@ -70,16 +70,18 @@ def finish(picture: Picture, path: str, as_json: bool) -> int:
 
 
 def _number(value: float) -> str:
-    return f"{value:.12g}"
+    return f"{value:z.12g}"
 
 
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
     """Print the model, its cost, the table (read in parts if without samples), and the check of the gradient."""
     from steepest.display.console import say, table
-    from steepest.messages.sentences import listed
+    from steepest.messages.sentences import counted, listed
 
     rows = opened.rows if samples is None else samples.rows
-    blocks = [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
+    blocks = [
+        [name, f"{counted(len(columns), 'column')}: {listed(columns, 8)}"] for name, columns in model.blocks.items()
+    ]
     if model.scales:
         blocks.append(["scale", f"{listed(model.scales, 8)} standardised: (value − mean)/standard deviation"])
     table(
@@ -104,11 +106,12 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     import numpy as np
 
     from steepest.display.console import say, table
+    from steepest.messages.sentences import counted
 
     run = model.run
     assert run is not None  # a model is shown after its fit
-    how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
-    many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
+    how = f"diverged after {counted(run.epochs, 'epoch')}; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{counted(len(run.restarts), 'descent')}; the best one "
     ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
     say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
     for clause in clauses:  # one a line, as a terminal may be narrow
@@ -139,7 +142,7 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     predicted, arrays = model.predict(samples), model.columns_in_own_units(samples.arrays)
     names = [name for name in model.data if np.ndim(arrays[name]) == 1]
     if len(predicted) <= 16 and predicted.ndim == 1:
-        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
+        cells = [[f"{arrays[name][k]:zg}" for name in names] + [f"{predicted[k]:z.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
         target, held_out = arrays[model.target.name], run.held_out

@@ -75,9 +75,12 @@ class Curve:
     points: tuple[Point, ...]  # epoch and cost, finite, those that the axes hold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CostPlot:
-    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs."""
+    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs.
+
+    Notebooks show it as SVG, ``print`` as lines of text.
+    """
 
     curves: tuple[Curve, ...]  # the cost, and that of the validation rows if there are any
     x: Axis
@@ -95,6 +98,22 @@ class CostPlot:
                 f"its lowest value is {min(cost for _, cost in curve.points):.4g}."
             )
         return " ".join(sentences)
+
+    def __repr__(self) -> str:
+        return f"<plot of costs by epoch: {self.description}>"
+
+    def __str__(self) -> str:
+        from steepest.display.braille import plot  # here and below, as both need this module
+
+        return plot(self)
+
+    def _repr_svg_(self) -> str:
+        from steepest.display.curve_svg import curve_svg
+
+        return curve_svg(self)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._repr_svg_()}</p>"
 
 
 _MANY = 20  # epochs from which their axis is logarithmic: the first epochs, in which most happens, would be hidden

@@ -79,6 +79,15 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return ", ".join(each[:most]) + (f" and {len(each) - most} more" if len(each) > most else "")
 
 
+def counted(number: int, noun: str, more: str = "") -> str:
+    """Return a number of things; the plural of the noun has an s, or is given.
+
+    >>> counted(1, "column"), counted(1200, "row"), counted(0, "class", "classes")
+    ('1 column', '1,200 rows', '0 classes')
+    """
+    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
+
+
 def short(thing: object, most: int = _LONGEST_VALUE) -> str:
     """Return the text of something, cut to a length.
 

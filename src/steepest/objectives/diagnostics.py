@@ -10,7 +10,7 @@ from steepest.expressions.expression import CONSTANT, Expression, toposort
 from steepest.expressions.operations import power
 from steepest.expressions.printing import quoted
 from steepest.messages.hints import closest, same_but_for_signs
-from steepest.messages.sentences import listed
+from steepest.messages.sentences import counted, listed
 
 _FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
@@ -44,7 +44,7 @@ def _meant(name: str, columns: Sequence[str]) -> str | None:
 def rows_left_out(dropped: int, rows: int) -> str:
     """Return a sentence on the rows that ``na="drop"`` left out."""
     verbs = ("has", "was") if dropped == 1 else ("have", "were")
-    return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
+    return f"{dropped} of {counted(rows, 'row')} {verbs[0]} a missing value and {verbs[1]} left out"
 
 
 def refuse_flat(prepared: PreparedCost) -> None:

@@ -23,7 +23,7 @@ from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, toposort
-from steepest.messages.sentences import in_python
+from steepest.messages.sentences import counted, in_python
 from steepest.models.attempts import attempted
 from steepest.models.estimators.inputs import Array, check_validation, dense, dense_parts, feature_names
 from steepest.models.magnitudes import is_explained, is_far, scale_explained
@@ -256,9 +256,8 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         if run.diverged or (failed and not part):
             warnings.warn(run.message, ConvergenceWarning, stacklevel=6)
         elif run.reason == "budget" and run.epochs and may_converge and not part:
-            message = (
-                f"the cost was still changing after {run.epochs} epochs; increase them, or standardise the features"
-            )
+            ran = counted(run.epochs, "epoch")
+            message = f"the cost was still changing after {ran}; increase them, or standardise the features"
             warnings.warn(message, ConvergenceWarning, stacklevel=6)
 
     def _keep(self, model: Model, run: Descent, part: bool, again: bool) -> None:

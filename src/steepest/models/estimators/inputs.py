@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 
 from steepest.errors import DescentError, ModelError
 from steepest.messages.numbers import is_number
-from steepest.messages.sentences import in_python
+from steepest.messages.sentences import counted, in_python
 from steepest.tables.sample_weights import check_class_weight, sample_weights
 
 Array = NDArray[Any]
@@ -59,7 +59,8 @@ def dense(X: Any, dtype: str, in_parts: bool = False) -> Array:
     size = rows * columns * kept.itemsize
     if size > MOST_DENSE:
         raise ModelError(
-            f"X is sparse, {rows:,} rows of {columns:,} columns, and would take {size / 2**30:,.3g} GiB as the dense "
+            f"X is sparse, {counted(rows, 'row')} of {counted(columns, 'column')}, and "
+            f"would take {size / 2**30:,.3g} GiB as the dense "
             f"matrix that is needed, more than the {MOST_DENSE / 2**30:g} GiB allowed; keep fewer columns, as by "
             "SelectKBest or TruncatedSVD" + (", or give parts of the rows to partial_fit" if in_parts else "")
         )
@@ -135,7 +136,9 @@ def check_validation(share: Any, patience: Any, rows: int) -> None:
         )
     if round(share * rows) in (0, rows):
         kept = "none to validate on" if round(share * rows) == 0 else "none to fit"
-        raise DescentError(f"validation_fraction={share:g} of {rows} samples leaves {kept}; give another one")
+        raise DescentError(
+            f"validation_fraction={share:g} of {counted(rows, 'sample')} leaves {kept}; give another one"
+        )
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,7 @@ class Classes:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
         labels = found if given is None and found is not None else np.unique(y if given is None else given)
         if len(labels) < 2 and given is not None:
-            raise ValueError(
-                f"classes={in_python(given)} is one label; give all labels of all parts, at least two"
-            )
+            raise ValueError(f"classes={in_python(given)} is one label; give all labels of all parts, at least two")
         if len(labels) < 2:
             raise ValueError(
                 f"the data holds one class, {labels.tolist()[0]!r}; a classifier needs samples of at least two"

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
-from steepest.messages.sentences import in_python
+from steepest.messages.sentences import counted, in_python
 from steepest.models.estimators import inputs
 from steepest.models.estimators.descending import Built, Descending
 from steepest.models.estimators.inputs import Array, Classes
@@ -128,7 +128,8 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
 
     def _keep(self, model: Model, run: Descent, part: bool, again: bool) -> None:
         if run.stop == "callback" and self._searches and run.cost <= _SEPARATED:
-            message = f"stopped after {run.epochs} epochs: the classes are separated; larger parameters change no class"
+            ran = counted(run.epochs, "epoch")
+            message = f"stopped after {ran}: the classes are separated; larger parameters change no class"
             run = replace(run, message=message)
         super()._keep(model, run, part, again)
 
