@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from steepest.display.axes import CostPlot
+from steepest.display.axes import Costs
 from steepest.display.palette import GREEN, ORANGE, VERMILION
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Summary:
 
     title: str
     tables: tuple[SummaryTable, ...] = ()
-    plot: CostPlot | None = None  # costs by epoch
+    plot: Costs | None = None  # costs by epoch
     notes: tuple[str, ...] = ()  # warnings
 
     def html(self) -> str:

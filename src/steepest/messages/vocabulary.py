@@ -200,7 +200,7 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "steepest runs on the processor; engine= chooses how": "device",
         "restarts run on all cores that pay already": "n_jobs",
         "with batches each epoch takes the samples in another order, by the seed": "shuffle",
-        "give patience= with validate=, or of estimators with validation_fraction=": "early_stopping",
+        "give patience=, with validate=": "early_stopping",
         "write optimiser='momentum', or optimisers.momentum(decay)": "momentum",
         "give a schedule, such as rate='exponential:0.95'": "decay",
         "the gradient is derived; leave jac out": "jac",
@@ -304,7 +304,10 @@ def translated(
         if name is None and passed_on:
             name = word
         elif name is None:
-            raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
+            said = hint("setting", word, names)
+            if "validation_fraction" in names:  # of estimators, which have no table to validate on
+                said = said.replace("validate=", "validation_fraction=")
+            raise TypeError(f"{who}() has no setting {word!r}{said}")
         if name in given or name in taken:
             raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
         given[name] = settings[word]

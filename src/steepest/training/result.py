@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.display.axes import CostPlot, cost_plot
+from steepest.display.cost_plot import CostPlot, cost_plot
 from steepest.display.summaries import MOST_ROWS, ReprMixin, Summary, facts_table, value_text, values_table
 from steepest.engines.step import Params
 from steepest.errors import InferenceError
