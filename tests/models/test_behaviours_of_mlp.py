@@ -311,7 +311,7 @@ def test_samples_to_validate_on() -> None:
             quick(st.NetworkRegressor, validation_fraction=share).fit(few, y)
     with pytest.raises(DescentError, match=r"patience counts epochs .*; give validation_fraction=0.2, too"):
         quick(st.NetworkRegressor, patience=3).fit(few, y)
-    with pytest.raises(TypeError, match="give patience=, with validation_fraction=$"):
+    with pytest.raises(TypeError, match=r"give patience=, with validation_fraction=$"):
         st.NetworkRegressor(early_stopping=True)  # type: ignore[call-arg]
     # The advice works; labels may be texts.
     fitted = quick(st.NetworkClassifier, validation_fraction=0.25, patience=3).fit(X, NAMES)

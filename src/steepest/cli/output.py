@@ -241,17 +241,21 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
 
 def _summary(predicted: Any, target: Any, weighted: bool = False) -> str:
     """Return one line on the quality of predictions: accuracy for classes, R² for numbers, without weights."""
+    from steepest.messages.sentences import counted
+
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())
-        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {len(predicted)} rows)"
+        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {counted(len(predicted), 'row')})"
     if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
         right = int(((predicted > 0.5) == (target > 0.5)).sum())
-        return f"accuracy {100 * right / len(target):.3g} % ({right} of {len(target)} rows; threshold 0.5)"
+        return f"accuracy {100 * right / len(target):.3g} % ({right} of {counted(len(target), 'row')}; threshold 0.5)"
     spread = float(((target - target.mean()) ** 2).sum())
     error = float(((target - predicted) ** 2).sum())
     if not spread:
-        return f"{len(target)} rows predicted"
+        return f"{counted(len(target), 'row')} predicted"
     share = 1 - error / spread
     if share < 1e-6:
-        return f"the prediction is no better than the mean of {len(target)} rows (R² = {min(share, 0.0):.4g})"
-    return f"R² = {share:.6g} over {len(target)} rows{', which count the same here' * weighted}"
+        return (
+            f"the prediction is no better than the mean of {counted(len(target), 'row')} (R² = {min(share, 0.0):.4g})"
+        )
+    return f"R² = {share:.6g} over {counted(len(target), 'row')}{', which count the same here' * weighted}"
