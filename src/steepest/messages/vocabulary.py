@@ -84,7 +84,7 @@ _WORDS = {
         "cosine": "cosine_annealing cosineannealing cosine_decay cosineannealinglr",
         "step": "step_lr steplr step_decay",
         "exponential": "exponential_decay exponentiallr",
-        "plateau": "reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
+        "plateau": "adaptive reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
         "warm-up": "warmup linear_warmup",
         "constant": "constant_schedule",
     },
@@ -192,6 +192,9 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "truncated distributions are not offered; write normal(0.1)": "truncated_normal",
         "write glorot, which is uniform, or normal(0.1)": "uniform",
         "equal weights stay equal under descent; write normal(0.1), or give start=": "ones",
+    },
+    "schedule": {
+        "it is not offered; exponential:0.95 decreases the rate by 5 % an epoch": "invscaling inverse_scaling optimal",
     },
     "setting": {
         "steepest runs on the processor; engine= chooses how": "device",
@@ -301,7 +304,10 @@ def translated(
         if name is None and passed_on:
             name = word
         elif name is None:
-            raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
+            said = hint("setting", word, names)
+            if "validation_fraction" in names:  # of estimators, which have no table to validate on
+                said = said.replace("validate=", "validation_fraction=")
+            raise TypeError(f"{who}() has no setting {word!r}{said}")
         if name in given or name in taken:
             raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
         given[name] = settings[word]

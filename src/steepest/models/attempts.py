@@ -12,6 +12,7 @@ import numpy as np
 from steepest.calculus.sums_of_squares import jacobian
 from steepest.engines import evaluate
 from steepest.errors import StartError
+from steepest.models.large_columns import scale_explained
 from steepest.models.magnitudes import magnitudes
 from steepest.objectives.costs import Objective
 from steepest.objectives.specification import Specification
@@ -40,7 +41,8 @@ def fitted(model: Specification, source: Any, start: Mapping[str, Any] | None, s
         settings: of :func:`steepest.descend`.
     """
     arrays = source.arrays if isinstance(source, Samples) else None
-    return attempted(partial(descend, model.prepared, source), model, arrays, start, settings)
+    run_from = partial(attempted, partial(descend, model.prepared, source), model, arrays, start, settings)
+    return scale_explained(run_from, arrays, model.blocks)
 
 
 def attempted(

@@ -315,6 +315,12 @@ class Model(Estimated, ReprMixin):
 
         export_model(self, path, to, dtype, optimiser)
 
+    def _diverged(self) -> bool:
+        """Return whether the parameters are those of a fit that diverged, not others that were set by hand."""
+        run = self.run
+        kept = run is not None and self.params.keys() == run.params.keys()
+        return run is not None and run.diverged and kept and all(v is run.params[k] for k, v in self.params.items())
+
     def card(self) -> Summary:
         """Return a summary: formula, cost, parameters, and the last descent if there was one."""
         cost = self.cost_name
@@ -326,11 +332,16 @@ class Model(Estimated, ReprMixin):
         tables = [facts_table("Model", facts)]
         if self.params:
             tables.append(values_table("Parameters", self.params))
-        title = f"{self.formula}, {'fitted' if self.params else 'not fitted yet'}"
         run = self.run
+        state = "diverged" if self._diverged() else "fitted" if self.params else "not fitted yet"
+        title = f"{self.formula}, {state}"
         if run is None:
             return Summary(title, tuple(tables), None, tuple(self.notes))
-        tables.append(facts_table("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
+        tables.append(
+            facts_table(
+                "Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}"), ("stopped", run.message)]
+            )
+        )
         return Summary(title, tuple(tables), run.cost_plot(), (*self.notes, *run.warnings))
 
     def __repr__(self) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.display.axes import CostPlot, cost_plot
-from steepest.display.summaries import ReprMixin, Summary, facts_table, value_text, values_table
+from steepest.display.cost_plot import CostPlot, cost_plot
+from steepest.display.summaries import MOST_ROWS, ReprMixin, Summary, facts_table, value_text, values_table
 from steepest.engines.step import Params
 from steepest.errors import InferenceError
+from steepest.messages.sentences import counted
 from steepest.training.ends import Reason
 
 
@@ -166,18 +167,28 @@ class Descent(ReprMixin):
     def card(self) -> Summary:
         """Return a summary: facts, parameters, cost by epoch."""
         facts = [("cost", f"{self.cost:.10g}"), ("epochs", f"{self.epochs:,} in {self.seconds:.2g} s")]
-        facts += [("stopped", self.message), ("engine", self.engine)]
+        facts += [("reason", str(self.reason)), ("stopped", self.message)]
+        facts += [("optimiser", self.optimiser)] if self.optimiser else []
+        facts.append(("engine", self.engine))
         if self.validation:
             facts.append(("lowest validation cost", f"{min(cost for _, cost in self.validation):.10g}"))
         if self.restarts is not None:
             facts.append(("starts", f"{len(self.restarts):,}; this is the best"))
+        kept = [(name, counted(len(rows), "row")) for name, rows in (("history", self.history), ("path", self.path))]
+        facts.append(("kept", ", ".join(f"{name} with {rows}" for name, rows in kept)))
         tables = (facts_table("Descent", facts), values_table("Parameters", self.params))
-        title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
+        title = f"Cost {self.cost:.6g} after {counted(self.epochs, 'epoch')}{', diverged' * self.diverged}"
         return Summary(title, tables, self.cost_plot(), tuple(self.warnings))
 
+    def __repr__(self) -> str:
+        """Return the summary without its curve: ``history`` and ``path`` have thousands of rows."""
+        return replace(self.card(), plot=None).text(most=MOST_ROWS)
+
     def __str__(self) -> str:
-        values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
-        return "\n".join([f"cost {self.cost:.10g}; {self.message}", values, *self.warnings])
+        values = [f"{name} = {value_text(value)}" for name, value in self.params.items()]
+        arrays = any(np.ndim(value) for value in self.params.values())
+        lines = values if arrays else [", ".join(values)]
+        return "\n".join([f"cost {self.cost:z.10g}; {self.message}", *lines, *self.warnings])
 
 
 @dataclass(frozen=True)
