@@ -142,6 +142,8 @@ def fit(
     from steepest.tables.table import open_table
 
     _refuse_files(save, given["checkpoint"], given["resume"])
+    if formula is None and "~" in table:
+        raise click.UsageError(f"a table is needed as well: steepest fit data.csv '{table}'")
     opened = open_table(table)
     if formula is None:
         formula, usual = _built_in(table, bool(given["layers"]))

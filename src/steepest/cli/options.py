@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from steepest.cli import configuration, files, values_of
+from steepest.cli import arguments, configuration, files, values_of
 from steepest.cli.values_of import bare as bare
 from steepest.messages.sentences import legible, visible
 from steepest.messages.vocabulary import hint, setting
@@ -105,16 +105,18 @@ class Command(click.Command):
             )  # fmt: skip
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse arguments; accept an option's name from another library, with a note."""
+        """Parse arguments, in any order; accept an option's name from another library, with a note."""
         known = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
         try:
-            return super().parse_args(ctx, [_ours(arg, known) for arg in args])
+            rest = super().parse_args(ctx, [_ours(arg, known) for arg in args])
         except click.NoSuchOption as error:
             if not error.option_name.startswith("--"):
                 raise
             meant = hint("setting", error.option_name[2:], [flag[2:] for flag in known if flag.startswith("--")])
             meant = meant.replace("mean '", "mean '--").replace("called '", "called '--")
             raise click.UsageError(f"there is no option {error.option_name}{_as_options(meant, known)}", ctx) from None
+        arguments.in_order(ctx, self)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, unless a file that it would write is one that it reads."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import arguments, options
 
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression
@@ -18,20 +17,16 @@ if TYPE_CHECKING:
     from steepest.tables.table import Table
 
 
-_LONGEST = 200  # letters of a path; a longer word is a formula
-_TABLES = (".csv", ".tsv", ".txt", ".parquet")
-
-
 def is_saved(text: str) -> bool:
     """Return whether a word names a saved model: by its ending, or since there is such a file.
 
     Raises:
-        click.UsageError: it is the name of a table, which comes after the formula or model.
+        click.UsageError: it is the name of a table.
     """
-    is_file = len(text) < _LONGEST and "~" not in text and os.path.isfile(text)
-    if is_file and text.lower().endswith(_TABLES):
-        raise click.UsageError(f"{text} is a table; name the formula or the saved model first, then the table")
-    return text.endswith(".safetensors") or is_file
+    found = arguments.is_file(text)
+    if found and text.lower().endswith(arguments.TABLES):
+        raise click.UsageError(f"{text} is a table; give a formula or a saved model as well")
+    return text.endswith(".safetensors") or found
 
 
 def columns_in(text: str, opened: Table) -> list[str]:
