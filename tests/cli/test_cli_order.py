@@ -88,6 +88,5 @@ def test_two_files_without_an_ending_are_told_apart_or_refused(steepest: Steepes
 def test_one_of_two_is_missing(steepest: Steepest, data: str) -> None:
     assert "a table is needed as well" in steepest("fit", "y ~ a*x").err
     assert "a formula is needed" in steepest("fit", data).err
-    assert (
-        "data.csv is a table; give a formula or a saved model as well" in steepest("surface", data, "-o", "s.svg").err
-    )
+    said = steepest("surface", data, "-o", "s.svg")
+    assert "data.csv is a table; give a formula or a saved model as well" in said.err
