@@ -11,7 +11,7 @@ import click
 
 from steepest.cli import files, options
 from steepest.cli.models import held_out, layer_sizes, model_of
-from steepest.cli.output import announce, check_json, print_json, show_fit, show_summary, show_unscaled
+from steepest.cli.output import announce, check_json, print_json, reasons_of, show_fit, show_summary, show_unscaled
 from steepest.errors import CacheWarning, SteepestWarning, StorageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _CHECKED_PRODUCT = 20_000  # rows used by the check times parameters
 _RATE = 0.1  # of gradient descent
 _LARGE = 10.0  # the typical size of a column
 _FAR, _MANY = 0.01, 100  # share of the cost that a Newton step would still take away, after so many epochs
-_MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
 _NOT_KEPT = (
     "save",
     "as_json",
@@ -352,14 +351,9 @@ def _document(
         "warnings": run.warnings, "rows": None if samples is None else samples.rows,
         "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
         "scales": {name: {"mean": s.mean, "standard_deviation": s.deviation} for name, s in model.scales.items()},
-        "restarts": run.restarts, "reasons": _reasons(run), "levels": [asdict(level) for level in run.levels or []],
+        "restarts": run.restarts, "reasons": reasons_of(run), "levels": [asdict(level) for level in run.levels or []],
         "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
     }  # fmt: skip
-
-
-def _reasons(run: Descent) -> list[str] | None:
-    """Return what the ends of restarts mean; None for more of them than are judged in about a second."""
-    return None if run.restarts is None or len(run.restarts) > _MOST_JUDGED else [str(each) for each in run.reasons]
 
 
 def _uncertainty(run: Descent) -> dict[str, Any] | None:

@@ -139,6 +139,10 @@ class Group(Command, click.Group):
 
     command_class = Command
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, also in American spelling."""
+        return super().get_command(ctx, "minimise" if cmd_name == "minimize" else cmd_name)
+
 
 class Named(click.Option):
     """An option whose help lists the choices of a registry, which is loaded when help is asked for.
@@ -211,8 +215,13 @@ def assignments(flag: str, help_text: str, required: bool = False) -> Decorator:
 
 
 def starts(help_text: str) -> Decorator:
-    """Return the option ``--start w=1.5,tau=0.1:10``, with numbers and ranges, that may be repeated."""
+    """Return the option ``--start w=1.5,tau=0.1:10``, with numbers, arrays and ranges, that may be repeated."""
     return converted("--start", values_of.started, "NAME=NUMBER|LOW:HIGH,…", help_text, multiple=True)
+
+
+def point(flag: str, help_text: str) -> Decorator:
+    """Return an option ``w=1.5,v=[1,2]``, with numbers, vectors and matrices, that may be repeated."""
+    return converted(flag, values_of.located, "NAME=NUMBER|[…],…", help_text, multiple=True)
 
 
 def ties(flag: str, help_text: str) -> Decorator:
@@ -266,6 +275,9 @@ def rate(help_text: str, **settings: Any) -> Decorator:
     return converted("--rate", _rate, "NUMBER|AUTO", help_text, **settings)
 
 
+shapes = converted(
+    "--shape", values_of.shaped, "NAME=D|DxH,…", "Names that are vectors or matrices (v=3, A=3x3).", multiple=True
+)  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = named(
     "--cost",

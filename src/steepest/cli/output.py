@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from steepest.training.descent import Descent
 
 _MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+_MOST_WIDE = 10  # rows and columns of a parameter that is printed with every element
 _MOST_LEVELS = 12  # levels of cost in a table
+_MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
 _FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
@@ -42,6 +44,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def reasons_of(run: Descent) -> list[str] | None:
+    """Return what the ends of restarts mean; None for more of them than are judged in about a second."""
+    return None if run.restarts is None or len(run.restarts) > _MOST_JUDGED else [str(each) for each in run.reasons]
 
 
 def check_json(report: Report) -> dict[str, Any]:
@@ -107,6 +114,31 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
 
     run = model.run
     assert run is not None  # a model is shown after its fit
+    show_descent(run, plot)
+    if run.diverged or samples is None:
+        return
+    say()
+    predicted, arrays = model.predict(samples), model.columns_in_own_units(samples.arrays)
+    names = [name for name in model.data if np.ndim(arrays[name]) == 1]
+    if len(predicted) <= 16 and predicted.ndim == 1:
+        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
+        table(cells, [*names, "prediction"], right=range(len(names) + 1))
+    elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
+        target, held_out = arrays[model.target.name], run.held_out
+        if held_out is None:
+            say(_summary(predicted, target, model.objective.weighted))
+        else:
+            training = np.delete(np.arange(len(target)), held_out)
+            say(f"training:   {_summary(predicted[training], target[training], model.objective.weighted)}")
+            say(f"validation: {_summary(predicted[held_out], target[held_out], model.objective.weighted)}")
+
+
+def show_descent(run: Descent, plot: bool | None = None) -> None:
+    """Print why a descent ended, its parameters and cost, and a plot of the cost; None as for :func:`show_fit`."""
+    import numpy as np
+
+    from steepest.display.console import say, table
+
     how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
     many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
     ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
@@ -133,28 +165,26 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
         say()
         _show_levels(run)
     _show_plot(run, plot)
-    if run.diverged or samples is None:
-        return
-    say()
-    predicted, arrays = model.predict(samples), model.columns_in_own_units(samples.arrays)
-    names = [name for name in model.data if np.ndim(arrays[name]) == 1]
-    if len(predicted) <= 16 and predicted.ndim == 1:
-        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
-        table(cells, [*names, "prediction"], right=range(len(names) + 1))
-    elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
-        target, held_out = arrays[model.target.name], run.held_out
-        if held_out is None:
-            say(_summary(predicted, target, model.objective.weighted))
-        else:
-            training = np.delete(np.arange(len(target)), held_out)
-            say(f"training:   {_summary(predicted[training], target[training], model.objective.weighted)}")
-            say(f"validation: {_summary(predicted[held_out], target[held_out], model.objective.weighted)}")
 
 
 def _written(value: Any) -> str:
     """Return the value of a parameter; of an array its shape."""
     shape = getattr(value, "shape", ())
     return f"array of shape {shape}" if shape else _number(value)
+
+
+def show_arrays(params: Mapping[str, Any]) -> None:
+    """Print vectors and matrices, those of up to 10 rows and columns with every element."""
+    import numpy as np
+
+    from steepest.display.console import say, table
+
+    for name, value in params.items():
+        if 0 < np.ndim(value) <= 2 and max(np.shape(value)) <= _MOST_WIDE:
+            rows = [[_number(float(number)) for number in row] for row in np.atleast_2d(value)]
+            say()
+            say(f"{name}, {' × '.join(map(str, np.shape(value)))}:")
+            table(rows, right=range(len(rows[0])))
 
 
 def show_unscaled(params: Mapping[str, Any]) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from steepest.calculus.prepared import PreparedCost
 from steepest.calculus.sums_of_squares import jacobian
 from steepest.engines import evaluate
 from steepest.errors import StartError
+from steepest.expressions.expression import Expression
 from steepest.objectives.costs import Objective
 from steepest.objectives.specification import Specification
 from steepest.tables.samples import Samples
@@ -57,11 +59,31 @@ def attempted(
         start: the parameters that are given; the others are drawn.
         settings: of :func:`steepest.descend`.
     """
-    poor_of = partial(_poor, model, arrays)
+    return _attempts(run_from, model.cost, partial(_poor, model, arrays), start, settings)
+
+
+def minimised(
+    prepared: PreparedCost, source: Samples | None, start: Mapping[str, Any] | None, settings: Mapping[str, Any]
+) -> Descent:
+    """Return the descent of any cost, from other starts if the first one leads nowhere; see :func:`attempted`.
+
+    Args:
+        prepared: the cost.
+        source: the samples of its columns; None for a function of parameters.
+        start: the parameters that are given; the others are drawn.
+        settings: of :func:`steepest.descend`.
+    """
+    return _attempts(partial(descend, prepared, source), prepared.cost, lambda run: "", start, settings)
+
+
+def _attempts(
+    run_from: Callable[..., Descent], cost: Expression, poor_of: Callable[[Descent], str],
+    start: Mapping[str, Any] | None, settings: Mapping[str, Any],
+) -> Descent:  # fmt: skip
     own = [name for name in _OF_ONE_DESCENT if settings.get(name) is not None]
     if own or not isinstance(settings.get("optimiser"), SecondOrder):
         return run_from(start, **settings)
-    cost, seed = model.cost, int(settings.get("seed") or 0)
+    seed = int(settings.get("seed") or 0)
     limits, drawn = read_bounds(settings.get("bounds"), cost), [n for n in cost.parameters if n not in (start or {})]
 
     def again(other: Mapping[str, Any]) -> Descent:
@@ -76,7 +98,7 @@ def attempted(
         run = _first_defined(again, other_starts(first, seed, drawn))
     poor = poor_of(run)
     if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
-        run = rescued(run, again, seed, drawn, poor)
+        run = rescued(run, again, seed, drawn, poor, bool(settings.get("maximise")))
         poor = poor_of(run)
     said = f"the fit is {poor}; give a start nearer to the solution"
     return replace(run, warnings=[*run.warnings, said]) if poor else run

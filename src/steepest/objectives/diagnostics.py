@@ -14,8 +14,11 @@ from steepest.messages.sentences import listed
 _FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
-def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
-    """Return sentences on parameters that were probably meant as one of these columns, or as the number e."""
+def notes_on_names(root: Expression, columns: Sequence[str], what: str = "prediction") -> list[str]:
+    """Return sentences on parameters that were probably meant as one of these columns, or as the number e.
+
+    ``what`` is the root in messages.
+    """
     folded = {column.casefold() for column in columns}
     notes = [
         f"{name!r} is not a column, so it is a parameter{nearest(name, columns)}"
@@ -24,7 +27,7 @@ def notes_on_names(root: Expression, columns: Sequence[str]) -> list[str]:
         if (len(name) > 3 or name.casefold() in folded) and name not in columns and nearest(name, columns)
     ]
     if columns and root.parameters and not root.data:
-        notes.append(f"the prediction uses no column of the table, which has {listed(columns, 8)}")
+        notes.append(f"the {what} uses no column of the table, which has {listed(columns, 8)}")
     if any(node.operation is power and node.args[0].name == "e" for node in toposort([root]) if node.args):
         notes.append("'e' is a parameter here; the exponential function is written exp(x)")
     return notes
@@ -36,14 +39,17 @@ def rows_left_out(dropped: int, rows: int) -> str:
     return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
 
 
-def refuse_flat(prepared: PreparedCost) -> None:
-    """Raise a ModelError if every partial derivative of a cost is 0 by the rules of its operations."""
+def refuse_flat(prepared: PreparedCost, what: str = "model", done: str = "trained") -> None:
+    """Raise a ModelError if every partial derivative of a cost is 0 by the rules of its operations.
+
+    ``what`` cannot be ``done`` then, in the words of the message.
+    """
     cost, partials = prepared.cost, prepared.partials()
     if partials and all(_is_zero(partial) for partial in partials.values()):
         flat = [node.operation.name for node in toposort([cost]) if node.operation.name in _FLAT]
         culprit = f"the derivative of {flat[-1]} is 0 except at its jump" if flat else "it is constant"
         raise ModelError(
-            f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
+            f"this {what} cannot be {done} by its gradient: {culprit}, so every partial derivative is 0 and no "
             "step changes a parameter; use sigmoid in its place, or set the parameters by hand"
         )
 

@@ -48,8 +48,9 @@ def other_starts(start: Mapping[str, Any], seed: int, drawn: Collection[str] = (
 
 
 def rescued(
-    first: Descent, descend: Callable[[Params], Descent], seed: int, drawn: Collection[str] = (), poor: str = ""
-) -> Descent:
+    first: Descent, descend: Callable[[Params], Descent], seed: int, drawn: Collection[str] = (), poor: str = "",
+    maximise: bool = False,
+) -> Descent:  # fmt: skip
     """Return the converged descent of lowest cost among other starts, if it is lower than the first one's; else that.
 
     Args:
@@ -58,8 +59,9 @@ def rescued(
         seed: the seed of the other starts.
         drawn: the parameters whose start was drawn.
         poor: why a descent that converged is of no use.
+        maximise: whether the highest cost is the best.
     """
-    best = first
+    best, sign = first, -1 if maximise else 1
     for start in other_starts(first.start, seed, drawn):
         try:
             run = descend(start)
@@ -67,7 +69,7 @@ def rescued(
             continue
         if run.stop == Stop.INTERRUPTED:
             break
-        better = not run.cost >= best.cost or best.reason is Reason.DIVERGED
+        better = not sign * run.cost >= sign * best.cost or best.reason is Reason.DIVERGED
         if run.reason is Reason.CONVERGED and better:
             best = run
     if best is first:
