@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from steepest.training.descent import Descent
 
 _MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+_MEASURES = {
+    "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC-AUC",
+    "log_loss": "log-loss", "brier": "Brier score", "calibration_error": "calibration error", "r2": "R²",
+    "rmse": "root mean squared error", "mse": "mean squared error", "mae": "mean absolute error", "cost": "cost",
+}  # fmt: skip
 _MOST_WIDE = 10  # rows and columns of a parameter that is printed with every element
 _MOST_LEVELS = 12  # levels of cost in a table
 _MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
@@ -212,19 +217,29 @@ def _errors(run: Descent) -> dict[str, Any]:
     return found.standard_errors if found.refusal is None else {}
 
 
+def _measure(value: float, digits: int = 12) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.{digits}g}"
+
+
 def show_evaluation(found: dict[str, Any]) -> None:
     """Print metrics of predictions, and the confusion matrix."""
     from steepest.display.console import say, table
 
-    words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
-             "mae": "mean absolute error", "cost": "cost"}  # fmt: skip
     rows = [["rows", f"{found['rows']:,}"]]
-    rows += [[text, _number(found[name])] for name, text in words.items() if name in found]
+    rows += [[text, _measure(found[name])] for name, text in _MEASURES.items() if name in found]
     table(rows, right=[1])
     if "confusion" not in found:
         return
     say()
-    counts = found["confusion"]
+    counts, names = found["confusion"], ("precision", "recall", "f1", "roc_auc")
+    if 2 < len(counts) <= _MOST_SHOWN:
+        rows = [[str(row["class"]), *(_measure(row[name], 6) for name in names)] for row in found["classes"]]
+        table(rows, ["class", *(_MEASURES[name] for name in names)], right=range(1, 5))
+        say()
+    rows = [[str(r["samples"]), _measure(r["probability"], 4), _measure(r["share"], 4)] for r in found["calibration"]]
+    say("Calibration (where the probabilities are right, their mean is the share of samples for which they came true):")
+    table(rows, ["samples", "probability", "share"], right=range(3))
+    say()
     if len(counts) > _MOST_SHOWN:
         say(f"{len(counts)} classes; --json prints the confusion matrix")
         return

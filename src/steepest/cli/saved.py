@@ -98,7 +98,8 @@ def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]
 def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     """Evaluate the predictions of a saved MODEL on TABLE, which must contain the target.
 
-    Prints accuracy, log-loss and the confusion matrix of probabilities, R² and errors of other predictions.
+    Prints accuracy, precision, recall, F1, ROC-AUC, log-loss, calibration and the confusion matrix of probabilities,
+    those of class 1 of two, else means over the classes; R², RMSE and other errors of predictions of numbers.
     """
     from steepest.cli.output import show_evaluation
     from steepest.models.model import load

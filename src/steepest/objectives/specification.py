@@ -338,8 +338,9 @@ class Specification(Scaled):
             na: ``"drop"`` leaves out rows with missing values.
 
         Returns:
-            ``rows``, ``dropped``, ``cost``; for class probabilities ``accuracy``, ``log_loss`` and ``confusion`` (rows
-            are the true classes), for other predictions ``r2``, ``mse`` and ``mae``.
+            ``rows``, ``dropped``, ``cost``; for class probabilities ``accuracy``, ``log_loss``, ``precision``,
+            ``recall``, ``f1``, ``roc_auc``, ``brier``, ``calibration_error``, ``calibration``, ``classes`` and
+            ``confusion`` (rows are the true classes), for other predictions ``r2``, ``mse``, ``rmse`` and ``mae``.
 
         Raises:
             ModelError: the model is not fitted, or its cost is not defined for a target.
@@ -355,7 +356,8 @@ class Specification(Scaled):
         cost = float(evaluate(self.cost, {**samples.arrays, **self.params}))
         about = {"rows": samples.rows, "dropped": samples.dropped, "cost": cost}
         row = self.prediction.operation.name
-        classes = found.shape[1] if row == "softmax" else 2 if row == "sigmoid" and found.ndim == 1 else 0
+        chance = row == "sigmoid" or (self.cost_name == "cross_entropy" and found.min() >= 0 and found.max() <= 1)
+        classes = found.shape[1] if row == "softmax" else 2 if chance and found.ndim == 1 else 0
         if classes and target.ndim == 1 and np.isin(target, np.arange(classes)).all():
             return about | classification(target, found)
         return about | regression(target, found)
