@@ -14,6 +14,7 @@ from steepest.cli.output import plain, print_json
 if TYPE_CHECKING:
     from steepest.models.model import Model
     from steepest.tables.samples import Samples
+    from steepest.tables.table import Table
 
 
 _NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does not say how far a new value scatters"
@@ -23,6 +24,7 @@ _NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does no
     steepest predict model.safetensors new.csv
     steepest predict model.safetensors new.csv -o predictions.csv
     steepest predict model.safetensors new.csv --interval 0.95
+    steepest predict model.safetensors new.csv --keep -o predictions.csv
 """)
 @click.argument("model")
 @click.argument("table")
@@ -32,20 +34,25 @@ _NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does no
     metavar="LEVEL",
     help="Add the confidence band of the prediction and the prediction band of a new value, with this probability.",
 )
+@click.option("--keep", is_flag=True, help="Write the columns of TABLE, too, before those of the prediction.")
 @options.output("File for the CSV [default: standard output].", "predictions")
 @options.na
 @options.as_json
-def predict(model: str, table: str, interval: float | None, output: str | None, na: str, as_json: bool) -> int:
+def predict(
+    model: str, table: str, interval: float | None, keep: bool, output: str | None, na: str, as_json: bool
+) -> int:
     """Predict every row of TABLE with a saved MODEL; prints a CSV column 'prediction'.
 
     For several classes there is a column of probabilities for each, and the likeliest class in the column 'class'.
-    With --na drop, the column 'row' gives the number of each remaining row, counted from 1. With --interval 0.95, the
+    With --na drop, the column 'row' gives the number of each remaining row, counted from 1. With --keep, the columns of
+    TABLE come first, as they are written there. With --interval 0.95, the
     columns 'lower' and 'upper' contain the expected value with this probability, 'prediction_lower' and
     'prediction_upper' a new value of the target; the model must be a fit that has standard errors.
     """
     from steepest.models.model import load
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.files import write_atomically
+    from steepest.tables.cells import csv_lines
     from steepest.tables.table import open_table
 
     loaded = load(model)
@@ -53,16 +60,17 @@ def predict(model: str, table: str, interval: float | None, output: str | None, 
     columns = loaded.inputs(opened, na)
     found = {"prediction": loaded.predict(columns), **_ends(loaded, columns, interval)}
     classes = {"class": found["prediction"].argmax(axis=1)} if loaded.prediction.operation.name == "softmax" else {}
+    kept = _kept(opened, columns, ["row", *found, *classes]) if keep else {}
     if as_json:
         level = {} if interval is None else {"interval": interval}
         document = {**found, "row": columns.kept + 1, "dropped": columns.dropped, **classes, **level}
+        document |= {"columns": kept} if keep else {}
         text = json.dumps(plain(document), allow_nan=False)
     else:
         shown: dict[str, Any] = {"row": columns.kept + 1} if na == "drop" else {}
         for name, values in found.items():
             shown |= {name: values} if values.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(values.T)}
-        rows = zip(*(column.tolist() for column in (shown | classes).values()), strict=True)
-        text = "\n".join([",".join(shown | classes), *(",".join(map(repr, row)) for row in rows)])
+        text = csv_lines(kept | {name: map(repr, values.tolist()) for name, values in (shown | classes).items()})
     if output:
         write_atomically(output, (text + "\n").encode())
     else:
@@ -74,6 +82,22 @@ def predict(model: str, table: str, interval: float | None, output: str | None, 
     if columns.dropped:
         options.tell(rows_left_out(columns.dropped, opened.rows))
     return 0
+
+
+def _kept(opened: Table, columns: Samples, taken: list[str]) -> dict[str, list[str]]:
+    """Return the cells of a table in the rows of a prediction, by the names of their columns.
+
+    Raises:
+        click.UsageError: a column has a name that a column of the prediction has.
+    """
+    from steepest.tables.cells import cells
+
+    for name in opened.names:
+        if name in taken:
+            raise click.UsageError(
+                f"{opened.source} has a column {name!r}, as the output has; rename it, or leave --keep out"
+            )
+    return {name: cells(opened, name, columns.kept.tolist()) for name in opened.names}
 
 
 def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]:
