@@ -11,6 +11,7 @@ from steepest.cli import options
 from steepest.cli.output import check_json, print_json, show_check
 from steepest.cli.subjects import cost_of, is_saved, subject, with_shapes_of
 from steepest.display.console import is_plain, table
+from steepest.expressions.traversal import toposort
 
 if TYPE_CHECKING:
     from steepest.expressions.expression import Expression
@@ -188,11 +189,20 @@ def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json:
 @click.argument("name", required=False)
 @options.as_json
 def ops(name: str | None, as_json: bool) -> int:
-    """List the operations that formulas may use, with derivatives; with NAME also domain, kinks and source."""
+    """List the operations that formulas may use, with derivatives; with NAME also domain, kinks and source.
+
+    If NAME is a saved model, list the operations of its prediction.
+    """
     from steepest.expressions.listing import describe, find
     from steepest.expressions.operations import TABLE
 
-    rows = [describe(row) for row in ([find(name)] if name else TABLE)]
+    if name and is_saved(name):
+        from steepest.models.model import load
+
+        used = {node.operation for node in toposort([load(name).prediction])}
+        rows, name = [describe(row) for row in TABLE if row in used], None
+    else:
+        rows = [describe(row) for row in ([find(name)] if name else TABLE)]
     if as_json:
         print_json({"operations": rows})
         return 0

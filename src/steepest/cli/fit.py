@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import files, options
-from steepest.cli.models import held_out, layer_sizes, model_of
+from steepest.cli.fitted_model import DESCRIBING, model_to_fit
+from steepest.cli.models import held_out, layer_sizes
 from steepest.cli.output import announce, check_json, print_json, reasons_of, show_fit, show_summary, show_unscaled
 from steepest.errors import CacheWarning, SteepestWarning, StorageError
 
@@ -41,6 +42,7 @@ _NOT_KEPT = (
     "plot",
     "summary",
     "unscaled",
+    "source",
 )  # options that do not affect the fit; a saved model omits them
 
 
@@ -87,6 +89,12 @@ _NOT_KEPT = (
 @options.batch
 @options.shown("--epochs", 1000, "Maximum number of passes through the table.")
 @options.start
+@click.option(
+    "--from",
+    "source",
+    metavar="MODEL",
+    help="Saved model whose parameters to start from; leave FORMULA out for its own.",
+)
 @options.assignments("--fix", "Parameters that keep a number.")
 @options.ties("--tie", "Parameters that are expressions of others, as k2=2*k1.")
 @options.intervals("--bounds", "Lowest and highest value of parameters; an end may be left out.")
@@ -126,8 +134,9 @@ _NOT_KEPT = (
 @options.as_json
 @click.pass_context
 def fit(
-    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, Any], seed: int | None, na: str,
-    save: str | None, as_json: bool, check: bool | None, plot: bool | None, summary: bool, unscaled: bool, **given: Any,
+    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, Any], source: str | None, seed: int | None,
+    na: str, save: str | None, as_json: bool, check: bool | None, plot: bool | None, summary: bool, unscaled: bool,
+    **given: Any,
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
@@ -144,13 +153,8 @@ def fit(
     if formula is None and "~" in table:
         raise click.UsageError(f"a table is needed as well: steepest fit data.csv '{table}'")
     opened = open_table(table)
-    if formula is None:
-        formula, usual = _built_in(table, bool(given["layers"]))
-        start = usual if not start and seed is None and given["restarts"] is None else start
-    if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
-        given["cost"] = None  # a network chooses its cost by its output
-    model = model_of(opened, formula, given)
-    opened = model.use(opened)
+    found = model_to_fit(ctx, opened, table, formula, source, given)
+    model, opened, start = found.model, found.opened, found.start
     notes = list(model.notes)
     if unscaled and model.scales and (why := obstacle(model.prediction, model.target, model.scales)):
         raise click.UsageError(f"--unscaled: {why}")
@@ -207,6 +211,7 @@ def _kept(ctx: click.Context, model: Model, settings: dict[str, Any], start: dic
         kept["rate"] = _RATE
     if settings["optimiser"] == "auto":
         kept |= {name: model.fitted[name] for name in ("optimiser", "rate")}
+    kept |= {name: value for name, value in model.settings.items() if name in DESCRIBING}  # of a model of --from
     kept |= {"l2": model.objective.l2, "cost": model.cost_name, "engine": model.run.engine}
     return kept | {"start": start}  # it may be that of a built-in table, which the context does not hold
 
@@ -238,17 +243,6 @@ def _crawls(run: Descent) -> bool:
     """Return whether plain descent has used up its epochs, and not a few, far from the minimum."""
     far = run.newton_decrement is not None and run.newton_decrement > _FAR
     return far and run.epochs >= _MANY and run.reason == "budget" and run.optimiser == "gradient descent"
-
-
-def _built_in(table: str, layers: bool) -> tuple[str, dict[str, float]]:
-    """Return the formula and the start of a built-in table; of a network on it, the target."""
-    from steepest.tables.built_in import BUILT_IN
-
-    if table not in BUILT_IN:
-        needed = "the name of the target is needed, as FORMULA" if layers else 'a formula is needed, as "y ~ a*x + b"'
-        raise click.UsageError(f"{needed}; only the built-in tables have a default one")
-    known = BUILT_IN[table]
-    return (known.formula.partition("~")[0].strip(), {}) if layers else (known.formula, dict(known.start))
 
 
 def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> None:

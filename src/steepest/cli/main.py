@@ -27,6 +27,7 @@ from steepest.cli.paper import paper
 from steepest.cli.plots import plot
 from steepest.cli.proofread import proofread
 from steepest.cli.saved import evaluate, export, predict
+from steepest.cli.show import show
 from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
@@ -131,7 +132,7 @@ def main() -> None:
 
 
 for _command in (
-    fit, minimise, predict, evaluate, export, derive, check, tangent, paper, graph, diagram, surface, plot, proofread,
-    ops, bench,
+    fit, minimise, show, predict, evaluate, export, derive, check, tangent, paper, graph, diagram, surface, plot,
+    proofread, ops, bench,
 ):  # fmt: skip
     main.add_command(_command)

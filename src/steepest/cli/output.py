@@ -81,7 +81,8 @@ def finish(picture: Picture, path: str, as_json: bool) -> int:
     return 0
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a number in at most 12 digits."""
     return f"{value:.12g}"
 
 
@@ -150,8 +151,8 @@ def show_descent(run: Descent, plot: bool | None = None) -> None:
     say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
     for clause in clauses:  # one a line, as a terminal may be narrow
         say(clause)
-    params = {name: _written(value) for name, value in run.params.items()}
-    rows = [*map(list, params.items()), ["cost", _number(run.cost)]]
+    params = {name: written(value) for name, value in run.params.items()}
+    rows = [*map(list, params.items()), ["cost", number(run.cost)]]
     errors = _errors(run)
     for row in rows if errors or run.fixed or run.tied else ():
         error = errors.get(row[0])
@@ -164,7 +165,7 @@ def show_descent(run: Descent, plot: bool | None = None) -> None:
     if run.validation:
         epoch, lowest = min(run.validation, key=lambda row: row[1])
         last = lowest if run.best_epoch is not None else run.validation[-1][1]
-        rows += [["validation cost", _number(last)], [f"lowest, epoch {epoch}", _number(lowest)]]
+        rows += [["validation cost", number(last)], [f"lowest, epoch {epoch}", number(lowest)]]
     table(rows, right=[1])
     if run.levels is not None:
         say()
@@ -172,10 +173,10 @@ def show_descent(run: Descent, plot: bool | None = None) -> None:
     _show_plot(run, plot)
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """Return the value of a parameter; of an array its shape."""
     shape = getattr(value, "shape", ())
-    return f"array of shape {shape}" if shape else _number(value)
+    return f"array of shape {shape}" if shape else number(value)
 
 
 def show_arrays(params: Mapping[str, Any]) -> None:
@@ -186,7 +187,7 @@ def show_arrays(params: Mapping[str, Any]) -> None:
 
     for name, value in params.items():
         if 0 < np.ndim(value) <= 2 and max(np.shape(value)) <= _MOST_WIDE:
-            rows = [[_number(float(number)) for number in row] for row in np.atleast_2d(value)]
+            rows = [[number(float(element)) for element in row] for row in np.atleast_2d(value)]
             say()
             say(f"{name}, {' × '.join(map(str, np.shape(value)))}:")
             table(rows, right=range(len(rows[0])))
@@ -198,7 +199,7 @@ def show_unscaled(params: Mapping[str, Any]) -> None:
 
     say()
     say("Parameters for the columns in their own units:")
-    table([[name, _written(value)] for name, value in params.items()], right=[1])
+    table([[name, written(value)] for name, value in params.items()], right=[1])
 
 
 def show_summary(run: Descent) -> None:
@@ -244,8 +245,9 @@ def show_evaluation(found: dict[str, Any]) -> None:
         say(f"{len(counts)} classes; --json prints the confusion matrix")
         return
     say("Confusion matrix (rows: true class, columns: predicted):")
-    rows = [[str(k), *map(str, row)] for k, row in enumerate(counts)]
-    table(rows, ["class", *map(str, range(len(counts)))], right=range(1, len(counts) + 1))
+    labels = [str(row["class"]) for row in found["classes"]]
+    rows = [[labels[k], *map(str, row)] for k, row in enumerate(counts)]
+    table(rows, ["class", *labels], right=range(1, len(counts) + 1))
 
 
 def _show_levels(run: Descent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,13 @@ def regression(target: Array, prediction: Array) -> dict[str, float]:
     }  # fmt: skip
 
 
-def classification(target: Array, prediction: Array) -> dict[str, Any]:
+def classification(target: Array, prediction: Array, labels: Sequence[Any] = ()) -> dict[str, Any]:
     """Return measures of probabilities of class 1, ``(n,)``, or of each class, ``(n, k)``.
 
     The logarithm is the natural one, and probabilities are clipped by the machine epsilon of float64. Rows of the
     confusion matrix are the true classes, columns the predicted ones. Precision, recall, F1 and ROC-AUC are those of
-    class 1 of two, else the means over the classes, each against all others; ``classes`` has those of each. A share of
+    class 1 of two, else the means over the classes, each against all others; ``classes`` has those of each, with its
+    label. A share of
     no samples is 0; ROC-AUC is NaN for a class that has all samples or none.
 
     >>> found = classification(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.9, 0.4]))
@@ -45,18 +47,21 @@ def classification(target: Array, prediction: Array) -> dict[str, Any]:
     ([[1, 0], [1, 1]], 1.0, 0.5, 1.0)
     """
     chances = np.stack([1 - prediction, prediction], axis=1) if prediction.ndim == 1 else prediction
-    labels, predicted, count = target.astype(int), chances.argmax(axis=1), chances.shape[1]
+    own, predicted, count = target.astype(int), chances.argmax(axis=1), chances.shape[1]
+    named = list(labels) or list(range(count))
     confusion = np.zeros((count, count), int)
-    np.add.at(confusion, (labels, predicted), 1)
+    np.add.at(confusion, (own, predicted), 1)
     tiny = np.finfo(float).eps
-    right = np.clip(chances[np.arange(len(labels)), labels], tiny, 1 - tiny)
-    each = [{"class": k, **_of_class(confusion, k), "roc_auc": _area(chances[:, k], labels == k)} for k in range(count)]
+    right = np.clip(chances[np.arange(len(own)), own], tiny, 1 - tiny)
+    each = [
+        {"class": named[k], **_of_class(confusion, k), "roc_auc": _area(chances[:, k], own == k)} for k in range(count)
+    ]
     names = ("precision", "recall", "f1", "roc_auc")
     whole = {name: each[1][name] if count == 2 else float(np.mean([row[name] for row in each])) for name in names}
     sure = chances[:, 1] if count == 2 else chances.max(axis=1)
-    came = labels == 1 if count == 2 else labels == predicted
+    came = own == 1 if count == 2 else own == predicted
     return {
-        "accuracy": float((labels == predicted).mean()), "log_loss": float(-np.log(right).mean()), **whole,
+        "accuracy": float((own == predicted).mean()), "log_loss": float(-np.log(right).mean()), **whole,
         **_calibration(sure, came), "classes": each, "confusion": confusion.tolist(),
     }  # fmt: skip
 

@@ -209,7 +209,8 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
     for name, length in lengths.items():
         if length != rows:
             raise TableError(f"{source}: column {first!r} has {rows} rows and {name!r} has {length}; make them equal")
-    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source))
+    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source),
+                 texts=lambda name: [*map(as_text, np.asarray(columns[name], object).tolist())])  # fmt: skip
 
 
 def _not_a_column(source: str, name: str, values: Any) -> TableError:
@@ -284,7 +285,10 @@ def _frame_table(source: Any) -> Table:
         raise TableError(f"{label}: columns share a name; rename one ({line(error)})") from None
     native = {str(name): name for name in frame.columns}
     names, rows = tuple(native), len(frame)
-    return Table(names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label))
+    return Table(
+        names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label),
+        texts=lambda name: [*map(as_text, frame.get_column(native[name]).to_list())],
+    )  # fmt: skip
 
 
 def _series_floats(series: Any, name: str, source: str) -> FloatArray:
