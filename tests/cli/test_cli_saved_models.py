@@ -68,7 +68,7 @@ def test_a_regressor_of_arrays_has_columns_x0_x1(steepest: Steepest, tmp_path: P
     assert steepest("evaluate", "r.safetensors", "n.csv", "--json").json["r2"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("labels", [[3, 7], [False, True], ["no", "yes"]])
+@pytest.mark.parametrize("labels", [[3, 7], [3.0, 7.0], [False, True], ["no", "yes"]])
 def test_two_classes_of_any_kind(steepest: Steepest, tmp_path: Path, labels: list[object]) -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(80, 1))

@@ -110,14 +110,13 @@ def _kept(opened: Table, columns: Samples, taken: list[str]) -> dict[str, list[s
     Raises:
         click.UsageError: a column has a name that a column of the prediction has.
     """
-    from steepest.tables.cells import cells
-
     for name in opened.names:
         if name in taken:
             raise click.UsageError(
                 f"{opened.source} has a column {name!r}, as the output has; rename it, or leave --keep out"
             )
-    return {name: cells(opened, name, columns.kept.tolist()) for name in opened.names}
+    texts = {name: opened.cells(name) for name in opened.names}
+    return {name: [column[k] for k in columns.kept.tolist()] for name, column in texts.items()}
 
 
 def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from steepest.tables.csv_text import Column
-    from steepest.tables.table import Table
 
 
 def written(column: Column) -> list[str]:
@@ -31,12 +30,6 @@ def as_text(value: Any) -> str:
     if value is None or value != value:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
-
-
-def cells(table: Table, name: str, kept: Sequence[int]) -> list[str]:
-    """Return the texts of some rows of a column."""
-    texts = [*map(as_text, table.read(name).tolist())] if table.texts is None else table.texts(name)
-    return [texts[k] for k in kept]
 
 
 def csv_lines(columns: Mapping[str, Iterable[str]]) -> str:

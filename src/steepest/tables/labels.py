@@ -43,7 +43,7 @@ def labelled(table: Table, name: str, labels: Sequence[Any]) -> Table:
     def read(column: str) -> NDArray[np.float64]:
         if column != name:
             return table.read(column)
-        cells = [*map(as_text, table.read(name).tolist())] if table.texts is None else table.texts(name)
+        cells = table.cells(name)
         found = [_number_of(cell.strip(), numbers) for cell in cells]
         if None in found:
             row = found.index(None)
@@ -63,13 +63,12 @@ def _as_cell(label: Any) -> str:
 
 
 def _number_of(cell: str, numbers: Mapping[str, float]) -> float | None:
-    """Return the number of a label, also of 2.0 for 2 and true for 1; NaN of an empty cell; None for other cells."""
+    """Return the number of a label, also of 2.0 for 2; NaN of an empty cell; None for other cells."""
     if not cell:
         return float("nan")
     if cell in numbers:
         return numbers[cell]
-    truth = {"true": "1", "false": "0"}.get(cell.lower())
-    return numbers.get(truth or (as_text(float(cell)) if _is_number(cell) else cell))
+    return numbers.get(as_text(float(cell))) if _is_number(cell) else None
 
 
 def _is_number(cell: str) -> bool:

@@ -81,6 +81,10 @@ class Table:
         source = f"{self.source}, counted from data row {first + 1}"
         return Table(self.names, source, count, lambda name: self.read(name)[first : first + count])
 
+    def cells(self, name: str) -> list[str]:
+        """Return the cells of a column as they were written, or its numbers as texts; empty where one is missing."""
+        return [*map(as_text, self.read(name).tolist())] if self.texts is None else self.texts(name)
+
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
         """Return the named columns, each (n,) or (n, d) float64.
 
