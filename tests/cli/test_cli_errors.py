@@ -45,7 +45,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("labels", ["fit", str(IRIS), "petal_length ~ sigmoid(petal_width*w)", "--cost", "cross_entropy"],
      ["petal_length is 1.4 in data row 1", "between 0 and 1"]),
     ("no such file", ["fit", "absent.csv", CHAIN], ["absent.csv", "no such file"]),
-    ("formula first", ["fit", "y ~ a/x", "absent.csv"], ["reads like a formula", "table first"]),
+    ("formula first", ["fit", "y ~ a/x", "y ~ a*x"], ["y ~ a/x", "no such file", "reads like a formula"]),
     ("built-in misspelt", ["fit", "nandd", "z ~ x*w"], ["did you mean 'nand'?"]),
     ("directory", ["fit", "place", CHAIN], ["place", "directory"]),
     ("hole", ["fit", "hole.csv", CHAIN], ["hole.csv", "data row 2", "'y'", "--na drop"]),

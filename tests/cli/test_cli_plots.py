@@ -199,8 +199,8 @@ def test_fixed_parameters_have_no_profile(steepest: Steepest, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["fit", "residuals", "profile", "predicted"])
-def test_a_table_in_the_place_of_the_model_is_recognised(kind: str, steepest: Steepest, tmp_path: Path) -> None:
+def test_two_tables_and_no_model_are_recognised(kind: str, steepest: Steepest, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n1,2\n2,4\n3,7\n")
-    said = steepest("plot", kind, "t.csv", "y ~ a*x + b", "-o", "p.svg")
+    said = steepest("plot", kind, "t.csv", "t.csv", "-o", "p.svg")
     assert said.status == 2
-    assert "t.csv is a table; name the formula or the saved model first, then the table" in said.err
+    assert "t.csv is a table; give a formula or a saved model as well" in said.err

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from steepest.cli import options
 from steepest.cli.output import check_json, print_json, show_check
-from steepest.cli.subjects import cost_of, subject
+from steepest.cli.subjects import cost_of, is_saved, subject, with_shapes_of
 from steepest.display.console import is_plain, table
+from steepest.expressions.traversal import toposort
+
+if TYPE_CHECKING:
+    from steepest.expressions.expression import Expression
+    from steepest.models.model import Model
+    from steepest.tables.table import Table
 
 
 @options.command("""
     steepest derive "mean((x*w - y)^2)" --wrt w
     steepest derive "z ~ sigmoid(x*w1 + y*w2 + b)" --wrt w1,w2,b --format latex
     steepest derive "x^2*exp(-x)" --wrt x --level full
+    steepest derive "v @ A @ v" --wrt A --shape v=3,A=3x3
 """)
 @click.argument("formula")
 @click.option(
@@ -24,19 +34,29 @@ from steepest.display.console import is_plain, table
     "--level", ["terse", "textbook", "full"], "full applies one rule per line; textbook only takes 1/n out of a mean."
 )
 @click.option("--data", callback=options.names, metavar="NAME,…", help="Names that are data (one value per sample).")
+@options.shapes
 @options.cost
 @options.as_json
 def derive(
-    formula: str, wrt: list[str], form: str, level: str, data: list[str] | None, cost: str, as_json: bool
-) -> int:
+    formula: str, wrt: list[str], form: str, level: str, data: list[str] | None, shape: dict[str, tuple[int, ...]],
+    cost: str, as_json: bool,
+) -> int:  # fmt: skip
     """Derive the partial derivatives of FORMULA line by line.
 
-    FORMULA is an expression, or a model 'target ~ prediction' with a cost. Without sums over samples every
-    name is a parameter; otherwise --data names the data.
+    FORMULA is an expression, a model 'target ~ prediction' with a cost, or a saved model. Without sums over samples
+    every name is a parameter; otherwise --data names the data. A cost with vectors or matrices, whose sizes --shape
+    gives, is derived node by node.
     """
     from steepest.derivations.line_by_line import derive as by_rules
 
-    expression, _ = cost_of(formula, cost, data, wrt)
+    if is_saved(formula):
+        from steepest.models.model import load
+
+        expression = load(formula).cost
+    else:
+        expression, _ = cost_of(formula, cost, data, wrt, shape)
+    if any(leaf.shape for leaf in expression.leaves):
+        return _derive_arrays(expression, wrt, form, as_json)
     derivations = [by_rules(expression, name, level) for name in wrt]
     if as_json:
         found = {}
@@ -50,13 +70,49 @@ def derive(
     return 0
 
 
+def _derive_arrays(cost: Expression, wrt: list[str], form: str, as_json: bool) -> int:
+    """Print the derivation of a cost with vectors or matrices, node by node, for the named parameters."""
+    from steepest.derivations.lines import formula as written
+    from steepest.derivations.nodewise import derive_nodes
+    from steepest.expressions.ascii import transliterated
+    from steepest.messages.hints import nearest
+
+    for name in wrt:
+        if name not in cost.parameters:
+            raise click.UsageError(
+                f"--wrt has {name!r}, which is not a parameter of the formula{nearest(name, cost.parameters)}; its "
+                f"parameters are {', '.join(cost.parameters)}"
+            )
+    if cost.shape or cost.per_sample:
+        raise click.UsageError("a cost with vectors or matrices is one number; take the sum, or v @ u of two vectors")
+    if form == "markdown":
+        raise click.UsageError("a derivation of vectors and matrices is printed as text or latex")
+    found = derive_nodes(cost)
+    own = dict(zip(cost.parameters, found.backward.lines[-len(cost.parameters) :], strict=True))
+    left_out = [id(line) for name, line in own.items() if name not in wrt]
+    lines = [line for line in found.lines if id(line) not in left_out]
+    rows = [(written(line.right if line.left is None else line.left), written(line.right), line.rule) for line in lines]
+    shown = transliterated if is_plain() else str
+    if as_json:
+        print_json({"lines": [{"left": left.text, "right": right.text, "rule": rule} for left, right, rule in rows]})
+    elif form == "latex":
+        body = " \\\\\n".join(f"{left.latex} &= {right.latex}" for left, right, _ in rows)
+        options.say(f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}")
+    else:
+        options.say("\n".join(shown(f"{a.text} = {b.text}{rule and f'    [{rule}]'}") for a, b, rule in rows))
+    return 0
+
+
 @options.command("""
     steepest check "mean((sigmoid(x*w1 + y*w2 + b) - z)^2)" nand --at w1=.3,w2=.6,b=.1
     steepest check "y ~ abs(x*w)" table.csv --at w=0
+    steepest check "x^2*exp(-x)" --at x=1
+    steepest check "v @ A @ v" --at "v=[1,2],A=[[2,1],[1,3]]"
 """)
 @click.argument("formula")
-@click.argument("table")
-@options.assignments("--at", "Parameters at which to check.")
+@click.argument("table", required=False)
+@options.point("--at", "Parameters at which to check; the others are those of a saved model, or drawn from the seed.")
+@options.shapes
 @options.cost
 @options.choice("--gradient", ["backprop", "layerwise"])
 @click.option(
@@ -66,11 +122,12 @@ def derive(
 @options.na
 @options.as_json
 def check(
-    formula: str, table: str, at: dict[str, float], cost: str, gradient: str, directions: int | None,
-    seed: int | None, na: str, as_json: bool,
+    formula: str, table: str | None, at: dict[str, Any], shape: dict[str, tuple[int, ...]], cost: str, gradient: str,
+    directions: int | None, seed: int | None, na: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Check the gradient of FORMULA on TABLE against differences of the cost, parameter by parameter.
 
+    FORMULA is an expression, which needs no TABLE if it has no data, a model 'target ~ prediction', or a saved model.
     The differences are computed in as many digits as it takes, from both sides. At a kink a number between the two
     slopes is called a kink, any other is wrong. Exits 1 unless every partial derivative is correct.
     """
@@ -80,20 +137,30 @@ def check(
     from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
-    opened = open_table(table)
-    asked = subject(formula, opened, cost)
+    opened = None if table is None else open_table(table)
+    asked = subject(formula, opened, cost, with_shapes_of(at, shape))
     prepared = asked.prepared if isinstance(asked, Model) else PreparedCost(asked)
     if not prepared.cost.parameters:
-        raise click.UsageError(f"every name of the formula is a column of {opened.source}; there is nothing to check")
-    samples = asked.samples(opened, na) if isinstance(asked, Model) else opened.select(asked.data, na=na)
-    point = initial(prepared.cost, at, seed or 0, "--at")
-    values = {**samples.arrays, **point}
+        where = "" if opened is None else f"every name of the formula is a column of {opened.source}; "
+        raise click.UsageError(f"{where}there is nothing to check")
+    known = asked.params if isinstance(asked, Model) else {}
+    point = initial(prepared.cost, {**known, **at}, seed or 0, "--at")
+    values = {**_columns(asked, opened, na), **point}
     report = check_gradient(prepared, values, method=gradient, seed=seed or 0, directions=directions)
     if as_json:
         print_json({"ok": report.ok, "check": check_json(report), "at": point})
     else:
         show_check(report)
     return 0 if report.ok else options.FOUND
+
+
+def _columns(asked: Model | Expression, opened: Table | None, na: str) -> Mapping[str, Any]:
+    """Return the columns of the cost of a model, or of an expression, which may have none."""
+    if not hasattr(asked, "samples"):
+        return opened.select(asked.data, na).arrays if opened is not None else {}
+    if opened is None:
+        raise click.UsageError(f"the check of a model needs its TABLE, with the columns {', '.join(asked.data)}")
+    return asked.samples(opened, na).arrays
 
 
 @options.command('steepest tangent "2*x^2 + y^2" --at x=.5,y=.5 --move x=.1,y=.1')
@@ -122,11 +189,20 @@ def tangent(formula: str, at: dict[str, float], move: dict[str, float], as_json:
 @click.argument("name", required=False)
 @options.as_json
 def ops(name: str | None, as_json: bool) -> int:
-    """List the operations that formulas may use, with derivatives; with NAME also domain, kinks and source."""
+    """List the operations that formulas may use, with derivatives; with NAME also domain, kinks and source.
+
+    If NAME is a saved model, list the operations of its prediction.
+    """
     from steepest.expressions.listing import describe, find
     from steepest.expressions.operations import TABLE
 
-    rows = [describe(row) for row in ([find(name)] if name else TABLE)]
+    if name and is_saved(name):
+        from steepest.models.model import load
+
+        used = {node.operation for node in toposort([load(name).prediction])}
+        rows, name = [describe(row) for row in TABLE if row in used], None
+    else:
+        rows = [describe(row) for row in ([find(name)] if name else TABLE)]
     if as_json:
         print_json({"operations": rows})
         return 0

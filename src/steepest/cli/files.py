@@ -41,7 +41,7 @@ def is_forced(ctx: click.Context) -> bool:
 
 def touches_files(param: click.Parameter, value: Any) -> bool:
     """Return whether an option with this value names a file to write, or one to read, or lets files be replaced."""
-    reads = param.name in ("table", "validate") and isinstance(value, str)
+    reads = param.name in ("table", "validate", "source") and isinstance(value, str)
     return reads or isinstance(param.type, Output) or param.name == "force"
 
 

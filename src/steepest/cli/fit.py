@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import files, options
-from steepest.cli.models import descent_of, held_out, layer_sizes, model_of, refuse_absolute_sigma
-from steepest.cli.output import announce, check_json, print_json, show_fit, show_summary, show_unscaled
+from steepest.cli.fitted_model import DESCRIBING, model_to_fit
+from steepest.cli.models import descent_of, held_out, layer_sizes, refuse_absolute_sigma
+from steepest.cli.output import announce, check_json, print_json, reasons_of, show_fit, show_summary, show_unscaled
 from steepest.errors import StorageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _CHECKED_PRODUCT = 20_000  # rows used by the check times parameters
 _RATE = 0.1  # of gradient descent
 _LARGE = 10.0  # the typical size of a column
 _FAR, _MANY = 0.01, 100  # share of the cost that a Newton step would still take away, after so many epochs
-_MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
 _NOT_OF_DESCENTS = ("engine", "initial", "fixed", "tied", "absolute_sigma")
 _NOT_KEPT = (
     "save",
@@ -41,6 +41,7 @@ _NOT_KEPT = (
     "plot",
     "summary",
     "unscaled",
+    "source",
 )  # options that do not affect the fit; a saved model omits them
 
 
@@ -87,6 +88,12 @@ _NOT_KEPT = (
 @options.batch
 @options.shown("--epochs", 1000, "Maximum number of passes through the table.")
 @options.start
+@click.option(
+    "--from",
+    "source",
+    metavar="MODEL",
+    help="Saved model whose parameters to start from; leave FORMULA out for its own.",
+)
 @options.restrictions
 @options.seed
 @options.choice("--gradient", ["backprop", "finite-difference", "layerwise"], "How the gradient is computed.")
@@ -124,8 +131,9 @@ _NOT_KEPT = (
 @options.as_json
 @click.pass_context
 def fit(
-    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, Any], seed: int | None, na: str,
-    save: str | None, as_json: bool, check: bool | None, plot: bool | None, summary: bool, unscaled: bool, **given: Any,
+    ctx: click.Context, /, table: str, formula: str | None, start: dict[str, Any], source: str | None, seed: int | None,
+    na: str, save: str | None, as_json: bool, check: bool | None, plot: bool | None, summary: bool, unscaled: bool,
+    **given: Any,
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
@@ -139,14 +147,11 @@ def fit(
     from steepest.tables.table import open_table
 
     _refuse_files(save, given["checkpoint"], given["resume"])
+    if formula is None and "~" in table:
+        raise click.UsageError(f"a table is needed as well: steepest fit data.csv '{table}'")
     opened = open_table(table)
-    if formula is None:
-        formula, usual = _built_in(table, bool(given["layers"]))
-        start = usual if not start and seed is None and given["restarts"] is None else start
-    if ctx.get_parameter_source("cost") is click.core.ParameterSource.DEFAULT:
-        given["cost"] = None  # a network chooses its cost by its output
-    model = model_of(opened, formula, given)
-    opened = model.use(opened)
+    found = model_to_fit(ctx, opened, table, formula, source, given)
+    model, opened, start = found.model, found.opened, found.start
     notes = list(model.notes)
     if unscaled and model.scales and (why := obstacle(model.prediction, model.target, model.scales)):
         raise click.UsageError(f"--unscaled: {why}")
@@ -203,6 +208,7 @@ def _kept(ctx: click.Context, model: Model, settings: dict[str, Any], start: dic
         kept["rate"] = _RATE
     if settings["optimiser"] == "auto":
         kept |= {name: model.fitted[name] for name in ("optimiser", "rate")}
+    kept |= {name: value for name, value in model.settings.items() if name in DESCRIBING}  # of a model of --from
     kept |= {"l2": model.objective.l2, "cost": model.cost_name, "engine": model.run.engine}
     return kept | {"start": start}  # it may be that of a built-in table, which the context does not hold
 
@@ -234,17 +240,6 @@ def _crawls(run: Descent) -> bool:
     """Return whether plain descent has used up its epochs, and not a few, far from the minimum."""
     far = run.newton_decrement is not None and run.newton_decrement > _FAR
     return far and run.epochs >= _MANY and run.reason == "budget" and run.optimiser == "gradient descent"
-
-
-def _built_in(table: str, layers: bool) -> tuple[str, dict[str, float]]:
-    """Return the formula and the start of a built-in table; of a network on it, the target."""
-    from steepest.tables.built_in import BUILT_IN
-
-    if table not in BUILT_IN:
-        needed = "the name of the target is needed, as FORMULA" if layers else 'a formula is needed, as "y ~ a*x + b"'
-        raise click.UsageError(f"{needed}; only the built-in tables have a default one")
-    known = BUILT_IN[table]
-    return (known.formula.partition("~")[0].strip(), {}) if layers else (known.formula, dict(known.start))
 
 
 def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> None:
@@ -337,7 +332,7 @@ def _document(
         "warnings": run.warnings, "rows": None if samples is None else samples.rows,
         "dropped": None if samples is None else samples.dropped, "start": run.start, "seed": seed,
         "scales": {name: {"mean": s.mean, "standard_deviation": s.deviation} for name, s in model.scales.items()},
-        "restarts": run.restarts, "reasons": _reasons(run), "levels": [asdict(level) for level in run.levels or []],
+        "restarts": run.restarts, "reasons": reasons_of(run), "levels": [asdict(level) for level in run.levels or []],
         "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
     }  # fmt: skip
 
@@ -347,11 +342,6 @@ def _unscaled_document(plain: Model) -> dict[str, Any]:
     errors = plain.parameter_errors
     found = {"refusal": errors.refusal} if errors.refusal else {"standard_errors": errors.standard_errors}
     return {"unscaled": plain.params, "unscaled_uncertainty": found}
-
-
-def _reasons(run: Descent) -> list[str] | None:
-    """Return what the ends of restarts mean; None for more of them than are judged in about a second."""
-    return None if run.restarts is None or len(run.restarts) > _MOST_JUDGED else [str(each) for each in run.reasons]
 
 
 def _uncertainty(run: Descent) -> dict[str, Any] | None:

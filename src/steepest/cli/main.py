@@ -21,11 +21,13 @@ from steepest.cli.bench import bench
 from steepest.cli.derivatives import check, derive, ops, tangent
 from steepest.cli.fit import fit
 from steepest.cli.graphs import diagram, graph
+from steepest.cli.minimise import minimise
 from steepest.cli.options import BAD_INPUT, INTERNAL_ERROR, INTERRUPTED, READER_LEFT
 from steepest.cli.paper import paper
 from steepest.cli.plots import plot
 from steepest.cli.proofread import proofread
 from steepest.cli.saved import evaluate, export, predict
+from steepest.cli.show import show
 from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
 from steepest.errors import SteepestError
@@ -36,6 +38,7 @@ from steepest.version import __version__
 _EXAMPLES = """
 steepest fit nand
 steepest fit table.csv "y ~ a*x + b" --save model.safetensors
+steepest minimise "100*(y - x^2)^2 + (1 - x)^2" --start x=-1.2,y=1
 steepest predict model.safetensors new.csv
 steepest derive "mean((x*w - y)^2)" --wrt w
 steepest proofread notes.tex
@@ -129,6 +132,7 @@ def main() -> None:
 
 
 for _command in (
-    fit, predict, evaluate, export, derive, check, tangent, paper, graph, diagram, surface, plot, proofread, ops, bench
+    fit, minimise, show, predict, evaluate, export, derive, check, tangent, paper, graph, diagram, surface, plot,
+    proofread, ops, bench,
 ):  # fmt: skip
     main.add_command(_command)

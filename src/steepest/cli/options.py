@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from steepest.cli import configuration, files, values_of
+from steepest.cli import arguments, configuration, files, values_of
 from steepest.cli.values_of import bare as bare
 from steepest.messages.sentences import legible, visible
 from steepest.messages.vocabulary import hint, setting
@@ -105,16 +105,18 @@ class Command(click.Command):
             )  # fmt: skip
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse arguments; accept an option's name from another library, with a note."""
+        """Parse arguments, in any order; accept an option's name from another library, with a note."""
         known = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
         try:
-            return super().parse_args(ctx, [_ours(arg, known) for arg in args])
+            rest = super().parse_args(ctx, [_ours(arg, known) for arg in args])
         except click.NoSuchOption as error:
             if not error.option_name.startswith("--"):
                 raise
             meant = hint("setting", error.option_name[2:], [flag[2:] for flag in known if flag.startswith("--")])
             meant = meant.replace("mean '", "mean '--").replace("called '", "called '--")
             raise click.UsageError(f"there is no option {error.option_name}{_as_options(meant, known)}", ctx) from None
+        arguments.in_order(ctx, self)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, unless a file that it would write is one that it reads."""
@@ -136,6 +138,10 @@ class Group(Command, click.Group):
     """A group of commands whose help begins with examples."""
 
     command_class = Command
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, also in American spelling."""
+        return super().get_command(ctx, "minimise" if cmd_name == "minimize" else cmd_name)
 
 
 class Named(click.Option):
@@ -209,8 +215,13 @@ def assignments(flag: str, help_text: str, required: bool = False) -> Decorator:
 
 
 def starts(help_text: str) -> Decorator:
-    """Return the option ``--start w=1.5,tau=0.1:10``, with numbers and ranges, that may be repeated."""
+    """Return the option ``--start w=1.5,tau=0.1:10``, with numbers, arrays and ranges, that may be repeated."""
     return converted("--start", values_of.started, "NAME=NUMBER|LOW:HIGH,…", help_text, multiple=True)
+
+
+def point(flag: str, help_text: str) -> Decorator:
+    """Return an option ``w=1.5,v=[1,2]``, with numbers, vectors and matrices, that may be repeated."""
+    return converted(flag, values_of.located, "NAME=NUMBER|[…],…", help_text, multiple=True)
 
 
 def ties(flag: str, help_text: str) -> Decorator:
@@ -264,6 +275,9 @@ def rate(help_text: str, **settings: Any) -> Decorator:
     return converted("--rate", _rate, "NUMBER|AUTO", help_text, **settings)
 
 
+shapes = converted(
+    "--shape", values_of.shaped, "NAME=D|DxH,…", "Names that are vectors or matrices (v=3, A=3x3).", multiple=True
+)  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 cost = named(
     "--cost",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import options
-from steepest.messages.sentences import visible_json
+from steepest.messages.sentences import counted, visible_json
 
 if TYPE_CHECKING:
     from steepest.checking.report import Report
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from steepest.training.descent import Descent
 
 _MOST_SHOWN = 20  # classes whose confusion matrix still fits a terminal
+_MEASURES = {
+    "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC-AUC",
+    "log_loss": "log-loss", "brier": "Brier score", "calibration_error": "calibration error", "r2": "R²",
+    "rmse": "root mean squared error", "mse": "mean squared error", "mae": "mean absolute error", "cost": "cost",
+}  # fmt: skip
+_MOST_WIDE = 10  # rows and columns of a parameter that is printed with every element
 _MOST_LEVELS = 12  # levels of cost in a table
+_MOST_JUDGED = 500  # ends of restarts whose reasons --json prints
 _FEW_EPOCHS = 10  # below this a plot shows nothing
 
 
@@ -41,6 +49,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def reasons_of(run: Descent) -> list[str] | None:
+    """Return what the ends of restarts mean; None for more of them than are judged in about a second."""
+    return None if run.restarts is None or len(run.restarts) > _MOST_JUDGED else [str(each) for each in run.reasons]
 
 
 def check_json(report: Report) -> dict[str, Any]:
@@ -68,7 +81,8 @@ def finish(picture: Picture, path: str, as_json: bool) -> int:
     return 0
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a number in at most 12 digits."""
     return f"{value:z.12g}"
 
 
@@ -105,36 +119,10 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     import numpy as np
 
     from steepest.display.console import say, table
-    from steepest.messages.sentences import counted
 
     run = model.run
     assert run is not None  # a model is shown after its fit
-    how = f"diverged after {counted(run.epochs, 'epoch')}; the last finite parameters" if run.diverged else run.message
-    many = "" if run.restarts is None else f"{counted(len(run.restarts), 'descent')}; the best one "
-    ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
-    say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
-    for clause in clauses:  # one a line, as a terminal may be narrow
-        say(clause)
-    params = {name: _written(value) for name, value in run.params.items()}
-    rows = [*map(list, params.items()), ["cost", _number(run.cost)]]
-    errors = _errors(run)
-    for row in rows if errors or run.fixed or run.tied else ():
-        error = errors.get(row[0])
-        if row[0] in run.fixed:
-            row.append("fixed")
-            continue
-        row.append("" if error is None or np.ndim(error) else f"± {error:.2g}")
-        if row[0] in run.tied:
-            row.append(f"= {run.tied[row[0]]}")
-    if run.validation:
-        epoch, lowest = min(run.validation, key=lambda row: row[1])
-        last = lowest if run.best_epoch is not None else run.validation[-1][1]
-        rows += [["validation cost", _number(last)], [f"lowest, epoch {epoch}", _number(lowest)]]
-    table(rows, right=[1])
-    if run.levels is not None:
-        say()
-        _show_levels(run)
-    _show_plot(run, plot)
+    show_descent(run, plot)
     if run.diverged or samples is None:
         return
     say()
@@ -153,10 +141,58 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
             say(f"validation: {_summary(predicted[held_out], target[held_out], model.objective.weighted)}")
 
 
-def _written(value: Any) -> str:
+def show_descent(run: Descent, plot: bool | None = None) -> None:
+    """Print why a descent ended, its parameters and cost, and a plot of the cost; None as for :func:`show_fit`."""
+    import numpy as np
+
+    from steepest.display.console import say, table
+
+    how = f"diverged after {counted(run.epochs, 'epoch')}; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{counted(len(run.restarts), 'descent')}; the best one "
+    ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
+    say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
+    for clause in clauses:  # one a line, as a terminal may be narrow
+        say(clause)
+    params = {name: written(value) for name, value in run.params.items()}
+    rows = [*map(list, params.items()), ["cost", number(run.cost)]]
+    errors = _errors(run)
+    for row in rows if errors or run.fixed or run.tied else ():
+        error = errors.get(row[0])
+        if row[0] in run.fixed:
+            row.append("fixed")
+            continue
+        row.append("" if error is None or np.ndim(error) else f"± {error:.2g}")
+        if row[0] in run.tied:
+            row.append(f"= {run.tied[row[0]]}")
+    if run.validation:
+        epoch, lowest = min(run.validation, key=lambda row: row[1])
+        last = lowest if run.best_epoch is not None else run.validation[-1][1]
+        rows += [["validation cost", number(last)], [f"lowest, epoch {epoch}", number(lowest)]]
+    table(rows, right=[1])
+    if run.levels is not None:
+        say()
+        _show_levels(run)
+    _show_plot(run, plot)
+
+
+def written(value: Any) -> str:
     """Return the value of a parameter; of an array its shape."""
     shape = getattr(value, "shape", ())
-    return f"array of shape {shape}" if shape else _number(value)
+    return f"array of shape {shape}" if shape else number(value)
+
+
+def show_arrays(params: Mapping[str, Any]) -> None:
+    """Print vectors and matrices, those of up to 10 rows and columns with every element."""
+    import numpy as np
+
+    from steepest.display.console import say, table
+
+    for name, value in params.items():
+        if 0 < np.ndim(value) <= 2 and max(np.shape(value)) <= _MOST_WIDE:
+            rows = [[number(float(element)) for element in row] for row in np.atleast_2d(value)]
+            say()
+            say(f"{name}, {' × '.join(map(str, np.shape(value)))}:")
+            table(rows, right=range(len(rows[0])))
 
 
 def show_unscaled(model: Model) -> None:
@@ -168,7 +204,7 @@ def show_unscaled(model: Model) -> None:
     say()
     say("Parameters for the columns in their own units:")
     rows = [
-        [name, _written(value)] + [f"± {errors[name]:.2g}"] * (name in errors) for name, value in model.params.items()
+        [name, written(value)] + [f"± {errors[name]:.2g}"] * (name in errors) for name, value in model.params.items()
     ]
     table(rows, right=[1])
 
@@ -189,25 +225,36 @@ def _errors(run: Descent) -> dict[str, Any]:
     return found.standard_errors if found.refusal is None else {}
 
 
+def _measure(value: float, digits: int = 12) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.{digits}g}"
+
+
 def show_evaluation(found: dict[str, Any]) -> None:
     """Print metrics of predictions, and the confusion matrix."""
     from steepest.display.console import say, table
 
-    words = {"accuracy": "accuracy", "log_loss": "log-loss", "r2": "R²", "mse": "mean squared error",
-             "mae": "mean absolute error", "cost": "cost"}  # fmt: skip
     rows = [["rows", f"{found['rows']:,}"]]
-    rows += [[text, _number(found[name])] for name, text in words.items() if name in found]
+    rows += [[text, _measure(found[name])] for name, text in _MEASURES.items() if name in found]
     table(rows, right=[1])
     if "confusion" not in found:
         return
     say()
-    counts = found["confusion"]
+    counts, names = found["confusion"], ("precision", "recall", "f1", "roc_auc")
+    if 2 < len(counts) <= _MOST_SHOWN:
+        rows = [[str(row["class"]), *(_measure(row[name], 6) for name in names)] for row in found["classes"]]
+        table(rows, ["class", *(_MEASURES[name] for name in names)], right=range(1, 5))
+        say()
+    rows = [[str(r["samples"]), _measure(r["probability"], 4), _measure(r["share"], 4)] for r in found["calibration"]]
+    say("Calibration (where the probabilities are right, their mean is the share of samples for which they came true):")
+    table(rows, ["samples", "probability", "share"], right=range(3))
+    say()
     if len(counts) > _MOST_SHOWN:
         say(f"{len(counts)} classes; --json prints the confusion matrix")
         return
     say("Confusion matrix (rows: true class, columns: predicted):")
-    rows = [[str(k), *map(str, row)] for k, row in enumerate(counts)]
-    table(rows, ["class", *map(str, range(len(counts)))], right=range(1, len(counts) + 1))
+    labels = [str(row["class"]) for row in found["classes"]]
+    rows = [[labels[k], *map(str, row)] for k, row in enumerate(counts)]
+    table(rows, ["class", *labels], right=range(1, len(counts) + 1))
 
 
 def _show_levels(run: Descent) -> None:

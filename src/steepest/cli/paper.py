@@ -10,7 +10,7 @@ import click
 from steepest.cli import options
 from steepest.cli.models import descent_of, method_of
 from steepest.cli.output import print_json
-from steepest.cli.subjects import built_in_model, built_in_table, is_saved
+from steepest.cli.subjects import built_in_model, built_in_table, guessed_columns, is_saved
 from steepest.documents import FORMATS, check_format
 from steepest.tables.built_in import BUILT_IN
 
@@ -59,7 +59,8 @@ def paper(
 
     MODEL is a formula 'target ~ prediction', a saved model (.safetensors), which is trained again with its settings,
     a built-in table, which has a default formula, or linear, neuron, 'chain 3', 'network 2,3,1'. Without TABLE the
-    paper ends with the derivation. The LaTeX needs no other file, the HTML no network. Exits 1 if training diverged.
+    paper ends with the derivation, and a note says which names are taken as data. The LaTeX needs no other file, the
+    HTML no network. Exits 1 if training diverged.
     """
     check_format(Path(output).suffix)
     extras = {"l1": l1, "l2": l2, "weights": weights}
@@ -102,10 +103,9 @@ def _subject(
     model: str, table: str | None, cost: str, data: list[str] | None, start: dict[str, Any], extras: dict[str, Any]
 ) -> tuple[Model, str | None, dict[str, Any]]:
     """Return the model, its table and the starting parameters."""
-    from steepest.language.formula import guess_data
     from steepest.models.model import Model, load
 
-    if model.endswith(".safetensors"):
+    if is_saved(model):
         if any(extras.values()):
             raise click.UsageError(
                 "a saved model has its own penalties and weights; leave out --l1, --l2 and --weights"
@@ -115,7 +115,7 @@ def _subject(
         if table is not None:
             data = None  # the table tells
         elif data is None:
-            data = guess_data(model, [])
+            data = guessed_columns(model)
         return Model(model, cost, data=data, **extras), table, start
     built = built_in_model(model)
     if built is not None:

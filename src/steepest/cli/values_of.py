@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+_SHAPE = re.compile(r"[1-9]\d{0,8}([x×][1-9]\d{0,8})?")
 _TIE = re.compile(r"\s*(`[^`]+`|[^`=]+)=(?!=)(.+)", re.DOTALL)
 
 
@@ -19,8 +21,18 @@ def assigned(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]
 
 
 def started(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, Any]:
-    """Convert each ``w=1.5,tau=0.1:10`` to a dict of numbers and texts of ranges, and merge them, for click."""
-    return _merged(ctx, param, values, partial(_numbers, ranges=True))
+    """Convert each ``w=1.5,tau=0.1:10`` to a dict of numbers, lists and texts of ranges, and merge them, for click."""
+    return _merged(ctx, param, values, partial(_numbers, ranges=True, arrays=True))
+
+
+def located(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, Any]:
+    """Convert each ``w=1.5,v=[1,2]`` to a dict of numbers and lists, and merge them, for click."""
+    return _merged(ctx, param, values, partial(_numbers, arrays=True))
+
+
+def shaped(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, tuple[int, ...]]:
+    """Convert each ``v=3,A=3x3`` to a dict of shapes, and merge them, for click."""
+    return _merged(ctx, param, values, _shapes)
 
 
 def tied(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> dict[str, str]:
@@ -61,14 +73,22 @@ def _merged(
     return found
 
 
-def _numbers(ctx: click.Context, param: click.Parameter, text: str, ranges: bool = False) -> dict[str, Any]:
-    """Convert ``w1=.3,w2=.6`` to a dict; with ``ranges``, ``tau=0.1:10`` stays a text, which the library reads."""
+def _numbers(
+    ctx: click.Context, param: click.Parameter, text: str, ranges: bool = False, arrays: bool = False
+) -> dict[str, Any]:
+    """Convert ``w1=.3,w2=.6`` to a dict.
+
+    With ``ranges``, ``tau=0.1:10`` stays a text, which the library reads; with ``arrays``, ``v=[1,2]`` becomes a list.
+    """
     found: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in _outside_of_brackets(text) if arrays else text.split(","):
         name, _, number = part.rpartition("=")
         name = bare(name)
         if name in found:
             raise click.BadParameter(f"{name!r} has two values; give it one", ctx, param)
+        if name and arrays and number.strip().startswith("["):
+            found[name] = _array(ctx, param, part, number)
+            continue
         if name and ranges and ":" in number:
             found[name] = number.strip()
             continue
@@ -81,6 +101,37 @@ def _numbers(ctx: click.Context, param: click.Parameter, text: str, ranges: bool
                 "name=number or name=low:high, with finite numbers" if ranges else "name=number, with a finite number"
             )
             raise click.BadParameter(f"{part!r} is not of the form {form}", ctx, param)
+    return found
+
+
+def _array(ctx: click.Context, param: click.Parameter, part: str, text: str) -> list[Any]:
+    """Return the vector ``[1,2]`` or the matrix ``[[1,2],[3,4]]`` as lists of numbers."""
+    try:
+        found = json.loads(text)
+        rows = [row if isinstance(row, list) else [row] for row in found]
+        numbers = [number for row in rows for number in row]
+        nested = {isinstance(row, list) for row in found}
+        if len(nested) != 1 or len({len(row) for row in rows}) != 1 or not numbers:
+            raise ValueError
+        if any(isinstance(number, bool) or not math.isfinite(number) for number in numbers):
+            raise ValueError
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise click.BadParameter(
+            f"{part.strip()!r} is neither a vector, as v=[1,2], nor a matrix, as A=[[1,2],[3,4]], of finite numbers",
+            ctx, param,
+        ) from None  # fmt: skip
+    return [[*map(float, row)] if nested == {True} else float(row) for row in found]
+
+
+def _shapes(ctx: click.Context, param: click.Parameter, text: str) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for part in text.split(","):
+        name, _, lengths = part.rpartition("=")
+        if not bare(name) or not _SHAPE.fullmatch(lengths.strip()):
+            raise click.BadParameter(f"{part!r} is not of the form name=d or name=dxh, as v=3 or A=3x3", ctx, param)
+        if bare(name) in found:
+            raise click.BadParameter(f"{bare(name)!r} has two values; give it one", ctx, param)
+        found[bare(name)] = tuple(int(length) for length in re.split("[x×]", lengths))
     return found
 
 

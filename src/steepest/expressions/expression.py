@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 from steepest.errors import ShapeError, ValuesError
 from steepest.expressions import showing
 from steepest.expressions.maths_text import write_formula
+from steepest.expressions.numpy_calls import of_function, of_ufunc
 from steepest.expressions.printing import Template
 from steepest.expressions.traversal import check_names as check_names
 from steepest.expressions.traversal import in_reading_order
@@ -113,6 +114,11 @@ def operation_named(name: str) -> Operation:
     return OPERATIONS[name]
 
 
+def _by_every_name() -> dict[str, Operation]:
+    """Return every operation by its name and its aliases."""
+    return {name: each for each in OPERATIONS.values() for name in (*each.aliases, each.name)}
+
+
 def _operators(name: str) -> tuple[Operator, Operator]:
     """Return the methods of an operator for an expression as the left and as the right operand."""
 
@@ -151,9 +157,6 @@ class Expression:
     per_sample: bool
     uid: int
     _leaves: tuple[Expression, ...]
-
-    # Makes NumPy call __rmul__ for ``array * expression`` instead of building an array of objects.
-    __array_ufunc__ = None
 
     def __init__(self) -> None:
         raise TypeError("expressions are made by st.data, st.params, st.parse and operations on them")
@@ -232,6 +235,13 @@ class Expression:
     __matmul__, __rmatmul__ = _operators("matmul")
     __lt__, __gt__ = _operators("less")[0], _operators("greater")[0]
     __le__, __ge__ = _operators("less_equal")[0], _operators("greater_equal")[0]
+
+    # NumPy hands over np.sin(expression) and array * expression, instead of building an array of objects.
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        return of_ufunc(_by_every_name(), ufunc, method, inputs, settings)
+
+    def __array_function__(self, function: Any, types: Any, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        return of_function(_by_every_name(), function.__name__, inputs, settings)
 
     def __neg__(self) -> Expression:
         return constant(-self.value) if self.operation is CONSTANT else OPERATIONS["negate"](self)
@@ -368,6 +378,10 @@ def constant(value: Number) -> Expression:
     """
     if isinstance(value, complex):
         raise TypeError("a number in an expression is real")
+    if getattr(value, "ndim", 0) or isinstance(value, list | tuple):
+        raise TypeError(
+            "a constant is one number; name an array with st.data or st.params, and pass its values at evaluation"
+        )
     return _intern(CONSTANT, (), (float(value),), (), False)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from steepest.calculus.prepared import PreparedCost
 from steepest.calculus.sums_of_squares import jacobian
 from steepest.engines import evaluate
 from steepest.errors import StartError
+from steepest.expressions.expression import Expression
 from steepest.models.large_columns import scale_explained
 from steepest.models.magnitudes import magnitudes
 from steepest.objectives.costs import Objective
@@ -63,18 +65,39 @@ def attempted(
         start: the parameters that are given; the others are drawn.
         settings: of :func:`steepest.descend`.
     """
-    poor_of = partial(_poor, model, arrays)
+    return _attempts(run_from, model.cost, (model, arrays), start, settings)
+
+
+def minimised(
+    prepared: PreparedCost, source: Samples | None, start: Mapping[str, Any] | None, settings: Mapping[str, Any]
+) -> Descent:
+    """Return the descent of any cost, from other starts if the first one leads nowhere; see :func:`attempted`.
+
+    Args:
+        prepared: the cost.
+        source: the samples of its columns; None for a function of parameters.
+        start: the parameters that are given; the others are drawn.
+        settings: of :func:`steepest.descend`.
+    """
+    return _attempts(partial(descend, prepared, source), prepared.cost, None, start, settings)
+
+
+def _attempts(
+    run_from: Callable[..., Descent], cost: Expression, fitted: tuple[Specification, Mapping[str, Any] | None] | None,
+    start: Mapping[str, Any] | None, settings: Mapping[str, Any],
+) -> Descent:  # fmt: skip
+    """Return the best of some descents; ``fitted`` is a model with its columns, None for a cost without a target."""
     own = [name for name in _OF_ONE_DESCENT if settings.get(name) is not None]
     if own or not isinstance(settings.get("optimiser"), SecondOrder):
         return run_from(start, **settings)
-    cost, seed = model.cost, int(settings.get("seed") or 0)
+    seed = int(settings.get("seed") or 0)
     limits, drawn = read_bounds(settings.get("bounds"), cost), [n for n in cost.parameters if n not in (start or {})]
 
     def again(other: Mapping[str, Any]) -> Descent:
         return run_from(within(limits, dict(other), None), **{**settings, "progress": False})
 
     def sizes() -> dict[str, float]:
-        return {} if arrays is None else magnitudes(model, arrays)
+        return {} if fitted is None or fitted[1] is None else magnitudes(fitted[0], fitted[1])
 
     try:
         run = run_from(start, **settings)
@@ -83,14 +106,13 @@ def attempted(
             raise
         first = initial(cost, start, seed, "start", settings.get("initial"), limits)
         run = _first_defined(again, other_starts(first, seed, drawn, sizes()))
-    constant = _constant(model, arrays)
-    poor = poor_of(run)
-    if constant:
+    poor = "" if fitted is None else _poor(*fitted, run)
+    if fitted is not None and (constant := _constant(*fitted)):
         return _warned(run, poor, constant)
-    poor = poor or (_lost(model, run) if drawn else "")
+    poor = poor or (_lost(fitted[0], run) if fitted is not None and drawn else "")
     if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
-        run = rescued(run, again, seed, drawn, poor, sizes())
-        poor = poor_of(run)
+        run = rescued(run, again, seed, drawn, poor, sizes(), bool(settings.get("maximise")))
+        poor = "" if fitted is None else _poor(*fitted, run)
     return _warned(run, poor)
 
 

@@ -27,10 +27,12 @@ class Estimated(Specification):
     Attributes:
         known_errors: the errors of a fit, with the parameters at which it ended; None before they are asked for.
         tied: the texts of expressions to which parameters were tied in the fit, by name.
+        record: of the fit, also of one that a file tells of: ``run``, why and where it ended, and ``table``.
     """
 
     known_errors: tuple[dict[str, Any], ParameterErrors] | None = None
     tied: Mapping[str, str] = MappingProxyType({})
+    record: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def parameter_errors(self) -> ParameterErrors:

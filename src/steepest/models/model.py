@@ -27,7 +27,15 @@ from steepest.language.formula import LIMITS, Limits
 from steepest.messages.vocabulary import ours, translated
 from steepest.models.attempts import fitted
 from steepest.models.estimated import Estimated
-from steepest.models.metadata import errors_in, metadata_of, refuse_other_shapes, shapes_in
+from steepest.models.metadata import (
+    classes_in,
+    errors_in,
+    metadata_of,
+    record_in,
+    record_of,
+    refuse_other_shapes,
+    shapes_in,
+)
 from steepest.models.restricted import Restricted
 from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
@@ -142,6 +150,7 @@ class Model(Estimated, ReprMixin):
             assert others.run is not None  # fit has just set it
             self.run, self.fitted = restricted.completed(others.run), {**others.fitted, **restricted.given}
             self.params, self.known_errors, self.tied = dict(self.run.params), None, restricted.tied
+            self.record = record_of(source)
             return self
         settings, why = self._chosen(settings, table, source)
         if why:
@@ -152,6 +161,7 @@ class Model(Estimated, ReprMixin):
         if isinstance(source, Samples) and self.run.held_out is None:
             self.run = replace(self.run, uncertain=partial(uncertainty_of, self, source, bounds=settings.get("bounds")))
         self.params, self.fitted, self.known_errors, self.tied = dict(self.run.params), given, None, {}
+        self.record = record_of(source)
         if self.run.diverged:
             warnings.warn(self.run.message, SteepestWarning, stacklevel=2)
         return self
@@ -367,11 +377,12 @@ def load(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Model:
             options["class_weight"] = classes if isinstance(classes, str) else dict(classes)
         model = Model(about["formula"], about["cost"], data, shapes, limits, **options)
         model.restore_blocks()
+        model.classes = classes_in(about)
         model.restore_scales(about.get("scales", {}))
         refuse_other_shapes(model, params, about)
         model.params = {name: params[name][()] for name in shapes}
         model.settings = dict(about.get("settings", {}))
-        model.tied = Restricted(model, None, about.get("tied")).tied
+        model.tied, model.record = Restricted(model, None, about.get("tied")).tied, record_in(about)
         model.known_errors = (dict(model.params), errors_in(about, model))
     except (SteepestError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = str(error) if isinstance(error, SteepestError) else "its metadata is incomplete"

@@ -27,11 +27,13 @@ _FLAT = (
 )
 
 
-def notes_on_names(root: Expression, columns: Sequence[str], given: Collection[str] = ()) -> list[str]:
+def notes_on_names(
+    root: Expression, columns: Sequence[str], given: Collection[str] = (), what: str = "prediction"
+) -> list[str]:
     """Return sentences on parameters that were probably meant as one of these columns, or as the number e.
 
     Args:
-        root: the prediction.
+        root: the prediction, or ``what`` it is called in messages.
         columns: those that the formula does not use.
         given: parameters that the user named as such.
     """
@@ -42,7 +44,7 @@ def notes_on_names(root: Expression, columns: Sequence[str], given: Collection[s
             written = "" if quoted(meant) == meant else ", written in backquotes"
             notes.append(f"{name!r} is not a column, so it is a parameter; did you mean {meant!r}{written}?")
     if columns and root.parameters and not root.data:
-        notes.append(f"the prediction uses no column of the table, which has {listed(columns, 8)}")
+        notes.append(f"the {what} uses no column of the table, which has {listed(columns, 8)}")
     if any(node.operation is power and node.args[0].name == "e" for node in toposort([root]) if node.args):
         notes.append("'e' is a parameter here; the exponential function is written exp(x)")
     return notes
@@ -59,14 +61,17 @@ def rows_left_out(dropped: int, rows: int) -> str:
     return f"{dropped} of {counted(rows, 'row')} {verbs[0]} a missing value and {verbs[1]} left out"
 
 
-def refuse_flat(prepared: PreparedCost) -> None:
-    """Raise a ModelError if every partial derivative of a cost is 0 by the rules of its operations."""
+def refuse_flat(prepared: PreparedCost, what: str = "model", done: str = "trained") -> None:
+    """Raise a ModelError if every partial derivative of a cost is 0 by the rules of its operations.
+
+    ``what`` cannot be ``done`` then, in the words of the message.
+    """
     cost, partials = prepared.cost, prepared.partials()
     if partials and all(_is_zero(partial) for partial in partials.values()):
         flat = [node.operation.name for node in toposort([cost]) if node.operation.name in _FLAT]
         culprit = f"the derivative of {flat[-1]} is 0 except at its jump" if flat else "it is constant"
         raise ModelError(
-            f"this model cannot be trained by its gradient: {culprit}, so every partial derivative is 0 and no "
+            f"this {what} cannot be {done} by its gradient: {culprit}, so every partial derivative is 0 and no "
             "step changes a parameter; use sigmoid in its place, or set the parameters by hand"
         )
 

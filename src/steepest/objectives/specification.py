@@ -26,6 +26,7 @@ from steepest.objectives.metrics import classification, regression
 from steepest.objectives.scaled import Scaled
 from steepest.objectives.scaling import obstacle, scales_of
 from steepest.tables.feature_groups import Features, feature_shape, resolve, spelt_out, with_blocks
+from steepest.tables.labels import labelled
 from steepest.tables.parts import is_read_in_parts
 from steepest.tables.sample_weights import ClassWeight, check_class_weight, sample_weights
 from steepest.tables.samples import Samples
@@ -60,6 +61,7 @@ class Specification(Scaled):
         self.fitted: dict[str, Any] = {}
         self.run: Any = None  # a Descent, which this layer cannot import
         self.notes: list[str] = []
+        self.classes: tuple[Any, ...] = ()
         self._prepared: PreparedCost | None = None
         if data is not None:
             self._bind(data, complete=False)
@@ -143,6 +145,11 @@ class Specification(Scaled):
         """The columns of each feature group in the first table; empty before that."""
         return dict(self._blocks)
 
+    def name_columns(self, features: Mapping[str, Sequence[str]]) -> None:
+        """Set the names of the columns in feature groups; a table may then have these columns by themselves."""
+        self._features = {name: tuple(columns) for name, columns in features.items()}
+        self.restore_blocks()
+
     def restore_blocks(self) -> None:
         """Set the columns of the feature groups to the given features, as a saved model needs."""
         self._blocks = dict(self._features)
@@ -222,6 +229,8 @@ class Specification(Scaled):
     def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
         """Return a table with the feature groups of this model, and their columns, fixed by the first table."""
         opened = table if isinstance(table, Table) else open_table(table)
+        if self.classes and self._parsed is not None:
+            opened = labelled(opened, str(self.target.name), self.classes)
         blocks = self._blocks
         if self._features and not blocks:
             blocks = resolve(self._features, opened, self.names, {*self.names, self.weights or ""})
@@ -339,8 +348,9 @@ class Specification(Scaled):
             na: ``"drop"`` leaves out rows with missing values.
 
         Returns:
-            ``rows``, ``dropped``, ``cost``; for class probabilities ``accuracy``, ``log_loss`` and ``confusion`` (rows
-            are the true classes), for other predictions ``r2``, ``mse`` and ``mae``.
+            ``rows``, ``dropped``, ``cost``; for class probabilities ``accuracy``, ``log_loss``, ``precision``,
+            ``recall``, ``f1``, ``roc_auc``, ``brier``, ``calibration_error``, ``calibration``, ``classes`` and
+            ``confusion`` (rows are the true classes), for other predictions ``r2``, ``mse``, ``rmse`` and ``mae``.
 
         Raises:
             ModelError: the model is not fitted, or its cost is not defined for a target.
@@ -356,7 +366,8 @@ class Specification(Scaled):
         cost = float(evaluate(self.cost, {**samples.arrays, **self.params}))
         about = {"rows": samples.rows, "dropped": samples.dropped, "cost": cost}
         row = self.prediction.operation.name
-        classes = found.shape[1] if row == "softmax" else 2 if row == "sigmoid" and found.ndim == 1 else 0
+        chance = row == "sigmoid" or (self.cost_name == "cross_entropy" and found.min() >= 0 and found.max() <= 1)
+        classes = found.shape[1] if row == "softmax" else 2 if chance and found.ndim == 1 else 0
         if classes and target.ndim == 1 and np.isin(target, np.arange(classes)).all():
-            return about | classification(target, found)
+            return about | classification(target, found, self.classes)
         return about | regression(target, found)

@@ -26,6 +26,7 @@ from steepest.errors import TableError
 from steepest.messages.sentences import counted, line, listed, shown
 from steepest.storage.reading import UnreadableFileError, read_file
 from steepest.tables.built_in import BUILT_IN
+from steepest.tables.cells import as_text, written
 from steepest.tables.csv_text import AS_PARQUET, FloatArray, no_number, read_all, read_csv, to_floats, where
 from steepest.tables.parquet import collect, refuse_repetition
 from steepest.tables.samples import Samples
@@ -43,6 +44,7 @@ class Table:
         source: The name of the table in messages: its path, "standard input", "the dict given".
         rows: n, the number of rows; 0 raises a TableError.
         read: Returns a column as float64, (n,) or (n, d), with NaN for missing values.
+        texts: Returns the cells of a column as they were written; None if they are numbers.
         slice: Returns a table of some rows without reading the others, given the first row, their number and the
             columns; None if the table is in memory.
 
@@ -56,6 +58,7 @@ class Table:
     rows: int
     read: Callable[[str], FloatArray] = field(repr=False)
     slice: Callable[[int, int, tuple[str, ...]], Table] | None = field(default=None, repr=False)
+    texts: Callable[[str], list[str]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -77,6 +80,10 @@ class Table:
             return self.slice(first, count, tuple(dict.fromkeys(names)))
         source = f"{self.source}, counted from data row {first + 1}"
         return Table(self.names, source, count, lambda name: self.read(name)[first : first + count])
+
+    def cells(self, name: str) -> list[str]:
+        """Return the cells of a column as they were written, or its numbers as texts; empty where one is missing."""
+        return [*map(as_text, self.read(name).tolist())] if self.texts is None else self.texts(name)
 
     def select(self, names: Iterable[str], na: str = "error") -> Samples:
         """Return the named columns, each (n,) or (n, d) float64.
@@ -208,7 +215,8 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
             raise TableError(
                 f"{source}: column {first!r} has {counted(rows, 'row')} and {name!r} has {length}; make them equal"
             )
-    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source))
+    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source),
+                 texts=lambda name: [*map(as_text, np.asarray(columns[name], object).tolist())])  # fmt: skip
 
 
 def _not_a_column(source: str, name: str, values: Any) -> TableError:
@@ -283,7 +291,10 @@ def _frame_table(source: Any) -> Table:
         raise TableError(f"{label}: columns share a name; rename one ({line(error)})") from None
     native = {str(name): name for name in frame.columns}
     names, rows = tuple(native), len(frame)
-    return Table(names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label))
+    return Table(
+        names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label),
+        texts=lambda name: [*map(as_text, frame.get_column(native[name]).to_list())],
+    )  # fmt: skip
 
 
 def _series_floats(series: Any, name: str, source: str) -> FloatArray:
@@ -302,9 +313,12 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
     def scan(part: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         return collect(file, part, source)
 
-    def read(name: str) -> FloatArray:
+    def series_of(name: str) -> pl.Series:
         # Selected by index, because polars treats "*" and "^x$" as patterns.
-        series = scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
+        return scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
+
+    def read(name: str) -> FloatArray:
+        series = series_of(name)
         return _series_floats(nw.from_native(series, series_only=True), name, source)
 
     def rows_of(first: int, count: int, wanted: tuple[str, ...]) -> Table:
@@ -315,7 +329,7 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
     names = tuple(scan(lambda frame: frame.limit(0)).columns)
     rows = scan(lambda frame: frame.select(pl.len())).item()
     refuse_repetition(rows, size, source)
-    return Table(names, source, rows, read, rows_of)
+    return Table(names, source, rows, read, rows_of, lambda name: [*map(as_text, series_of(name).to_list())])
 
 
 # --- files ---
@@ -353,4 +367,7 @@ def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
         return _parquet_table(io.BytesIO(data), source, len(data))
     texts = read_csv(data, source, tabs)
     rows = sum(map(len, next(iter(texts.values()))))
-    return Table(tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source))
+    return Table(
+        tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source),
+        texts=lambda name: written(texts[name]),
+    )  # fmt: skip

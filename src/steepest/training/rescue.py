@@ -57,6 +57,7 @@ def other_starts(
 def rescued(
     first: Descent, descend: Callable[[Params], Descent], seed: int, drawn: Collection[str] = (), poor: str = "",
     magnitudes: Mapping[str, float] | None = None,
+    maximise: bool = False,
 ) -> Descent:  # fmt: skip
     """Return the converged descent of lowest cost among other starts, if it is lower than the first one's; else that.
 
@@ -67,8 +68,9 @@ def rescued(
         drawn: the parameters whose start was drawn.
         poor: why a descent that converged is of no use.
         magnitudes: of parameters whose start was drawn, by the units of columns.
+        maximise: whether the highest cost is the best.
     """
-    best = first
+    best, sign = first, -1 if maximise else 1
     for start in other_starts(first.start, seed, drawn, magnitudes):
         try:
             run = descend(start)
@@ -76,7 +78,7 @@ def rescued(
             continue
         if run.stop == Stop.INTERRUPTED:
             break
-        better = not run.cost >= best.cost or best.reason is Reason.DIVERGED
+        better = not sign * run.cost >= sign * best.cost or best.reason is Reason.DIVERGED
         if run.reason is Reason.CONVERGED and better:
             best = run
     if best is first:

@@ -22,7 +22,7 @@ from steepest.engines import Runnable
 from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
-from steepest.expressions.expression import PARAMETER, Expression, toposort
+from steepest.expressions.expression import DATA, PARAMETER, Expression, toposort
 from steepest.messages.sentences import counted, in_python
 from steepest.models.attempts import attempted
 from steepest.models.estimators.inputs import Array, check_validation, dense, dense_parts, feature_names
@@ -92,6 +92,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
 
     model_: Model
     n_iter_: int
+    n_features_in_: int
     loss_: float
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
@@ -271,6 +272,9 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         model = copy(model)
         # Without path and second copies, as estimators are pickled for other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={}, uncertain=None)
+        names = [*map(str, getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)]))]
+        # The file of the model then works with a table of these columns.
+        model.name_columns({leaf.name: names for leaf in model.prediction.leaves if leaf.name and _is_block(leaf)})
         self.model_ = model
 
     # -- predicting
@@ -303,6 +307,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             for value, shape in zip(found, shapes, strict=True)
         ]
         return [value[:, 0] if value.shape[1:] == (1,) else value for value in each]
+
+
+def _is_block(leaf: Expression) -> bool:
+    """Return whether a leaf is the matrix of all features."""
+    return leaf.operation is DATA and bool(leaf.shape)
 
 
 def _listed(shapes: Mapping[str, Sequence[int]]) -> str:

@@ -116,6 +116,8 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         prediction = model.prediction
         self._descend((model, cost), X, _targets_for(prediction, classes, codes), weights, part, again)
         self.classes_, self._several = classes.labels, classes.several
+        if not classes.several and not self.model_.target.shape:
+            self.model_.classes = tuple(classes.labels.tolist())
         self.n_outputs_ = prediction.shape[0] if prediction.shape else 1
         return self
 
