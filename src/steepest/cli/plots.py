@@ -11,6 +11,7 @@ from steepest.cli.fit import descent_of
 from steepest.cli.models import layer_sizes, model_of
 from steepest.cli.output import finish
 from steepest.cli.subjects import is_saved
+from steepest.cli.surface import surface
 
 
 @click.group(
@@ -23,7 +24,10 @@ from steepest.cli.subjects import is_saved
     """,
 )
 def plot() -> None:
-    """Draw activations, trainings, predictions and fits; each kind has its own command."""
+    """Draw costs, activations, trainings, predictions and fits; each kind has its own command."""
+
+
+plot.add_command(surface)
 
 
 @plot.command(
